@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+from msgspec import Meta, ValidationError, convert
 
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules.files import parse_json, read_bytes, read_within
 from faultinject.rules.rule import Rule
-from faultinject.rules.values import duration_text, is_name, listed, nearest, shown, visible
+from faultinject.rules.values import duration_text, is_name, nearest, shown, visible
 
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
 KINDS = (LEFT_OUT, CHANGED, UNUSED)
@@ -111,8 +111,30 @@ def _wrong(where: str, message: str) -> ConfigurationError:
     return ConfigurationError([Problem(message, where=where)])
 
 
+class Kind(NamedTuple):
+    """What a value has to be.
+
+    Attributes:
+        type: as msgspec converts to; a number in a text is one.
+        said: what it is not where that fails.
+    """
+
+    type: Any
+    said: str
+
+
+LARGE = 1e12
+ANY = Kind(Any, "")
+TEXT = Kind(str, "a text")
+FLAG = Kind(bool, "true or false")
+OBJECT = Kind(dict[str, Any], "an object")
+OBJECTS = Kind(list[dict[str, Any]], "a list of objects")
+NUMBER = Kind(Annotated[float, Meta(ge=0, le=LARGE)], "a number from 0 to 1e12")
+SHARE = Kind(Annotated[float, Meta(ge=0, le=1)], "a number from 0 to 1")
+
+
 class Node:
-    """One value of a document.
+    """One value of a document; each key of an object is taken, or named by `rest`.
 
     Args:
         value: of JSON.
@@ -126,6 +148,7 @@ class Node:
         self.file = file
         self.path = path
         self.remarks = remarks
+        self._left = dict.fromkeys(value) if isinstance(value, dict) else {}
 
     @property
     def where(self) -> str:
@@ -148,151 +171,66 @@ class Node:
         """It is said, and means something else."""
         self.remarks.change(self.where, why)
 
-    def table(self) -> Table:
-        """Its keys.
+    def child(self, key: str, kind: Kind) -> Node | None:
+        """The value of a key; null is none.
 
         Raises:
-            ConfigurationError: it is no object.
+            ConfigurationError: it is of another kind.
         """
-        if not isinstance(self.value, dict):
-            self.refuse(f"{shown(json.dumps(self.value))} is not an object")
-        return Table(self)
+        self._left.pop(key, None)
+        value = self.value.get(key)
+        if value is None:
+            return None
+        found = self._at(key, value)
+        try:
+            found.value = convert(value, kind.type, strict=False)
+        except ValidationError:
+            found.refuse(f"{shown(json.dumps(value))} is not {kind.said}")
+        return found
+
+    def take(self, key: str, kind: Kind, default: Any = None) -> Any:
+        """The bare value of a key; the default where it is not there."""
+        found = self.child(key, kind)
+        return default if found is None else found.value
+
+    def need(self, key: str, kind: Kind) -> Node:
+        """The value of a key.
+
+        Raises:
+            ConfigurationError: it is not there, or of another kind.
+        """
+        found = self.child(key, kind)
+        if found is None:
+            self.refuse(f"there is no {key}{nearest(key, self._left)}")
+        return found
+
+    def entries(self, key: str, kind: Kind) -> list[tuple[str, Node]]:
+        """Names and values of an object; nothing where it is not there."""
+        found = self.child(key, OBJECT)
+        return [] if found is None else [(name, found.need(name, kind)) for name in found.value]
 
     def rows(self) -> list[Node]:
-        """What is in the list.
-
-        Raises:
-            ConfigurationError: it is none.
-        """
-        if not isinstance(self.value, list):
-            self.refuse(f"{shown(json.dumps(self.value))} is not a list")
+        """What is in a list."""
         return [
             Node(each, self.file, f"{self.path}[{index}]", self.remarks)
             for index, each in enumerate(self.value)
         ]
 
-    def text(self, known: Iterable[str] = ()) -> str:
-        """A text, one of those that are known where there are such.
-
-        Raises:
-            ConfigurationError: it is none.
-        """
-        if not isinstance(self.value, str):
-            self.refuse(f"{shown(json.dumps(self.value))} is not a text")
-        words = [*known]
-        if words and self.value not in words:
-            meant = nearest(self.value, words) or f"; there are {listed(words, 'and')}"
-            self.refuse(f"{shown(self.value)} is none that is known{meant}")
-        return self.value
-
-    def number(self, low: float = 0, high: float = sys.float_info.max) -> float:
-        """A number within bounds; one in a text is one too.
-
-        Raises:
-            ConfigurationError: it is none.
-        """
-        value = self.value
-        if isinstance(value, str):
-            with suppress(ValueError):
-                value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.refuse(f"{shown(json.dumps(self.value))} is not a number")
-        if not low <= value <= high:
-            bounds = f"{low:g} or more" if high == sys.float_info.max else f"from {low:g} to {high:g}"
-            self.refuse(f"{shown(json.dumps(self.value))} is not {bounds}")
-        return value
-
-    def flag(self) -> bool:
-        """Yes or no.
-
-        Raises:
-            ConfigurationError: it is neither.
-        """
-        if not isinstance(self.value, bool):
-            self.refuse(f"{shown(json.dumps(self.value))} is not true or false")
-        return self.value
-
-
-class Table:
-    """The keys of an object: each is taken, or told of by `rest`.
-
-    Attributes:
-        node: the object.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self._left = dict.fromkeys(node.value)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.node.value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.node.value)
-
-    def take(self, key: str) -> Node | None:
-        """The value of a key; null is none."""
-        self._left.pop(key, None)
-        value = self.node.value.get(key)
-        return None if value is None else self._at(key, value)
-
-    def text(self, key: str, default: str = "", known: Iterable[str] = ()) -> str:
-        """A text, as `Node.text` reads it; the default where it is not there."""
-        found = self.take(key)
-        return default if found is None else found.text(known)
-
-    def number(
-        self, key: str, default: float = 0.0, low: float = 0, high: float = sys.float_info.max
-    ) -> float:
-        """A number within bounds; the default where it is not there."""
-        found = self.take(key)
-        return default if found is None else found.number(low, high)
-
-    def flag(self, key: str, *, default: bool = False) -> bool:
-        """Yes or no; the default where it is not there."""
-        found = self.take(key)
-        return default if found is None else found.flag()
-
-    def rows(self, key: str) -> list[Node]:
-        """What is in a list; nothing where it is not there."""
-        found = self.take(key)
-        return [] if found is None else found.rows()
-
-    def items(self, key: str) -> list[tuple[str, Node]]:
-        """Names and values of an object, of which null is none; nothing where it is not there."""
-        found = self.take(key)
-        inner = None if found is None else found.table()
-        return [] if inner is None else [(name, inner.need(name)) for name in inner]
-
-    def need(self, key: str) -> Node:
-        """The value of a key.
-
-        Raises:
-            ConfigurationError: it is not there.
-        """
-        found = self.take(key)
-        if found is None:
-            self.node.refuse(f"there is no {key}{nearest(key, self._left)}")
-        return found
-
     def unused(self, *keys: str) -> None:
         """Keys that have nothing to do with faults."""
         for key in keys:
-            found = self.take(key)
-            if found is not None:
-                self.node.remarks.unused(found.where)
+            if (found := self.child(key, ANY)) is not None:
+                self.remarks.unused(found.where)
 
     def rest(self, why: str) -> bool:
         """Tell of every key that was not taken; whether there was one."""
-        left = [*self._left]
+        left, self._left = self._left, {}
         for key in left:
-            self._at(key, self.node.value[key]).leave_out(why)
-            del self._left[key]
+            self._at(key, None).leave_out(why)
         return bool(left)
 
     def _at(self, key: str, value: object) -> Node:
-        path = f"{self.node.path}.{key}" if self.node.path else key
-        return Node(value, self.node.file, path, self.node.remarks)
+        return Node(value, self.file, f"{self.path}.{key}" if self.path else key, self.remarks)
 
 
 LONGEST_NAME = 60

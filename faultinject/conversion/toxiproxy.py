@@ -6,10 +6,23 @@ https://github.com/Shopify/toxiproxy#toxics; what each toxic does is in its fold
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from faultinject.conversion.document import HOUR, Node, Rules, Table, milliseconds
-from faultinject.rules.values import number_text
+from msgspec import Meta
+
+from faultinject.conversion.document import (
+    FLAG,
+    HOUR,
+    LARGE,
+    OBJECT,
+    OBJECTS,
+    SHARE,
+    TEXT,
+    Kind,
+    Node,
+    Rules,
+    milliseconds,
+)
 
 Made = tuple[str, dict[str, Any]] | None
 """The fault and its keys; None: what it says was left out, or is nothing."""
@@ -17,6 +30,9 @@ Toxic = tuple[Node, str, str, dict[str, Any]]
 """A toxic with the fault, name and keys of its rule."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
+STREAM = Kind(Literal["downstream", "upstream"], "downstream or upstream")
+AMOUNT = Kind(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
+"""Toxiproxy takes what is below 0 as it comes."""
 EACH_REQUEST = "the chance is of each request; there it is of each connection"
 
 
@@ -33,22 +49,21 @@ def fits(value: object) -> bool:
 
 def convert(node: Node, rules: Rules) -> None:
     """The rules of all proxies."""
-    if isinstance(node.value, dict):
-        proxies = [node] if "upstream" in node.value else [*map(node.table().need, node.value)]
-    else:
+    if isinstance(node.value, list):
         proxies = node.rows()
+    else:
+        proxies = [node] if "upstream" in node.value else [node.need(each, OBJECT) for each in node.value]
     for each in proxies:
         _proxy(each, rules, alone=len(proxies) == 1)
 
 
 def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
-    table = node.table()
-    called = table.text("name", "proxy")
-    table.unused("listen", "logger", "Logger")
-    upstream = table.take("upstream")
-    down = not table.flag("enabled", default=True)
-    toxic_rows = table.rows("toxics")
-    table.rest("no key of a proxy")
+    called = node.take("name", TEXT, "proxy")
+    node.unused("listen", "logger", "Logger")
+    upstream, toxics = node.child("upstream", TEXT), node.child("toxics", OBJECTS)
+    down = not node.take("enabled", FLAG, default=True)
+    toxic_rows = [] if toxics is None else toxics.rows()
+    node.rest("no key of a proxy")
     if down:
         node.change("connections are taken and closed; there they are refused")
         rules.add(node, "close", f"{called}-down")
@@ -56,7 +71,7 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
             node.remarks.unused(each.where, "its proxy is not enabled")
         toxic_rows = []
     if (toxic_rows or down) and not alone:
-        said = "another upstream" if upstream is None else upstream.text()
+        said = "another upstream" if upstream is None else upstream.value
         node.change(f"a rule knows no upstream: put these in front of {said} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
@@ -85,29 +100,26 @@ def _with_the_wait(found: list[Toxic]) -> list[Toxic]:
 
 def _toxic(node: Node) -> Toxic | None:
     """What its rule is made of; None: it is none, which is told."""
-    table = node.table()
-    kind = table.need("type").text(TOXICS)
-    stream = table.text("stream", DOWNSTREAM, (DOWNSTREAM, UPSTREAM))
-    name, chance = table.text("name", f"{kind}_{stream}"), table.take("toxicity")
-    probability = 1.0 if chance is None else chance.number(0, 1)
-    values = table.need("attributes").table()
-    table.rest("no key of a toxic")
+    kind = node.need("type", TEXT).value
+    stream = node.take("stream", STREAM, DOWNSTREAM)
+    name, chance = node.take("name", TEXT, f"{kind}_{stream}"), node.child("toxicity", SHARE)
+    values = node.need("attributes", OBJECT)
+    node.rest("no key of a toxic")
+    if kind not in TOXICS:
+        node.leave_out(UNSAID.get(kind, "no toxic that is known"))
+        return None
     made = TOXICS[kind](node, values, stream)
     values.rest(f"no attribute of {kind}")
     if made is None:
         return None
-    if chance is not None and not probability:
+    if chance is not None and not chance.value:
         node.remarks.unused(chance.where, "it never comes")
         return None
     fault, keys = made
-    if chance is not None and probability < 1:
+    if chance is not None and chance.value < 1:
         chance.change(EACH_REQUEST)
-        keys = {**keys, "probability": probability}
+        keys = {**keys, "probability": chance.value}
     return node, fault, name, keys
-
-
-def _number(values: Table, key: str) -> float:
-    return values.number(key, low=-(10**12), high=10**12)
 
 
 def _when(stream: str) -> str | None:
@@ -115,8 +127,8 @@ def _when(stream: str) -> str | None:
     return "after" if stream == DOWNSTREAM else None
 
 
-def _latency(node: Node, values: Table, stream: str) -> Made:
-    latency, jitter = _number(values, "latency"), _number(values, "jitter")
+def _latency(node: Node, values: Node, stream: str) -> Made:
+    latency, jitter = values.take("latency", AMOUNT, 0.0), values.take("jitter", AMOUNT, 0.0)
     low, high = max(0.0, latency - jitter), max(0.0, latency + jitter)
     if not high:
         return None
@@ -127,8 +139,8 @@ def _latency(node: Node, values: Table, stream: str) -> Made:
     return "latency", {"when": _when(stream), "delay": wait}
 
 
-def _bandwidth(node: Node, values: Table, stream: str) -> Made:
-    rate = int(_number(values, "rate"))
+def _bandwidth(node: Node, values: Node, stream: str) -> Made:
+    rate = int(values.take("rate", AMOUNT, 0.0))
     if stream == UPSTREAM:
         node.leave_out("no fault reads an upload slowly")
         return None
@@ -138,38 +150,21 @@ def _bandwidth(node: Node, values: Table, stream: str) -> Made:
     return "drip", {"rate": f"{rate}KB"}
 
 
-def _slow_close(node: Node, values: Table, stream: str) -> Made:
-    _number(values, "delay")
-    node.leave_out("no fault keeps a connection open behind a whole answer")
-    return None
-
-
-def _timeout(node: Node, values: Table, stream: str) -> Made:
-    wait = _number(values, "timeout")
+def _timeout(node: Node, values: Node, stream: str) -> Made:
+    wait = values.take("timeout", AMOUNT, 0.0)
     if wait <= 0 or wait > HOUR * 1000:
         node.change("a rule waits an hour at most, and closes the connection then")
         wait = HOUR * 1000
     return "hang", {"duration": milliseconds(node, wait), "when": _when(stream)}
 
 
-def _reset_peer(node: Node, values: Table, stream: str) -> Made:
-    wait = max(0.0, _number(values, "timeout"))
+def _reset_peer(node: Node, values: Node, stream: str) -> Made:
+    wait = max(0.0, values.take("timeout", AMOUNT, 0.0))
     return "reset", {"when": _when(stream), "delay": milliseconds(node, wait) if wait else None}
 
 
-def _slicer(node: Node, values: Table, stream: str) -> Made:
-    size, delay = _number(values, "average_size"), _number(values, "delay")
-    _number(values, "size_variation")
-    if stream == UPSTREAM or size <= 0 or delay <= 0:
-        node.leave_out("no fault says in which pieces data travels")
-        return None
-    rate = max(1, round(min(size * 1_000_000 / delay, 1e18)))
-    node.change(f"the same speed, {number_text(rate)} bytes a second, without its pieces")
-    return "drip", {"rate": str(rate)}
-
-
-def _limit_data(node: Node, values: Table, stream: str) -> Made:
-    size = max(0, int(_number(values, "bytes")))
+def _limit_data(node: Node, values: Node, stream: str) -> Made:
+    size = max(0, int(values.take("bytes", AMOUNT, 0.0)))
     if not size:
         return "close", {"when": _when(stream)}
     node.change("the bytes of one body are counted; there all of a connection, heads too")
@@ -178,12 +173,15 @@ def _limit_data(node: Node, values: Table, stream: str) -> Made:
     return "truncate", {"keep_bytes": str(size)}
 
 
-TOXICS: dict[str, Callable[[Node, Table, str], Made]] = {
+TOXICS: dict[str, Callable[[Node, Node, str], Made]] = {
     "latency": _latency,
     "bandwidth": _bandwidth,
-    "slow_close": _slow_close,
     "timeout": _timeout,
     "reset_peer": _reset_peer,
-    "slicer": _slicer,
     "limit_data": _limit_data,
 }
+UNSAID = {
+    "slow_close": "no fault keeps a connection open behind a whole answer",
+    "slicer": "no fault says in which pieces data travels",
+}
+"""Why there is no rule of the others."""

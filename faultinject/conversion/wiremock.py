@@ -6,15 +6,27 @@ https://wiremock.org/docs/request-matching/
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
-from http.client import responses
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
-from faultinject.conversion.document import Node, Rules, Table, literal, literal_path, milliseconds
+from msgspec import Meta
+
+from faultinject.conversion.document import (
+    ANY,
+    FLAG,
+    NUMBER,
+    OBJECT,
+    OBJECTS,
+    TEXT,
+    Kind,
+    Node,
+    Rules,
+    literal,
+    literal_path,
+    milliseconds,
+)
 from faultinject.rules.effects import FORBIDDEN
 
 Conditions = dict[str, Any]
@@ -42,130 +54,90 @@ def conditions(node: Node) -> Conditions:
         Unsayable: one of them cannot be said, and the stub is left out.
         ConfigurationError: a value is of another type.
     """
-    table = node.table()
     found: Conditions = {}
     unless: Conditions = {}
-    method = table.take("method")
+    method = node.child("method", ANY)
     if method is not None and not isinstance(method.value, str):
         _cannot(method)
-    if method is not None and method.text().upper() != "ANY":
-        found["method"] = literal(method.text())
-    _url(table, found)
+    if method is not None and method.value.upper() != "ANY":
+        found["method"] = literal(method.value)
+    _url(node, found)
     for key, word in (("headers", "header"), ("queryParameters", "query")):
-        for name, matcher in table.items(key):
+        for name, matcher in node.entries(key, OBJECT):
             pattern, negated = _matched(matcher)
             (unless if negated else found).setdefault(word, {})[name] = pattern
-    for key, word in (("host", "host"), ("clientIp", "client")):
-        given = table.take(key)
-        if given is not None:
-            pattern, negated = _matched(given, in_any_case=True)
-            if negated or not pattern:
-                _cannot(given)
-            found[word] = pattern
-    if table.rest(CANNOT):
+    if node.rest(CANNOT):
         raise Unsayable
     return found | ({"unless": unless} if unless else {})
 
 
-def _url(table: Table, found: Conditions) -> None:
-    for key in ("url", "urlPath", "urlPathTemplate", "urlPathPattern", "urlPattern"):
-        given = table.take(key)
+def _url(node: Node, found: Conditions) -> None:
+    for key in ("url", "urlPath", "urlPathPattern"):
+        given = node.child(key, TEXT)
         if given is None:
             continue
-        text = given.text()
-        if key in ("url", "urlPath"):
-            path, mark, query = text.partition("?")
-            if "%2f" in path.lower():
-                _cannot(
-                    given,
-                    "no path of a rule has an encoded slash, and the fault would come to other requests",
-                )
-            found["path"] = literal_path(unquote(path))
-            if key == "url":
-                given.change(QUERY)
-            if mark:
-                pairs = parse_qsl(query, keep_blank_values=True)
-                found["query"] = {name: _exactly(value) for name, value in pairs}
-                if len(found["query"]) < len(pairs):
-                    _cannot(
-                        given,
-                        "a rule asks for one value of a parameter, and the fault would come to other requests",
-                    )
-        elif key == "urlPathTemplate":
-            if {*"*?"} & {*text} or text.endswith("/"):
-                _cannot(given, REGEX)
-            found["path"] = re.sub(r"\{[^{}/]*\}", "*", text)
-            given.change("a * stands for an empty segment too")
-        else:
-            pattern = path_pattern(text)
+        if key == "urlPathPattern":
+            pattern = path_pattern(given.value)
             if pattern is None:
                 _cannot(given, REGEX)
             if pattern:
                 found["path"] = pattern
-            if key == "urlPattern" and not text.endswith(".*"):
-                given.change(QUERY)
+            continue
+        path, mark, query = given.value.partition("?")
+        if "%2f" in path.lower():
+            _cannot(
+                given, "no path of a rule has an encoded slash, and the fault would come to other requests"
+            )
+        found["path"] = literal_path(unquote(path))
+        if key == "url":
+            given.change(QUERY)
+        if mark:
+            pairs = parse_qsl(query, keep_blank_values=True)
+            found["query"] = {name: _exactly(value) for name, value in pairs}
+            if len(found["query"]) < len(pairs):
+                _cannot(
+                    given,
+                    "a rule asks for one value of a parameter, and the fault would come to other requests",
+                )
 
 
 def path_pattern(regex: str) -> str | None:
-    """The pattern of paths that means the same; empty: every path; None: there is none."""
+    """The pattern of paths that means the same, of one path or of a folder; empty: every path; None: there is none."""
     whole = regex.removeprefix("^").removesuffix("$")
     if whole in (".*", "/.*"):
         return ""
-    texts = [_plain(each) for each in whole.split(".*")]
-    head, tail = texts[0] or "", texts[-1] or ""
-    if None in texts or whole[:1] != "/" or len(texts) > 2 or "%" in whole:  # rules have paths decoded
+    folder = whole.removesuffix(".*")
+    text = _plain(folder)
+    if text is None or text[:1] != "/" or {*"?%"} & {*text}:  # rules have paths decoded, and without a query
         return None
-    if len(texts) == 1:
-        return None if "?" in head else literal_path(head)
-    if not head.endswith("/") or "/" in tail or {*"*?"} & {*head, *tail}:
-        return None
-    return f"{head}**/*{tail}" if tail else head
+    if folder == whole:
+        return literal_path(text)
+    return text if text.endswith("/") and "*" not in text else None
 
 
 def _plain(regex: str) -> str | None:
     """The text of an expression without operators; None where it has some."""
     text = _ESCAPED.sub("", regex)
-    if not all(_SAFE.match(each) or each == "." for each in text) or "." in text:
+    if not all(_SAFE.match(each) for each in text):
         return None
     return _ESCAPED.sub(r"\1", regex)
 
 
-def _matched(node: Node, *, in_any_case: bool = False) -> tuple[str, bool]:
-    """The pattern of a matcher, empty for any value; and whether the value must have another form.
-
-    Args:
-        node: the matcher.
-        in_any_case: whether rules compare such values in any case.
-    """
-    table = node.table()
-    any_case = table.take("caseInsensitive")
-    if any_case is not None and any_case.flag() and not in_any_case:
-        _cannot(
-            any_case, "values are compared as they are written, and the fault would come to other requests"
-        )
-    [(key, value)] = _matchers(table)
-    if table.rest(CANNOT):
+def _matched(node: Node) -> tuple[str, bool]:
+    """The pattern of a matcher, empty for any value; and whether there must be no value."""
+    absent, text, regex = (
+        node.take(*each) for each in (("absent", FLAG), ("equalTo", TEXT), ("matches", TEXT))
+    )
+    if node.rest(CANNOT):
         raise Unsayable
-    if key == "absent":
-        return "", value.flag()
-    pattern: str | None
-    if key == "equalTo":
-        pattern = _exactly(value.text())
-    elif key in ("contains", "doesNotContain"):
-        pattern = None if "*" in value.text() else f"*{value.text()}*"
-    else:
-        pattern = value_pattern(value.text())
+    if [absent, text, regex].count(None) != 2:
+        _cannot(node)
+    if absent is not None:
+        return "", absent
+    pattern = value_pattern(regex) if text is None else _exactly(text)
     if pattern is None:
         _cannot(node, REGEX)
-    return pattern, key.startswith("doesNot")
-
-
-def _matchers(table: Table) -> list[tuple[str, Node]]:
-    words = ("absent", "equalTo", "contains", "doesNotContain", "matches", "doesNotMatch")
-    found = [(key, value) for key in words if key in table and (value := table.take(key)) is not None]
-    if len(found) != 1:
-        _cannot(table.node)
-    return found
+    return pattern, False
 
 
 def value_pattern(regex: str) -> str | None:
@@ -201,8 +173,7 @@ STARTED = "Started"
 DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
 LEAST, MOST = 400, 599
 """The statuses of a plain answer."""
-NINETY = 1.6449
-"""Between so many standard deviations below and above the middle are 90 %."""
+STATUS = Kind(Annotated[int, Meta(ge=100, le=999)], "a status from 100 to 999")
 
 
 def fits(value: object) -> bool:
@@ -219,10 +190,9 @@ def fits(value: object) -> bool:
 def convert(node: Node, rules: Rules) -> None:
     """Its rules, those of a higher priority first."""
     if isinstance(node.value, dict) and "mappings" in node.value:
-        table = node.table()
-        given = table.need("mappings").rows()
-        table.unused("meta", "importOptions")
-        table.rest("no part of stub mappings")
+        given = node.need("mappings", OBJECTS).rows()
+        node.unused("meta", "importOptions")
+        node.rest("no part of stub mappings")
     else:
         given = node.rows() if isinstance(node.value, list) else [node]
     stubs = [_Stub(each) for each in given]
@@ -238,15 +208,14 @@ class _Stub:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self._table = node.table()
-        self._table.unused(*LABELS)
-        self._name = self._table.text("name")
-        self.priority = self._table.number("priority", USUAL_PRIORITY)
-        self.scenario = self._table.text("scenarioName")
+        node.unused(*LABELS)
+        self._name = node.take("name", TEXT, "")
+        self.priority = node.take("priority", NUMBER, USUAL_PRIORITY)
+        self.scenario = node.take("scenarioName", TEXT, "")
         if not self.scenario:
-            self._table.unused("newScenarioState")
-        self.state = self._table.text("requiredScenarioState")
-        self.next_state = self._table.text("newScenarioState")
+            node.unused("newScenarioState")
+        self.state = node.take("requiredScenarioState", TEXT, "")
+        self.next_state = node.take("newScenarioState", TEXT, "")
         self.triggers: dict[str, int] | None = None
         """By its place in its scenario."""
 
@@ -279,10 +248,7 @@ class _Stub:
             rules: get it.
             spares: where it is none, it keeps the fault of a later stub from its requests.
         """
-        table = self._table
-        request, response = table.take("request"), table.take("response")
-        if response is None:
-            self.node.refuse("there is no response")
+        request, response = self.node.child("request", OBJECT), self.node.need("response", OBJECT)
         try:
             found = {} if request is None else conditions(request)
         except Unsayable:
@@ -295,7 +261,7 @@ class _Stub:
         if self.state and not self.scenario:
             self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
             return
-        table.rest("no part of a stub that is a fault")
+        self.node.rest("no part of a stub that is a fault")
         if not self.is_fault:
             if spares:
                 response.leave_out(
@@ -304,7 +270,7 @@ class _Stub:
             else:
                 response.remarks.unused(response.where)
             return
-        made = _Response(response).fault()
+        made = _fault(response)
         if made is not None:
             triggers = {key: value for key, value in (self.triggers or {}).items() if value}
             rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
@@ -341,96 +307,60 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
             each.triggers = {"skip": place, "times": int(bool(each.next_state))}
 
 
-class _Response:
-    """What a stub answers."""
+def _fault(node: Node) -> tuple[str, dict[str, Any]] | None:
+    """The fault of a response, with its keys; None: it is none, which is told."""
+    delay, given, number = _delay(node), node.child("fault", TEXT), node.take("status", STATUS, 200)
+    if given is not None:
+        if given.value not in FAULTS:
+            given.leave_out("no fault that is known")
+            return None
+        fault, keys, other = FAULTS[given.value]
+        if other:
+            given.change(other)
+        node.rest("a connection that breaks carries no answer")
+        return fault, {**keys, "delay": delay}
+    if not LEAST <= number <= MOST:
+        return _late(node, number, delay)
+    keys = {"delay": delay, "message": _body(node)}
+    for name, value in node.entries("headers", ANY):
+        _header(name, value, keys)
+    node.rest("a plain answer has no such thing")
+    return f"http:{number}", keys
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self._table = node.table()
 
-    def fault(self) -> tuple[str, dict[str, Any]] | None:
-        """The fault with its keys; None: it is none, which is told."""
-        table = self._table
-        delay = self._delay()
-        given = table.take("fault")
-        number = int(table.number("status", 200, 100, 999))
-        if given is not None:
-            word = given.text(FAULTS)
-            fault, keys, other = FAULTS[word]
-            if other:
-                given.change(other)
-            self._rest("a connection that breaks carries no answer")
-            return fault, {**keys, "delay": delay}
-        if not LEAST <= number <= MOST:
-            return self._late(number, delay)
-        return f"http:{number}", {"delay": delay, **self._said(number)}
+def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
+    """An ordinary answer: the app has its own."""
+    if node.child("proxyBaseUrl", ANY) is None:
+        node.change(f"the app's own answer instead of a {number} made up")
+    for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
+        node.child(key, ANY)
+    node.rest("no part of a late answer")
+    return None if delay is None else ("latency", {"delay": delay})
 
-    def _late(self, number: int, delay: str | None) -> tuple[str, dict[str, Any]] | None:
-        """An ordinary answer: the app has its own."""
-        if self._table.take("proxyBaseUrl") is None:
-            self.node.change(f"the app's own answer instead of a {number} made up")
-        for key in ("body", "jsonBody", "base64Body", "statusMessage", "headers"):
-            self._table.take(key)
-        self._rest("no part of a late answer")
-        return None if delay is None else ("latency", {"delay": delay})
 
-    def _delay(self) -> str | None:
-        wait, drawn = self._table.number("fixedDelayMilliseconds"), self._table.take("delayDistribution")
-        if drawn is None:
-            return milliseconds(self.node, wait) if wait else None
-        said = drawn.table()
-        kind = said.need("type").text(("uniform", "lognormal", "fixed"))
-        if kind == "uniform":
-            low, high = said.need("lower").number(), said.need("upper").number()
-        elif kind == "fixed":
-            low = high = said.need("milliseconds").number()
-        else:
-            median, sigma = said.need("median").number(), said.need("sigma").number(0, 100)
-            longest = said.number("maxValue", 1e12)
-            low = round(min(median / math.exp(NINETY * sigma), longest))
-            high = round(min(median * math.exp(NINETY * sigma), longest))
-            drawn.change("drawn evenly over the middle 90 % of it, without its long tail")
-        said.rest("no part of a distribution")
-        return f"{milliseconds(self.node, wait + low)}..{milliseconds(self.node, wait + high)}"
+def _delay(node: Node) -> str | None:
+    wait, drawn = node.take("fixedDelayMilliseconds", NUMBER, 0.0), node.child("delayDistribution", OBJECT)
+    if drawn is not None and drawn.take("type", ANY) == "uniform":
+        low, high = (wait + drawn.need(key, NUMBER).value for key in ("lower", "upper"))
+        drawn.rest("no part of a distribution")
+        return f"{milliseconds(node, low)}..{milliseconds(node, high)}"
+    if drawn is not None:
+        drawn.leave_out("a delay is drawn evenly")
+    return milliseconds(node, wait) if wait else None
 
-    def _body(self) -> str:
-        table = self._table
-        plain, structured, encoded = table.text("body"), table.take("jsonBody"), table.take("base64Body")
-        if structured is not None:
-            return json.dumps(structured.value)
-        if encoded is not None:
-            try:
-                return base64.b64decode(encoded.text(), validate=True).decode()
-            except ValueError:
-                encoded.leave_out("no text: a body of other bytes cannot be said")
-        return plain
 
-    def _said(self, number: int) -> dict[str, Any]:
-        """The keys of a plain answer: body and headers."""
-        table = self._table
-        keys: dict[str, Any] = {"message": self._body()}
-        phrase = table.take("statusMessage")
-        if phrase is not None and phrase.text() != responses.get(number):
-            phrase.leave_out("the reason phrase is the standard one")
-        for name, value in table.items("headers"):
-            self._header(name, value, keys)
-        if table.take("proxyBaseUrl") is not None:
-            self.node.change("nothing is asked of the server behind it")
-        self._rest("a plain answer has no such thing")
-        return keys
+def _body(node: Node) -> str:
+    plain: str = node.take("body", TEXT, "")
+    structured = node.child("jsonBody", ANY)
+    return plain if structured is None else json.dumps(structured.value)
 
-    def _header(self, name: str, value: Node, keys: dict[str, Any]) -> None:
-        if isinstance(value.value, list):
-            value.leave_out("a header that comes several times")
-        elif name.lower() == "content-type":
-            keys["content_type"] = value.text()
-        elif name.lower() in (*FORBIDDEN, "connection", "date"):
-            value.leave_out("the server sets it itself")
-        else:
-            keys.setdefault("set", {})[name] = value.text()
 
-    def _rest(self, why: str) -> None:
-        dribble = self._table.take("chunkedDribbleDelay")
-        if dribble is not None:
-            dribble.leave_out("how long a body takes depends on its length, which a rule does not know")
-        self._table.rest(why)
+def _header(name: str, value: Node, keys: dict[str, Any]) -> None:
+    if not isinstance(value.value, str):
+        value.leave_out("no text: a header comes once")
+    elif name.lower() == "content-type":
+        keys["content_type"] = value.value
+    elif name.lower() in (*FORBIDDEN, "connection", "date"):
+        value.leave_out("the server sets it itself")
+    else:
+        keys.setdefault("set", {})[name] = value.value
