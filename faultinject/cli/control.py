@@ -99,13 +99,6 @@ class ControlClient:
         """What happened to requests from a cursor on, and the next cursor."""
         return self._call("GET", f"/journal?{urlencode({'after': after, 'limit': limit})}", JOURNAL)
 
-    def text(self, path: str, **query: str) -> str:
-        """What a path shows that is no JSON."""
-        answer, data = self._ask("GET", f"{path}?{urlencode(query)}")
-        if answer.status != 200 or "application/toml" not in answer.headers.get("content-type", ""):
-            self._refuse(answer, data)
-        return data.decode("utf-8", "replace")
-
     def change(self, method: str, path: str, body: object, generation: int | None = None) -> dict[str, Any]:
         """Change something; the new state.
 
@@ -435,14 +428,11 @@ def status(*, url: str | None, as_json: bool) -> int:
 
 
 @control.command(context_settings=CONTEXT, short_help="Show the rules in force.")
-@click.option("--toml", "as_toml", is_flag=True, help="Print them as a file of rules in TOML.")
 @_common
-def rules(*, url: str | None, as_json: bool, as_toml: bool) -> int:
-    """Show the rules in force with their counts; with --json or --toml as `set --file` takes them."""
+def rules(*, url: str | None, as_json: bool) -> int:
+    """Show the rules in force with their counts; with --json as `set --file` takes them."""
     client = ControlClient(url)
-    if as_toml:
-        click.echo(client.text("/rules", format="toml"), nl=False)
-    elif as_json:
+    if as_json:
         print_json(client.scenario())
     else:
         show_rules(client.state()["rules"])

@@ -8,7 +8,7 @@ import shlex
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,7 @@ from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import choices_of
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
 from faultinject.testing.exploration.report import Wording, groups, incomplete, of_group, rows
-from faultinject.testing.exploration.store_comparison import StoreContents
-from faultinject.testing.runs import Exploration, RunFaults
+from faultinject.testing.runs import Contents, Exploration, RunFaults
 from faultinject.testing.storage import Storage, contents_of
 
 if TYPE_CHECKING:
@@ -44,40 +43,6 @@ if TYPE_CHECKING:
 
 SETTLED = 30.0
 """Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them."""
-
-
-class EmbeddedStore:
-    """The embedded object store, which is empty before each run.
-
-    Args:
-        vendor: the vendor whose API it speaks.
-
-    Raises:
-        ConfigurationError: it does not speak that dialect.
-    """
-
-    def __init__(self, vendor: str) -> None:
-        self._store = Storage(vendor)
-
-    def start(self) -> str:
-        """Its URL, on a free port of this machine."""
-        return self._store.url
-
-    def empty(self) -> None:
-        """Put a new store in the place of the old one."""
-        self._store.reset()
-
-    def holds(self) -> StoreContents:
-        """The objects; a request that a killed client has left under way ends first."""
-        return contents_of(self._store.app)
-
-    def broken(self) -> str:
-        """Never: it is in this process."""
-        return ""
-
-    def stop(self) -> None:
-        """Close the listening socket and the connections."""
-        self._store.close()
 
 
 class Proxied:
@@ -97,8 +62,9 @@ class Proxied:
         self._ended = threading.Condition()
         self._broken: list[Broken] = []
 
-    def start(self) -> str:
-        """Serve on a free port of this machine."""
+    @cached_property
+    def url(self) -> str:
+        """Where it is: on a free port of this machine, from when it is asked for."""
         from faultinject.proxy.front import proxy_server
 
         app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
@@ -108,7 +74,7 @@ class Proxied:
         self._thread.start()
         return url_of(sock.getsockname())
 
-    def empty(self) -> None:
+    def reset(self) -> None:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
 
     def holds(self) -> None:
@@ -121,7 +87,7 @@ class Proxied:
         found, self._broken = self._broken, []
         return str(found[0]) if found else ""
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the connections."""
         self._server.should_exit = True
         self._thread.join(10)
@@ -149,10 +115,6 @@ class Proxied:
         return counted
 
 
-Service = EmbeddedStore | Proxied
-"""What is at the address in ENDPOINT."""
-
-
 def reach(target: Target) -> None:
     """Look whether the service is there.
 
@@ -177,7 +139,8 @@ class Command:
     Args:
         command: its words.
         reset: a shell command that prepares each run, or None.
-        service: what it sends its requests to.
+        service: what is at the address; an embedded store is emptied before each run.
+        holds: what it holds, once no request of a killed client is under way.
         recover: a shell command that runs when the command was killed; None: the command itself.
         again: a shell command that runs when the command has told an error; None: nothing does.
         speed: how many times as fast their clocks run, that of `reset` excepted.
@@ -193,7 +156,8 @@ class Command:
         self,
         command: Sequence[str],
         reset: str | None,
-        service: Service,
+        service: Storage | Proxied,
+        holds: Contents,
         recover: str | None = None,
         again: str | None = None,
         speed: float = 1.0,
@@ -208,14 +172,15 @@ class Command:
         self._recover = None if recover is None else Program(recover, environ)
         self._again = None if again is None else Program(again, environ)
         self._service = service
+        self._holds = holds
 
     def __enter__(self) -> None:
-        self._real_time["ENDPOINT"] = self._service.start()
+        self._real_time["ENDPOINT"] = self._service.url
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._service.stop()
+        self._service.close()
 
     def prepare(self) -> None:
         """Empty the service where that can be done, and run what the user wants to be run before.
@@ -223,7 +188,7 @@ class Command:
         Raises:
             ConfigurationError: that fails.
         """
-        self._service.empty()
+        self._service.reset()
         if self._reset is not None:
             code, output = self._reset.run(alone=False)
             if code:
@@ -240,7 +205,7 @@ class Command:
         self._environ.update(self._real_time, **(self._faster if self.was_fast else {}))
         if faults.crashes:
             second = self._recover or self._program
-            faults.kill_and_restart(self._program, second, self._service.holds, twice=True)
+            faults.kill_and_restart(self._program, second, self._holds, twice=True)
             return
         try:
             self._program.check(faults.patience)
@@ -262,26 +227,8 @@ class Command:
                 each.end(why)
 
 
-Write = Callable[[Exploration], None]
-
-
 GROUP = "faultinject.explore"
 """The class name of its test cases."""
-
-
-def writer(path: str) -> Write:
-    """What writes an exploration into a file, by the end of its name.
-
-    Raises:
-        ConfigurationError: the name ends otherwise.
-        OSError: there is no such folder.
-    """
-    formats: dict[str, Callable[[Exploration], str]] = {
-        ".txt": lambda exploration: f"{exploration.report()}\n",
-        ".json": lambda exploration: f"{exploration.to_json()}\n",
-        ".xml": _junit,
-    }
-    return layout.writer(path, formats)
 
 
 def _junit(exploration: Exploration) -> str:
@@ -308,6 +255,12 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
             yield Case(each.text, GROUP, SKIPPED, "not reached: its run made no such request")
 
 
+FORMATS: dict[str, Callable[[Exploration], str]] = {
+    ".txt": lambda exploration: f"{exploration.report()}\n",
+    ".json": lambda exploration: f"{exploration.to_json()}\n",
+    ".xml": _junit,
+}
+"""By the end of a file's name: what is written there."""
 NOTHING = (
     "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the address in the"
     " variable ENDPOINT"
@@ -468,19 +421,20 @@ def explore(
             "a command is missing, as in: faultinject explore -r cos -- ./upload.sh": not command,
         }
     )
-    writers = [writer(each) for each in outputs]
+    writers = [layout.writer(each, FORMATS) for each in outputs]
     settings = reading.services()
     reading.refuse_switched_off()
     reading.refuse_production(settings)
     layout.program_of(command[0])
-    service: Service
-    holds = None
+    service: Storage | Proxied
+    holds: Contents
+    inconclusive = None
     left_out: list[LeftOut] = []
     read_as = vendor
     if url is None:
         vendor = vendor or _vendor_of(rules)
-        service = store = EmbeddedStore(vendor)
-        holds = store.holds
+        service = store = Storage(vendor)
+        holds = partial(contents_of, store.app)
         again = ["serve", "--vendor", vendor]
     else:
         from faultinject.proxy.target import Target
@@ -491,7 +445,8 @@ def explore(
                 wanted = [each.rule for each in choices_of(rules) if not each.standard]
                 reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
-        service = Proxied(target, rewrite_host=rewrite_host)
+        service = proxied = Proxied(target, rewrite_host=rewrite_host)
+        holds, inconclusive = proxied.holds, proxied.broken
         again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
         again += ["--vendor", vendor] if vendor else []
         vendor = read_as = reading.dialect_of(vendor, target.host)
@@ -504,7 +459,7 @@ def explore(
             )
     same = layout.again(click.get_current_context(), ("speed", "replay", "as_json", "outputs"))
     listening.handle_signals()  # else the command would go on
-    running = Command(command, reset, service, recover, run_again, speed or 1.0)
+    running = Command(command, reset, service, holds, recover, run_again, speed or 1.0)
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -529,43 +484,37 @@ def explore(
             "--exhaustive",
         ),
         vendor=dialect if read_as or crash else None,
-        inconclusive=service.broken,
-        holds=holds,
+        inconclusive=inconclusive,
+        holds=holds if url is None else None,
     )
     exploration.sweep.left_out += left_out
     exploration.sweep.doubts = running.doubts
-    found = partial(_print, exploration, writers, as_json=as_json)
+    code, told = 0, True
     with running:
         try:
             _explore(exploration, running)
         except ExplorationFailed as error:
+            code = 1
             if not exploration.over:
                 click.echo(f"faultinject: {error}", err=True)
                 exploration.sweep.stopped = str(error)
-                if exploration.runs:
-                    found()
-                else:
-                    _write(exploration, writers)
-                return 2
-            code = 1
+                code, told = 2, bool(exploration.runs)
         except KeyboardInterrupt:
             if exploration.sweep.stopped:
-                found()
+                _show(exploration, writers, as_json=as_json)
             raise
-        else:
-            code = 0
-    found()
+    _show(exploration, writers, as_json=as_json, told=told)
     return code
 
 
-def _print(exploration: Exploration, writers: Sequence[Write], *, as_json: bool) -> None:
-    _write(exploration, writers)
-    click.echo(exploration.to_json() if as_json else exploration.report())
-
-
-def _write(exploration: Exploration, writers: Sequence[Write]) -> None:
+def _show(
+    exploration: Exploration, writers: Sequence[Callable[..., None]], *, as_json: bool, told: bool = True
+) -> None:
+    """Write the result into the files, and print it where it is told."""
     for each in writers:
         each(exploration)
+    if told:
+        click.echo(exploration.to_json() if as_json else exploration.report())
 
 
 def _explore(exploration: Exploration, running: Command) -> None:

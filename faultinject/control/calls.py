@@ -480,21 +480,14 @@ def get_state(call: Call) -> Answer:
 
 
 def get_rules(call: Call) -> Answer:
-    """Show the scenario, as `PUT /rules` takes it; `format=toml` for a file of rules."""
+    """Show the scenario, as `PUT /rules` takes it."""
     in_force = call.injector.state
-    tag = {"ETag": f'"{in_force.generation}"'}
-    form = call.query.get("format", "json")
-    if form == "toml":
-        text = in_force.scenario.to_toml().encode("utf-8", "replace")
-        return Answer(text, content_type="application/toml; charset=utf-8", headers=tag)
-    if form != "json":
-        raise Refusal(400, f"format: {shown(form)} is neither json nor toml")
     abort = in_force.scenario.abort
     found: dict[str, Any] = (
         {"seed": in_force.seed} if abort is None else {"seed": in_force.seed, "abort": abort}
     )
     found["rules"] = [rule.to_dict() for rule in in_force.scenario.rules]
-    return Answer.of_data(found, headers=tag)
+    return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
 
 
 def get_rule(call: Call) -> Answer:
@@ -591,7 +584,7 @@ CALLS = (
     Entry("POST", "/on", switch_on),
     Entry("POST", "/off", switch_off),
     Entry("POST", "/reset", reset),
-    Entry("GET", "/rules", get_rules, query=("format",)),
+    Entry("GET", "/rules", get_rules),
     Entry("PUT", "/rules", put_rules),
     Entry("POST", "/rules", add_rule),
     Entry("GET", "/rules/{name}", get_rule),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import tomllib
 
 import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -121,10 +120,6 @@ def test_the_scenario_is_read_and_put_back(api):
     assert Scenario.from_json(rules.body.decode()) == Scenario(
         [Rule("cos:SlowDown", name="slow", path="photos/", times=2), Rule("http:503", path="b/")], seed=42
     )
-    toml = api.get("/rules?format=toml")
-    assert toml.headers["content-type"] == "application/toml; charset=utf-8"
-    assert tomllib.loads(toml.body.decode())["rules"] == rules.data["rules"]
-    assert api.get("/rules?format=yaml").message == "format: yaml is neither json nor toml"
     state = api.change("PUT", "/rules", rules.data)
     assert [each["text"] for each in state["rules"]] == [
         "cos:SlowDown,path=photos/,times=2,name=slow",
