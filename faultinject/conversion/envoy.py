@@ -18,8 +18,8 @@ from faultinject.conversion.proxy_rules import (
     RequestCondition,
     delay_of,
     parts_of,
+    printed,
     translate,
-    yaml_text,
 )
 from faultinject.rules.scenario import Scenario
 
@@ -85,13 +85,12 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         },
     }
     runtime = {f"re2.max_program_size.{level}_level": LARGEST for level in ("error", "warn")}
-    text = yaml_text(
+    return printed(
         {
             "layered_runtime": {"layers": [{"name": "faultinject", "static_layer": runtime}]},
             "static_resources": {"listeners": [listener], "clusters": [cluster]},
         }
     )
-    return f"# Rules of faultinject for Envoy.\n{text}"
 
 
 def _address(text: str) -> dict[str, Any]:

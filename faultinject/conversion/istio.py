@@ -17,8 +17,8 @@ from faultinject.conversion.proxy_rules import (
     RequestCondition,
     delay_of,
     parts_of,
+    printed,
     translate,
-    yaml_text,
 )
 from faultinject.rules.scenario import Scenario
 
@@ -57,7 +57,7 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
         made["route"] = route
         routes.append(made)
     routes.append({"name": "app", "route": route})
-    text = yaml_text(
+    return printed(
         {
             "apiVersion": "networking.istio.io/v1",
             "kind": "VirtualService",
@@ -65,7 +65,6 @@ def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
             "spec": {"hosts": [host], "http": routes},
         }
     )
-    return f"# Rules of faultinject for Istio.\n{text}"
 
 
 def _fault(rule: ProxyRule, remarks: Remarks) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Rules as a proxy can be told of them: tests of a request, a chance, and what is done. What a proxy cannot be told is told of.
 
 A rule is left out as a whole where a part of it cannot be said without which the fault would come to more requests, or more often. An
-effect that only shapes the answer is left out alone. Both proxies read YAML (`yaml_text`).
+effect that only shapes the answer is left out alone.
 """
 
 from __future__ import annotations
@@ -302,31 +302,6 @@ def _answered(rule: Rule, target: str, number: int) -> Answer:
     return Answer(action.answer.status, content_type, tuple(headers), action.body)
 
 
-def yaml_text(data: dict[str, object]) -> str:
-    """The YAML of an object."""
-    return "\n".join([*_yaml_table(data), ""])
-
-
-def _yaml_table(data: dict[str, object]) -> list[str]:
-    lines: list[str] = []
-    for key, value in data.items():
-        name = key if key.replace("_", "").isalnum() else json_text(key)
-        inner = _yaml_lines(value)
-        if inner is None:
-            lines.append(f"{name}: {json_text(value)}")
-        else:
-            lines += [f"{name}:", *(f"  {each}" for each in inner)]
-    return lines
-
-
-def _yaml_lines(value: object) -> list[str] | None:
-    """Those of a value that has parts; None: it has none, or they stand in one line."""
-    if isinstance(value, dict) and value:
-        return _yaml_table(value)
-    if isinstance(value, list) and value:
-        lines = []
-        for each in value:
-            first, *rest = _yaml_lines(each) or [json_text(each)]
-            lines += [f"- {first}", *(f"  {line}" for line in rest)]
-        return lines
-    return None
+def printed(data: dict[str, object]) -> str:
+    """An object as JSON, which readers of YAML take too."""
+    return f"{json_text(data, 2)}\n"

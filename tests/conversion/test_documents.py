@@ -101,7 +101,7 @@ def test_rules_of_the_environment_into_a_file(tmp_path):
     path = tmp_path / "envoy.yaml"
     result = command("convert", "--to", "envoy", "-o", str(path), env=environ)
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
-    assert "http_status: 503" in path.read_text()
+    assert '"http_status": 503' in path.read_text()
     result = command("convert", "--to", "envoy", "-o", "-", env=environ)
     assert result.stdout == path.read_text()
 
@@ -117,4 +117,4 @@ def test_several_documents_and_another_target(tmp_path):
     assert data["from"] == ["toxiproxy", "wiremock"]
     assert [each["name"] for each in data["rules"]] == ["a-latency_downstream", "b"]
     result = command("convert", str(second), "--to", "envoy")
-    assert (result.exit_code, result.stdout.count("http_status: 503")) == (0, 1)
+    assert (result.exit_code, result.stdout.count('"http_status": 503')) == (0, 1)
