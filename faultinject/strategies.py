@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.exceptions import ConfigurationError, MissingExtra
 from faultinject.rules.scenario import Scenario
 from faultinject.testing import unwrapped
-from faultinject.testing.exploration.bounds import Bounds, whole
+from faultinject.testing.exploration.bounds import WHOLE, Bounds, checked
 from faultinject.testing.exploration.points import Trace, exact
 from faultinject.testing.exploration.sweep import sweep_of
 
@@ -60,4 +60,4 @@ def scenarios(
         kept = [each for each in drawn if each is not None]
         return Scenario.of_rules(tuple(dict.fromkeys(kept)), "0")
 
-    return strategies.tuples(*[slot] * whole(max_faults, "max_faults")).map(scenario)
+    return strategies.tuples(*[slot] * checked("max_faults", max_faults, *WHOLE)).map(scenario)

@@ -242,10 +242,10 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
     for why in incomplete(sweep):
         first, *more = why.splitlines()
         yield Case(RESULT, GROUP, ERROR, first, "incomplete", more)
-    told = {}
+    told: dict[int, list[str]] = {}
     for group in groups(sweep.finished):
-        told[id(group.smallest)] = [*of_group(group, sweep, exploration.wording)]
-        told.update((id(each), [f"as after {group.smallest.text}"]) for each in group.others)
+        told.update((id(each), [f"as after {group[0].text}"]) for each in group)
+        told[id(group[0])] = [*of_group(group, sweep, exploration.wording)]
     for each in sweep.finished:
         if each.failed:
             yield Case(each.text, GROUP, FAILURE, each.said, "FAIL", told[id(each)], each.seconds)

@@ -329,7 +329,7 @@ class Exploration:
         self.over = True
         failures = groups(self.sweep.finished)
         if failures or incomplete(self.sweep):
-            raise ExplorationFailed(self.report()) from (failures[0].smallest.error if failures else None)
+            raise ExplorationFailed(self.report()) from (failures[0][0].error if failures else None)
 
     def record(self, faults: RunFaults, error: BaseException | None, seconds: float) -> FinishedRun:
         """Record the result of a run."""

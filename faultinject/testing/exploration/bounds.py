@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, ValidationError, convert
 
 from faultinject.exceptions import ConfigurationError
 
@@ -47,20 +50,8 @@ class Bounds:
     within: float | None = None
 
     def __post_init__(self) -> None:
-        if self.depth not in (1, 2) or isinstance(self.depth, bool):
-            raise ConfigurationError(f"depth is 1 or 2, not {self.depth!r}")
-        whole(self.max_runs, "max_runs")
-        for name in ("exhaustive", "again", "crash"):
-            if not isinstance(given := getattr(self, name), bool):
-                raise ConfigurationError(f"{name} is True or False, not {given!r}")
-        if not isinstance(self.replay, str):
-            raise ConfigurationError(f"replay is the text of a scenario, not {self.replay!r}")
-        if self.within is not None and (
-            isinstance(self.within, bool)
-            or not isinstance(self.within, int | float)
-            or not 0 < self.within < math.inf
-        ):
-            raise ConfigurationError(f"within is a number of seconds above 0, not {self.within!r}")
+        for name, (kind, said) in ARGUMENTS.items():
+            checked(name, getattr(self, name), kind, said)
         self.ignore = (self.ignore,) if isinstance(self.ignore, str) else tuple(self.ignore)
         self.without = (self.without,) if isinstance(self.without, str) else tuple(self.without)
         self.allow = self.allow if isinstance(self.allow, tuple) else (self.allow,)
@@ -75,15 +66,33 @@ class Bounds:
         return isinstance(error, self.allow)
 
 
-def whole(number: object, name: str) -> int:
-    """A whole number from 1 on.
+WHOLE = Annotated[int, Meta(ge=1)], "a whole number from 1 on"
+YES_OR_NO = bool, "True or False"
+ARGUMENTS: dict[str, tuple[Any, str]] = {
+    "depth": (Literal[1, 2], "1 or 2"),
+    "max_runs": WHOLE,
+    "exhaustive": YES_OR_NO,
+    "again": YES_OR_NO,
+    "crash": YES_OR_NO,
+    "replay": (str, "the text of a scenario"),
+    "within": (
+        Annotated[float, Meta(gt=0, le=sys.float_info.max)] | None,
+        "a number of seconds above 0",
+    ),
+}
+"""By name of an argument: the type that msgspec looks at, and what it is."""
+
+
+def checked(name: str, given: object, kind: Any, said: str) -> Any:
+    """What was given for an argument.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: it is of another kind.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ConfigurationError(f"{name} is a whole number from 1 on, not {number!r}")
-    return number
+    try:
+        return convert(given, kind)
+    except ValidationError:
+        raise ConfigurationError(f"{name} is {said}, not {given!r}") from None
 
 
 NAMED = 3

@@ -8,6 +8,7 @@ from typing import Any
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.http.wire import has_no_body
 from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.faults import OWN
@@ -101,6 +102,11 @@ class Choice:
         """Bytes of the request's body that come before it; None: it is not in the middle of that."""
         after: int | None = self.rule.value("after_bytes")
         return None if self.rule.value("when") == "after" else after
+
+    def finds_no_body(self, outcome: Outcome) -> bool:
+        """Whether a request's answer has no body for it, or the request's body ends before."""
+        empty = outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
+        return (self.needs_body and empty) or (outcome.request_bytes or 0) < (self.uploaded or 0)
 
     def options_at(self, outcome: Outcome) -> Mapping[str, str]:
         """The rule's options for one request: of a standard set a fault in an upload comes in its middle."""

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -75,25 +74,17 @@ AFTER_A_CRASH = "Let the second run look at what the store holds, and go on from
 """What to do about the store where a program was killed."""
 
 
-class Group:
-    """Failures of one cause: the same exception from the same line of the user's code, after a fault at the same operation.
+def groups(finished: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
+    """The failures of each cause, those first that were met first.
 
-    Attributes:
-        smallest: the run that shows it with the fewest rules and the shortest text.
-        others: the rest, the smallest first.
+    Of one cause are the same exception from the same line of the user's code, after a fault at the same operation. The run with
+    the fewest rules and the shortest text stands first.
     """
-
-    def __init__(self, runs: Sequence[FinishedRun]) -> None:
-        self.smallest, *self.others = sorted(runs, key=lambda each: each.size)
-
-
-def groups(finished: Sequence[FinishedRun]) -> list[Group]:
-    """The failures, those first that were met first."""
     alike: dict[tuple[object, ...], list[FinishedRun]] = {}
     for each in finished:
         if each.failed:
             alike.setdefault(each.cause, []).append(each)
-    return [Group(runs) for runs in alike.values()]
+    return [sorted(runs, key=lambda each: each.size) for runs in alike.values()]
 
 
 def summary(sweep: Sweep, seconds: float) -> str:
@@ -120,13 +111,8 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
     return ", ".join(parts)
 
 
-def warned(sweep: Sweep) -> list[str]:
-    """What the second judge finds suspicious, and no failure: a line for each kind, with the smallest scenario."""
-    return [line for line, _ in _warned(sweep)]
-
-
-def _warned(sweep: Sweep) -> Iterator[tuple[str, str]]:
-    """The same, each with what to do about it."""
+def warned(sweep: Sweep) -> Iterator[tuple[str, str]]:
+    """What the second judge finds suspicious, and no failure: of each kind a line with the smallest scenario, and what to do about it."""
     alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for each in sweep.finished:
         for finding in warnings(each):
@@ -265,20 +251,20 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
         left_out=[quoted(each.said(wording.exhaustive)) for each in sweep.left_out],
         not_reached=[each.text for each in sweep.unreached],
         incomplete=[quoted(each) for each in incomplete(sweep)],
-        warnings=warned(sweep),
+        warnings=[said for said, _ in warned(sweep)],
         findings=[
             PrintedFailure(
-                error=quoted(group.smallest.said),
-                audit=[quoted(f"{each.check}: {each.message}") for each in group.smallest.findings],
-                scenario=[str(rule) for rule in group.smallest.scenario.rules],
-                marker=sweep.run.marker(group.smallest.scenario.rules),
-                alike=[each.text for each in group.others],
-                requests=[quoted(f"{each.method} {each.path}") for each in group.smallest.outcomes],
-                killed_after=group.smallest.first if sweep.run.kills else None,
-                failed_after=None if sweep.run.kills else group.smallest.first,
-                actions=actions_of(group.smallest, sweep),
+                error=quoted(smallest.said),
+                audit=[quoted(f"{each.check}: {each.message}") for each in smallest.findings],
+                scenario=[str(rule) for rule in smallest.scenario.rules],
+                marker=sweep.run.marker(smallest.scenario.rules),
+                alike=[each.text for each in others],
+                requests=[quoted(f"{each.method} {each.path}") for each in smallest.outcomes],
+                killed_after=smallest.first if sweep.run.kills else None,
+                failed_after=None if sweep.run.kills else smallest.first,
+                actions=actions_of(smallest, sweep),
             )
-            for group in groups(sweep.finished)
+            for smallest, *others in groups(sweep.finished)
         ],
     )
 
@@ -289,7 +275,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
     for group in groups(sweep.finished):
         yield ""
         yield from of_group(group, sweep, wording)
-    notes = [line for said, action in _warned(sweep) for line in (f"warning: {said}", f"  → {action}")]
+    notes = [line for said, action in warned(sweep) for line in (f"warning: {said}", f"  → {action}")]
     notes += [f"{each.head}: {quoted(each.said(wording.exhaustive))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
@@ -304,9 +290,9 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         yield from notes
 
 
-def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
+def of_group(group: Sequence[FinishedRun], sweep: Sweep, wording: Wording) -> Iterator[str]:
     """What is said of failures of one cause: the smallest scenario with its requests, and how to see it again."""
-    run = group.smallest
+    run, *others = group
     yield quoted(run.said)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
@@ -332,9 +318,9 @@ def of_group(group: Group, sweep: Sweep, wording: Wording) -> Iterator[str]:
     yield from (f"  → {each}" for each in actions_of(run, sweep))
     again = wording.replay(run) if wording.replay else sweep.run.marker(run.scenario.rules)
     yield f"  replay: {again}"
-    if group.others:
-        more = " …" if group.others[1:] else ""
-        yield f"  and {len(group.others)} similar: {quoted(group.others[0].text)}{more}"
+    if others:
+        more = " …" if others[1:] else ""
+        yield f"  and {len(others)} similar: {quoted(others[0].text)}{more}"
 
 
 def _what(rule: Rule, method: str) -> str:
@@ -374,26 +360,25 @@ ENDS, AROUND = 8, 4
 """Rows that are shown of a long run: at its beginning and end, and before and after each fault."""
 
 
-class _Said(NamedTuple):
-    """What is said of a request; of those that follow each other and are alike there is one row."""
-
-    operation: str
-    line: str
-    status: int | None
-    asks: tuple[str, ...]
-    mark: str
-
-
-def _said(outcome: Outcome, *, killed: bool) -> _Said:
-    line = f"{outcome.method} {outcome.path}{'?' if outcome.query else ''}{outcome.query}"
+def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
+    """Of a request its operation, what is said of it, whether it got a fault, and its target, which may be longer than what is shown."""
+    target = f"{outcome.path}{'?' if outcome.query else ''}{outcome.query}"
+    line = _LONG.sub(lambda found: f"{found[0][:8]}…", f"{outcome.method} {target}")
+    line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
     asks = (
         outcome.range and f"Range: {outcome.range}",
         outcome.if_range and "If-Range",
         outcome.if_match and "If-Match",
     )
+    asked = ", ".join(filter(None, asks))
     fault = "killed" if killed else outcome.fault
-    mark = f"  <- {fault}{_after(outcome, killed=killed)}" if outcome.injected else ""
-    return _Said(outcome.operation or "-", line, outcome.status, tuple(filter(None, asks)), mark)
+    said = (
+        f"{outcome.status} " if outcome.status else "",
+        line,
+        f" ({quoted(asked)})" if asked else "",
+        f"  <- {fault}{_after(outcome, killed=killed)}" if outcome.injected else "",
+    )
+    return outcome.operation or "-", "".join(said), outcome.injected, target
 
 
 def _after(outcome: Outcome, *, killed: bool) -> str:
@@ -410,25 +395,21 @@ def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:
         outcomes: the requests.
         killed: whether what was injected is that the program was killed.
     """
-    alike = groupby(enumerate(outcomes, 1), key=lambda each: _said(each[1], killed=killed))
+    alike = groupby(enumerate(outcomes, 1), key=lambda each: _row(each[1], killed=killed))
     found = [(row, [number for number, _ in same]) for row, same in alike]
-    marked = [bool(row.mark) for row, _ in found]
+    injected = [each for (_, _, each, _), _ in found]
     width = len(str(len(outcomes)))
-    names = max((len(row.operation) for row, _ in found), default=0)
+    names = max((len(operation) for (operation, *_), _ in found), default=0)
     left_out = 0
-    for place, (row, numbers) in enumerate(found):
-        if not _shown(marked, place):
+    for place, ((operation, said, *_), numbers) in enumerate(found):
+        if not _shown(injected, place):
             left_out += 1
             continue
         if left_out:
             yield f"    … {left_out} more …"
             left_out = 0
-        line = _LONG.sub(lambda found: f"{found[0][:8]}…", row.line)
-        line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
-        status = f"{row.status} " if row.status else ""
-        asks = f" ({quoted(', '.join(row.asks))})" if row.asks else ""
         more = f"  and {_times(len(numbers) - 1)} more, to {numbers[-1]}" if numbers[1:] else ""
-        yield f"    {numbers[0]:>{width}} {row.operation:<{names}}  {status}{line}{asks}{row.mark}{more}"
+        yield f"    {numbers[0]:>{width}} {operation:<{names}}  {said}{more}"
 
 
 def _shown(marked: Sequence[bool], place: int) -> bool:

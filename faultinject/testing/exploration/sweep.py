@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import cache
 
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
-from faultinject.http.wire import has_no_body
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions
@@ -241,16 +240,8 @@ class Sweep:
             return False
         if (choice.needs_checksum and not outcome.checksum) or (choice.moves and not point.goes_on):
             return False
-        if choice.needs_body and (
-            outcome.response_bytes == 0 or has_no_body(outcome.method, outcome.status or 200, ())
-        ):
-            if not choice.standard:  # the set has it for answers with a body alone
-                self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its answer has no body"))
-            return False
-        if choice.uploaded is not None and (outcome.request_bytes or 0) < choice.uploaded:
-            if not choice.standard:  # the set has it for uploads alone
-                self.run.leave_out(LeftOut(f"{choice.rule.fault} at {point.name}", "its body ends before"))
-            return False
+        if choice.standard and choice.finds_no_body(outcome):
+            return False  # one that is named is left out when its run has shown that
         if choice.hangs:
             first = point.operation not in self._hung
             self._hung.add(point.operation)

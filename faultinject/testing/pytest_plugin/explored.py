@@ -17,7 +17,7 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.session_sync import Session
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
-from faultinject.testing.exploration.bounds import Bounds, whole
+from faultinject.testing.exploration.bounds import WHOLE, Bounds, checked
 from faultinject.testing.exploration.causes import FinishedRun
 from faultinject.testing.exploration.report import groups, incomplete, marker, report, summary, warned
 from faultinject.testing.exploration.store_comparison import StoreContents
@@ -173,7 +173,7 @@ class _Exploring:
         if unknown:
             known = listed(_KEYS, "and")
             raise ConfigurationError(f"faultinject_explore takes no {listed(unknown)}; it takes {known}")
-        shards = whole(keys.pop("shards", 1), "shards")
+        shards = checked("shards", keys.pop("shards", 1), *WHOLE)
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
@@ -220,13 +220,14 @@ class _Exploring:
 
     def _verdict(self, sweep: Sweep, call: pytest.TestReport) -> pytest.TestReport:
         found = groups(sweep.finished)
-        self._remember([each.smallest.text for each in found])
+        self._remember([smallest.text for smallest, *_ in found])
         self._item.user_properties.append((SUMMARY, summary(sweep, self._seconds)))
-        self._item.user_properties += [(WARNING, each) for each in warned(sweep)]
+        self._item.user_properties += [(WARNING, said) for said, _ in warned(sweep)]
         wrong = incomplete(sweep)
         if found:
-            call = self._failures[found[0].smallest.cause][1]
-            if found[0].smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
+            smallest = found[0][0]
+            call = self._failures[smallest.cause][1]
+            if smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
                 # The second judge says so, or it skipped itself because of a fault, which proves nothing.
                 call = self._failed(self._said(sweep))
             else:

@@ -105,7 +105,7 @@ def causes(exploration):
     """What was found, and the smallest scenario of each."""
     from faultinject.testing.exploration import groups
 
-    return sorted((each.smallest.said, each.smallest.text) for each in groups(exploration.runs))
+    return sorted((smallest.said, smallest.text) for smallest, *_ in groups(exploration.runs))
 
 
 @pytest.mark.parametrize(

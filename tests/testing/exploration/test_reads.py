@@ -161,7 +161,7 @@ def test_answers_without_a_body():
     exploration, error = exploring(lambda: [call(*each.split()) for each in requests], "truncate")
     assert error is None
     assert [each.text for each in exploration.runs] == ["truncate,method=GET,path=/b/k,times=1"]
-    assert left_out(exploration) == ["left out: truncate at HeadObject /b/k (its answer has no body)"]
+    assert left_out(exploration) == ["left out: truncate at HeadObject /b/k (its answer has nothing to cut)"]
     exploration, error = exploring(
         lambda: [call(*each.split()) for each in requests], "truncate,of=cos:SlowDown,method=GET", "gateway"
     )
