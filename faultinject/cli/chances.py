@@ -19,21 +19,11 @@ LONGEST_CYCLE = 10_000
 
 
 def rates(rules: Sequence[Rule]) -> list[float]:
-    """The share of attempts that each rule answers, of attempts that meet the conditions of all.
+    """The share of attempts that each rule answers, of attempts that meet the conditions of all; and behind them what none answers.
 
     The first that passes its triggers fires. `times` is taken as not yet used up, windows as open
     unless they never are; `above` keeps a rule away, because the rate is taken as not exceeded.
     """
-    return [_precise(each) for each in _shares(rules)[:-1]]
-
-
-def untouched(rules: Sequence[Rule]) -> float:
-    """The share of the same attempts that no rule answers."""
-    return _precise(_shares(rules)[-1])
-
-
-def _shares(rules: Sequence[Rule]) -> list[float]:
-    """The share of each rule, and behind them what is left."""
     shares = [0.0] * (len(rules) + 1)
     start = max(map(_spared, rules), default=0)
     cycle = min(lcm(*(rule.value("every") for rule in rules)), LONGEST_CYCLE)
@@ -45,7 +35,7 @@ def _shares(rules: Sequence[Rule]) -> list[float]:
             shares[number] += fires / cycle
             left -= fires
         shares[-1] += left / cycle
-    return shares
+    return [_precise(each) for each in shares]
 
 
 def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:

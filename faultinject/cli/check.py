@@ -318,7 +318,8 @@ def explain(
     if environ is not None:
         matching, asked = _ask(scenario, environ, seed)
     chosen = [rules[number] for number in matching]
-    rates = dict(zip(matching, chances.rates(chosen), strict=True))
+    *shares, untouched = chances.rates(chosen)
+    rates = dict(zip(matching, shares, strict=True))
     return Meaning(
         ok=not dead and (asked is None or bool(asked.matches)),
         rules=[
@@ -333,7 +334,7 @@ def explain(
             )
             for number, (name, rule) in enumerate(zip(names, rules, strict=True))
         ],
-        untouched=chances.untouched(chosen),
+        untouched=untouched,
         all_fail=chances.all_fail(chosen),
         seed=seed,
         abort=scenario.abort,

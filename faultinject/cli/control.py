@@ -116,24 +116,6 @@ class ControlClient:
     def _call(
         self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
     ) -> dict[str, Any]:
-        answer, data = self._ask(method, path, body, generation)
-        if answer.status not in (200, 201):
-            self._refuse(answer, data)
-        try:
-            found = json.loads(data)
-        except (ValueError, RecursionError):
-            raise self._stranger(answer) from None
-        if not isinstance(found, dict) or not found.keys() >= has:
-            raise self._stranger(answer)
-        return found
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        generation: int | None = None,
-    ) -> tuple[http.client.HTTPResponse, bytes]:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
@@ -158,7 +140,7 @@ class ControlClient:
         try:
             connection.request(method, f"{self._mount}{path}", data, headers)
             answer = connection.getresponse()
-            return answer, answer.read()
+            return self._read(answer, answer.read(), has)
         except ConnectionRefusedError:
             why = (
                 f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
@@ -175,6 +157,17 @@ class ControlClient:
         finally:
             connection.close()
         raise ConfigurationError(why)
+
+    def _read(self, answer: http.client.HTTPResponse, data: bytes, has: frozenset[str]) -> dict[str, Any]:
+        if answer.status not in (200, 201):
+            self._refuse(answer, data)
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            raise self._stranger(answer) from None
+        if not isinstance(found, dict) or not found.keys() >= has:
+            raise self._stranger(answer)
+        return found
 
     def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
         """Tell what the server has against a call, and what to do.

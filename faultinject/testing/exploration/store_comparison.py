@@ -46,7 +46,7 @@ class StoreComparison:
         self._runs: list[Sequence[StoreContents]] = []
         self._same: set[str] = set()
         self._names: list[set[str]] = []
-        self._shapes: dict[str, Shape] = {}
+        self._shapes: dict[str, str] = {}
 
     def learn(self, before: StoreContents, ends: Sequence[StoreContents]) -> None:
         """Take one run for right.
@@ -61,8 +61,7 @@ class StoreComparison:
         self._runs.append(ends)
         names = {_name(path) for each in ends for path in each}
         for other in self._names:
-            for shape in shapes(names - other, other - names):
-                self._shapes.setdefault(shape.pattern.pattern, shape)
+            self._shapes |= dict(shapes(names - other, other - names))
         self._names.append(names)
 
     @property
@@ -141,20 +140,12 @@ class StoreComparison:
         for name in sorted({each for count in (*counts, held, found) for each in count}):
             number = found[name]
             least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
-            if number < least:
-                yield finding(LOST, self._there(number, name, least, most))
-            elif number > most and held[name] > most:
-                yield finding(NOT_REMOVED, self._there(number, name, least, most))
-            elif number > most:
-                yield finding(
-                    LEFT_BEHIND,
-                    self._there(number, name, least, most),
-                    WARN,
-                )
-
-    def _there(self, number: int, name: str, least: int, most: int) -> str:
-        there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
-        return f"{there}, without {self._without} {least if least == most else f'{least} to {most}'}"
+            if least <= number <= most:
+                continue
+            check = LOST if number < least else NOT_REMOVED if held[name] > most else LEFT_BEHIND
+            there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
+            usual = f"without {self._without} {least if least == most else f'{least} to {most}'}"
+            yield finding(check, f"{there}, {usual}", WARN if check == LEFT_BEHIND else FAIL)
 
     def _counted_as(self, path: str) -> str | None:
         """What an object is called whose name is another in each run; None: it has the same one.
@@ -165,9 +156,9 @@ class StoreComparison:
             return None
         name = _name(path)
         if not all(name in each for each in self._names):
-            for shape in self._shapes.values():
-                if shape.matches(name):
-                    return shape.text
+            for pattern, text in self._shapes.items():
+                if re.fullmatch(pattern, name):
+                    return text
         return None if name == path else name
 
     def _changing(self, contents: StoreContents) -> Counter[str]:
@@ -192,30 +183,22 @@ _WORDS = re.compile(r"(\w+)")
 _COUNTED = re.compile(r"(\d+[TZ]?)+")
 
 
-class Shape:
+def shape(one: Sequence[str], other: Sequence[str]) -> tuple[str, str]:
     """What two names have in common that stand for each other in two runs, as `data-31a333ef` and `data-c283be0f`.
 
     Args:
         one: the name in the one run, in words and the signs between them.
         other: the name in the other run, in as many.
 
-    Attributes:
-        text: what they are called, with a star for each word that differs.
-        pattern: of all such names.
+    Returns:
+        The pattern of all such names, and what they are called, with a star for each word that differs.
     """
-
-    def __init__(self, one: Sequence[str], other: Sequence[str]) -> None:
-        pairs = list(zip(one, other, strict=True))
-        # Where a part of it is drawn from a clock, another may be the same in these two runs only.
-        fixed = [a == b and not (number % 2 and _COUNTED.fullmatch(a)) for number, (a, b) in enumerate(pairs)]
-        self.text = "".join(a if same else "*" for same, (a, _) in zip(fixed, pairs, strict=True))
-        self.pattern = re.compile(
-            "".join(re.escape(a) if same else _like(a, b) for same, (a, b) in zip(fixed, pairs, strict=True))
-        )
-
-    def matches(self, name: str) -> bool:
-        """Whether a name is another one of them."""
-        return self.pattern.fullmatch(name) is not None
+    pairs = list(zip(one, other, strict=True))
+    # Where a part of it is drawn from a clock, another may be the same in these two runs only.
+    fixed = [a == b and not (number % 2 and _COUNTED.fullmatch(a)) for number, (a, b) in enumerate(pairs)]
+    same = list(zip(fixed, pairs, strict=True))
+    pattern = "".join(re.escape(a) if alike else _like(a, b) for alike, (a, b) in same)
+    return pattern, "".join(a if alike else "*" for alike, (a, _) in same)
 
 
 def _like(one: str, other: str) -> str:
@@ -227,14 +210,14 @@ def _like(one: str, other: str) -> str:
     return rf"(?:\d+|\w{{{len(one)}}})" if number else rf"\w{{{len(one)}}}"
 
 
-def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[Shape]:
+def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The shapes of names that only one of two runs has: each beside the one of the other run that is most like it."""
     found = [_WORDS.split(each) for each in sorted(others)]
     for each in sorted(ones):
         words = _WORDS.split(each)
         alike = [other for other in found if other[::2] == words[::2]]
         if alike:
-            yield Shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
+            yield shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
 
 
 # A number, a time or an id at the edge of what differs: more of it may differ in the next run.
