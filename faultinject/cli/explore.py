@@ -435,7 +435,6 @@ def explore(
         vendor = vendor or _vendor_of(rules)
         service = store = Storage(vendor)
         holds = partial(contents_of, store.app)
-        again = ["serve", "--vendor", vendor]
     else:
         from faultinject.proxy.target import Target
 
@@ -447,8 +446,6 @@ def explore(
         reach(target)
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
         holds, inconclusive = proxied.holds, proxied.broken
-        again = ["proxy", "--to", target.url, *(["--rewrite-host"] if rewrite_host else [])]
-        again += ["--vendor", vendor] if vendor else []
         vendor = read_as = reading.dialect_of(vendor, target.host)
         if reset is None:
             left_out.append(
@@ -475,12 +472,7 @@ def explore(
         ),
         end=running.end,
         wording=Wording(
-            lambda found: (
-                f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}"
-                # What its requests and the store show is seen by an exploration alone.
-                if crash or reset is not None or run_again is not None or found.error is None
-                else _replay(found.scenario.rules, again, command)
-            ),
+            lambda found: f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}",
             "--exhaustive",
         ),
         vendor=dialect if read_as or crash else None,
@@ -563,11 +555,3 @@ def _vendor_of(rules: Sequence[str]) -> str:
     asked = [each.rule.vendor for each in choices_of(rules)] if rules else []
     named = [each.id for each in asked if each is not None and each.addressing is not None]
     return next((each for each in named if each not in stores.names()), (named or ["cos"])[0])
-
-
-def _replay(rules: Sequence[Rule], again: Sequence[str], command: Sequence[str]) -> str:
-    """The commands that show a failure again: a service with the faults, and the command."""
-    serve = ["faultinject", *again]
-    for each in rules:
-        serve += ["-r", str(each)]
-    return f"{shlex.join(serve)}\n          ENDPOINT=http://127.0.0.1:8000 {shlex.join(command)}"
