@@ -91,6 +91,11 @@ RETRIES = rows(
     to(INCONCLUSIVE, calls(2, 0.5)),
     to(PASS, calls(3, 0.5), says="503 SlowDown: 3 of 3 calls retried"),
     to(FAIL, calls(3), says="although the vendor documents it as retryable"),
+    # A layer above an SDK that retries nothing is the one that does; each of its attempts has an id of its own.
+    to({"503 SlowDown": PASS}, layered(3, 0.5, 0.7)),
+    to({"503 SlowDown": PASS}, layered(3, 0.5, 0.7, name="put", returned=False)),
+    to({"503 SlowDown": PASS}, layered(3, 0.5, 0.7), calls(3, 0.5, method="HEAD", at=0.01)),
+    to(INCONCLUSIVE, layered(1, 0.5)),
     to(INCONCLUSIVE, calls(2)),
     to(PASS, calls(1), calls(9, 0.5, at=1)),
     to(INCONCLUSIVE, calls(2), calls(8, 0.5, at=1)),

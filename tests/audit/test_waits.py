@@ -87,6 +87,10 @@ BACKOFF = rows(
     # Nor those after an endless wait, a refusal, or a broken connection without an answer's time.
     to(INCONCLUSIVE, apart(9, 1, 1, kind=HUNG), apart(9, 1, 1, kind=fault("http:403", 403)), apart(10, 0.001, 0.001, kind=RESET, every=[{}, {"answered": None}]), n=0),
     to(FAIL, unread=calls(10, 0.001, 0.0003)),
+    # Who waits after one kind of failure, or before one kind of request, need not do so otherwise.
+    to(FAIL, apart(20, 0.001, 0.5), apart(10, 0.001, 0.001, kind=RESET), says="the second and later retries come after 1.0 ms (median), of PUT after transport failures"),
+    to(FAIL, apart(20, 0.001, 0.5, method="GET"), apart(10, 0.001, 0.001)),
+    to(PASS, apart(20, 0.001, 0.5), apart(9, 0.001, 0.001, kind=RESET)),
     # The calls of an outage are too busy for measuring.
     to(PASS, outage(*[3] * 120), calls(10, 1.0, 1.0, name="thr", at=50)),
     to(FAIL, calls(120, 0.001, 0.001, last=FINE, name="out")),
@@ -332,7 +336,8 @@ NESTED = rows(
     to(WARN, in_a_row(3, 3), successes(3, 1)),
     to(FAIL, in_a_row(3, 3), successes(41), says="as of 41 successful requests the client repeated none"),
     # A layer above an SDK that does not try again is the only one.
-    to(PASS, layered(5, 0.5, 0.7), driven=True, says="no second retry layer in 5 failed calls"),
+    *(to(PASS, layered(5, 0.5, 0.7), driven=driven, says="no second retry layer in 5 failed calls") for driven in (True, False)),
+    to(PASS, layered(5, 0.5, 0.7), calls(5, 0.1, 0.2, method="HEAD", at=0.01), says="no second retry layer in 5 failed calls"),
     # A HEAD is what different calls begin with: one behind the other, they are no repeat.
     to(INCONCLUSIVE, in_a_row(3, 3, method="HEAD"), driven=True, n=0),
     to(PASS, in_a_row(3, 3, method="HEAD"), in_a_row(5, 1, at=90), driven=True, n=5),
@@ -473,6 +478,9 @@ ATTEMPTS = rows(
     to(PASS, calls(3, 1, 2, 3, **AGENT), profile=None),
     to(FAIL, calls(3, 1, 1, 1, 1, every=[{}, {"attempt_hint": {"max": 3}}], **AGENT), profile=None, says="5 attempts in 3 of 3 calls; the client itself says 3"),
     to(PASS, calls(3, 1, 1, every=[{}, {"attempt_hint": {"max": 3}}], **AGENT), profile=None),
+    # A default that the SDK sends along with a retry strategy of the user's own is none either.
+    to(INCONCLUSIVE, calls(3, 1, 1, 1, 1, attempt_hint={"max": 3}, user_agent=BOTO3), profile=None, says="The default of AWS SDKs, retry mode standard, since November 2026 is 3 attempts"),
+    to(FAIL, calls(3, 1, 1, 1, 1, attempt_hint={"max": 4}, user_agent=BOTO3), profile=None, says="5 attempts in 3 of 3 calls; the client itself says 4"),
     # What an SDK says of one id is no promise of the layer above it, which retries under several.
     to(PASS, layered(3, 1, 2, 3), **COS, driven=True, says="4 attempts in 3 of 3 calls"),
     # Fewer may be a quota that ran dry, but not in the first ten calls; more are always too many.

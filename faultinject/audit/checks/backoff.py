@@ -18,7 +18,7 @@ from faultinject.audit.checks.words import (
     without_doubt,
 )
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
-from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
+from faultinject.audit.statistics import FEWEST, MANY, grouped, median, most_in_beat, most_within, slope
 from faultinject.audit.waits import calls_of
 
 TYPE_CHECKING = False
@@ -64,11 +64,14 @@ ADD_JITTER = "Add a random part to each wait."
 def backoff(evidence: Evidence) -> Iterator[Finding]:
     """A client backs off before its second retry and all later ones.
 
-    The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
+    The median of the waits from the second on, of each kind of failure and method with 10 of them: the shortest decides.
+    FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
     waits longer). WARN: there is only one retry, in 5 failed calls or more, and its wait is as short. PASS: longer than
     the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
+    by_kind = grouped(later, lambda wait: (wait.kind, wait.call.first.method))
+    enough = [waits for waits in by_kind.values() if len(waits) >= LATER] or [later]
     last = [
         wait
         for wait in evidence.waits
@@ -76,7 +79,8 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     ]
     once = [wait for wait in last if wait.retry == 1]
     if len(later) >= LATER:
-        found, retries, which = later, "the second and later retries", failed
+        found = min(enough, key=lambda waits: median([wait.seconds for wait in waits]))
+        retries, which = "the second and later retries", failed
     elif len(once) >= ONCE and len(once) == len(last):
         found, retries, which = once, "the only retry", warned
     else:
@@ -86,6 +90,8 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     n, middle, calls = len(group), group.median, group.calls
     verb = "come" if which is failed else "comes"
     told = f"{retries} {verb} after {seconds(middle)} (median)"
+    if len(found) < len(later):
+        told += f", of {found[0].call.first.method} after {found[0].kind} failures"
     # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
     if middle < evidence.turnaround.zero / evidence.turnaround.speed:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
