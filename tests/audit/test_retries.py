@@ -523,6 +523,12 @@ ERROR_IN_200 = rows(
     to(PASS, hidden(3, 0.1, returned=True)),
     to(FAIL, hidden(1, returned=True)),
     to(INCONCLUSIVE, hidden(1, returned=True), driven=True),
+    # What is left of a batch is sent under another id; as many keys again, or much later, are another batch.
+    *(
+        to(expected, hidden(3, apart=20.0, path="/bucket", **BATCHES[0]), calls(3, kind=FINE, at=after, apart=20.0, path="/bucket", request_bytes=size, request_digest="e", **BATCHES[0]))
+        for after, size, expected in ((0.3, 60, PASS), (0.3, 100, WARN), (12.0, 60, WARN))
+    ),
+    to(WARN, hidden(3, apart=20.0, path="/bucket/a"), calls(3, kind=FINE, at=0.3, apart=20.0, path="/bucket/a", request_bytes=60)),
     # What would show more is an error of the vendor seen that documents such errors; else one of S3.
     to(INCONCLUSIVE, calls(1, kind=fault("oss:InternalError", 503)), says="Send more, for example oss:InternalError,status=200"),
     to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),

@@ -243,15 +243,16 @@ def unheard(number, *, every=1.0, returned=False, at=200.0, **more):
     ]
 
 
+SPENT = outage(*[3] * 17, 2, *[1] * 102)
 BUDGET = rows(
     "retry budget",
     # The last third of an outage makes 1.1 attempts per call at most; above 70 % of the first third is no budget.
     *(
-        to(expected, outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile)
+        to(expected, outage(*[early] * 40, *[2] * 40, *[late] * 40), profile=profile, driven=True)
         for early, late, profile, expected in ((3, 1, "rfc", PASS), (3, 3, "rfc", WARN), (3, 3, "sre", FAIL), (3, 2, "rfc", INCONCLUSIVE), (4, 3, "rfc", WARN), (1, 1, "sre", PASS))
     ),
-    *(to(expected, outage(*[3] * 80, *[2] * more, *[1] * (40 - more))) for more, expected in ((4, PASS), (5, INCONCLUSIVE))),
-    to(PASS, outage(*[3] * 17, 2, *[1] * 102), says="attempts per call 1.9 → 1.0, 35 retries in 120 calls"),
+    *(to(expected, outage(*[3] * 80, *[2] * more, *[1] * (40 - more)), driven=True) for more, expected in ((4, PASS), (5, INCONCLUSIVE))),
+    to(PASS, outage(*[3] * 17, 2, *[1] * 102), driven=True, says="attempts per call 1.9 → 1.0, 35 retries in 120 calls"),
     # It has a hundred calls of one name that all fail.
     to(INCONCLUSIVE, outage(*[3] * 99), n=0),
     to(WARN, outage(*[3] * 100), n=100),
@@ -271,7 +272,15 @@ BUDGET = rows(
             one_fault(12, 30, method="POST"), one_fault(12, 30, kind=DENIED), one_fault(12, 30, hint=9.0, hint_form="seconds"), [*calls(12, 0.2, last=FINE), *calls(30, kind=INTERNAL, at=50)],
         )
     ),
-    to(PASS, outage(*[3] * 17, 2, *[1] * 102), says_not="not refilled"),
+    to(INCONCLUSIVE, SPENT, says_not="not refilled"),
+    # Ten calls behind twenty successes show whether an outage has used up for good what there was; a driver's plan has none.
+    to(INCONCLUSIVE, SPENT, says="no calls behind the outage show whether there are retries again Make 20 calls"),
+    to(PASS, SPENT, successes(20, at=100.0), one_fault(1, 9, at=300.0)),
+    to(WARN, SPENT, successes(20, at=100.0), calls(10, kind=INTERNAL, at=300.0), says="and none in 10 calls behind it: the budget is not refilled"),
+    *(
+        to(INCONCLUSIVE, SPENT, successes(number, at=100.0), calls(behind, **{"kind": INTERNAL, "at": 300.0, **more}), says="no calls behind")
+        for number, behind, more in ((19, 10, {}), (20, 9, {}), (20, 10, {"at": 90.0}), (20, 10, {"method": "POST"}), (20, 10, {"kind": DENIED}))
+    ),
     # A circuit breaker that does not close: named calls that fail without a request, to the end, and for 5 s.
     to([WARN, INCONCLUSIVE], calls(91, kind=FINE, name="put", returned=True), told=unheard(146), says="146 of 237 calls failed without a request, and all of the last 146, for 145 s: a circuit breaker opened and did not close"),
     to([WARN, INCONCLUSIVE], calls(3, kind=FINE, name="put"), told=unheard(11, every=0.5)),
