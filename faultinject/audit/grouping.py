@@ -142,23 +142,19 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     return found
 
 
-def _sent_once(requests: Iterable[Request]) -> set[tuple[str, str]]:
+def _sent_once(by_id: Iterable[Sequence[Request]]) -> set[tuple[str, str]]:
     """The clients and methods of which an SDK retries nothing: after three failures that may pass, or more, no id came again.
 
     What comes again under another id is then no second layer's retry, but the only one's.
     """
-    ids: set[Hashable] = set()
     failures: Counter[tuple[str, str]] = Counter()
     retried: set[tuple[str, str]] = set()
-    for request in requests:
-        attempt = request.attempt
-        own = invocation(attempt)
-        if own is not None and not has_own_key(attempt):
-            asked, of = (request.fingerprint, own), _sender(attempt)
-            if asked in ids:
-                retried.add(of)
-            ids.add(asked)
-            failures[of] += attempt.kind in KINDS
+    for same in by_id:
+        attempt = same[0].attempt
+        if len(same) > 1:
+            retried.add(_sender(attempt))
+        elif not has_own_key(attempt):
+            failures[_sender(attempt)] += attempt.kind in KINDS
     return {of for of, number in failures.items() if number >= FEWEST} - retried
 
 
@@ -179,16 +175,14 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
     # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    once = set() if driven else _sent_once(requests)
+    by_id = grouped(
+        (each for each in requests if invocation(each.attempt) is not None),
+        lambda each: (each.fingerprint, invocation(each.attempt)),
+    ).values()
+    tried_again = {(each.windows, each.fingerprint) for same in by_id if len(same) > 1 for each in same}
+    once = set() if driven else _sent_once(by_id)
     if once:
         requests = [each._replace(retry=None) if _sender(each.attempt) in once else each for each in requests]
-    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
-    tried_again = {
-        (each.windows, each.fingerprint)
-        for (_, own), same in by_id.items()
-        if own is not None and len(same) > 1
-        for each in same
-    }
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
