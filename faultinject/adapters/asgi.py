@@ -164,6 +164,7 @@ def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
             return
         await receive()
         await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
+        raise error  # as Starlette does: its test client goes on, and hangs at the end, if the app returns
 
     vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
     return faultinject

@@ -7,12 +7,19 @@ import os
 import re
 import subprocess
 import sys
+import warnings
+from contextlib import nullcontext
 
 import pytest
+from starlette.applications import Starlette
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that it would rather have httpx2
+    from starlette.testclient import TestClient
 
 MESSAGE = "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"
 
@@ -30,12 +37,13 @@ def run(wrapped, scope, *messages):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(wrapped(scope, receive, send))
+    with pytest.raises(ConfigurationError) if scope["type"] == "lifespan" else nullcontext():
+        asyncio.run(wrapped(scope, receive, send))
     return sent
 
 
 def test_lifespan_startup_fails_with_the_message(caplog):
-    """Not an exception, which uvicorn takes for "lifespan unsupported"; the log has it as an ERROR too."""
+    """Before the exception, which alone uvicorn takes for "lifespan unsupported"; the log has it as an ERROR too."""
     wrapped = ASGIFaultMiddleware(app, "cos:Slowdown")
     [failed] = run(wrapped, {"type": "lifespan"}, {"type": "lifespan.startup"})
     assert failed["type"] == "lifespan.startup.failed"
@@ -44,6 +52,14 @@ def test_lifespan_startup_fails_with_the_message(caplog):
     [record] = caplog.records
     assert record.levelname == "ERROR"
     assert MESSAGE in record.getMessage()
+
+
+def test_starlettes_test_client_raises():
+    """It takes an app that returns for one that has started: tests of a misspelled rule passed, and the last one hung."""
+    served = Starlette()
+    served.add_middleware(ASGIFaultMiddleware, rules="cos:Slowdown")
+    with pytest.raises(ConfigurationError, match=MESSAGE), TestClient(served):
+        pass
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
