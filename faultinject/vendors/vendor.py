@@ -211,6 +211,10 @@ class Vendor:
 
         from faultinject import vendors
 
+        if same := [
+            each.address for each in self.errors if str(each.status) == code and "/" not in each.label
+        ]:
+            return f"; did you mean {vendors.several(same, 'or')}?"
         labels = (each.label.partition("/")[0] for each in self.errors)
         codes = {each.lower(): each for each in labels}
         near = get_close_matches(code.lower(), codes, 1, 0.75)

@@ -286,10 +286,22 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
             "qiniu is not a fault; did you mean an error of qiniu-mix, kodo or kodo-s3, such as qiniu-mix:AccessDenied?",
         ),
         ("BlobNotFound", "BlobNotFound is not a fault; did you mean azure-blob:BlobNotFound?"),
+        ("503", "503 is not a fault; did you mean http:503, kodo:503 or swift:503?"),
+        ("https:503", "https:503 is not a fault; did you mean http:503?"),
+        ("htp:503", "htp:503 is not a fault; did you mean http:503?"),
+        ("HTTP:abc", "HTTP:abc is not a fault; did you mean http:abc?"),
+        (
+            "gateway:503",
+            "gateway:503 is not a documented error of gateway; did you mean gateway:ServiceUnavailable?",
+        ),
+        (
+            "jss:403/2",
+            "jss:403/2 is not a documented error of jss; did you mean jss:AccessDenied, jss:AccountProblem, ",
+        ),
     ],
 )
 def test_what_names_no_fault_is_told_what_might_be_meant(fault, message):
-    """A company without its service, a code without its vendor."""
+    """A company without its service, a code without its vendor, a status without `http:` or instead of a vendor's code."""
     with pytest.raises(ConfigurationError) as caught:
         Rule(fault)
     assert str(caught.value).startswith(message)

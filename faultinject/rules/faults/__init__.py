@@ -11,7 +11,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults.answering import Documented as Documented
-from faultinject.rules.faults.answering import Http
+from faultinject.rules.faults.answering import Http, is_status
 from faultinject.rules.faults.breaking import Close, Hang, Reset
 from faultinject.rules.faults.fault import Fault as Fault
 from faultinject.rules.faults.forwarding import (
@@ -55,8 +55,6 @@ def get(text: str) -> Fault:
     head, colon, _ = text.partition(":")
     if head == "http" and colon:
         return Http(text)
-    if colon and head.lower() == "http":
-        raise Mistake(f"{shown(text)} is not a fault; did you mean {text.lower()}?")
     if colon:
         return Documented(text)
     if text in OWN:
@@ -118,6 +116,8 @@ def _guess(text: str) -> str:
     if text in ids:
         return f"name one of its errors, such as {text}:{vendors.get(text).errors[0].label}"
     having = [f"{id_}:{text}" for id_ in vendors.having(text)]
+    if is_status(text):
+        having = [f"http:{text}", *having]
     if having:
         return f"did you mean {vendors.several(having, 'or')}?"
     if meant := vendors.named(text):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from faultinject.engine import answers
-from faultinject.exceptions import ConfigurationError
+from faultinject.exceptions import ConfigurationError, UnknownVendor
 from faultinject.http import wire
 from faultinject.rules import descriptions, values
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.fault import Fault
-from faultinject.rules.values import Mistake, listed, shown
+from faultinject.rules.values import Mistake, listed, most_like, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Documented(Fault):
             self.vendor = vendors.get(id_)
             self.rows = self.vendor.group(label) if label[:1] == "@" else (self.vendor.find(label),)
         except ConfigurationError as error:
+            if isinstance(error, UnknownVendor) and most_like(id_, ("http",)):
+                raise Mistake(f"{shown(text)} is not a fault; did you mean http:{label}?") from None
             raise Mistake.of(error) from None
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
@@ -107,6 +109,11 @@ class Documented(Fault):
         return sorted({rule.value("status") or each.status or 0 for each in self.rows})
 
 
+def is_status(text: str) -> bool:
+    """Whether a text is a status that `http:` takes."""
+    return text.isascii() and text.isdecimal() and len(text) == 3 and "400" <= text <= "599"
+
+
 class Http(Fault):
     """A plain answer of that status, 400 to 599.
 
@@ -131,7 +138,7 @@ class Http(Fault):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         number = text.removeprefix("http:")
-        if not (number.isascii() and number.isdecimal() and len(number) == 3 and "400" <= number <= "599"):
+        if not is_status(number):
             raise Mistake(f"{shown(text)} is not http: and a status from 400 to 599")
         self.status = int(number)
 
