@@ -123,21 +123,19 @@ def forgotten() -> None:
 
 def misspelled(variable: str) -> None:
     """It is off, and a variable of the environment was probably meant to switch it on."""
-    _warn(
-        "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", visible(variable)
-    )
+    _warn("faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", variable)
 
 
 def no_answer(why: str) -> None:
     """The proxy has no answer from its server, or only a part of one."""
-    _warn("faultinject: %s", visible(why))
+    _warn("faultinject: %s", why)
 
 
 def waiting(variable: str) -> None:
     """It is off, and a variable of the environment gives rules."""
     _warn(
         "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set it to 1, or to 0 to silence this message",
-        visible(variable),
+        variable,
     )
 
 
@@ -239,7 +237,7 @@ def counted_apart(variable: str) -> None:
 
 def file_changed(path: str) -> None:
     """The rule file has new rules, which are now in force."""
-    _warn("faultinject: %s has changed, its rules are in force from now on", visible(path))
+    _warn("faultinject: %s has changed, its rules are in force from now on", path)
 
 
 def rules_kept(error: Exception) -> None:
@@ -263,7 +261,7 @@ def switched(until: float | None, why: str, *, on: bool) -> None:
     if not on:
         _warn(
             "faultinject is off: it was switched off for all processes of its store%s",
-            why and f": {visible(why)}",
+            why and f": {why}",
         )
         return
     from time import gmtime, strftime
@@ -339,9 +337,9 @@ def changed(what: str, client: str, agent: str, place: str, generation: int) -> 
     """
     _warn(
         "faultinject: %s%s %s by the control API (%s), generation %s",
-        visible(client) or "somebody",
-        f" ({visible(agent[:_LONGEST_AGENT])})" if agent else "",
-        visible(_cut(what)),
+        client or "somebody",
+        f" ({agent[:_LONGEST_AGENT]})" if agent else "",
+        _cut(what),
         place,
         generation,
     )
@@ -361,11 +359,12 @@ def control(place: str, token: str | None) -> None:
 
 
 def _warn(text: str, *values: object) -> None:
+    told = tuple(visible(str(each)) for each in values)  # a rule or a seed of a request could end the line
     if "logging" in sys.modules:
-        _log().warning(text, *values)
+        _log().warning(text, *told)
     else:
         # What logging itself would do where nobody has set it up, at a third of the start-up time.
-        print(text % values, file=sys.stderr)  # noqa: T201 - stands for the log
+        print(text % told, file=sys.stderr)  # noqa: T201 - stands for the log
 
 
 def _cut(rule: str) -> str:
