@@ -80,12 +80,7 @@ def path(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
 
 
 def _host(text: str) -> str:
-    """A host, or a pattern of one; raises `Mistake` for a URL, a port, or a dot at its end."""
-    if "/" in text:
-        meant = text.rpartition("//")[2].partition("/")[0]
-        raise Mistake(
-            f"{shown(text)}: a host has no slash{f'; did you mean {shown(meant)}?' if meant else ''}"
-        )
+    """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
     host, colon, port = pattern(text).rpartition(":")
     if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
         raise Mistake(f"{shown(text)}: the port is ignored; did you mean {shown(host)}?")
