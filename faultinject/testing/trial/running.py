@@ -96,8 +96,6 @@ def _triggered(rule: Rule) -> Rule:
 
 BESIDE = Path(__file__).with_name("beside")
 """The folder of the plugins."""
-LOOK = 0.02
-"""Seconds after which the listening thread sees that it is over."""
 LEEWAY, TIMES = 300.0, 10
 """A run may take so many seconds, and so many times the longest without faults."""
 SEED = "0"
@@ -146,12 +144,18 @@ class Teller:
                     self.wfile.write(b"\n")
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
-        self._thread = Thread(target=self._server.serve_forever, args=(LOOK,), daemon=True)
+        self._over = False
+        self._thread = Thread(target=self._listen, daemon=True)
 
     @property
     def variables(self) -> dict[str, str]:
         """What the environment of the suite needs for this."""
         return {"TRIED_SUITE": f"127.0.0.1:{self._server.server_address[1]}"}
+
+    def _listen(self) -> None:
+        """Wait for one connection after the other: `serve_forever` would look around all the time beside the suite."""
+        while not self._over:
+            self._server.handle_request()
 
     def _hear(self, said: dict[str, Any]) -> None:
         now = time.time()
@@ -175,7 +179,9 @@ class Teller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
+        self._over = True
+        socket.create_connection(self._server.server_address[:2]).close()  # it is waited for
+        self._thread.join()
         self._server.server_close()  # what is on its way is heard before
 
 
