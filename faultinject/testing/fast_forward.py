@@ -100,8 +100,8 @@ class FastForward:
                 ):
                     raise ConfigurationError(
                         f"fast_forward(): the client waited {ended - began:.2f} s for real before it retried"
-                        f" ({after.method} {after.path}): compiled code waits by the system's clock. Judge this client"
-                        " without fast_forward()"
+                        f" ({after.method} {after.path}): compiled code waits by the system's clock, and so do time-outs of"
+                        " tasks, such as asyncio.wait_for. Judge this client without fast_forward()"
                     )
 
     def _now(self) -> float:

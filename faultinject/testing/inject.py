@@ -253,7 +253,7 @@ class Faults:
         delays of faults take their time, and so do threads that run already.
 
         Raises:
-            ConfigurationError: at the end of the block, when a client waited for real: its waits are in compiled code.
+            ConfigurationError: at the end of the block, when a client waited for real: in compiled code, or by a task's time-out.
         """
         self._hurries = True
         if self._in_force and self._clocks is None:

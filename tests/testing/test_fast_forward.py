@@ -344,6 +344,24 @@ def test_a_client_that_computes():
         assert gaps(faults)[0] >= 0.3
 
 
+def test_a_client_that_waits_by_a_time_out():
+    """A task that times out instead of sleeping waits for real; the error does not blame compiled code alone."""
+
+    async def retries():
+        with pytest.raises(OSError, match="503"):
+            put()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 2)
+        put()
+
+    with (
+        pytest.raises(ConfigurationError, match=r"time-outs of tasks, such as asyncio\.wait_for.*without"),
+        inject("cos:SlowDown", times=1) as faults,
+    ):
+        faults.fast_forward()
+        asyncio.run(retries())
+
+
 def test_findings_judge_what_was_asked_for():
     """A client that comes before its Retry-After is over is told so, although all waits are over at once."""
     with inject("cos:SlowDown", times=1, per="call", retry_after="30s") as faults:
