@@ -110,8 +110,12 @@ def trial(
     vendor = vendor or _vendor_of(given)
     found = faults_of(given, vendor)
     variables = faster(speed or 1.0)
-    same = ["faultinject", "trial", "--vendor", vendor, *(["--app"] if app else [])]
-    same += [*(["--port", str(port)] if port else []), *(["--junit", junit] if junit else [])]
+    same = [
+        *("faultinject", "trial", "--vendor", vendor),
+        *(["--app"] if app else []),
+        *(["--port", str(port)] if port else []),
+        *(["--junit", junit] if junit else []),
+    ]
 
     def replay(test: str, rule: str) -> str:
         return shlex.join([*same, "--only", test, "-r", rule, "--", *command])

@@ -437,8 +437,14 @@ def _broken(
             rule = str(smallest[test])
         else:
             rule = spelled(first.run.rules if number or not smaller else smaller[:1])
-        rules = [spelled(each.run.rules) for each in found]
-        lines = [each.strip() for each in rows(first.requests)]
         yield BrokenTest(
-            test, rules, like[test], first.said, lines, rule, confirmed, number, replay(test, rule)
+            test,
+            rules=[spelled(each.run.rules) for each in found],
+            like=like[test],
+            error=first.said,
+            requests=[each.strip() for each in rows(first.requests)],
+            smallest=rule,
+            confirmed=confirmed,
+            tried=number,
+            replay=replay(test, rule),
         )

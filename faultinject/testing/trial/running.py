@@ -169,8 +169,9 @@ class Teller:
             ended, began = said.get("ended", now), self._began.get(test)
             if "seconds" in said:  # it is Node's
                 began = ended - said["seconds"]
-            exact = "seconds" not in said
-            self.results.append(Result(test, said["outcome"], said["said"], began, ended, exact))
+            self.results.append(
+                Result(test, said["outcome"], said["said"], began, ended, exact="seconds" not in said)
+            )
 
     def __enter__(self) -> Teller:
         self._thread.start()
@@ -180,7 +181,7 @@ class Teller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over = True
-        socket.create_connection(self._server.server_address[:2]).close()  # it is waited for
+        socket.create_connection(("127.0.0.1", self._server.server_address[1])).close()  # it is waited for
         self._thread.join()
         self._server.server_close()  # what is on its way is heard before
 
@@ -430,10 +431,9 @@ class Trial:
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:
-        found = run.results
-        if self._only is None or self._only in found:
+        if self._only is None or self._only in run.results:
             return
-        if with_placeholders(self._only) not in {each.alike for each in found.values()}:
+        if with_placeholders(self._only) not in {each.alike for each in run.results.values()}:
             raise ConfigurationError(
-                f"--only {self._only}: the suite has no such test{nearest(self._only, found)}"
+                f"--only {self._only}: the suite has no such test{nearest(self._only, run.results)}"
             )

@@ -66,8 +66,10 @@ class Trial:
         """The first phase that does not pass says how the test has ended."""
         report = yield
         if report.outcome != "passed" and self._ended[0] != "failed":
-            said = "" if call.excinfo is None else call.excinfo.exconly(tryshort=True)
-            self._ended = (report.outcome, said)
+            self._ended = (
+                report.outcome,
+                "" if call.excinfo is None else call.excinfo.exconly(tryshort=True),
+            )
         return report
 
 
