@@ -6,23 +6,15 @@ import os
 import sys
 from pathlib import Path
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 WINDOWS = os.name == "nt"
 
 
 def install_extra(extra: str) -> str:
-    """The command that adds an extra of faultinject, such as `pip install -e '/home/me/faultinject[report]'`.
+    """The command that adds an extra of faultinject, such as `pip install 'faultinject[report]'`.
 
-    It names the checkout, wheel, archive or repository that `direct_url.json` says faultinject came from, the checkout
-    that it is imported from when it is not installed, and else the name in an index.
-
-    Source: packaging.python.org, "Recording the Direct URL Origin of installed distributions".
+    pip and uv add an extra to the faultinject that is installed, wherever that came from: a checkout stays the one it is.
     """
-    editable, target = _origin(extra)
-    return f"{_install()} {'-e ' * editable}{_quoted(target)}"
+    return install_package(f"faultinject[{extra}]")
 
 
 def install_package(package: str) -> str:
@@ -45,36 +37,6 @@ def own_command() -> str:
     if folder == here or not script.is_relative_to(here):
         return _quoted(str(script))  # a shell looks for a name without a folder on PATH alone
     return _quoted(str(script.relative_to(here)))
-
-
-def _origin(extra: str) -> tuple[bool, str]:
-    """Whether faultinject was installed with `-e`, and what to install."""
-    import json
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    named = f"faultinject[{extra}]"
-    try:
-        recorded = distribution("faultinject").read_text("direct_url.json")
-    except PackageNotFoundError:
-        checkout = Path(__file__).absolute().parent.parent
-        return False, f"{checkout}[{extra}]" if (checkout / "pyproject.toml").is_file() else named
-    if recorded is None:
-        return False, named
-    origin: dict[str, Any] = json.loads(recorded)
-    url: str = origin["url"]
-    if repository := origin.get("vcs_info"):
-        return False, f"{named} @ {repository['vcs']}+{url}@{repository['commit_id']}"
-    if not url.startswith("file:"):
-        return False, f"{named} @ {url}"
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    path = url2pathname(urlsplit(url).path)
-    if not Path(
-        path
-    ).exists():  # an installer takes the installed faultinject for the named one, and adds the extra
-        return False, named
-    return bool(origin.get("dir_info", {}).get("editable")), f"{path}[{extra}]"
 
 
 def _install() -> str:
