@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from faultinject.rules import faults, spelling
@@ -30,19 +31,8 @@ _PYTHON = {"from_": "from"}
 _SINGLE = (str, int, float)
 
 
-class Unchanging:
-    """A value whose attributes are set once, by `object.__setattr__`."""
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a {type(self).__name__} cannot be changed: {name}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a {type(self).__name__} cannot be changed: {name}")
-
-
-class Rule(Unchanging):
+@dataclass(frozen=True, slots=True, init=False)
+class Rule:
     """Which requests get which fault, and how often.
 
     Args:
@@ -65,8 +55,6 @@ class Rule(Unchanging):
     >>> print(Rule("cos:SlowDown", probability=0.3, method=["PUT", "POST"], path="photos/", retry_after=2))
     cos:SlowDown,method=PUT,method=POST,path=photos/,probability=0.3,retry_after=2s
     """
-
-    __slots__ = ("conditions", "fault", "name", "options", "unless")
 
     fault: str
     name: str | None
@@ -188,16 +176,8 @@ class Rule(Unchanging):
     def __repr__(self) -> str:
         return f"<Rule {self}>"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Rule):
-            return NotImplemented
-        return (self.fault, *self.parts) == (other.fault, *other.parts)
-
     def __hash__(self) -> int:
         return hash(str(self))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Rule.of_parts, (self.fault, self.parts)
 
 
 @lru_cache(4096)
@@ -206,13 +186,8 @@ def _parsed(key: str, text: str) -> Any:
 
 
 def _fill(rule: Rule, fault: str, parts: Parts) -> None:
-    put = object.__setattr__
-    put(rule, "fault", fault)
-    name, conditions, unless, options = parts
-    put(rule, "name", name)
-    put(rule, "conditions", conditions)
-    put(rule, "unless", unless)
-    put(rule, "options", options)
+    for name, value in zip(Rule.__slots__, (fault, *parts), strict=True):
+        object.__setattr__(rule, name, value)
 
 
 def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:

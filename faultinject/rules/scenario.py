@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import count
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import data
 from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import Diagnosis
-from faultinject.rules.rule import Rule, Unchanging
+from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import Mistake, seed_text, shown
 from faultinject.rules.variables import read_variables
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys
 
 
-class Scenario(Unchanging):
+@dataclass(frozen=True, slots=True, init=False)
+class Scenario:
     """The rules and the seed of an injector.
 
     Args:
@@ -53,8 +55,6 @@ class Scenario(Unchanging):
     delay = "2s"
     <BLANKLINE>
     """
-
-    __slots__ = ("abort", "display_names", "rules", "seed")
 
     rules: tuple[Rule, ...]
     seed: str | None
@@ -150,17 +150,6 @@ class Scenario(Unchanging):
         abort = "" if self.abort is None else f", abort={self.abort!r}"
         return f"Scenario({str(self)!r}, seed={self.seed!r}{abort})"
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Scenario):
-            return NotImplemented
-        return (self.rules, self.seed, self.abort) == (other.rules, other.seed, other.abort)
-
-    def __hash__(self) -> int:
-        return hash((self.rules, self.seed, self.abort))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Scenario.of_rules, (self.rules, self.seed, self.abort)
-
 
 Rules = str | Rule | Sequence[str | Rule] | Scenario
 """Whatever stands for rules in Python: text with any number of them, a `Rule`, a list of either, a `Scenario`."""
@@ -189,11 +178,9 @@ def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[Ru
 
 
 def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None, abort: str | None) -> None:
-    put = object.__setattr__
-    put(scenario, "abort", abort)
-    put(scenario, "rules", tuple(rules))
-    put(scenario, "seed", seed)
-    put(scenario, "display_names", _display_names(scenario.rules))
+    rules = tuple(rules)
+    for name, value in zip(Scenario.__slots__, (rules, seed, abort, _display_names(rules)), strict=True):
+        object.__setattr__(scenario, name, value)
 
 
 def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
