@@ -68,8 +68,8 @@ class StoreDirectory:
     token: str
 
     def __init__(self, path: str, *, make: bool = True) -> None:
-        if not AVAILABLE:  # pragma: no cover - Windows
-            raise ConfigurationError("the store `file:` needs a system with flock; use `memory:` here")
+        if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
+            raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
         self.path = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
         self.journal = f"{path}/journal"
         try:

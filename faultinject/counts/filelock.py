@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     Flock = Callable[[int, int], int]
 
 try:
+    from ctypes import PyDLL
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
-except ImportError:  # pragma: no cover - Windows
+except ImportError:  # pragma: no cover - Windows, or a Python without ctypes
     AVAILABLE = False
 else:
     AVAILABLE = True
     _NOW = LOCK_EX | LOCK_NB
+    # As the C library has it: called without giving up the interpreter.
+    _flock: Flock = PyDLL(None).flock
 
 PATIENCE = 0.05
 """Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
@@ -52,7 +55,6 @@ _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
 _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 _lock = Lock()
-_system: Flock | None = None
 
 
 class FileLock:
@@ -71,7 +73,6 @@ class FileLock:
         self._use_threads()
         self._waited = 0.0  # for a hold that has not ended yet
         self._process = os.getpid()
-        self._flock = _reach()
 
     @classmethod
     def open(cls, path: str, *, directory: int | None = None) -> FileLock:
@@ -111,7 +112,7 @@ class FileLock:
         if not self._take_turn(False):
             self._queue()
         try:
-            if self._flock(self._file, _NOW):
+            if _flock(self._file, _NOW):
                 self._ask(patience)
         except BaseException:
             self.release()
@@ -120,7 +121,7 @@ class FileLock:
 
     def release(self) -> None:
         """Let the next one have it."""
-        self._flock(self._file, LOCK_UN)
+        _flock(self._file, LOCK_UN)
         self._end_turn()
 
     def check(self) -> None:
@@ -190,7 +191,7 @@ class FileLock:
         before = monotonic()
         left = patience - self._waited
         pause = 0.0
-        while self._flock(file, _NOW):
+        while _flock(file, _NOW):
             if left <= 0:
                 self._waited = max(self._waited, patience)
                 raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
@@ -258,38 +259,6 @@ class Users:
         finally:
             flock(self._own.number, LOCK_SH | LOCK_NB)
         return False
-
-
-def _reach() -> Flock:
-    global _system  # noqa: PLW0603
-    if _system is None:
-        try:
-            _system = flock_of_c()
-        except (ImportError, OSError, AttributeError):  # pragma: no cover - a Python without ctypes
-            _system = flock_of_python
-    return _system
-
-
-def flock_of_c() -> Flock:
-    """`flock` as the C library has it, called without giving up the interpreter.
-
-    Raises:
-        ImportError: this Python has no ctypes.
-        OSError: its C library cannot be had.
-        AttributeError: it has no flock.
-    """
-    from ctypes import PyDLL
-
-    return PyDLL(None).flock
-
-
-def flock_of_python(file: int, operation: int) -> int:
-    """The same from the standard library, where there is no ctypes: it gives up the interpreter."""
-    try:
-        flock(file, operation)
-    except (OSError, ValueError):  # the latter for what is not open
-        return -1
-    return 0
 
 
 def after_fork() -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.counting import Take as Take
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.rules.redis_url import is_redis, read_redis
-from faultinject.rules.store import FILE, MEMORY, read_directory
+from faultinject.rules.store import FILE, MEMORY, opener, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-    from typing import Any, Protocol
+    from collections.abc import Callable, Hashable, Sequence
+    from typing import Any, Protocol, TypeVar
 
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.engine.counting import Counts
     from faultinject.engine.request import Entry
-    from faultinject.exceptions import FaultInjectError
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
+
+    T = TypeVar("T")
 
     class Store(Protocol):
         """Four things that a store does; the function of an entry point in `faultinject.stores` opens one of another package."""
@@ -102,6 +106,57 @@ class SharedStore(Store):
         return None
 
 
+class ForeignStore(SharedStore):
+    """The store of another package's scheme; an error of its own is one of a store that cannot be had.
+
+    Args:
+        text: the store as it was named, of which only the scheme is known to hold no password.
+
+    Raises:
+        ConfigurationError: it cannot be opened.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.place = self.shown = f"{text.partition(':')[0]}:"
+        opens = opener(text)
+        assert opens is not None
+        try:
+            self._store: Store = opens(text)
+        except FaultInjectError:
+            raise
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"the store {self.place} cannot be opened: {why}") from error
+        self._version: Hashable = None
+
+    @property
+    def version(self) -> Hashable:
+        """As the store says; the one before where it fails."""
+        with suppress(Exception):
+            self._version = self._store.version
+        return self._version
+
+    def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
+        """As the store does."""
+        self._done(lambda: self._store.begin(data, chosen=chosen, keeps=keeps))
+
+    def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
+        """As the store does."""
+        self._done(lambda: self._store.publish(data, after=after, anew=anew))
+
+    def counts(self) -> tuple[int, dict[str, Any], Counts]:
+        """As the store does."""
+        return self._done(self._store.counts)
+
+    def _done(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except FaultInjectError:
+            raise
+        except Exception as error:
+            raise StoreUnavailable(f"the store {self.place} {type(error).__name__}: {error}") from error
+
+
 def open_store(text: str) -> SharedStore:
     """A store that processes share: `file:DIRECTORY`, `redis://…`, or one of another package's scheme.
 
@@ -118,8 +173,6 @@ def open_store(text: str) -> SharedStore:
         from faultinject.counts.redis_store import RedisStore
 
         return RedisStore(read_redis(text))
-    from faultinject.counts.foreign_store import ForeignStore
-
     return ForeignStore(text)
 
 

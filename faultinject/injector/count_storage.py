@@ -289,8 +289,8 @@ class CountStorage:
         from faultinject.counts.private import clean_up_dead_owners, private_path
         from faultinject.counts.processes import common_process
 
-        if not AVAILABLE:  # pragma: no cover - Windows
-            raise StoreUnavailable("this system has no flock")
+        if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
+            raise StoreUnavailable("there is no flock, or no ctypes")
         number = _alike[common] = _alike.get(common, 0) + 1
         clean_up_dead_owners()
         path = private_path(f"{common}\n{number}", owner=owner or common_process())

@@ -245,8 +245,6 @@ def test_one_file_is_one_lock(tmp_path, lock):
 FORKED = """
 import os, sys, threading
 from faultinject.exceptions import StoreUnavailable
-if sys.argv[2] == "without ctypes":
-    sys.modules["ctypes"] = None
 from faultinject.counts import FileLock
 
 lock = FileLock.open(sys.argv[1])
@@ -308,7 +306,6 @@ else:
         ("gone", "gone gone"),
         ("replaced", "gone gone"),
         ("put back", "held got"),
-        ("without ctypes", "held got"),
     ],
 )
 def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
