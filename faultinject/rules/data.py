@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from faultinject.exceptions import ConfigurationError
 from faultinject.rules.abort import read_bound
-from faultinject.rules.diagnosis import MOST, owner
+from faultinject.rules.diagnosis import owner
 from faultinject.rules.files import parse_json, parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule, place_of, read_table
@@ -32,8 +33,6 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         diagnosis.add('a scenario is a table with "rules" and perhaps "seed"', locate(None, ""))
         return [], None, None
     for key in data:
-        if diagnosis.full:
-            break
         if key not in KEYS:
             message = f"{shown(key)} is not a key of a scenario{nearest(key, KEYS)}"
             diagnosis.add(message, locate(None, key))
@@ -52,8 +51,6 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         return [], seed, abort
     rules = []
     for index, table in enumerate(tables):
-        if diagnosis.full:
-            break
         if not isinstance(table, dict):
             place = ": ".join(filter(None, (locate(index, ""), f"rules[{index}]")))
             diagnosis.add(f"{shown(repr(table))} is not a table with a fault", place)
@@ -68,7 +65,7 @@ def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Di
     parts, wrong = read_table(fault, keys, strict=True)
     if fault is None:
         wrong[-1] = "", Mistake('there is no fault; a rule needs one, such as fault = "cos:SlowDown"')
-    for key, mistake in wrong[:MOST]:
+    for key, mistake in wrong:
         place = place_of(key, mistake)
         inside = f"rules[{index}].{place}" if place else f"rules[{index}]"
         diagnosis.note(mistake, ": ".join(filter(None, (locate(index, key), inside))))
@@ -89,6 +86,8 @@ def read_json(text: str, where: str, diagnosis: Diagnosis) -> Found:
 
     try:
         data = parse_json(text, lambda twice: diagnosis.add(twice, where))
+    except ConfigurationError:  # as many mistakes as are told
+        raise
     except RecursionError:
         diagnosis.add("nested too deeply", where)
     except JSONDecodeError as error:

@@ -17,7 +17,7 @@ MOST = 20
 
 
 class Diagnosis:
-    """Mistakes found so far; `close` raises them, if any."""
+    """Mistakes found so far; `close` raises them, if any, and so does the last of `MOST`."""
 
     __slots__ = ("_owners", "_problems", "_sorts")
 
@@ -25,11 +25,6 @@ class Diagnosis:
         self._owners: dict[str, str] = {}
         self._problems: list[Problem] = []
         self._sorts: set[type[ConfigurationError]] = set()
-
-    @property
-    def full(self) -> bool:
-        """Whether no further mistake would be told, so that nobody need look for one."""
-        return len(self._problems) >= MOST
 
     def __len__(self) -> int:
         return len(self._problems)
@@ -41,9 +36,16 @@ class Diagnosis:
         excerpt: str = "",
         error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
-        """Note one mistake."""
+        """Note one mistake; with the last that is told, nobody looks for more.
+
+        Raises:
+            ConfigurationError: all mistakes, where there are so many.
+        """
         self._problems.append(Problem(message, where=where, excerpt=excerpt))
         self._sorts.add(error)
+        if len(self._problems) == MOST:
+            self._problems.append(Problem(f"these are the first {MOST} mistakes; there may be more"))
+            self.close()
 
     def note(self, mistake: Mistake, where: str = "", excerpt: str = "") -> None:
         """Note a mistake in a key or value."""
@@ -72,10 +74,7 @@ class Diagnosis:
         """Raise all mistakes as one error, of their own sort when they have one sort."""
         if self._problems:
             sort = next(iter(self._sorts)) if len(self._sorts) == 1 else ConfigurationError
-            told = self._problems[:MOST]
-            if self.full:
-                told.append(Problem(f"these are the first {MOST} mistakes; there may be more"))
-            raise sort(told)
+            raise sort(self._problems)
 
 
 def owner(inside: str, where: str) -> str:

@@ -195,8 +195,6 @@ def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
     found: list[Rule] = []
     for index, each in enumerate(rules):
         place = f"rules[{index}]"
-        if diagnosis.full:
-            break
         if isinstance(each, Rule):
             found.append(each)
             if each.name is not None:

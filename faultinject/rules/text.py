@@ -121,8 +121,6 @@ class Reader:
         while self._more():
             found.append(self._rule())
         for number, draft in enumerate(found, 1):
-            if diagnosis.full:
-                break
             inside = f"rule {number}" if len(found) > 1 else ""
             place = f"{where}: {inside}" if where and inside else where or inside
             rule = self._made(draft, place, diagnosis)
@@ -161,8 +159,6 @@ class Reader:
                 item = items[index]
                 notes.append((item.key_at if mistake.at_key else item.value_at, item.key, mistake))
         for span, key, each in sorted(notes, key=lambda note: note[0]):
-            if diagnosis.full:
-                break
             head = ": ".join(filter(None, (place, place_of(key, each))))
             diagnosis.note(each, head, excerpt(self.text, *span))
         if broken or fault is None or parts is None:
