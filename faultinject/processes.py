@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING, Any, AnyStr
 
-from faultinject.counts.owner import began, status
+from faultinject.counts.processes import began, status
 from faultinject.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.cli import verdict
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.progress import Progress
-from faultinject.counts.owner import gone
+from faultinject.counts.processes import gone
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.driven_run import last_run
 from faultinject.journal.reading import read

@@ -73,6 +73,7 @@ class FileLock:
         self._use_threads()
         self._waited = 0.0  # for a hold that has not ended yet
         self._process = os.getpid()
+        self._flock = _flock
 
     @classmethod
     def open(cls, path: str, *, directory: int | None = None) -> FileLock:
@@ -112,7 +113,7 @@ class FileLock:
         if not self._take_turn(False):
             self._queue()
         try:
-            if _flock(self._file, _NOW):
+            if self._flock(self._file, _NOW):
                 self._ask(patience)
         except BaseException:
             self.release()
@@ -121,7 +122,7 @@ class FileLock:
 
     def release(self) -> None:
         """Let the next one have it."""
-        _flock(self._file, LOCK_UN)
+        self._flock(self._file, LOCK_UN)
         self._end_turn()
 
     def check(self) -> None:
@@ -191,7 +192,7 @@ class FileLock:
         before = monotonic()
         left = patience - self._waited
         pause = 0.0
-        while _flock(file, _NOW):
+        while self._flock(file, _NOW):
             if left <= 0:
                 self._waited = max(self._waited, patience)
                 raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")

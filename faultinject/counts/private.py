@@ -9,8 +9,7 @@ from hashlib import blake2b
 from stat import S_ISREG
 
 from faultinject.counts.files import open_directory, read_file, remove_directory, write_file
-from faultinject.counts.owner import described, gone
-from faultinject.counts.processes import server_process
+from faultinject.counts.processes import described, gone, server_process
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 

@@ -1,4 +1,4 @@
-"""Whether one process is enough: what is counted in memory is known to nobody else."""
+"""The processes of one server: whether one is enough, as what is counted in memory is known to nobody else, and whose a directory is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
 """Servers that keep several workers, each in a process of multiprocessing that runs a function of theirs."""
+_DEAD = (b"Z", b"X")
 # Where the kernel has put a program's data and heap: drawn anew for each that is started.
 _DRAWN = slice(42, 45)
 
@@ -48,12 +49,10 @@ def server_process() -> int:
 
 
 def restarter() -> str | None:
-    """The process that may start another one in the place of this one when it ends, as `counts.owner` describes it.
+    """The process that may start another one in the place of this one when it ends, as `described` has it.
 
     A server's master, which recycles its workers, a reloader, or any parent by multiprocessing; None: nobody does.
     """
-    from faultinject.counts.owner import described
-
     uwsgi = sys.modules.get("uwsgi")
     if uwsgi is not None:
         master: int = uwsgi.masterpid()
@@ -102,8 +101,53 @@ def _serves_for_master(process: object) -> bool:
 
 def _image(pid: int) -> list[bytes] | None:
     """What a process shares with those that it was forked from, and with nobody else; None where nobody tells."""
-    from faultinject.counts.owner import status
-
     fields = status(pid)
     drawn = [] if fields is None else fields[_DRAWN]
     return drawn if any(each != b"0" for each in drawn) else None
+
+
+def described(pid: int) -> str:
+    """A process by its number, when it began, and where that number holds: a text that no other has, fit for the name of a file."""
+    return f"{pid}-{began(pid)}-{_namespace()}"
+
+
+def gone(text: str) -> bool:
+    """Whether the process of such a text has ended; one of another container is left in peace.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    pid, since, namespace = (int(each) for each in text.split("-"))
+    if namespace != _namespace():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, and is another user's
+        pass
+    stat = status(pid)
+    return stat is not None and (stat[0] in _DEAD or int(stat[19]) != since)
+
+
+def began(pid: int) -> int:
+    """When a process began, in the clock ticks of this machine; 0 where nobody knows."""
+    stat = status(pid)
+    return 0 if stat is None else int(stat[19])
+
+
+def status(pid: int) -> list[bytes] | None:
+    """What Linux tells of a process, from its state on."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load
+            # The name before it, in parentheses, may hold anything.
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+
+
+def _namespace() -> int:
+    try:
+        return int(os.readlink("/proc/self/ns/pid")[5:-1])  # noqa: PTH115 - pathlib takes its time to load
+    except OSError:
+        return 0

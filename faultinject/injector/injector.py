@@ -658,19 +658,19 @@ class Injector:
             MissingExtra: watching was requested, and the extra `watch` is not installed.
         """
         if self.rule_file is not None and self.rule_file.watch is not False:
-            from faultinject.injector import file_watch
+            from faultinject.injector.rule_file import reload_at_hangup
 
-            file_watch.reload_at_hangup(self.rule_file)
+            reload_at_hangup(self.rule_file)
             self._unwatched = self.rule_file
             self.follows = True
 
     def _watch_file(self) -> None:
         file, self._unwatched = self._unwatched, None
         if file is not None:  # pragma: no branch - another thread was faster
-            from faultinject.injector import file_watch
+            from faultinject.injector.rule_file import watch
 
             try:
-                file_watch.begin(file)
+                watch(file)
             except Exception as error:
                 self._services.failed(error, "")
         self.follows = self._count_storage.store is not None or registry.follower() is not None

@@ -10,6 +10,7 @@ import os
 from threading import Lock
 from time import time
 
+from faultinject.counts.memory import MemoryCounts
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
 from faultinject.injector.injector import Injector
@@ -18,11 +19,12 @@ from faultinject.rules.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from faultinject.counts.directory import StoreDirectory
     from faultinject.counts.file_counts import FileCounts
+    from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.journal.outcome import Outcome
 
 SESSION = "FAULTINJECT_SESSION"
@@ -220,6 +222,47 @@ class Session:
         with suppress(ValueError):  # a forked child's is its parent's
             _own.remove(self)
             self._directory.remove()
+
+
+class SessionCounts:
+    """What this process counts in: its memory, and once other processes take part, what they all count in."""
+
+    holds = True
+    """Whether a request may keep them from others for its takes."""
+    shared = None
+    """What other processes do is told by their journals."""
+
+    def __init__(self) -> None:
+        self._counts: Counts = MemoryCounts()
+        self._used = False
+
+    def share(self, counts: Callable[[], Counts | None]) -> None:
+        """Count with the others, if nothing was counted yet."""
+        if not self._used:
+            self._counts = counts() or self._counts
+
+    def match(
+        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+    ) -> list[Number]:
+        """As the counts do."""
+        self._used = True
+        return self._counts.match(keys, now, hold, enough)
+
+    def take(self, ask: Take, held: bool = False) -> bool:
+        """As the counts do."""
+        return self._counts.take(ask, held)
+
+    def release(self) -> None:
+        """As the counts do."""
+        self._counts.release()
+
+    def give_back(self, ask: Take) -> None:
+        """As the counts do."""
+        self._counts.give_back(ask)
+
+    def matched(self, rule: int) -> int:
+        """As the counts do."""
+        return self._counts.matched(rule)
 
 
 def _after_fork() -> None:

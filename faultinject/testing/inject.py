@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile
     from faultinject.engine.plan import Plan
-    from faultinject.injector.session_counts import SessionCounts
-    from faultinject.injector.session_sync import Session
+    from faultinject.injector.session_sync import Session, SessionCounts
     from faultinject.journal.calls import Call
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.rule_keys import RuleKeys
@@ -450,7 +449,7 @@ class Faults:
             self._counts.share(self._session.counts)
 
     def _new_counts(self) -> SessionCounts:
-        from faultinject.injector.session_counts import SessionCounts
+        from faultinject.injector.session_sync import SessionCounts
 
         self._counts = counts = SessionCounts()
         return counts
