@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from faultinject.rules import values
 from faultinject.rules.values import Mistake, decimal, number_text, shown
 
@@ -17,7 +19,7 @@ SHORTEST, LONGEST = 1.0, 3600.0
 EXAMPLE = "5xx>5%/1m"
 
 
-class Abort:
+class Abort(NamedTuple):
     """The bound of the app's own failures.
 
     Attributes:
@@ -26,12 +28,9 @@ class Abort:
         least: requests that there must be in the window.
     """
 
-    __slots__ = ("least", "share", "window")
-
-    def __init__(self, share: float, window: float, least: int) -> None:
-        self.share = share
-        self.window = window
-        self.least = least
+    share: float
+    window: float
+    least: int
 
 
 def read_bound(given: object, where: str, diagnosis: Diagnosis) -> str | None:

@@ -447,3 +447,5 @@ EFFECTS: dict[str, Effect] = {
         ),
     )
 }
+EXCLUDING = (("keep", "keep_bytes"), ("after_bytes", "drain"))
+"""How much of a body is kept, or read, is said once."""

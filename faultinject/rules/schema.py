@@ -10,7 +10,7 @@ from __future__ import annotations
 from faultinject.http.patterns import STARS
 from faultinject.rules import faults
 from faultinject.rules.conditions import CONDITIONS
-from faultinject.rules.effects import EFFECTS, FORBIDDEN
+from faultinject.rules.effects import EFFECTS, EXCLUDING, FORBIDDEN
 from faultinject.rules.key import Condition
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD
 from faultinject.rules.values import BYTES, NO, SECONDS, YES
@@ -266,8 +266,7 @@ def _excludes() -> list[Schema]:
     storage = {"pattern": f"^(?:{'|'.join(_storage_vendors())}):"}
     return [
         *({"not": {"required": [FOR_GOOD, each]}} for each in NOT_FOR_GOOD),
-        {"not": {"required": ["keep", "keep_bytes"]}},
-        {"not": {"required": ["after_bytes", "drain"]}},
+        *({"not": {"required": list(pair)}} for pair in EXCLUDING),
         {"not": {"required": ["after_bytes", "share"]}},
         {
             "not": {

@@ -12,7 +12,7 @@ from functools import cache
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, check_operation
-from faultinject.rules.effects import EFFECTS
+from faultinject.rules.effects import EFFECTS, EXCLUDING
 from faultinject.rules.key import Key
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD, TRIGGERS
 from faultinject.rules.values import Mistake, is_name, listed, most_like, nearest, shown
@@ -275,6 +275,9 @@ def _check(
         for each in fault.check(options)
         if not any(_is_wrong(key, entries) for key in each.missing)
     )
+    for one, other in EXCLUDING:
+        if {one, other} <= options.keys() & {*fault.takes}:
+            wrong.append((-1, Mistake(f"{one} and {other} exclude each other; give one of them")))
 
 
 def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:

@@ -12,13 +12,10 @@ from faultinject.rules.faults.fault import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from faultinject.engine.actions import Act, Action
     from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Entry, Request
     from faultinject.rules.rule import Rule
-    from faultinject.rules.values import Mistake
 
 
 class Breaking(Fault):
@@ -31,10 +28,6 @@ class Breaking(Fault):
     how = "closed"
     after = "after the app has run"
     takes: tuple[str, ...] = ("when", "delay", "drain", "after_bytes", "http2")
-
-    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """How much of an upload is read is said once."""
-        yield from middle.check_drain(options)
 
     def held(self, rule: CompiledRule) -> float | None:
         """For how many seconds nothing happens first; None: it ends at once."""

@@ -178,11 +178,6 @@ class Truncate(Shaped):
     title = "truncate"
     takes = ("delay", "of", "keep", "keep_bytes", "http2")
 
-    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """How much is kept is said once."""
-        if "keep" in options and "keep_bytes" in options:
-            yield Mistake("keep and keep_bytes exclude each other; give one of them")
-
     def prepare(self, rule: CompiledRule) -> Act:
         """Let a part of the body through."""
         value = rule.rule.value

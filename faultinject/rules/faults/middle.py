@@ -27,13 +27,6 @@ def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:
         yield Mistake(
             "share needs the request's body, which names the keys; after_bytes leaves a part unread"
         )
-    yield from check_drain(options)
-
-
-def check_drain(options: dict[str, str]) -> Iterator[Mistake]:
-    """How much of the request's body is read is said once."""
-    if "after_bytes" in options and "drain" in options:
-        yield Mistake("after_bytes and drain exclude each other; give one of them")
 
 
 def ends_before(request: Request, size: int) -> bool:
