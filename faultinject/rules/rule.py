@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from faultinject.rules import faults, spelling
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 _PYTHON = {"from_": "from"}
 # What stands for one value; all else is looked at for what it holds.
 _SINGLE = (str, int, float)
+_FIELDS = ("fault", "name", "conditions", "unless", "options")
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class Rule:
     """Which requests get which fault, and how often.
 
@@ -55,6 +54,9 @@ class Rule:
     >>> print(Rule("cos:SlowDown", probability=0.3, method=["PUT", "POST"], path="photos/", retry_after=2))
     cos:SlowDown,method=PUT,method=POST,path=photos/,probability=0.3,retry_after=2s
     """
+
+    # No dataclass: msgspec would write its attributes, and not the keys of `to_dict`.
+    __slots__ = _FIELDS
 
     fault: str
     name: str | None
@@ -88,6 +90,12 @@ class Rule:
         if self.name is not None:
             return self
         return Rule.of_parts(self.fault, (name, *self.parts[1:]))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Rule cannot be changed: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Rule cannot be changed: {name}")
 
     @property
     def resolved(self) -> faults.Fault:
@@ -176,8 +184,16 @@ class Rule:
     def __repr__(self) -> str:
         return f"<Rule {self}>"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return (self.fault, *self.parts) == (other.fault, *other.parts)
+
     def __hash__(self) -> int:
         return hash(str(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rule.of_parts, (self.fault, self.parts)
 
 
 @lru_cache(4096)
@@ -186,7 +202,7 @@ def _parsed(key: str, text: str) -> Any:
 
 
 def _fill(rule: Rule, fault: str, parts: Parts) -> None:
-    for name, value in zip(Rule.__slots__, (fault, *parts), strict=True):
+    for name, value in zip(_FIELDS, (fault, *parts), strict=True):
         object.__setattr__(rule, name, value)
 
 
