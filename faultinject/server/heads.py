@@ -13,20 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Transport
     from collections.abc import Iterable, Iterator
-    from typing import Any, Protocol
-
-    class Speaker(Protocol):
-        """A protocol whose callbacks a parser calls.
-
-        Attributes:
-            refused: whether nothing that still comes is a request.
-        """
-
-        refused: bool
-
-        def head(self) -> bytes:
-            """That of the request which offers an upgrade, without the offer."""
-
+    from typing import Any
 
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers."""
@@ -49,10 +36,10 @@ class Parser:
     HTTP/2 with its first request, also with a body. So such a head is read again without the offer.
 
     Args:
-        speaker: whose callbacks are called.
+        speaker: the connection, whose callbacks are called.
     """
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Heads) -> None:
         self._speaker = speaker
         self._renew()
 
