@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock, Users
@@ -34,7 +35,7 @@ from faultinject.rules.files import OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from typing import Any
 
     from faultinject.counts.file_journal import FileJournal
@@ -111,13 +112,10 @@ class StoreDirectory:
             ConfigurationError: it has too many rules.
             StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
         """
-
-        def unless_changed() -> int:
+        with self._changing(rules):
             if after is not None and self.generation != after:
                 raise Conflict(f"{self.path} was changed since")
             return self._publish(data, keep_counts=keep_counts)
-
-        return self._change(rules, unless_changed)
 
     def agree(
         self,
@@ -145,8 +143,7 @@ class StoreDirectory:
             StoreInUse: another process counts here by other rules.
             StoreUnavailable: what was in force is lost, or the lock is held by others.
         """
-
-        def unless_equal() -> int:
+        with self._changing(rules):
             found = self._last()
             if found is None and self.generation > 0:
                 raise StoreUnavailable(f"the store {self.path} has lost its scenario")
@@ -158,8 +155,6 @@ class StoreDirectory:
                     refuse(self.path, why, cure, StoreInUse)
                 self._publish({**data, **{name: before[name] for name in keeps if name in before}})
             return self.generation
-
-        return self._change(rules, unless_equal)
 
     def join(self, before: FileCounts | None = None) -> tuple[int, dict[str, Any], FileCounts | None]:
         """The scenario in force: its generation, what was published, and its counts; 0 and nothing before the first.
@@ -238,24 +233,21 @@ class StoreDirectory:
                 "remove it, or name another directory",
             )
         if self.generation == CUT:
-            if self._published:
+            if any(name.startswith(COUNTS) for name in os.listdir(self._directory)):  # noqa: PTH208 - by its descriptor
                 refuse(self.path, "has lost its lock", "remove it, or name another directory")
             self.lock.write(0)
         self.token = found.removeprefix(LAYOUT).decode("ascii", "replace")
         if self.lock.users is None:
             self.lock.users = Users(self._directory)
 
-    @property
-    def _published(self) -> bool:
-        """Whether there was a scenario before."""
-        return self.generation > 0 or any(map(_is_counts, os.listdir(self._directory)))  # noqa: PTH208 - by its descriptor
-
-    def _change(self, rules: int, change: Callable[[], int]) -> int:
+    @contextmanager
+    def _changing(self, rules: int) -> Iterator[None]:
+        """For its block nobody else changes what is in force, which has so many rules."""
         if rules > MOST_RULES:
             raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
         self.lock.acquire(PATIENCE)
         try:
-            return change()
+            yield
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error.strerror}") from error
         finally:
@@ -302,7 +294,3 @@ class StoreDirectory:
             raise FileNotFoundError
         found = loads(content)
         return {name: found[name] for name in ("counts", "data")}
-
-
-def _is_counts(name: str) -> bool:
-    return name.startswith(COUNTS)

@@ -87,7 +87,8 @@ class RedisStore(SharedStore):
             if what != b"others":
                 break
             others, standing = told
-            data = {**data, **_some(loads(standing), keeps)}
+            there = loads(standing)
+            data = {**data, **{name: there[name] for name in keeps if name in there}}
         if what == b"differs":
             why = "is in use by other rules, or the same with another seed"
             self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
@@ -205,10 +206,6 @@ def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
 def _new() -> str:
     """An id for new counts."""
     return os.urandom(8).hex()
-
-
-def _some(data: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: data[name] for name in names if name in data}
 
 
 def _text(told: bytes) -> str:

@@ -275,9 +275,6 @@ class Injector:
         """Whether it can be on: neither the environment's kill switch nor production keeps it off."""
         return not self._killed and self.production is None
 
-    def _given_seed(self) -> str | None:
-        return None if self._chosen else self.seed
-
     def _edit(
         self,
         change: Callable[[State], State],
@@ -623,9 +620,8 @@ class Injector:
     def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
         told = bool(self._count_storage.salt)
         if not alone:
-            self._count_storage.detach(
-                self.scenario, self._given_seed(), owner=owner, shares=self._has_to_share
-            )
+            seed = None if self._chosen else self.seed
+            self._count_storage.detach(self.scenario, seed, owner=owner, shares=self._has_to_share)
         before = self._injected
         self._adopt(*self._count_storage.begin(self._state, chosen=self._chosen))
         # What was counted so far is the parent's.
@@ -873,9 +869,11 @@ def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
     """The file of rules that the environment names; None where there is none that could be read again."""
     if not environ.get("FAULTINJECT_FILE"):
         return None
-    from faultinject.injector.rule_file import RuleFile, has_begun, is_watchable
+    from faultinject.injector.rule_file import RuleFile, is_watchable
 
-    return RuleFile(environ) if is_watchable(environ) or has_begun(environ) else None
+    file = RuleFile(environ)
+    # Whatever stands in its place by now, the file that this server began with may come back.
+    return file if is_watchable(environ) or file.begun is not None else None
 
 
 def _check_store(store: object) -> None:

@@ -194,14 +194,9 @@ class RuleFile:
         """What tells the file from another one, and from itself before it was changed; empty where there is none."""
         try:
             found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
-        except OSError:
+        except (OSError, ValueError):
             return ()
         return found.st_size, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
-
-
-def has_begun(environ: Mapping[str, str]) -> bool:
-    """Whether another worker of this server has begun with that file: whatever stands in its place by now, it may come back."""
-    return BEGUN in _noted(_note(_ours(environ)))
 
 
 def _note(environ: Mapping[str, str]) -> ServerNote:
