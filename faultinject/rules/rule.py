@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _PYTHON = {"from_": "from"}
 # What stands for one value; all else is looked at for what it holds.
 _SINGLE = (str, int, float)
-_FIELDS = ("fault", "name", "conditions", "unless", "options")
 
 
 class Rule:
@@ -56,7 +55,7 @@ class Rule:
     """
 
     # No dataclass: msgspec would write its attributes, and not the keys of `to_dict`.
-    __slots__ = _FIELDS
+    __slots__ = ("conditions", "fault", "name", "options", "unless")
 
     fault: str
     name: str | None
@@ -202,8 +201,14 @@ def _parsed(key: str, text: str) -> Any:
 
 
 def _fill(rule: Rule, fault: str, parts: Parts) -> None:
-    for name, value in zip(_FIELDS, (fault, *parts), strict=True):
-        object.__setattr__(rule, name, value)
+    # One by one: a loop over their names takes a fifth longer for 10,000 rules.
+    put = object.__setattr__
+    put(rule, "fault", fault)
+    name, conditions, unless, options = parts
+    put(rule, "name", name)
+    put(rule, "conditions", conditions)
+    put(rule, "unless", unless)
+    put(rule, "options", options)
 
 
 def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:

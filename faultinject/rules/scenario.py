@@ -179,7 +179,8 @@ def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[Ru
 
 def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None, abort: str | None) -> None:
     rules = tuple(rules)
-    for name, value in zip(Scenario.__slots__, (rules, seed, abort, _display_names(rules)), strict=True):
+    given = {"rules": rules, "seed": seed, "abort": abort, "display_names": _display_names(rules)}
+    for name, value in given.items():
         object.__setattr__(scenario, name, value)
 
 
