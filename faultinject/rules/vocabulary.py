@@ -276,7 +276,7 @@ def _check(
         if not any(_is_wrong(key, entries) for key in each.missing)
     )
     for one, other in EXCLUDING:
-        if {one, other} <= options.keys() & {*fault.takes}:
+        if one in options and other in options and {one, other} <= {*fault.takes}:
             wrong.append((-1, Mistake(f"{one} and {other} exclude each other; give one of them")))
 
 
