@@ -159,8 +159,7 @@ class Injector:
         self.of_run = False
         """Whether these are the rules that `faultinject run` was given, which stand in the place of others."""
         self._count_storage = storage
-        self.expires = settings.expires
-        """Unix seconds of FAULTINJECT_EXPIRES, or None."""
+        self._expires = settings.expires
         self._abort = settings.abort
         self._failure_watch: FailureWatch | None = None
         self._asked: Asked | None = None
@@ -173,8 +172,7 @@ class Injector:
         self._watched = False
         self._paused = 0
         self._killed = settings.enabled is False
-        self.production = None if settings.production_allowed else production_reason(environ)
-        """The variable that says that this is production, where nothing is injected; None: no variable says so, or it is allowed."""
+        self._production = None if settings.production_allowed else production_reason(environ)
         # Held once the log has said that faults are off, until they are on again.
         self._off_is_said = Lock()
         # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
@@ -184,8 +182,7 @@ class Injector:
         self.scenario = self._state.scenario
         """The scenario in force, unless a test's stands in its place."""
         self._since: dict[float, float] = {}
-        self.own_plan = self._compile(self._state, found)
-        """The compiled scenario of this injector, whether or not it is in force."""
+        self._own = self._compile(self._state, found)
         self._set_expiry()
         registry.enter(self)
         if path is not None:
@@ -252,7 +249,7 @@ class Injector:
         except StoreUnavailable:
             # Whatever the others do, here nobody is to get a fault any more.
             with self._change:
-                self._adopt(self._state.but(on=False, until=None, why_off=why), self.own_plan.counts)
+                self._adopt(self._state.but(on=False, until=None, why_off=why), self._own.counts)
             raise
 
     @property
@@ -261,19 +258,24 @@ class Injector:
         return self._state.seed
 
     @property
+    def own_plan(self) -> Plan:
+        """The compiled scenario of this injector, whether or not it is in force."""
+        return self._own
+
+    @property
     def enabled(self) -> bool:
         """Whether faults may be injected now."""
-        return self._is_on and not self.own_plan.expired
+        return self._is_on and not self._own.expired
 
     @property
     def _is_on(self) -> bool:
         """The same but for a time that is over, which each request looks at."""
-        return self._state.on and not (self._killed or self._paused or self.production is not None)
+        return self._state.on and not (self._killed or self._paused or self._production is not None)
 
     @property
     def may_inject(self) -> bool:
         """Whether it can be on: neither the environment's kill switch nor production keeps it off."""
-        return not self._killed and self.production is None
+        return not self._killed and self._production is None
 
     def _edit(
         self,
@@ -300,7 +302,7 @@ class Injector:
                         f"generation {now.generation} is in force, not {expected}: it was changed since"
                     )
                 try:
-                    found = storage.publish(change(now), after=after, anew=anew, counts=self.own_plan.counts)
+                    found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
                 except Conflict:
                     continue
                 self._adopt(*found)
@@ -308,7 +310,7 @@ class Injector:
 
     def _adopt(self, state: State, counts: Counts) -> None:
         """From here on this is in force in this process."""
-        before, old = self._state, self.own_plan
+        before, old = self._state, self._own
         plan = None
         if counts is not old.counts or not state.decides_as(before):
             plan = self._compile(state, counts)
@@ -321,10 +323,10 @@ class Injector:
         with registry.changes():
             self._state, self.scenario = state, state.scenario
             if plan is not None:
-                self.own_plan = plan
+                self._own = plan
             self._set_expiry()
             if state.on:
-                self.own_plan.ended = False
+                self._own.ended = False
                 if self._off_is_said.locked():
                     self._off_is_said.release()
         # Others may have switched off and on again since this process looked last.
@@ -339,9 +341,9 @@ class Injector:
 
     def _set_expiry(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
-        moments = [each for each in (self.expires, self._state.until) if each is not None]
+        moments = [each for each in (self._expires, self._state.until) if each is not None]
         if self._services.expire(min(moments, default=None)):
-            self.own_plan.wake()
+            self._own.wake()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
         plan = Plan(
@@ -377,7 +379,7 @@ class Injector:
     def settle(self, first: Self | None) -> None:
         """Put that injector's plan in force here, if it may inject; None: its own."""
         first = first or self
-        self.plan = first.own_plan if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
+        self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
 
     def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> State:
         """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
@@ -590,7 +592,7 @@ class Injector:
                 if self._count_storage.postpone():
                     log.unread(error)
                 return
-            old = self.own_plan.counts.shared
+            old = self._own.counts.shared
             self._adopt(found, counts)
         if old is not None and old is not counts.shared:
             old.replaced()
@@ -615,7 +617,7 @@ class Injector:
             with self._change:
                 if not self._count_storage.settled:  # pragma: no branch - another thread was faster
                     self._separate()
-        return self.own_plan
+        return self._own
 
     def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
         told = bool(self._count_storage.salt)
@@ -682,11 +684,11 @@ class Injector:
         self._announced = new
         if self._killed:
             return
-        if self.production is not None:
-            log.production(self.production)
-        elif self.own_plan.expired:
+        if self._production is not None:
+            log.production(self._production)
+        elif self._own.expired:
             assert self._services.expires is not None
-            tell_expired(self.expires, self._services.expires, from_the_start=True)
+            tell_expired(self._expires, self._services.expires, from_the_start=True)
         elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             if self._asked is not None:
@@ -726,19 +728,19 @@ class Injector:
 
     def put_in_force(self) -> None:
         """Let this injector's plan replace every other's, until `take_out_of_force`."""
-        if self.production is not None:
+        if self._production is not None:
             self.announce()
-        self.own_plan.ended = False
+        self._own.ended = False
         registry.put_first(self)
 
     def take_out_of_force(self) -> None:
         """The end of `put_in_force`: waits end too."""
         registry.take_away(self)
-        self.own_plan.end()
+        self._own.end()
 
     def finish(self) -> int:
         """End all waits, because the process ends; return how many faults are still active."""
-        self.own_plan.end()
+        self._own.end()
         return self._services.active
 
     def pause(self, by: int = 1) -> None:
@@ -777,6 +779,16 @@ class Injector:
         return self._count_storage.place
 
     @property
+    def expires(self) -> float | None:
+        """Unix seconds of FAULTINJECT_EXPIRES, or None."""
+        return self._expires
+
+    @property
+    def production(self) -> str | None:
+        """The variable that says that this is production, where nothing is injected; None: no variable says so, or it is allowed."""
+        return self._production
+
+    @property
     def missing_store(self) -> str:
         """Why the store has been unavailable since this process began; otherwise empty."""
         return self._count_storage.missing
@@ -784,7 +796,7 @@ class Injector:
     @property
     def injected(self) -> int:
         """How many requests got a fault, in all scenarios."""
-        return self._injected + sum(injected for _, injected, _ in self.own_plan.totals())
+        return self._injected + sum(injected for _, injected, _ in self._own.totals())
 
     def counts(self) -> dict[str, dict[str, int]]:
         """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault.
@@ -792,7 +804,7 @@ class Injector:
         If there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
         """
         self._hurry()
-        plan = self.own_plan
+        plan = self._own
         found = {}
         for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
             found[name] = {"matched": matched, "injected": injected}
