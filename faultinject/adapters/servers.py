@@ -20,12 +20,12 @@ import stat
 import sys
 from array import array
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from struct import pack
 from time import monotonic, sleep
 from types import FunctionType, MethodType
+from typing import NamedTuple
 from weakref import WeakSet
 
 TYPE_CHECKING = False
@@ -62,8 +62,7 @@ _LIVE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WSGIServer:
+class WSGIServer(NamedTuple):
     """A server of WSGI apps.
 
     Attributes:
@@ -95,8 +94,7 @@ class WSGIServer:
     reads_behind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ASGIServer:
+class ASGIServer(NamedTuple):
     """A server of ASGI apps. All that a row gets it gets of the server's `send`.
 
     Attributes:

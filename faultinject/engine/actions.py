@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.multi_delete import Listing
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Pass:
     """The app answers.
 
@@ -33,7 +33,7 @@ PASSED = Pass(None)
 """The app answers, and the journal has its line."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Respond:
     """Answer instead of the app, before it has run or after.
 
@@ -56,7 +56,7 @@ class Respond:
     listing: Listing | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Forward:
     """Let the app answer, and change how its answer travels.
 
@@ -84,7 +84,7 @@ class Forward:
         return "delayed" if change is None else change.did
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Disconnect:
     """End the connection without an answer.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Number = tuple[int, int, bool]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Take:
     """What a rule asks before it injects once more; it does so never more than `times` in its scope.
 

@@ -54,7 +54,7 @@ class Pause:
         self.done = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ReadBody:
     """Read the request's body and drop it, within bounds of bytes and seconds.
 
@@ -69,7 +69,7 @@ class ReadBody:
     listing: Listing | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Wait:
     """Wait before the fault is given; gives whether the client is still there.
 
@@ -84,12 +84,11 @@ class Wait:
     is_fault: bool = False
 
 
-@dataclass(slots=True)
 class Look:
     """See whether the client has left; gives that."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RunApp:
     """Run the app on what is left of the request.
 
@@ -117,7 +116,7 @@ class RunApp:
     pause: Pause | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AppAnswer:
     """What the app has said.
 
@@ -135,7 +134,7 @@ class AppAnswer:
         return self.status >= 500
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class EditHead:
     """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
 
@@ -157,7 +156,7 @@ class Reach(Enum):
     """Only the server has it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Begin:
     """Begin an answer whose body comes by `Part`, through the server or past it; gives the `Reach` of its connection.
 
@@ -179,7 +178,6 @@ class Begin:
     broken: bool = False
 
 
-@dataclass(slots=True)
 class NextPiece:
     """Get the next piece of the app's answer.
 
@@ -188,7 +186,7 @@ class NextPiece:
     """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class EndApp:
     """Ask for nothing more of an answer that is dropped.
 
@@ -201,7 +199,7 @@ class EndApp:
     cut: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Part:
     """Send some of the body of an answer that has begun. Raises `ClientGone`.
 
@@ -214,7 +212,7 @@ class Part:
     more: bool = True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Hold:
     """Get hold of the client's connection, before an answer; gives its `Reach`.
 
@@ -227,7 +225,7 @@ class Hold:
     hangs: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Write:
     """Write a whole answer on the connection that is held, and end it.
 
@@ -240,7 +238,7 @@ class Write:
     unread: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Cut:
     """End the connection that is held, or that an answer goes out on, behind what was sent of it.
 
@@ -259,7 +257,7 @@ class Cut:
     length: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Send:
     """Answer through the server.
 
@@ -276,7 +274,7 @@ class Send:
     broken: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Fail:
     """Say that there was an error inside faultinject when the request's body was touched.
 

@@ -21,7 +21,7 @@ SWITCH = ("on", "until", "why_off")
 """What of a state stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class State:
     """What all processes of one store share; frozen: a change makes another one.
 

@@ -45,7 +45,7 @@ def _nothing(rule: Rule, text: str, name: str) -> str:
     return ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Effect(Key):
     """A key that shapes what is done to the exchange.
 

@@ -30,7 +30,7 @@ _SETTINGS: dict[str, Callable[[str], object]] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Environment:
     """The settings that the environment gives; their defaults while it does not switch on.
 

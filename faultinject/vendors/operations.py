@@ -6,8 +6,8 @@ others. The sources are S3's own service model, Azure's generated client, and Go
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from faultinject.http import patterns
 
@@ -32,8 +32,7 @@ S3_PREFIXES = tuple(f"x-{each}-" for each in "amz cos qs jss qiniu oss obs tos b
 _KNOWN = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One form of an operation.
 
     Attributes:
