@@ -1,7 +1,7 @@
 """The directory of a store: scenario, counts and journal that processes share.
 
 version      the layout, so that another version of faultinject keeps out, and what no other directory has
-lock         locked; holds the number of the scenario in force, 0 before the first
+lock         locked; holds the number of the scenario in force, 0 while none is
 scenario-N   JSON: the number in the name of its counts, and what was published
 counts-N     see `counts.table`
 journal      JSON lines of a session
@@ -90,7 +90,7 @@ class StoreDirectory:
 
     @property
     def generation(self) -> int:
-        """The number of the scenario in force, 0 before the first, `CUT` where that cannot be told."""
+        """The number of the scenario in force, 0 while none is, `CUT` where that cannot be told."""
         return self.lock.read()
 
     def publish(
@@ -116,6 +116,15 @@ class StoreDirectory:
             if after is not None and self.generation != after:
                 raise Conflict(f"{self.path} was changed since")
             return self._publish(data, keep_counts=keep_counts)
+
+    def withdraw(self) -> None:
+        """Have nothing in force in any process, as before the first scenario.
+
+        Raises:
+            StoreUnavailable: the lock is held by others; the scenario stays in force.
+        """
+        with self._changing():
+            self.lock.write(0)
 
     def agree(
         self,
@@ -157,7 +166,7 @@ class StoreDirectory:
             return self.generation
 
     def join(self, before: FileCounts | None = None) -> tuple[int, dict[str, Any], FileCounts | None]:
-        """The scenario in force: its generation, what was published, and its counts; 0 and nothing before the first.
+        """The scenario in force: its generation, what was published, and its counts; 0 and nothing while none is.
 
         Args:
             before: counts that this process has joined before: the very same where these are still counted in.
@@ -241,7 +250,7 @@ class StoreDirectory:
             self.lock.users = Users(self._directory)
 
     @contextmanager
-    def _changing(self, rules: int) -> Iterator[None]:
+    def _changing(self, rules: int = 0) -> Iterator[None]:
         """For its block nobody else changes what is in force, which has so many rules."""
         if rules > MOST_RULES:
             raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")

@@ -174,7 +174,7 @@ class Session:
             seed: of their draws.
             test: the test that they belong to.
             record: whether every request is noted in the session's journal.
-            in_force: no: the processes' own rules hold again.
+            in_force: no: the processes' own rules hold again, until the next time.
             keep_counts: the rules stand behind those in force so far, whose counts go on.
             began: unix seconds at which the scenario took effect; by default now.
         """
@@ -187,6 +187,10 @@ class Session:
             "test": test,
         }
         return self._directory.publish(data, rules=len(scenario.rules), keep_counts=keep_counts)
+
+    def withdraw(self) -> None:
+        """Have nothing in force: the processes' own rules hold again."""
+        self._directory.withdraw()
 
     @property
     def variables(self) -> dict[str, str]:

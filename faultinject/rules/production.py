@@ -60,17 +60,17 @@ def production_reason(environ: Mapping[str, str]) -> str | None:
     'DD_TAGS=env:prd'
     """
     for name in sorted(environ):
-        for value, key in _named(name.upper(), environ[name]):
+        for value, key in _named(name.upper(), environ, name):
             if _says_production(value):
                 return f"{visible(name)}={key}{_shown(value)}"
     return None
 
 
-def _named(name: str, value: str) -> Iterator[tuple[str, str]]:
-    """What a variable calls the deployment, each with the key that it stands behind."""
+def _named(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tuple[str, str]]:
+    """What a variable, whose name in capitals is given, calls the deployment, each with the key that it stands behind."""
     if name in PAIRS:
         between, middle, keys = PAIRS[name]
-        for pair in value.replace(" ", between).split(between):
+        for pair in environ[variable].replace(" ", between).split(between):
             key, _, rest = pair.partition(middle)
             if key.strip().lower() in keys:
                 yield rest, key.strip() + middle
@@ -79,7 +79,7 @@ def _named(name: str, value: str) -> Iterator[tuple[str, str]]:
         or name.startswith(BEGINNING)
         or (name.endswith(ENDINGS) and name not in FILES and not name.startswith(PREFIX))
     ):
-        yield value, ""
+        yield environ[variable], ""
 
 
 def _says_production(value: str) -> bool:

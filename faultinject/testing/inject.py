@@ -385,7 +385,7 @@ class Faults:
         self._verdicts.end()
         self._in_force = False
         if self._session is not None:
-            self._session.publish(Scenario([]), self.seed, in_force=False)
+            self._session.withdraw()
         try:
             if error is None:
                 self._tell_failures()

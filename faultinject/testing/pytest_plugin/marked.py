@@ -18,7 +18,6 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.environment import is_switched_on
-from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
@@ -176,7 +175,7 @@ def _read(mark: pytest.Mark) -> Scenario:
     if not mark.args:
         raise ConfigurationError("no rule is given; a marker needs one, such as faultinject('cos:SlowDown')")
     given = gather(*mark.args, **keys)
-    return Scenario(given.rules, seed=given.seed if seed is None else seed)
+    return given if seed is None else Scenario(given.rules, seed=seed)
 
 
 def _in_order(node: Node) -> Iterator[pytest.Mark]:
@@ -249,7 +248,6 @@ class MarkedTest:
         # In a run with an explored fault the code may never come to what a marker's rule waits for.
         self._judged = only is None and (run is None or not run.scenario.rules)
         self._given = given
-        self._production = production_reason(os.environ)
         # What a test clears away was nevertheless in force: the first plan's counts tell.
         self._plan = self.faults.injector.own_plan
         if not self.faults.injector.enabled:
@@ -283,8 +281,8 @@ class MarkedTest:
     def _off(self) -> list[str]:
         """Why nothing could be injected, whatever the requests were."""
         injector = self.faults.injector
-        if self._production is not None and not injector.enabled:
-            why = f"{self._production} looks like production; unset it where tests run"
+        if injector.production is not None:
+            why = f"{injector.production} looks like production; unset it where tests run"
         elif injector.own_plan.expired:
             why = "FAULTINJECT_EXPIRES has passed"
         else:
