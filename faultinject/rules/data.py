@@ -41,7 +41,8 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
     except Mistake as mistake:
         seed = None
         diagnosis.note(mistake, locate(None, "seed"))
-    abort = read_bound(data.get("abort"), locate(None, "abort"), diagnosis)
+    # To say where a key stands takes a look at the whole text.
+    abort = read_bound(data["abort"], locate(None, "abort"), diagnosis) if "abort" in data else None
     tables = data.get("rules", [])
     if not isinstance(tables, list):
         message = "rules is not a list of tables"
