@@ -48,7 +48,7 @@ class FileCounts(SharedCounts):
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: str, lock: FileLock, *, directory: int | None = None) -> None:
+    def __init__(self, path: str, lock: FileLock, *, directory: int) -> None:
         super().__init__()
         self.path, self.lock = path, lock
         self._acquire = lock.acquire

@@ -67,9 +67,9 @@ class Table:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: str, *, directory: int | None = None) -> None:
+    def __init__(self, path: str, *, directory: int) -> None:
         self._path = path
-        self._own = OwnFile(os.open(_name(path, directory), _FLAGS, dir_fd=directory))
+        self._own = OwnFile(os.open(path.rpartition("/")[2], _FLAGS, dir_fd=directory))
         self.file = self._own.number
         self.check()
 
@@ -149,7 +149,7 @@ def rule_row(rule: int) -> int:
     return RULES + rule * RULE
 
 
-def make_table(name: str, *, directory: int | None = None) -> None:
+def make_table(name: str, *, directory: int) -> None:
     """Make a file in which everything is at zero.
 
     Raises:
@@ -162,7 +162,3 @@ def make_table(name: str, *, directory: int | None = None) -> None:
             raise StoreUnavailable("no space left for the store")
     finally:
         os.close(file)
-
-
-def _name(path: str, directory: int | None) -> str:
-    return path if directory is None else path.rpartition("/")[2]
