@@ -104,9 +104,13 @@ def test_what_is_in_force(session, part):
     assert [each.get("/own") for each in (one, other)] == [200, 200]
     second = session.publish(Scenario("http:500,times=1"), "2")
     assert [each.get("/own") for each in (other, one)] == [500, 200]
-    session.publish(Scenario([]), "1", in_force=False)
+    session.withdraw()
     assert [each.get("/own") for each in (one, other)] == [418, 418]
-    assert second == first + 1
+    third = session.publish(Scenario("http:502,times=1"), "3")
+    assert [each.get("/own") for each in (one, other, part())] == [502, 200, 200]
+    session.publish(Scenario([]), "3", in_force=False)
+    assert [each.get("/own") for each in (one, other)] == [418, 418]
+    assert [second, third] == [first + 1, second + 1]
     found = session.outcomes({first})
     assert [(each.status, each.seed, each.test, each.generation) for each in found] == [
         (status, "1", "t", first) for status in [503] * 3 + [200] * 3
