@@ -265,7 +265,7 @@ def test_a_pattern_that_is_too_long(run):
 # Each adds a row of the day; the last line says how it is called.
 ROW = "sys.exit(ask('PUT', {name}, b'day 7') is None)"
 TWICE = (
-    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job told an error and ran"
+    "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job failed and was run"
     " again: there are 2 objects /films/row-*, without faults 1"
 )
 DAY, RANDOM = ROW.format(name="'/row-7'"), ROW.format(name="'/row-' + uuid.uuid4().hex")
@@ -339,7 +339,7 @@ def test_a_second_fault_and_a_second_run(run_again):
             "log = ask('GET', '/log') or b''; sys.exit(ask('PUT', '/log', log + b'day 7 ') is None)",
             "reset,when=after,method=PUT",
             1,
-            "lost answer: wrote twice: request 2 (PUT) was carried out and its answer lost; the job told an error and ran"
+            "lost answer: wrote twice: request 2 (PUT) was carried out and its answer lost; the job failed and was run"
             " again: /films/log has 12 bytes; without faults it has 6 bytes",
         ),
         (
