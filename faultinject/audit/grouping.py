@@ -16,7 +16,6 @@ All attempts are held, about 1 KB for each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ from faultinject.audit.matching import (
     resumes,
     shorter,
 )
-from faultinject.audit.statistics import FEWEST, grouped
-from faultinject.audit.waits import KINDS
+from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import BROKEN
 from faultinject.journal.call_window import CallWindows
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
@@ -142,26 +140,6 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     return found
 
 
-def _sent_once(by_id: Iterable[Sequence[Request]]) -> set[tuple[str, str]]:
-    """The clients and methods of which an SDK retries nothing: after three failures that may pass, or more, no id came again.
-
-    What comes again under another id is then no second layer's retry, but the only one's.
-    """
-    failures: Counter[tuple[str, str]] = Counter()
-    retried: set[tuple[str, str]] = set()
-    for same in by_id:
-        attempt = same[0].attempt
-        if len(same) > 1:
-            retried.add(_sender(attempt))
-        elif not has_own_key(attempt):
-            failures[_sender(attempt)] += attempt.kind in KINDS
-    return {of for of, number in failures.items() if number >= FEWEST} - retried
-
-
-def _sender(attempt: Attempt) -> tuple[str, str]:
-    return client_of(attempt.user_agent), attempt.method
-
-
 def joined(requests: Sequence[Request], *, driven: bool = False, until: float | None = None) -> list[Joined]:
     """The calls that requests belong to, by their beginning.
 
@@ -175,14 +153,13 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
     # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    by_id = grouped(
-        (each for each in requests if invocation(each.attempt) is not None),
-        lambda each: (each.fingerprint, invocation(each.attempt)),
-    ).values()
-    tried_again = {(each.windows, each.fingerprint) for same in by_id if len(same) > 1 for each in same}
-    once = set() if driven else _sent_once(by_id)
-    if once:
-        requests = [each._replace(retry=None) if _sender(each.attempt) in once else each for each in requests]
+    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
+    tried_again = {
+        (each.windows, each.fingerprint)
+        for (_, own), same in by_id.items()
+        if own is not None and len(same) > 1
+        for each in same
+    }
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
@@ -193,7 +170,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )
-        if own is not None and _sender(attempt) not in once:
+        if own is not None:
             one = (request.fingerprint, request.windows) if framed else own
             return SDK_ID, (one, attempt.test, attempt.method, attempt.path, attempt.query)
         if driven and (request.windows or attempt.key is not None):

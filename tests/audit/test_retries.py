@@ -91,11 +91,6 @@ RETRIES = rows(
     to(INCONCLUSIVE, calls(2, 0.5)),
     to(PASS, calls(3, 0.5), says="503 SlowDown: 3 of 3 calls retried"),
     to(FAIL, calls(3), says="although the vendor documents it as retryable"),
-    # A layer above an SDK that retries nothing is the one that does; each of its attempts has an id of its own.
-    to({"503 SlowDown": PASS}, layered(3, 0.5, 0.7)),
-    to({"503 SlowDown": PASS}, layered(3, 0.5, 0.7, name="put", returned=False)),
-    to({"503 SlowDown": PASS}, layered(3, 0.5, 0.7), calls(3, 0.5, method="HEAD", at=0.01)),
-    to(INCONCLUSIVE, layered(1, 0.5)),
     to(INCONCLUSIVE, calls(2)),
     to(PASS, calls(1), calls(9, 0.5, at=1)),
     to(INCONCLUSIVE, calls(2), calls(8, 0.5, at=1)),
@@ -523,12 +518,6 @@ ERROR_IN_200 = rows(
     to(PASS, hidden(3, 0.1, returned=True)),
     to(FAIL, hidden(1, returned=True)),
     to(INCONCLUSIVE, hidden(1, returned=True), driven=True),
-    # What is left of a batch is sent under another id; as many keys again, or much later, are another batch.
-    *(
-        to(expected, hidden(3, apart=20.0, path="/bucket", **BATCHES[0]), calls(3, kind=FINE, at=after, apart=20.0, path="/bucket", request_bytes=size, request_digest="e", **BATCHES[0]))
-        for after, size, expected in ((0.3, 60, PASS), (0.3, 100, WARN), (12.0, 60, WARN))
-    ),
-    to(WARN, hidden(3, apart=20.0, path="/bucket/a"), calls(3, kind=FINE, at=0.3, apart=20.0, path="/bucket/a", request_bytes=60)),
     # What would show more is an error of the vendor seen that documents such errors; else one of S3.
     to(INCONCLUSIVE, calls(1, kind=fault("oss:InternalError", 503)), says="Send more, for example oss:InternalError,status=200"),
     to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
@@ -45,11 +44,8 @@ OPEN = 5.0
 """Seconds for which an open circuit breaker lets nothing through."""
 NEVER_AGAIN = 10
 """Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
-REFILLED = 20
-"""Successes by which every budget has room again: AWS's gets one token for each, and a retry costs 14."""
 RANDOM = 0.12
 """Variation from which on waits are random."""
-REFILL = "Refill the budget with each success, or with time."
 ONE_LAYER = "Let one layer retry: switch the others off."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
@@ -69,9 +65,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. When the outage
-    is over, 10 calls behind 20 successes that got a fault show whether the budget is refilled: WARN where none of them is retried;
-    not decided without such calls, but for a driver, whose plan has none. WARN as well:
+    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well:
     outside of an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind
     them were; or the last 10 named calls or more made no request for 5 s, and failed.
     """
@@ -82,8 +76,9 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
     for spent, behind in _not_refilled(evidence):
         told = f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
+        how = "Refill the budget with each success, or with time."
         told += " a budget is used up and not refilled"
-        yield warned(len(spent) + len(behind), told, behind, action=REFILL)
+        yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages:
         yield unknown(0, NO_OUTAGE)
         return
@@ -100,7 +95,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
         elif after <= SAVED:
-            yield _when_over(evidence, n, told, calls)
+            yield passed(n, told, late)
         elif after > WASTED * before:
             how = "Give all calls of the client one budget of retries."
             yield (failed if promised else warned)(
@@ -110,26 +105,9 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, told, late, action="Cause a longer outage.")
 
 
-def _when_over(evidence: Evidence, n: int, told: str, calls: Sequence[Call]) -> Finding:
-    """What comes of a budget that an outage has used up."""
-    over = max(call.last.arrived for call in calls)
-    well = [each.arrived for each in evidence.requests if each.arrived > over and not each.failed]
-    refilled = well[REFILLED - 1] if len(well) >= REFILLED else inf
-    behind = [call for call in _asked(evidence) if call.first.arrived > refilled]
-    if evidence.driven or any(call.retries for call in behind):
-        return passed(n, told, calls)
-    if len(behind) >= NEVER_AGAIN:
-        told += f", and none in {len(behind)} calls behind it: the budget is not refilled"
-        return warned(n, told, behind, action=REFILL)
-    how = f"Make {REFILLED} calls without a fault behind the outage, and {NEVER_AGAIN} with one each."
-    return unknown(
-        n, f"{told}: no calls behind the outage show whether there are retries again", calls, action=how
-    )
-
-
-def _asked(evidence: Evidence) -> list[Call]:
-    """The calls outside of an outage whose first failure every client may retry."""
-    return [
+def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
+    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
+    asked = [
         call
         for call in evidence.calls
         if call.first.kind in KINDS
@@ -139,14 +117,10 @@ def _asked(evidence: Evidence) -> list[Call]:
         and call.name not in evidence.outages
     ]
 
-
-def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
-    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
-
     def alike(call: Call) -> Hashable:
         return call.first.method, call.first.answer, call.name if evidence.driven else None
 
-    for calls in grouped(_asked(evidence), alike).values():
+    for calls in grouped(asked, alike).values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)

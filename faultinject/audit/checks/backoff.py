@@ -18,7 +18,7 @@ from faultinject.audit.checks.words import (
     without_doubt,
 )
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
-from faultinject.audit.statistics import FEWEST, MANY, grouped, median, most_in_beat, most_within, slope
+from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
 from faultinject.audit.waits import calls_of
 
 TYPE_CHECKING = False
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 LATER, ONCE = 10, 5
 """Waits before a second or later retry that it takes to say whether there are any, and failed calls with one retry each."""
-AT_ONCE = 0.01
-"""Seconds below which the median of waits tells a loop that does not wait from jitter over a tenth of a second."""
 ALIKE = 8
 """Waits before the same retry that it takes to say whether they have jitter."""
 MOST = 0.75
@@ -66,18 +64,11 @@ ADD_JITTER = "Add a random part to each wait."
 def backoff(evidence: Evidence) -> Iterator[Finding]:
     """A client backs off before its second retry and all later ones.
 
-    The median of all waits from the second on; or of those after one kind of failure before one method, where 10 of them
-    have one below 10 ms, which full jitter over 100 ms has once in 7,000 cases. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
+    The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
     waits longer). WARN: there is only one retry, in 5 failed calls or more, and its wait is as short. PASS: longer than
     the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
-    by_kind = grouped(later, lambda wait: (wait.kind, wait.call.first.method))
-    at_once = (
-        waits
-        for waits in by_kind.values()
-        if len(waits) >= LATER and median([wait.seconds for wait in waits]) < AT_ONCE
-    )
     last = [
         wait
         for wait in evidence.waits
@@ -85,7 +76,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     ]
     once = [wait for wait in last if wait.retry == 1]
     if len(later) >= LATER:
-        found, retries, which = next(at_once, later), "the second and later retries", failed
+        found, retries, which = later, "the second and later retries", failed
     elif len(once) >= ONCE and len(once) == len(last):
         found, retries, which = once, "the only retry", warned
     else:
@@ -95,8 +86,6 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     n, middle, calls = len(group), group.median, group.calls
     verb = "come" if which is failed else "comes"
     told = f"{retries} {verb} after {seconds(middle)} (median)"
-    if len(found) < len(later):
-        told += f", of {found[0].call.first.method} after {found[0].kind} failures"
     # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
     if middle < evidence.turnaround.zero / evidence.turnaround.speed:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")

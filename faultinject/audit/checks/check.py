@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from faultinject.audit.checks.words import NAME_THEM, few
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import thing_of
@@ -135,6 +133,34 @@ def check(name: str, *, reference: str, minimum: str, more: str = "") -> Callabl
     return listed
 
 
+def passed(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Finding:
+    """The client does what is asked."""
+    return _finding(PASS, n, message, calls, subject, action)
+
+
+def failed(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Finding:
+    """The client does what must not be."""
+    return _finding(FAIL, n, message, calls, subject, action)
+
+
+def warned(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Finding:
+    """The client does what is seldom right."""
+    return _finding(WARN, n, message, calls, subject, action)
+
+
+def unknown(
+    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+) -> Finding:
+    """The journal does not tell; the action says what would, by default the check's own `more`."""
+    return _finding(INCONCLUSIVE, n, message, calls, subject, action)
+
+
 def too_few(
     n: int,
     needed: int,
@@ -150,24 +176,8 @@ def too_few(
 
 
 def _finding(
-    verdict: str,
-    n: int,
-    message: str,
-    calls: Sequence[Call] = (),
-    subject: str | None = None,
-    *,
-    action: str = "",
+    verdict: str, n: int, message: str, calls: Sequence[Call], subject: str | None, action: str
 ) -> Finding:
     return Finding(
         check="", verdict=verdict, n=n, message=message, calls=calls, subject=subject, action=action
     )
-
-
-passed = partial(_finding, PASS)
-"""The client does what is asked."""
-failed = partial(_finding, FAIL)
-"""The client does what must not be."""
-warned = partial(_finding, WARN)
-"""The client does what is seldom right."""
-unknown = partial(_finding, INCONCLUSIVE)
-"""The journal does not tell; the action says what would, by default the check's own `more`."""

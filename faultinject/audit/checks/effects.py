@@ -17,7 +17,6 @@ from faultinject.audit.checks.lost_answers import (
 )
 from faultinject.audit.checks.questions import (
     has_body,
-    is_batch,
     is_cleared,
     is_kept_off,
     is_lost_write,
@@ -29,7 +28,6 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.words import NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
 from faultinject.audit.grouping import OTHER_KEY
-from faultinject.audit.matching import fingerprint, shorter
 from faultinject.audit.statistics import FEWEST
 from faultinject.engine.shown import quoted
 from faultinject.journal.calls import FINGERPRINT
@@ -206,14 +204,6 @@ def _is_told(call: Call, evidence: Evidence) -> bool:
     return not evidence.driven and (call.name is not None or call.returned is not None)
 
 
-def _sends_the_rest(call: Call, requests: Requests) -> bool:
-    """Whether a smaller batch followed one whose answer had errors in it."""
-    return is_batch(call) and any(
-        fingerprint(each) == fingerprint(call.last) and shorter(each, call.last)
-        for each in requests.of(call, call.last)
-    )
-
-
 def _hidden_by(evidence: Evidence) -> str:
     """An error that the first vendor seen documents inside of a 200; where it documents none, one of S3."""
     from faultinject import vendors
@@ -233,14 +223,13 @@ def error_in_200(evidence: Evidence) -> Iterator[Finding]:
 
     Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no retry,
     and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again under another id
-    of its own retries too, and so does who sends a smaller batch, such as a DeleteObjects with the keys that are left, within 10 s.
+    of its own retries too.
     """
-    requests = Requests(evidence.requests)
     found = [call for call in evidence.calls if any(each.kind == "hidden" for each in call.attempts)]
     n = len(found)
     last = [call for call in found if call.last.kind == "hidden" and call.again is None]
     swallowed = [call for call in last if call.returned]
-    silent = [call for call in last if call.returned is None and not _sends_the_rest(call, requests)]
+    silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
         how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
         yield too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)

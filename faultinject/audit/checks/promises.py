@@ -59,8 +59,7 @@ BODILESS = "HEAD"
 def attempts(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
-    The client's own header (`amz-sdk-request: max=5`) overrides the profile; one that names the default that is known by the
-    user agent may be as little set as that (aws-sdk-js sends `max=3` with a retry strategy of the user's own). Where the client also promises a quota, the
+    The client's own header (`amz-sdk-request: max=5`) overrides the profile. Where the client also promises a quota, the
     quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls.
     """
     profile = evidence.profile
@@ -91,7 +90,7 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     elif not more and profile.quota and not all(call in fewer for call in calls[:JUDGED]):
         told = f"{made}, fewer than {said or promised}; its quota may be used up"
         yield unknown(n, told, fewer, action="Use a new client for these calls.")
-    elif said is not None and not (evidence.detected and said == promised):
+    elif said is not None:
         how = "Make as many attempts as the client says."
         yield failed(n, f"{made}; the client itself says {said}", wrong, action=how)
     else:

@@ -200,14 +200,9 @@ def is_cleared(call: Call) -> bool:
     return call.returned is False and call.succeeded and len(call.attempts) > 1
 
 
-def is_batch(call: Call) -> bool:
-    """Whether it asks for many things, whose answer tells of each."""
-    return BATCH.match(f"{call.first.path}?{call.first.query or ''}") is not None
-
-
 def is_rest(call: Call) -> bool:
     """Whether it is a batch that has another body only after a 200 with errors in it, as a deletion has the keys that are left."""
-    if not is_batch(call):
+    if not BATCH.match(f"{call.first.path}?{call.first.query or ''}"):
         return False
     ends = [number for number, each in enumerate(call.attempts, 1) if each.kind == "hidden"]
     return all(
