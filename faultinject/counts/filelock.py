@@ -31,13 +31,15 @@ if TYPE_CHECKING:
 try:
     from ctypes import PyDLL
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
-except ImportError:  # pragma: no cover - Windows, or a Python without ctypes
+
+    # As the C library has it: called without giving up the interpreter.
+    _flock: Flock = PyDLL(None).flock
+# No flock (Windows), no ctypes, or a Python linked statically, which cannot look into itself.
+except (ImportError, OSError, AttributeError):  # pragma: no cover
     AVAILABLE = False
 else:
     AVAILABLE = True
     _NOW = LOCK_EX | LOCK_NB
-    # As the C library has it: called without giving up the interpreter.
-    _flock: Flock = PyDLL(None).flock
 
 PATIENCE = 0.05
 """Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
