@@ -28,6 +28,7 @@ from faultinject.conversion.document import (
     milliseconds,
 )
 from faultinject.rules.effects import FORBIDDEN
+from faultinject.rules.values import listed
 
 Conditions = dict[str, Any]
 
@@ -63,7 +64,12 @@ def conditions(node: Node) -> Conditions:
         found["method"] = literal(method.value)
     _url(node, found)
     for key, word in (("headers", "header"), ("queryParameters", "query")):
+        names: set[str] = set()
         for name, matcher in node.entries(key, OBJECT):
+            # A rule takes the values of one header for alternatives.
+            if key == "headers" and name.lower() in names:
+                _cannot(matcher)
+            names.add(name.lower())
             pattern, negated = _matched(matcher)
             (unless if negated else found).setdefault(word, {})[name] = pattern
     if node.rest(CANNOT):
@@ -128,6 +134,8 @@ def _matched(node: Node) -> tuple[str, bool]:
     absent, text, regex = (
         node.take(*each) for each in (("absent", FLAG), ("equalTo", TEXT), ("matches", TEXT))
     )
+    if node.value.get("caseInsensitive") is False:
+        node.take("caseInsensitive", FLAG)
     if node.rest(CANNOT):
         raise Unsayable
     if [absent, text, regex].count(None) != 2:
@@ -261,7 +269,11 @@ class _Stub:
         if self.state and not self.scenario:
             self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
             return
-        self.node.rest("no part of a stub that is a fault")
+        if self.node.rest("no part of a stub that is a fault") and request is None:
+            self.node.leave_out(
+                "it has no request that can be read, and its fault would come to every request"
+            )
+            return
         if not self.is_fault:
             if spares:
                 response.leave_out(
@@ -312,7 +324,7 @@ def _fault(node: Node) -> tuple[str, dict[str, Any]] | None:
     delay, given, number = _delay(node), node.child("fault", TEXT), node.take("status", STATUS, 200)
     if given is not None:
         if given.value not in FAULTS:
-            given.leave_out("no fault that is known")
+            given.leave_out(f"WireMock's faults are {listed(FAULTS, 'and')}")
             return None
         fault, keys, other = FAULTS[given.value]
         if other:
@@ -345,7 +357,7 @@ def _delay(node: Node) -> str | None:
         drawn.rest("no part of a distribution")
         return f"{milliseconds(node, low)}..{milliseconds(node, high)}"
     if drawn is not None:
-        drawn.leave_out("a delay is drawn evenly")
+        drawn.leave_out("a rule draws its delay evenly between two times")
     return milliseconds(node, wait) if wait else None
 
 

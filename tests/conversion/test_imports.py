@@ -243,6 +243,7 @@ def test_wiremock_responses(convert, response, rule, left_out, changed):
         ({"headers": {"X-A": {"absent": True}, "X-B": {"absent": False}}}, "header.x-b=,unless.header.x-a=,", []),
         ({"queryParameters": {"a": {"matches": ".*"}, "b": {"matches": "x.*y"}}}, "query.a=,query.b=x*y,", []),
         ({"queryParameters": {"a": {"matches": "=b"}}}, "query.a===b,", []),
+        ({"headers": {"X-A": {"equalTo": "b", "caseInsensitive": False}}}, "header.x-a=b,", []),
     ],
 )  # fmt: skip
 def test_wiremock_requests(convert, request_, conditions, changed):
@@ -276,6 +277,7 @@ def test_wiremock_requests(convert, request_, conditions, changed):
         ({"headers": {"X": {"equalToJson": "{}"}}}, ".headers.X.equalToJson"),
         ({"headers": {"X": {"equalTo": "a", "caseInsensitive": True}}}, ".headers.X.caseInsensitive"),
         ({"headers": {"X": {"equalTo": "a", "more": True}}}, ".headers.X.more"),
+        ({"headers": {"X-A": {"equalTo": "1"}, "x-a": {"equalTo": "2"}}}, ".headers.x-a"),
         ({"host": {"equalTo": "a"}}, ".host"),
         ({"clientIp": {"equalTo": "10.0.0.1"}}, ".clientIp"),
         ({"method": {"oneOf": ["GET", "PUT"]}}, ".method"),
@@ -289,6 +291,13 @@ def test_wiremock_requests_that_no_condition_says(convert, request_, where):
     found = convert({"request": request_, "response": {"fault": "EMPTY_RESPONSE"}, "name": "x"})
     assert (found.code, found.rules) == (1, [])
     assert f"request{where}" in found.told("left out")
+
+
+def test_a_wiremock_stub_whose_request_is_misspelt(convert):
+    """It is left out: without its conditions the fault would come to every request."""
+    found = convert({"requst": {"url": "/a"}, "response": {"status": 503}})
+    assert (found.code, found.rules) == (1, [])
+    assert "requst" in found.told("left out")
 
 
 def test_wiremock_answers_of_a_scenario_spare_requests_of_others(convert):
