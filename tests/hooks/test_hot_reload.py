@@ -45,7 +45,10 @@ class Reloaded:
         server.until(self.workers)
 
     def write(self, status):
-        self.path.write_text(text(status))
+        """As docs/how-to/change-rules.md says: a file that is opened for writing is empty for a moment."""
+        other = self.path.with_suffix(".new")
+        other.write_text(text(status))
+        other.replace(self.path)
 
     def workers(self):
         """Those that have read the file, if there are as many as there should be."""
