@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
 from faultinject.audit import profiles
-from faultinject.audit.evidence import Contrast, Evidence
+from faultinject.audit.evidence import Contrast, Copies, Evidence
 from faultinject.audit.grouping import OTHER_BODY, SOON
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 from faultinject.audit.statistics import FEWEST, grouped
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 JUDGED = 20
 """How many clients are judged: those with the most calls."""
+MOST_COPIES = 10
+"""Requests behind one that may be copies of it."""
 
 
 class CallsByClient:
@@ -105,7 +106,7 @@ class CallsByClient:
                 self._leave_out(client, reason)
         agent = _commonest(self._agents, "") if self._driven else client
         return Evidence(
-            hedges=_hedges(found),
+            copies=_copies(found),
             calls=counted,
             open=running,
             clean=self._clean[client],
@@ -157,17 +158,24 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
     return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
 
-def _hedges(calls: Sequence[Call]) -> bool:
-    """Whether a client is seen to send copies of what is not answered yet, of two things or more."""
-    things = grouped((each for call in calls for each in call.attempts), fingerprint)
-    doubled = (
-        any(
-            before.answered is not None and after.arrived < before.answered
-            for before, after in pairwise(sorted(same, key=lambda each: each.arrived))
-        )
-        for same in things.values()
-    )
-    return sum(doubled) > 1
+def _copies(calls: Sequence[Call]) -> Copies | None:
+    """The copies that a client is seen to send of what is not answered yet, where it does so of two things or more."""
+    most, latest, things = 0, 0.0, 0
+    for same in grouped((each for call in calls for each in call.attempts), fingerprint).values():
+        ordered = sorted(same, key=lambda each: each.arrived)
+        seen = 0
+        for number, before in enumerate(ordered, 1):
+            copies = [
+                each
+                for each in ordered[number : number + MOST_COPIES]
+                if before.answered is not None and each.arrived < before.answered
+            ]
+            if copies:
+                seen = max(seen, len(copies))
+                latest = max(latest, copies[0].arrived - before.arrived)
+        most = max(most, seen)
+        things += seen > 0
+    return Copies(most, latest) if things > 1 else None
 
 
 def _commonest(counts: Counter[str], default: str) -> str:

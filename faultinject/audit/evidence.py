@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.turnaround import Turnaround
 from faultinject.audit.waits import KINDS, Group, waits_of
+from faultinject.journal.calls import SDK_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +42,19 @@ class Silence:
     silent: int = 0
     last: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The copies that a client sends of a request which is not answered yet.
+
+    Attributes:
+        most: how many copies of one request came before its answer.
+        latest: the longest time from a request to the next copy of it, seconds.
+    """
+
+    most: int
+    latest: float
 
 
 @dataclass(frozen=True)
@@ -80,8 +95,7 @@ class Evidence:
         left_out: how many calls count for nothing, by reason: `shared`, `open`, ….
         shared: those of them that were made at the same time for the same object, so that nobody can tell them apart.
         contrast: whether what succeeded was asked for again just as what failed.
-        hedges: whether it sends copies of what is not answered yet: one may come behind an answer that its client has not
-            read.
+        copies: those that it sends of what is not answered yet; None: it sends none.
         silence: of the calls that a test or a driver tells of, those in which no request was made.
         requests: all requests of the client, in order of arrival.
     """
@@ -96,7 +110,7 @@ class Evidence:
     left_out: dict[str, int] = field(default_factory=dict)
     shared: Sequence[Call] = ()
     contrast: Contrast = field(default_factory=lambda: Contrast({}))
-    hedges: bool = False
+    copies: Copies | None = None
     silence: Silence = Silence()
     requests: Sequence[Attempt] = ()
 
@@ -129,6 +143,36 @@ class Evidence:
         return {key: self.group(found[key]) for key in ordered}
 
     @cached_property
+    def under_other_ids(self) -> dict[str, list[Call]]:
+        """By method: failed calls whose request came again under another id, of an SDK that is never seen to repeat an id.
+
+        A layer above the SDK tries them again, or somebody asks again: by its ids nobody can tell. Half of what failed came
+        again so, or more.
+        """
+        found = {}
+        with_id = grouped((call for call in self.everyone if call.signal == SDK_ID), _method_of)
+        for method, calls in with_id.items():
+            failed = [call for call in calls if call.first.failed and call.first.kind != "client"]
+            again = [call for call in failed if call.again is not None]
+            many = 2 * len(set(map(thing_of, again))) >= len(set(map(thing_of, failed)))
+            if again and many and not any(call.retries for call in calls):
+                found[method] = again
+        return found
+
+    def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
+        """Whether a client that sends copies may have sent a request before it had read the answer to the one before.
+
+        The journal has the time at which an answer left the server: on a busy machine its client reads it later. What says that
+        it is a retry is one.
+        """
+        if self.copies is None or before.answered is None or marked(after):
+            return False
+        noise = self.turnaround.noise
+        return after.arrived - before.answered <= noise or after.arrived - before.arrived <= (
+            self.copies.latest + noise
+        )
+
+    @cached_property
     def findings(self) -> dict[str, list[Finding]]:
         """What the checks that were asked so far have found, by their names."""
         return {}
@@ -140,3 +184,7 @@ class Evidence:
     def group(self, waits: Sequence[Wait]) -> Group:
         """Some of its waits, at least one, that are judged together."""
         return Group(waits, self.turnaround, self._arrivals)
+
+
+def _method_of(call: Call) -> str:
+    return call.first.method

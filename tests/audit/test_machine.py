@@ -82,13 +82,25 @@ def hedging():
 DENIED = fault("cos:AccessDenied", 403)
 ASKED = {"hint": 2.0, "hint_form": "seconds"}
 HEDGES = [
-    # The copy may have left before the refusal, or the hint, was read.
-    *rows("permanent", *(to(expected, hedging(), calls(3, gap, kind=DENIED, apart=10.0), **QUICK) for gap, expected in ((0.019, INCONCLUSIVE), (0.2, FAIL)))),
+    # The copy may have left before the refusal, or the hint, was read: here copies are sent after 0.15 s.
+    *rows(
+        "permanent",
+        *(
+            to(expected, hedging(), calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how)
+            for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {}))
+            for gaps, expected in (((0.019,), INCONCLUSIVE), ((0.149,), INCONCLUSIVE), ((0.168,), INCONCLUSIVE), ((0.2,), FAIL), ((0.001, 0.001), FAIL), ((0.001,) * 9, FAIL))
+        ),
+        to(INCONCLUSIVE, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK, says="3 refused calls sent the same request again as soon as the client sends copies of what is not answered: it may not have read the refusal Repeat it on an idle machine."),
+        to(PASS, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, says="0 of 3 calls retried"),
+        to(FAIL, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0, every=[{}, {"attempt_hint": {"attempt": 2}}]), **QUICK),
+        # Who has never sent a copy has read what it sends again.
+        *(to(FAIL, calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how) for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {})) for gaps in ((0.019,), (0.001,) * 9)),
+    ),
     *rows(
         "retry-after",
         *(
             to(expected, hedging(), calls(2, gap, kind=INTERNAL, every=[ASKED], apart=10.0), calls(2, 2.2, kind=INTERNAL, last=FINE, every=[ASKED], at=50, apart=10.0), driven=True, n=n)
-            for gap, expected, n in ((0.019, INCONCLUSIVE, 2), (0.1, FAIL, 4))
+            for gap, expected, n in ((0.019, INCONCLUSIVE, 2), (0.1, INCONCLUSIVE, 2), (0.2, FAIL, 4))
         ),
     ),
 ]  # fmt: skip

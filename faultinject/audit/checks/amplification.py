@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
@@ -10,6 +11,7 @@ from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     NAME_THEM,
     NO_OUTAGE,
+    OTHER_IDS,
     REAL_TIME,
     counted,
     ordinal,
@@ -17,7 +19,7 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
-from faultinject.audit.grouping import POLL, READING
+from faultinject.audit.grouping import POLL, READING, WINDOW
 from faultinject.audit.matching import alike, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped, median, variation
 from faultinject.audit.waits import KINDS, Wait
@@ -44,6 +46,9 @@ OPEN = 5.0
 """Seconds for which an open circuit breaker lets nothing through."""
 NEVER_AGAIN = 10
 """Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
+REFILLED = 20
+"""Successes by which every budget has room again: AWS's gets one token for each, and a retry costs 14."""
+REFILL = "Refill the budget with each success, or with time."
 RANDOM = 0.12
 """Variation from which on waits are random."""
 ONE_LAYER = "Let one layer retry: switch the others off."
@@ -61,11 +66,13 @@ that shows that there is none."""
     more=CAUSE_OUTAGE,
 )
 def retry_budget(evidence: Evidence) -> Iterator[Finding]:
-    """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
+    """In a long outage, a retry budget limits the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well:
+    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. Whether the budget
+    is refilled shows in the calls of the same client that fail a minute behind the outage, or later, and behind 20 successes: WARN
+    where none of 10 or more is retried; the plan of a driver has no such calls, and a PASS says so. WARN as well:
     outside of an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind
     them were; or the last 10 named calls or more made no request for 5 s, and failed.
     """
@@ -76,9 +83,8 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
     for spent, behind in _not_refilled(evidence):
         told = f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
-        how = "Refill the budget with each success, or with time."
         told += " a budget is used up and not refilled"
-        yield warned(len(spent) + len(behind), told, behind, action=how)
+        yield warned(len(spent) + len(behind), told, behind, action=REFILL)
     if not evidence.outages:
         yield unknown(0, NO_OUTAGE)
         return
@@ -95,7 +101,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
         elif after <= SAVED:
-            yield passed(n, told, late)
+            yield _when_over(evidence, n, told, calls)
         elif after > WASTED * before:
             how = "Give all calls of the client one budget of retries."
             yield (failed if promised else warned)(
@@ -105,9 +111,26 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, told, late, action="Cause a longer outage.")
 
 
-def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
-    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
-    asked = [
+def _when_over(evidence: Evidence, n: int, told: str, calls: Sequence[Call]) -> Finding:
+    """What comes of a budget that limits the retries of an outage."""
+    over = max(call.last.arrived for call in calls)
+    successes = [each.arrived for each in evidence.requests if each.arrived > over and not each.failed]
+    refilled = successes[REFILLED - 1] if len(successes) >= REFILLED else inf
+    behind = [call for call in _asked(evidence) if call.first.arrived > max(refilled, over + WINDOW)]
+    if evidence.driven or len(behind) < NEVER_AGAIN:
+        if any(call.retries for call in calls):
+            told += "; no calls behind the outage show whether the budget is refilled"
+        return passed(n, told, calls)
+    again = sum(call.retries > 0 for call in behind)
+    told += f", and {counted(again, 'retried call')} of {len(behind)} behind it"
+    if not again:
+        return warned(n, f"{told}: the budget is not refilled", behind, action=REFILL)
+    return passed(n, told, calls)
+
+
+def _asked(evidence: Evidence) -> list[Call]:
+    """The calls outside of an outage whose first failure every client may retry."""
+    return [
         call
         for call in evidence.calls
         if call.first.kind in KINDS
@@ -117,10 +140,14 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
         and call.name not in evidence.outages
     ]
 
+
+def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
+    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
+
     def alike(call: Call) -> Hashable:
         return call.first.method, call.first.answer, call.name if evidence.driven else None
 
-    for calls in grouped(asked, alike).values():
+    for calls in grouped(_asked(evidence), alike).values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
@@ -145,16 +172,18 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
     would show 8 such cases, by waits that no answer asked for. Random waits have to grow from part to part, because two
-    layers with jitter look like one.
+    layers with jitter look like one. Where an SDK repeats no id, what comes again under another one is not judged without a named call.
     """
     ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)
     if n < EXHAUSTED:
         yield too_few(n, EXHAUSTED, "failed call", ended)
         return
-    again = [call for call in ended if call.again is not None]
+    other_ids = [call for calls in evidence.under_other_ids.values() for call in calls]
+    by_sdk = [call for call in evidence.calls if call.first.method not in evidence.under_other_ids]
+    again = [call for call in ended if call.again is not None and call in by_sdk]
     things = set(map(thing_of, again))
-    rows = map(_longest_row, grouped(evidence.calls, thing_of).values())
+    rows = map(_longest_row, grouped(by_sdk, thing_of).values())
     chains = [row for row in rows if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
@@ -177,6 +206,9 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
+    elif other_ids:
+        told = f"{counted(len(other_ids), 'failed request')} came again under another id of {OTHER_IDS}"
+        yield unknown(n, told, other_ids, action=NAME_THEM)
     elif told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)

@@ -117,6 +117,9 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     elif again:
         told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
         yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
+    elif repeated := [call for call in lost if call.again is not None and is_lost_write(call.last)]:
+        told = f"{len(repeated)} of {n} lost POSTs came again under another id of the SDK: a layer above it retries them, or the caller asks again"
+        yield unknown(n, told, repeated, action=NAME_THEM)
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"

@@ -142,13 +142,6 @@ def took_effect(attempt: Attempt) -> bool:
     return ran and (attempt.kind in LOST or attempt.status is None or attempt.status < 400)
 
 
-def may_be_copy(evidence: Evidence, before: Attempt, after: Attempt) -> bool:
-    """Whether a client that hedges may have sent a request before it had read the answer to the one before."""
-    if not evidence.hedges or before.answered is None:
-        return False
-    return after.arrived - before.answered <= evidence.turnaround.noise
-
-
 def may_poll(call: Call, evidence: Evidence) -> bool:
     """Whether a client that was refused may have asked again to see whether something has changed, which no mark of its own denies.
 

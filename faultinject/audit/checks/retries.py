@@ -11,7 +11,6 @@ from faultinject.audit.checks.questions import (
     UNSAFE,
     is_permanent,
     is_storage_call,
-    may_be_copy,
     may_be_sent_again,
     may_poll,
     may_wait,
@@ -20,8 +19,8 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import NAME_THEM, counted, seconds
-from faultinject.audit.grouping import COPIES, POLL, WINDOW
+from faultinject.audit.checks.words import IDLE, NAME_THEM, OTHER_IDS, counted, seconds
+from faultinject.audit.grouping import POLL, WINDOW
 from faultinject.audit.matching import changed, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
@@ -71,7 +70,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after a 501 or 505, which no retry changes. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
-    a new token, a look at the present state.
+    a new token, a look at the present state. Where an SDK repeats no id and the same requests come again under other ids, that is
+    not decided without a named call.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -83,7 +83,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         n = sum(map(len, by_answer.values()))
         told = f"0 of {n} calls retried after {answers}"
         unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
-        if unclear:
+        if evidence.under_other_ids:
+            yield _under_other_ids(evidence, told, given_up)
+        elif unclear:
             why = f"{counted(unclear, 'other call')} may have retried"
             yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
         else:
@@ -110,6 +112,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
     if all(all(call.retries for call in each[:JUDGED]) or _tried(each) >= 0.9 * len(each) for each in enough):
         return passed(n, told, again, answer)
+    other_ids = [call for name in by_method for call in evidence.under_other_ids.get(name, ())]
+    if any(quoted(call.first.answer) == answer for call in other_ids):
+        return _under_other_ids(evidence, told, calls, answer)
     if not again:
         if _may_be_spent(evidence, calls):
             why = "other calls may have used up the retry budget"
@@ -141,6 +146,15 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
     why = "a retry budget or a deadline may be the cause"
     return unknown(n, f"{told}: {why}", again, answer, action="Use a separate client for these calls.")
+
+
+def _under_other_ids(
+    evidence: Evidence, told: str, calls: Sequence[Call], answer: str | None = None
+) -> Finding:
+    """What is said where the same requests come again under other ids of an SDK."""
+    again = sum(map(len, evidence.under_other_ids.values()))
+    told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
+    return unknown(len(calls), told, calls, answer, action=NAME_THEM)
 
 
 def _tried(calls: Sequence[Call]) -> int:
@@ -263,11 +277,12 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     or more, FAIL where no other request came in between. Of requests that come a second or more later, as those of a
     client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more. A HEAD that
     finds nothing may wait for the object, in a named call too, where it waits longer than the machine may make it
-    (0.5 s where that was not measured): that is not decided.
+    (0.5 s where that was not measured): that is not decided. Nor is it of a client that sends copies of what is not answered yet,
+    where no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them before it
+    had read the refusal.
     """
-    aside = {
-        id(call) for call in evidence.everyone if _is_copied(evidence, call) or meets_its_own_effect(call)
-    }
+    copied = [call for call in evidence.everyone if _is_copied(evidence, call)]
+    aside = {id(call) for call in evidence.everyone if meets_its_own_effect(call)} | set(map(id, copied))
     calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in aside]
     everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in aside]
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
@@ -276,6 +291,12 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     above = [call for call in repeated if evidence.driven or (call.again or 0.0) < POLL]
     later = {thing_of(call) for call in repeated if not evidence.driven and (call.again or 0.0) >= POLL}
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
+    unread = [call for call in copied if is_permanent(call.first)]
+    if n < FEWEST and unread:
+        told = f"{counted(len(unread), 'refused call')} sent the same request again as soon as the client sends copies"
+        told += " of what is not answered: it may not have read the refusal"
+        yield unknown(len(unread), told, unread, action=IDLE)
+        return
     if n < FEWEST:
         yield too_few(n, FEWEST, "call", calls)
         return
@@ -312,11 +333,10 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_copied(evidence: Evidence, call: Call) -> bool:
-    """Whether what came again in a call may all have been sent before the answer was read."""
-    return call.retries > 0 and all(
-        any(
-            may_be_copy(evidence, before, after) for before in call.attempts[max(0, number - COPIES) : number]
-        )
+    """Whether what came again in a call may all be copies that were sent before the answer was read."""
+    most = 0 if evidence.copies is None else evidence.copies.most
+    return 0 < call.retries <= most and all(
+        any(evidence.may_be_copy(before, after) for before in call.attempts[:number])
         for number, after in enumerate(call.attempts[1:], 1)
     )
 
@@ -339,7 +359,7 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not counted are a GET or HEAD to which the
     app itself says 404, 409 or 412, each asked again after a wait, and refusals that come a second or more apart where a
     fingerprint groups them. Not decided where failed calls for one
-    object ran at the same time.
+    object ran at the same time, or came again under other ids of an SDK that repeats none.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_wait(call, evidence)]
     endless = [
@@ -357,6 +377,8 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     elif n >= FEWEST and most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
+    elif evidence.under_other_ids:
+        yield _under_other_ids(evidence, f"no id came more than {counted(max(most, 1), 'time')}", longest)
     elif crowded := _crowded(evidence):
         told = f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
         told += ": which requests are of one call is not known"

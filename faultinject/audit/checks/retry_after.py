@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
-from faultinject.audit.checks.questions import UNSAFE, may_be_copy
+from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import retries
 from faultinject.audit.checks.words import against_noise, plain, seconds
 from faultinject.audit.findings import PASS
@@ -55,7 +55,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         wait
         for wait in hinted(evidence.everyone)
         if _has_to_know(wait.before.hint_form or "", wait.before, evidence)
-        and not may_be_copy(evidence, wait.before, wait.call.attempts[wait.retry])
+        and not evidence.may_be_copy(wait.before, wait.call.attempts[wait.retry])
     ]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     if not by_form:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
+OTHER_IDS = "an SDK that repeats no id: a layer above it retries them, or the caller asks again"
+"""Why nobody can tell which requests under several ids are one call."""
 REWIND = "Send the whole body again from its beginning, or do not retry."
 SEND_KEY = "Send an Idempotency-Key, or do not retry."
 READ_BODY = "Look for an error in the body of a 200 before you report success."
