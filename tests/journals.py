@@ -363,7 +363,19 @@ def parsed(journal, skipped=None):
     )
 
 
-def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=None, told=(), speed=1.0, **how):
+def judged(
+    *groups,
+    profile="rfc",
+    fast=FAST,
+    driven=False,
+    unread=(),
+    until=None,
+    told=(),
+    speed=1.0,
+    late=0.0,
+    start=0.0,
+    **how,
+):
     """The verdict on a journal of these calls.
 
     Args:
@@ -373,6 +385,8 @@ def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=Non
         unread: calls after all these, behind the beginning of which the journal is read.
         until: when it is read; None: long after all is over.
         speed: how many times as fast as the journal's clock that of a driver's client is.
+        late: seconds by which a driver's calls come later than those that show how fast the client is.
+        start: seconds that each call of a driver needs to begin, alone too.
         told: call windows besides those of calls that have a name or a result.
         how: as of `judge`.
     """
@@ -389,14 +403,14 @@ def judged(*groups, profile="rfc", fast=FAST, driven=False, unread=(), until=Non
     made += unread
     ends = [each["answered"] or each["arrived"] for one in made for each in one.lines]
     read_at = max([0.0, *ends]) + (0.4 if unread else LATER) if until is None else until
-    windows = [
-        *told,
-        *(
-            each.window(f"call {number // 50}")
-            for number, each in enumerate(made)
-            if driven or (each.told and each.name != "cal")
-        ),
+    own = [
+        each.window(f"call {number // 50}")
+        for number, each in enumerate(made)
+        if driven or (each.told and each.name != "cal")
     ]
+    for each in own:
+        each.began -= start + (0.0 if each.name == "cal" else late)
+    windows = [*told, *own]
     seen = attempts(made)
     if driven:
         found = judge_run(seen, DrivenRun(PID, windows, read_at, None, speed=speed), profile=profile, **how)

@@ -12,12 +12,13 @@ from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
-from faultinject.audit.evidence import Silence
+from faultinject.audit.evidence import OUTAGE, Silence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
-from faultinject.audit.turnaround import Turnaround, turnarounds
+from faultinject.audit.statistics import MANY, grouped, median
+from faultinject.audit.turnaround import LONGEST, Turnaround, turnarounds
 from faultinject.journal.lines import TORN
 
 TYPE_CHECKING = False
@@ -187,8 +188,9 @@ def judge(
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     alone = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
     quick = turnarounds(alone, by_client.client, driven=driven, speed=speed)
+    late = _late(requests, told) if driven else 0.0
     evidence = {
-        each: by_client.evidence(each, quick.get(each, Turnaround(speed=speed)), chosen)
+        each: by_client.evidence(each, replace(quick.get(each, Turnaround(speed=speed)), late=late), chosen)
         for each in by_client.names
     }
     main, *others = evidence
@@ -310,6 +312,23 @@ def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
             continue
         found.setdefault(each.rule, FaultsOfRule([], 0, 0, 0)).see(each)
     return found
+
+
+def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
+    """How much later than at best, when one was made alone, the first request of a driver's call came: in the middle, seconds.
+
+    Of a client that takes long even then, as one that is started for each call, that does not tell. An outage has more calls than
+    a machine makes at once.
+    """
+    arrived: dict[int, float] = {}
+    for request in requests:
+        for window in request.windows:
+            arrived.setdefault(id(window), request.attempt.arrived)
+    heard = grouped((each for each in told if id(each) in arrived), lambda each: each.name)
+    took = {name: [arrived[id(each)] - each.began for each in same] for name, same in heard.items()}
+    best = min(took.pop(CALIBRATION, ()), default=LONGEST)
+    others = [seconds for same in took.values() if len(same) < OUTAGE for seconds in same]
+    return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST else 0.0
 
 
 def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence:

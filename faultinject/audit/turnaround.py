@@ -31,12 +31,15 @@ class Turnaround:
         n: how many were seen.
         speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how late it is,
             takes so many times as long by it.
+        late: how much later than at best a driver's calls began, in the middle of them. The rest is measured first and alone; this
+            is measured while the client waits.
     """
 
     median: float | None = None
     p95: float | None = None
     n: int = 0
     speed: float = 1.0
+    late: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -50,8 +53,8 @@ class Turnaround:
 
     @property
     def noise(self) -> float:
-        """By how much the machine may make a wait longer, seconds: twice the p95, and 0.5 where it was not measured."""
-        return UNMEASURED * self.speed if self.p95 is None else self.zero
+        """By how much the machine may make a wait longer, seconds: twice the p95; where it was not measured 0.5, or as late as calls began."""
+        return max(UNMEASURED * self.speed, self.late) if self.p95 is None else self.zero
 
     @property
     def work(self) -> float:

@@ -39,6 +39,37 @@ BACKOFF = rows(
 )  # fmt: skip
 
 
+def late_by(seconds, **more):
+    """A driver's calls begin so much later than alone."""
+    return {"driven": True, "late": seconds, **more}
+
+
+SLOW = {"fast": (0.06, 0.2)}
+"""A client whose next request comes too late to tell how fast it is."""
+SLOW_START = {**SLOW, "start": 0.06}
+"""Likewise one that is started for each call."""
+EVEN = [call((each + 0.5) / 40, at=5.0 * each) for each in range(40)]
+"""Full jitter of 1 s, as `aws-2026` has it after a throttle."""
+LATE = [call((each + 0.5) / 40 + 0.9, at=5.0 * each) for each in range(40)]
+STARVED = [
+    # What was measured alone and first does not say how busy the machine is later: that a driver's calls begin late does.
+    *rows(
+        "backoff",
+        *(to(expected, calls(20, 0.001, gap, apart=1.0), **late_by(late)) for gap, late, expected in ((0.3, 0.0, PASS), (0.3, 0.29, PASS), (0.3, 0.31, INCONCLUSIVE), (0.019, 0.5, FAIL))),
+        *(to(expected, calls(20, 0.001, 1.0, apart=1.5), **late_by(late, **SLOW)) for late, expected in ((0.6, PASS), (1.1, INCONCLUSIVE))),
+        to(PASS, calls(20, 0.001, 1.0, apart=1.5), **late_by(1.4, **SLOW_START)),
+        # A few calls do not tell, nor do those of an outage.
+        to(PASS, calls(19, 0.001, 0.3, apart=1.0), **late_by(0.4)),
+    ),
+    *(
+        row
+        for check, of in (("backoff bound", calls(40, 1.8, apart=5.0)), ("full jitter", LATE))
+        for row in rows(check, *(to(expected, of, profile="aws-2026", **late_by(late, **SLOW)) for late, expected in ((0.0, FAIL), (0.9, INCONCLUSIVE), (1.4, INCONCLUSIVE))))
+    ),
+    *rows("full jitter", *(to(PASS, EVEN, profile="aws-2026", **late_by(late, **SLOW)) for late in (0.0, 1.4))),
+]  # fmt: skip
+
+
 def crowd(gap, apart):
     """Many calls whose waits grow, and vary."""
     return [call(gap * each, 2 * gap * each, at=apart * i) for i, each in enumerate([1.0, 1.2, 1.4] * 34)]
@@ -106,7 +137,7 @@ HEDGES = [
 ]  # fmt: skip
 
 
-@row_by_row("row", [*BACKOFF, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES])
+@row_by_row("row", [*BACKOFF, *STARVED, *WORK_FOR_OTHERS, *OVERLAP, *HEDGES])
 def test_verdict(row):
     """Of a client that is described, on a machine that is."""
     holds(row)

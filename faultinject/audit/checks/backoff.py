@@ -66,7 +66,8 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
 
     The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
     waits longer). WARN: there is only one retry, in 5 failed calls or more, and its wait is as short. PASS: longer than
-    the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured.
+    the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured;
+    and than a driver's calls began late.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     last = [
@@ -89,7 +90,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
     if middle < evidence.turnaround.zero / evidence.turnaround.speed:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
-    elif middle < group.doubt:
+    elif middle < max(group.doubt, evidence.turnaround.late):
         told += ", which a busy machine and the client's other requests alone may take"
         yield unknown(n, told, calls, action=without_doubt([group]))
     else:

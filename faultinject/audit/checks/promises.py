@@ -22,6 +22,7 @@ from faultinject.audit.checks.words import (
     seconds,
 )
 from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
+from faultinject.audit.turnaround import UNMEASURED
 from faultinject.audit.waits import KINDS, calls_of
 
 TYPE_CHECKING = False
@@ -174,7 +175,8 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
         for low, high in [profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)]
         if high >= LONG and high > low and wait.call.first.method != BODILESS
     ]
-    least = max(LONG, 2 * noise)
+    # That calls began later still makes waits longer, and none of them even by chance.
+    least = max(LONG, 2 * min(noise, UNMEASURED * evidence.turnaround.speed))
     held = [each for each in bounded if each[2] >= least]
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
