@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Copies, Evidence
 from faultinject.audit.grouping import OTHER_BODY, SOON
+from faultinject.audit.habits import Habits
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
+from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from faultinject.audit.habits import Habits
-    from faultinject.audit.profiles import Profile
-    from faultinject.audit.turnaround import Turnaround
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.audit.turnaround import Turnaround
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 
 JUDGED = 20
 """How many clients are judged: those with the most calls."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import counted
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 
 EVERY = "all"
 """Stands for every check where checks are required."""

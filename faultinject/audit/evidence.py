@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from faultinject.audit.findings import Finding
 from faultinject.audit.matching import marked, thing_of
+from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.turnaround import Turnaround
-from faultinject.audit.waits import KINDS, Group, waits_of
-from faultinject.journal.calls import SDK_ID
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.profiles.profile import Profile
-    from faultinject.audit.waits import Wait
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.audit.waits import KINDS, Group, Wait, waits_of
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import SDK_ID, Call
 
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""

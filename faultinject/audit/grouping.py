@@ -16,7 +16,7 @@ All attempts are held, about 1 KB for each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -31,18 +31,10 @@ from faultinject.audit.matching import (
     resumes,
     shorter,
 )
-from faultinject.audit.statistics import FEWEST, grouped
-from faultinject.audit.waits import KINDS
-from faultinject.journal.attempts import BROKEN
-from faultinject.journal.call_window import CallWindows
+from faultinject.audit.statistics import grouped
+from faultinject.journal.attempts import BROKEN, Attempt
+from faultinject.journal.call_window import CallWindow, CallWindows
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call_window import CallWindow
 
 WINDOW = 60.0
 """Seconds after which a like request is no retry any more."""
@@ -140,23 +132,6 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     return found
 
 
-def _sent_once(by_id: Iterable[Sequence[Request]]) -> set[tuple[str, str]]:
-    """The clients and methods of which an SDK retries nothing: after three failures that may pass, or more, no id came again."""
-    failures: Counter[tuple[str, str]] = Counter()
-    retried: set[tuple[str, str]] = set()
-    for same in by_id:
-        attempt = same[0].attempt
-        if len(same) > 1:
-            retried.add(_sender(attempt))
-        elif attempt.kind in KINDS:
-            failures[_sender(attempt)] += 1
-    return {sender for sender, number in failures.items() if number >= FEWEST} - retried
-
-
-def _sender(attempt: Attempt) -> tuple[str, str]:
-    return client_of(attempt.user_agent), attempt.method
-
-
 def joined(requests: Sequence[Request], *, driven: bool = False, until: float | None = None) -> list[Joined]:
     """The calls that requests belong to, by their beginning.
 
@@ -169,19 +144,16 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     until = latest if until is None else max(until, latest)
 
     # What an SDK sends once under each of several ids in a named call is one call: a layer above the SDK tries again.
-    # Where the SDK tries again as well, each id is a call of its own, which shows both layers. A test's call may hold several:
-    # there the SDK has to be one that tries nothing again.
+    # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
     with_id = [each for each in requests if is_named(each.windows) and invocation(each.attempt) is not None]
     by_id = grouped(with_id, lambda each: (each.fingerprint, invocation(each.attempt))).values()
     tried_again = {(each.windows, each.fingerprint) for same in by_id if len(same) > 1 for each in same}
-    once = _sent_once(by_id)
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
         own = invocation(attempt)
         framed = (
             is_named(request.windows)
-            and (driven or _sender(attempt) in once)
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )

@@ -5,18 +5,13 @@ A like request after a failure proves a retry only where none comes after a succ
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from math import log2
 
-from faultinject.audit.grouping import WINDOW
+from faultinject.audit.grouping import WINDOW, Request
 from faultinject.audit.matching import client_of, fingerprint
 from faultinject.audit.statistics import grouped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
-
-    from faultinject.audit.grouping import Request
-    from faultinject.journal.attempts import Attempt
+from faultinject.journal.attempts import Attempt
 
 SHORTEST = 1e-4
 """Seconds; shorter intervals are as good as equal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import to_builtins
@@ -11,28 +12,20 @@ from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
-from faultinject.audit.conclusion import NOT_GIVEN, conclude, know
-from faultinject.audit.evidence import OUTAGE, Silence
+from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
+from faultinject.audit.evidence import OUTAGE, Evidence, Silence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
-from faultinject.audit.grouping import joined, seen
+from faultinject.audit.grouping import Request, joined, seen
 from faultinject.audit.habits import Habits
+from faultinject.audit.profiles import Profile
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
 from faultinject.audit.turnaround import LONGEST, Turnaround, turnarounds
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.calls import Call
+from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.lines import TORN
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from faultinject.audit.conclusion import Conclusion
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.grouping import Request
-    from faultinject.audit.profiles import Profile
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call_window import CallWindow
-    from faultinject.journal.calls import Call
-    from faultinject.journal.driven_run import DrivenRun
 
 ANSWERS = "answers"
 """The check that is there only for a client that fails it: each call of a driver ends, as its contract says."""

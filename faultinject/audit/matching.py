@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from functools import lru_cache
 from math import inf
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 
 UNNAMED = "a client without a User-Agent"
 """What stands for a client that does not say who it is."""

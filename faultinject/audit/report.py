@@ -7,10 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from faultinject.audit.findings import ReportedFinding
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.journal.attempts import Attempt
+from faultinject.journal.attempts import Attempt
 
 RESULTS = ("fail", "warn", "pass", "undecided")
 """What a report may come to."""

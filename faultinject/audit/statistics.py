@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import exp, inf, sqrt
+from typing import TypeVar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
-    from typing import TypeVar
+Thing = TypeVar("Thing")
 
-    Thing = TypeVar("Thing")
-    Key = TypeVar("Key", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
 
 
 FEWEST = 3

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from faultinject.audit.statistics import MANY, median, p95
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from faultinject.journal.attempts import Attempt
+from faultinject.journal.attempts import Attempt
 
 LONGEST = 0.05
 """Seconds; a longer gap holds something else than a turn-around."""

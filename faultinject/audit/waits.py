@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from faultinject.audit.statistics import median
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from faultinject.audit.turnaround import Turnaround
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.audit.turnaround import Turnaround
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 
 KINDS = ("throttle", "server", "transport")
 """The kinds of failure that a client may wait out."""

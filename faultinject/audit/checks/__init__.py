@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from faultinject.audit.checks import amplification, backoff, effects, promises, retries, retry_after, versions
 from faultinject.audit.checks import check as _check
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.audit.checks.check import Check
+from faultinject.audit.checks.check import Check
 
 _modules = [
     each.__name__ for each in (retries, backoff, retry_after, effects, versions, amplification, promises)

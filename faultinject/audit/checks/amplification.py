@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import inf
 
@@ -19,20 +20,14 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
 from faultinject.audit.matching import alike, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped, median, variation
 from faultinject.audit.waits import KINDS, Wait
-from faultinject.journal.calls import SDK_ID, TOLD
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import SDK_ID, TOLD, Call
 
 EXHAUSTED = 5
 """Calls that failed to the end that it takes to tell one layer from several."""

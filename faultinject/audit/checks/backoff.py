@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
@@ -17,17 +18,10 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
-from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
-from faultinject.audit.waits import calls_of
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.waits import Group, Wait
+from faultinject.audit.waits import Group, Wait, calls_of
 
 LATER, ONCE = 10, 5
 """Waits before a second or later retry that it takes to say whether there are any, and failed calls with one retry each."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 from faultinject.audit.checks.words import NAME_THEM, few
+from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import thing_of
 from faultinject.audit.references import with_addresses
 from faultinject.audit.statistics import FEWEST, variation
+from faultinject.journal.calls import Call
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+Judges = Callable[[Evidence], Iterable[Finding]]
 
-    from faultinject.audit.evidence import Evidence
-    from faultinject.journal.calls import Call
-
-    Judges = Callable[[Evidence], Iterable[Finding]]
 
 MANY, UNEVEN = 15, 0.8
 """Waits in a call that it takes to tell how even they are, and the variation from which on they may be those between

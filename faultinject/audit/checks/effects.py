@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
@@ -12,6 +14,7 @@ from faultinject.audit.checks.lost_answers import (
     TWICE,
     UNCLEAR,
     UNDID,
+    Reaction,
     Requests,
     reaction,
 )
@@ -27,19 +30,12 @@ from faultinject.audit.checks.questions import (
     took_effect,
 )
 from faultinject.audit.checks.words import NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import OTHER_KEY
 from faultinject.audit.statistics import FEWEST
 from faultinject.engine.shown import quoted
-from faultinject.journal.calls import FINGERPRINT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.checks.lost_answers import Reaction
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.journal.calls import Call
+from faultinject.journal.calls import FINGERPRINT, Call
 
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """What gives more to judge."""

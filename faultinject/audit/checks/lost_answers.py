@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from math import inf
 from typing import NamedTuple
@@ -12,13 +13,8 @@ from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is
 from faultinject.audit.grouping import READING, SOON
 from faultinject.audit.matching import alike, fingerprint, has_own_key
 from faultinject.audit.statistics import grouped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
-
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 
 UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
     "undid its own write",

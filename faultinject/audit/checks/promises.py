@@ -6,6 +6,8 @@ differs from it is measured, and not judged.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import JUDGED
@@ -21,19 +23,13 @@ from faultinject.audit.checks.words import (
     percent,
     seconds,
 )
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import Finding
+from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
 from faultinject.audit.turnaround import UNMEASURED
-from faultinject.audit.waits import KINDS, calls_of
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.profiles.profile import Profile
-    from faultinject.audit.waits import Wait
-    from faultinject.journal.calls import Call
+from faultinject.audit.waits import KINDS, Wait, calls_of
+from faultinject.journal.calls import Call
 
 LATE, OFTEN = 0.02, 1 / 3
 """Shares of the waits that may be longer than promised on any machine, and that no machine makes longer."""

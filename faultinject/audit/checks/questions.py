@@ -6,15 +6,12 @@ import re
 from itertools import pairwise
 from math import inf
 
+from faultinject.audit.evidence import Evidence
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import has_own_key, invocation, shorter
 from faultinject.audit.waits import KINDS
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import FINGERPRINT, TOLD, Call
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.audit.evidence import Evidence
-    from faultinject.journal.attempts import Attempt
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
 """Answers that stay the same however often one asks."""

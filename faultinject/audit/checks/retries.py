@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -20,21 +21,15 @@ from faultinject.audit.checks.questions import (
     stays_the_same,
 )
 from faultinject.audit.checks.words import IDLE, NAME_THEM, OTHER_IDS, counted, seconds
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import POLL, WINDOW
 from faultinject.audit.matching import changed, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.shown import quoted
-from faultinject.journal.calls import TOLD
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import TOLD, Call
 
 JUDGED = 10
 """Later calls may be held back by a budget: the first ones tell what the client does with a code."""

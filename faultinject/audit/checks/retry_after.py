@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import retries
 from faultinject.audit.checks.words import against_noise, plain, seconds
-from faultinject.audit.findings import PASS
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import PASS, Finding
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
-from faultinject.audit.waits import hinted, is_near
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.waits import Wait
-    from faultinject.journal.attempts import Attempt
+from faultinject.audit.waits import Wait, hinted, is_near
+from faultinject.journal.attempts import Attempt
 
 SLACK = 0.05
 """Seconds that a wait may be shorter than asked for: clocks and timers."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few
+from faultinject.audit.evidence import Evidence
+from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import READING
 from faultinject.audit.statistics import FEWEST
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.findings import Finding
-    from faultinject.journal.attempts import Attempt
+from faultinject.journal.attempts import Attempt
 
 MOVED = ("overwritten", "stale", "edited")
 """What `did` says where another version was shown."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
-    from faultinject.audit.turnaround import Turnaround
-    from faultinject.audit.waits import Group
+from faultinject.audit.turnaround import Turnaround
+from faultinject.audit.waits import Group
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from msgspec import ValidationError, convert
 from msgspec.structs import fields
@@ -11,10 +12,6 @@ from faultinject.audit.profiles.profile import Mark, Profile, Seconds, Waits
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules.files import parse_toml
 from faultinject.rules.values import Mistake, duration, nearest
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 

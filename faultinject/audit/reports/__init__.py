@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from faultinject.audit.judging import Judgement
 from faultinject.exceptions import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.audit.judging import Judgement
 
 FORMATS = {
     "text": ".txt",

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from faultinject.audit.findings import FAIL
+from faultinject.audit.findings import FAIL, Finding
+from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import merged, told
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.judging import Judgement
 
 ERROR, WARNING = "error", "warning"
 """What an annotation is: GitHub and SARIF have the same words."""

@@ -5,23 +5,18 @@ Whatever a request said comes escaped (`engine.shown.quoted`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import LEFT_OUT, faults_not_given
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
+from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.sentences import counted, shortened
 from faultinject.engine.shown import quoted
 from faultinject.journal.calls import TOLD
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.judging import Judgement
 
 EXAMPLES = 3
 """Calls that are told of each finding."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from faultinject.audit.judging import Judgement
 from faultinject.rules.printed_json import json_text
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.audit.judging import Judgement
 
 
 def json(judgement: Judgement) -> str:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN, Finding
+from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import content, told
 from faultinject.engine.shown import quoted
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from faultinject.audit.findings import Finding
-    from faultinject.audit.judging import Judgement
-
 
 RESULT = "result"
 """The test case that is there where nothing was judged, or not what is required: it is an error."""

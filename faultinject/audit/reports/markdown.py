@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from faultinject.audit.findings import INCONCLUSIVE, PASS, SIGNS
-from faultinject.audit.reports.content import content
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from faultinject.audit.judging import Judgement
-    from faultinject.audit.reports.content import FindingText
+from faultinject.audit.judging import Judgement
+from faultinject.audit.reports.content import FindingText, content
 
 SPECIAL = {
     **{each: f"\\{each}" for each in "\\`*_[]|~$"},

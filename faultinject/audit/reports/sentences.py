@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from faultinject.audit.checks.words import counted as counted
 from faultinject.audit.checks.words import seconds
+from faultinject.audit.findings import Finding
 from faultinject.engine.shown import quoted
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from faultinject.audit.findings import Finding
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 
 SHOWN = 8
 """Attempts of a call that its story tells; of more, the first and the last ones."""

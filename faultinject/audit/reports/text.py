@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import NamedTuple
 
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.findings import INCONCLUSIVE, PASS, SIGNS
-from faultinject.audit.reports.content import content
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from faultinject.audit.judging import Judgement
-    from faultinject.audit.reports.content import FindingText
+from faultinject.audit.judging import Judgement
+from faultinject.audit.reports.content import FindingText, content
 
 WIDTH = 120
 """Characters in a line, where nothing says how wide the terminal is."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
 
+from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import SIGNS
+from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.content import content
 from faultinject.audit.reports.html.scales import at, number
@@ -13,12 +16,7 @@ from faultinject.engine.shown import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from jinja2 import Environment, Template
-
-    from faultinject.audit.evidence import Evidence
-    from faultinject.audit.judging import Judgement
 
 ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
 """What is a link where an action has it."""

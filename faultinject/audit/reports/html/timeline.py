@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html.scales import Scale, number, steps
 from faultinject.audit.statistics import grouped
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 from faultinject.rules.values import shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.calls import Call
 
 WIDTH = 920
 """Pixels across."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from faultinject.audit.checks.words import seconds
+from faultinject.audit.evidence import Evidence
 from faultinject.audit.statistics import median
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.audit.evidence import Evidence
 
 KINDS = {
     "throttle": "after a throttle error",
