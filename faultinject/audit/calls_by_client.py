@@ -12,7 +12,7 @@ from faultinject.audit.habits import Habits
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped
-from faultinject.audit.turnaround import Turnaround
+from faultinject.audit.waits import Turnaround
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 

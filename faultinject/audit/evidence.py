@@ -10,8 +10,7 @@ from faultinject.audit.findings import Finding
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped
-from faultinject.audit.turnaround import Turnaround
-from faultinject.audit.waits import KINDS, Group, Wait, waits_of
+from faultinject.audit.waits import KINDS, Group, Turnaround, Wait, waits_of
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
 

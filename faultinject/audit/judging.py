@@ -20,7 +20,7 @@ from faultinject.audit.habits import Habits
 from faultinject.audit.profiles import Profile
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
-from faultinject.audit.turnaround import LONGEST, Turnaround, turnarounds
+from faultinject.audit.waits import LONGEST_TURNAROUND, Turnaround, turnarounds
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import Call
@@ -319,9 +319,9 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
             arrived.setdefault(id(window), request.attempt.arrived)
     heard = grouped((each for each in told if id(each) in arrived), lambda each: each.name)
     took = {name: [arrived[id(each)] - each.began for each in same] for name, same in heard.items()}
-    best = min(took.pop(CALIBRATION, ()), default=LONGEST)
+    best = min(took.pop(CALIBRATION, ()), default=LONGEST_TURNAROUND)
     others = [seconds for same in took.values() if len(same) < OUTAGE for seconds in same]
-    return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST else 0.0
+    return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
 
 
 def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence:

@@ -7,9 +7,7 @@ from math import exp, inf, sqrt
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
-
 Key = TypeVar("Key", bound=Hashable)
-
 
 FEWEST = 3
 """Cases in which the same has happened, from which on it is no chance."""

@@ -12,7 +12,7 @@ from operator import attrgetter
 import msgspec
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
-from faultinject.audit.turnaround import UNMEASURED, turnarounds
+from faultinject.audit.waits import UNMEASURED, turnarounds
 from faultinject.conformance.breach import requests_by_key
 from faultinject.conformance.cases import Answer, Case, Specification
 from faultinject.conformance.driving import Calls, serving

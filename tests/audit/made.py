@@ -6,7 +6,7 @@ from itertools import count
 
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.profiles import get
-from faultinject.audit.turnaround import Turnaround
+from faultinject.audit.waits import Turnaround
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
 

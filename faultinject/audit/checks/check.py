@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from faultinject.audit.checks.words import NAME_THEM, few
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import thing_of
-from faultinject.audit.references import with_addresses
 from faultinject.audit.statistics import FEWEST, variation
 from faultinject.journal.calls import Call
 
@@ -23,6 +24,18 @@ EXAMPLES = 5
 
 PROFILE = "the profile"
 """The reference of a check of what only a profile promises: the profile's own stands in the finding."""
+
+ADDRESSES = {
+    "AWS SDKs: retry behavior": "https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html",
+    "AWS: exponential backoff and jitter": "https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/",
+    "Azure: transient fault handling": "https://learn.microsoft.com/en-us/azure/architecture/best-practices/transient-faults",
+    "Cloud Storage: retry strategy": "https://cloud.google.com/storage/docs/retry-strategy",
+    "Google SRE book: Handling Overload": "https://sre.google/sre-book/handling-overload/",
+    "The Tail at Scale": "https://cacm.acm.org/research/the-tail-at-scale/",
+    "aws-sdk-rust issue 1163": "https://github.com/awslabs/aws-sdk-rust/issues/1163",
+    "databricks-sdk-java pull request 872": "https://github.com/databricks/databricks-sdk-java/pull/872",
+}
+"""Of each document that is no RFC; a name may have a note in brackets behind it."""
 
 CHECKS: dict[str, Check] = {}
 """Every check by its name, in the order of the report."""
@@ -114,6 +127,21 @@ def _is_uneven(call: Call) -> bool:
     return len(gaps) >= MANY and variation(gaps) > UNEVEN
 
 
+def with_addresses(reference: str) -> str:
+    """The reference with the address of each of its documents.
+
+    >>> with_addresses("RFC 9110 15.5; the vendor's table of errors")
+    "RFC 9110 15.5 (https://www.rfc-editor.org/rfc/rfc9110#section-15.5); the vendor's table of errors"
+    """
+    found = []
+    for document in reference.split("; "):
+        address = ADDRESSES.get(document.partition(" (")[0])
+        if rfc := re.fullmatch(r"RFC (\d+) ([\d.]+)", document):
+            address = f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}#section-{rfc[2]}"
+        found.append(f"{document} ({address})" if address else document)
+    return "; ".join(found)
+
+
 def check(name: str, *, reference: str, minimum: str, more: str = "") -> Callable[[Judges], Check]:
     """Make a function from evidence to what is to be said a check.
 
@@ -131,32 +159,28 @@ def check(name: str, *, reference: str, minimum: str, more: str = "") -> Callabl
     return listed
 
 
-def passed(
-    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
+def _finding(
+    verdict: str,
+    n: int,
+    message: str,
+    calls: Sequence[Call] = (),
+    subject: str | None = None,
+    *,
+    action: str = "",
 ) -> Finding:
-    """The client does what is asked."""
-    return _finding(PASS, n, message, calls, subject, action)
+    return Finding(
+        check="", verdict=verdict, n=n, message=message, calls=calls, subject=subject, action=action
+    )
 
 
-def failed(
-    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Finding:
-    """The client does what must not be."""
-    return _finding(FAIL, n, message, calls, subject, action)
-
-
-def warned(
-    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Finding:
-    """The client does what is seldom right."""
-    return _finding(WARN, n, message, calls, subject, action)
-
-
-def unknown(
-    n: int, message: str, calls: Sequence[Call] = (), subject: str | None = None, *, action: str = ""
-) -> Finding:
-    """The journal does not tell; the action says what would, by default the check's own `more`."""
-    return _finding(INCONCLUSIVE, n, message, calls, subject, action)
+passed = partial(_finding, PASS)
+"""The client does what is asked."""
+failed = partial(_finding, FAIL)
+"""The client does what must not be."""
+warned = partial(_finding, WARN)
+"""The client does what is seldom right."""
+unknown = partial(_finding, INCONCLUSIVE)
+"""The journal does not tell; the action says what would, by default the check's own `more`."""
 
 
 def too_few(
@@ -171,11 +195,3 @@ def too_few(
     """The journal has too few of what the check looks at: of things in the singular, such as `failed call`."""
     about = "" if subject is None else f"{subject}: "
     return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)
-
-
-def _finding(
-    verdict: str, n: int, message: str, calls: Sequence[Call], subject: str | None, action: str
-) -> Finding:
-    return Finding(
-        check="", verdict=verdict, n=n, message=message, calls=calls, subject=subject, action=action
-    )

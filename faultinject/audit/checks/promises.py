@@ -27,8 +27,7 @@ from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
-from faultinject.audit.turnaround import UNMEASURED
-from faultinject.audit.waits import KINDS, Wait, calls_of
+from faultinject.audit.waits import KINDS, UNMEASURED, Wait, calls_of
 from faultinject.journal.calls import Call
 
 LATE, OFTEN = 0.02, 1 / 3

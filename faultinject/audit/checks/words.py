@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from faultinject.audit.turnaround import Turnaround
-from faultinject.audit.waits import Group
+from faultinject.audit.waits import Group, Turnaround
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""

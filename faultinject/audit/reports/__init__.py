@@ -6,6 +6,7 @@ from importlib import import_module
 
 from faultinject.audit.judging import Judgement
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.printed_json import json_text
 
 FORMATS = {
     "text": ".txt",
@@ -19,7 +20,6 @@ FORMATS = {
 """The formats, and how files of each are called."""
 MODULES = {
     "html": "html",
-    "json": "json",
     "junit": "junit",
     "markdown": "markdown",
     "sarif": "annotations",
@@ -55,6 +55,9 @@ def render(
         from faultinject.audit.reports.text import text
 
         return text(judgement, verbose=verbose)
+    if format == "json":
+        # What no terminal should obey, and no file can hold, is escaped.
+        return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
     if format not in MODULES:
         raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
     module = import_module(f"faultinject.audit.reports.{MODULES[format]}")

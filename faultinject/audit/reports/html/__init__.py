@@ -11,7 +11,7 @@ from faultinject.audit.findings import SIGNS
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.content import content
-from faultinject.audit.reports.html.scales import at, number
+from faultinject.audit.reports.html.pictures import Timeline, at, number, waits
 from faultinject.engine.shown import quoted
 
 TYPE_CHECKING = False
@@ -60,9 +60,6 @@ class Pictures:
     """
 
     def __init__(self, name: str | None, evidence: Evidence, telling: Collection[int]) -> None:
-        from faultinject.audit.reports.html.timeline import Timeline
-        from faultinject.audit.reports.html.waits import waits
-
         self.name = name and sentences.shortened(quoted(name))
         self.timeline = Timeline(evidence.calls, telling)
         self.waits = waits(evidence)

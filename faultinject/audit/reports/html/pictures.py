@@ -1,17 +1,62 @@
-"""Single calls, each on a row that begins with its first attempt."""
+"""What the pictures of a client show: single calls, each on a row that begins with its first attempt, and its waits as a table."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.checks.words import seconds
+from faultinject.audit.evidence import Evidence
 from faultinject.audit.reports import sentences
-from faultinject.audit.reports.html.scales import Scale, number, steps
-from faultinject.audit.statistics import grouped
+from faultinject.audit.statistics import grouped, median
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 from faultinject.rules.values import shown
+
+
+class Scale:
+    """From values to places in a picture.
+
+    Args:
+        high: the value at `end`; 0 is at `begin`.
+        begin: a place.
+        end: a place.
+    """
+
+    def __init__(self, high: float, begin: float, end: float) -> None:
+        self.high, self.begin, self.end = high, begin, end
+
+    def __call__(self, value: float) -> float:
+        """The place of `value`; what lies outside is put on the edge."""
+        return self.begin + min(max(value, 0.0), self.high) / self.high * (self.end - self.begin)
+
+
+def steps(high: float, most: int) -> list[float]:
+    """Round values from 0 to `high`, which is above 0, at most `most` above 0.
+
+    >>> steps(3.4, 4)
+    [0.0, 1.0, 2.0, 3.0]
+    """
+    rough = high / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(step for each in (1, 2, 5, 10, 20) if (step := each * power) * (most + 1) > high)
+    return [round(each * step, 9) for each in range(int(high / step * (1 + 1e-9)) + 1)]
+
+
+def number(value: object) -> str:
+    """A number as an attribute has it: at most one decimal digit.
+
+    >>> number(3.04), number(3.06), number("middle")
+    ('3', '3.1', 'middle')
+    """
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def at(x: float, y: float) -> str:
+    """A place, as paths write it."""
+    return f"{number(float(x))} {number(float(y))}"
+
 
 WIDTH = 920
 """Pixels across."""
@@ -139,3 +184,31 @@ def _notes(call: Call) -> list[str]:
     if call.same_bytes is False:
         found.append("other bytes")
     return found
+
+
+KINDS = {
+    "throttle": "after a throttle error",
+    "server": "after a server error",
+    "transport": "after a broken connection",
+}
+"""The kinds of failure, in words."""
+LAST = 9
+"""The retry number whose row has all later ones as well."""
+
+
+def waits(evidence: Evidence) -> list[tuple[str, ...]]:
+    """A row for each kind of failure and retry: both, n, and the shortest, median, longest and longest documented wait.
+
+    They are the client's own waits, which the checks judge too.
+    """
+    found: dict[tuple[str, int], list[float]] = {}
+    for (kind, retry), group in evidence.waits_by_number.items():
+        found.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
+    rows = []
+    for (kind, retry), own in found.items():
+        bound = None if evidence.profile is None else evidence.profile.bound(kind, retry)
+        times = (min(own), median(own), max(own), bound)
+        number = f"{retry}+" if retry == LAST else str(retry)
+        told = ("–" if each is None else seconds(each) for each in times)
+        rows.append((KINDS[kind], number, f"{len(own):,}", *told))
+    return rows
