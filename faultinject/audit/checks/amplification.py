@@ -174,11 +174,11 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     if n < EXHAUSTED:
         yield too_few(n, EXHAUSTED, "failed call", ended)
         return
-    other_ids = [call for calls in evidence.under_other_ids.values() for call in calls]
-    by_sdk = [call for call in evidence.calls if call.first.method not in evidence.under_other_ids]
-    again = [call for call in ended if call.again is not None and call in by_sdk]
+    other_ids = evidence.under_other_ids
+    again = [call for call in ended if call.again is not None and call.first.method not in other_ids]
     things = set(map(thing_of, again))
-    rows = map(_longest_row, grouped(by_sdk, thing_of).values())
+    by_thing = grouped((call for call in evidence.calls if call.first.method not in other_ids), thing_of)
+    rows = map(_longest_row, by_thing.values())
     chains = [row for row in rows if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
@@ -202,8 +202,9 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
     elif other_ids:
-        told = f"{counted(len(other_ids), 'failed request')} came again under another id of {OTHER_IDS}"
-        yield unknown(n, told, other_ids, action=NAME_THEM)
+        repeated = [call for calls in other_ids.values() for call in calls]
+        told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
+        yield unknown(n, told, repeated, action=NAME_THEM)
     elif told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)
