@@ -13,13 +13,14 @@ the file on to the next one of its process: that one would have to get the inter
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from sys import byteorder
 from threading import Lock
 from weakref import WeakValueDictionary
 
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.exceptions import StoreBusy, StoreUnavailable
-from faultinject.rules.files import OwnFile, close_own, identity
+from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,10 +92,12 @@ class FileLock:
         name = path if directory is None else path.rpartition("/")[2]
         file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
         with _lock:
-            found = os.fstat(file)
-            known = _known.get((found.st_dev, found.st_ino))
-            if known is not None and known.takes(file, path):
-                return known
+            known = _known.get(identity(file))
+            if known is not None:
+                if known._file != file and is_open(known._file, known._identity):
+                    os.close(file)
+                    return known
+                known._file = _NONE  # somebody has closed it, and its number may be this one's by now
             made = cls(path, file)
             _known[made._identity] = made
             return made
@@ -151,7 +154,7 @@ class FileLock:
             StoreUnavailable: no space left.
             OSError: no space left.
         """
-        if os.pwrite(self._opened(), number.to_bytes(8, byteorder), 0) != 8:
+        if os.pwrite(self._file, number.to_bytes(8, byteorder), 0) != 8:
             raise StoreUnavailable("no space left for the store")
 
     def after_fork(self) -> None:
@@ -161,9 +164,16 @@ class FileLock:
         self._process = os.getpid()
         self._use_threads()
         inherited, self._file = self._file, _NONE
-        # The very same file, even when its name is gone.
-        self._file = self._open(f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS)
-        close_own(inherited, self._identity)
+        # First the very same file, even when its name is gone.
+        for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
+            with suppress(OSError):
+                file = os.open(path, flags)
+                if identity(file) == self._identity:
+                    self._file = file
+                    break
+                os.close(file)
+        if inherited != self._file:
+            close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
         self.acquire()
@@ -184,7 +194,9 @@ class FileLock:
 
     def _ask(self, patience: float) -> None:
         """Ask again and again: another process has it, or it cannot be had at all."""
-        file = self._opened()
+        file = self._file
+        if file == _NONE:
+            raise StoreUnavailable(f"the store's {self.path} is gone")
         try:
             flock(file, _NOW)  # which says what is wrong
         except BlockingIOError:
@@ -204,36 +216,6 @@ class FileLock:
             left -= min(now - before, 2 * pause)
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
-
-    def takes(self, file: int, path: str) -> bool:
-        """Whether a new descriptor is one of its file: closed, unless somebody has closed its own."""
-        try:
-            if self._file != file and identity(self._file) == self._identity:
-                os.close(file)
-                return True
-        except OSError:
-            pass
-        # By another path it is another file's, which has the number of its own since that was removed.
-        self._file = file if self.path == path else _NONE
-        return self.path == path
-
-    def _opened(self) -> int:
-        if self._file == _NONE:
-            self._file = self._open(self.path, _FLAGS)
-            if self._file == _NONE:
-                raise StoreUnavailable(f"the store's {self.path} is gone")
-        return self._file
-
-    def _open(self, path: str, flags: int) -> int:
-        try:
-            file = os.open(path, flags)
-        except OSError:
-            return _NONE
-        found = os.fstat(file)
-        if (found.st_dev, found.st_ino) == self._identity:
-            return file
-        os.close(file)
-        return _NONE
 
     def __del__(self) -> None:
         close_own(self._file, self._identity)

@@ -156,9 +156,18 @@ def close_own(file: int, known: tuple[int, int]) -> None:
         file: its descriptor.
         known: its identity when it was opened.
     """
+    if is_open(file, known):
+        os.close(file)
+
+
+def is_open(file: int, known: tuple[int, int]) -> bool:
+    """Whether a descriptor still is that of the file that it was opened for.
+
+    Args:
+        file: the descriptor.
+        known: its identity when it was opened.
+    """
     try:
-        if identity(file) == known:
-            os.close(file)
+        return identity(file) == known
     except OSError:
-        # It is closed.
-        pass
+        return False

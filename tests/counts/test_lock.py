@@ -165,10 +165,10 @@ def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path):
     other = os.open(tmp_path / "other", os.O_RDWR | os.O_CREAT)
     if other != number:
         os.dup2(other, number)
-    third = FileLock.open(lock.path)
-    for each in (again, third):
-        with each:
-            pass
+    with FileLock.open(lock.path):
+        pass
+    with pytest.raises(StoreUnavailable, match="gone"):
+        again.acquire()
     del lock
     gc.collect()
     os.fstat(other)
