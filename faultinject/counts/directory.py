@@ -1,4 +1,4 @@
-"""The directory of a store: scenario, counts and journal that processes share.
+"""A directory as a store: the scenario, the counts and the journal that processes of one machine share.
 
 version      the layout, so that another version of faultinject keeps out, and what no other directory has
 lock         locked; holds the number of the scenario in force, 0 while none is
@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from hashlib import blake2b
 
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock, Users
@@ -29,13 +30,24 @@ from faultinject.counts.files import (
     remove_file,
     write_file,
 )
+from faultinject.counts.private import ServerNote
+from faultinject.counts.processes import server_process
+from faultinject.counts.store import SharedStore
 from faultinject.counts.table import MOST_RULES, make_table
-from faultinject.exceptions import ConfigurationError, Conflict, StoreInUse, StoreUnavailable
+from faultinject.exceptions import (
+    ConfigurationError,
+    Conflict,
+    FaultInjectError,
+    StoreBusy,
+    StoreInUse,
+    StoreUnavailable,
+)
 from faultinject.rules.files import OwnFile
+from faultinject.rules.store import FILE, REPLACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
     from typing import Any
 
     from faultinject.counts.file_journal import FileJournal
@@ -47,75 +59,169 @@ PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
 
 
-class StoreDirectory:
-    """An open store.
+class DirectoryStore(SharedStore):
+    """A store that processes of one machine share.
 
     Args:
         path: the directory.
-        make: make it if it is not there.
+        replaces: whether rules of others that are in force are replaced.
+        named: whether somebody has named it; else only equal processes find it.
 
     Attributes:
-        path: the directory, absolute.
-        journal: the path of the journal that all processes append to.
-        lock: what excludes the others.
+        place: the store as a log may have it.
+        shown: its absolute path, as messages name it.
+        by: the process that stands for those of this server.
+        lock: what excludes the others, once it is open.
         token: what no other directory has, also one that is made in its place.
-
-    Raises:
-        ConfigurationError: the directory cannot serve; the message says why and what to do.
-        StoreUnavailable: its lock is held by others.
+        directory: the descriptor of the directory.
     """
 
     lock: FileLock
     token: str
+    directory: int
 
-    def __init__(self, path: str, *, make: bool = True) -> None:
+    def __init__(self, path: str, *, replaces: bool = False, named: bool = True) -> None:
+        self.shown = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        self.place = f"{FILE}{path}"
+        self.by = server_process()
+        self._replaces = replaces
+        self._named = named
+        self._note = ServerNote(path) if named else None
+        self._own: OwnFile | None = None
+        self._counts: FileCounts | None = None
+
+    def open(self, *, make: bool = True) -> None:
+        """Open the directory.
+
+        Args:
+            make: make it if it is not there.
+
+        Raises:
+            ConfigurationError: it cannot serve; the message says why and what to do.
+            StoreUnavailable: its lock is held by others.
+        """
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
-        self.path = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
-        self.journal = f"{path}/journal"
         try:
-            self._own = OwnFile(open_directory(path, make=make))
-            self._directory = self._own.number
-            self._check()
-            self.lock = FileLock.open(f"{path}/lock", directory=self._directory)
-            self.lock.acquire(PATIENCE)
+            own = OwnFile(open_directory(self.shown, make=make))
+            names = os.listdir(own.number)  # noqa: PTH208 - by its descriptor
+            if "version" not in names and any(not is_ours(name) for name in names):
+                refuse(self.shown, "holds other files", "name an empty or a new directory")
+            lock = FileLock.open(f"{self.shown}/lock", directory=own.number)
+            lock.acquire(PATIENCE)
             try:
-                self._begin()
+                self.token = self._prepare(own.number, lock)
             finally:
-                self.lock.release()
+                lock.release()
+            self._own, self.directory, self.lock = own, own.number, lock
         except OSError as error:
             unwritable = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
             why = "is not writable" if unwritable else f"cannot be used ({error.strerror})"
-            refuse(path, why, "name another directory")
+            refuse(self.shown, why, "name another directory")
 
-    @property
-    def generation(self) -> int:
-        """The number of the scenario in force, 0 while none is, `CUT` where that cannot be told."""
-        return self.lock.read()
+    def rests(self, error: FaultInjectError) -> bool:
+        """Whether a process that could not begin waits for the store, because it may hold what others have counted."""
+        return bool(self._began()) or (isinstance(error, StoreBusy) and not self._named)
 
-    def publish(
-        self, data: dict[str, Any], *, rules: int, keep_counts: bool = False, after: Hashable = None
-    ) -> int:
-        """Put a scenario in force in all processes.
-
-        Args:
-            data: what `join` gives; JSON.
-            rules: how many rules have been counted, those that are gone as well.
-            keep_counts: go on with the counts so far: a new rule has a number that none had before.
-            after: the generation that must be in force still; None: whichever is.
-
-        Returns:
-            Its generation.
+    def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
+        """As `Store.begin`; a later process of a server finds what was put in force since, and never begins at zero again.
 
         Raises:
-            Conflict: another generation is in force, and stays so.
+            ConfigurationError: it has too many rules.
+            StoreInUse: another process counts here by other rules.
+            StoreUnavailable: the directory that this server began with is gone or has lost its scenario, or cannot be had.
+        """
+        began = self._began()
+        try:
+            # Where this server began with one that is gone, another one must not take its place.
+            self.open(make=not began)
+        except ConfigurationError as error:
+            if not began:
+                raise
+            raise StoreUnavailable(str(error)) from None
+        if began and began[0] != self.token:
+            raise StoreUnavailable(
+                f"the store {self.shown} was removed and replaced while this server was running"
+            )
+        scenario, seed = data["scenario"], data["seed"]
+        text = f"{scenario}\n{'' if chosen else seed}"
+        agreed = [self.token, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()]
+        with self._changing():
+            found = self._last()
+            if found is None and self.lock.read() > 0:
+                raise StoreUnavailable(f"the store {self.shown} has lost its scenario")
+            before: dict[str, Any] = {} if found is None else found["data"]
+            same = before.get("scenario") == scenario and (chosen or before.get("seed") == seed)
+            if found is None or not (same or not self._named or began == agreed):
+                if found is not None and not self._replaces and self.lock.users and self.lock.users.others():
+                    why = "is in use by other rules, or the same with another seed"
+                    cure = f"end that server, name another directory, or replace its rules with {self.place}{REPLACE}"
+                    refuse(self.shown, why, cure, StoreInUse)
+                self._publish({**data, **{name: before[name] for name in keeps if name in before}})
+        if self._note is not None:
+            self._note.write(" ".join(agreed).encode())
+
+    def _began(self) -> list[str]:
+        """The token of the directory and the digest of the rules that this server's processes began with before this one."""
+        return [] if self._note is None else self._note.read().decode("ascii", "replace").split()
+
+    @property
+    def version(self) -> int:
+        """The number of what is in force, 0 while nothing is, `CUT` where that cannot be told."""
+        self._reopen()
+        return self.lock.read()
+
+    def publish(self, data: dict[str, Any], *, after: Hashable = None, anew: bool) -> None:
+        """As `Store.publish`; what is added goes on with the counts so far: a new rule has a number that none had before.
+
+        Args:
+            data: what `counts` gives.
+            after: the version that must be in force still; None: whichever is.
+            anew: whether counts begin at zero.
+
+        Raises:
+            Conflict: another version is in force, and stays so.
             ConfigurationError: it has too many rules.
             StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
         """
-        with self._changing(rules):
-            if after is not None and self.generation != after:
-                raise Conflict(f"{self.path} was changed since")
-            return self._publish(data, keep_counts=keep_counts)
+        with self._changing():
+            if after is not None and self.version != after:
+                raise Conflict(f"{self.shown} was changed since")
+            self._publish(data, keep_counts=not anew)
+
+    def counts(self) -> tuple[int, dict[str, Any], FileCounts]:
+        """What is in force: its generation, itself and its counts, the very same as before where these are still counted in.
+
+        Raises:
+            StoreUnavailable: it cannot be read, or nothing is.
+        """
+        while True:
+            generation = self.version
+            if generation == CUT:
+                raise StoreUnavailable(f"{self.lock.path} was cut short")
+            if not generation:
+                raise StoreUnavailable(f"{self.shown} has lost its scenario")
+            path = f"{self.shown}/{SCENARIO}{generation}"
+            try:
+                found = self._read(generation)
+                path = f"{self.shown}/{COUNTS}{found['counts']}"
+                counts = self._counts
+                if counts is None or (counts.path, counts.lock) != (path, self.lock):
+                    counts = self._counts = FileCounts(path, self.lock, directory=self.directory)
+                return generation, found["data"], counts
+            except FileNotFoundError:
+                # Most likely replaced since.
+                if self.version == generation:
+                    raise StoreUnavailable(f"{path} is gone") from None
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
+
+    def events(self) -> FileJournal:
+        """What happens in all processes that say so there."""
+        from faultinject.counts.file_journal import FileJournal
+
+        self._reopen()
+        return FileJournal(self)
 
     def withdraw(self) -> None:
         """Have nothing in force in any process, as before the first scenario.
@@ -126,74 +232,6 @@ class StoreDirectory:
         with self._changing():
             self.lock.write(0)
 
-    def agree(
-        self,
-        data: dict[str, Any],
-        *,
-        rules: int,
-        same: Callable[[dict[str, Any]], bool],
-        replace: str | None = None,
-        keeps: Sequence[str] = (),
-    ) -> int:
-        """As `publish`, unless the same is in force already: the first of equal processes publishes.
-
-        A later process of a server finds what was put in force since, and never begins at zero again.
-
-        Args:
-            data: what `join` gives; JSON.
-            rules: how many rules it has.
-            same: whether what is in force is the same, or what a later process of the same server finds.
-            replace: how one says that other rules are to be replaced, empty where that was said; None: nobody named the
-                directory, and nobody else finds it.
-            keeps: what of other rules' data stays when these take their place.
-
-        Raises:
-            ConfigurationError: it has too many rules.
-            StoreInUse: another process counts here by other rules.
-            StoreUnavailable: what was in force is lost, or the lock is held by others.
-        """
-        with self._changing(rules):
-            found = self._last()
-            if found is None and self.generation > 0:
-                raise StoreUnavailable(f"the store {self.path} has lost its scenario")
-            if found is None or not same(found["data"]):
-                before = {} if found is None else found["data"]
-                if found is not None and replace and self.lock.users and self.lock.users.others():
-                    why = "is in use by other rules, or the same with another seed"
-                    cure = f"end that server, name another directory, or replace its rules with {replace}"
-                    refuse(self.path, why, cure, StoreInUse)
-                self._publish({**data, **{name: before[name] for name in keeps if name in before}})
-            return self.generation
-
-    def join(self, before: FileCounts | None = None) -> tuple[int, dict[str, Any], FileCounts | None]:
-        """The scenario in force: its generation, what was published, and its counts; 0 and nothing while none is.
-
-        Args:
-            before: counts that this process has joined before: the very same where these are still counted in.
-
-        Raises:
-            StoreUnavailable: it cannot be read.
-        """
-        while True:
-            generation = self.generation
-            if not generation:
-                return 0, {}, None
-            if generation == CUT:
-                raise StoreUnavailable(f"{self.lock.path} was cut short")
-            path = f"{self.path}/{SCENARIO}{generation}"
-            try:
-                found = self._read(generation)
-                path = f"{self.path}/{COUNTS}{found['counts']}"
-                if before is None or (before.path, before.lock) != (path, self.lock):
-                    before = FileCounts(path, self.lock, directory=self._directory)
-                return generation, found["data"], before
-            except FileNotFoundError:
-                # Most likely replaced since.
-                if self.generation == generation:
-                    raise StoreUnavailable(f"{path} is gone") from None
-            except (OSError, ValueError, TypeError, KeyError) as error:
-                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
-
     def new_outcomes(self, offset: int = 0) -> tuple[list[Outcome], int]:
         """What the journal says from an offset on, and the offset to go on from; a line half written waits.
 
@@ -202,68 +240,67 @@ class StoreDirectory:
         """
         from faultinject.counts.lines import outcomes
 
-        found, _, length = outcomes(read_file("journal", self._directory, offset) or b"")
+        found, _, length = outcomes(read_file("journal", self.directory, offset) or b"")
         return found, offset + length
-
-    def events(self) -> FileJournal:
-        """What happens in all processes that say so there."""
-        from faultinject.counts.file_journal import FileJournal
-
-        return FileJournal(self, self._directory)
 
     def attach(self) -> None:
         """Note that a process takes part beside the one that has the directory."""
-        write_file("attached", self._directory, b"")
+        write_file("attached", self.directory, b"")
 
     @property
     def attached(self) -> bool:
         """Whether one ever has."""
-        return os.path.exists(f"{self.path}/attached")  # noqa: PTH110 - pathlib takes its time to load
+        return os.path.exists(f"{self.shown}/attached")  # noqa: PTH110 - pathlib takes its time to load
 
     def remove(self) -> None:
         """Remove the directory and everything of ours in it; whoever has it open counts no more."""
-        remove_directory(self._directory, self.path)
+        remove_directory(self.directory, self.shown)
 
-    def _check(self) -> None:
-        """No scattering of files into a directory that serves something else."""
-        names = os.listdir(self._directory)  # noqa: PTH208 - by its descriptor
-        if "version" not in names and any(not is_ours(name) for name in names):
-            refuse(self.path, "holds other files", "name an empty or a new directory")
-
-    def _begin(self) -> None:
-        found = read_file("version", self._directory)
+    def _prepare(self, directory: int, lock: FileLock) -> str:
+        """Make what a new directory has; gives what no other directory has; under the lock."""
+        found = read_file("version", directory)
         if not found:
             found = LAYOUT + os.urandom(16).hex().encode()
-            write_file("version", self._directory, found)
+            write_file("version", directory, found)
         elif not found.startswith(LAYOUT):
-            refuse(
-                self.path,
-                "was made by another version of faultinject",
-                "remove it, or name another directory",
-            )
-        if self.generation == CUT:
-            if any(name.startswith(COUNTS) for name in os.listdir(self._directory)):  # noqa: PTH208 - by its descriptor
-                refuse(self.path, "has lost its lock", "remove it, or name another directory")
-            self.lock.write(0)
-        self.token = found.removeprefix(LAYOUT).decode("ascii", "replace")
-        if self.lock.users is None:
-            self.lock.users = Users(self._directory)
+            why = "was made by another version of faultinject"
+            refuse(self.shown, why, "remove it, or name another directory")
+        if lock.read() == CUT:
+            if any(name.startswith(COUNTS) for name in os.listdir(directory)):
+                refuse(self.shown, "has lost its lock", "remove it, or name another directory")
+            lock.write(0)
+        if lock.users is None:
+            lock.users = Users(directory)
+        return found.removeprefix(LAYOUT).decode("ascii", "replace")
+
+    def _reopen(self) -> None:
+        """Open the directory, where this process could not begin with it."""
+        if self._own is None:
+            self.open(make=False)
 
     @contextmanager
-    def _changing(self, rules: int = 0) -> Iterator[None]:
-        """For its block nobody else changes what is in force, which has so many rules."""
-        if rules > MOST_RULES:
-            raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
+    def _changing(self) -> Iterator[None]:
+        """For its block nobody else changes what is in force."""
+        self._reopen()
         self.lock.acquire(PATIENCE)
         try:
             yield
         except OSError as error:
-            raise StoreUnavailable(f"{self.path}: {error.strerror}") from error
+            raise StoreUnavailable(f"{self.shown}: {error.strerror}") from error
         finally:
             self.lock.release()
 
-    def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> int:
+    def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> None:
         from json import dumps
+
+        rules = int(data["next_place"])  # also those that are gone
+        if rules > MOST_RULES and keep_counts:
+            raise ConfigurationError(
+                f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or removed:"
+                " put all rules in force again; their counts then begin at zero"
+            )
+        if rules > MOST_RULES:
+            raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
 
         generation = self._next()
         old = self._last() if keep_counts else None
@@ -271,34 +308,33 @@ class StoreDirectory:
         kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
         if counts == generation:
             # From a process that was killed before it was done.
-            remove_file(kept[1], self._directory)
-            make_table(kept[1], directory=self._directory)
-        write_file(kept[0], self._directory, dumps({"counts": counts, "data": data}).encode())
+            remove_file(kept[1], self.directory)
+            make_table(kept[1], directory=self.directory)
+        write_file(kept[0], self.directory, dumps({"counts": counts, "data": data}).encode())
         self.lock.write(generation)
-        for each in os.listdir(self._directory):  # noqa: PTH208 - by its descriptor
+        for each in os.listdir(self.directory):  # noqa: PTH208 - by its descriptor
             if each.startswith((SCENARIO, COUNTS)) and each not in kept:
-                remove_file(each, self._directory)
-        return generation
+                remove_file(each, self.directory)
 
     def _next(self) -> int:
         """The next generation; where the last one was lost, one that no process has seen."""
-        last = self.generation
+        last = self.lock.read()
         if last <= 0:
-            found = [each.removeprefix(SCENARIO) for each in os.listdir(self._directory)]  # noqa: PTH208 - by its descriptor
+            found = [each.removeprefix(SCENARIO) for each in os.listdir(self.directory)]  # noqa: PTH208 - by its descriptor
             last = max(map(int, filter(str.isdecimal, found)), default=0)
         return last + 1
 
     def _last(self) -> dict[str, Any] | None:
         """What was published last; a new scenario takes the place of one that is damaged."""
         try:
-            return self._read(self.generation)
+            return self._read(self.lock.read())
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def _read(self, generation: int) -> dict[str, Any]:
         from json import loads
 
-        content = read_file(f"{SCENARIO}{generation}", self._directory)
+        content = read_file(f"{SCENARIO}{generation}", self.directory)
         if content is None:
             raise FileNotFoundError
         found = loads(content)

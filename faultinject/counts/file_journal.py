@@ -17,7 +17,7 @@ from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.counts.directory import StoreDirectory
+    from faultinject.counts.directory import DirectoryStore
     from faultinject.engine.request import Entry
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
@@ -47,12 +47,10 @@ class FileJournal:
 
     Args:
         store: the directory; it stays open as long as this.
-        directory: its descriptor.
     """
 
-    def __init__(self, store: StoreDirectory, directory: int) -> None:
+    def __init__(self, store: DirectoryStore) -> None:
         self._store = store
-        self._directory = directory
         self._segment: _Segment | None = None
         # Whether the log knows that lines are lost.
         self._loses = False
@@ -68,7 +66,7 @@ class FileJournal:
         except (OSError, StoreUnavailable) as error:
             why = getattr(error, "strerror", None) or str(error)
         if why and not self._loses:
-            log.events_lost(self._store.path, why)
+            log.events_lost(self._store.shown, why)
         self._loses = bool(why)
 
     def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
@@ -80,7 +78,7 @@ class FileJournal:
         try:
             return self._read(after, max(0, limit))
         except OSError as error:
-            raise StoreUnavailable(f"the journal in {self._store.path}: {error.strerror}") from None
+            raise StoreUnavailable(f"the journal in {self._store.shown}: {error.strerror}") from None
 
     def _read(self, after: str, limit: int) -> tuple[list[Outcome], str, int]:
         own, *numbers = after.split(".")
@@ -111,7 +109,7 @@ class FileJournal:
     def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int, bool]:
         """Outcomes of a file from an offset on; of how many lines and bytes; whether no more comes."""
         try:
-            file = os.open(f"{EVENTS}{first}", os.O_RDONLY | FLAGS, dir_fd=self._directory)
+            file = os.open(f"{EVENTS}{first}", os.O_RDONLY | FLAGS, dir_fd=self._store.directory)
         except FileNotFoundError:  # removed since
             return [], 0, 0, True
         with os.fdopen(file, "rb") as opened:
@@ -135,22 +133,24 @@ class FileJournal:
             if segment.full:
                 segment = self._open(newest + self._count(newest))
                 for each in there[:-1]:
-                    remove_file(f"{EVENTS}{each}", self._directory)
+                    remove_file(f"{EVENTS}{each}", self._store.directory)
             return segment
         finally:
             self._store.lock.release()
 
     def _open(self, number: int) -> _Segment:
-        return _Segment(os.open(f"{EVENTS}{number}", TO_APPEND | os.O_CREAT, 0o600, dir_fd=self._directory))
+        return _Segment(
+            os.open(f"{EVENTS}{number}", TO_APPEND | os.O_CREAT, 0o600, dir_fd=self._store.directory)
+        )
 
     def _count(self, number: int) -> int:
         """How many lines a file has."""
         with os.fdopen(
-            os.open(f"{EVENTS}{number}", os.O_RDONLY | FLAGS, dir_fd=self._directory), "rb"
+            os.open(f"{EVENTS}{number}", os.O_RDONLY | FLAGS, dir_fd=self._store.directory), "rb"
         ) as file:
             return max(1, sum(piece.count(b"\n") for piece in iter(lambda: file.read(_PIECE), b"")))
 
     def _numbers(self) -> list[int]:
-        names = os.listdir(self._directory)  # noqa: PTH208 - by its descriptor
+        names = os.listdir(self._store.directory)  # noqa: PTH208 - by its descriptor
         found = (each.removeprefix(EVENTS) for each in names if each.startswith(EVENTS))
         return sorted(int(each) for each in found if each.isdecimal())

@@ -93,11 +93,9 @@ class FileLock:
         file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
         with _lock:
             known = _known.get(identity(file))
-            if known is not None:
-                if known._file != file and is_open(known._file, known._identity):
-                    os.close(file)
-                    return known
-                known._file = _NONE  # somebody has closed it, and its number may be this one's by now
+            if known is not None and known.is_open(file):
+                os.close(file)
+                return known
             made = cls(path, file)
             _known[made._identity] = made
             return made
@@ -216,6 +214,12 @@ class FileLock:
             left -= min(now - before, 2 * pause)
             before = now
             pause = min(2 * pause or _SHORTEST, _LONGEST)
+
+    def is_open(self, other: int) -> bool:
+        """Whether its descriptor is open still, beside another one of the same file; where somebody has closed it, it is gone."""
+        if self._file == other or not is_open(self._file, self._identity):
+            self._file = _NONE
+        return self._file != _NONE
 
     def __del__(self) -> None:
         close_own(self._file, self._identity)

@@ -162,10 +162,9 @@ def open_store(text: str) -> SharedStore:
 
     Raises:
         ConfigurationError: it cannot be used.
-        StoreUnavailable: its lock is held by others.
     """
     if text.startswith(FILE):
-        from faultinject.counts.directory_store import DirectoryStore
+        from faultinject.counts.directory import DirectoryStore
 
         path, replaces = read_directory(text)
         return DirectoryStore(path, replaces=replaces)

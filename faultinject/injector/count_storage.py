@@ -8,7 +8,7 @@ from contextlib import suppress
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import monotonic
 from faultinject.counts.store import open_store
-from faultinject.exceptions import FaultInjectError, StoreBusy, StoreUnavailable
+from faultinject.exceptions import FaultInjectError, StoreUnavailable
 from faultinject.injector.state import SWITCH, read_state
 from faultinject.rules.store import MEMORY
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until a store is asked again that could not be read or begun with, and at most."""
-_STARTS = 5
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
@@ -51,7 +50,6 @@ class CountStorage:
 
     Raises:
         ConfigurationError: the store cannot be used.
-        StoreUnavailable: its lock is held by others.
     """
 
     def __init__(
@@ -284,7 +282,7 @@ class CountStorage:
         return state, counts
 
     def _share(self, common: str, owner: int | None) -> None:
-        from faultinject.counts.directory_store import DirectoryStore
+        from faultinject.counts.directory import DirectoryStore
         from faultinject.counts.filelock import AVAILABLE
         from faultinject.counts.private import clean_up_dead_owners, private_path
         from faultinject.counts.processes import common_process
@@ -294,14 +292,7 @@ class CountStorage:
         number = _alike[common] = _alike.get(common, 0) + 1
         clean_up_dead_owners()
         path = private_path(f"{common}\n{number}", owner=owner or common_process())
-        tries = _STARTS
-        while self.store is None:
-            tries -= 1
-            try:
-                self.store = DirectoryStore(path, named=False)
-            except StoreBusy:
-                if not tries:
-                    raise
+        self.store = DirectoryStore(path, named=False)
 
     def _give_up(self, error: Exception) -> None:
         self.store = None

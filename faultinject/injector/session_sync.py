@@ -20,9 +20,8 @@ from faultinject.rules.scenario import Scenario
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
 
-    from faultinject.counts.directory import StoreDirectory
+    from faultinject.counts.directory import DirectoryStore
     from faultinject.counts.file_counts import FileCounts
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.journal.outcome import Outcome
@@ -55,13 +54,14 @@ class Follower:
     """
 
     def __init__(self, path: str) -> None:
-        from faultinject.counts.directory import StoreDirectory
+        from faultinject.counts.directory import DirectoryStore
 
-        self._directory = StoreDirectory(path, make=False)
-        self._directory.attach()
+        self._store = DirectoryStore(path, named=False)
+        self._store.open(make=False)
+        self._store.attach()
         self._injector: Injector | None = None
         self._lock = Lock()
-        self.number = self._directory.lock.read
+        self.number = self._store.lock.read
         self.seen = 0
 
     def catch_up(self) -> None:
@@ -71,25 +71,29 @@ class Follower:
             if published == self.seen:
                 return
             try:
-                generation, data, counts = self._directory.join()
-                new = self._made(generation, data, counts) if data.get("in_force") and counts else None
+                new, seen = self._in_force() if published else (None, published)
             except FaultInjectError as error:
                 # What was in force is over, whatever came after it: most likely the session is.
-                new, generation = None, published
-                log.session_unread(error)
+                new, seen = None, published
+                if self.number():
+                    log.session_unread(error)
             old, self._injector = self._injector, new
             if new is not None:
                 new.put_in_force()
             if old is not None:
                 old.take_out_of_force()
             # Last of all: who sees it asks no further. A session that is over has nothing in force.
-            self.seen = generation or published
+            self.seen = seen
 
     def after_fork(self) -> None:
         """In a new child nobody holds the lock."""
         self._lock = Lock()
 
-    def _made(self, generation: int, data: dict[str, Any], counts: FileCounts) -> Injector:
+    def _in_force(self) -> tuple[Injector | None, int]:
+        """What stands in the place of the injectors now, and its number."""
+        generation, data, counts = self._store.counts()
+        if not data.get("in_force"):
+            return None, generation
         test, record = data.get("test"), bool(data.get("record"))
         made = Injector(
             Scenario.from_json(data["scenario"]),
@@ -97,13 +101,13 @@ class Follower:
             counts=lambda: counts,
             generation=generation,
             began=data["began"],
-            journal=self._directory.journal if record else None,
+            journal=f"{self._store.shown}/journal" if record else None,
             ends=not record,
             test=lambda: test,
             record_all=record,
         )
         made.of_run = not record
-        return made
+        return made, generation
 
 
 def follow(environ: Mapping[str, str]) -> bool:
@@ -145,13 +149,14 @@ class Session:
     """
 
     def __init__(self) -> None:
-        from faultinject.counts.directory import StoreDirectory
+        from faultinject.counts.directory import DirectoryStore
         from faultinject.counts.private import clean_up_dead_owners, session_path
 
         clean_up_dead_owners()
         self.path = session_path()
         self.pid = os.getpid()
-        self._directory: StoreDirectory = StoreDirectory(self.path)
+        self._store: DirectoryStore = DirectoryStore(self.path, named=False)
+        self._store.open()
         self._read = 0
         self._outcomes: dict[tuple[int, int], Outcome] = {}
         _own.append(self)
@@ -181,16 +186,18 @@ class Session:
         data = {
             "began": time() if began is None else began,
             "in_force": in_force,
+            "next_place": len(scenario.rules),
             "record": record,
             "scenario": scenario.to_json(),
             "seed": seed,
             "test": test,
         }
-        return self._directory.publish(data, rules=len(scenario.rules), keep_counts=keep_counts)
+        self._store.publish(data, anew=not keep_counts)
+        return self._store.version
 
     def withdraw(self) -> None:
         """Have nothing in force: the processes' own rules hold again."""
-        self._directory.withdraw()
+        self._store.withdraw()
 
     @property
     def variables(self) -> dict[str, str]:
@@ -200,15 +207,15 @@ class Session:
     @property
     def attached(self) -> bool:
         """Whether another process has ever taken part."""
-        return self._directory.attached
+        return self._store.attached
 
-    def counts(self) -> FileCounts | None:
+    def counts(self) -> FileCounts:
         """The counts of what was published last, shared by all processes."""
-        return self._directory.join()[2]
+        return self._store.counts()[2]
 
     def outcomes(self, generations: set[int]) -> list[Outcome]:
         """What happened in the other processes while these were in force."""
-        new, self._read = self._directory.new_outcomes(self._read)
+        new, self._read = self._store.new_outcomes(self._read)
         for each in new:
             self._outcomes[each.pid, each.seq] = each
         kept = (each for each in self._outcomes.values() if each.generation in generations)
@@ -216,7 +223,7 @@ class Session:
 
     def forget(self) -> None:
         """Drop what was read so far: another test begins."""
-        _, self._read = self._directory.new_outcomes(self._read)
+        _, self._read = self._store.new_outcomes(self._read)
         self._outcomes.clear()
 
     def close(self) -> None:
@@ -225,7 +232,7 @@ class Session:
 
         with suppress(ValueError):  # a forked child's is its parent's
             _own.remove(self)
-            self._directory.remove()
+            self._store.remove()
 
 
 class SessionCounts:
@@ -240,10 +247,10 @@ class SessionCounts:
         self._counts: Counts = MemoryCounts()
         self._used = False
 
-    def share(self, counts: Callable[[], Counts | None]) -> None:
+    def share(self, counts: Callable[[], Counts]) -> None:
         """Count with the others, if nothing was counted yet."""
         if not self._used:
-            self._counts = counts() or self._counts
+            self._counts = counts()
 
     def match(
         self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
@@ -286,7 +293,7 @@ def _before_fork() -> None:
 
     for each in _own:
         with suppress(OSError):  # the child, which is about to take part, says that it cannot
-            each._directory.attach()  # noqa: SLF001 - one module
+            each._store.attach()  # noqa: SLF001 - one module
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import Injector
-from faultinject.counts import directory, directory_store
+from faultinject.counts import directory
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from faultinject.injector import count_storage as sharing
 from tests.asking import get
@@ -175,21 +175,22 @@ def test_what_is_off_is_shared_where_it_may_be_switched_on():
 
 def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
     """The start waits for it, and then says so."""
-    store = directory.StoreDirectory(str(tmp_path / "store"))
+    store = f"file:{tmp_path / 'store'}"
+    make(store=store)
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
-    with Path(store.lock.path).open("r+") as elsewhere:
+    with Path(tmp_path / "store/lock").open("r+") as elsewhere:
         fcntl.flock(elsewhere, fcntl.LOCK_EX)
         with pytest.raises(StoreBusy, match="another process held"):
-            make(store=f"file:{store.path}")
+            make(store=store)
 
 
 def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
     """As where there is none: the injector counts for itself."""
 
-    def agree(*_, **__):
+    def publish(*_, **__):
         raise StoreUnavailable("no space left")
 
-    monkeypatch.setattr("faultinject.counts.directory.StoreDirectory.agree", agree)
+    monkeypatch.setattr(directory.DirectoryStore, "_publish", publish)
     injector = make()
     assert get(injector, **SEVERAL) == 503
     assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
@@ -209,47 +210,14 @@ def two(monkeypatch):
     return made
 
 
-def test_a_directory_that_others_hold_for_long(two, place, monkeypatch):
-    """It is waited for, and nothing is injected before it can be had: never more than N."""
-    [path] = place.glob("*/lock")
-    agree = directory.StoreDirectory.agree
-    held = path.open("r+")
-
-    def hold(*arguments, **named):
-        fcntl.flock(held, fcntl.LOCK_EX)
-        return agree(*arguments, **named)
-
-    monkeypatch.setattr(directory.StoreDirectory, "agree", hold)
-    assert [get(two[1], **SEVERAL) for _ in range(3)] == [200] * 3
-    monkeypatch.setattr(directory.StoreDirectory, "agree", agree)
-    assert get(two[1]) == 200
-    held.close()
-    assert [get(two[number % 2]) for number in range(30)].count(503) == 19
-
-
-def test_it_is_opened_when_others_let_it_go(two, place, monkeypatch):
-    """Who makes a directory takes its lock: who cannot have that yet tries again."""
-    made, real = [], directory_store.StoreDirectory
-
-    def opened(*arguments, **named):
-        made.append(arguments)
-        if len(made) < 3:
-            with next(place.glob("*/lock")).open("r+") as held:
-                fcntl.flock(held, fcntl.LOCK_EX)
-                return real(*arguments, **named)
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(directory_store, "StoreDirectory", opened)
-    assert [get(two[1], **SEVERAL) for _ in range(30)].count(503) == 19
-    assert len(made) == 4, "at last to begin with"
-
-
-def test_a_directory_that_nobody_lets_go(two, place, caplog):
-    """There is an end to the wait: the app starts, each process counts for itself, and the log says why."""
+def test_a_directory_that_others_hold_for_long(two, place, caplog):
+    """It is waited for, and nothing is injected before it can be had: never more than N. The log says why."""
     with next(place.glob("*/lock")).open("r+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert get(two[1], **SEVERAL) == 503
-    assert "count separately and replay is off, because another process held" in caplog.messages[-1]
+        assert [get(two[1], **SEVERAL) for _ in range(3)] == [200] * 3
+        assert get(two[1]) == 200
+    assert [get(two[number % 2]) for number in range(30)].count(503) == 19
+    assert "nothing is injected while the store is unavailable: another process held" in caplog.text
 
 
 def test_apps_with_the_same_rules_count_apart():

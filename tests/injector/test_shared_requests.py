@@ -73,7 +73,7 @@ def get(injector, path="/photos/cat.jpg"):
 
 def holds(injector, requests=5):
     """How often the lock was got for so many requests."""
-    lock = injector._count_storage.store.directory.lock
+    lock = injector._count_storage.store.lock
     got, real = [], lock._flock
 
     def flock(file, operation):
@@ -270,8 +270,8 @@ def test_numbers_are_told_where_they_are_counted(make):
 def test_requests_of_a_store_that_is_gone(make, place, caplog):
     """That is a failure: the store is left alone, and the log says so once."""
     injector = make("http:503,times=9 http:500,path=dogs/")
-    injector._count_storage.store.directory.lock._flock = lambda *_: -1
-    os.close(injector._count_storage.store.directory.lock._file)
-    injector._count_storage.store.directory.lock._file = os.open(place / "lock", os.O_RDONLY | os.O_PATH)
+    injector._count_storage.store.lock._flock = lambda *_: -1
+    os.close(injector._count_storage.store.lock._file)
+    injector._count_storage.store.lock._file = os.open(place / "lock", os.O_RDONLY | os.O_PATH)
     assert [get(injector), get(injector)] == [200, 200]
     assert sum("nothing is injected while the store is unavailable" in each for each in caplog.messages) == 1

@@ -341,7 +341,7 @@ def test_a_state_is_a_value():
 
 def test_a_file_counts_by_so_many_rules(tmp_path, monkeypatch):
     """Numbers of rules that are gone are not used again; put in force anew, all begin at the first."""
-    monkeypatch.setattr("faultinject.counts.directory_store.MOST_RULES", 2)
+    monkeypatch.setattr("faultinject.counts.directory.MOST_RULES", 2)
     injector = Injector("http:503", store=f"file:{tmp_path / 'store'}", environ={})
     injector.replace("rule-1", "http:500")
     with pytest.raises(

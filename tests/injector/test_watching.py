@@ -16,7 +16,6 @@ import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import file_journal
-from faultinject.counts.directory import StoreDirectory
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import writing
 from tests.asking import app
@@ -233,7 +232,7 @@ def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch, pr
     with process_with_lock(tmp_path / "store/lock"):
         get(injector, "/held")
         first = Injector("http:503", store=None, environ={})
-        first.journal.share = StoreDirectory.events(injector._count_storage.store.directory).add
+        first.journal.share = injector._count_storage.store.events().add
         get(first, "/lost")
     monkeypatch.setattr(file_journal, "LARGEST", 3_000)
     found, cursor, dropped = all_of(injector)
