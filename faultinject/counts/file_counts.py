@@ -10,7 +10,7 @@ from sys import byteorder
 from faultinject.counts.memory import next_free
 from faultinject.counts.process_counters import FAILED, INJECTED, MATCHED, ProcessCounters
 from faultinject.counts.shared_counts import SharedCounts, key_of
-from faultinject.counts.table import IDENTITIES, NUMBER, ROW, SCOPES, Buckets, Table, rule_row
+from faultinject.counts.table import IDENTITIES, NUMBER, ROW, SCOPES, Table, rule_row
 from faultinject.exceptions import StoreUnavailable
 
 TYPE_CHECKING = False
@@ -52,9 +52,8 @@ class FileCounts(SharedCounts):
         super().__init__()
         self.path, self.lock = path, lock
         self._acquire = lock.acquire
-        self._table = table = Table(path, directory=directory)
-        self._identities, self._scopes = Buckets(table, IDENTITIES), Buckets(table, SCOPES)
-        self._counters = ProcessCounters(table, lock)
+        self._table = Table(path, directory=directory)
+        self._counters = ProcessCounters(self._table, lock)
         self._asked = 0
         # Where the entry of a scope was; it may be another's by now.
         self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
@@ -129,7 +128,7 @@ class FileCounts(SharedCounts):
             self._counters.add(rule, MATCHED)
             if scope and (found := self._places.get((rule, scope))) is not None:
                 # It is one of those that were matched last.
-                self._scopes.use(found[1])
+                self._table.use(found[1])
         return [(0, -self._counters.process, True)] * len(keys)
 
     def _count(self, key: MatchKey, own: bytes, part: bytes, now: float) -> Number:
@@ -138,8 +137,8 @@ class FileCounts(SharedCounts):
         table = self._table
         at = rule_row(rule)
         row = table.read(ROW.size, at)
-        own_at, own_row = self._identities.find(own)
-        part_at, part_row = self._scopes.find(part) if scope else (0, b"")
+        own_at, own_row = table.find(IDENTITIES, own)
+        part_at, part_row = table.find(SCOPES, part) if scope else (0, b"")
         table.check()
         place, out, rated, due = ROW.unpack_from(part_row or row)
         exceeds = True
@@ -149,13 +148,13 @@ class FileCounts(SharedCounts):
             rated, due = True, due if free is None else free
         counted = ROW.pack(place + 1, out, rated, due)
         if scope:
-            self._scopes.put(part, part_at, counted)
+            table.put(part, part_at, counted)
             self._remember(rule, scope, part, part_at)
             matches, *rest = ROW.unpack(row)
             counted = ROW.pack(matches + 1, *rest)
         table.write(counted, at)
         n: int = NUMBER.unpack(own_row)[0]
-        self._identities.put(own, own_at, NUMBER.pack(n + 1))
+        table.put(own, own_at, NUMBER.pack(n + 1))
         return place, n, exceeds
 
     def _add(self, ask: Take, by: int, times: int | None = None) -> bool:
@@ -163,7 +162,7 @@ class FileCounts(SharedCounts):
         table, scope = self._table, ask.scope
         if scope:
             key = key_of(ask.rule, scope)
-            at, row = self._scopes.find(key)
+            at, row = table.find(SCOPES, key)
         else:
             at = rule_row(ask.rule)
             row = table.read(ROW.size, at)
@@ -173,7 +172,7 @@ class FileCounts(SharedCounts):
         table.check()
         row = ROW.pack(matches, out + by, *rest)
         if scope:
-            self._scopes.put(key, at, row)
+            table.put(key, at, row)
             self._remember(ask.rule, scope, key, at)
         else:
             table.write(row, at)

@@ -6,10 +6,6 @@ from math import inf
 
 from faultinject.journal.outcome import Outcome
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 
 def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
     """What whole lines of a journal say.
@@ -26,16 +22,16 @@ def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
     whole = data[: data.rfind(b"\n") + 1]
     while len(found) < limit and length < len(whole):
         end = whole.index(b"\n", length)
-        line = parsed(whole[length:end])
+        outcome = outcome_in(whole[length:end])
         count += 1
         length = end + 1
-        if line is not None:
-            found.append(Outcome.of(line))
+        if outcome is not None:
+            found.append(outcome)
     return found, count, length
 
 
-def parsed(text: bytes) -> dict[str, Any] | None:
-    """The fields of a line; None where it has none."""
+def outcome_in(text: bytes) -> Outcome | None:
+    """What a line says; None where it says nothing."""
     from json import loads
 
     try:
@@ -43,4 +39,4 @@ def parsed(text: bytes) -> dict[str, Any] | None:
         line = loads(text[max(0, text.rfind(b'{"v":')) :])
     except ValueError:
         return None
-    return line if isinstance(line, dict) else None
+    return Outcome.of(line) if isinstance(line, dict) else None

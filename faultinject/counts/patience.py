@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds in which a store that failed is left alone, at first and, twice as long each time, at most."""
+
+
 class Waiting:
     """What is waited for, in seconds.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from hashlib import blake2b
 
-from faultinject.counts.patience import monotonic
+from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.counts.redis_counts import RedisCounts, keys_of
 from faultinject.counts.redis_link import Link
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT, RESTORE
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from faultinject.counts.redis_link import Argument
     from faultinject.rules.redis_url import RedisURL
 
-PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds until the server is asked again whether other rules are in force, and at most while it does not answer."""
 _FIELDS = 5
 _QUIET = 60.0
 """Seconds in which the log does not say again that the server has lost its data."""

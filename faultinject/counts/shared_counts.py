@@ -11,7 +11,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from threading import Lock
 
-from faultinject.counts.patience import monotonic
+from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.journal import log
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from faultinject.engine.counting import MatchKey, Number, Take
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds in which a store is left alone after its first failure, and at most."""
 BUSY_TOLD_EVERY = 10.0
 """Seconds between two lines of the log on requests that got no decision because another process had the lock."""
 
@@ -234,7 +232,7 @@ class SharedCounts(ABC):
             with _changes:
                 first = self._pause == pause
                 if first:
-                    self._pause = min(2 * pause, LONGEST_PAUSE) or FIRST_PAUSE
+                    self._pause = min(2 * pause, LONGEST_PAUSE) or PAUSE
                     self._until = monotonic() + self._pause
             if first and not pause:
                 log.store_away(error)

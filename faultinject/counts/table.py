@@ -100,33 +100,19 @@ class Table:
         found: int = NUMBER.unpack(self.read(8, at))[0]
         return found
 
-    def _lost(self) -> StoreUnavailable:
-        short = os.fstat(self.file).st_size < SIZE
-        return StoreUnavailable(f"{self._path} {'was cut short' if short else 'is damaged'}")
+    def find(self, buckets: tuple[int, int], key: bytes) -> tuple[int, bytes]:
+        """Where the entry of a key stands or is to stand, and its row, of zeros where there is none; under the lock.
 
+        A new entry takes the place of the one in its bucket that was not used for longest. So what is kept is not exactly the
+        youngest: of the 65,536 pairs that were matched last about one is forgotten too early, and up to 131,072 are remembered.
 
-class Buckets:
-    """Entries by key, as many as were matched last: a new one takes the place that was not used for longest.
-
-    A key may stand in one bucket only, so what is kept is not exactly the youngest: of the 65,536 pairs that were
-    matched last about one is forgotten too early, and up to 131,072 are remembered.
-
-    Args:
-        table: the file they are in.
-        place: `IDENTITIES` or `SCOPES`.
-    """
-
-    __slots__ = ("_size", "_start", "_table")
-
-    def __init__(self, table: Table, place: tuple[int, int]) -> None:
-        self._table = table
-        self._start, self._size = place
-
-    def find(self, key: bytes) -> tuple[int, bytes]:
-        """Where the entry of a key stands or is to stand, and its row, of zeros where there is none; under the lock."""
-        size = self._size
-        start = self._start + (key[0] << 4 | key[1] >> 4) * WAYS * size
-        bucket = self._table.read(WAYS * size, start)
+        Args:
+            buckets: `IDENTITIES` or `SCOPES`.
+            key: of 16 bytes.
+        """
+        first, size = buckets
+        start = first + (key[0] << 4 | key[1] >> 4) * WAYS * size
+        bucket = self.read(WAYS * size, start)
         at = bucket.find(key)
         if at >= 0:
             return start + at, bucket[at + ENTRY : at + size]
@@ -135,11 +121,15 @@ class Buckets:
 
     def put(self, key: bytes, at: int, row: bytes) -> None:
         """Write an entry, which is used now; under the lock."""
-        self._table.write(key + NUMBER.pack(time_ns()) + row, at)
+        self.write(key + NUMBER.pack(time_ns()) + row, at)
 
     def use(self, at: int) -> None:
         """Note that an entry is used now."""
-        self._table.write(NUMBER.pack(time_ns()), at + _USED)
+        self.write(NUMBER.pack(time_ns()), at + _USED)
+
+    def _lost(self) -> StoreUnavailable:
+        short = os.fstat(self.file).st_size < SIZE
+        return StoreUnavailable(f"{self._path} {'was cut short' if short else 'is damaged'}")
 
 
 def rule_row(rule: int) -> int:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from faultinject.counts.memory import MemoryCounts
-from faultinject.counts.patience import monotonic
+from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.counts.store import open_store
 from faultinject.exceptions import FaultInjectError, StoreUnavailable
 from faultinject.injector.state import SWITCH, read_state
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from faultinject.injector.state import State
     from faultinject.rules.scenario import Scenario
     from faultinject.vendors.vendor import Addressing
-
-PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds until a store is asked again that could not be read or begun with, and at most."""
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
