@@ -7,7 +7,6 @@ __getattr__, __all__ = face(
     FileLock="filelock",
     SharedCounts="shared_counts",
     Take="store",
-    forget_background="background_sender",
     clean_up_dead_owners="private",
     described="processes",
     gone="processes",

@@ -57,11 +57,6 @@ class BackgroundSender(PerProcess):
             for work in list(self._due):
                 _done(work)
 
-    def forget(self) -> None:
-        """Leave undone what is left."""
-        with self._lock:
-            self._due.clear()
-
     def _begin(self) -> None:
         # Looked up now: what gevent makes of it in a worker holds for this process.
         self._lock = threading.Lock()
@@ -90,12 +85,6 @@ def _done(work: Callable[[], object]) -> None:
         return  # it is done with the next that there is to do
     except Exception as error:
         log.beside_failed(error)
-
-
-def forget_background() -> None:
-    """Forget what is left to be done in this process, as a test does that has taken its server away."""
-    for each in list(_all):
-        each.forget()
 
 
 def _finish() -> None:

@@ -70,10 +70,9 @@ class RedisJournal(PerProcess):
         with suppress(StoreUnavailable):
             self._send()
         stream, seen = _place(after)
-        entries = self._entries(f"{stream}-{seen + 1}", limit)
-        if not entries and after and _place(self._newest()) < (stream, seen):
-            # Another stream of that name, of a process whose clock was set back.
-            entries = self._entries("-", limit)
+        entries: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(
+            "XRANGE", self._keys[0], f"{stream}-{seen + 1}", "+", "COUNT", limit, patient=True
+        )
         found: list[Outcome] = []
         dropped = 0
         for name, fields in entries:
@@ -105,16 +104,6 @@ class RedisJournal(PerProcess):
                     raise
                 texts.clear()
                 self._loses = False
-
-    def _entries(self, first: str, limit: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        found: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(
-            "XRANGE", self._keys[0], first, "+", "COUNT", limit, patient=True
-        )
-        return found
-
-    def _newest(self) -> str:
-        found = self._link.ask("XREVRANGE", self._keys[0], "+", "-", "COUNT", 1)
-        return found[0][0].decode() if found else "0-0"
 
 
 def _place(cursor: str) -> tuple[int, int]:

@@ -219,10 +219,10 @@ def test_a_take_that_is_given_back_beside(url, nothing_beside, monkeypatch):
 
 def test_what_was_sent_and_not_answered_counts_as_told(own_server, monkeypatch):
     """A stopped server may have it when it goes on: once more would be a match too many."""
-    monkeypatch.setattr(waiting, "at_once", True)
     monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(own_server.url)
     counts.note_failed(0)
+    assert counts.totals([0]) == [(0, 0, 1)]
     own_server.signal(signal.SIGSTOP)
     counts.note_failed(0)
     assert counts.totals([0]) == [(0, 0, 0)], "what only this process knows"
