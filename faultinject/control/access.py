@@ -9,7 +9,7 @@ from hashlib import blake2b
 from secrets import token_urlsafe
 
 from faultinject.control.call import Refusal
-from faultinject.counts.private import clean_up_dead_owners, private_path
+from faultinject.counts.private import private_path
 from faultinject.counts.processes import common_process, several_processes
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import HOSTS, REMOTE, TOKEN, ControlSettings, is_loopback
@@ -37,7 +37,6 @@ def random_token(place: str) -> tuple[str, bool]:
     try:
         if not hasattr(os, "geteuid"):  # pragma: no cover - Windows
             raise ConfigurationError("this system has no files for one user alone")
-        clean_up_dead_owners()
         path = private_path(f"control\n{place}", owner=common_process())
         return _agreed(path, token)
     except (OSError, ConfigurationError) as error:

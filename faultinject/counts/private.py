@@ -13,13 +13,6 @@ from faultinject.counts.processes import described, gone, server_process
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 
-def private_parent() -> str:
-    """Where this user's private directories are."""
-    from tempfile import gettempdir
-
-    return f"{gettempdir()}/faultinject-{os.geteuid()}"
-
-
 def private_path(scenario: str, *, owner: int) -> str:
     """Where the store is of all processes that have the same owner, command line and scenario.
 
@@ -32,56 +25,51 @@ def private_path(scenario: str, *, owner: int) -> str:
     """
     words = [*sys.argv, scenario]
     digest = blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    parent = private_parent()
-    os.close(open_directory(parent))
-    return f"{parent}/{described(owner)}-{digest}"
+    return f"{_cleaned_parent()}/{described(owner)}-{digest}"
 
 
 def session_path() -> str:
-    """A place for a session of this process, which is removed some time after it has ended."""
-    parent = private_parent()
-    os.close(open_directory(parent))
-    return f"{parent}/{described(os.getpid())}-{os.urandom(8).hex()}"
-
-
-def clean_up_dead_owners(parent: str | None = None) -> int:
-    """Remove the private directories whose owner has ended; gives how many.
-
-    Args:
-        parent: where they are, by default `private_parent()`.
+    """A place for a session of this process, which is removed some time after it has ended.
 
     Raises:
-        ConfigurationError: the place is not this user's own.
+        ConfigurationError: somebody else's things are where it belongs.
     """
-    parent = private_parent() if parent is None else parent
-    if not os.path.lexists(parent):
-        return 0
-    above = open_directory(parent, make=False)
+    return f"{_cleaned_parent()}/{described(os.getpid())}-{os.urandom(8).hex()}"
+
+
+def _parent() -> str:
+    """Where this user's private directories are."""
+    from tempfile import gettempdir
+
+    return f"{gettempdir()}/faultinject-{os.geteuid()}"
+
+
+def _cleaned_parent() -> str:
+    """The same, made where it is missing; what is of processes that have ended is removed."""
+    parent = _parent()
+    directory = open_directory(parent)
     try:
-        return sum(_remove(f"{parent}/{name}") for name in os.listdir(above) if _is_left(name))  # noqa: PTH208 - by its descriptor
+        for name in os.listdir(directory):  # noqa: PTH208 - by its descriptor
+            if _is_left(name):
+                _remove(f"{parent}/{name}")
     finally:
-        os.close(above)
+        os.close(directory)
+    return parent
 
 
-def _remove(path: str) -> bool:
+def _remove(path: str) -> None:
+    """A directory or a note of a server; what is none of ours stays."""
     try:
         directory = open_directory(path, make=False)
-    except ConfigurationError:
-        # A note of a server, or another process cleans up too, or it is none of ours.
-        return _remove_note(path)
+    except ConfigurationError:  # or another process cleans up too
+        with suppress(OSError):
+            if S_ISREG(os.lstat(path).st_mode):
+                os.unlink(path)  # noqa: PTH108 - pathlib takes its time to load
+        return
     try:
         remove_directory(directory, path)
     finally:
         os.close(directory)
-    return not os.path.lexists(path)
-
-
-def _remove_note(path: str) -> bool:
-    with suppress(OSError):
-        if S_ISREG(os.lstat(path).st_mode):
-            os.unlink(path)  # noqa: PTH108 - pathlib takes its time to load
-            return True
-    return False
 
 
 def _is_left(name: str) -> bool:
@@ -112,7 +100,7 @@ class ServerNote:
         """What was noted; nothing where this process is the first of the server, or the only one."""
         if self._has_workers:
             with suppress(FaultInjectError, OSError):
-                parent = open_directory(private_parent(), make=False)
+                parent = open_directory(_parent(), make=False)
                 try:
                     return read_file(self._name, parent) or b""
                 finally:
@@ -123,8 +111,7 @@ class ServerNote:
         """Let later workers know, whole or not at all, if there are any and there is a place for that."""
         if self._has_workers and self.read() != content:
             with suppress(FaultInjectError, OSError):
-                clean_up_dead_owners()
-                parent = open_directory(private_parent())
+                parent = open_directory(_cleaned_parent())
                 try:
                     new = f"{self._name}.{os.getpid()}"
                     write_file(new, parent, content)

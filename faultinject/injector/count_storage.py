@@ -281,13 +281,12 @@ class CountStorage:
     def _share(self, common: str, owner: int | None) -> None:
         from faultinject.counts.directory import DirectoryStore
         from faultinject.counts.filelock import AVAILABLE
-        from faultinject.counts.private import clean_up_dead_owners, private_path
+        from faultinject.counts.private import private_path
         from faultinject.counts.processes import common_process
 
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise StoreUnavailable("there is no flock, or no ctypes")
         number = _alike[common] = _alike.get(common, 0) + 1
-        clean_up_dead_owners()
         path = private_path(f"{common}\n{number}", owner=owner or common_process())
         self.store = DirectoryStore(path, named=False)
 

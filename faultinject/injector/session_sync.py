@@ -150,9 +150,8 @@ class Session:
 
     def __init__(self) -> None:
         from faultinject.counts.directory import DirectoryStore
-        from faultinject.counts.private import clean_up_dead_owners, session_path
+        from faultinject.counts.private import session_path
 
-        clean_up_dead_owners()
         self.path = session_path()
         self.pid = os.getpid()
         self._store: DirectoryStore = DirectoryStore(self.path, named=False)

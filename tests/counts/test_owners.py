@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import clean_up_dead_owners, described, gone, restarter, server_process
+from faultinject.counts import described, gone, restarter, server_process, session_path
 from faultinject.exceptions import ConfigurationError
 
 SERVERS = ("granian", "hypercorn", "uvicorn")
@@ -101,7 +102,6 @@ def test_without_proc_the_number_must_do(ended):
 
 def test_directories_of_the_dead_are_removed(parent, ended):
     """And no other: not of the living, not of another container, nothing that is none of ours; nor notes but files."""
-    assert clean_up_dead_owners() == 0
     parent.mkdir(0o700)
     pid, text = ended
     for name in (f"{text}-00", f"{text}-01"):
@@ -114,9 +114,9 @@ def test_directories_of_the_dead_are_removed(parent, ended):
     (parent / f"{text}-03").mkdir(0o700)
     (parent / f"{text}-03" / "thesis.tex").touch()
     kept |= {f"{text}-02", f"{text}-03"}
-    assert clean_up_dead_owners() == 3
-    assert {each.name for each in parent.iterdir()} == kept
-    assert clean_up_dead_owners(str(parent)) == 0
+    for _ in range(2):
+        assert not Path(session_path()).exists()
+        assert {each.name for each in parent.iterdir()} == kept
 
 
 @pytest.mark.parametrize("what", ["link", "open"])
@@ -128,7 +128,7 @@ def test_somebody_elses_place_is_refused(parent, tmp_path, what):
         parent.mkdir()
         parent.chmod(0o777)
     with pytest.raises(ConfigurationError, match=r"name a directory itself|chmod 700"):
-        clean_up_dead_owners()
+        session_path()
     assert {each.name for each in tmp_path.iterdir()} == {parent.name}
 
 
