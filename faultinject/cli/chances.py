@@ -16,6 +16,8 @@ from faultinject.vendors.vendor import Addressing
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000
+EVERY = [("", "")]
+"""In place of a condition, for a rule without one."""
 
 
 def rates(rules: Sequence[Rule]) -> list[float]:
@@ -83,12 +85,22 @@ def counts(rule: Rule) -> bool:
 def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
     """The rules that can never fire, and why; only where that is certain."""
     found: dict[int, str] = {}
+    # Those that always fire, each by the rarest of its conditions: what it covers has that condition too, with no other values.
+    wide: dict[tuple[str, str], list[int]] = {}
     for number, rule in enumerate(rules):
         why = _never(rule)
         if why is None:
-            before = (at for at in range(number) if at not in found and _always(rules[at]))
+            places = [[(key, each) for each in sorted(_folded(key, rule))] for key in rule.conditions]
+            before = sorted(at for place in (EVERY, *places) for at in wide.get(place[0], ()))
             cover = next((at for at in before if covers(rules[at], rule)), None)
-            why = None if cover is None else f"{names[cover]} answers every request that it matches"
+            if cover is not None:
+                why = f"{names[cover]} answers every request that it matches"
+            elif _always(rule):
+                rarest = min(
+                    places, key=lambda place: sum(len(wide.get(each, ())) for each in place), default=EVERY
+                )
+                for each in rarest:
+                    wide.setdefault(each, []).append(number)
         if why is not None:
             found[number] = why
     return found

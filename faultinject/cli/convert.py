@@ -107,12 +107,9 @@ def convert(
             "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"
         )
     remarks = Remarks()
-    names: list[str] = []
     if files:
         made = Rules()
-        for each in files:
-            name = formats.read(read_document(each, remarks), source, made)
-            names += [] if name in names else [name]
+        names = formats.read((read_document(each, remarks) for each in files), source, made)
         scenario = _that_fire(Scenario.of_rules(made.made, None), made.places, remarks)
     else:
         given = _given(rules, file)

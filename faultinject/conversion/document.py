@@ -249,7 +249,7 @@ class Rules:
     def __init__(self) -> None:
         self.made: list[Rule] = []
         self.places: list[str] = []
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
 
     def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
         """Another rule; None where its values are none of a rule, which is told.
@@ -278,11 +278,11 @@ class Rules:
         slug = slug.strip("._-")[:LONGEST_NAME]
         if not is_name(slug):
             return ""
-        found, number = slug, 1
+        found = slug
         while found in self._names:
-            number += 1
-            found = f"{slug}-{number}"
-        self._names.add(found)
+            self._names[slug] += 1
+            found = f"{slug}-{self._names[slug]}"
+        self._names[found] = 1
         return found
 
 

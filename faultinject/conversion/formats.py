@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from faultinject.conversion import envoy, istio, toxiproxy, wiremock
@@ -19,12 +19,12 @@ class Source:
     Attributes:
         title: what it is.
         fits: whether a value is one, by a look at it.
-        convert: add its rules.
+        convert: add the rules of its files.
     """
 
     title: str
     fits: Callable[[object], bool]
-    convert: Callable[[Node, Rules], None]
+    convert: Callable[[Sequence[Node], Rules], None]
 
 
 SOURCES: dict[str, Source] = {
@@ -52,23 +52,30 @@ TARGETS: dict[str, Target] = {
 }
 
 
-def read(node: Node, name: str | None, rules: Rules) -> str:
-    """Add the rules of a document; gives the name of its format.
+def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
+    """Add the rules of documents; gives the names of their formats.
 
     Args:
-        node: the document.
-        name: of its format; None: found by its content.
+        nodes: the documents.
+        name: of their format; None: found by their content.
         rules: get them.
 
     Raises:
-        ConfigurationError: it is of another format, or something in it is wrong.
+        ConfigurationError: one is of another format, or something in it is wrong.
     """
-    if name is None:
-        name = next((each for each, source in SOURCES.items() if source.fits(node.value)), None)
-    elif not SOURCES[name].fits(node.value):
+    by_format: dict[str, list[Node]] = {}
+    for node in nodes:
+        by_format.setdefault(_format_of(node, name), []).append(node)
+    for each, documents in by_format.items():
+        SOURCES[each].convert(documents, rules)
+    return [*by_format]
+
+
+def _format_of(node: Node, name: str | None) -> str:
+    fitting = [each for each, source in SOURCES.items() if source.fits(node.value)]
+    if name is not None and name not in fitting:
         node.refuse(f"this is no {SOURCES[name].title}")
-    if name is None:
+    if not fitting:
         known = listed(f"{each} ({source.title})" for each, source in SOURCES.items())
         node.refuse(f"this is of no format that is known: {known}; --from says which it is")
-    SOURCES[name].convert(node, rules)
-    return name
+    return name or fitting[0]

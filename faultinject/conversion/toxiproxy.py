@@ -5,7 +5,7 @@ https://github.com/Shopify/toxiproxy#toxics; what each toxic does is in its fold
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -47,14 +47,15 @@ def fits(value: object) -> bool:
     )
 
 
-def convert(node: Node, rules: Rules) -> None:
-    """The rules of all proxies."""
-    if isinstance(node.value, list):
-        proxies = node.rows()
-    else:
-        proxies = [node] if "upstream" in node.value else [node.need(each, OBJECT) for each in node.value]
-    for each in proxies:
-        _proxy(each, rules, alone=len(proxies) == 1)
+def convert(nodes: Sequence[Node], rules: Rules) -> None:
+    """The rules of all proxies of all files."""
+    for node in nodes:
+        if isinstance(node.value, list):
+            proxies = node.rows()
+        else:
+            proxies = [node] if "upstream" in node.value else [node.need(each, OBJECT) for each in node.value]
+        for each in proxies:
+            _proxy(each, rules, alone=len(proxies) == 1)
 
 
 def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
@@ -35,6 +36,7 @@ Conditions = dict[str, Any]
 CANNOT = "no condition says this, and without it the fault would come to other requests"
 REGEX = "no pattern is such a regular expression, and without it the fault would come to other requests"
 QUERY = "requests with further parameters get it too"
+URLS = ("url", "urlPath", "urlPathPattern")
 _SAFE = re.compile(r"[\w~!@%&=:;,'\"<>/ -]")
 _ESCAPED = re.compile(r"\\([^\w\s])")
 
@@ -60,7 +62,7 @@ def conditions(node: Node) -> Conditions:
     method = node.child("method", ANY)
     if method is not None and not isinstance(method.value, str):
         _cannot(method)
-    if method is not None and method.value.upper() != "ANY":
+    if method is not None and method.value != "ANY":
         found["method"] = literal(method.value)
     _url(node, found)
     for key, word in (("headers", "header"), ("queryParameters", "query")):
@@ -78,33 +80,37 @@ def conditions(node: Node) -> Conditions:
 
 
 def _url(node: Node, found: Conditions) -> None:
-    for key in ("url", "urlPath", "urlPathPattern"):
-        given = node.child(key, TEXT)
-        if given is None:
-            continue
-        if key == "urlPathPattern":
-            pattern = path_pattern(given.value)
-            if pattern is None:
-                _cannot(given, REGEX)
-            if pattern:
-                found["path"] = pattern
-            continue
-        path, mark, query = given.value.partition("?")
-        if "%2f" in path.lower():
-            _cannot(
-                given, "no path of a rule has an encoded slash, and the fault would come to other requests"
-            )
-        found["path"] = literal_path(unquote(path))
-        if key == "url":
-            given.change(QUERY)
+    given = {key: each for key in URLS if (each := node.child(key, TEXT)) is not None}
+    if not given:
+        return
+    # The first decides, whatever the others say: UrlPattern.fromOneOf.
+    (key, url), *others = given.items()
+    for _, other in others:
+        node.remarks.unused(other.where, f"WireMock reads {key} alone")
+    if key == "urlPathPattern":
+        pattern = path_pattern(url.value)
+        if pattern is None:
+            _cannot(url, REGEX)
+        if pattern:
+            found["path"] = pattern
+        return
+    path, mark, query = url.value.partition("?")
+    if "%2f" in path.lower():
+        _cannot(url, "no path of a rule has an encoded slash, and the fault would come to other requests")
+    found["path"] = literal_path(unquote(path))
+    if key == "urlPath":
         if mark:
-            pairs = parse_qsl(query, keep_blank_values=True)
-            found["query"] = {name: _exactly(value) for name, value in pairs}
-            if len(found["query"]) < len(pairs):
-                _cannot(
-                    given,
-                    "a rule asks for one value of a parameter, and the fault would come to other requests",
-                )
+            _cannot(url, "no path has a query, and the fault would come to requests that the stub is not for")
+        return
+    url.change(QUERY)
+    if node.child("queryParameters", ANY) is not None:
+        _cannot(
+            url, "it is compared with the whole query: beside it queryParameters say nothing, or exclude it"
+        )
+    pairs = parse_qsl(query, keep_blank_values=True) if mark else []
+    found["query"] = {name: _exactly(value) for name, value in pairs}
+    if len(found["query"]) < len(pairs):
+        _cannot(url, "a rule asks for one value of a parameter, and the fault would come to other requests")
 
 
 def path_pattern(regex: str) -> str | None:
@@ -132,7 +138,7 @@ def _plain(regex: str) -> str | None:
 def _matched(node: Node) -> tuple[str, bool]:
     """The pattern of a matcher, empty for any value; and whether there must be no value."""
     absent, text, regex = (
-        node.take(*each) for each in (("absent", FLAG), ("equalTo", TEXT), ("matches", TEXT))
+        node.take(*each) for each in (("absent", ANY), ("equalTo", TEXT), ("matches", TEXT))
     )
     if node.value.get("caseInsensitive") is False:
         node.take("caseInsensitive", FLAG)
@@ -141,7 +147,7 @@ def _matched(node: Node) -> tuple[str, bool]:
     if [absent, text, regex].count(None) != 2:
         _cannot(node)
     if absent is not None:
-        return "", absent
+        return "", True  # whatever its value: StringValuePatternJsonDeserializer looks for the key alone
     pattern = value_pattern(regex) if text is None else _exactly(text)
     if pattern is None:
         _cannot(node, REGEX)
@@ -179,6 +185,8 @@ LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
 USUAL_PRIORITY = 5
 STARTED = "Started"
 DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
+WAITS = {"fixed": ("milliseconds",), "uniform": ("lower", "upper")}
+"""The distributions that a rule has, with the keys of its delay."""
 LEAST, MOST = 400, 599
 """The statuses of a plain answer."""
 STATUS = Kind(Annotated[int, Meta(ge=100, le=999)], "a status from 100 to 999")
@@ -195,20 +203,26 @@ def fits(value: object) -> bool:
     return all(isinstance(each, dict) and ({"request", "response"} & each.keys()) for each in stubs)
 
 
-def convert(node: Node, rules: Rules) -> None:
-    """Its rules, those of a higher priority first."""
-    if isinstance(node.value, dict) and "mappings" in node.value:
-        given = node.need("mappings", OBJECTS).rows()
-        node.unused("meta", "importOptions")
-        node.rest("no part of stub mappings")
-    else:
-        given = node.rows() if isinstance(node.value, list) else [node]
-    stubs = [_Stub(each) for each in given]
+def convert(nodes: Sequence[Node], rules: Rules) -> None:
+    """The rules of all files, those of a higher priority first, as WireMock has them in one list."""
+    stubs = [_Stub(each) for node in nodes for each in _mappings(node)]
     stubs.sort(key=lambda each: each.priority)
     _number_scenarios(stubs)
-    for number, each in enumerate(stubs):
-        later = (other for other in stubs[number:] if other.is_fault)
-        each.convert(rules, spares=not each.is_fault and any(map(each.spares, later)))
+    without_rule = _WithoutRule()
+    for each in stubs:
+        if not each.convert(rules, without_rule):
+            without_rule.add(each)
+
+
+def _mappings(node: Node) -> list[Node]:
+    if isinstance(node.value, list):
+        return node.rows()
+    if "mappings" not in node.value:
+        return [node]
+    found = node.need("mappings", OBJECTS).rows()
+    node.unused("meta", "importOptions")
+    node.rest("no part of stub mappings")
+    return found
 
 
 class _Stub:
@@ -224,6 +238,8 @@ class _Stub:
             node.unused("newScenarioState")
         self.state = node.take("requiredScenarioState", TEXT, "")
         self.next_state = node.take("newScenarioState", TEXT, "")
+        self.response = node.need("response", OBJECT)
+        self._status = self.response.take("status", STATUS, 200)
         self.triggers: dict[str, int] | None = None
         """By its place in its scenario."""
 
@@ -235,93 +251,134 @@ class _Stub:
     @property
     def is_fault(self) -> bool:
         """Whether it is anything but an ordinary answer."""
-        response = self.node.value.get("response")
-        said = response if isinstance(response, dict) else {}
-        status = said.get("status", 200)
-        broken_or_late = any(said.get(key) for key in ("fault", *DELAYS))
-        return broken_or_late or not (isinstance(status, int) and status < LEAST)
+        return self._status >= LEAST or any(self.response.value.get(key) for key in ("fault", *DELAYS))
 
-    def spares(self, later: _Stub) -> bool:
-        """Whether its requests may be such that would get the fault of a later stub."""
-        if self.scenario and self.scenario == later.scenario:
-            return False  # each is for requests of its own number
-        mine, others = (_plainly_asked(each.node.value.get("request")) for each in (self, later))
-        # Each has one method and one path; a rule lets further parameters pass.
-        return all(others[key] <= mine[key] for key in mine.keys() & others.keys())
-
-    def convert(self, rules: Rules, *, spares: bool) -> None:
-        """Its rule, if it is a fault.
+    def convert(self, rules: Rules, without_rule: _WithoutRule) -> bool:
+        """Its rule, if it is a fault; whether there is one.
 
         Args:
             rules: get it.
-            spares: where it is none, it keeps the fault of a later stub from its requests.
+            without_rule: the stubs before it that have none, and get their requests all the same.
         """
-        request, response = self.node.child("request", OBJECT), self.node.need("response", OBJECT)
+        node = self.node
+        request = node.child("request", OBJECT)
+        if not self.is_fault:
+            node.remarks.unused(self.response.where)
+            return False
         try:
             found = {} if request is None else conditions(request)
         except Unsayable:
-            return
+            return False
         if self.scenario and self.triggers is None:
-            self.node.leave_out(
+            node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
-            return
+            return False
         if self.state and not self.scenario:
-            self.node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
-            return
-        if self.node.rest("no part of a stub that is a fault") and request is None:
-            self.node.leave_out(
-                "it has no request that can be read, and its fault would come to every request"
+            node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
+            return False
+        if node.rest("no part of a stub that is a fault") and request is None:
+            node.leave_out("it has no request that can be read, and its fault would come to every request")
+            return False
+        made = _fault(self.response, self._status)
+        if made is None:
+            return False
+        before = without_rule.first_for(self)
+        if before is not None:
+            node.leave_out(
+                f"its fault would come to requests of the stub {before.node.where}, which is before it and no rule"
             )
-            return
-        if not self.is_fault:
-            if spares:
-                response.leave_out(
-                    "the app answers it, as it should; but the rule of a later stub may be for its requests too"
-                )
-            else:
-                response.remarks.unused(response.where)
-            return
-        made = _fault(response)
-        if made is not None:
-            triggers = {key: value for key, value in (self.triggers or {}).items() if value}
-            rules.add(self.node, made[0], self._name, **found, **triggers, **made[1])
+            return False
+        triggers = {key: value for key, value in (self.triggers or {}).items() if value}
+        return rules.add(node, made[0], self._name, **found, **triggers, **made[1]) is not None
 
 
-def _plainly_asked(request: object) -> dict[str, set[Any]]:
-    """Method, path and parameters, as far as a `request` says them in plain text: patterns are not compared."""
-    said = request if isinstance(request, dict) else {}
-    found: dict[str, set[Any]] = {}
-    if isinstance(method := said.get("method"), str) and method.upper() != "ANY":
-        found["method"] = {method.upper()}
-    if isinstance(url := said.get("url", said.get("urlPath")), str):
-        path, _, query = url.partition("?")
-        found["path"] = {unquote(path)}
-        if "url" in said:
-            found["parameters"] = {*parse_qsl(query, keep_blank_values=True)}
-    return found
+class _Requests:
+    """Which requests a stub is for, as far as methods, paths and parameters in plain text say it.
+
+    Attributes:
+        method: empty: any.
+        path: one path, or a folder that ends in a slash; the folder "" has every path.
+        one: whether it is one path.
+        parameters: all of the query; None: any query.
+    """
+
+    def __init__(self, request: object) -> None:
+        said = request if isinstance(request, dict) else {}
+        method, url = said.get("method"), next((said[key] for key in URLS if key in said), None)
+        self.method = method if isinstance(method, str) and method != "ANY" else ""
+        self.path, self.one = "", False
+        self.parameters: frozenset[Any] | None = None
+        if not isinstance(url, str):
+            return
+        if "url" in said or "urlPath" in said:
+            path, _, query = url.partition("?")
+            self.path, self.one = unquote(path), True
+            if "url" in said:
+                self.parameters = frozenset(parse_qsl(query, keep_blank_values=True))
+            return
+        pattern = path_pattern(url) or ""
+        self.path, self.one = pattern.removeprefix("="), pattern[:1] == "=" or pattern[-1:] not in ("", "/")
+
+    @property
+    def folders(self) -> list[str]:
+        """Those that its path is in."""
+        return ["", *(self.path[: at + 1] for at, each in enumerate(self.path) if each == "/")]
+
+
+class _WithoutRule:
+    """The stubs that no rule is made of, found by the requests that they are for."""
+
+    def __init__(self) -> None:
+        self._stubs: dict[tuple[str, str, str], list[tuple[_Stub, _Requests]]] = {}
+
+    def add(self, stub: _Stub) -> None:
+        """Another one."""
+        mine = _Requests(stub.node.value.get("request"))
+        places = [("one" if mine.one else "folder", mine.path), *(("below", each) for each in mine.folders)]
+        for method in ("some", f"={mine.method}"):
+            for kind, path in places:
+                self._stubs.setdefault((method, kind, path), []).append((stub, mine))
+
+    def first_for(self, stub: _Stub) -> _Stub | None:
+        """One whose requests may be such that the rule of another stub is for; those of its scenario have numbers of their own."""
+        mine = _Requests(stub.node.value.get("request"))
+        places = [("one" if mine.one else "below", mine.path), *(("folder", each) for each in mine.folders)]
+        for method in (f"={mine.method}", "=") if mine.method else ("some",):
+            for kind, path in places:
+                for other, its in self._stubs.get((method, kind, path), ()):
+                    # A rule lets further parameters pass.
+                    spared = (
+                        its.parameters is not None and not (mine.parameters or frozenset()) <= its.parameters
+                    )
+                    if not spared and not (stub.scenario and stub.scenario == other.scenario):
+                        return other
+        return None
 
 
 def _number_scenarios(stubs: list[_Stub]) -> None:
     """Say of the stubs of each scenario which of its requests they are for: each state leads to one other, for the same requests."""
-    for name in {each.scenario for each in stubs} - {""}:
-        states = {each.state: each for each in stubs if each.scenario == name}
-        number = sum(each.scenario == name for each in stubs)
-        if len({each.asked for each in states.values()}) > 1:
+    scenarios: dict[str, list[_Stub]] = {}
+    for each in stubs:
+        scenarios.setdefault(each.scenario, []).append(each)
+    scenarios.pop("", None)
+    for members in scenarios.values():
+        states = {each.state: each for each in members}
+        if len({each.asked for each in members}) > 1:
             continue
         state, chain = STARTED, list[_Stub]()
         while (found := states.pop(state, None)) is not None:
             chain.append(found)
             state = found.next_state
-        if len(chain) < number or state == STARTED or state in {each.state for each in chain}:
+        if len(chain) < len(members) or state == STARTED or state in {each.state for each in chain}:
             continue
         for place, each in enumerate(chain):
             each.triggers = {"skip": place, "times": int(bool(each.next_state))}
 
 
-def _fault(node: Node) -> tuple[str, dict[str, Any]] | None:
-    """The fault of a response, with its keys; None: it is none, which is told."""
-    delay, given, number = _delay(node), node.child("fault", TEXT), node.take("status", STATUS, 200)
+def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
+    """The fault of a response of this status, with its keys; None: it is none, which is told."""
+    delay, given = _delay(node), node.child("fault", TEXT)
     if given is not None:
         if given.value not in FAULTS:
             given.leave_out(f"WireMock's faults are {listed(FAULTS, 'and')}")
@@ -352,13 +409,15 @@ def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, An
 
 def _delay(node: Node) -> str | None:
     wait, drawn = node.take("fixedDelayMilliseconds", NUMBER, 0.0), node.child("delayDistribution", OBJECT)
-    if drawn is not None and drawn.take("type", ANY) == "uniform":
-        low, high = (wait + drawn.need(key, NUMBER).value for key in ("lower", "upper"))
-        drawn.rest("no part of a distribution")
-        return f"{milliseconds(node, low)}..{milliseconds(node, high)}"
-    if drawn is not None:
+    kind = None if drawn is None else drawn.take("type", ANY)
+    if drawn is None:
+        return milliseconds(node, wait) if wait else None
+    if kind not in WAITS:
         drawn.leave_out("a rule draws its delay evenly between two times")
-    return milliseconds(node, wait) if wait else None
+        return milliseconds(node, wait) if wait else None
+    waits = [milliseconds(node, wait + drawn.need(key, NUMBER).value) for key in WAITS[kind]]
+    drawn.rest("no part of a distribution")
+    return "..".join(waits)
 
 
 def _body(node: Node) -> str:
