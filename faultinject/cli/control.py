@@ -545,7 +545,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
         _follow(client, outcomes, cursor, as_json=as_json)
     elif as_json:
         print_json(LatestOutcomes(1, outcomes, cursor, dropped))
-    else:
+    elif limit:
         show_journal(outcomes, dropped)
     return 0
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, init=False)
 class Scenario:
     """The rules and the seed of an injector.
 

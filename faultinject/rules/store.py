@@ -111,7 +111,7 @@ def _nearest(text: str) -> str:
     near = most_like(scheme, (MEMORY[:-1], FILE[:-1], *SCHEMES))
     if near is None and "/" in scheme:
         near, rest = FILE[:-1], text
-    if near is None or (near == FILE[:-1] and (not rest or "@" in rest)):
+    if near is None or (near == FILE[:-1] and (not rest or "@" in rest or "?" in rest.removesuffix(REPLACE))):
         return ""
     if near in SCHEMES:
         return f"; did you mean {near}://?"

@@ -218,7 +218,9 @@ class Vendor:
         labels = (each.label.partition("/")[0] for each in self.errors)
         codes = {each.lower(): each for each in labels}
         near = get_close_matches(code.lower(), codes, 1, 0.75)
-        there = [f"{each}:{code}" for each in vendors.having(code) if each != self.id]
+        # A number is a status to whoever writes it, not the code that another vendor has.
+        others = [] if code.isdecimal() else vendors.having(code)
+        there = [f"{each}:{code}" for each in others if each != self.id]
         documented = f"{vendors.several(there, 'and')} {'are' if there[1:] else 'is'} documented"
         if near:
             return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if there else ''}"

@@ -289,7 +289,9 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
         ("503", "503 is not a fault; did you mean http:503, kodo:503 or swift:503?"),
         ("https:503", "https:503 is not a fault; did you mean http:503?"),
         ("htp:503", "htp:503 is not a fault; did you mean http:503?"),
-        ("HTTP:abc", "HTTP:abc is not a fault; did you mean http:abc?"),
+        ("HTTP:abc", "HTTP:abc is not http: and a status from 400 to 599"),
+        ("https:200", "https:200 is not http: and a status from 400 to 599"),
+        ("gcs:503", "gcs:503 is not a documented error of gcs; 'faultinject vendors gcs' lists them"),
         (
             "gateway:503",
             "gateway:503 is not a documented error of gateway; did you mean gateway:ServiceUnavailable?",

@@ -368,3 +368,13 @@ def test_titles_of_keys():
     """A key that takes a name says so."""
     assert (KEYS["path"].title, KEYS["header"].title) == ("path", "header.NAME")
     assert repr(Rule("hang").resolved) == "<Hang hang>"
+
+
+@pytest.mark.parametrize("value", [Scenario("http:503"), Rule("http:503")])
+@pytest.mark.parametrize("name", ["rules", "fault", "no_such_name"])
+def test_values_cannot_be_changed(value, name):
+    """Not by any name: a misspelt one is no attribute either."""
+    with pytest.raises(AttributeError):
+        setattr(value, name, 1)
+    with pytest.raises(AttributeError):
+        delattr(value, name)

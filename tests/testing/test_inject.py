@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -576,3 +578,26 @@ def test_a_test_that_travels_in_time_moves_no_begin_and_end(get, wall, by):
         told = nearest_request(injector.own_plan.rules[0], faults.outcomes, injector.own_plan)
         assert told.endswith("outside of begin=1h)")
         assert told.partition("it came after ")[2].partition(".")[0] in {str(each) for each in range(60)}
+
+
+def test_an_app_that_is_made_while_rules_are_injected_needs_none_of_its_own(environment):
+    """A marked test can make its middleware without rules, also where no session says that there are some."""
+    code = """
+import faultinject
+from werkzeug.test import Client
+
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"app"]
+
+
+with faultinject.inject("http:503", times=1):
+    client = Client(faultinject.WSGIFaultMiddleware(app))
+    print(client.get("/").status_code, client.get("/").status_code)
+print(client.get("/").status_code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.stdout.split(), done.stderr) == (["503", "200", "200"], "")

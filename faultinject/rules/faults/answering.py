@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 
+HTTP = "http: and a status from 400 to 599"
+
+
 class Documented(Fault):
     """The vendor's documented error, in the vendor's envelope; `@group` draws one of several.
 
@@ -53,7 +56,8 @@ class Documented(Fault):
             self.rows = self.vendor.group(label) if label[:1] == "@" else (self.vendor.find(label),)
         except ConfigurationError as error:
             if isinstance(error, UnknownVendor) and most_like(id_, ("http",)):
-                raise Mistake(f"{shown(text)} is not a fault; did you mean http:{label}?") from None
+                meant = f"a fault; did you mean http:{label}?" if is_status(label) else HTTP
+                raise Mistake(f"{shown(text)} is not {meant}") from None
             raise Mistake.of(error) from None
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
@@ -139,7 +143,7 @@ class Http(Fault):
         super().__init__(text)
         number = text.removeprefix("http:")
         if not is_status(number):
-            raise Mistake(f"{shown(text)} is not http: and a status from 400 to 599")
+            raise Mistake(f"{shown(text)} is not {HTTP}")
         self.status = int(number)
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
