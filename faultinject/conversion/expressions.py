@@ -91,10 +91,10 @@ def any_of(expressions: Iterable[str]) -> str:
     return found[0] if len(found) == 1 else f"(?:{'|'.join(found)})"
 
 
-def of_query(pairs: Iterable[tuple[str, str]]) -> str:
-    """The expression of one of these parameters in a query as it is sent, each with its pattern; without what stands around it."""
-    by_value: dict[str, list[str]] = {}
-    for name, pattern in pairs:
-        value = f"={of_value(pattern, raw=True, anything='[^&]*', blank='+')}" if pattern else "(?:=[^&]*)?"
-        by_value.setdefault(value, []).append(text(name, raw=True, blank="+"))
-    return any_of(any_of(names) + value for value, names in by_value.items())
+def of_query(name: str, patterns: Iterable[str]) -> str:
+    """The expression of a parameter in a query as it is sent, with one of these patterns; without what stands around it."""
+    values = (
+        f"={of_value(each, raw=True, anything='[^&]*', blank='+')}" if each else "(?:=[^&]*)?"
+        for each in patterns
+    )
+    return text(name, raw=True, blank="+") + any_of(values)

@@ -281,7 +281,7 @@ def _expression(word: str, name: str, values: Sequence[str]) -> str:
     if word == "path":
         return expressions.any_of(expressions.of_path(each) for each in values)
     if word == "query":
-        return expressions.of_query((name, each) for each in values)
+        return expressions.of_query(name, values)
     changed = {"method": str.upper, "host": str.lower}.get(word, str)
     return expressions.any_of(of_value(changed(each)) for each in values)
 
