@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 
 from faultinject.engine.actions import Pass
-from faultinject.engine.counting import Take
+from faultinject.engine.counting import Counter
 from faultinject.engine.exchange import undo
 
 TYPE_CHECKING = False
@@ -33,52 +31,34 @@ async def decide(plan: Plan, request: Request, candidates: Sequence[int]) -> Act
     Raises:
         StoreUnavailable: the counts cannot be had.
     """
-    decision = _Decision(plan, request, candidates)
+    action: Action | None = None
+    # The thread goes on where the client has left: what it decides then, whoever comes to its end last returns.
+    ended = Counter()
+
+    def make() -> None:
+        nonlocal action
+        action = plan.decide(request, candidates)
+        if action is not None and not isinstance(action, Pass) and action.entry.take is not None:
+            action.entry.take.beside = True
+        if ended.next():
+            _undo(plan, action)
+
     try:
         limiter = _limiter.get()
     except LookupError:
         limiter = CapacityLimiter(THREADS)
         _limiter.set(limiter)
     try:
-        await run_sync(decision.make, limiter=limiter)
+        await run_sync(make, limiter=limiter)
     except BaseException:
-        decision.abandon()
+        if ended.next():
+            _undo(plan, action)
         raise
-    return decision.action
+    return action
 
 
-class _Decision:
-    """What is decided for one request; nothing of it stays where nobody is left to carry it out."""
-
-    def __init__(self, plan: Plan, request: Request, candidates: Sequence[int]) -> None:
-        self.action: Action | None = None
-        self._plan = plan
-        self._request = request
-        self._candidates = candidates
-        self._lock = Lock()
-        self._abandoned = False
-
-    def make(self) -> None:
-        """Decide."""
-        action = self._plan.decide(self._request, self._candidates)
-        if action is not None and not isinstance(action, Pass) and (take := action.entry.take) is not None:
-            action.entry.take = Take(take.rule, take.scope, take.times, beside=True)
-        with self._lock:
-            self.action = action
-            abandoned = self._abandoned
-        if abandoned:
-            self._undo()
-
-    def abandon(self) -> None:
-        """The client has left, and with it the task that would have carried it out."""
-        with self._lock:
-            self._abandoned = True
-            made = self.action is not None
-        if made:
-            self._undo()
-
-    def _undo(self) -> None:
-        action = self.action
-        if action is not None and not isinstance(action, Pass):
-            undo(self._plan, action.entry, "failed")
-            self._plan.services.finish()
+def _undo(plan: Plan, action: Action | None) -> None:
+    """Nobody is left to carry it out."""
+    if action is not None and not isinstance(action, Pass):
+        undo(plan, action.entry, "failed")
+        plan.services.finish()
