@@ -7,8 +7,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from io import BufferedReader
 from sys import modules
-from threading import Event, Thread
-from time import monotonic
+from threading import Thread
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
@@ -23,17 +22,16 @@ from faultinject.adapters.servers import (
     of_environ,
     say_behind,
     tell_wsgi,
-    threads_run,
     wsgi_server,
 )
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
-from faultinject.adapters.wsgi_wait import delivered, drain, wait
+from faultinject.adapters.wsgi_wait import BodyReading, delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, MOST, PIECE, Entry, Request, WSGIRequest
+from faultinject.engine.request import Entry, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -369,7 +367,13 @@ class Driver:
             self._start_response(status_line, headers)
             return result
         ending = Ending(
-            self._environ, self._start_response, self._request, unread=unread, broken=broken, closes=closes
+            self._environ,
+            self._start_response,
+            self._plan,
+            self._request,
+            unread=unread,
+            broken=broken,
+            closes=closes,
         )
         ending.start_response(status_line, headers)
         return ending.behind(result)
@@ -553,7 +557,7 @@ class Driver:
             # Behind an answer that is changed it is not read: the connection ends.
             changed, closes = transform is not None, step.own is not None and step.own.answer.closes
             self._ending = Ending(
-                self._environ, start, self._request,
+                self._environ, start, self._plan, self._request,
                 unread=step.unread, broken=step.broken or changed, closes=closes and not changed,
             )  # fmt: skip
             start = self._ending.start_response
@@ -680,6 +684,7 @@ class Ending:
     Args:
         environ: of the request.
         start_response: the server's.
+        plan: the plan that decided.
         request: the view of the request.
         unread: whether something of the request's body is left.
         broken: whether reading it was given up in the middle.
@@ -690,7 +695,8 @@ class Ending:
         self,
         environ: Environ,
         start_response: Start,
-        request: Request,
+        plan: Plan,
+        request: WSGIRequest,
         *,
         unread: bool,
         broken: bool,
@@ -698,6 +704,7 @@ class Ending:
     ) -> None:
         self._environ = environ
         self._start = start_response
+        self._plan = plan
         self._request = request
         self._connection: Connection | None = None
         self._result: Iterable[bytes] = ()
@@ -776,33 +783,9 @@ class Ending:
             self._connection.release()
 
     def _read_away(self) -> bool:
-        """Read the rest of the body behind the answer; no when that takes too long, or fails.
-
-        A server's `read` may block for as long as a client sends nothing: the server's worker waits for a thread of
-        ours, and only within bounds.
-        """
-        if not threads_run():
-            return False
-        whole = Event()
-        reader = Thread(target=self._read_rest, args=(whole,), name="faultinject reader", daemon=True)
-        try:
-            reader.start()
-        except RuntimeError:  # no more threads
-            return False
-        reader.join(LONGEST)
-        return whole.is_set()
-
-    def _read_rest(self, whole: Event) -> None:
-        source = self._environ["wsgi.input"]
-        read = getattr(source, "read1", source.read)
-        length = self._request.content_length
-        left = MOST if length is None else length - getattr(source, "size", 0)
-        until = monotonic() + LONGEST
-        at_end = False
+        """Read the rest of the body behind the answer; no when that takes too long, or fails."""
+        before = getattr(self._environ["wsgi.input"], "size", 0)
+        reading = BodyReading(self._environ, self._plan, self._request, before=before)
         with suppress(Exception):
-            while left > 0 and not at_end and monotonic() < until:
-                piece = read(min(PIECE, left))
-                left -= len(piece)
-                at_end = not piece
-            if at_end if length is None else not left:
-                whole.set()
+            reading.run_aside()
+        return reading.body[2]

@@ -94,8 +94,8 @@ def drain(
     elif (connection := of_environ(environ)) is not None:
         with connection, Cutoff(plan, connection, reading):
             reading.run()
-    else:
-        reading.run_aside()
+    elif not reading.run_aside():
+        reading.run()
     body = reading.body
     if reading.kept is not None and body[2]:
         from io import BytesIO
@@ -116,6 +116,7 @@ class BodyReading:
         request: the view of the request; without a Content-Length the server marks the end.
         listing: gets each piece.
         upto: so many bytes of it are read, and not more; None: all.
+        before: so many bytes of it were read before.
 
     Attributes:
         cut: whether the time is over; what comes after that does not count.
@@ -127,8 +128,9 @@ class BodyReading:
         environ: Environ,
         plan: Plan,
         request: WSGIRequest,
-        listing: Listing | None,
+        listing: Listing | None = None,
         upto: int | None = None,
+        before: int = 0,
     ) -> None:
         length = request.content_length
         self.cut = False
@@ -136,7 +138,7 @@ class BodyReading:
         self._source = source = environ["wsgi.input"]
         # What has come so far, where the server can say.
         self._read = getattr(source, "read1", source.read)
-        self._length = length
+        self._length = None if length is None else length - before
         self._upto = upto
         self._listing = listing
         self._clock = plan.services.monotonic
@@ -192,8 +194,12 @@ class BodyReading:
         # Of a body without a length as much as was wanted says nothing of its end.
         self._whole = digest.size == length if self._upto is not None and digest.size == wanted else True
 
-    def run_aside(self) -> None:
-        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for."""
+    def run_aside(self) -> bool:
+        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for.
+
+        Returns:
+            No where there are no more threads, and nothing was read.
+        """
         raised: list[BaseException] = []
 
         def run() -> None:
@@ -205,14 +211,14 @@ class BodyReading:
         reader = threading.Thread(target=run, name="faultinject reader", daemon=True)
         try:
             reader.start()
-        except RuntimeError:  # no more threads
-            self.run()
-            return
+        except RuntimeError:
+            return False
         self._rest(LONGEST, reader.join)
         if reader.is_alive():
             self.stop()
         elif raised:
             raise raised[0]
+        return True
 
 
 class Cutoff:

@@ -198,7 +198,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
 
 
-@pytest.mark.parametrize("why", ["stalls", "no more threads", "uWSGI"])
+@pytest.mark.parametrize("why", ["stalls", "no more threads"])
 def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
     """Though the server's `read` waits for it without end."""
     released = threading.Event()
@@ -218,8 +218,6 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
                 raise RuntimeError("can't start new thread")
 
             patch.setattr(threading.Thread, "start", start)
-        elif why == "uWSGI":
-            patch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt={}))
         assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
     assert server.told is True
     released.set()
