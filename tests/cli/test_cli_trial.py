@@ -6,7 +6,9 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -376,6 +378,19 @@ def test_go(run, suite, tmp_path):
     ]
     assert found["broken_before"] == {"example.com/broken": "photos.go:3: undefined: x"}
     assert found["faults"][0]["missing"] == []
+
+
+def test_a_listener_that_cannot_be_woken(run, job, monkeypatch):
+    """Where no connection can be made to what listens to the suite, as with too many open files, it ends all the same."""
+
+    def refuse(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    before = {*threading.enumerate()}
+    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT))
+    assert (code, found["broken"]) == (0, [])
+    assert {*threading.enumerate()} <= before
 
 
 JUNIT = r"""

@@ -141,7 +141,6 @@ class SuiteRun:
         rules: of its faults; none: it had no faults.
         results: by test, how it ended.
         outcomes: its requests, in order.
-        injected: how many of them got a fault.
         seconds: how long it took.
         ended: why the command ended, if it did not end with exit code 0.
     """
@@ -149,7 +148,6 @@ class SuiteRun:
     rules: tuple[Rule, ...]
     results: Mapping[str, Result]
     outcomes: Sequence[Outcome]
-    injected: int
     seconds: float
     ended: str = ""
 
@@ -404,7 +402,7 @@ def report_of(
         faults=[
             FaultOfTrial(
                 spelled(run.rules),
-                run.injected,
+                sum(each.injected for each in run.outcomes),
                 len(comparison.broken_in(run)),
                 comparison.missing_in(run),
                 round(run.seconds, 3),

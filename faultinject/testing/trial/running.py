@@ -8,7 +8,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Lock, Thread
@@ -117,6 +117,10 @@ NO_REQUEST_OF_APP = (
 )
 
 
+LOOK = 1.0
+"""Seconds after which the listening thread looks whether the run is over, where nothing wakes it."""
+
+
 class Teller:
     """For its block, listens on loopback.
 
@@ -154,6 +158,7 @@ class Teller:
 
     def _listen(self) -> None:
         """Wait for one connection after the other: `serve_forever` would look around all the time beside the suite."""
+        self._server.timeout = LOOK
         while not self._over:
             self._server.handle_request()
 
@@ -181,7 +186,8 @@ class Teller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over = True
-        socket.create_connection(("127.0.0.1", self._server.server_address[1])).close()  # it is waited for
+        with suppress(OSError):  # the thread looks by itself, a little later
+            socket.create_connection(("127.0.0.1", self._server.server_address[1])).close()
         self._thread.join()
         self._server.server_close()  # what is on its way is heard before
 
@@ -266,33 +272,42 @@ class Suite:
             self._store.reset()
         if self._junit is not None:
             Path(self._junit).unlink(missing_ok=True)
-        outcomes: list[Outcome] = []
-        injected: list[int] = []
+        test: str | None = None
+        outcomes: dict[tuple[int, int], Outcome] = {}
+        faults = Faults(Scenario.of_rules(rules, SEED), test=lambda: test, session=self._session)
+        faults.injector.journal.reading = self._reading
 
-        @contextmanager
-        def in_force(test: str | None) -> Iterator[None]:
-            faults = Faults(Scenario.of_rules(rules, SEED), test=lambda: test, session=self._session)
-            with suppress(InjectionFailed), faults:  # a request without its fault breaks no test
-                faults.injector.journal.reading = self._reading
-                yield
-            outcomes.extend(faults.outcomes)
-            injected.append(faults.injected)
+        def note(found: Outcome) -> None:
+            """Keep a request; where its end comes after the next test has begun, without that."""
+            key = found.pid, found.seq
+            if key not in outcomes or outcomes[key].test == found.test:
+                outcomes[key] = found
+
+        faults.injector.journal.follow(note)
+
+        def note_elsewhere() -> None:
+            """Keep the requests of the apps that the suite has started."""
             if self._session is not None:
+                for each in faults.outcomes:
+                    note(each)
                 self._session.forget()
 
-        block = ExitStack()
-
-        def begin(test: str | None) -> None:
-            block.close()
-            block.enter_context(in_force(test))
+        def begin(following: str) -> None:
+            """From here on each call gets its fault anew."""
+            nonlocal test
+            note_elsewhere()
+            test = following
+            faults.clear()
+            if rules:
+                faults.add(Scenario.of_rules(rules, None))
 
         heard: list[Result] = []
         environ = {**self._environ, **(self.faster if fast else {})}
         if only is not None:
             environ["TRIED_TEST"] = only
         began = time.monotonic()
-        with block, Teller(begin) as teller:
-            begin(None)
+        # A request without its fault breaks no test.
+        with suppress(InjectionFailed), faults, Teller(begin) as teller:
             environ |= teller.variables
             program = Program(self.command, environ)
             try:
@@ -301,12 +316,14 @@ class Suite:
             except ProgramFailed as error:
                 output, ended = error.output, str(error)
         seconds = time.monotonic() - began
+        note_elsewhere()
         heard += teller.results
         if self._junit is not None:
             heard += of_junit(self._junit)
         if not heard and not rules:
             raise ConfigurationError(f"{NO_TESTS}\nits output:\n{output}" if output else NO_TESTS)
-        return SuiteRun(rules, by_test(heard), outcomes, sum(injected), seconds, ended)
+        in_order = sorted(outcomes.values(), key=lambda each: each.arrived)
+        return SuiteRun(rules, by_test(heard), in_order, seconds, ended)
 
 
 def _heard(environ: Mapping[str, str]) -> dict[str, str]:
