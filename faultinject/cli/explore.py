@@ -31,7 +31,7 @@ from faultinject.store import stores
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
 from faultinject.testing.exploration.choices import choices_of
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
-from faultinject.testing.exploration.report import Wording, groups, incomplete, of_group, rows
+from faultinject.testing.exploration.report import groups, incomplete, of_group, rows
 from faultinject.testing.runs import Contents, Exploration, RunFaults
 from faultinject.testing.storage import Storage, contents_of
 
@@ -245,7 +245,7 @@ def _cases(exploration: Exploration) -> Iterator[Case]:
     told: dict[int, list[str]] = {}
     for group in groups(sweep.finished):
         told.update((id(each), [f"as after {group[0].text}"]) for each in group)
-        told[id(group[0])] = [*of_group(group, sweep, exploration.wording)]
+        told[id(group[0])] = [*of_group(group, sweep)]
     for each in sweep.finished:
         if each.failed:
             yield Case(each.text, GROUP, FAILURE, each.said, "FAIL", told[id(each)], each.seconds)
@@ -471,16 +471,17 @@ def explore(
             within=layout.seconds_of("--within", within),
         ),
         end=running.end,
-        wording=Wording(
-            lambda found: f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}",
-            "--exhaustive",
-        ),
         vendor=dialect if read_as or crash else None,
         inconclusive=inconclusive,
         holds=holds if url is None else None,
     )
-    exploration.sweep.left_out += left_out
-    exploration.sweep.doubts = running.doubts
+    sweep = exploration.sweep
+    sweep.left_out += left_out
+    sweep.doubts = running.doubts
+    sweep.exhaustive_argument = "--exhaustive"
+    sweep.replay_line = lambda found: (
+        f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}"
+    )
     code, told = 0, True
     with running:
         try:

@@ -31,11 +31,8 @@ def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
         One line, such as `nearest: GET /photos/cat.jpg (method=PUT did not hold)`, escaped.
     """
     reading = plan.reading(rule.vendor)
-    best: Comparison | None = None
-    for outcome in outcomes:
-        found = Comparison(rule, outcome, reading)
-        if best is None or found.distance < best.distance:
-            best = found
+    compared = (Comparison(rule, each, reading) for each in outcomes)
+    best = min(compared, key=lambda each: each.distance, default=None)
     if best is None:
         return "no request was seen"
     seen = best.outcome

@@ -21,7 +21,7 @@ from faultinject.testing.exploration.bounds import Allowed, Bounds
 from faultinject.testing.exploration.causes import SECOND, FinishedRun, RunResult
 from faultinject.testing.exploration.choices import CRASH
 from faultinject.testing.exploration.programs import Program, ProgramFailed
-from faultinject.testing.exploration.report import PYTHON, Wording, groups, incomplete, printed, report
+from faultinject.testing.exploration.report import groups, incomplete, printed, report
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.inject import Faults
@@ -257,7 +257,6 @@ class Exploration:
         test: a function to the id of the running test, for the journal.
         session: the session from which other processes get its faults, or None.
         end: ends a run that makes many more requests.
-        wording: how it spells rules for the reader; None: as in Python.
         vendor: the vendor that reads requests if no fault has one; None: plain HTTP.
         inconclusive: returns why the run that has just ended is inconclusive; empty if it is not. None: no run is.
         holds: as for `RunFaults`.
@@ -265,7 +264,6 @@ class Exploration:
     Attributes:
         faults: from the scenario of a run to its faults.
         seconds: how long it took so far.
-        wording: how it spells what the reader is to write.
         begun: whether a run has begun.
         over: whether the last run is done.
         met: the positions of the added rules that matched a request.
@@ -280,12 +278,10 @@ class Exploration:
         test: Callable[[], str | None] | None = None,
         session: Session | None = None,
         end: Callable[[str], None] | None = None,
-        wording: Wording | None = None,
         vendor: Vendor | None = None,
         inconclusive: Callable[[], str] | None = None,
         holds: Contents | None = None,
     ) -> None:
-        self.wording = wording or PYTHON
         self.sweep = sweep_of(faults, bounds, vendor=vendor)
         beside = beside or Scenario([])
         self.faults: Callable[[Scenario], RunFaults] = partial(
@@ -312,11 +308,11 @@ class Exploration:
 
     def report(self) -> str:
         """The findings, in words."""
-        return report(self.sweep, self.seconds, self.wording)
+        return report(self.sweep, self.seconds)
 
     def to_json(self) -> str:
         """The findings, as JSON."""
-        return json_text(to_builtins(printed(self.sweep, self.seconds, self.wording)), 2)
+        return json_text(to_builtins(printed(self.sweep, self.seconds)), 2)
 
     def __iter__(self) -> Iterator[Run]:
         """Make one run after the other, and fail at the end where one has failed, or the sweep is incomplete."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from msgspec import Struct
@@ -38,21 +37,6 @@ def marker(rules: Sequence[Rule]) -> str:
     return f"@pytest.mark.faultinject({', '.join(texts)})"
 
 
-@dataclass(frozen=True)
-class Wording:
-    """How a report of one way to explore spells what its reader is to write.
-
-    Attributes:
-        replay: from a run to what shows it again; None: a marker.
-        exhaustive: the argument by which nothing is left out that can be tried.
-    """
-
-    replay: Callable[[FinishedRun], str] | None = None
-    exhaustive: str = "exhaustive=True"
-
-
-PYTHON = Wording()
-"""Of the marker, the loop and the fixture."""
 BREAKING = ("reset", "close", "hang")
 ACTIONS = {
     **lost_answers.ACTIONS,
@@ -92,7 +76,7 @@ def summary(sweep: Sweep, seconds: float) -> str:
     line = _numbers(sweep, seconds)
     if not sweep.left_out:
         return line
-    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, PYTHON.exhaustive))}"
+    return f"{line}; left out: {quoted(in_one_line(sweep.left_out, sweep.exhaustive_argument))}"
 
 
 def _numbers(sweep: Sweep, seconds: float) -> str:
@@ -140,15 +124,14 @@ def warnings(finished: FinishedRun) -> list[Finding]:
     return [each for each in finished.findings if each.verdict == WARN]
 
 
-def report(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> str:
+def report(sweep: Sweep, seconds: float) -> str:
     """The whole of it; text from requests is escaped.
 
     Args:
         sweep: the exploration.
         seconds: how long it took.
-        wording: how it spells what the reader is to write.
     """
-    return "\n".join(_lines(sweep, seconds, wording))
+    return "\n".join(_lines(sweep, seconds))
 
 
 def incomplete(sweep: Sweep) -> list[str]:
@@ -234,7 +217,7 @@ class PrintedExploration(Struct):
     findings: list[PrintedFailure]
 
 
-def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedExploration:
+def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
     """The result as it is printed in JSON."""
     return PrintedExploration(
         v=1,
@@ -248,7 +231,7 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
         gave_up=sum(each.gave_up for each in sweep.finished),
         pruned=sweep.pruned,
         not_run=sweep.not_run,
-        left_out=[quoted(each.said(wording.exhaustive)) for each in sweep.left_out],
+        left_out=[quoted(each.said(sweep.exhaustive_argument)) for each in sweep.left_out],
         not_reached=[each.text for each in sweep.unreached],
         incomplete=[quoted(each) for each in incomplete(sweep)],
         warnings=[said for said, _ in warned(sweep)],
@@ -269,14 +252,14 @@ def printed(sweep: Sweep, seconds: float, wording: Wording = PYTHON) -> PrintedE
     )
 
 
-def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
+def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
     left_out = f", {len(sweep.left_out)} left out" if sweep.left_out else ""
     yield f"{_numbers(sweep, seconds)}{left_out}"
     for group in groups(sweep.finished):
         yield ""
-        yield from of_group(group, sweep, wording)
+        yield from of_group(group, sweep)
     notes = [line for said, action in warned(sweep) for line in (f"warning: {said}", f"  → {action}")]
-    notes += [f"{each.head}: {quoted(each.said(wording.exhaustive))}" for each in sweep.left_out]
+    notes += [f"{each.head}: {quoted(each.said(sweep.exhaustive_argument))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
         notes.append(f"not reached: {quoted(each.text)}{near}")
@@ -290,7 +273,7 @@ def _lines(sweep: Sweep, seconds: float, wording: Wording) -> Iterator[str]:
         yield from notes
 
 
-def of_group(group: Sequence[FinishedRun], sweep: Sweep, wording: Wording) -> Iterator[str]:
+def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     """What is said of failures of one cause: the smallest scenario with its requests, and how to see it again."""
     run, *others = group
     yield quoted(run.said)
@@ -316,8 +299,7 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep, wording: Wording) -> It
     if isinstance(run.error, ProgramFailed):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
     yield from (f"  → {each}" for each in actions_of(run, sweep))
-    again = wording.replay(run) if wording.replay else sweep.run.marker(run.scenario.rules)
-    yield f"  replay: {again}"
+    yield f"  replay: {sweep.replay_line(run)}"
     if others:
         more = " …" if others[1:] else ""
         yield f"  and {len(others)} similar: {quoted(others[0].text)}{more}"

@@ -66,6 +66,8 @@ class Sweep:
         covered: the choices of which nobody has to ask whether they came anywhere: they were injected, or the same by
             another; or another share has them; or one scenario alone is wanted.
         doubts: whether the run that has failed is made again, since its fault may not be why.
+        replay_line: from a run to what the reader is to write to see it again; by default a marker.
+        exhaustive_argument: what the reader is to write so that nothing is left out that can be tried.
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class Sweep:
         self.not_run = 0
         self.stopped = ""
         self.doubts: Callable[[], bool] = bool
+        self.replay_line: Callable[[FinishedRun], str] = lambda run: self.run.marker(run.scenario.rules)
+        self.exhaustive_argument = "exhaustive=True"
         vendors = (each.rule.vendor for each in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
