@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
-from faultinject.store.buckets import Hold, StoreError
+from faultinject.store.buckets import Buckets, StoreError
 from faultinject.store.checksums import BodyChecksums, read_digest
 from faultinject.vendors.aws_chunks import AwsChunks
 
@@ -41,8 +41,8 @@ class Content:
     checksum: tuple[str, str] | None
 
 
-def receive(request: Request, hold: Hold) -> Content:
-    """Read the whole body, taking its bytes from the budget: at once when its length is known.
+def receive(request: Request, buckets: Buckets) -> Content:
+    """Read the whole body, taking its bytes in the store: at once when its length is known.
 
     Raises:
         StoreError: `length`, `full`, `incomplete`, `digest`, `bad_digest`.
@@ -54,7 +54,7 @@ def receive(request: Request, hold: Hold) -> Content:
         raise StoreError("argument", "Content-Length must be a number")
     expected = _declared(request)
     taken = expected or 0
-    hold.add(taken)
+    buckets.take(taken)
     digest = md5(usedforsecurity=False)
     checksums = BodyChecksums(request.headers)
     blocks = []
@@ -64,7 +64,7 @@ def receive(request: Request, hold: Hold) -> Content:
     for piece in pieces(request, chunks):
         size += len(piece)
         if size > taken:
-            hold.add(size - taken)
+            buckets.take(size - taken)
             taken = size
         digest.update(piece)
         checksums.update(piece)

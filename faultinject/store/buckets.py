@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Lock, RLock
-from types import TracebackType
+from threading import RLock
 
 
 class StoreError(Exception):
@@ -39,64 +38,6 @@ class StoreError(Exception):
 
 ENTRY = 512
 """Bytes charged for a bucket, object, upload or part besides its content, so that empty ones are bounded too."""
-
-
-class Budget:
-    """A number of bytes that is never exceeded.
-
-    Args:
-        limit: the bytes that may be taken in all.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.used = 0
-        self._lock = Lock()
-
-    def take(self, size: int) -> None:
-        """Take `size` bytes, or raise the `full` error and take none; a negative number gives back."""
-        with self._lock:
-            if self.used + size > self.limit:
-                raise StoreError("full", f"the embedded store is full ({self.limit} bytes)")
-            self.used += size
-
-    def hold(self) -> Hold:
-        """Bytes for one request: given back at its end unless kept."""
-        return Hold(self)
-
-
-class Hold:
-    """Bytes taken for something that is not stored yet; a context manager.
-
-    Attributes:
-        size: how many they are.
-    """
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.size = 0
-
-    def add(self, size: int) -> None:
-        """Take that many more."""
-        self._budget.take(size)
-        self.size += size
-
-    def keep(self, size: int) -> None:
-        """Leave the bytes to what was stored, which is to have so many."""
-        self._budget.take(size - self.size)
-        self.size = 0
-
-    def __enter__(self) -> Hold:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._budget.take(-self.size)
-
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024
 """How many objects are remembered as they were before their last change, and the longest of them."""
@@ -136,7 +77,7 @@ class Stored:
 
     @property
     def cost(self) -> int:
-        """Bytes of the budget that it holds."""
+        """Bytes that it takes."""
         return entry_cost(self.key, self.headers) + self.size
 
 
@@ -158,7 +99,7 @@ class Part:
 
     @property
     def cost(self) -> int:
-        """Bytes of the budget that it holds."""
+        """Bytes that it takes."""
         return ENTRY + self.size
 
 
@@ -181,7 +122,7 @@ class Upload:
 
     @property
     def cost(self) -> int:
-        """Bytes of the budget that it holds, parts included."""
+        """Bytes that it takes, parts included."""
         return entry_cost(self.key, self.headers) + sum(each.cost for each in self.parts.values())
 
 
@@ -198,7 +139,7 @@ class Bucket:
 
     @property
     def cost(self) -> int:
-        """Bytes of the budget that it holds, with everything that is in it."""
+        """Bytes that it takes, with everything that is in it."""
         inside: list[Stored | Upload] = [*self.objects.values(), *self.uploads.values()]
         return ENTRY + header_cost(self.headers) + sum(each.cost for each in inside)
 
@@ -207,16 +148,35 @@ class Buckets:
     """All buckets of a store. Every method is atomic.
 
     Args:
-        budget: where the bytes of everything stored are accounted.
+        limit: the bytes that everything stored may take.
         names: what the name of a bucket may be.
     """
 
-    def __init__(self, budget: Budget, names: re.Pattern[str]) -> None:
-        self.budget = budget
+    def __init__(self, limit: int, names: re.Pattern[str]) -> None:
+        self._limit = limit
         self._names = names
         self.lock = RLock()
+        self._left = 0
         self._buckets: dict[str, Bucket] = {}
         self._older: dict[tuple[str, str], Stored | None] = {}
+
+    @property
+    def used(self) -> int:
+        """The bytes that everything stored takes now."""
+        with self.lock:
+            return sum(each.cost for each in self._buckets.values())
+
+    def take(self, size: int) -> None:
+        """Take bytes for something new, or raise the `full` error.
+
+        Nobody gives back: what is stored is counted anew when the bytes that were left then are used up.
+        """
+        with self.lock:
+            if size > self._left:
+                self._left = self._limit - self.used
+            if size > self._left:
+                raise StoreError("full", f"the embedded store is full ({self._limit} bytes)")
+            self._left -= size
 
     def all(self) -> list[Bucket]:
         """The buckets by name."""
@@ -232,7 +192,7 @@ class Buckets:
                     return
                 raise StoreError("bucket_exists")
             made = Bucket(name, now, now, headers)
-            self.budget.take(made.cost)
+            self.take(made.cost)
             self._buckets[name] = made
 
     def check_name(self, name: str) -> None:
@@ -243,15 +203,15 @@ class Buckets:
     def adopt(self, buckets: Iterable[Bucket]) -> None:
         """Have these buckets with what is in them."""
         made = list(buckets)
-        self.budget.take(sum(each.cost for each in made))
         with self.lock:
+            self.take(sum(each.cost for each in made))
             self._buckets |= {each.name: each for each in made}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
         """Give a bucket other headers."""
         with self.lock:
             bucket = self.find(name)
-            self.budget.take(header_cost(headers) - header_cost(bucket.headers))
+            self.take(header_cost(headers))
             bucket.changed, bucket.headers = now, headers
 
     def delete(self, name: str) -> None:
@@ -262,13 +222,12 @@ class Buckets:
                 raise StoreError("bucket_not_empty")
             if bucket.uploads:
                 raise StoreError("bucket_has_uploads")
-            self.drop(name)
+            del self._buckets[name]
 
     def drop(self, name: str) -> None:
         """Remove a bucket with everything that is in it."""
         with self.lock:
-            self.budget.take(-self.find(name).cost)
-            del self._buckets[name]
+            del self._buckets[self.find(name).name]
 
     def find(self, name: str) -> Bucket:
         """The bucket of that name."""
@@ -285,23 +244,22 @@ class Buckets:
             raise StoreError("no_key")
         return found
 
-    def put(self, name: str, stored: Stored, judge: Judge, hold: Hold | None = None) -> None:
+    def put(self, name: str, stored: Stored, judge: Judge) -> None:
         """Store an object in place of the one with its key.
 
         Args:
             name: the bucket.
             stored: the object.
             judge: raises when the object that is there now forbids the write.
-            hold: the bytes that were taken for it.
         """
         check_key(stored.key)
         with self.lock:
             objects = self.find(name).objects
             before = objects.get(stored.key)
             judge(before)
-            (hold or self.budget.hold()).keep(stored.cost)
+            self.take(stored.cost)
             objects[stored.key] = stored
-            self.changed(name, stored.key, before)
+            self.remember(name, stored.key, before)
 
     def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
         """Delete an object; one that is not there is deleted already, unless `judge` says otherwise."""
@@ -309,15 +267,9 @@ class Buckets:
             bucket = self.find(name)
             judge(bucket.objects.get(key))
             if key in bucket.objects:
-                self.changed(name, key, bucket.objects.pop(key))
+                self.remember(name, key, bucket.objects.pop(key))
                 for each in bucket.uploads.values():
                     each.crossed = each.crossed or each.key == key
-
-    def changed(self, name: str, key: str, before: Stored | None) -> None:
-        """Give back what an object held that is replaced or gone, and remember it as it was; None: there was none."""
-        if before is not None:
-            self.budget.take(-before.cost)
-        self.remember(name, key, before)
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
         """Remember an object as it was before its last change; None: there was none."""
@@ -333,7 +285,7 @@ class Buckets:
             changed = [each for bucket, each in self._older if bucket == name and key in ("", each)]
             if not changed or name not in self._buckets:
                 return None
-            older, bucket = Buckets(self.budget, self._names), self._buckets[name]
+            older, bucket = Buckets(self._limit, self._names), self._buckets[name]
             objects = {**bucket.objects, changed[-1]: self._older[name, changed[-1]]}
             there = {each: stored for each, stored in objects.items() if stored is not None}
             older._buckets = {**self._buckets, name: replace(bucket, objects=there)}
@@ -352,10 +304,10 @@ def check_key(key: str) -> None:
 
 
 def entry_cost(key: str, headers: Headers) -> int:
-    """Bytes of the budget that an object or upload takes besides its content."""
+    """Bytes that an object or upload takes besides its content."""
     return ENTRY + len(key.encode()) + header_cost(headers)
 
 
 def header_cost(headers: Headers) -> int:
-    """Bytes of the budget that stored headers take."""
+    """Bytes that stored headers take."""
     return sum(len(name) + len(value) for name, value in headers)

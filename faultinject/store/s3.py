@@ -153,19 +153,18 @@ def put_object(call: Call) -> Answer:
     headers = call.stored_headers()
     check_key(call.key)
     call.service.buckets.find(call.bucket)
-    with call.service.buckets.budget.hold() as hold:
-        content = receive(call.request, hold)
-        stored = Stored(
-            call.key,
-            content.blocks,
-            content.size,
-            content.md5,
-            call.now,
-            headers,
-            crc=call.checksum(content.blocks),
-            checksums=call.checksums(content),
-        )
-        call.service.buckets.put(call.bucket, stored, call.judge_write, hold)
+    content = receive(call.request, call.service.buckets)
+    stored = Stored(
+        call.key,
+        content.blocks,
+        content.size,
+        content.md5,
+        call.now,
+        headers,
+        crc=call.checksum(content.blocks),
+        checksums=call.checksums(content),
+    )
+    call.service.buckets.put(call.bucket, stored, call.judge_write)
     return call.answer(call.dialect.created, headers=[*call.tags(stored), *stored.checksums])
 
 
@@ -272,21 +271,20 @@ def upload_part(call: Call) -> Answer:
     upload = call.service.uploads.find(call.bucket, call.key, identity)
     source = copy_source(call)
     checksums: Headers = ()
-    with call.service.buckets.budget.hold() as hold:
-        if source is not None:
-            start, stop = _source_range(call, source)
-            blocks, size = cut(source.blocks, start, stop), stop - start
-            digest = md5(usedforsecurity=False)
-            for block in blocks:
-                digest.update(block)
-            etag = digest.hexdigest()
-            checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
-        else:
-            content = receive(call.request, hold)
-            blocks, size, etag = content.blocks, content.size, content.md5
-            checksums = call.checksums(content)[:1]
-        part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
-        call.service.uploads.put_part(call.bucket, call.key, identity, part, hold)
+    if source is not None:
+        start, stop = _source_range(call, source)
+        blocks, size = cut(source.blocks, start, stop), stop - start
+        digest = md5(usedforsecurity=False)
+        for block in blocks:
+            digest.update(block)
+        etag = digest.hexdigest()
+        checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
+    else:
+        content = receive(call.request, call.service.buckets)
+        blocks, size, etag = content.blocks, content.size, content.md5
+        checksums = call.checksums(content)[:1]
+    part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)
+    call.service.uploads.put_part(call.bucket, call.key, identity, part)
     document = b"" if source is None else call.dialect.documents.copied(etag, call.now, part=True)
     headers = [*call.tags(part), *checksums]
     return call.answer(call.dialect.created, document, document=True, headers=headers)

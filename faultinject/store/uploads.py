@@ -7,17 +7,7 @@ from collections.abc import Callable, Sequence
 from hashlib import md5
 from itertools import count, pairwise
 
-from faultinject.store.buckets import (
-    Buckets,
-    Headers,
-    Hold,
-    Judge,
-    Part,
-    Stored,
-    StoreError,
-    Upload,
-    check_key,
-)
+from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.checksums import ECMA, check_given, checksum, of_upload
 
 Wanted = Sequence[tuple[int, str | None]]
@@ -52,7 +42,7 @@ class Uploads:
         upload = Upload(identity, key, headers, now, checksum=checksum)
         with self._buckets.lock:
             uploads = self._buckets.find(bucket).uploads
-            self._buckets.budget.take(upload.cost)
+            self._buckets.take(upload.cost)
             uploads[identity] = upload
         return upload
 
@@ -75,15 +65,12 @@ class Uploads:
             upload = self.find(bucket, key, identity)
             return upload, [upload.parts[number] for number in sorted(upload.parts)]
 
-    def put_part(self, bucket: str, key: str, identity: str, part: Part, hold: Hold) -> None:
-        """Store a part in place of the one with its number; `hold` has bytes that were taken for it."""
+    def put_part(self, bucket: str, key: str, identity: str, part: Part) -> None:
+        """Store a part in place of the one with its number."""
         with self._buckets.lock:
             parts = self.find(bucket, key, identity).parts
-            before = parts.get(part.number)
-            hold.keep(part.cost)
+            self._buckets.take(part.cost)
             parts[part.number] = part
-            if before is not None:
-                self._buckets.budget.take(-before.cost)
 
     def finish(
         self,
@@ -151,22 +138,21 @@ class Uploads:
         """Put an object in an upload's place.
 
         Raises:
-            StoreError: `no_upload`, `full`.
+            StoreError: `no_upload`.
         """
         with self._buckets.lock:
-            upload, here = self.find(bucket, stored.key, identity), self._buckets.find(bucket)
+            self.find(bucket, stored.key, identity)
+            here = self._buckets.find(bucket)
             before = here.objects.get(stored.key)
             judge(before)
-            self._buckets.budget.take(stored.cost - upload.cost)
             here.objects[stored.key] = stored
             del here.uploads[identity]
-            self._buckets.changed(bucket, stored.key, before)
+            self._buckets.remember(bucket, stored.key, before)
 
     def abort(self, bucket: str, key: str, identity: str) -> None:
         """Give an upload up, with all its parts."""
         with self._buckets.lock:
-            self._buckets.budget.take(-self.find(bucket, key, identity).cost)
-            del self._buckets.find(bucket).uploads[identity]
+            del self._buckets.find(bucket).uploads[self.find(bucket, key, identity).id]
 
     def _choose(self, upload: Upload, wanted: Wanted) -> list[Part]:
         numbers = [number for number, _ in wanted]

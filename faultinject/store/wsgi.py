@@ -14,7 +14,7 @@ from faultinject import vendors
 from faultinject.engine.alterations import STORE, Moved
 from faultinject.store import stores
 from faultinject.store.bodies import drain
-from faultinject.store.buckets import Bucket, Buckets, Budget, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Bucket, Buckets, Part, Stored, StoreError, Upload
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.vendor import Addressing
@@ -57,8 +57,7 @@ class ObjectStore:
     ) -> None:
         row, found = stores.find(vendor), vendors.get(vendor)
         self._adapter = row.adapter()
-        self._budget = Budget(max_bytes)
-        buckets = Buckets(self._budget, self._adapter.names)
+        buckets = Buckets(max_bytes, self._adapter.names)
         self._service = Service(
             vendor=found,
             mistakes=row.mistakes,
@@ -76,7 +75,7 @@ class ObjectStore:
     @property
     def used_bytes(self) -> int:
         """The bytes held now, counted as for `max_bytes`."""
-        return self._budget.used
+        return self.buckets.used
 
     def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:
         """Make the bucket, objects with that content, and multipart uploads whose one part it is.
@@ -97,7 +96,7 @@ class ObjectStore:
             _, headers = adapter.describe(content, now)
             service.uploads.start(bucket, key, headers, now, identity=key)
             part = Part(adapter.part, (content,), len(content), digest, now)
-            service.uploads.put_part(bucket, key, key, part, buckets.budget.hold())
+            service.uploads.put_part(bucket, key, key, part)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

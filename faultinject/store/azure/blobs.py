@@ -33,21 +33,20 @@ def put_block(call: AzureCall) -> Answer:
     number = documents.block_number(call.request.args.get("blockid", ""))
     call.service.buckets.find(call.bucket)
     source = call.copy_source()
-    with call.service.buckets.budget.hold() as hold:
-        if source is None:
-            content = receive(call.request, hold)
-            blocks, size, digest = content.blocks, content.size, content.md5
-        else:
-            text = call.header("x-ms-source-range")
-            start, stop = read_range(text, source.size) or (0, source.size)
-            blocks, size, digest = cut(source.blocks, start, stop), stop - start, ""
-        part = Part(number, blocks, size, digest, call.now)
-        with call.service.buckets.lock:
-            _refuse_append_blob(call)
-            staged = _staged(call)
-            if any(each.bit_length() != number.bit_length() for each in list(staged.parts)[:1]):
-                raise StoreError("part_length")
-            call.service.uploads.put_part(call.bucket, call.key, call.key, part, hold)
+    if source is None:
+        content = receive(call.request, call.service.buckets)
+        blocks, size, digest = content.blocks, content.size, content.md5
+    else:
+        text = call.header("x-ms-source-range")
+        start, stop = read_range(text, source.size) or (0, source.size)
+        blocks, size, digest = cut(source.blocks, start, stop), stop - start, ""
+    part = Part(number, blocks, size, digest, call.now)
+    with call.service.buckets.lock:
+        _refuse_append_blob(call)
+        staged = _staged(call)
+        if any(each.bit_length() != number.bit_length() for each in list(staged.parts)[:1]):
+            raise StoreError("part_length")
+        call.service.uploads.put_part(call.bucket, call.key, call.key, part)
     told = [("Content-MD5", b64encode(bytes.fromhex(digest)).decode())] if digest else []
     return call.answer(201, headers=[*told, ENCRYPTED])
 
@@ -131,7 +130,6 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         headers=headers,
         layout=tuple(documents.sizes(chosen)),
     )
-    buckets.budget.take(stored.cost - (staged.cost if staged else 0) - (before.cost if before else 0))
     bucket.uploads.pop(call.key, None)
     bucket.objects[call.key] = stored
     buckets.remember(call.bucket, call.key, before)
@@ -158,27 +156,26 @@ def append_block(call: AzureCall) -> Answer:
         raise StoreError("unsupported_header", "the embedded store does not support Append Block From URL")
     buckets = call.service.buckets
     buckets.find(call.bucket)
-    with buckets.budget.hold() as hold:
-        content = receive(call.request, hold)
-        if not content.size:
-            raise StoreError("header_value")
-        with buckets.lock:
-            before = buckets.get(call.bucket, call.key)
-            call.judge_write(before)
-            if kind_of(before) != "AppendBlob":
-                raise StoreError("blob_type")
-            _judge_end(call, before.size, content.size)
-            headers = dict(before.headers)
-            count = int(headers[COUNT]) + 1
-            after = replace(
-                before,
-                blocks=before.blocks + content.blocks,
-                size=before.size + content.size,
-                etag=new_etag(call.now),
-                modified=call.now,
-                headers=tuple({**headers, COUNT: str(count)}.items()),
-            )
-            buckets.put(call.bucket, after, lambda _: None, hold)
+    content = receive(call.request, call.service.buckets)
+    if not content.size:
+        raise StoreError("header_value")
+    with buckets.lock:
+        before = buckets.get(call.bucket, call.key)
+        call.judge_write(before)
+        if kind_of(before) != "AppendBlob":
+            raise StoreError("blob_type")
+        _judge_end(call, before.size, content.size)
+        headers = dict(before.headers)
+        count = int(headers[COUNT]) + 1
+        after = replace(
+            before,
+            blocks=before.blocks + content.blocks,
+            size=before.size + content.size,
+            etag=new_etag(call.now),
+            modified=call.now,
+            headers=tuple({**headers, COUNT: str(count)}.items()),
+        )
+        buckets.put(call.bucket, after, lambda _: None)
     shown = [
         ("Content-MD5", b64encode(bytes.fromhex(content.md5)).decode()),
         ("x-ms-blob-append-offset", str(before.size)),
@@ -221,17 +218,16 @@ def put_blob(call: AzureCall) -> Answer:
     settings = dict(call.settings())
     settings.setdefault("Content-Type", call.header("content-type") or "application/octet-stream")
     call.service.buckets.find(call.bucket)
-    with call.service.buckets.budget.hold() as hold:
-        content = receive(call.request, hold)
-        digest = b64encode(bytes.fromhex(content.md5)).decode()
-        if settings.setdefault("Content-MD5", digest) != digest:
-            raise StoreError("bad_digest")
-        if kind == "AppendBlob" and content.size:
-            raise StoreError("header_value")
-        own = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
-        headers = (*settings.items(), *call.metadata(), *own, *_created(call.now))
-        stored = Stored(call.key, content.blocks, content.size, new_etag(call.now), call.now, headers)
-        call.service.buckets.put(call.bucket, stored, call.judge_write, hold)
+    content = receive(call.request, call.service.buckets)
+    digest = b64encode(bytes.fromhex(content.md5)).decode()
+    if settings.setdefault("Content-MD5", digest) != digest:
+        raise StoreError("bad_digest")
+    if kind == "AppendBlob" and content.size:
+        raise StoreError("header_value")
+    own = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
+    headers = (*settings.items(), *call.metadata(), *own, *_created(call.now))
+    stored = Stored(call.key, content.blocks, content.size, new_etag(call.now), call.now, headers)
+    call.service.buckets.put(call.bucket, stored, call.judge_write)
     discard(call)
     return call.answer(201, headers=[*etag_headers(stored), ("Content-MD5", digest), ENCRYPTED])
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from faultinject.http.wire import whole
 from faultinject.store.bodies import cut, drain, receive, split_multipart
-from faultinject.store.buckets import Headers, Hold, Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall, read_json
@@ -24,9 +24,8 @@ def insert_media(call: GcsCall) -> Answer:
     """objects.insert with `uploadType=media`."""
     described = (("Content-Type", call.request.headers.get("content-type") or "application/octet-stream"),)
     name = name_of(call, {})
-    with call.service.buckets.budget.hold() as hold:
-        blocks = receive(call.request, hold).blocks
-        return write(call, (call.bucket, name), blocks, described, hold, claims=claimed_sums(call, {}))
+    blocks = receive(call.request, call.service.buckets).blocks
+    return write(call, (call.bucket, name), blocks, described, claims=claimed_sums(call, {}))
 
 
 def insert_multipart(call: GcsCall) -> Answer:
@@ -35,18 +34,17 @@ def insert_multipart(call: GcsCall) -> Answer:
     Raises:
         StoreError: `multipart`; `required`, without a name; those of `write`.
     """
-    with call.service.buckets.budget.hold() as hold:
-        body = b"".join(receive(call.request, hold).blocks)
-        parts = split_multipart(body, call.request.headers.get("content-type"))
-        if len(parts) != 2:
-            raise StoreError("multipart")
-        (_, described_in), (head, content) = parts
-        document = read_json(described_in)
-        document.setdefault("contentType", _content_type(head))
-        target = call.bucket, name_of(call, document)
-        described = resources.described(document)
-        blocks = (content,) if content else ()
-        return write(call, target, blocks, described, hold, claims=claimed_sums(call, document))
+    body = b"".join(receive(call.request, call.service.buckets).blocks)
+    parts = split_multipart(body, call.request.headers.get("content-type"))
+    if len(parts) != 2:
+        raise StoreError("multipart")
+    (_, described_in), (head, content) = parts
+    document = read_json(described_in)
+    document.setdefault("contentType", _content_type(head))
+    target = call.bucket, name_of(call, document)
+    described = resources.described(document)
+    blocks = (content,) if content else ()
+    return write(call, target, blocks, described, claims=claimed_sums(call, document))
 
 
 def write(
@@ -54,7 +52,6 @@ def write(
     target: tuple[str, str],
     blocks: tuple[bytes, ...],
     described: Headers,
-    hold: Hold | None = None,
     *,
     claims: Sums | None = None,
     answered: str = "",
@@ -66,7 +63,6 @@ def write(
         target: bucket and name.
         blocks: its content.
         described: its description as headers.
-        hold: bytes that were taken for it already.
         claims: the checksums that it is said to have.
         answered: which answer shows it; by default the object itself.
 
@@ -78,7 +74,7 @@ def write(
     headers = resources.whole(described, sums(blocks, claims or {}), call.now)
     size = sum(map(len, blocks))
     stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers)
-    call.service.buckets.put(bucket, stored, call.judge_write, hold)
+    call.service.buckets.put(bucket, stored, call.judge_write)
     resource = call.resource_of(bucket, stored)
     if answered == "rewrite":
         resource = {
@@ -217,17 +213,16 @@ def _progress(call: GcsCall, upload: Upload, total: int | None) -> Answer | None
 
 def _add(call: GcsCall, upload: Upload, start: int) -> int:
     """Store a piece that begins at `start`; what was there already is passed over. Gives the piece's size."""
-    with call.service.buckets.budget.hold() as hold:
-        content = receive(call.request, hold)
-        with call.service.buckets.lock:
-            known = _received(upload) - start
-            if known < 0:
-                raise StoreError("content_range")
-            if known < content.size:
-                blocks = cut(content.blocks, known, content.size)
-                number = len(upload.parts) + 1
-                part = Part(number, blocks, content.size - known, "", call.now)
-                call.service.uploads.put_part(call.bucket, upload.key, upload.id, part, hold)
+    content = receive(call.request, call.service.buckets)
+    with call.service.buckets.lock:
+        known = _received(upload) - start
+        if known < 0:
+            raise StoreError("content_range")
+        if known < content.size:
+            blocks = cut(content.blocks, known, content.size)
+            number = len(upload.parts) + 1
+            part = Part(number, blocks, content.size - known, "", call.now)
+            call.service.uploads.put_part(call.bucket, upload.key, upload.id, part)
     return content.size
 
 
