@@ -88,18 +88,20 @@ def _describe(content: bytes, _now: float) -> tuple[str, Headers]:
 
 
 def _azure() -> ServiceAdapter:
-    from faultinject.store.azure import routes
-    from faultinject.store.azure.blobs import describe
+    from faultinject.store.azure import operations
+    from faultinject.store.azure.call import AzureCall
     from faultinject.store.azure.documents import block_number
 
-    return ServiceAdapter(routes.AzureCall, routes.perform, AZURE_NAMES, describe, block_number("AAAA"))
+    first_part = block_number("AAAA")
+    return ServiceAdapter(AzureCall, operations.perform, AZURE_NAMES, operations.describe, first_part)
 
 
 def _gcs() -> ServiceAdapter:
-    from faultinject.store.gcs import routes
+    from faultinject.store.gcs import operations
+    from faultinject.store.gcs.call import GcsCall
     from faultinject.store.gcs.resources import describe
 
-    return ServiceAdapter(partial(routes.GcsCall, OrderedDict()), routes.perform, GCS_NAMES, describe)
+    return ServiceAdapter(partial(GcsCall, OrderedDict()), operations.perform, GCS_NAMES, describe)
 
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -1,9 +1,12 @@
-"""The operations on blobs, and on blocks: staged one by one, then made a blob by a list."""
+"""Azure Blob Storage: the operations on the account, containers, blobs and blocks, and which request is which of them.
+
+Blocks are staged one by one, then made a blob by a list.
+"""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import md5
 from uuid import uuid4
@@ -12,11 +15,130 @@ from werkzeug.http import http_date
 
 from faultinject.http.wire import whole
 from faultinject.store.azure import documents
-from faultinject.store.azure.call import COUNT, KIND, AzureCall, etag_headers, kind_of, new_etag
+from faultinject.store.azure.call import (
+    COUNT,
+    KIND,
+    AzureCall,
+    etag_headers,
+    kind_of,
+    new_etag,
+    refuse_absent,
+    state,
+)
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
+from faultinject.store.documents import read_token, select, token_of
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_read, read_range
+from faultinject.store.xml import Field
+
+MOST = 5000
+"""The longest page of a listing, and the usual one."""
+
+
+def list_containers(call: AzureCall) -> Answer:
+    """List Containers."""
+    rows = {each.name: each for each in call.service.buckets.all()}
+    names, _, marker, asked = _page(call, rows, "")
+    document = documents.containers(
+        call.endpoint, asked, [rows[name] for name in names], marker, _includes(call, "metadata")
+    )
+    return call.answer(200, document, document=True)
+
+
+def create_container(call: AzureCall) -> Answer:
+    """Create Container."""
+    drain(call.request)
+    call.service.buckets.create(call.bucket, call.now, call.metadata())
+    return call.answer(201, headers=state(call.service.buckets.find(call.bucket)))
+
+
+def get_container(call: AzureCall) -> Answer:
+    """Get Container Properties, and Get Container Metadata."""
+    bucket = call.service.buckets.find(call.bucket)
+    more = [
+        ("x-ms-lease-status", "unlocked"),
+        ("x-ms-lease-state", "available"),
+        ("x-ms-has-immutability-policy", "false"),
+        ("x-ms-has-legal-hold", "false"),
+    ]
+    return call.answer(200, headers=[*state(bucket), *bucket.headers, *more])
+
+
+def set_container_metadata(call: AzureCall) -> Answer:
+    """Set Container Metadata."""
+    drain(call.request)
+    buckets = call.service.buckets
+    with buckets.lock:
+        bucket = buckets.find(call.bucket)
+        call.judge_container(bucket)
+        buckets.describe(call.bucket, call.now, call.metadata())
+        return call.answer(200, headers=state(bucket))
+
+
+def delete_container(call: AzureCall) -> Answer:
+    """Delete Container, with everything that is in it."""
+    buckets = call.service.buckets
+    with buckets.lock:
+        call.judge_container(buckets.find(call.bucket))
+        buckets.drop(call.bucket)
+    return call.answer(202)
+
+
+def list_blobs(call: AzureCall) -> Answer:
+    """List Blobs, flat or by a delimiter."""
+    with call.service.buckets.lock:
+        rows = call.service.buckets.objects(call.bucket)
+        if _includes(call, "uncommittedblobs"):
+            rows = _uncommitted(call) | rows
+    first = call.request.args.get("startFrom", "")
+    wanted = (name for name in rows if name >= first)
+    names, prefixes, marker, asked = _page(call, wanted, call.request.args.get("delimiter", ""))
+    document = documents.blobs(
+        (call.endpoint, call.bucket),
+        asked,
+        ([rows[name] for name in names], prefixes),
+        marker,
+        _includes(call, "metadata"),
+    )
+    return call.answer(200, document, document=True)
+
+
+def _uncommitted(call: AzureCall) -> dict[str, Stored]:
+    """The blobs of which there are blocks only: as blobs without an entity tag."""
+    staged = call.service.uploads.all(call.bucket).values()
+    return {each.key: Stored(each.key, (), 0, "", each.started, ()) for each in staged}
+
+
+def _page(
+    call: AzureCall, names: Iterable[str], delimiter: str
+) -> tuple[list[str], list[str], str, list[Field]]:
+    """Names and common prefixes of a page, the marker of the next one, and what the client asked for."""
+    args = call.request.args
+    limit = call.number("maxresults", MOST)
+    if limit == 0:
+        raise StoreError("out_of_range")
+    prefix, given = args.get("prefix", ""), args.get("marker", "")
+    page = select(
+        ((name, "") for name in names),
+        prefix=prefix,
+        delimiter=delimiter,
+        after=(read_token(given), ""),
+        limit=min(limit, MOST),
+    )
+    asked: list[Field] = [
+        ("Prefix", prefix or None),
+        ("Marker", given or None),
+        ("MaxResults", limit if "maxresults" in args else None),
+        ("Delimiter", delimiter or None),
+    ]
+    marker = "" if page.next is None else token_of(page.next[0])
+    return [name for name, _ in page.names], page.prefixes, marker, asked
+
+
+def _includes(call: AzureCall, what: str) -> bool:
+    return what in call.request.args.get("include", "").split(",")
+
 
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (
@@ -316,3 +438,66 @@ def describe(content: bytes, now: float) -> tuple[str, Headers]:
 
 def _created(now: float) -> Headers:
     return (("x-ms-creation-time", http_date(now)),)
+
+
+ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
+    ("account", "GET", "list"): list_containers,
+    ("container", "PUT", ""): create_container,
+    ("container", "GET", ""): get_container,
+    ("container", "HEAD", ""): get_container,
+    ("container", "GET", "metadata"): get_container,
+    ("container", "HEAD", "metadata"): get_container,
+    ("container", "PUT", "metadata"): set_container_metadata,
+    ("container", "DELETE", ""): delete_container,
+    ("container", "GET", "list"): list_blobs,
+    ("blob", "PUT", ""): put_blob,
+    ("blob", "GET", ""): get_blob,
+    ("blob", "HEAD", ""): get_blob,
+    ("blob", "DELETE", ""): delete_blob,
+    ("blob", "PUT", "metadata"): set_metadata,
+    ("blob", "GET", "metadata"): get_blob,
+    ("blob", "HEAD", "metadata"): get_blob,
+    ("blob", "PUT", "properties"): set_properties,
+    ("blob", "PUT", "appendblock"): append_block,
+    ("blob", "PUT", "block"): put_block,
+    ("blob", "PUT", "blocklist"): put_block_list,
+    ("blob", "GET", "blocklist"): get_block_list,
+}
+"""By what the request names, method and `comp`."""
+
+LEASELESS = (list_containers, create_container, list_blobs)
+"""Operations that ignore the id of a lease."""
+MAKING = (put_blob, put_block, put_block_list)
+"""Operations on a blob that need not be there."""
+COMPS = frozenset(comp for _, _, comp in ROUTES)
+ABSENT = frozenset(
+    "acl batch blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
+    " pagelist query rename seal snapshot stats tags tier undelete userdelegationkey".split()
+)
+"""Values of `comp` that the service has and this store has not."""
+
+
+def perform(call: AzureCall) -> Answer:
+    """Do what the request asks for.
+
+    Raises:
+        StoreError: it asks for something that cannot be, or that the store has not.
+    """
+    if not call.valid:
+        raise StoreError("uri")
+    if call.level == "container" and call.request.args.get("restype") != "container":
+        raise StoreError("not_implemented", "the embedded store does not support the container $root")
+    if call.bucket:
+        call.service.buckets.check_name(call.bucket)
+    comp = call.request.args.get("comp", "")
+    if comp in ABSENT or (call.level == "account" and comp == "properties"):
+        raise StoreError("not_implemented", f"the embedded store does not support comp={comp}")
+    refuse_absent(call)
+    if comp not in COMPS:
+        raise StoreError("argument")
+    operation = ROUTES.get((call.level, call.request.method, comp))
+    if operation is None:
+        raise StoreError("method")
+    if operation not in LEASELESS:
+        call.refuse_lease(made=operation in MAKING)
+    return operation(call)

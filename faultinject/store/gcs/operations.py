@@ -1,0 +1,282 @@
+"""Google's JSON API: the operations on buckets and on objects that are there, and which request is which operation.
+
+Uploads have their own module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from faultinject.store.buckets import Stored, StoreError
+from faultinject.store.documents import Page, read_token, select, token_of
+from faultinject.store.exchange import Answer
+from faultinject.store.gcs import resources, uploads
+from faultinject.store.gcs.call import ABSENT, GcsCall
+from faultinject.store.preconditions import read_range
+
+MOST = 1000
+"""The longest page of a listing, and the usual one."""
+UNREAD = ("matchGlob", "softDeleted", "filter", "includeTrailingDelimiter", "includeFoldersAsPrefixes")
+"""Parameters of a listing that the service has and this store has not. `versions` is none of them: a bucket without
+versioning has the live objects only."""
+
+
+def list_buckets(call: GcsCall) -> Answer:
+    """buckets.list."""
+    rows = {each.name: each for each in call.service.buckets.all()}
+    page, token = _page(call, rows, "")
+    items = [resources.bucket_resource(rows[name], call.request.root_url) for name, _ in page.names]
+    return call.json(200, {"kind": "storage#buckets", "items": items, **token})
+
+
+def insert_bucket(call: GcsCall) -> Answer:
+    """buckets.insert.
+
+    Raises:
+        StoreError: `required`, without a name; `not_implemented`, with versioning; `bucket_exists`, `bucket_name`.
+    """
+    name = call.document.get("name")
+    if not isinstance(name, str):
+        raise StoreError("required")
+    if call.document.get("versioning") not in (None, {}, {"enabled": False}):
+        raise StoreError("not_implemented", "the embedded store does not support versioning")
+    call.service.buckets.create(name, call.now)
+    return call.json(200, resources.bucket_resource(call.service.buckets.find(name), call.request.root_url))
+
+
+def get_bucket(call: GcsCall) -> Answer:
+    """buckets.get."""
+    bucket = call.service.buckets.find(call.bucket)
+    call.judge_bucket()
+    return call.json(200, resources.bucket_resource(bucket, call.request.root_url))
+
+
+def change_bucket(_: GcsCall) -> Answer:
+    """buckets.patch and buckets.update.
+
+    Raises:
+        StoreError: `not_implemented`.
+    """
+    raise StoreError("not_implemented", "the embedded store does not support settings of buckets")
+
+
+def delete_bucket(call: GcsCall) -> Answer:
+    """buckets.delete: uploads under way do not keep a bucket."""
+    buckets = call.service.buckets
+    with buckets.lock:
+        bucket = buckets.find(call.bucket)
+        call.judge_bucket()
+        if bucket.objects:
+            raise StoreError("bucket_not_empty")
+        buckets.drop(call.bucket)
+    return call.answer(204)
+
+
+def list_objects(call: GcsCall) -> Answer:
+    """objects.list."""
+    for name in UNREAD:
+        if call.argument(name).lower() not in ("", "false"):
+            raise StoreError("not_implemented", f"the embedded store does not support {name}")
+    rows = call.service.buckets.objects(call.bucket)
+    start, end = call.argument("startOffset"), call.argument("endOffset")
+    wanted = (key for key in rows if key >= start and (not end or key < end))
+    page, token = _page(call, wanted, call.argument("delimiter"))
+    items = [call.resource_of(call.bucket, rows[key]) for key, _ in page.names]
+    prefixes = {"prefixes": page.prefixes} if page.prefixes else {}
+    return call.json(200, {"kind": "storage#objects", "items": items, **prefixes, **token})
+
+
+def _page(call: GcsCall, names: Iterable[str], delimiter: str) -> tuple[Page, dict[str, str]]:
+    """A page, and the token of the next one as a field of the answer."""
+    limit = min(call.number("maxResults", MOST) or MOST, MOST)
+    page = select(
+        ((name, "") for name in names),
+        prefix=call.argument("prefix"),
+        delimiter=delimiter,
+        after=(read_token(call.argument("pageToken")), ""),
+        limit=limit,
+    )
+    if page.next is None:
+        return page, {}
+    return page, {"nextPageToken": token_of(page.next[0])}
+
+
+SOURCES = 32
+"""The most objects that one request composes."""
+
+
+def get_object(call: GcsCall) -> Answer:
+    """objects.get: the resource, or with `alt=media` the content."""
+    stored = call.get(call.bucket, call.key, call.argument("generation"))
+    if not call.judge(stored):
+        return call.answer(304, headers=[("ETag", stored.etag)])
+    if call.argument("alt") != "media" and not call.kind.startswith("download"):
+        return call.json(200, call.resource_of(call.bucket, stored), ETag=stored.etag)
+    headers = [("ETag", stored.etag), *resources.sent(stored), ("Accept-Ranges", "bytes")]
+    wanted = read_range(call.request.headers.get("range"), stored.size)
+    return call.content(stored, wanted, headers)
+
+
+def delete_object(call: GcsCall) -> Answer:
+    """objects.delete."""
+    call.service.buckets.remove(call.bucket, call.key, call.judge_change)
+    return call.answer(204)
+
+
+def update_object(call: GcsCall) -> Answer:
+    """objects.patch and, by PUT, objects.update.
+
+    Raises:
+        StoreError: `not_implemented`, when access control is to change; `no_bucket`, `no_key`, `argument`, `metadata`,
+            `precondition`.
+    """
+    document = call.document
+    if "acl" in document or call.argument("predefinedAcl"):
+        raise StoreError("not_implemented", "the embedded store does not support access control")
+    buckets = call.service.buckets
+    with buckets.lock:
+        before = call.get(call.bucket, call.key, call.argument("generation"))
+        headers = resources.updated(before, document, whole=call.request.method == "PUT")
+        after = replace(before, etag=resources.etag(headers), modified=call.now, headers=headers)
+        buckets.put(call.bucket, after, call.judge_change)
+    return call.json(200, call.resource_of(call.bucket, after))
+
+
+def copy_object(call: GcsCall) -> Answer:
+    """objects.copy."""
+    return _copy(call, "")
+
+
+def rewrite_object(call: GcsCall) -> Answer:
+    """objects.rewrite: done at once."""
+    return _copy(call, "rewrite")
+
+
+def compose_object(call: GcsCall) -> Answer:
+    """objects.compose.
+
+    Raises:
+        StoreError: `required`, without sources; `argument`, with too many or of several storage classes; `no_key`,
+            `precondition`; `not_implemented`, when they are to be deleted.
+    """
+    if call.document.get("deleteSourceObjects"):
+        raise StoreError("not_implemented", "the embedded store does not support deleteSourceObjects")
+    destination = call.document.get("destination") or {}
+    if not isinstance(destination, dict):
+        raise StoreError("argument")
+    with call.service.buckets.lock:
+        sources = [_source(call, each) for each in _named(call)]
+    classes = {resources.storage_class(each) for each in sources}
+    if len(classes) > 1:
+        raise StoreError("argument")
+    described = resources.described({**destination, "storageClass": classes.pop()})
+    count = sum(int(resources.components(each) or 1) for each in sources)
+    blocks = tuple(block for each in sources for block in each.blocks)
+    described = (*described, (resources.COMPONENTS, str(count)))
+    return uploads.write(call, (call.bucket, call.key), blocks, described)
+
+
+def _named(call: GcsCall) -> list[dict[str, Any]]:
+    """What a request names as the sources of a composite."""
+    named = call.document.get("sourceObjects")
+    if not (isinstance(named, list) and named and all(isinstance(each, dict) for each in named)):
+        raise StoreError("required")
+    if len(named) > SOURCES:
+        raise StoreError("argument")
+    return named
+
+
+def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
+    """A source of a composite: of the generation that is meant, where one is."""
+    name, generation = named.get("name"), named.get("generation")
+    if not isinstance(name, str):
+        raise StoreError("required")
+    found = call.get(call.bucket, name, "" if generation is None else str(generation))
+    conditions = named.get("objectPreconditions") or {}
+    if not isinstance(conditions, dict):
+        raise StoreError("argument")
+    wanted = conditions.get("ifGenerationMatch")
+    if wanted is not None and str(wanted) != resources.generations(found)[0]:
+        raise StoreError("precondition")
+    return found
+
+
+def _copy(call: GcsCall, answered: str) -> Answer:
+    """A copy: with the description that the request gives, else with the source's.
+
+    A copy of a composite is one; of one object, if its storage class is another:
+    https://cloud.google.com/storage/docs/composite-objects
+    """
+    described = resources.described(call.document)
+    source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
+    if not call.judge(source, "ifSource"):
+        raise StoreError("precondition")
+    described = described or tuple(each for each in source.headers if each[0] not in resources.OWN)
+    if count := resources.components(source):
+        same = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0]) == resources.storage_class(
+            source
+        )
+        described = (*described, (resources.COMPONENTS, count if same else "1"))
+    return uploads.write(call, call.target, source.blocks, described, answered=answered)
+
+
+Operation = Callable[[GcsCall], Answer]
+
+ROUTES: Mapping[tuple[str, str], Operation] = {
+    ("buckets", "GET"): list_buckets,
+    ("buckets", "POST"): insert_bucket,
+    ("bucket", "GET"): get_bucket,
+    ("bucket", "DELETE"): delete_bucket,
+    ("bucket", "PATCH"): change_bucket,
+    ("bucket", "PUT"): change_bucket,
+    ("objects", "GET"): list_objects,
+    ("object", "GET"): get_object,
+    ("object", "PATCH"): update_object,
+    ("object", "PUT"): update_object,
+    ("object", "DELETE"): delete_object,
+    ("rewriteTo", "POST"): rewrite_object,
+    ("copyTo", "POST"): copy_object,
+    ("compose", "POST"): compose_object,
+    ("download object", "GET"): get_object,
+}
+"""By what the path names and method: https://cloud.google.com/storage/docs/json_api/v1."""
+
+UPLOADS: Mapping[tuple[str, str], Operation] = {
+    ("media", "POST"): uploads.insert_media,
+    ("multipart", "POST"): uploads.insert_multipart,
+    ("resumable", "POST"): uploads.start_upload,
+    ("session", "PUT"): uploads.continue_upload,
+    ("session", "POST"): uploads.continue_upload,
+    ("session", "DELETE"): uploads.cancel_upload,
+}
+"""By `uploadType`, or `session` for what goes to a resumable upload under way, and method.
+
+Pieces come by PUT, and gcsfs, whose tests run against Google, sends them by POST.
+"""
+
+
+def perform(call: GcsCall) -> Answer:
+    """Do what the request asks for.
+
+    Raises:
+        StoreError: it asks for something that cannot be, or that the store has not.
+    """
+    if not call.valid:
+        raise StoreError("uri")
+    if call.kind in ABSENT:
+        raise StoreError("not_implemented", f"the embedded store does not support {ABSENT[call.kind]}")
+    method = call.request.method
+    if call.kind == "upload objects":
+        kind = "session" if call.argument("upload_id") else call.argument("uploadType") or "multipart"
+        if kind not in ("session", "media", "multipart", "resumable"):
+            raise StoreError("argument")
+        operation = UPLOADS.get((kind, method))
+    else:
+        operation = ROUTES.get((call.kind, method))
+        if not any(call.kind == kind for kind, _ in ROUTES):
+            raise StoreError("no_route")
+    if operation is None:
+        raise StoreError("method")
+    return operation(call)
