@@ -408,55 +408,34 @@ def _source_range(call: Call, source: Stored) -> tuple[int, int]:
 
 Operation = Callable[[Call], Answer]
 
-ROUTES: Mapping[tuple[str, str, str], Operation] = {
-    ("service", "GET", ""): list_buckets,
-    ("bucket", "PUT", ""): create_bucket,
-    ("bucket", "HEAD", ""): head_bucket,
-    ("bucket", "DELETE", ""): delete_bucket,
-    ("bucket", "GET", ""): list_objects,
-    ("bucket", "GET", "location"): get_location,
-    ("bucket", "GET", "versioning"): get_versioning,
-    ("bucket", "GET", "uploads"): list_uploads,
-    ("bucket", "POST", "delete"): delete_objects,
-    ("object", "PUT", ""): put_object,
-    ("object", "GET", ""): get_object,
-    ("object", "HEAD", ""): get_object,
-    ("object", "DELETE", ""): delete_object,
-    ("object", "POST", "uploads"): start_upload,
-    ("object", "PUT", "uploadId"): upload_part,
-    ("object", "GET", "uploadId"): list_parts,
-    ("object", "POST", "uploadId"): finish_upload,
-    ("object", "DELETE", "uploadId"): abort_upload,
-}
-"""By what the request names (service, bucket or object), method and subresource."""
-
 SUBRESOURCES = ("uploads", "uploadId", "delete", "location", "versioning")
-HANDLED: Mapping[str, Operation] = {
-    "AbortMultipartUpload": abort_upload,
-    "CompleteMultipartUpload": finish_upload,
-    "CopyObject": put_object,
-    "CreateBucket": create_bucket,
-    "CreateMultipartUpload": start_upload,
-    "DeleteBucket": delete_bucket,
-    "DeleteObject": delete_object,
-    "DeleteObjects": delete_objects,
-    "GetApiVersion": head_bucket,
-    "GetBucketLocation": get_location,
-    "GetBucketVersioning": get_versioning,
-    "GetObject": get_object,
-    "GetObjectMeta": get_object,
-    "HeadBucket": head_bucket,
-    "HeadObject": get_object,
-    "ListBuckets": list_buckets,
-    "ListMultipartUploads": list_uploads,
-    "ListObjects": list_objects,
-    "ListObjectsV2": list_objects,
-    "ListParts": list_parts,
-    "PutObject": put_object,
-    "UploadPart": upload_part,
-    "UploadPartCopy": upload_part,
+OPERATIONS: Mapping[str, tuple[Operation, str]] = {
+    "AbortMultipartUpload": (abort_upload, "uploadId"),
+    "CompleteMultipartUpload": (finish_upload, "uploadId"),
+    "CopyObject": (put_object, ""),
+    "CreateBucket": (create_bucket, ""),
+    "CreateMultipartUpload": (start_upload, "uploads"),
+    "DeleteBucket": (delete_bucket, ""),
+    "DeleteObject": (delete_object, ""),
+    "DeleteObjects": (delete_objects, "delete"),
+    "GetApiVersion": (head_bucket, ""),
+    "GetBucketLocation": (get_location, "location"),
+    "GetBucketVersioning": (get_versioning, "versioning"),
+    "GetObject": (get_object, ""),
+    "GetObjectMeta": (get_object, ""),
+    "HeadBucket": (head_bucket, ""),
+    "HeadObject": (get_object, ""),
+    "ListBuckets": (list_buckets, ""),
+    "ListMultipartUploads": (list_uploads, "uploads"),
+    "ListObjects": (list_objects, ""),
+    "ListObjectsV2": (list_objects, ""),
+    "ListParts": (list_parts, "uploadId"),
+    "PutObject": (put_object, ""),
+    "UploadPart": (upload_part, "uploadId"),
+    "UploadPartCopy": (upload_part, "uploadId"),
 }
-"""What the store does, as the vendors name it; OBS's GetApiVersion and OSS's GetObjectMeta are HEADs."""
+"""What the store does, as the vendors name it, and which subresource the query names then; OBS's GetApiVersion and OSS's
+GetObjectMeta are HEADs."""
 NEVER_SET: Mapping[str, str] = {
     "GetBucketCors": "NoSuchCORSConfiguration",
     "GetBucketLifecycle": "NoSuchLifecycleConfiguration",
@@ -495,19 +474,17 @@ def perform(call: Call) -> Answer:
     if not call.valid:
         raise StoreError("uri")
     name = call.service.reading.operation(WSGIRequest(call.request.environ))
-    if name is not None and name not in HANDLED:
+    if name is None:
+        raise StoreError("method")
+    if name not in OPERATIONS:
         _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
-    level = "object" if call.key else "bucket" if call.bucket else "service"
-    subresource = next((name for name in SUBRESOURCES if call.has(name)), "")
-    operation = ROUTES.get((level, call.request.method, subresource))
-    if operation is None:
+    operation, wanted = OPERATIONS[name]
+    if wanted != next((each for each in SUBRESOURCES if call.has(each)), ""):
         raise StoreError("method")
-    if name is not None and not subresource and HANDLED[name] is not operation:
-        raise StoreError("not_implemented", f"the embedded store does not support {name} of this form")
-    for absent in _absent(call, level, subresource):
+    for absent in _absent(call):
         raise StoreError("not_implemented", f"the embedded store does not support ?{absent}")
-    if level == "object":
+    if call.key:
         call.check_version()
     return operation(call)
 
@@ -520,9 +497,9 @@ def _refuse_unset(call: Call, name: str) -> None:
         raise StoreError("not_implemented", label=label)
 
 
-def _absent(call: Call, level: str, subresource: str) -> Iterator[str]:
+def _absent(call: Call) -> Iterator[str]:
     """Parameters that would make the request another one: its name alone says that it is about something else."""
-    if level == "object" and subresource != "uploadId" and call.has("partNumber"):
+    if call.key and call.has("partNumber") and not call.has("uploadId"):
         yield "partNumber"
     known = {call.dialect.parameters.get(name, name) for name in PARAMETERS}
     for name, value in call.request.args.items(multi=True):
