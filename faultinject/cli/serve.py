@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sys
 import traceback
-from difflib import get_close_matches
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import click
@@ -28,23 +27,16 @@ def load_app(address: str) -> tuple[Any, str]:
         address: `shop.web:app` or `shop.web:site.app`.
 
     Raises:
-        ConfigurationError: there is no such module or attribute, the module fails, or it is an app factory.
+        ConfigurationError: there is no such module or attribute, the module fails, or it is no app.
     """
-    name, colon, path = address.partition(":")
-    if not colon or not all(each.isidentifier() for each in (*name.split("."), *path.split("."))):
-        raise ConfigurationError(f"{address!r} is not MODULE:APP, such as shop.web:app")
     sys.path.insert(0, "")
-    app = _module(name)
-    reached = name
-    for attribute in path.split("."):
-        if not hasattr(app, attribute):
-            near = get_close_matches(attribute, dir(app), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigurationError(f"{reached} has no attribute {attribute}{hint}")
-        app = getattr(app, attribute)
-        reached = f"{reached}.{attribute}"
+    try:
+        app = pkgutil.resolve_name(address)
+    except Exception as error:
+        raise ConfigurationError(_failure(address, error)) from None
     if not callable(app):
-        raise ConfigurationError(f"{address} is no app: it is of type {type(app).__name__}")
+        kind = type(app).__name__
+        raise ConfigurationError(f"{address} is of type {kind}, and not MODULE:APP, such as shop.web:app")
     try:
         return app, interface_of(app)
     except TypeError:
@@ -54,25 +46,18 @@ def load_app(address: str) -> tuple[Any, str]:
         ) from None
 
 
-def _module(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            raise ConfigurationError(f"there is no module {error.name} here or on the path") from None
-        raise ConfigurationError(_failure(name, error)) from None
-    except Exception as error:
-        raise ConfigurationError(_failure(name, error)) from None
-
-
-def _failure(name: str, error: Exception) -> str:
-    """One line on why the module could not be imported, with the place in the user's code."""
+def _failure(address: str, error: Exception) -> str:
+    """One line on why the app could not be imported, with the place in the user's code."""
     if isinstance(error, SyntaxError):
-        return f"{name} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
+        return f"{address} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
+    frames = [
+        each
+        for each in traceback.extract_tb(error.__traceback__)
+        if not ("importlib" in each.filename or each.filename == pkgutil.__file__)
+    ]
     place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[1:] else ""
     text = " ".join(str(error).split())
-    return f"{name} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
+    return f"{address} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
 
 
 @click.command(context_settings=CONTEXT)

@@ -584,20 +584,26 @@ def test_an_app_that_does_not_start(here, start):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("shop", "'shop' is not MODULE:APP, such as shop.web:app"),
-        ("shop:", "'shop:' is not MODULE:APP, such as shop.web:app"),
-        ("shop:make()", "'shop:make()' is not MODULE:APP, such as shop.web:app"),
-        ("nothing:app", "there is no module nothing here or on the path"),
-        ("shop.web:app", "there is no module shop.web here or on the path"),
+        ("shop", "shop is of type module, and not MODULE:APP, such as shop.web:app"),
+        ("shop:", "shop: is of type module, and not MODULE:APP, such as shop.web:app"),
+        ("shop:make()", "shop:make() cannot be imported: ValueError: invalid format: 'shop:make()'"),
+        ("nothing:app", "nothing:app cannot be imported: ModuleNotFoundError: No module named 'nothing'"),
+        (
+            "shop.web:app",
+            "shop.web:app cannot be imported: ModuleNotFoundError: No module named 'shop.web'; 'shop' is not a package",
+        ),
         (
             "lacks:app",
-            "lacks cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module named 'there_is_no_such_module'",
+            "lacks:app cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module named 'there_is_no_such_module'",
         ),
-        ("syntax:app", "syntax cannot be imported: {here}/syntax.py:2: invalid syntax"),
-        ("raises:app", "raises cannot be imported: {here}/raises.py:3: ValueError: no settings"),
-        ("shop:wep", "shop has no attribute wep; did you mean web?"),
-        ("shop:Site.qqq", "shop.Site has no attribute qqq"),
-        ("shop:number", "shop:number is no app: it is of type int"),
+        ("syntax:app", "syntax:app cannot be imported: {here}/syntax.py:2: invalid syntax"),
+        ("raises:app", "raises:app cannot be imported: {here}/raises.py:3: ValueError: no settings"),
+        ("shop:wep", "shop:wep cannot be imported: {here}/shop.py:20: AttributeError: wep"),
+        (
+            "shop:Site.qqq",
+            "shop:Site.qqq cannot be imported: AttributeError: type object 'Site' has no attribute 'qqq'",
+        ),
+        ("shop:number", "shop:number is of type int, and not MODULE:APP, such as shop.web:app"),
         (
             "shop:factory",
             "shop:factory takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory;"
