@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 import aiohttp
 
-from faultinject.conformance.drivers.python.event_loop import wait_for
 from faultinject.conformance.drivers.python.path_style import PathStyle
+
+Result = TypeVar("Result")
+
+LOOP = asyncio.new_event_loop()
+"""One for the process, in a thread of its own."""
+Thread(target=LOOP.run_forever, daemon=True).start()
+
+
+def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run it on the loop, and wait for what it returns; raises what it raises."""
+    return asyncio.run_coroutine_threadsafe(work, LOOP).result()
 
 
 class Client(PathStyle):
@@ -21,8 +34,7 @@ class Client(PathStyle):
     """
 
     def __init__(self, endpoint: str, bucket: str, *, retrying: bool = False) -> None:
-        super().__init__(bucket, self._request)
-        self._endpoint = endpoint
+        super().__init__(f"{endpoint}/{bucket}", self._request)
         self._session: Any = wait_for(self._open(retrying))
 
     async def _open(self, retrying: bool) -> Any:
@@ -33,11 +45,11 @@ class Client(PathStyle):
 
         return RetryClient(client_session=session, retry_options=ExponentialRetry(attempts=3))
 
-    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
-        return wait_for(self._exchange(method, path, body))
+    def _request(self, method: str, url: str, body: bytes | None) -> bytes:
+        return wait_for(self._exchange(method, url, body))
 
-    async def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
-        async with self._session.request(method, self._endpoint + path, data=body) as answer:
+    async def _exchange(self, method: str, url: str, body: bytes | None) -> bytes:
+        async with self._session.request(method, url, data=body) as answer:
             content: bytes = await answer.read()
             answer.raise_for_status()
             return content

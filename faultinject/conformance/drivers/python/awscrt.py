@@ -27,7 +27,7 @@ class Client(PathStyle):
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
-        super().__init__(bucket, self._request)
+        super().__init__(f"/{bucket}", self._request)
         self._host = endpoint.removeprefix("http://")
         self._s3: Any = S3Client(
             bootstrap=BOOTSTRAP,

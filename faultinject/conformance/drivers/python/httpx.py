@@ -1,6 +1,10 @@
-"""httpx with retries of its transport, which are for connections that cannot be made."""
+"""httpx with retries of its transport, or below a decorator that retries: tenacity's and stamina's everyday recipes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from ssl import create_default_context
+from typing import Any
 
 import httpx
 
@@ -8,17 +12,42 @@ from faultinject.conformance.drivers.python.path_style import PathStyle
 
 
 class Client(PathStyle):
-    """A client with `HTTPTransport(retries=3)` and no environment, path style.
+    """A client without an environment, path style.
 
     Args:
         endpoint: the server's URL.
         bucket: where its keys are.
+        decorator: retries the function that it decorates, which makes the requests.
+        options: of `httpx.Client`.
     """
 
-    def __init__(self, endpoint: str, bucket: str) -> None:
-        super().__init__(bucket, self._request)
-        transport = httpx.HTTPTransport(retries=3)
-        self._httpx = httpx.Client(base_url=endpoint, transport=transport, trust_env=False)
+    def __init__(
+        self, endpoint: str, bucket: str, decorator: Callable[[Any], Any] = lambda call: call, **options: Any
+    ) -> None:
+        super().__init__(f"{endpoint}/{bucket}", decorator(self._request))
+        self._httpx = httpx.Client(trust_env=False, **options)
 
-    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
-        return self._httpx.request(method, path, content=body).raise_for_status().content
+    def _request(self, method: str, url: str, body: bytes | None) -> bytes:
+        return self._httpx.request(method, url, content=body).raise_for_status().content
+
+
+def transport(endpoint: str, bucket: str) -> Client:
+    """`HTTPTransport(retries=3)`, whose retries are for connections that cannot be made."""
+    return Client(endpoint, bucket, transport=httpx.HTTPTransport(retries=3))
+
+
+def stamina(endpoint: str, bucket: str) -> Client:
+    """The first example of stamina's README (https://github.com/hynek/stamina)."""
+    from stamina import retry
+
+    decorator = retry(on=httpx.HTTPError, attempts=3)
+    return Client(endpoint, bucket, decorator, verify=create_default_context())
+
+
+def tenacity(endpoint: str, bucket: str) -> Client:
+    """The exponential wait with jitter of tenacity's documentation (https://tenacity.readthedocs.io), which ends."""
+    from tenacity import retry, stop_after_attempt, wait_random_exponential
+
+    waits = wait_random_exponential(multiplier=1, max=60)
+    decorator = retry(wait=waits, stop=stop_after_attempt(3), reraise=True)
+    return Client(endpoint, bucket, decorator, verify=create_default_context())

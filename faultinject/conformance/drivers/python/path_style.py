@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from faultinject.conformance import plan
 
-# Makes a request by its method, its path, which begins with a slash and has the query, and its body, and reads the
-# answer; raises what the caller gets for an error.
+# Makes a request by its method, its URL and its body, and reads the answer; raises what the caller gets for an error.
 Ask = Callable[[str, str, bytes | None], object]
 
 PART = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
@@ -18,26 +17,26 @@ class PathStyle:
     """The four calls, each one request of an HTTP client that sends no signature.
 
     Args:
-        bucket: where the keys are.
+        place: what URLs have before the key.
         ask: the client.
     """
 
-    def __init__(self, bucket: str, ask: Ask) -> None:
-        self._bucket = bucket
+    def __init__(self, place: str, ask: Ask) -> None:
+        self._place = place
         self._ask = ask
 
     def get(self, key: str) -> None:
         """GET."""
-        self._ask("GET", f"/{self._bucket}/{key}", None)
+        self._ask("GET", f"{self._place}/{key}", None)
 
     def put(self, key: str) -> None:
         """PUT."""
-        self._ask("PUT", f"/{self._bucket}/{key}", plan.BODY)
+        self._ask("PUT", f"{self._place}/{key}", plan.BODY)
 
     def post(self, key: str) -> None:
         """POST that begins a multipart upload."""
-        self._ask("POST", f"/{self._bucket}/{key}?uploads", None)
+        self._ask("POST", f"{self._place}/{key}?uploads", None)
 
     def complete(self, key: str) -> None:
         """POST that ends it."""
-        self._ask("POST", f"/{self._bucket}/{key}?uploadId={key}", DOCUMENT)
+        self._ask("POST", f"{self._place}/{key}?uploadId={key}", DOCUMENT)

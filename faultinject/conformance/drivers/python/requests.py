@@ -20,8 +20,7 @@ class Client(PathStyle):
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
-        super().__init__(bucket, self._request)
-        self._endpoint = endpoint
+        super().__init__(f"{endpoint}/{bucket}", self._request)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -29,5 +28,5 @@ class Client(PathStyle):
         for scheme in "http://", "https://":
             self._session.mount(scheme, HTTPAdapter(max_retries=retries))
 
-    def _request(self, method: str, path: str, body: bytes | None) -> None:
-        self._session.request(method, self._endpoint + path, data=body).raise_for_status()
+    def _request(self, method: str, url: str, body: bytes | None) -> None:
+        self._session.request(method, url, data=body).raise_for_status()

@@ -17,12 +17,11 @@ class Client(PathStyle):
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
-        super().__init__(bucket, self._request)
-        self._endpoint = endpoint
+        super().__init__(f"{endpoint}/{bucket}", self._request)
         self._pools = urllib3.PoolManager()
 
-    def _request(self, method: str, path: str, body: bytes | None) -> bytes:
-        answer = self._pools.request(method, self._endpoint + path, body=body)
+    def _request(self, method: str, url: str, body: bytes | None) -> bytes:
+        answer = self._pools.request(method, url, body=body)
         if answer.status >= 400:
             raise Refused(f"{answer.status} {answer.reason}")
         return answer.data
