@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -93,9 +93,7 @@ class Workload:
         self._sdk = sdk
         self._port = port
         self._calls = calls
-        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for number in range(calls):
-            self._waiting.put(number)
+        self._numbers = count()
         self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)]
         self._began = 0.0
 
@@ -148,9 +146,8 @@ class Workload:
 
         failures = (self._sdk.CosServiceError, self._sdk.CosClientError, HTTPError)
         while time.monotonic() - self._began < BEGIN_FOR:
-            try:
-                number = self._waiting.get_nowait()
-            except queue.Empty:
+            number = next(self._numbers)
+            if number >= self._calls:
                 return
             operation, key = OPERATIONS[number % len(OPERATIONS)], key_of(number)
             window = CallWindow(operation, time.monotonic(), None, key=key)
@@ -213,24 +210,23 @@ def demo(context: click.Context, *, seed: str | None, calls: int, verbose: bool)
     )
     click.echo(f"{calls} calls, 30 % documented errors of Tencent COS, seed {injector.seed}\n")
     click.echo(_row("attempt", "operation", "key", "waited", "injected"))
-    shown = 0
+    most = None if verbose else ROWS
+    shown, over = 0, False
     try:
         workload.start()
         with Progress(lambda: f"{workload.done} of {calls} calls done", quiet=verbose) as progress:
-            while not workload.over or not attempts.rows.empty():
-                try:
-                    row = attempts.rows.get(timeout=0.05)
-                except queue.Empty:
-                    row = ""
-                if row and (verbose or shown < ROWS):
+            while not over:
+                time.sleep(0.05)
+                over = workload.over
+                for row in attempts.rows[shown:most]:
                     click.echo(row)
-                elif shown >= ROWS:
+                    shown += 1
+                if shown == most:
                     progress.show()
-                shown += bool(row)
     finally:
         server.stop()
-    if not verbose and shown > ROWS:
-        click.echo(f"({shown - ROWS} more attempts: -v shows all)")
+    if more := len(attempts.rows) - shown:
+        click.echo(f"({more} more attempts: -v shows all)")
     click.echo("\nThe report on the SDK; every error was injected on purpose:\n")
     recorded = of_outcomes(injector.journal.outcomes)
     found = judge(recorded, driven=True, told=workload.windows, until=time.monotonic())
@@ -247,11 +243,11 @@ class AttemptRows:
     """The attempts of each call that was hit by a fault, as rows of a table.
 
     Attributes:
-        rows: those that nobody has shown yet.
+        rows: in the order in which they were answered.
     """
 
     def __init__(self) -> None:
-        self.rows: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.rows: list[str] = []
         self._hit: dict[str, tuple[int, float]] = {}
 
     def saw(self, outcome: Outcome) -> None:
@@ -264,7 +260,7 @@ class AttemptRows:
         waited = f"{outcome.arrived - before:.1f} s" if number else "-"
         code = (outcome.fault or "").partition(":")[2]
         injected = f"{outcome.status} {code}" if outcome.injected else "-"
-        self.rows.put(_row(str(number + 1), outcome.operation or "", key, waited, injected))
+        self.rows.append(_row(str(number + 1), outcome.operation or "", key, waited, injected))
 
 
 def _row(*cells: str) -> str:
