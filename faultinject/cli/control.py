@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,8 @@ from faultinject.rules.variables import value_of
 PATIENCE = 10.0
 """Seconds in which a call is answered."""
 AGENT = "faultinject-control"
+VISIBLE = "[!-~]+"
+"""What a URL and a token are made of."""
 USUAL_PORTS = {"http": 80, "https": 443}
 STATE = frozenset(
     "generation on enabled until expires now seed production store max_active active refused undecided failures disarmed rules"
@@ -65,14 +68,16 @@ class ControlClient:
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        if parts.scheme not in USUAL_PORTS or not parts.hostname or not _can_be_sent(text, parts.path):
-            raise _wrong(option, f"{_without_password(text)} is not a URL such as http://127.0.0.1:8765")
+        plain_url = (
+            parts.username is None and not (parts.query or parts.fragment) and re.fullmatch(VISIBLE, text)
+        )
+        if parts.scheme not in USUAL_PORTS or not parts.hostname or not plain_url:
+            # It is not shown: a password may be in it.
+            raise _wrong(option, f"this is not a URL such as http://127.0.0.1:8765; the token is in {TOKEN}")
         if port == 0:
             raise _wrong(
                 option, "port 0 lets the server take a free one: add --url and the address that its log says"
             )
-        if parts.username is not None or parts.query or parts.fragment:
-            raise _wrong(option, f"a URL has no name, no password and no query here: the token is in {TOKEN}")
         self._host, self._port = parts.hostname, port or USUAL_PORTS[parts.scheme]
         self._secure = parts.scheme == "https"
         self._mount = parts.path.rstrip("/")
@@ -83,7 +88,7 @@ class ControlClient:
             raise ConfigurationError(
                 f"{TOKEN} is not set: set it to the server's token, which is in the server's log if nobody chose one"
             )
-        if not (token.isascii() and token.isprintable()):
+        if not re.fullmatch(VISIBLE, token):
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
         self._token = token
 
@@ -229,17 +234,6 @@ def _asked(address: str) -> str:
         raise mistake.error([Problem(mistake.message, where=CONTROL)]) from None
     host = ANY_ADDRESS.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _can_be_sent(url: str, path: str) -> bool:
-    return url.isprintable() and " " not in url and path.isascii()
-
-
-def _without_password(text: str) -> str:
-    """What was given as a URL, fit for a message."""
-    before, at, rest = text.rpartition("@")
-    scheme, colon, _ = before.rpartition("//")
-    return visible(f"{scheme}{colon}…@{rest}" if at else text)
 
 
 def _wrong(where: str, message: str) -> ConfigurationError:

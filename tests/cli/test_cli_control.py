@@ -450,6 +450,9 @@ def test_where_nothing_answers(run, port):
     assert "cannot be reached" in run("control", "status", "--url", "http://255.255.255.255", env=ENV)[2]
 
 
+NO_URL = "--url: this is not a URL such as http://127.0.0.1:8765; the token is in FAULTINJECT_TOKEN"
+
+
 @pytest.mark.parametrize(
     ("arguments", "env", "said"),
     [
@@ -465,13 +468,13 @@ def test_where_nothing_answers(run, port):
             {"FAULTINJECT_TOKEN": "a\r\nb"},
             "FAULTINJECT_TOKEN: a token has visible ASCII",
         ),
-        (["--url", "ftp://h"], ENV, "--url: ftp://h is not a URL such as http://127.0.0.1:8765"),
-        (["--url", "http://h:x"], ENV, "--url: http://h:x is not a URL such as"),
-        (["--url", "http://[::1"], ENV, "--url: http://[::1 is not a URL such as"),
-        (["--url", "http://h/a b"], ENV, "--url: http://h/a b is not a URL such as"),
-        (["--url", "http://a b/"], ENV, "--url: http://a b/ is not a URL such as"),
-        (["--url", "http://h/é"], ENV, "--url: http://h/é is not a URL such as"),
-        (["--url", "ftp://u:secret@h"], ENV, "--url: ftp://…@h is not a URL such as"),
+        (["--url", "ftp://h"], ENV, NO_URL),
+        (["--url", "http://h:x"], ENV, NO_URL),
+        (["--url", "http://[::1"], ENV, NO_URL),
+        (["--url", "http://h/a b"], ENV, NO_URL),
+        (["--url", "http://a b/"], ENV, NO_URL),
+        (["--url", "http://h/é"], ENV, NO_URL),
+        (["--url", "ftp://u:secret@h"], ENV, NO_URL),
         (["--url", "http://h:0"], ENV, "--url: port 0 lets the server take a free one: add --url and"),
         (
             [],
@@ -483,9 +486,9 @@ def test_where_nothing_answers(run, port):
             {**ENV, "FAULTINJECT_CONTROL": "8765"},
             "FAULTINJECT_CONTROL: 8765 is neither a path nor an address; did you mean 127.0.0.1:8765?",
         ),
-        (["--url", "http://"], ENV, "--url: http:// is not a URL such as"),
-        (["--url", "http://u:p@h"], ENV, "--url: a URL has no name, no password and no query here"),
-        (["--url", "http://h/?token=x"], ENV, "--url: a URL has no name, no password and no query here"),
+        (["--url", "http://"], ENV, NO_URL),
+        (["--url", "http://u:p@h"], ENV, NO_URL),
+        (["--url", "http://h/?token=x"], ENV, NO_URL),
     ],
 )
 def test_wrong_use(run, arguments, env, said):
@@ -493,6 +496,7 @@ def test_wrong_use(run, arguments, env, said):
     code, out, err = run("control", "status", *arguments, env=env)
     assert (code, out) == (2, "")
     assert err.startswith(f"faultinject: {said}")
+    assert "secret" not in err
 
 
 STATE = {
