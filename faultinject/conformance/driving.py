@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import sqrt
@@ -19,8 +19,8 @@ from faultinject.audit.judging import Judgement, judge_run
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import median
 from faultinject.conformance import plan
-from faultinject.conformance.answering import Factory, InThreads
 from faultinject.conformance.breach import breach, fallen_silent
+from faultinject.conformance.contract import Factory, InThreads
 from faultinject.conformance.plan import Phase, PlannedCall
 from faultinject.conformance.process import READY, Process
 from faultinject.exceptions import ConfigurationError
@@ -264,7 +264,7 @@ def run(
         began = time.monotonic()
         late: list[float] = []
         try:
-            _ask(asked, opened, calls, began + deadline, late)
+            _ask_plan(asked, opened, calls, began + deadline, late)
         finally:
             until = time.monotonic()
             calls.stop()
@@ -317,32 +317,35 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
     return f"; {what} had not ended: {named}{more}"
 
 
-def _ask(
+def ask(client: Client, calls: Calls, asked: Iterable[PlannedCall], until: float, apart: float = 0.0) -> bool:
+    """Ask for calls, so many seconds apart or as soon as all have ended; says whether all end in time."""
+
+    def idle() -> bool:
+        return bool(client.failure) or calls.all_ended()
+
+    for each in asked:
+        calls.begin(each)
+        client.start(each)
+        calls.wait(min(until, time.monotonic() + apart), idle)
+    return calls.wait(until, idle) and not client.failure
+
+
+def _ask_plan(
     planned: Sequence[PlannedCall], client: Client, calls: Calls, until: float, late: list[float]
 ) -> None:
     """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
     asked = [each for each in planned if each.kind in client.kinds]
-
-    def failed() -> bool:
-        return bool(client.failure)
-
-    def idle() -> bool:
-        return failed() or calls.all_ended()
-
-    for each in asked:
-        if each.phase == plan.CALIBRATION:
-            calls.begin(each)
-            client.start(each)
-            if not calls.wait(until, idle) or failed():
-                return
+    first = [each for each in asked if each.phase == plan.CALIBRATION]
+    if not ask(client, calls, first, until, apart=until):
+        return
     began = time.monotonic()
     for each in sorted((each for each in asked if each.phase != plan.CALIBRATION), key=lambda each: each.at):
-        if calls.wait(min(began + each.at, until), failed) or time.monotonic() >= until:
+        if calls.wait(min(began + each.at, until), lambda: bool(client.failure)) or time.monotonic() >= until:
             return
         late.append(time.monotonic() - began - each.at)
         calls.begin(each)
         client.start(each)
-    calls.wait(until, idle)
+    ask(client, calls, (), until)
 
 
 PROBE = ("retry-after", "one")

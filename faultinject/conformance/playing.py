@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from math import inf
@@ -15,7 +15,7 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
 from faultinject.audit.waits import UNMEASURED, turnarounds
 from faultinject.conformance.breach import requests_by_key
 from faultinject.conformance.cases import Answer, Case, Specification
-from faultinject.conformance.driving import Calls, serving
+from faultinject.conformance.driving import Calls, ask, serving
 from faultinject.conformance.plan import PlannedCall
 from faultinject.conformance.process import Process
 from faultinject.exceptions import ConfigurationError
@@ -229,7 +229,7 @@ def _play(
                 raise ConfigurationError(
                     "--cases: the client has no get among its kinds, and all cases read objects"
                 )
-            ended = _ask(asked, calls, CALIBRATION.asked(), deadline, apart=deadline)
+            ended = ask(asked, calls, CALIBRATION.asked(), time.monotonic() + deadline, apart=deadline)
             pace = turnarounds(of_outcomes(served.outcomes), lambda _: "", driven=True).get("")
             late = UNMEASURED if pace is None else max(LATE, pace.noise)
             for case in group:
@@ -271,25 +271,10 @@ def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: f
             else [[each for some in by_client for each in some]]
         )
         for step in steps:  # of the case's own calls all clients make their first, then all their second
-            if not _ask(client, calls, step, deadline, apart=APART if what == "call" else 0.0):
+            until = time.monotonic() + deadline
+            if not ask(client, calls, step, until, apart=APART if what == "call" else 0.0):
                 return False
     return True
-
-
-def _ask(
-    client: Process, calls: Calls, asked: Iterable[PlannedCall], deadline: float, *, apart: float = 0.0
-) -> bool:
-    """Ask for calls, so many seconds apart or as soon as all have ended; says whether all end in time."""
-    until = time.monotonic() + deadline
-
-    def idle() -> bool:
-        return bool(client.failure) or calls.all_ended()
-
-    for each in asked:
-        calls.begin(each)
-        client.start(each)
-        calls.wait(min(until, time.monotonic() + apart), idle)
-    return calls.wait(until, idle) and not client.failure
 
 
 class _Judge:

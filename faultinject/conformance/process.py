@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from faultinject import processes
 from faultinject.conformance import plan
-from faultinject.conformance.answering import LONGEST_ERROR, Tell
+from faultinject.conformance.contract import LONGEST_ERROR, Tell
 from faultinject.conformance.plan import PlannedCall
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
