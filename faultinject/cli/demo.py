@@ -76,6 +76,15 @@ def key_of(number: int) -> str:
     return f"{number:03}.jpg"
 
 
+def filled_store(calls: int) -> ObjectStore:
+    """A store with the bucket, and the objects that so many calls read and delete."""
+    made = ("PutObject", "CopyObject")
+    keys = [key_of(number) for number in range(calls) if OPERATIONS[number % len(OPERATIONS)] not in made]
+    store = ObjectStore("cos")
+    store.fill(BUCKET, objects=["source.jpg", *keys], uploads=(), content=b"a photo")
+    return store
+
+
 class Workload:
     """A number of calls, done by several threads.
 
@@ -96,16 +105,6 @@ class Workload:
         self._numbers = count()
         self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)]
         self._began = 0.0
-
-    def prepare(self) -> None:
-        """Make the bucket and the objects that calls read and delete; no faults may be in force."""
-        with self._session() as session:
-            client = self._client(session)
-            client.create_bucket(BUCKET)
-            client.put_object(BUCKET, b"a photo", "source.jpg")
-            for number in range(self._calls):
-                if OPERATIONS[number % len(OPERATIONS)] not in ("PutObject", "CopyObject"):
-                    client.put_object(BUCKET, b"a photo", key_of(number))
 
     def start(self) -> None:
         """Begin."""
@@ -196,12 +195,9 @@ def demo(context: click.Context, *, seed: str | None, calls: int, verbose: bool)
     reading.refuse_switched_off()
     injector = OwnInjector(DEMO_RULES, seed=seed, environ={}, record_all=True)
     listening.handle_signals()
-    server = Server(wrap(ObjectStore("cos"), injector), sock=listening.listen("127.0.0.1", 0))
+    server = Server(wrap(filled_store(calls), injector), sock=listening.listen("127.0.0.1", 0))
     server.start()
     workload = Workload(sdk, server.port, calls)
-    injector.disable()
-    workload.prepare()
-    injector.enable()
     attempts = AttemptRows()
     injector.journal.follow(attempts.saw)
 

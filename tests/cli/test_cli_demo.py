@@ -270,14 +270,13 @@ def test_it_ends_in_time_whatever_happens():
 def test_an_answer_that_breaks_off_is_a_failed_call():
     """As where the server ends while calls run: no thread ends with a traceback."""
     injector = Injector(["reset,when=after,after_bytes=2,method=GET"])
-    server = make_server(
-        "127.0.0.1", 0, WSGIFaultMiddleware(ObjectStore("cos"), injector=injector), threaded=True
-    )
+    store = ObjectStore("cos")
+    store.fill("demo-1250000000", objects=["001.jpg"], uploads=(), content=b"a photo")
+    server = make_server("127.0.0.1", 0, WSGIFaultMiddleware(store, injector=injector), threaded=True)
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
     try:
         workload = Workload(load_sdk(), server.port, 2)
-        workload.prepare()
         workload.start()
         while not workload.over:
             time.sleep(0.01)
