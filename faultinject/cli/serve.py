@@ -17,6 +17,7 @@ from faultinject.cli.layout import CONTEXT, refuse
 from faultinject.cli.serving import Served, announced_below, serve_with_faults, serving_options
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import Environment
+from faultinject.rules.values import nearest
 from faultinject.store import ObjectStore
 
 
@@ -57,6 +58,8 @@ def _failure(address: str, error: Exception) -> str:
     ]
     place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[1:] else ""
     text = " ".join(str(error).split())
+    if isinstance(error, AttributeError) and error.name and not place:
+        text += nearest(error.name, dir(error.obj))
     return f"{address} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
 
 

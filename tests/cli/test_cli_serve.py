@@ -603,6 +603,10 @@ def test_an_app_that_does_not_start(here, start):
             "shop:Site.qqq",
             "shop:Site.qqq cannot be imported: AttributeError: type object 'Site' has no attribute 'qqq'",
         ),
+        (
+            "shop:Site.ap",
+            "shop:Site.ap cannot be imported: AttributeError: type object 'Site' has no attribute 'ap'; did you mean app?",
+        ),
         ("shop:number", "shop:number is of type int, and not MODULE:APP, such as shop.web:app"),
         (
             "shop:factory",
