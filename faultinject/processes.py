@@ -53,8 +53,8 @@ class Child(Popen[AnyStr]):
             self.began = began(self.pid)
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
-                kill_group(self)
-                self.wait()
+                with self:  # behind it, its pipes are closed and it has ended
+                    kill_group(self)
             raise
 
 

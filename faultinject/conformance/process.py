@@ -184,9 +184,11 @@ class Process:
         processes.kill_marked(LEFT, self._process, self._mark)
         self._process.wait()
         self._dead.set()
-        for each in self._readers:
-            if each.is_alive():  # an interrupt may have come before it was started
-                each.join(LEFT)
+        for reader, pipe in zip(self._readers, (self._stdout, self._stderr), strict=True):
+            if reader.is_alive():
+                reader.join(LEFT)
+            else:
+                pipe.close()  # an interrupt may have come before its reader was started
 
     def _write(self, line: dict[str, object]) -> None:
         with suppress(OSError):  # it has ended, which its reader finds

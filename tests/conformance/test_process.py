@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -182,6 +183,34 @@ def test_a_command_that_is_not_there():
     """The error names it."""
     with pytest.raises(ConfigurationError, match="/nowhere/client cannot be run: No such file or directory"):
         run(["/nowhere/client"], name="none", phases=short("cal"))
+
+
+@pytest.mark.parametrize(
+    "where", ["behind the process", "before it is read", "before its standard error is read"]
+)
+def test_an_interrupt_while_it_is_started(program, monkeypatch, where):
+    """Ctrl-C in the very moment in which the command is started: it is ended, and no pipe of it stays open."""
+    begun = []
+    make, start = subprocess.Popen.__init__, threading.Thread.start
+
+    def made(child, *given, **more):
+        make(child, *given, **more)
+        begun.append(child)
+        if where == "behind the process":
+            raise KeyboardInterrupt
+
+    def started(thread):
+        if begun and thread.name.endswith("(_read_errors)" if "error" in where else "(_read)"):
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", made)
+    monkeypatch.setattr(threading.Thread, "start", started)
+    with pytest.raises(KeyboardInterrupt):
+        run(program(READY), name="stuck", phases=short("cal"))
+    [child] = begun
+    assert child.returncode is not None
+    assert [each.closed for each in (child.stdin, child.stdout, child.stderr)] == [True] * 3
 
 
 @pytest.mark.slow
