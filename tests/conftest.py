@@ -148,7 +148,7 @@ def no_test_leaves_anything_to_the_next():
         if handler is not None and signal.getsignal(number) is not handler:
             signal.signal(number, handler)
     sys.modules.pop("gunicorn.arbiter", None)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while any(each.name == "faultinject redis" for each in threading.enumerate()):
         assert time.monotonic() < end, "it hangs, or always has more to do"
         time.sleep(0.005)
@@ -345,7 +345,7 @@ class RedisServer:
     def start(self):
         """It answers when this returns."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < deadline
             time.sleep(0.01)

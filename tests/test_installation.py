@@ -90,7 +90,7 @@ def test_the_commands_of_the_readme_and_of_the_hint_are_taken(command, tmp_path)
     def run(command, status=0):
         done = subprocess.run(
             ["bash", "-euc", command],
-            cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=200, check=False,
+            cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == status, done.stdout + done.stderr
         return done.stderr

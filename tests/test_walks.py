@@ -152,7 +152,7 @@ class Walk:
                 os.killpg(process.pid, how)
         for process, _ in self.servers:
             try:
-                process.wait(60)  # gunicorn gives a worker that has missed its signal 30 s
+                process.wait(300)  # gunicorn gives a worker that has missed its signal 30 s
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)

@@ -23,7 +23,7 @@ def explored(command: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
     arguments = [sys.executable, "-m", *shlex.split(command)]
     return subprocess.run(
-        arguments, cwd=FOLDER.parent, env=environ, capture_output=True, text=True, timeout=100, check=False
+        arguments, cwd=FOLDER.parent, env=environ, capture_output=True, text=True, timeout=300, check=False
     )
 
 

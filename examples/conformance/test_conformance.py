@@ -47,7 +47,7 @@ def test_a_client_in_the_shell() -> None:
     words = "conformance --client ./curl.sh --vendor obs --phase denied --phase too-many-requests --phase throttled-read --json"
     done = subprocess.run(
         [sys.executable, "-m", "faultinject", *words.split()],
-        cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=100, check=False,
+        cwd=FOLDER, env=environ, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr  # its waits are never drawn, which eight of them may show
     [client] = json.loads(done.stdout)["clients"]

@@ -47,7 +47,7 @@ def running(command: str) -> Iterator[tuple[HTTPConnection, list[str]]]:
                 break
         else:
             pytest.fail("".join(said))
-        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=10)
+        connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
         try:
             yield connection, said
         finally:
@@ -67,7 +67,7 @@ def test_four_workers_fail_twice_in_all() -> None:
     with running(WORKERS) as (app, said), ThreadPoolExecutor(8) as pool:
 
         def write(_: int) -> tuple[int, str | None, bytes]:
-            connection = HTTPConnection(app.host, app.port, timeout=10)
+            connection = HTTPConnection(app.host, app.port, timeout=60)
             answer = ask(connection, "POST", "hello")
             connection.close()
             return answer
@@ -119,5 +119,5 @@ def test_a_typo_stops_the_start() -> None:
     """Nobody tests for a day with a rule that is none."""
     with start(TYPO) as process:
         said = process.stderr.read()
-        assert process.wait(20) != 0
+        assert process.wait(300) != 0
     assert "did you mean qingstor:service_unavailable?" in said

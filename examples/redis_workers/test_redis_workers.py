@@ -94,7 +94,7 @@ def wait_for_port(port: int) -> None:
 
 def injected(port: int) -> int:
     """What the control API of one of the servers says of all eight workers."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {CONTROL['FAULTINJECT_TOKEN']}"}
     connection.request("GET", f"{CONTROL['FAULTINJECT_CONTROL']}/state", headers=headers)
     found: int = json.loads(connection.getresponse().read())["totals"]["injected"]
@@ -104,7 +104,7 @@ def injected(port: int) -> int:
 
 def page(port: int) -> str:
     """The page itself, which needs no token."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", f"{CONTROL['FAULTINJECT_CONTROL']}/")
     text = connection.getresponse().read().decode()
     connection.close()

@@ -172,7 +172,7 @@ def test_a_client_that_leaves_before_its_request_passes(url, monkeypatch):
 
     def match(*given):
         asked.set()
-        leave.wait(30)
+        leave.wait(60)
         return real(*given)
 
     async def run():
@@ -203,7 +203,7 @@ def test_a_client_that_leaves_takes_nothing(url, monkeypatch, when):
     def match(*given):
         found = real(*given)
         asked.set()
-        leave.wait(30)
+        leave.wait(60)
         return found
 
     async def run():

@@ -23,7 +23,7 @@ from faultinject.adapters import of_environ, of_send
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 def sockets():

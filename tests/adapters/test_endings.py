@@ -594,7 +594,7 @@ def test_a_full_queue_is_emptied(servers, make_injector):
         await queue.put({"type": "http.request", "body": b"x", "more_body": True})
         scope = servers.scope("PUT", "/b/k", body=BODY)
         wrapped = ASGIFaultMiddleware(None, injector=make_injector(UNREAD))
-        await asyncio.wait_for(wrapped(scope, queue.get, send), 10)
+        await asyncio.wait_for(wrapped(scope, queue.get, send), 60)
 
     asyncio.run(scenario())
     assert sent == ["http.response.start", "http.response.body"]

@@ -50,7 +50,7 @@ class Connection:
     """A client that sends bytes and reads one answer after the other."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.file = self.socket.makefile("rb")
 
     def ask(self, data, *, head=False):
@@ -266,6 +266,6 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
     with uvicorn_server(injector) as port:
         client = threading.Thread(target=ask, args=(port,))
         client.start()
-        assert begun.wait(10)
-    client.join(10)
+        assert begun.wait(60)
+    client.join(60)
     assert statuses == ["200" if rule.startswith("latency") else "503"]

@@ -167,7 +167,7 @@ def test_a_block_s_end_ends_what_it_held(served):
     with inject("hang", path="block/") as faults:
         faults.injector.journal.follow(lambda _: lines.set())
         held = live.Client(port, "/block/a")
-        assert lines.wait(10)
+        assert lines.wait(60)
     with held:
         assert held.read().saw == (0, b"", "FIN")
     settle()

@@ -137,7 +137,7 @@ def test_waits_end_with_gunicorn_s_worker(servers, monkeypatch):
 
     def ended(*threads):
         for each in threads:
-            each.join(30)
+            each.join(60)
         return not any(each.is_alive() for each in threads)
 
     monkeypatch.setitem(sys.modules, "gunicorn.workers.base", SimpleNamespace(Worker=Worker))
@@ -165,7 +165,7 @@ def test_waits_end_with_the_block(servers):
         thread.start()
         while not faults.outcomes and thread.is_alive():
             pass
-    thread.join(30)
+    thread.join(60)
     assert [each.status for each in answers] == [503]
 
 

@@ -130,7 +130,7 @@ def test_uvicorn_without_lifespan_serves(tmp_path):
             for line in process.stderr:
                 if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
                     break
-            connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=10)
+            connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
             connection.request("GET", "/")
             answer = connection.getresponse()
             assert (answer.status, answer.read()) == (200, b"app")

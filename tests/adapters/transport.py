@@ -14,7 +14,7 @@ import anyio
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 
 TESTCLIENT = {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}}
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Broken(Exception):

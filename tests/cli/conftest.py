@@ -108,7 +108,7 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._reader.join(30)
+        self._reader.join(60)
         self.process.stdout.close()
 
     def end(self, number):

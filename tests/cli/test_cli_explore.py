@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 def ask(method, path, tries=3):
     for _ in range(tries):
-        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
         try:
             connection.request(method, path, b"meow")
             answer = connection.getresponse()
@@ -64,7 +64,7 @@ def test_a_right_command(run, program):
 
 
 NOT_REWOUND = """
-connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
 for body in (b"meow", b""):
     connection.request("PUT", "/photos/cat", body, {"Content-Length": str(len(body))})
     answer = connection.getresponse()

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 def ask(method, path, body=b""):
     "One attempt: the body of the answer, None where there is none."
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
     try:
         connection.request(method, "/films" * (path.count("/") == 1) + path, body, {"Content-Length": str(len(body))})
         answer = connection.getresponse()
@@ -228,7 +228,7 @@ UPLOAD = """
 part = b"--x\\r\\nContent-Type: %s\\r\\n\\r\\n%s\\r\\n"
 body = part % (b"application/json", b'{"name": "cat"}') + part % (b"text/plain", b"meow") + b"--x--"
 for _ in range(2):
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
     try:
         connection.request("POST", "/upload/storage/v1/b/films/o?uploadType=multipart", body, {"Content-Type": "multipart/related; boundary=x"})
         sys.exit(connection.getresponse().status != 200)

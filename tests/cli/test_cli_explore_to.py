@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if self.path == "/photos/once-a-has-come":
-            server.a_has_come.wait(30)
+            server.a_has_come.wait(60)
         if self.path == "/photos/b":
             server.b_has_come.set()
         status, found = 200, b""
@@ -178,7 +178,7 @@ def test_a_server_that_is_gone(run, program, service):
 def test_a_request_that_cannot_go_on(run, program, service):
     """Is the command's own: it fails, and no run is made again."""
     source = """
-connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
 connection._http_vsn_str = "HTTP/1.0"
 connection.putrequest("GET", "/photos/cat")
 connection.putheader("Host", "another")

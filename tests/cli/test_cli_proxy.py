@@ -51,12 +51,12 @@ def test_what_it_says_and_does(start, store, tmp_path):
         f"  journal: {journal}",
         "Ctrl-C ends it.",
     ]
-    assert requests.put(f"{url}/photos-1", timeout=10).status_code == 200
-    assert [requests.put(f"{url}/photos-1/a", b"meow", timeout=10).status_code for _ in range(2)] == [
+    assert requests.put(f"{url}/photos-1", timeout=60).status_code == 200
+    assert [requests.put(f"{url}/photos-1/a", b"meow", timeout=60).status_code for _ in range(2)] == [
         503,
         200,
     ]
-    assert requests.get(f"{behind}/photos-1/a", timeout=10).content == b"meow"
+    assert requests.get(f"{behind}/photos-1/a", timeout=60).content == b"meow"
     assert process.line() == "PUT /photos-1/a -> cos:SlowDown (503) by rule-1"
     assert process.interrupt() == (
         0,
@@ -77,7 +77,7 @@ def test_without_rules(start, store):
     head = process.until("Ctrl-C")
     assert head[1] == "  no rules, so no faults; give some with -r, such as -r s3:SlowDown,probability=0.3"
     url = head[0].rpartition(" on ")[2]
-    assert requests.get(f"{url}/none-1/a", timeout=10).text.count("NoSuchBucket") == 1
+    assert requests.get(f"{url}/none-1/a", timeout=60).text.count("NoSuchBucket") == 1
     assert process.interrupt() == (0, ["", "ended"])
 
 
@@ -90,9 +90,9 @@ def test_it_is_changed_while_it_runs(start, store):
     head = process.until("Ctrl-C")
     [url] = [each.rpartition(" on ")[2] for each in head if each.startswith("in front of ")]
     token = {"Authorization": f"Bearer {'t' * 32}"}
-    answer = requests.post(f"{url}/_faultinject/rules", json={"fault": "http:418"}, headers=token, timeout=10)
+    answer = requests.post(f"{url}/_faultinject/rules", json={"fault": "http:418"}, headers=token, timeout=60)
     assert answer.status_code == 201, answer.text
-    assert requests.get(f"{url}/photos-1/a", timeout=10).status_code == 418
+    assert requests.get(f"{url}/photos-1/a", timeout=60).status_code == 418
     assert process.interrupt()[0] == 0
 
 
@@ -103,7 +103,7 @@ def test_tls_on_both_sides(start, store):
     behind, head = store("--tls")
     [path] = [each.rpartition(" ")[2] for each in head if "certificate to trust: " in each]
     refused = start("proxy", "--to", behind, "--port", "0")
-    answer = requests.get(f"{url_of(refused)}/photos-1/a", timeout=10)
+    answer = requests.get(f"{url_of(refused)}/photos-1/a", timeout=60)
     assert answer.status_code == 502
     assert answer.text == (
         f"faultinject: the certificate of {behind} is not trusted: unable to get local issuer certificate;"
@@ -115,9 +115,9 @@ def test_tls_on_both_sides(start, store):
     url = head[0].rpartition(" on ")[2]
     assert url.startswith("https://")
     [own] = [each.rpartition(" ")[2] for each in head if "certificate to trust: " in each]
-    assert requests.put(f"{url}/photos-1", timeout=10, verify=own).status_code == 200
+    assert requests.put(f"{url}/photos-1", timeout=60, verify=own).status_code == 200
     with pytest.raises(requests.ConnectionError):
-        requests.delete(f"{url}/photos-1", timeout=10, verify=own)
+        requests.delete(f"{url}/photos-1", timeout=60, verify=own)
     for each in (refused, process):
         assert each.interrupt()[0] == 0
     assert not Path(own).parent.exists()
@@ -137,7 +137,7 @@ def test_it_ends_in_the_middle_of_a_transfer(start, way):
             client.sendall(asked[way])
             behind, _ = listening.accept()
             with behind:
-                behind.settimeout(30)
+                behind.settimeout(60)
                 got = b""
                 while len(got) < len(asked[way]):
                     got += behind.recv(1000)
@@ -268,7 +268,7 @@ def test_it_is_its_own_server(run, port, host, to):
 def test_a_server_with_the_same_port(start, port, to):
     """On another address, or one that is not known yet: the answers say so until it is."""
     process = start("proxy", "--to", f"http://{to}:{port}", "--port", port)
-    answer = requests.get(f"{url_of(process)}/k", timeout=20)
+    answer = requests.get(f"{url_of(process)}/k", timeout=60)
     assert answer.status_code == 502
     assert answer.text.startswith(f"faultinject: http://{to}:{port} cannot be reached: ")
     assert process.interrupt()[0] == 0
@@ -281,7 +281,7 @@ def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
     script.write_text(
         "import os, urllib.request as u\n"
         "e = os.environ['ENDPOINT']\n"
-        "u.urlopen(u.Request(e + '/photos-1/a', b'meow', method='PUT'), timeout=9).read()\n"
+        "u.urlopen(u.Request(e + '/photos-1/a', b'meow', method='PUT'), timeout=60).read()\n"
     )
     reset = f"{sys.executable} -c \"import os, urllib.request as u; u.urlopen(u.Request(os.environ['ENDPOINT'] + '/photos-1', method='PUT'))\" 2>&1 || true"
     code, out, errors = run(

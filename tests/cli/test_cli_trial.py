@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 def ask(method, path, tries=3):
     for _ in range(tries):
-        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
         try:
             connection.request(method, path, b"meow" if path.count("/") > 1 and method == "PUT" else None)
             answer = connection.getresponse()
@@ -193,7 +193,7 @@ def test_nothing_can_be_judged(run, suite):
 
 LARGE = """
 def send(path, **more):
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
     connection.request("PUT", path, **more)
     assert connection.getresponse().status == 200
 

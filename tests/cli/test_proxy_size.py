@@ -88,7 +88,7 @@ def sink():
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listening.getsockname()[1], found
-        thread.join(20)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("rules", [(), ("-r", "latency,delay=1ms")], ids=["no rule", "a rule"])

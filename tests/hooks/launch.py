@@ -195,7 +195,7 @@ class Server:
 
     def raw(self, path):
         """All bytes of an answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
             found = b""
             while piece := client.recv(65536):

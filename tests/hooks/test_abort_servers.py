@@ -107,11 +107,11 @@ def test_one_worker_disarms_all(name, store, start):
     ask(server, "/broken", 400)
     server.until(lambda: re.search(OFF_BY, server.log))
     assert untouched(server, server.workers())
-    found = re.findall(OFF_BY, server.log)
-    for wrong, all_ in found:
-        assert (int(wrong) > int(all_) / 2, int(all_) >= 20) == (True, True)
     # Each says so once, whether it has found out by itself or was told.
-    assert len(found) + server.log.count(TOLD) == 4
+    server.until(lambda: len(re.findall(f"{OFF_BY}|{TOLD}", server.log)) >= 4)
+    assert len(re.findall(f"{OFF_BY}|{TOLD}", server.log)) == 4
+    for wrong, all_ in re.findall(OFF_BY, server.log):
+        assert (int(wrong) > int(all_) / 2, int(all_) >= 20) == (True, True)
 
     before = server.workers()
     victim = server.answering_process()

@@ -71,7 +71,7 @@ def test_run_injects_exactly(name, start):
         os.killpg(server.process.pid, signal.SIGINT)
     else:
         server.process.terminate()
-    server.process.wait(30)
+    server.process.wait(300)
     journal = server.folder / "journal"
     assert command("report", journal).stderr == "", server.log
     lines = [json.loads(line) for line in journal.read_text().splitlines()]

@@ -79,13 +79,13 @@ def begun(plan, how):
     plan.wait = noted
     thread = threading.Thread(target=how, args=(plan,), daemon=True)
     thread.start()
-    assert waits.wait(30)
+    assert waits.wait(60)
     plan.wait = real
     return thread
 
 
 def over(thread):
-    thread.join(30)
+    thread.join(60)
     return not thread.is_alive()
 
 
@@ -130,7 +130,7 @@ def test_a_wait_in_another_process(shared):
         try:
             thread = begun(injector.own_plan, by_thread)
             os.write(writer, b"waits")
-            thread.join(30)
+            thread.join(60)
             ended = 0 if not injector.state.on else 2
         finally:
             os._exit(ended)
@@ -148,7 +148,7 @@ def test_nothing_runs_while_nothing_waits(shared):
         return sum(each.name == "faultinject watch" for each in threading.enumerate())
 
     def at_rest():
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while watchers():
             assert time.monotonic() < deadline
             time.sleep(0.001)
@@ -175,7 +175,7 @@ def test_a_system_without_room_for_a_thread(shared, monkeypatch):
     one, other = make(shared), make(shared)
     for each in threading.enumerate():
         if each.name == "faultinject watch":  # of an earlier test, which needs no other one
-            each.join(10)
+            each.join(60)
     real = threading.Thread.start
 
     def refuse(thread):

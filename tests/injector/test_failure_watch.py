@@ -170,7 +170,7 @@ def test_a_hand_that_armed_while_nobody_looked(tmp_path):
     for _ in range(3):
         answer(other)
     # Who enables what is on arms nothing anew. The others are told on a thread.
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while other.enabled:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -26,7 +26,7 @@ from tests.asking import get
 from tests.virtual_time import Time
 
 ROOT = str(Path(__file__).parents[2])
-WITHIN = 30.0
+WITHIN = 60.0
 NEXT = "the previous rules stay in force: "
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -95,7 +95,7 @@ def test_a_live_server_of_each_test(kind, tmp_path, place):
     script.write_text(LIVE_SERVER)
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, str(script), kind]
-    found = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300)
     assert found.stdout == "503 503 200 200, 503 503 200 200\n" * 2, found.stderr
     assert not place.exists()
 

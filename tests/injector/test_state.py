@@ -35,7 +35,7 @@ def settle():
     """What requests do not wait for is done, so that a test knows when."""
     for each in threading.enumerate():
         if each.name == "faultinject redis":
-            each.join(30)
+            each.join(60)
 
 
 @pytest.fixture(

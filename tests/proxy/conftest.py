@@ -47,7 +47,7 @@ class Behind:
         talk = Talk(connection, self.sent[-1])
         end = "FIN"
         with connection:
-            connection.settimeout(30)
+            connection.settimeout(60)
             try:
                 self._play(talk)
                 while talk.read():
@@ -65,7 +65,7 @@ class Behind:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for each in self._threads:
-            each.join(30)
+            each.join(60)
 
 
 class Talk:
@@ -138,7 +138,7 @@ def running(app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, loo
             yield server, sock.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(60)
         assert not thread.is_alive()
 
 
@@ -205,7 +205,7 @@ def hears_nothing(client):
     client.settimeout(0.3)
     with pytest.raises(TimeoutError):
         client.recv(1)
-    client.settimeout(30)
+    client.settimeout(60)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def _running(command: list[str | Path], port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
 
 
 def _plain() -> dict[str, str]:

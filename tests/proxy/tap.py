@@ -32,7 +32,7 @@ class Tap:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for each in self._threads:
-            each.join(30)
+            each.join(60)
 
     def _start(self, target, *arguments):
         self._threads.append(threading.Thread(target=target, args=arguments, daemon=True))

@@ -106,7 +106,7 @@ def test_an_answer_to_the_end_of_the_connection(behind, front, ends, version):
     def play(talk):
         talk.until(b"\r\n\r\n")
         talk.say(answer)
-        assert seen.wait(30)
+        assert seen.wait(60)
         if ends == "RST":
             talk.reset()
         else:
@@ -168,7 +168,7 @@ def test_what_is_expected(behind, front):
     def play(talk):
         talk.until(b"\r\n\r\n")
         asked.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         talk.say(b"HTTP/1.1 100 Continue\r\n\r\n")
         talk.until(b"abc")
         talk.say(ANSWER)
@@ -179,7 +179,7 @@ def test_what_is_expected(behind, front):
     head = b"PUT /k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
     with front(server.url).connect() as client:
         client.sendall(head)
-        assert asked.wait(30)
+        assert asked.wait(60)
         hears_nothing(client)
         go_on.set()
         assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -212,7 +212,7 @@ def test_a_refusal_before_the_body(behind, front, rule):
         lambda talk: (talk.until(b"\r\n\r\n"), talk.say(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"))
     )
     with front(server.url, rule).connect() as client:
-        client.settimeout(30)
+        client.settimeout(60)
         client.sendall(EXPECTING)
         got = some(client, None)  # to the end of the connection
         client.sendall(REQUESTS["plain"])  # no body of that
@@ -262,7 +262,7 @@ def test_the_client_leaves_while_it_waits(behind, front, caplog):
     server = behind(lambda talk: (talk.until(b"\r\n\r\n"), asked.set()))
     with front(server.url).connect() as client:
         client.sendall(EXPECTING)
-        assert asked.wait(30)
+        assert asked.wait(60)
     assert server.left.acquire(timeout=300)
     assert caplog.messages == []
 

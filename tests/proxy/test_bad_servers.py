@@ -102,7 +102,7 @@ def test_a_request_takes_long(behind, front, monkeypatch):
         client.sendall(UPLOAD + b"x" * 100_000)
         hears_nothing(client)
         monkeypatch.setattr(LIMITS, "silent", 600)  # the answer may take its time
-        client.settimeout(30)
+        client.settimeout(60)
         client.sendall(b"x" * 100_000)
         assert some(client, len(ANSWERED)) == ANSWERED
 
@@ -223,7 +223,7 @@ def test_it_ends_a_connection_between_two_requests(behind, front, last):
     with front(server.url).connect() as client:
         client.sendall(REQUEST)
         assert some(client, len(ANSWERED)) == ANSWERED
-        assert ended.wait(30)
+        assert ended.wait(60)
         client.sendall(REQUEST)
         assert some(client, len(ANSWERED)) == ANSWERED
     assert [bytes(each) for each in server.sent] == [REQUEST] * 2
@@ -261,7 +261,7 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplo
 
     def play(talk):
         talk.until(b"\r\n\r\n")
-        assert told.wait(30)
+        assert told.wait(60)
         talk.say(EARLY)
         talk.connection.close()
         ended.set()
@@ -275,7 +275,7 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, caplo
             left -= message["type"] == "http.request"
             if not left and not ended.is_set():
                 told.set()
-                assert ended.wait(30)  # in the loop's own thread
+                assert ended.wait(60)  # in the loop's own thread
             return message
 
         await proxy(scope, held if scope["type"] == "http" else receive, send)
@@ -372,7 +372,7 @@ def test_the_client_leaves(behind, front):
     server = behind(lambda talk: (talk.until(b"\r\n\r\n"), asked.set()))
     with front(server.url).connect() as client:
         client.sendall(UPLOAD + b"x" * 1000)
-        assert asked.wait(30)
+        assert asked.wait(60)
     assert server.left.acquire(timeout=300)
     assert server.ended == ["FIN"]
 
@@ -385,7 +385,7 @@ def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, lo
     async def busy(proxy, scope, receive, send):
         if scope.get("path") == "/busy":
             busy_now.set()
-            assert left.wait(30)  # in the loop's own thread
+            assert left.wait(60)  # in the loop's own thread
         elif scope["type"] == "http":
             asked.set()
         await proxy(scope, receive, send)
@@ -394,13 +394,13 @@ def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, lo
     proxy = front(server.url, around=busy, loop=loop)
     with proxy.connect() as client:
         client.sendall(REQUEST.replace(b"/k", b"/busy"))
-        assert busy_now.wait(30)
+        assert busy_now.wait(60)
         with proxy.connect() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             other.sendall(REQUEST)
         left.set()
         assert some(client, len(ANSWERED)) == ANSWERED
-    assert asked.wait(30)
+    assert asked.wait(60)
     front.ends()
     assert caplog.messages == []
 
@@ -422,7 +422,7 @@ def test_the_client_leaves_before_there_is_a_connection(behind, front, monkeypat
     proxy = front(server.url)
     with proxy.connect() as client:
         client.sendall(UPLOAD.replace(b"Host: h\r\n", b"Host: h\r\nExpect: 100-continue\r\n"))
-        assert under_way.wait(30)
+        assert under_way.wait(60)
     assert server.left.acquire(timeout=300)
 
 
@@ -434,7 +434,7 @@ def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front
         talk.request()
         talk.say(ANSWERED)
         if len(server.sent) == 1:
-            assert waits.wait(30)
+            assert waits.wait(60)
             talk.connection.close()
 
     server = behind(play)
@@ -442,7 +442,7 @@ def test_it_ends_a_connection_while_a_fault_keeps_the_next_request(behind, front
     async def slow(proxy, scope, receive, send):
         if scope.get("method") == "PUT":
             waits.set()
-            await asyncio.to_thread(go_on.wait, 30)
+            await asyncio.to_thread(go_on.wait, 60)
         await proxy(scope, receive, send)
 
     with front(server.url, around=slow).connect() as client:

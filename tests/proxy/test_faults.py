@@ -94,7 +94,7 @@ def test_the_connection_ends(behind, front, exchange, rule, end):
     server = behind(answers)
     assert exchange(front(server.url, rule), PUT) == (b"", end)
     if "after" in rule:
-        assert server.left.acquire(timeout=40)
+        assert server.left.acquire(timeout=60)
         assert bytes(server.sent[0]) == PUT
     else:
         assert server.sent == []

@@ -211,7 +211,7 @@ def put_in_chunks(url, secret, *, spoil=False):
         body += b"%x;chunk-signature=%b\r\n%b\r\n" % (len(piece), before.encode(), piece)
     if spoil:
         body = body.replace(piece := CONTENT[:9], bytes(reversed(piece)), 1)
-    return requests.put(request.url, body, headers=dict(request.headers.items()), timeout=40)
+    return requests.put(request.url, body, headers=dict(request.headers.items()), timeout=60)
 
 
 def test_the_host_of_the_server(ways):
@@ -277,14 +277,14 @@ def test_cos(ways):
 def with_oss2(url, secret):
     told = []
     session = oss2.Session()
-    bucket = oss2.Bucket(oss2.Auth(signed.KEY, secret), url, BUCKET, session=session, connect_timeout=40)
+    bucket = oss2.Bucket(oss2.Auth(signed.KEY, secret), url, BUCKET, session=session, connect_timeout=60)
     calls = [lambda: bucket.create_bucket().status]
     for key in ("cat.jpg", "a b/ü+&=%2F~.txt"):
         calls += [
             lambda key=key: bucket.put_object(key, CONTENT, headers={"x-oss-meta-a": "b"}).etag,
             lambda key=key: bucket.get_object(key, byte_range=(3, 9)).read(),
             lambda key=key: bucket.head_object(key).content_length,
-            lambda key=key: requests.get(bucket.sign_url("GET", key, 60), timeout=40).content[:40],
+            lambda key=key: requests.get(bucket.sign_url("GET", key, 60), timeout=60).content[:40],
             lambda key=key: (
                 bucket.abort_multipart_upload(key, bucket.init_multipart_upload(key).upload_id).status
             ),
@@ -421,8 +421,8 @@ def test_google(ways, account):
             .generate_signed_url(version="v4", expiration=60, api_access_endpoint=url)
         )
         store.checked.clear()
-        requests.get(link, timeout=40)
-        requests.get(link.replace("Expires=60", "Expires=90"), timeout=40)
+        requests.get(link, timeout=60)
+        requests.get(link.replace("Expires=60", "Expires=90"), timeout=60)
         assert store.checked == [True, False]
 
 
@@ -549,7 +549,7 @@ def test_what_is_checked(ways):
     with requests.Session() as session:
 
         def put(target, body=CONTENT, **more):
-            return session.put(f"{direct}{target}", body, headers={**headers, **more}, timeout=40).status_code
+            return session.put(f"{direct}{target}", body, headers={**headers, **more}, timeout=60).status_code
 
         assert put(f"/{BUCKET}/k%2Fl") == 200
         assert put(f"/{BUCKET}/k/l") == 403
@@ -557,5 +557,5 @@ def test_what_is_checked(ways):
         assert put(f"/{BUCKET}/k%2Fl", CONTENT[1:]) == 403
         assert put(f"/{BUCKET}/k%2Fl", **{"x-amz-meta-a": "c"}) == 403
         assert put(f"/{BUCKET}/k%2Fl", host="another") == 403
-        assert session.get(url, timeout=40).status_code == 404
-        assert session.get(url.replace("/k?", "/l?"), timeout=40).status_code == 403
+        assert session.get(url, timeout=60).status_code == 404
+        assert session.get(url.replace("/k?", "/l?"), timeout=60).status_code == 403

@@ -160,9 +160,9 @@ def test_a_client_breaks_its_encryption(behind, made, capsys):
         plain = socket.create_connection(("127.0.0.1", port), timeout=300)
         with context.wrap_socket(plain, server_hostname="localhost") as client:
             client.sendall(GET)
-            assert asked.wait(30)
+            assert asked.wait(60)
             os.write(client.fileno(), b"x" * 100)
-            assert said.wait(30)
+            assert said.wait(60)
     assert capsys.readouterr().err == ""
 
 
@@ -180,7 +180,7 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, made, monkey
             got = b""
             while b"\r\n\r\n" not in got:
                 got += secured.recv(65_536)
-            assert told.wait(30)
+            assert told.wait(60)
             secured.sendall(answer)
         ended.set()
 
@@ -188,7 +188,7 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, made, monkey
         async def held():
             message = await receive()
             told.set()
-            assert ended.wait(30)  # in the loop's own thread
+            assert ended.wait(60)  # in the loop's own thread
             return message
 
         await proxy(scope, held, send)

@@ -68,7 +68,7 @@ class Server:
 
     def raw(self, method, path, headers=()):
         """One request by http.client: status, headers by lower-case name, body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, headers=dict(headers))
             answer = connection.getresponse()
@@ -80,7 +80,7 @@ class Server:
 
     def wire(self, request):
         """Every byte that comes back for these bytes, till the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 

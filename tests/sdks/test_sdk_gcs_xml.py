@@ -30,7 +30,7 @@ DETAILS = {
 
 @pytest.fixture(scope="module")
 def client(server):
-    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=10)
+    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=60)
     made = boto3.Session("id", "key", region_name="us-east-1").client(
         "s3", endpoint_url=server.url, config=config
     )

@@ -34,7 +34,7 @@ ANSWERED = (301, 307, 400, 403, 404, 405, 501)
 
 @pytest.fixture(scope="module")
 def client(server):
-    pool = urllib3.PoolManager(retries=False, timeout=10)
+    pool = urllib3.PoolManager(retries=False, timeout=60)
     yield Minio(
         f"127.0.0.1:{server.port}",
         access_key="id",
@@ -141,7 +141,7 @@ def test_the_admin_sdk(server):
         endpoint=f"127.0.0.1:{server.port}",
         credentials=StaticProvider("id", "secret-key"),
         secure=False,
-        http_client=urllib3.PoolManager(retries=False, timeout=10),
+        http_client=urllib3.PoolManager(retries=False, timeout=60),
     )
     server.use("minio:XMinioAdminConfigNoQuorum")
     with pytest.raises(MinioAdminException) as caught:

@@ -51,7 +51,7 @@ def client(server, request, at_home):
     url = server.url
     if request.param == "virtual-host":
         url = f"http://obs.cn-north-4.myhuaweicloud.com:{server.port}"
-    made = ObsClient("id", "key", server=url, max_retry_count=0, timeout=10, is_signature_negotiation=False)
+    made = ObsClient("id", "key", server=url, max_retry_count=0, timeout=60, is_signature_negotiation=False)
     yield made
     made.close()
 

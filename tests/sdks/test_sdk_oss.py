@@ -33,7 +33,7 @@ CALLBACKS = [row for row in ROWS if row.status == 203]
 def first(server):
     """oss2 makes one attempt at these calls."""
     session = oss2.Session()
-    yield oss2.Bucket(oss2.Auth("id", "key"), server.url, BUCKET, session=session, connect_timeout=10)
+    yield oss2.Bucket(oss2.Auth("id", "key"), server.url, BUCKET, session=session, connect_timeout=60)
     session.session.close()
 
 

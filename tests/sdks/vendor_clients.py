@@ -32,7 +32,7 @@ class Boto3(Client):
             s3={"addressing_style": "path"},
             retries={"mode": "standard"},
             read_timeout=seconds,
-            connect_timeout=10,
+            connect_timeout=60,
         )
         self.client = self.session.client("s3", endpoint_url=url, config=config)
 

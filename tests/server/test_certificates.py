@@ -48,7 +48,7 @@ def served(made, caplog):
 
 def get(server, context, path="/cat"):
     """What a client gets."""
-    with urllib.request.urlopen(server.url + path, context=context, timeout=40) as answer:
+    with urllib.request.urlopen(server.url + path, context=context, timeout=60) as answer:
         return answer.read().decode()
 
 

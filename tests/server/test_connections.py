@@ -25,7 +25,7 @@ from tests.rows import row_by_row
 
 AT_ONCE = b"\1\0\0\0\0\0\0\0"
 """A connection that lingers so is reset when it is closed."""
-PATIENCE = 40
+PATIENCE = 60
 """Seconds that only end a hang."""
 
 

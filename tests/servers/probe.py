@@ -7,7 +7,7 @@ import ssl
 import time
 
 HOST = "storage.example"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a connection that says nothing is called open: longer than the 10 s within which faultinject gives up."""
 
 

@@ -229,6 +229,6 @@ def test_waits_cost_nothing_and_end_with_the_server(tmp_path_factory):
         for server in clients:
             server.leave()
         for server, its in clients.items():
-            server.process.wait(30)
+            server.process.wait(300)
             assert (server.name, [each.end()[0] for each in its]) == (server.name, ["FIN"] * len(its))
             assert f"{os.sep}faultinject{os.sep}adapters" not in server.log

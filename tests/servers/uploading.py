@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-PATIENCE = 20
+PATIENCE = 60
 MOST = 3
 EXPECT = {"Expect": "100-continue"}
 

@@ -83,7 +83,7 @@ def minio(serve):
     import urllib3
     from minio import Minio
 
-    with urllib3.PoolManager(retries=False, timeout=10) as pool:
+    with urllib3.PoolManager(retries=False, timeout=60) as pool:
         client = Minio(
             endpoint=f"127.0.0.1:{serve('minio')}",
             access_key="id",

@@ -140,7 +140,7 @@ def test_the_last_zero_bytes(client, text):
 def exchanged(port, method, target, data=b""):
     """The status of a request, byte for byte as it is given here, and the answer's body."""
     head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(head.encode("latin-1") + data)
         with connection.makefile("rb") as answer:
             first, _, rest = answer.read().partition(b"\r\n")

@@ -435,7 +435,7 @@ def test_a_pause_cuts_no_delay_short(get):
             assert get() == 200
         assert not found
         assert thread.is_alive()
-    thread.join(30)
+    thread.join(60)
     assert found == [503]
 
 

@@ -84,7 +84,7 @@ def gcs(client, kwargs):
 
 
 def jss(client, kwargs):
-    requests.put(f"{kwargs['end_point']}/photos", timeout=10)  # its own way to make a bucket sends nothing
+    requests.put(f"{kwargs['end_point']}/photos", timeout=60)  # its own way to make a bucket sends nothing
     bucket = client(**kwargs).bucket("photos")
     bucket.object("cat").put_data("meow", "cat")
     return bucket.object("cat").get().content
@@ -176,9 +176,9 @@ def test_tos_is_its_proxy(storages):
     with requests.Session() as session:
         session.trust_env = False
         session.proxies = proxy
-        assert session.put(host, timeout=10).status_code == 200
-        assert session.put(f"{host}/cat", data=b"meow", timeout=10).status_code == 200
-        assert session.get(f"{host}/cat", timeout=10).content == b"meow"
+        assert session.put(host, timeout=60).status_code == 200
+        assert session.put(f"{host}/cat", data=b"meow", timeout=60).status_code == 200
+        assert session.get(f"{host}/cat", timeout=60).content == b"meow"
 
 
 def test_a_users_own_settings_stand_beside_them(storages):
@@ -232,9 +232,9 @@ def test_close_ends_threads_and_connections():
     storage = faultinject.Storage("s3")
     with requests.Session() as session:
         session.trust_env = False
-        assert session.get(storage.url, timeout=10).status_code == 200
+        assert session.get(storage.url, timeout=60).status_code == 200
         assert len(set(threading.enumerate()) - before) == 2
         storage.close()
         assert set(threading.enumerate()) <= before
         with pytest.raises(requests.ConnectionError):
-            session.get(storage.url, timeout=10)
+            session.get(storage.url, timeout=60)

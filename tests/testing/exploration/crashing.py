@@ -15,7 +15,7 @@ NOTE = Path("done")
 
 def ask(method, path, body=b"", expected=(200, 204), **headers):
     """The answer's body; None where there is nothing, or a precondition does not hold."""
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body or None, named)
     answer = connection.getresponse()

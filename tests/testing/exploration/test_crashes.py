@@ -46,8 +46,8 @@ def explore(storage, place, words, *faults, recover=None, **options):
             storage.app.reset()
             for each in place.iterdir():
                 each.unlink()
-            requests.put(f"{storage.url}/films", timeout=10)
-            requests.put(f"{storage.url}/films/from", b"meow", timeout=10)
+            requests.put(f"{storage.url}/films", timeout=60)
+            requests.put(f"{storage.url}/films/from", b"meow", timeout=60)
             with run as given:
                 given.run(
                     words,
@@ -147,7 +147,7 @@ def test_only_the_program_judges(storage, tmp_path):
     exploration = faultinject.explore(crash=True)
     for run in exploration:
         storage.app.reset()
-        requests.put(f"{storage.url}/films", timeout=10)
+        requests.put(f"{storage.url}/films", timeout=60)
         (tmp_path / "done").unlink(missing_ok=True)
         with run as given:
             given.run(command("appended", "wrong"), env={**os.environ, "ENDPOINT": storage.url}, cwd=tmp_path)
@@ -183,7 +183,7 @@ def test_a_request_that_does_not_come_again(storage, tmp_path):
     exploration = faultinject.explore(crash=True)
     for run in exploration:
         storage.app.reset()
-        requests.put(f"{storage.url}/films", timeout=10)
+        requests.put(f"{storage.url}/films", timeout=60)
         with run as given:
             env = {**os.environ, "ENDPOINT": storage.url, "RUNS": str(runs)}
             given.run(["sh", "-c", program], env=env, cwd=place, store=storage)

@@ -23,13 +23,13 @@ TEST = f"""
     def test_log(faults, faultinject_store, tmp_path):
         storage = faultinject_store("s3")
         with faults.pause():
-            requests.put(storage.url + "/films", timeout=10)
+            requests.put(storage.url + "/films", timeout=60)
         faults.run(
             [sys.executable, "-S", {CRASHING!r}, "appended", HOW],
             env={{**os.environ, "ENDPOINT": storage.url}}, cwd=tmp_path, store=storage,
         )
         with faults.pause():
-            log = requests.get(storage.url + "/films/log", timeout=10).text
+            log = requests.get(storage.url + "/films/log", timeout=60).text
         ASSERTION
 """
 MARK = "@pytest.mark.faultinject_explore(crash=True)"

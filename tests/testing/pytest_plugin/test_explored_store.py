@@ -13,7 +13,7 @@ TEST = """
     @pytest.fixture
     def films(faultinject_store):
         url = faultinject_store("s3").url + "/films"
-        requests.put(url, timeout=10)
+        requests.put(url, timeout=60)
         return url
 
     MARK
@@ -30,7 +30,7 @@ def explored(run, body, mark="@pytest.mark.faultinject_explore('s3:SlowDown')"):
 
 def test_a_write_that_nobody_repeats(run):
     """The test asserts nothing; the store is a judge of its own."""
-    result = explored(run, 'requests.put(films + "/cat", "meow", timeout=10)')
+    result = explored(run, 'requests.put(films + "/cat", "meow", timeout=60)')
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -44,15 +44,15 @@ def test_a_write_that_nobody_repeats(run):
 SUPPRESSED = """
         import contextlib
         with contextlib.suppress(requests.HTTPError), faults.call("put"):
-            requests.put(films + "/cat", "meow", timeout=10).raise_for_status()
+            requests.put(films + "/cat", "meow", timeout=60).raise_for_status()
 """
-RAISED = 'requests.put(films + "/cat", "meow", timeout=10).raise_for_status()'
+RAISED = 'requests.put(films + "/cat", "meow", timeout=60).raise_for_status()'
 APP = """
         from werkzeug.test import Client
         from faultinject import WSGIFaultMiddleware
 
         def app(environ, start_response):
-            stored = requests.put(films + "/cat", "meow", timeout=10).status_code == 200
+            stored = requests.put(films + "/cat", "meow", timeout=60).status_code == 200
             start_response("200 OK" if stored else "503 Not Stored", [])
             return [b""]
 
@@ -67,9 +67,9 @@ APP = """
         (SUPPRESSED, ""),
         (RAISED, ", allow=requests.HTTPError"),
         (APP, ""),
-        ('requests.put(films + "/cat", "meow", timeout=10)', ", ignore='/films/cat'"),
-        ('requests.put(films + "/cat", "meow", timeout=10)', ", ignore=['object lost']"),
-        ("for _ in range(2): requests.put(films + '/cat', 'meow', timeout=10)", ""),
+        ('requests.put(films + "/cat", "meow", timeout=60)', ", ignore='/films/cat'"),
+        ('requests.put(films + "/cat", "meow", timeout=60)', ", ignore=['object lost']"),
+        ("for _ in range(2): requests.put(films + '/cat', 'meow', timeout=60)", ""),
     ],
     ids=["named call", "allowed", "the app's own answer", "an object", "a check", "tried again"],
 )
@@ -94,10 +94,10 @@ def test_a_unittest(run):
             @pytest.fixture(autouse=True)
             def films(self, faultinject_store):
                 self.url = faultinject_store("s3").url + "/films"
-                requests.put(self.url, timeout=10)
+                requests.put(self.url, timeout=60)
 
             def test_it(self):
-                requests.put(self.url + "/cat", "meow", timeout=10)
+                requests.put(self.url + "/cat", "meow", timeout=60)
         """
     ).stdout.fnmatch_lines([LOST])
 
@@ -105,17 +105,17 @@ def test_a_unittest(run):
 COPY = """
         import contextlib
         with faults.pause():
-            requests.put(films + "/cat", "a film of a cat", timeout=10)
+            requests.put(films + "/cat", "a film of a cat", timeout=60)
         for _ in range(3):
             with contextlib.suppress(requests.RequestException):
-                first = requests.get(films + "/cat", headers={"Range": "bytes=0-4"}, timeout=10)
-                rest = requests.get(films + "/cat", headers={"Range": "bytes=5-"}, timeout=10)
+                first = requests.get(films + "/cat", headers={"Range": "bytes=0-4"}, timeout=60)
+                rest = requests.get(films + "/cat", headers={"Range": "bytes=5-"}, timeout=60)
                 if {first.status_code, rest.status_code} == {206} and COMPARED:
                     break
         COPIED
 """
 COPIES = """
-        requests.put(films + "/copy", first.content + rest.content, timeout=10)
+        requests.put(films + "/copy", first.content + rest.content, timeout=60)
 """
 ETAGS = 'first.headers["ETag"] == rest.headers["ETag"]'
 MIXED = "mixed versions: requests 1 and 2 read two versions of /films/cat, which the code took for one object"
@@ -168,7 +168,7 @@ def test_an_object_that_another_writer_replaced(run, mark, compared, copied, lin
 
 ROW = """
         import uuid
-        requests.put(f"{films}/{NAME}", "day 7", timeout=10).raise_for_status()
+        requests.put(f"{films}/{NAME}", "day 7", timeout=60).raise_for_status()
 """
 TWICE = (
     "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; the job failed and was run again:"
@@ -204,9 +204,9 @@ def test_a_job_that_is_run_again(run):
 def test_a_second_run_that_fails(run, again):
     """It fails the run, whatever it raises; so does an assertion of the first one, which is no error that a job tells."""
     body = f"""
-        answer = requests.put(films + "/cat", "meow", timeout=10).status_code
+        answer = requests.put(films + "/cat", "meow", timeout=60).status_code
         with faults.pause():
-            seen = requests.put(films + "/seen", "x", headers={{"If-None-Match": "*"}}, timeout=10).status_code == 412
+            seen = requests.put(films + "/seen", "x", headers={{"If-None-Match": "*"}}, timeout=60).status_code == 412
         if seen:
             {again}
         if answer != 200:
