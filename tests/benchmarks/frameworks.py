@@ -1,8 +1,4 @@
-"""Flask and FastAPI: what faults add to a hello-world app, and what an injected error costs beside it.
-
-What a hello costs differs from release to release (FastAPI's own way to its middleware counts in both), so the least that
-such an answer can cost stands beside ours: one function written by hand for this one rule.
-"""
+"""Flask and FastAPI: what faults add to a hello-world app, and what an injected error costs beside it."""
 
 from __future__ import annotations
 
@@ -22,8 +18,7 @@ from apps import (
     serves_asgi,
     serves_wsgi,
 )  # fmt: skip
-from by_hand import around_asgi, around_wsgi
-from measure import Block, Goal, Row, Sample, side_by_side
+from measure import Block, Goal, Row, side_by_side
 
 MANY = 10_000
 FAULTS = (
@@ -49,9 +44,6 @@ def _flask() -> list[Row]:
         "on": serves_wsgi(around(flask_hello(), rules(MANY)), request),
     }
     blocks |= {fault: serves_wsgi(around(flask_hello(), fault), request) for fault in FAULTS}
-    written = flask_hello()
-    written.wsgi_app = around_wsgi(written.wsgi_app)
-    blocks["by hand"] = serves_wsgi(written, request)
     sample = side_by_side(blocks, rounds=121)
     rows = [
         sample.ratio("on", f"Flask hello, no match, {MANY:,} rules", "with a no-op class", Goal("≤", 1.04))
@@ -60,7 +52,7 @@ def _flask() -> list[Row]:
         sample.ratio(fault, f"injected {fault}, WSGI", "Flask hello", Goal("≤", 0.4), "bare")
         for fault in FAULTS
     ]
-    return [*rows, *_beside_by_hand(sample, "WSGI", "Flask")]
+    return rows
 
 
 def _fastapi() -> list[Row]:
@@ -85,9 +77,6 @@ def _fastapi() -> list[Row]:
         "base": serves(slow),
     }
     blocks |= {fault: serves(around(fastapi_hello(), fault)) for fault in FAULTS}
-    written = fastapi_hello()
-    written.middleware_stack = around_asgi(written.build_middleware_stack())
-    blocks["by hand"] = serves(written)
     sample = side_by_side(blocks, rounds=121)
     loop.close()
     rows = [
@@ -106,14 +95,4 @@ def _fastapi() -> list[Row]:
         sample.ratio(fault, f"injected {fault}, ASGI", "FastAPI hello", Goal("≤", 0.75), "bare")
         for fault in FAULTS
     ]
-    return [*rows, *_beside_by_hand(sample, "ASGI", "FastAPI")]
-
-
-def _beside_by_hand(sample: Sample, interface: str, framework: str) -> list[Row]:
-    fault = FAULTS[0]
-    return [
-        sample.ratio(
-            "by hand", f"{fault} written by hand, {interface}", f"{framework} hello", Goal("", 0), "bare"
-        ),
-        sample.ratio(fault, f"injected {fault}, {interface}", "written by hand", Goal("", 0), "by hand"),
-    ]
+    return rows

@@ -1,4 +1,4 @@
-"""One store and several processes: what four get done together, and what a request costs more than in memory."""
+"""One store and several processes: what four get done together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from apps import around, calls_wsgi, environ, trivial_wsgi
-from measure import Goal, Row, retried, side_by_side, spread
+from apps import calls_wsgi, environ, trivial_wsgi
+from measure import Goal, Row, retried, spread
 
 from faultinject import Injector, install
 
@@ -18,20 +18,11 @@ PROCESSES = 4
 SECONDS = 1.5
 ROUNDS = 7
 RULE = "cos:SlowDown,probability=0.3,times=1000000000"
-RULES = {
-    "30 %, `times`": RULE,
-    "30 %": "cos:SlowDown,probability=0.3",
-    "100 %": "cos:SlowDown",
-    "`times` used up": "cos:SlowDown,times=0",
-}
 
 
 def run() -> list[Row]:
     with TemporaryDirectory() as place:
-        return [
-            *retried(lambda: [_together(place)]),
-            *(_alone(place, told, rule) for told, rule in RULES.items()),
-        ]
+        return retried(lambda: [_together(place)])
 
 
 def _together(place: str) -> Row:
@@ -69,17 +60,6 @@ def _rate(store: str, number: int) -> float:
         assert not failed, f"{failed} requests got no decision"
         done += requests
     return done / SECONDS
-
-
-def _alone(place: str, told: str, rule: str) -> Row:
-    shared = Injector(rule, seed=1, store=f"file:{place}/{abs(hash(rule))}")
-    sample = side_by_side(
-        {
-            "memory": calls_wsgi(around(trivial_wsgi, rule), environ()),
-            "file": calls_wsgi(install(trivial_wsgi, injector=shared, enabled=True), environ()),
-        }
-    )
-    return sample.ratio("file", f"a request with `file:`, {told}", "`memory:`", Goal("", 0))
 
 
 def _work(store: str) -> None:

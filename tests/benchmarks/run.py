@@ -20,7 +20,7 @@ from pathlib import Path
 from measure import Row, table
 
 CASES = (
-    "unmatched", "literals", "matched", "journaling", "frameworks", "drawing", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
+    "unmatched", "literals", "matched", "journaling", "frameworks", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
     "exploring", "auditing", "loopback", "peers", "proxies",
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "project" / "benchmarks.md"
