@@ -23,6 +23,7 @@ import pytest
 
 from faultinject.hooks import __path__ as hooks
 from tests.rows import check_each
+from tests.until import until
 
 # Collecting makes much that stays and little garbage: who looks for it meanwhile finds none (`pytest_collection_finish`).
 gc.disable()
@@ -345,10 +346,7 @@ class RedisServer:
     def start(self):
         """It answers when this returns."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while not self._answers():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(self._answers)
 
     def client(self):
         import redis

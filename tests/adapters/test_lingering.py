@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from contextlib import contextmanager, suppress
 
 import pytest
 
 from faultinject.adapters import lingering, servers
 from faultinject.adapters.servers import Connection, hold
+from tests.until import until
 
 from .transport import PATIENCE, loopback, read
 
@@ -23,13 +23,6 @@ MORE = bytes(8_000_000)
 def ours(server):
     """A descriptor of our own beside the server's."""
     return Connection(hold(server.fileno()), server.fileno(), encrypted=False)
-
-
-def until(true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import flask
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware, install
+from tests.until import until
 
 from . import live
 from .transport import App, settle
@@ -143,14 +143,6 @@ def streaming():
 
 def last(injector):
     return injector.journal.outcomes[-1].did
-
-
-def until(true):
-    """Wait until that is so: servers close their side when they get round to it."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def test_flask_streams_slowly_in_its_context(streaming, caplog):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import anyio
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from tests.until import until
 
 TESTCLIENT = {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}}
 PATIENCE = 60.0
@@ -98,10 +98,7 @@ def workers():
 
 def settle():
     """Wait for faults to be over that go on when the adapter has returned."""
-    end = time.monotonic() + PATIENCE
-    while workers():  # not joined: one that is about to start cannot be
-        assert time.monotonic() < end
-        time.sleep(0.002)
+    until(lambda: not workers())  # not joined: one that is about to start cannot be
 
 
 class Seen:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 from faultinject.conformance import BUCKET, ETAG, SDKS, run
 from faultinject.exceptions import ConfigurationError
 from tests.console import command
+from tests.until import until
 
 from .conftest import short
 
@@ -225,10 +225,7 @@ def test_a_command_is_ended_at_the_deadline(program, tmp_path):
     )
     done = run(program(text), name="stuck", phases=short("cal", calls=(("get", 1),)), deadline=6.0)
     assert [(each.key, each.ended, each.returned) for each in done.windows] == [("cal-001", None, None)]
-    end = time.monotonic() + 60
-    while alive(int(left.read_text())) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not alive(int(left.read_text()))
+    until(lambda: not alive(int(left.read_text())))
 
 
 def alive(pid):
@@ -289,10 +286,7 @@ def test_a_command_that_leaves_processes_behind(program, number, words, session)
         done.failure
         == f"{sys.executable} ended and left {words} behind; `faultinject conformance --contract` says what a command has to do"
     )
-    end = time.monotonic() + 60
-    while alive(int(done.said)) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not alive(int(done.said))
+    until(lambda: not alive(int(done.said)))
 
 
 def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):

@@ -22,19 +22,12 @@ from tests.audit.browser import Browser
 from tests.control import page
 from tests.hooks.launch import HEALTHCHECK
 from tests.ports import ReservedPort
+from tests.until import until
 
 TOKEN = "open-sesame"
 MOUNT = "/_faultinject"
 PATIENCE = HEALTHCHECK + 90.0
 RULES = "cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/"
-
-
-def until(true, what="it came"):
-    end = time.monotonic() + PATIENCE
-    while not (found := true()):
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-    return found
 
 
 class Answered:

@@ -9,8 +9,9 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from tests.slowly import others_slowly
+from tests.until import until
 
-from .conftest import TOKEN, Client, ask, control, until
+from .conftest import TOKEN, Client, ask, control
 from .test_processes import start, wait_for
 
 assert start  # a fixture

@@ -18,8 +18,9 @@ import pytest
 
 from faultinject.control import Server
 from tests.hooks.launch import HEALTHCHECK
+from tests.until import until
 
-from .conftest import PATIENCE, TOKEN, Client, make_injector, until
+from .conftest import PATIENCE, TOKEN, Client, make_injector
 
 FLASK = """
 import os

@@ -15,8 +15,7 @@ import pytest
 from faultinject.counts import Take, open_counts, waiting
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
 from tests.ports import ReservedPort
-
-from .journal import until
+from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

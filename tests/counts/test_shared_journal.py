@@ -13,8 +13,10 @@ import pytest
 
 from faultinject.counts import waiting
 from faultinject.exceptions import StoreUnavailable
+from tests.asking import get
+from tests.until import until
 
-from .journal import get, make, paths, until
+from .journal import make, paths
 
 
 @pytest.fixture
@@ -197,9 +199,10 @@ def test_a_process_that_ends_tells_what_is_left(url, how):
     """Though it ends at once behind its last request."""
     program = (
         "import sys, multiprocessing as m; sys.path.insert(0, sys.argv[2]); import journal as j\n"
+        "from tests.asking import get\n"
         "from faultinject.counts import waiting\n"
         "waiting.answer = 10.0\n"
-        "def work():\n    j.get(j.make(sys.argv[1]), '/0')\n"
+        "def work():\n    get(j.make(sys.argv[1]), '/0')\n"
         "if sys.argv[3] == 'a process': work()\n"
         "else:\n    p = m.get_context('fork').Process(target=work); p.start(); p.join()"
     )

@@ -14,6 +14,7 @@ from faultinject.adapters.asgi_wait import ExchangeEnd, pause
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.counts import redis_store
 from faultinject.injector import watching
+from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -112,8 +113,8 @@ def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
     """It began when there was none; one that is later, or none any more, ends nothing."""
     injector = make(store)
     thread = begun(injector.own_plan, how)
-    for until in (time.time() + HOUR, None):
-        injector.enable(until=until)
+    for moment in (time.time() + HOUR, None):
+        injector.enable(until=moment)
         thread.join(0.2)
         assert thread.is_alive()
     injector.enable(until=time.time() + 0.2)
@@ -147,21 +148,14 @@ def test_nothing_runs_while_nothing_waits(shared):
     def watchers():
         return sum(each.name == "faultinject watch" for each in threading.enumerate())
 
-    def at_rest():
-        deadline = time.monotonic() + 60
-        while watchers():
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        return True
-
     injector = make(shared)
-    assert at_rest()
+    until(lambda: not watchers())
     for _ in range(2):
         threads = [begun(injector.own_plan, how) for how in (by_thread, by_task, by_thread)]
         assert watchers() == 1
         injector.disable()
         assert all(map(over, threads))
-        assert at_rest()
+        until(lambda: not watchers())
         injector.enable()
     alone = make("memory:")
     thread = begun(alone.own_plan, by_thread)

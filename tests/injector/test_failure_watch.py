@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from tests.until import until
 from tests.virtual_time import Time
 
 BOUND = "5xx>50%/1h,min=4"
@@ -170,10 +170,7 @@ def test_a_hand_that_armed_while_nobody_looked(tmp_path):
     for _ in range(3):
         answer(other)
     # Who enables what is on arms nothing anew. The others are told on a thread.
-    end = time.monotonic() + 60
-    while other.enabled:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: not other.enabled)
     assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
 
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ import pytest
 from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
 from tests.asking import get
+from tests.until import until
 from tests.virtual_time import Time
 
 ROOT = str(Path(__file__).parents[2])
@@ -30,13 +30,6 @@ WITHIN = 60.0
 NEXT = "the previous rules stay in force: "
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
-
-def until(true):
-    end = time.monotonic() + WITHIN
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def apart(test):

@@ -53,7 +53,9 @@ def test_a_fork_after_install():
     found = in_children(*[lambda: [get(injector) for _ in range(10)]] * 4)
     found.append([get(injector) for _ in range(10)])
     assert sum(each.count(503) for each in found) == 20
-    assert injector.counts() == {"rule-1": {"matched": 50, "injected": 20}}
+    counts = injector.counts()["rule-1"]
+    # On a busy machine another process may have the lock for long: such a request passes, and counts as failed.
+    assert (counts["matched"] + counts.get("failed", 0), counts["injected"]) == (50, 20)
 
 
 LIVE_SERVER = """

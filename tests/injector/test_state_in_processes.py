@@ -79,7 +79,9 @@ def test_no_change_of_many_is_lost(store):
     assert {*state.disabled} == {*state.scenario.display_names} - {"a"}
     assert len({*state.places}) == 13
     assert get(injector, "/b") == 200
-    assert injector.counts()["a"] == {"matched": 63, "injected": 20}
+    counts = injector.counts()["a"]
+    # On a busy machine another process may have the lock for long: such a request passes, and counts as failed.
+    assert (counts["matched"] + counts.get("failed", 0), counts["injected"]) == (63, 20)
     assert state.generation == 1 + 20 + 20 + 20 + 8
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from xml.etree import ElementTree
 
 from faultinject import Injector, WSGIFaultMiddleware
+from tests.until import until
 
 from .apps import PIECES, photo, plain_wsgi
 from .launch import SEED
@@ -104,7 +105,7 @@ def hang_left(trial):
         trial.server.outcome(path)
         assert client.silent()
     if isinstance(trial.server.address, tuple):
-        trial.until(lambda: client.name[1] not in trial.server.clients())
+        until(lambda: client.name[1] not in trial.server.clients())
     return trial.seen("let go", path)
 
 

@@ -294,7 +294,7 @@ class Server:
                 self._lines.setdefault(entry["path"], {})[entry["pid"], entry["seq"]] = entry
         return {path: list(entries.values()) for path, entries in self._lines.items()}
 
-    def outcome(self, path, *, until=lambda outcome: True, patience=20.0):
+    def outcome(self, path, *, until=lambda outcome: True, patience=60.0):
         """The journal's outcome of the one request for that path, as soon as it is as wanted."""
         end = time.monotonic() + patience
         while True:
@@ -304,7 +304,7 @@ class Server:
                 return outcome
             time.sleep(0.005)
 
-    def outcomes_of(self, path, number, *, patience=20.0):
+    def outcomes_of(self, path, number, *, patience=60.0):
         """What its journal says of the requests for that path, as soon as there are so many."""
         end = time.monotonic() + patience
         while len(found := self.outcomes().get(path, [])) < number and time.monotonic() < end:

@@ -53,13 +53,6 @@ class Trial:
         known = self._known is not None and not WRITING and wanted in self._known["saw"]
         return PATIENCE if known else seconds
 
-    def until(self, true, patience=PATIENCE):
-        """Wait for that to become true."""
-        end = time.monotonic() + patience
-        while not true():
-            assert time.monotonic() < end
-            time.sleep(0.005)
-
     def did(self, path, wanted=None):
         """The journal's last word on a request."""
         if wanted is None and self._known is not None and not WRITING:
