@@ -91,7 +91,7 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes)
     [
         ("drip,rate=40", False, b"01", "dripped"),
         ("drip,rate=40", True, b"01", "dripped"),
-        ("stall,when=after,after_bytes=3,duration=60s", False, b"012", "stalled"),
+        ("stall,when=after,after_bytes=3,duration=1h", False, b"012", "stalled"),
     ],
 )
 def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, rule, overdue, first, did):

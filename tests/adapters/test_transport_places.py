@@ -73,6 +73,10 @@ def test_an_app_that_fails_keeps_no_place(wire, make_injector, rule, fails, insi
     assert "refused" not in {each.did for each in injector.journal.outcomes}
 
 
+PHOTO = b"0123456789" * 360
+"""What is dripped for an hour."""
+
+
 @pytest.fixture
 def served(request):
     """A server of each kind, its injector allowing one fault at a time: `(injector, port, told)`."""
@@ -84,7 +88,7 @@ def served(request):
             told.notify_all()
 
     injector.journal.follow(tell)
-    app = App()
+    app = App(PHOTO)
     wrapped = (
         ASGIFaultMiddleware(app.asgi, injector=injector)
         if request.param == "uvicorn"
@@ -136,7 +140,7 @@ def test_one_at_a_time(served, rule, end):
     injector.use(f"{HELD[rule]} http:418,path=next/")
     with live.Client(port, "/held/a") as held:
         until(told, lambda: injector.journal.outcomes)
-        assert live.ask(port, "/held/b").saw == (200, b"0123456789", "FIN")
+        assert live.ask(port, "/held/b").saw == (200, PHOTO, "FIN")
         assert injector.journal.outcomes[-1].did == "refused"
         assert injector.counts()["rule-1"] == {"matched": 2, "injected": 1}
         ENDS[end](injector, held)

@@ -161,8 +161,8 @@ def test_it_ends_in_the_middle_of_a_transfer(start, way):
     ("rule", "asked"),
     [
         ("http:503", b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc"),
-        ("hang,duration=60s", b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n" * 2),
-        ("latency,delay=60s", b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n"),
+        ("hang,duration=1h", b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n" * 2),
+        ("latency,delay=1h", b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n"),
     ],
     ids=["a body that does not come", "one of several requests", "a server that says nothing"],
 )

@@ -66,7 +66,7 @@ def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
         f"gunicorn -b 127.0.0.1:{{port}} --no-control-socket --graceful-timeout 120 -k {worker} asked_app:app"
     )
     way = type(WAYS["flask run"])(line, "gunicorn")
-    server = start(way, "latency,delay=120s,when=after,path=photos/", PYTHONPATH=str(tmp_path))
+    server = start(way, "latency,delay=1h,when=after,path=photos/", PYTHONPATH=str(tmp_path))
     with socket.create_connection(("127.0.0.1", server.port), timeout=300) as client:
         client.sendall(b"GET /photos/cat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         server.until((tmp_path / "asked").exists)
