@@ -11,7 +11,7 @@ from faultinject.audit.grouping import OTHER_BODY, SOON
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 from faultinject.audit.profiles import Profile
-from faultinject.audit.statistics import FEWEST, grouped
+from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import Turnaround
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
@@ -154,24 +154,29 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
     return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
 
-def _copies(calls: Sequence[Call]) -> Copies | None:
-    """The copies that a client is seen to send of what is not answered yet, where it does so of two things or more."""
-    most, latest, things = 0, 0.0, 0
+def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
+    """By method the copies that a client is seen to send of what is not answered yet, where it does so of two things or more.
+
+    A client that times out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
+    """
+    found: dict[str, list[Sequence[Attempt]]] = {}
     for same in grouped((each for call in calls for each in call.attempts), fingerprint).values():
         ordered = sorted(same, key=lambda each: each.arrived)
-        seen = 0
-        for number, before in enumerate(ordered, 1):
-            copies = [
-                each
-                for each in ordered[number : number + MOST_COPIES]
-                if before.answered is not None and each.arrived < before.answered
-            ]
-            if copies:
-                seen = max(seen, len(copies))
-                latest = max(latest, copies[0].arrived - before.arrived)
-        most = max(most, seen)
-        things += seen > 0
-    return Copies(most, latest) if things > 1 else None
+        for number, before in enumerate(ordered):
+            ended = before.answered or 0.0
+            some = [each for each in ordered[number : number + MOST_COPIES + 1] if each.arrived < ended]
+            in_time = not before.left or any((each.answered or ended) < ended for each in some[1:])
+            if some[1:] and in_time:
+                found.setdefault(before.method, []).append(some)
+                break
+    return {
+        method: Copies(
+            max(len(some) - 1 for some in things),
+            median([some[1].arrived - some[0].arrived for some in things]),
+        )
+        for method, things in found.items()
+        if len(things) > 1
+    }
 
 
 def _commonest(counts: Counter[str], default: str) -> str:

@@ -43,11 +43,11 @@ class Copies:
 
     Attributes:
         most: how many copies of one request came before its answer.
-        latest: the longest time from a request to the next copy of it, seconds.
+        after: the time from a request to the next copy of it, in the middle, seconds.
     """
 
     most: int
-    latest: float
+    after: float
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Evidence:
         left_out: how many calls count for nothing, by reason: `shared`, `open`, ….
         shared: those of them that were made at the same time for the same object, so that nobody can tell them apart.
         contrast: whether what succeeded was asked for again just as what failed.
-        copies: those that it sends of what is not answered yet; None: it sends none.
+        copies: by method those that it sends of what is not answered yet.
         silence: of the calls that a test or a driver tells of, those in which no request was made.
         requests: all requests of the client, in order of arrival.
     """
@@ -103,7 +103,7 @@ class Evidence:
     left_out: dict[str, int] = field(default_factory=dict)
     shared: Sequence[Call] = ()
     contrast: Contrast = field(default_factory=lambda: Contrast({}))
-    copies: Copies | None = None
+    copies: Mapping[str, Copies] = field(default_factory=dict)
     silence: Silence = Silence()
     requests: Sequence[Attempt] = ()
 
@@ -158,12 +158,12 @@ class Evidence:
         The journal has the time at which an answer left the server: on a busy machine its client reads it later. What says that
         it is a retry is one.
         """
-        if self.copies is None or before.answered is None or marked(after):
+        copies = self.copies.get(before.method)
+        if copies is None or before.answered is None or marked(after):
             return False
         noise = self.turnaround.noise
-        return after.arrived - before.answered <= noise or after.arrived - before.arrived <= (
-            self.copies.latest + noise
-        )
+        late = after.arrived - before.arrived
+        return after.arrived - before.answered <= noise or late <= copies.after + noise
 
     @cached_property
     def findings(self) -> dict[str, list[Finding]]:

@@ -143,17 +143,22 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
-    # What an SDK sends once under each of several ids in a named call is one call: a layer above the SDK tries again.
+    # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    with_id = [each for each in requests if is_named(each.windows) and invocation(each.attempt) is not None]
-    by_id = grouped(with_id, lambda each: (each.fingerprint, invocation(each.attempt))).values()
-    tried_again = {(each.windows, each.fingerprint) for same in by_id if len(same) > 1 for each in same}
+    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
+    tried_again = {
+        (each.windows, each.fingerprint)
+        for (_, own), same in by_id.items()
+        if own is not None and len(same) > 1
+        for each in same
+    }
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
         own = invocation(attempt)
         framed = (
-            is_named(request.windows)
+            driven
+            and is_named(request.windows)
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
+    DRIVE_IT,
     NAME_THEM,
     NO_OUTAGE,
     OTHER_IDS,
@@ -22,7 +22,7 @@ from faultinject.audit.checks.words import (
 )
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import POLL, READING, WINDOW
+from faultinject.audit.grouping import POLL, READING
 from faultinject.audit.matching import alike, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped, median, variation
 from faultinject.audit.waits import KINDS, Wait
@@ -41,9 +41,6 @@ OPEN = 5.0
 """Seconds for which an open circuit breaker lets nothing through."""
 NEVER_AGAIN = 10
 """Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
-REFILLED = 20
-"""Successes by which every budget has room again: AWS's gets one token for each, and a retry costs 14."""
-REFILL = "Refill the budget with each success, or with time."
 RANDOM = 0.12
 """Variation from which on waits are random."""
 ONE_LAYER = "Let one layer retry: switch the others off."
@@ -61,13 +58,11 @@ that shows that there is none."""
     more=CAUSE_OUTAGE,
 )
 def retry_budget(evidence: Evidence) -> Iterator[Finding]:
-    """In a long outage, a retry budget limits the retries.
+    """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. Whether the budget
-    is refilled shows in the calls of the same client that fail a minute behind the outage, or later, and behind 20 successes: WARN
-    where none of 10 or more is retried; the plan of a driver has no such calls, and a PASS says so. WARN as well:
+    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well:
     outside of an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind
     them were; or the last 10 named calls or more made no request for 5 s, and failed.
     """
@@ -79,7 +74,8 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     for spent, behind in _not_refilled(evidence):
         told = f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
         told += " a budget is used up and not refilled"
-        yield warned(len(spent) + len(behind), told, behind, action=REFILL)
+        how = "Refill the budget with each success, or with time."
+        yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages:
         yield unknown(0, NO_OUTAGE)
         return
@@ -96,7 +92,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
         elif after <= SAVED:
-            yield _when_over(evidence, n, told, calls)
+            yield passed(n, told, late)
         elif after > WASTED * before:
             how = "Give all calls of the client one budget of retries."
             yield (failed if promised else warned)(
@@ -106,26 +102,9 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, told, late, action="Cause a longer outage.")
 
 
-def _when_over(evidence: Evidence, n: int, told: str, calls: Sequence[Call]) -> Finding:
-    """What comes of a budget that limits the retries of an outage."""
-    over = max(call.last.arrived for call in calls)
-    successes = [each.arrived for each in evidence.requests if each.arrived > over and not each.failed]
-    refilled = successes[REFILLED - 1] if len(successes) >= REFILLED else inf
-    behind = [call for call in _asked(evidence) if call.first.arrived > max(refilled, over + WINDOW)]
-    if evidence.driven or len(behind) < NEVER_AGAIN:
-        if any(call.retries for call in calls):
-            told += "; no calls behind the outage show whether the budget is refilled"
-        return passed(n, told, calls)
-    again = sum(call.retries > 0 for call in behind)
-    told += f", and {counted(again, 'retried call')} of {len(behind)} behind it"
-    if not again:
-        return warned(n, f"{told}: the budget is not refilled", behind, action=REFILL)
-    return passed(n, told, calls)
-
-
-def _asked(evidence: Evidence) -> list[Call]:
-    """The calls outside of an outage whose first failure every client may retry."""
-    return [
+def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
+    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
+    asked = [
         call
         for call in evidence.calls
         if call.first.kind in KINDS
@@ -135,14 +114,10 @@ def _asked(evidence: Evidence) -> list[Call]:
         and call.name not in evidence.outages
     ]
 
-
-def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
-    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
-
     def alike(call: Call) -> Hashable:
         return call.first.method, call.first.answer, call.name if evidence.driven else None
 
-    for calls in grouped(_asked(evidence), alike).values():
+    for calls in grouped(asked, alike).values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
@@ -167,7 +142,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
     would show 8 such cases, by waits that no answer asked for. Random waits have to grow from part to part, because two
-    layers with jitter look like one. Where an SDK repeats no id, what comes again under another one is not judged without a named call.
+    layers with jitter look like one. Where an SDK repeats no id, what comes again under another one is not judged without a driver.
     """
     ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)
@@ -204,7 +179,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     elif other_ids:
         repeated = [call for calls in other_ids.values() for call in calls]
         told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
-        yield unknown(n, told, repeated, action=NAME_THEM)
+        yield unknown(n, told, repeated, action=DRIVE_IT)
     elif told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)

@@ -29,7 +29,7 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
+from faultinject.audit.checks.words import DRIVE_IT, NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import OTHER_KEY
@@ -115,7 +115,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
         yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
     elif repeated := [call for call in lost if call.again is not None and is_lost_write(call.last)]:
         told = f"{len(repeated)} of {n} lost POSTs came again under another id of the SDK: a layer above it retries them, or the caller asks again"
-        yield unknown(n, told, repeated, action=NAME_THEM)
+        yield unknown(n, told, repeated, action=DRIVE_IT)
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"

@@ -20,7 +20,7 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import IDLE, NAME_THEM, OTHER_IDS, counted, seconds
+from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import POLL, WINDOW
@@ -65,20 +65,27 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after a 501 or 505, which no retry changes. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
-    a new token, a look at the present state. Where an SDK repeats no id and the same requests come again under other ids, that is
-    not decided without a named call.
+    a new token, a look at the present state. Of a method of which an SDK repeats no id, and the same requests come again under other
+    ids, that is not decided without a driver.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
     if not by_answer:
         yield too_few(0, FEWEST, "call")
-    given_up = [call for calls in by_answer.values() for call in calls if call.first.status is not None]
+    given_up = _with_status(by_answer)
     if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
+        known = {
+            answer: some
+            for answer, calls in by_answer.items()
+            if (some := [call for call in calls if call.first.method not in evidence.under_other_ids])
+        }
+        if decided := len(_with_status(known)) >= FEWEST:
+            by_answer, given_up = known, _with_status(known)
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
         n = sum(map(len, by_answer.values()))
         told = f"0 of {n} calls retried after {answers}"
         unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
-        if evidence.under_other_ids:
+        if not decided:
             yield _under_other_ids(evidence, told, given_up)
         elif unclear:
             why = f"{counted(unclear, 'other call')} may have retried"
@@ -89,6 +96,11 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         return
     for answer, calls in by_answer.items():
         yield _one_answer(evidence, answer, calls)
+
+
+def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
+    """Those that were answered."""
+    return [call for calls in by_answer.values() for call in calls if call.first.status is not None]
 
 
 def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
@@ -147,9 +159,10 @@ def _under_other_ids(
     evidence: Evidence, told: str, calls: Sequence[Call], answer: str | None = None
 ) -> Finding:
     """What is said where the same requests come again under other ids of an SDK."""
-    again = sum(map(len, evidence.under_other_ids.values()))
+    methods = {call.first.method for call in calls}
+    again = sum(len(each) for method, each in evidence.under_other_ids.items() if method in methods)
     told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
-    return unknown(len(calls), told, calls, answer, action=NAME_THEM)
+    return unknown(len(calls), told, calls, answer, action=DRIVE_IT)
 
 
 def _tried(calls: Sequence[Call]) -> int:
@@ -287,7 +300,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     later = {thing_of(call) for call in repeated if not evidence.driven and (call.again or 0.0) >= POLL}
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     unread = [call for call in copied if is_permanent(call.first)]
-    if n < FEWEST and unread:
+    if unread and (n < FEWEST or not (again or above or polling)):
         told = f"{counted(len(unread), 'refused call')} sent the same request again as soon as the client sends copies"
         told += " of what is not answered: it may not have read the refusal"
         yield unknown(len(unread), told, unread, action=IDLE)
@@ -329,8 +342,8 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
 
 def _is_copied(evidence: Evidence, call: Call) -> bool:
     """Whether what came again in a call may all be copies that were sent before the answer was read."""
-    most = 0 if evidence.copies is None else evidence.copies.most
-    return 0 < call.retries <= most and all(
+    copies = evidence.copies.get(call.first.method)
+    return 0 < call.retries <= (0 if copies is None else copies.most) and all(
         any(evidence.may_be_copy(before, after) for before in call.attempts[:number])
         for number, after in enumerate(call.attempts[1:], 1)
     )
@@ -362,6 +375,7 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         for call in evidence.everyone
         if len(call.attempts) > _limit(call, evidence) and not may_wait(call, evidence)
     ]
+    other_ids = [call for call in ended if call.first.method in evidence.under_other_ids]
     n = len({id(call) for call in (*ended, *endless)})
     longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
     most = len(longest[0].attempts) if longest else 0
@@ -372,8 +386,8 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     elif n >= FEWEST and most > MANY:
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
-    elif evidence.under_other_ids:
-        yield _under_other_ids(evidence, f"no id came more than {counted(max(most, 1), 'time')}", longest)
+    elif other_ids and n - len(other_ids) < FEWEST:
+        yield _under_other_ids(evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids)
     elif crowded := _crowded(evidence):
         told = f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
         told += ": which requests are of one call is not known"
@@ -381,12 +395,10 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
     else:
-        took = max(call.last.arrived - call.first.arrived for call in ended)
-        yield passed(
-            n,
-            f"each of {n} failed calls ended after at most {counted(most, 'attempt')}, within {seconds(took)}",
-            longest,
-        )
+        known = [call for call in longest if call not in other_ids]
+        took = max(call.last.arrived - call.first.arrived for call in known)
+        told = f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
+        yield passed(len(known), f"{told}, within {seconds(took)}", known)
 
 
 def _crowded(evidence: Evidence) -> list[Call]:
