@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import partial
-from io import BufferedReader
 from sys import modules
 from threading import Thread
 from typing import Any, assert_never
@@ -190,12 +189,13 @@ class Driver:
     _context: Context | None = None
     _framing: Framing | None = None
     _ending: Ending | None = None
+    _write_on: Callable[[bytes], object] | None = None
     _next_step: NextStep = None
     _body: Overheard | None = None
     _status_line = ""
     _headers: Headers = []  # noqa: RUF012 - replaced, never changed
     _pieces: Iterator[bytes] = iter(())
-    _at_hand: list[bytes | None]
+    _first: bytes | None = None
     _begun = _untouched = _unread = _slow = _drops = _anew = False
 
     def __init__(
@@ -253,7 +253,7 @@ class Driver:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._parts()
-            while self._untouched and (piece := self._next_piece()):
+            while self._untouched and (piece := self._next()):
                 yield piece
             if isinstance(self._next_step, Cut):
                 if self._connection is None and not in_process(self._environ):
@@ -404,15 +404,12 @@ class Driver:
             environ = {name: each for name, each in environ.items() if name not in hidden}
             environ[STORE] = step.alteration
         elif pause is not None:
-            # Ours still shows what the server reads from.
-            self._environ = {**environ}
-            body = PausedBody(
+            environ["wsgi.input"] = PausedBody(
                 environ["wsgi.input"],
-                self._request.content_length,
                 pause,
                 lambda: self._wait(Wait(pause.seconds)),
+                sized=self._request.content_length is not None,
             )
-            environ["wsgi.input"] = BufferedReader(body)
         return environ
 
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
@@ -429,7 +426,6 @@ class Driver:
     def _run_apart(self, step: RunApp) -> NextStep:
         """Run the app: what comes next of its answer, or in its place."""
         self._next_step, self._drops, transform = step, step.dropped, step.transform
-        self._at_hand = []
         if transform is not None and transform.slow and not in_process(self._environ):
             # The app goes on in another thread, in the context in which it began.
             self._context = copy_context()
@@ -440,7 +436,12 @@ class Driver:
                     self._drop_all(result)
                 else:
                     self._pieces = iter(result)
-                    self._take(self._next_piece())
+                    # The app may write before it gives its first piece.
+                    first = self._next_piece()
+                    if self._next_step is step:
+                        self._app_begins(first)
+                    else:
+                        self._first = first
             except Exception:
                 if not (isinstance(self._next_step, EndApp) and self._next_step.cut):
                     raise
@@ -453,34 +454,37 @@ class Driver:
 
     def _drop_all(self, result: Iterable[bytes]) -> None:
         """Drop the app's answer; what goes out instead does so behind it. A failure of the app's own goes out as it is."""
-        if self._anew and not self._untouched:
-            self._take(b"")
-            if self._untouched:
-                self._begun = False  # so what the app has returned goes back, as it is
+        if self._anew and isinstance(self._next_step, RunApp | NextPiece):
+            self._answer_begins()
+            if self._next_step is None:
+                self._pass_on()
                 return
         self._pieces = iter(() if self._is_file(result) and not self._untouched else result)
         try:
             while isinstance(self._next_step, RunApp | NextPiece):
-                self._take(self._given())
+                self._drop(next(self._pieces, None))
         finally:
             if not self._untouched:
                 self._close_app()
 
-    def _take(self, piece: bytes | None) -> None:
-        """The app has given a piece of its answer, None at its end: before it comes what it has said of that answer by then."""
+    def _drop(self, piece: bytes | None) -> None:
+        """Drop a piece of the app's answer, None at its end; behind what the app has said of its answer by then."""
         if not self._status_line and piece != b"":
             raise AssertionError("the app has not called start_response")
         if isinstance(self._next_step, RunApp) or (self._anew and isinstance(self._next_step, NextPiece)):
-            self._anew = False
-            self._next_step = self._advance(AppAnswer(whole(self._status_line[:3]) or 0, self._headers))
-        if isinstance(self._next_step, NextPiece) and not self._begun:
+            self._answer_begins()
+        if isinstance(self._next_step, NextPiece):
             self._next_step = self._advance((piece or b"", piece is not None))
-        elif piece:
-            self._at_hand.insert(0, piece)
-        if self._next_step is None and not self._begun:
-            # The app's answer goes out as it is.
-            self._begun = self._untouched = True
-            self._start_response(self._status_line, self._headers)
+        elif self._next_step is None:
+            self._first = piece or None
+            if not self._begun:
+                self._begun = True
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        """The app's answer goes out as it is."""
+        self._untouched, self._drops = True, False
+        self._write_on = self._start_response(self._status_line, self._headers)
 
     def _is_file(self, result: Iterable[bytes]) -> bool:
         """Whether the server may send it by itself."""
@@ -499,39 +503,68 @@ class Driver:
         return self._write
 
     def _write(self, piece: bytes) -> None:
-        """Stands in for the server's `write`, which only old apps use: kept until the app returns, unless it is dropped."""
-        if self._drops and not self._untouched:
-            if piece:
-                self._take(piece)
-            if isinstance(self._next_step, EndApp):
-                raise BrokenPipeError("the client has left")
-        elif piece:
-            self._at_hand.append(piece)
+        """Stands in for the server's `write`, which only old apps use."""
+        if not piece:
+            return
+        if self._drops:
+            self._drop(piece)
+        elif isinstance(self._next_step, RunApp):
+            self._app_begins(piece)
+        else:
+            self._first = piece
+        for part in self._parts(written=True):
+            assert self._write_on is not None
+            self._write_on(part)
+        if self._untouched:
+            assert self._write_on is not None
+            self._write_on(self._next())
+        elif self._next_step is None or isinstance(self._next_step, EndApp):
+            raise BrokenPipeError("the client has left")
 
-    def _given(self) -> bytes | None:
-        """What the app gives next of its answer, None at its end; what it writes meanwhile comes before that."""
-        if not self._at_hand:
-            piece = self._call(next, self._pieces, None)
-            self._at_hand.append(piece)
-        return self._at_hand.pop(0)
+    def _answer_begins(self) -> None:
+        self._anew = False
+        self._next_step = self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers))
 
-    def _next_piece(self) -> bytes | None:
-        """The next piece of the app's answer that is not empty; None at its end."""
+    def _app_begins(self, piece: bytes) -> None:
+        """The app's answer begins, with that piece."""
+        if not self._status_line:
+            raise AssertionError("the app has not called start_response")
+        self._answer_begins()
+        if isinstance(self._next_step, NextPiece) and not self._begun:
+            self._next_step = self._advance((piece, bool(piece)))
+        else:
+            self._first = piece
+        if self._next_step is None and not self._begun:
+            self._begun = True
+            self._pass_on()
+
+    def _next_piece(self) -> bytes:
+        """The next piece of the app's answer that is not empty; empty at its end."""
         piece: bytes | None = b""
         while piece == b"":
-            piece = self._given()
-        return piece
+            piece = self._call(next, self._pieces, None)
+        return piece or b""
 
-    def _parts(self) -> Iterator[bytes]:
-        """What the server gets of the body, each part when it is due."""
+    def _next(self) -> bytes:
+        first, self._first = self._first, None
+        return self._next_piece() if first is None else first
+
+    def _parts(self, *, written: bool = False) -> Iterator[bytes]:
+        """What the server gets of the body, each part when it is due.
+
+        Args:
+            written: only what the app has written is at hand.
+        """
         while isinstance(self._next_step, Part | NextPiece):
             if isinstance(self._next_step, Part):
                 if self._next_step.data:
                     yield self._next_step.data
                 self._next_step = self._advance(None)
+            elif written and self._first is None:
+                return
             else:
-                piece = self._next_piece()
-                self._next_step = self._advance((piece or b"", piece is not None))
+                piece = self._next()
+                self._next_step = self._advance((piece, bool(piece)))
 
     def _begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""
@@ -561,7 +594,7 @@ class Driver:
                 unread=step.unread, broken=step.broken or changed, closes=closes and not changed,
             )  # fmt: skip
             start = self._ending.start_response
-        start(status_line, headers)
+        self._write_on = start(status_line, headers)
         return self._reach
 
     # The connection itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import RawIOBase
+from abc import abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +14,47 @@ if TYPE_CHECKING:
     Read = TypeVar("Read", bytes, list[bytes])
 
 
+class AppBody:
+    """A request's body as the app reads it: by what PEP 3333 asks for, and by what its server has beyond that.
+
+    Args:
+        source: the server's `wsgi.input`.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    @abstractmethod
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+
+    @abstractmethod
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+
+    @abstractmethod
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        """As the server's, where it has one."""
+
+    def __getattr__(self, name: str) -> Any:
+        """What a server may have beyond PEP 3333, and does not have to."""
+        found = getattr(self._source, name)
+        if name == "read1":
+            return lambda size=-1: self._read1(found, size)
+        return self._fill if name == "readinto" else found
+
+    def _fill(self, buffer: Any) -> int:
+        piece = self.read(len(buffer))
+        memoryview(buffer)[: len(piece)] = piece
+        return len(piece)
+
+
 def some_of(read: Callable[..., Read], size: int | None) -> Read:
     """So many bytes, or lines of them; all where none or a negative size is asked for, which not every server's `read` knows."""
     return read() if size is None or size < 0 else read(size)
 
 
-class Overheard:
+class Overheard(AppBody):
     """A request's body as the app reads it, counted.
 
     Args:
@@ -33,7 +68,7 @@ class Overheard:
     """
 
     def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
-        self._source = source
+        super().__init__(source)
         self._length = length
         self._listeners = listeners
         self.size = 0
@@ -60,17 +95,8 @@ class Overheard:
             yield self._told(line, None)
         self._told(b"", None)
 
-    def __getattr__(self, name: str) -> Any:
-        """What a server may have beyond PEP 3333, and does not have to."""
-        found = getattr(self._source, name)
-        if name == "read1":
-            return lambda size=-1: self._told(some_of(found, size), size)
-        return self._fill if name == "readinto" else found
-
-    def _fill(self, buffer: Any) -> int:
-        piece = self.read(len(buffer))
-        memoryview(buffer)[: len(piece)] = piece
-        return len(piece)
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        return self._told(some_of(read1, size), size)
 
     def _told(self, piece: bytes, size: int | None, *, at_end: bool = False) -> bytes:
         self.size += len(piece)
@@ -84,48 +110,78 @@ class Overheard:
         return piece
 
 
-class PausedBody(RawIOBase):
-    """A request's body with a pause in it; a `BufferedReader` gives it to the app in every way in which a file is read.
+class PausedBody(AppBody):
+    """A request's body as the app reads it, with a pause in it.
 
     Args:
         source: the server's `wsgi.input`.
-        length: the Content-Length; None: the server marks the end.
         pause: where the wait is; told when it has been.
         wait: waits.
+        sized: whether it is known that more follows; else a byte of it is looked at first.
     """
 
-    def __init__(self, source: Any, length: int | None, pause: Pause, wait: Callable[[], object]) -> None:
-        # What has come so far, where the server can say.
-        self._read = getattr(source, "read1", source.read)
-        self._length = length
-        self._size = 0
+    def __init__(self, source: Any, pause: Pause, wait: Callable[[], object], *, sized: bool) -> None:
+        super().__init__(source)
+        self._left = pause.after
         self._pause = pause
         self._wait = wait
+        self._sized = sized
+        self._ahead = b""
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._take(size, self._source.read)
 
-    def readinto(self, buffer: Any) -> int:
-        """Read what comes next."""
-        wanted, pause = len(buffer), self._pause
-        if self._length is not None:
-            # Not every server ends the body at its end.
-            wanted = min(wanted, self._length - self._size)
-        if pause.due and self._size < pause.after:
-            wanted = min(wanted, pause.after - self._size)
-        elif pause.due and self._length is None:
-            wanted = 1  # only a byte shows that more follows
-        elif pause.due:
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._take(size, self._source.readline, by_line=True)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """As the server's."""
+        lines: list[bytes] = []
+        size = 0
+        for line in self:
+            lines.append(line)
+            size += len(line)
+            if hint is not None and 0 < hint <= size:
+                break
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.readline():
+            yield line
+
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        return self._take(size, read1, at_once=True)
+
+    def _take(
+        self, size: int | None, read: Callable[..., bytes], *, by_line: bool = False, at_once: bool = False
+    ) -> bytes:
+        """So many bytes, a line, or what there is; with the pause where it belongs."""
+        wanted = -1 if size is None or size < 0 else size
+        if not wanted:
+            return b""
+        before = b""
+        if self._pause.due and self._left:
+            asked = self._left if wanted < 0 else min(wanted, self._left)
+            before = read(asked)
+            self._left -= len(before)
+            ended = by_line and before[-1:] == b"\n"
+            if self._left or len(before) == wanted or at_once or ended:
+                return before
+        if self._pause.due:
             self._come_to_it()
-        piece = self._read(wanted) if wanted else b""
-        if piece and pause.due and self._size == pause.after:
-            self._come_to_it()
-        self._size += len(piece)
-        buffer[: len(piece)] = piece
-        return len(piece)
+        ahead, self._ahead = self._ahead, b""
+        before += ahead
+        if len(before) == wanted or (by_line and before[-1:] == b"\n") or (ahead and at_once):
+            return before
+        return before + some_of(read, wanted if wanted < 0 else wanted - len(before))
 
     def _come_to_it(self) -> None:
         self._pause.due = False
+        if not self._sized:
+            self._ahead = self._source.read(1)
+            if not self._ahead:
+                return
         self._pause.done = True
         self._wait()

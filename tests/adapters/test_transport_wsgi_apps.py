@@ -77,19 +77,12 @@ def debugged(app):
     return debugger
 
 
-def writes_between(environ, start_response):
-    """What it writes comes behind the piece before."""
-    write = start_response("200 OK", list(SIZED))
-    yield b"01"
-    write(b"23456789")
-
-
 OLD = [writing(rest) for rest in ([], [b"", b"89"], [b"89"])]
 
 
 @WAYS
 @SHAPES
-@pytest.mark.parametrize("app", [*OLD, *map(debugged, OLD), writes_between, starts_late, changes_its_mind])
+@pytest.mark.parametrize("app", [*OLD, *map(debugged, OLD), starts_late, changes_its_mind])
 def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
     """Its body is changed as any other, and it is closed once, whoever does it, the server or we."""
     closed = []
