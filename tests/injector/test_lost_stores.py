@@ -74,6 +74,25 @@ def test_a_late_worker_finds_another_directory(tmp_path, now):
     assert [get(late), get(late)] == [500, 200]
 
 
+@pytest.mark.usefixtures("now")
+def test_a_late_worker_that_is_refused_is_no_user(tmp_path):
+    """The directory is another one by then: another server begins there with its own rules."""
+    environ = {name: each for name, each in os.environ.items() if name != "WERKZEUG_RUN_MAIN"}
+
+    def other(*more):
+        command = [sys.executable, "-c", OTHER, f"file:{place}", *more]
+        subprocess.run(command, input=b"\n", env=environ, check=True, timeout=300)
+
+    place = tmp_path / "store"
+    make(place)
+    place.rename(tmp_path / "away")
+    other("change")
+    late = make(place)
+    assert "removed and replaced" in late.missing_store
+    other()
+    assert get(late) == 200
+
+
 def test_no_place_for_a_note(tmp_path, now):
     """Then a directory that was made anew is taken for the first one."""
     (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
