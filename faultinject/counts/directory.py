@@ -15,7 +15,6 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from copy import copy
 from hashlib import blake2b
 
 from faultinject.counts.file_counts import FileCounts
@@ -132,17 +131,15 @@ class DirectoryStore(SharedStore):
             StoreInUse: another process counts here by other rules.
             StoreUnavailable: the directory that this server began with is gone or has lost its scenario, or cannot be had.
         """
-        # Another object opens the directory: a process that is refused is no user of it, and keeps nobody out.
-        opened = copy(self)
         try:
-            opened.agree(data, chosen=chosen, keeps=keeps)
-            vars(self).update(vars(opened))
-        finally:
-            # What is open would live as long as the error, which a record of the log holds.
-            vars(opened).clear()
+            self._agree(data, chosen=chosen, keeps=keeps)
+        except BaseException:
+            # A process that is refused is no user of the directory, and keeps nobody out.
+            self._own = None
+            vars(self).pop("lock", None)
+            raise
 
-    def agree(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
-        """As `begin`; where it raises, the directory may stay open."""
+    def _agree(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
         began = self._began()
         try:
             # Where this server began with one that is gone, another one must not take its place.
