@@ -9,8 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from getopt import GetoptError, getopt
-from itertools import takewhile
 from typing import NoReturn
 
 import click
@@ -174,13 +172,22 @@ def _first_python(line: str) -> list[str]:
 
 
 def _options(words: Sequence[str]) -> list[str]:
-    """`-E`, `-I` and `-S` of an interpreter's options, also written together, as in `-Es`; behind `-c` or `-m` come the program's."""
-    try:
-        given, _ = getopt([*words], "bBdEhiIOPqRsSuvVxW:X:c:m:", ["check-hash-based-pycs="])
-    except GetoptError:
-        return []
-    own = takewhile(lambda each: each[0] not in ("-c", "-m"), given)
-    return [option for option, _ in own if option in ("-E", "-I", "-S")]
+    """`-E`, `-I` and `-S` of an interpreter's options, also written together, as in `-Es`; those of `-W` and `-X` have a value."""
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            break
+        for place, letter in enumerate(word[1:], 2):
+            if letter in "cm":
+                return found
+            if letter in "WX":
+                if place == len(word):
+                    next(rest, None)
+                break
+            if letter in "EIS":
+                found.append(f"-{letter}")
+    return found
 
 
 def _unreached(

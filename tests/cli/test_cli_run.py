@@ -155,6 +155,21 @@ def test_what_runs_a_script_is_known(run, became, tmp_path, text):
     assert (code, len(became), "without -S" not in err) == ((0, 2, True) if REACHED[text] else (2, 1, False))
 
 
+@pytest.mark.parametrize(
+    ("options", "reached"),
+    [
+        (["-S", "-m", "platform", "--terse"], False),
+        (["-I", "-m", "gunicorn", "--workers", "2"], True),
+        (["-c", "pass", "-S"], True),
+        (["-S", "--no-such-option"], False),
+    ],
+)
+def test_what_a_module_is_given_is_no_option_of_python(run, became, options, reached):
+    """Whatever stands behind `-c` and `-m`, the interpreter's own options are read: `--strict` refuses one without site."""
+    code, _, err = run("run", "--strict", "-r", "http:500", "--", PYTHON, *options)
+    assert (code, len(became), "without -S" in err) == ((0, 1, False) if reached else (2, 0, True))
+
+
 def test_a_server_with_a_python_in_it(run, became, tmp_path):
     """It is one."""
     program = tmp_path / "uwsgi"
