@@ -287,6 +287,18 @@ def test_a_list_of_blocks_heeds_conditions():
     assert [each.status_code for each in answers] == [201, 409]
 
 
+def test_a_list_with_a_block_many_times_is_not_beyond_the_limit():
+    """The blob would take more than the store may; what was staged and the blob before stay."""
+    visitor = Visitor(max_bytes=200_000)
+    assert visitor.block("YQ==", b"x" * 10_000).status_code == 201
+    used = visitor.store.used_bytes
+    listed = "<Latest>YQ==</Latest>"
+    answer = visitor.commit(f"<BlockList>{listed * 40}</BlockList>")
+    assert (answer.status_code, visitor.store.used_bytes) == (413, used)
+    assert visitor.commit(f"<BlockList>{listed * 4}</BlockList>").status_code == 201
+    assert len(visitor.ask("GET", f"{ROOT}/k").data) == 40_000
+
+
 def test_a_listing_says_little_of_blobs_that_have_blocks_only():
     """No entity tag, no time, no type, no metadata: Azure leaves them out; a committed blob is listed as it is."""
     visitor = Visitor()

@@ -252,6 +252,8 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         headers=headers,
         layout=tuple(documents.sizes(chosen)),
     )
+    # One block may be listed many times.
+    buckets.take(stored.cost)
     bucket.uploads.pop(call.key, None)
     bucket.objects[call.key] = stored
     buckets.remember(call.bucket, call.key, before)
