@@ -100,6 +100,7 @@ CASES = [
     ("content_range", session(b"x", "bytes 1-0/9")),
     ("content_range", session(b"x", "lines 0-1/9")),
     ("content_range", session(b"x", "bytes 0-0")),
+    ("content_range", session(b"x", f"bytes {'9' * 5000}-*/*")),
     ("digest", lambda v: v.media("k", b"x", headers={"Content-MD5": "not base64"})),
     ("document", patch(b" " * (2 * 1024 * 1024 + 1))),
     ("document", lambda v: v.multipart(related(b" " * (2 * 1024 * 1024 + 1)))),
@@ -275,6 +276,19 @@ def test_uploads_in_one_request():
     typed = b'{"name": "part", "contentType": "c/d", "metadata": {"a": null}}'
     shown = visitor.multipart(related(typed, head=b"Content-Type: a/b\r\n")).json
     assert (shown["contentType"], "metadata" in shown) == ("c/d", False)
+
+
+HEADS = {
+    b"X y\r\nContent-Type: a/b\r\n": "a/b",  # the first line is no header
+    b"Content-Type : a/b\r\n": "a/b",
+}
+
+
+def test_the_head_of_a_part_is_read_line_by_line():
+    """No line keeps another from being read."""
+    visitor, named = Visitor(), b'{"name": "part"}'
+    found = {head: visitor.multipart(related(named, head=head)).json["contentType"] for head in HEADS}
+    assert found == HEADS
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,9 @@ https://cloud.google.com/storage/docs/performing-resumable-uploads
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from email import message_from_bytes
 from typing import Any
 from urllib.parse import urlencode
-
-from werkzeug.http import parse_content_range_header
 
 from faultinject.http.wire import whole
 from faultinject.store.bodies import cut, drain, receive, split_multipart
@@ -127,7 +123,11 @@ def name_of(call: GcsCall, document: Mapping[str, Any]) -> str:
 
 def _content_type(head: bytes) -> str:
     """The Content-Type in a part's own headers."""
-    return str(message_from_bytes(head.lstrip()).get("content-type", "application/octet-stream"))
+    for line in head.decode("latin-1").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "content-type":
+            return value.strip()
+    return "application/octet-stream"
 
 
 ENDED = 100
@@ -259,9 +259,17 @@ def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
     """
     if text is None:
         return 0, None, None
-    if unending := re.fullmatch(r"bytes (\d+)-\*/(\d+|\*)", text, re.ASCII):
-        return int(unending[1]), None, whole(unending[2])
-    found = parse_content_range_header(text)
-    if found is None or found.units != "bytes":
+    unit, _, rest = text.partition(" ")
+    span, _, total = rest.partition("/")
+    first, _, last = span.partition("-")
+    numbers = [each for each in (first, last, total) if each not in ("", "*")]
+    if unit != "bytes" or not total or any(whole(each) is None for each in numbers):
         raise StoreError("content_range")
-    return found.start, found.stop, found.length
+    size = whole(total)
+    if span == "*":
+        return None, None, size
+    if first.isdecimal() and last == "*":
+        return int(first), None, size
+    if "*" in (first, last) or not (first and last) or int(last) < int(first):
+        raise StoreError("content_range")
+    return int(first), int(last) + 1, size
