@@ -286,7 +286,7 @@ class _Stub:
         before = without_rule.first_for(self)
         if before is not None:
             node.leave_out(
-                f"its fault would come to requests of the stub {before.node.where}, which is before it and no rule"
+                f"its fault could come to requests of the stub {before.node.where}, which is before it and no rule"
             )
             return False
         triggers = {key: value for key, value in (self.triggers or {}).items() if value}
@@ -301,6 +301,7 @@ class _Requests:
         path: one path, or a folder that ends in a slash; the folder "" has every path.
         one: whether it is one path.
         parameters: all of the query; None: any query.
+        values: what headers and parameters of the query must be, where that is one text; None: they must not be there.
     """
 
     def __init__(self, request: object) -> None:
@@ -309,6 +310,7 @@ class _Requests:
         self.method = method if isinstance(method, str) and method != "ANY" else ""
         self.path, self.one = "", False
         self.parameters: frozenset[Any] | None = None
+        self.values = _values(said)
         if not isinstance(url, str):
             return
         if "url" in said or "urlPath" in said:
@@ -324,6 +326,26 @@ class _Requests:
     def folders(self) -> list[str]:
         """Those that its path is in."""
         return ["", *(self.path[: at + 1] for at, each in enumerate(self.path) if each == "/")]
+
+    def excludes(self, other: _Requests) -> bool:
+        """Whether another stub asks for another value of the same header or parameter."""
+        both = self.values.keys() & other.values.keys()
+        return any(self.values[each] != other.values[each] for each in both)
+
+
+def _values(request: dict[str, Any]) -> dict[tuple[str, str], str | None]:
+    """The values that are asked for in plain text, by what they are of; None: none."""
+    found: dict[tuple[str, str], str | None] = {}
+    for part in ("headers", "queryParameters"):
+        given = request.get(part)
+        for name, matcher in given.items() if isinstance(given, dict) else ():
+            place = part, name.lower() if part == "headers" else name
+            match matcher:
+                case {"equalTo": str(text), **more} if not more:
+                    found[place] = text
+                case {"absent": _, **more} if not more:
+                    found[place] = None
+    return found
 
 
 class _WithoutRule:
@@ -351,6 +373,7 @@ class _WithoutRule:
                     spared = (
                         its.parameters is not None and not (mine.parameters or frozenset()) <= its.parameters
                     )
+                    spared = spared or its.excludes(mine)
                     if not spared and not (stub.scenario and stub.scenario == other.scenario):
                         return other
         return None
@@ -409,15 +432,24 @@ def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, An
 
 def _delay(node: Node) -> str | None:
     wait, drawn = node.take("fixedDelayMilliseconds", NUMBER, 0.0), node.child("delayDistribution", OBJECT)
-    kind = None if drawn is None else drawn.take("type", ANY)
-    if drawn is None:
-        return milliseconds(node, wait) if wait else None
-    if kind not in WAITS:
-        drawn.leave_out("a rule draws its delay evenly between two times")
-        return milliseconds(node, wait) if wait else None
-    waits = [milliseconds(node, wait + drawn.need(key, NUMBER).value) for key in WAITS[kind]]
-    drawn.rest("no part of a distribution")
-    return "..".join(waits)
+    added = [0.0] if drawn is None else _drawn(drawn)
+    if not any(added) and not wait:
+        return None
+    return "..".join(milliseconds(node, wait + each) for each in added)
+
+
+def _drawn(node: Node) -> list[float]:
+    """The delay of a distribution in milliseconds, or its bounds; 0 where no rule has such a one."""
+    keys = WAITS.get(str(node.take("type", ANY)))
+    if keys is None:
+        node.leave_out("a rule draws its delay evenly between two times")
+        return [0.0]
+    given = [node.take(key, NUMBER) for key in keys]
+    node.rest("no part of a distribution")
+    if None in given:
+        node.leave_out(f"it has no {keys[given.index(None)]}")
+        return [0.0]
+    return given
 
 
 def _body(node: Node) -> str:

@@ -218,6 +218,11 @@ def stub(response, name=None, **more):
         ({"fixedDelayMilliseconds": 1, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 1000}}, "latency,path=/a,delay=1ms", [".chunkedDribbleDelay"], [""]),
         ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "fixed", "milliseconds": 200}}, "latency,path=/a,delay=0.2s", [], []),
         ({"status": 503, "fixedDelayMilliseconds": 100, "delayDistribution": {"type": "fixed", "milliseconds": 200}}, "http:503,path=/a,delay=0.3s,message=", [], []),
+        ({"status": 503, "delayDistribution": {"type": ["x"]}}, "http:503,path=/a,message=", [".delayDistribution"], []),
+        ({"status": 503, "delayDistribution": {"type": "fixed"}}, "http:503,path=/a,message=", [".delayDistribution"], []),
+        ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "uniform", "lower": 1}}, None, [".delayDistribution"], []),
+        ({"proxyBaseUrl": "http://x", "delayDistribution": {"type": "fixed", "milliseconds": 0}}, None, [], []),
+        ({"status": 503, "delayDistribution": {"type": "fixed", "milliseconds": 0}}, "http:503,path=/a,message=", [], []),
         ({"status": 503, "headers": {"X A": "b"}}, None, [None], []),
         ({"status": 200, "fixedDelayMilliseconds": 0}, None, [], []),
     ],
@@ -380,7 +385,7 @@ def test_wiremock_answers_that_keep_faults_away(convert, status):
     ordinary = stub({} if status is None else {"status": status})
     every = {"request": {}, "response": {"status": 503}}
     found = convert([ordinary, every])
-    why = "its fault would come to requests of the stub given.json: [0], which is before it and no rule"
+    why = "its fault could come to requests of the stub given.json: [0], which is before it and no rule"
     assert (found.code, found.rules) == (1, [])
     assert ("left out", "[1]", why) in found.remarks
     assert convert([{**ordinary, "priority": 6}, every]).rules == ["http:503,message="]
@@ -465,6 +470,22 @@ def test_many_wiremock_stubs_take_their_time_once(convert):
         ({"method": "ANY"}, {"method": "GET"}, True),
         ({"method": {"oneOf": ["GET"]}}, {"method": "PUT"}, True),
         ({"method": "GET", "urlPath": "/a"}, {"method": "GET", "urlPath": "/b"}, False),
+        ({"queryParameters": {"a": {"equalTo": "1"}}}, {"queryParameters": {"a": {"equalTo": "2"}}}, False),
+        ({"queryParameters": {"a": {"equalTo": "1"}}}, {"queryParameters": {"A": {"equalTo": "2"}}}, True),
+        ({"queryParameters": {"a": {"equalTo": "1"}}}, {"queryParameters": {"b": {"equalTo": "2"}}}, True),
+        ({"headers": {"X": {"equalTo": "1"}}}, {"headers": {"x": {"equalTo": "2"}}}, False),
+        ({"headers": {"X": {"equalTo": "1"}}}, {"headers": {"x": {"equalTo": "1"}}}, True),
+        ({"headers": {"X": {"equalTo": "1"}}}, {"headers": {"X": {"absent": True}}}, False),
+        ({"headers": {"X": {"absent": True}}}, {"headers": {"X": {"equalTo": "1"}}}, False),
+        ({"headers": {"X": {"absent": True}}}, {"headers": {"X": {"absent": True}}}, True),
+        # No expression is compared.
+        ({"headers": {"X": {"matches": "a.*"}}}, {"headers": {"X": {"equalTo": "b"}}}, True),
+        (
+            {"headers": {"X": {"equalTo": "A", "caseInsensitive": True}}},
+            {"headers": {"X": {"equalTo": "a"}}},
+            True,
+        ),
+        ({"headers": ["X"]}, {"headers": {"X": {"equalTo": "1"}}}, True),
     ],
 )
 def test_wiremock_which_answers_are_in_the_way(convert, ordinary, fault, in_the_way):
