@@ -81,9 +81,10 @@ def path(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
 
 def _host(text: str) -> str:
     """A host, or a pattern of one; raises `Mistake` for one with a port, or a dot at its end."""
-    host, _, port = pattern(text).rpartition(":")
-    if host and port.isdecimal() and (":" not in host or host[-1] == "]"):
-        raise Mistake(f"{shown(text)}: the port is ignored; did you mean {shown(host)}?")
+    host, colon, port = pattern(text).rpartition(":")
+    if colon and port.isdecimal() and (":" not in host or host[-1] == "]"):
+        hint = f"; did you mean {shown(host)}?" if host else ""
+        raise Mistake(f"{shown(text)}: the port is ignored{hint}")
     if text[-1] == ".":
         meant = text.removesuffix(".").removeprefix("=")
         hint = f"; did you mean {shown(meant)}?" if meant.strip(".") else ""
