@@ -30,6 +30,9 @@ def load_app(address: str) -> tuple[Any, str]:
     Raises:
         ConfigurationError: there is no such module or attribute, the module fails, or it is no app.
     """
+    module, _, path = address.partition(":")
+    if not all(each.isidentifier() for each in (*module.split("."), *path.split("."))):
+        raise ConfigurationError(f"{address!r} is not MODULE:APP, such as shop.web:app")
     sys.path.insert(0, "")
     try:
         app = pkgutil.resolve_name(address)

@@ -584,9 +584,10 @@ def test_an_app_that_does_not_start(here, start):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("shop", "shop is of type module, and not MODULE:APP, such as shop.web:app"),
-        ("shop:", "shop: is of type module, and not MODULE:APP, such as shop.web:app"),
-        ("shop:make()", "shop:make() cannot be imported: ValueError: invalid format: 'shop:make()'"),
+        *(
+            (each, f"{each!r} is not MODULE:APP, such as shop.web:app")
+            for each in ("", "shop", "shop:", ":web", "shop:make()", "app/main.py:app", "m-x:app", "shop.py")
+        ),
         ("nothing:app", "nothing:app cannot be imported: ModuleNotFoundError: No module named 'nothing'"),
         (
             "shop.web:app",
