@@ -114,12 +114,7 @@ class Injector:
             # The file may be another one by now, or wrong: it is looked at when this is ready.
             scenario = file.begun
         settings = read_environment(
-            environ,
-            now=clock(),
-            started=_STARTED,
-            rules_given=scenario is not None,
-            forced=True,
-            rules_elsewhere=registry.overridden(),
+            environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
         )
         given = settings.scenario if scenario is None else Scenario.of(scenario)
         given = Scenario([]) if given is None else given
@@ -694,9 +689,7 @@ class Injector:
         elif self._own.expired:
             assert self._services.expires is not None
             tell_expired(self._expires, self._services.expires, from_the_start=True)
-        elif state.on and (
-            self.scenario.rules or not (registry.overridden() or os.environ.get("FAULTINJECT_SESSION"))
-        ):
+        elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
             log.on(self.seed, self.scenario.rules, self.scenario.display_names)
             if self._asked is not None:
                 log.asking()

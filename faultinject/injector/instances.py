@@ -81,11 +81,6 @@ def lay_bare(injector: Injector) -> None:
         _bare.add(injector)
 
 
-def overridden() -> bool:
-    """Whether an injector's plan stands in the place of every other's."""
-    return bool(_overrides)
-
-
 def put_first(injector: Injector) -> None:
     """Let an injector's plan stand in the place of every other's."""
     with changes():

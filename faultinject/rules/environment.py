@@ -88,7 +88,6 @@ def read_environment(
     started: float | None = None,
     rules_given: bool = False,
     forced: bool | None = None,
-    rules_elsewhere: bool = False,
 ) -> Environment:
     """All settings of an environment.
 
@@ -98,7 +97,6 @@ def read_environment(
         started: unix seconds at process start, from which a duration in EXPIRES counts; by default now.
         rules_given: rules come from code: FILE, RULES and RULE_* are not read, and none need be there.
         forced: True reads on as if ENABLED were 1; ENABLED=0 still switches off.
-        rules_elsewhere: no rule need be there.
 
     Raises:
         ConfigurationError: with every mistake, each with its variable.
@@ -122,7 +120,7 @@ def read_environment(
             environment.seed = scenario.seed
             # What the file alone says ends with its scenario.
             environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
-            others = rules_elsewhere or environment.control is not None or _has_rules_elsewhere(environ)
+            others = environment.control is not None or _has_rules_elsewhere(environ)
             if not scenario.rules and not diagnosis and not others:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "

@@ -580,9 +580,10 @@ def test_a_test_that_travels_in_time_moves_no_begin_and_end(get, wall, by):
         assert told.partition("it came after ")[2].partition(".")[0] in {str(each) for each in range(60)}
 
 
-def test_an_app_that_is_made_while_rules_are_injected_needs_none_of_its_own(environment):
-    """A marked test can make its middleware without rules, also where no session says that there are some."""
+def test_an_app_that_is_wrapped_needs_rules_also_after_others_were_injected(environment):
+    """`inject()` leaves nothing behind: without a rule the middleware refuses, and with one it injects it."""
     code = """
+import os
 import faultinject
 from werkzeug.test import Client
 
@@ -592,12 +593,21 @@ def app(environ, start_response):
     return [b"app"]
 
 
+def wrapped():
+    try:
+        return Client(faultinject.WSGIFaultMiddleware(app)).get("/").status_code
+    except faultinject.ConfigurationError:
+        return "refused"
+
+
 with faultinject.inject("http:503", times=1):
-    client = Client(faultinject.WSGIFaultMiddleware(app))
-    print(client.get("/").status_code, client.get("/").status_code)
-print(client.get("/").status_code)
+    wrapped()
+    Client(faultinject.WSGIFaultMiddleware(app, rules=[])).get("/")
+print(wrapped())
+os.environ["FAULTINJECT_RULES"] = "http:500"
+print(wrapped())
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
     )
-    assert (done.stdout.split(), done.stderr) == (["503", "200", "200"], "")
+    assert done.stdout.split() == ["refused", "500"], done.stderr
