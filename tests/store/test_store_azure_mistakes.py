@@ -299,6 +299,14 @@ def test_a_list_with_a_block_many_times_is_not_beyond_the_limit():
     assert len(visitor.ask("GET", f"{ROOT}/k").data) == 40_000
 
 
+def test_a_blob_may_take_more_than_half_of_the_limit():
+    """It stands in the place of its blocks, and made of them once more in its own."""
+    visitor = Visitor(max_bytes=100_000)
+    assert visitor.block("YQ==", b"x" * 60_000).status_code == 201
+    for _ in range(2):
+        assert visitor.commit("<BlockList><Latest>YQ==</Latest></BlockList>").status_code == 201
+
+
 def test_a_listing_says_little_of_blobs_that_have_blocks_only():
     """No entity tag, no time, no type, no metadata: Azure leaves them out; a committed blob is listed as it is."""
     visitor = Visitor()

@@ -252,8 +252,9 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         headers=headers,
         layout=tuple(documents.sizes(chosen)),
     )
-    # One block may be listed many times.
-    buckets.take(stored.cost)
+    # It stands in the place of its blocks and of the blob before, but one block may be listed many times.
+    replaced = sum(each.cost for each in (staged, before) if each is not None)
+    buckets.take(max(0, stored.cost - replaced))
     bucket.uploads.pop(call.key, None)
     bucket.objects[call.key] = stored
     buckets.remember(call.bucket, call.key, before)
