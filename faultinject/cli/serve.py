@@ -39,8 +39,7 @@ def load_app(address: str) -> tuple[Any, str]:
     except Exception as error:
         raise ConfigurationError(_failure(address, error)) from None
     if not callable(app):
-        kind = type(app).__name__
-        raise ConfigurationError(f"{address} is of type {kind}, and not MODULE:APP, such as shop.web:app")
+        raise ConfigurationError(f"{address} is no app: it is of type {type(app).__name__}")
     try:
         return app, interface_of(app)
     except TypeError:

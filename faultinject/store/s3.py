@@ -274,7 +274,10 @@ def upload_part(call: Call) -> Answer:
     if source is not None:
         start, stop = _source_range(call, source)
         blocks, size = cut(source.blocks, start, stop), stop - start
-        etag = md5(b"".join(blocks), usedforsecurity=False).hexdigest()
+        digest = md5(usedforsecurity=False)
+        for block in blocks:
+            digest.update(block)
+        etag = digest.hexdigest()
         checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
     else:
         content = receive(call.request, call.service.buckets)

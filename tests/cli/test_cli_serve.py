@@ -608,7 +608,7 @@ def test_an_app_that_does_not_start(here, start):
             "shop:Site.ap",
             "shop:Site.ap cannot be imported: AttributeError: type object 'Site' has no attribute 'ap'; did you mean app?",
         ),
-        ("shop:number", "shop:number is of type int, and not MODULE:APP, such as shop.web:app"),
+        ("shop:number", "shop:number is no app: it is of type int"),
         (
             "shop:factory",
             "shop:factory takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory;"

@@ -195,7 +195,9 @@ def describe(content: bytes, now: float) -> tuple[str, Headers]:
 
 def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
     """The checksums of a content, in base64 by name."""
-    digest = md5(b"".join(blocks), usedforsecurity=False)
+    digest = md5(usedforsecurity=False)
+    for block in blocks:
+        digest.update(block)
     crc = checksum(CASTAGNOLI, blocks).to_bytes(4)
     return {"crc32c": b64encode(crc).decode(), "md5": b64encode(digest.digest()).decode()}
 
