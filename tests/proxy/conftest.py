@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 
 from faultinject import get_injector, install
 from faultinject.proxy import Proxy, Target, proxy_server
+from faultinject.server import certificate
 
 
 class Behind:
@@ -159,22 +162,25 @@ def wrapped(around, inner):
 class Front:
     """The proxy in front, and a client of it."""
 
-    def __init__(self, port, injector=None, server=None):
+    def __init__(self, port, injector, server, context):
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
         self.injector = injector
         self.server = server
+        self._context = context
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=300)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=300)
+        return (
+            plain if self._context is None else self._context.wrap_socket(plain, server_hostname="localhost")
+        )
 
 
 @pytest.fixture
 def front():
-    """`front(url, rules)`: the proxy to that server with faults; `around` makes another app of it."""
+    """`front(url, rules)`: the proxy to that server with faults; `around` makes another app of it, `tls` gives it a certificate."""
     with ExitStack() as stack:
 
-        def make(url, rules="", *, around=None, within=2, loop=None, **more):
+        def make(url, rules="", *, around=None, within=2, loop=None, tls=(None, None), **more):
             target = Target(url)
             app = Proxy(target, **more)
             if rules:
@@ -182,11 +188,42 @@ def front():
             injector = get_injector(app)
             if around:
                 app = wrapped(around, app)
-            server, port = stack.enter_context(running(app, target, within=within, loop=loop))
-            return Front(port, injector, server)
+            given, context = tls
+            server, port = stack.enter_context(running(app, target, given, within=within, loop=loop))
+            return Front(port, injector, server, context)
 
         make.ends = stack.close
         yield make
+
+
+@pytest.fixture(scope="session")
+def made():
+    """A certificate, and the context of a client that trusts it."""
+    pytest.importorskip("trustme")
+    with certificate("localhost") as found:
+        yield found, ssl.create_default_context(cafile=found.authority)
+
+
+@pytest.fixture
+def secure(front, made):
+    """`front`, in TLS."""
+    return partial(front, tls=made)
+
+
+@pytest.fixture(params=["front", "secure"])
+def either(request):
+    """Without TLS and with it."""
+    return request.getfixturevalue(request.param)
+
+
+def up_to(client, end):
+    """What comes up to these bytes."""
+    got = b""
+    while not got.endswith(end):
+        piece = client.recv(65_536)
+        assert piece, got
+        got += piece
+    return got
 
 
 def some(client, size):
