@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import signal
 import sys
 from importlib.metadata import entry_points
 from unittest import mock
 
+import pytest
 from click.testing import CliRunner
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -27,6 +30,21 @@ class Console:
 def installs(text, extra):
     """Whether a message ends with the command that adds an extra."""
     return re.search(rf" install .*\[{extra}\]'?\n?$", text) is not None
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch):
+    """No variable of the machine says anything to faultinject, nor that this is production."""
+    for name in [*os.environ]:
+        if re.match(r"FAULTINJECT_|K8S_|DJANGO_|DD_|OTEL_|.*(ENV|STAGE)", name):
+            monkeypatch.delenv(name)
+
+
+def split(line):
+    """The variables that stand before a command, and its words."""
+    words = [each.replace("\\n", "\n") for each in shlex.split(line)]
+    at = next(number for number, each in enumerate(words) if each.islower())
+    return dict(each.split("=", 1) for each in words[:at]), words[at:]
 
 
 def command(*words, **options):

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import glob
 import queue
-import re
 import signal
 import subprocess
 import sys
 import threading
+from functools import cached_property
 
 import pytest
 
 from faultinject.conformance import SDKS, Sdk
 from tests.console import command
+from tests.console import plain_environment as plain_environment  # a fixture
 
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch):
-    """No variable of the machine says anything to faultinject, nor that this is production."""
-    for name in [*os.environ]:
-        if re.match(r"FAULTINJECT_|K8S_|DJANGO_|DD_|OTEL_|.*(ENV|STAGE)", name):
-            monkeypatch.delenv(name)
+from .journals import text
 
 
 @pytest.fixture
@@ -31,6 +26,18 @@ def run():
     def call(*words, **options):
         result = command(*words, **options)
         return result.exit_code, result.stdout, result.stderr
+
+    return call
+
+
+@pytest.fixture
+def refused(run):
+    """Run the program, which refuses what it is given, with exit code 2 and nothing on standard output: what it says of that."""
+
+    def call(*words, **options):
+        code, out, err = run(*words, **options)
+        assert (code, out) == (2, ""), err
+        return err
 
     return call
 
@@ -52,6 +59,26 @@ def terminal(monkeypatch):
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """Write a journal, of lines or of a text: its path."""
+
+    def write(content, name="journal.jsonl"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else text(content))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def libfaketime(monkeypatch):
+    """A library that is found and is not there: the linker says so and goes on, nothing is faster, and the variables are there."""
+    monkeypatch.setattr(
+        glob, "glob", lambda place, **_: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
+    )
 
 
 @pytest.fixture
@@ -99,6 +126,16 @@ class Running:
                 return lines
         raise AssertionError(lines)
 
+    @cached_property
+    def head(self):
+        """The lines with which a server begins."""
+        return self.until("Ctrl-C")
+
+    @property
+    def url(self):
+        """Where it serves, by the first line that is about that."""
+        return next(line for line in self.head if " on http" in line).rpartition(" on ")[2]
+
     def interrupt(self):
         """Ctrl-C: the exit code and the lines that were left."""
         return self.end(signal.SIGINT)
@@ -137,3 +174,15 @@ def start():
     yield call
     for each in running:
         each.leave()
+
+
+@pytest.fixture
+def serve(start):
+    """Start `serve` as a process of its own, on any free port; it serves when this returns."""
+
+    def call(*words, **options):
+        process = start("serve", *words, "--port", "0", **options)
+        assert process.head
+        return process
+
+    return call

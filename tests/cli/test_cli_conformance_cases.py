@@ -74,23 +74,6 @@ def test_boto3(run):
 
 
 @pytest.mark.usefixtures("clients")
-def test_wrong_use(run):
-    """Options of the plan, and a name that is none."""
-    code, _, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", "boto3", "--tls")
-    assert code == 2
-    assert "--cases plays no plan, so --tls has no meaning beside it" in errors
-    code, _, errors = run("conformance", "--cases", "aws-standard-2.1", "--client", "boto3", "--strict")
-    assert code == 2
-    assert "--cases plays no plan, so --strict has no meaning beside it" in errors
-    code, _, errors = run("conformance", "--cases", "aws-standard-3", "--client", "standard_retries:Client")
-    assert code == 2
-    assert "there is no 'aws-standard-3'; did you mean aws-standard-2.1?" in errors
-    code, _, errors = run("conformance", "--cases", "google-storage", "--client", "boto3")
-    assert code == 2
-    assert "--cases google-storage is for clients of gcs, which boto3 is not" in errors
-
-
-@pytest.mark.usefixtures("clients")
 def test_nothing_that_can_be_decided(run, monkeypatch):
     """A client that makes another number of attempts than it was given: exit code 3."""
     monkeypatch.setenv("FLAW", "deaf")
@@ -108,9 +91,7 @@ def test_a_client_that_cannot_be_started(run):
     clients = ("--client", "standard_retries:Client", "--client", "sh -c 'exit 3'")
     code, output, errors = run("conformance", "--cases", "aws-standard-2.1", *clients)
     assert (code, output.partition(",")[0]) == (2, "standard_retries:Client")
-    assert any(
-        each.startswith("sh -c 'exit 3': ") for each in errors.splitlines()
-    )  # a slow machine says how far it is
+    assert "\nsh -c 'exit 3': " in f"\n{errors}"  # behind what a slow machine says of how far it is
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

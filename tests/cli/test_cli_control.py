@@ -78,7 +78,7 @@ def test_status_and_rules(ask, server):
 def test_rules_are_set(ask, server, tmp_path):
     """By text or by a file, with a seed; a mistake changes nothing and is shown with its place."""
     assert "\nrule-1  on     0         0        http:418\n" in ask(
-        "set", "http:418", "http:429", "--seed", "7"
+        "set", "http:418", "-r", "http:429", "--seed", "7"
     )
     assert (server.ask_app(), server.injector.seed) == (418, "7")
     path = tmp_path / "rules.json"
@@ -106,7 +106,7 @@ def test_a_hundred_thousand_rules(ask, tmp_path):
 
 def test_single_rules(ask, server):
     """Added, switched off and on again, and taken away; a misspelt name gets the nearest."""
-    assert "\nlast " in ask("add", "http:418,name=last")
+    assert "\nlast " in ask("add", "-r", "http:418,name=last")
     assert "\nslow    disabled " in ask("disable", "slow")
     assert server.ask_app() == 418
     assert "\nslow    on " in ask("enable", "slow")
@@ -173,14 +173,6 @@ def test_a_request_that_ends_behind_its_line(ask, server):
     ]
     found = json.loads(ask("journal", "--json", "--limit", "2"))["outcomes"]
     assert [(each["path"], each["final"]) for each in found] == [("/photos/one", True), ("/photos/two", True)]
-
-
-def test_rules_by_option(ask):
-    """`-r` gives rules here, as in every command."""
-    assert [
-        each.split()[0] for each in ask("set", "-r", "http:503,name=a", "-r", "reset,name=b").splitlines()[3:]
-    ] == ["a", "b"]
-    assert "\nc " in ask("add", "-r", "http:418,name=c")
 
 
 @pytest.mark.parametrize("as_json", [pytest.param(False, marks=pytest.mark.slow), True])
@@ -448,55 +440,6 @@ def test_where_nothing_answers(run, port):
     for host in ("no-such-host.invalid", "a..b"):
         assert "cannot be reached: " in run("control", "status", "--url", f"http://{host}", env=ENV)[2]
     assert "cannot be reached" in run("control", "status", "--url", "http://255.255.255.255", env=ENV)[2]
-
-
-NO_URL = "--url: this is not a URL such as http://127.0.0.1:8765; the token is in FAULTINJECT_TOKEN"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "env", "said"),
-    [
-        ([], ENV, "the address of the control API is missing: add --url http://127.0.0.1:8765, or set"),
-        (
-            [],
-            {**ENV, "FAULTINJECT_CONTROL": "/_x"},
-            "FAULTINJECT_CONTROL: /_x is a path of the app: add --url http://HOST:PORT/_x",
-        ),
-        (["--url", "http://h"], {}, "FAULTINJECT_TOKEN is not set: set it to the server's token"),
-        (
-            ["--url", "http://h"],
-            {"FAULTINJECT_TOKEN": "a\r\nb"},
-            "FAULTINJECT_TOKEN: a token has visible ASCII",
-        ),
-        (["--url", "ftp://h"], ENV, NO_URL),
-        (["--url", "http://h:x"], ENV, NO_URL),
-        (["--url", "http://[::1"], ENV, NO_URL),
-        (["--url", "http://h/a b"], ENV, NO_URL),
-        (["--url", "http://a b/"], ENV, NO_URL),
-        (["--url", "http://h/é"], ENV, NO_URL),
-        (["--url", "ftp://u:secret@h"], ENV, NO_URL),
-        (["--url", "http://h:0"], ENV, "--url: port 0 lets the server take a free one: add --url and"),
-        (
-            [],
-            {**ENV, "FAULTINJECT_CONTROL": "127.0.0.1:0"},
-            "FAULTINJECT_CONTROL: port 0 lets the server take a free one: add --url and",
-        ),
-        (
-            [],
-            {**ENV, "FAULTINJECT_CONTROL": "8765"},
-            "FAULTINJECT_CONTROL: 8765 is neither a path nor an address; did you mean 127.0.0.1:8765?",
-        ),
-        (["--url", "http://"], ENV, NO_URL),
-        (["--url", "http://u:p@h"], ENV, NO_URL),
-        (["--url", "http://h/?token=x"], ENV, NO_URL),
-    ],
-)
-def test_wrong_use(run, arguments, env, said):
-    """What is missing, and where it belongs."""
-    code, out, err = run("control", "status", *arguments, env=env)
-    assert (code, out) == (2, "")
-    assert err.startswith(f"faultinject: {said}")
-    assert "secret" not in err
 
 
 STATE = {

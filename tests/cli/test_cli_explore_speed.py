@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 import json
 
 import pytest
 
 from .test_cli_explore import program as program  # a fixture
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("libfaketime")]
 
 FAST = "'FAKETIME' in os.environ"
 TWO = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
 ONLY_WHEN_FAST = f"ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1 if {FAST} else 3)"
 EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
-
-
-@pytest.fixture(autouse=True)
-def library(monkeypatch):
-    """libfaketime is said to be where it is not: the linker says so and goes on, and the variables are there."""
-    monkeypatch.setattr(
-        glob, "glob", lambda place: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
-    )
 
 
 @pytest.mark.parametrize(
@@ -52,11 +43,3 @@ def test_a_command_that_fails_at_the_speed_without_faults(run, program):
     assert code == 2
     assert "the second run without faults fails (exit code 1)" in errors
     assert "leave out --speed, or give less" in errors
-
-
-def test_libfaketime_is_missing(run, program, monkeypatch):
-    """What installs it is said; nothing is run."""
-    monkeypatch.setattr(glob, "glob", lambda _: [])
-    code, output, errors = run("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *program(TWO))
-    assert (code, output) == (2, "")
-    assert "--speed needs libfaketime (Linux; Debian: apt-get install faketime)" in errors

@@ -253,15 +253,6 @@ def test_ignored(explored, pattern):
     assert explored(source, "-r", "s3:SlowDown", "--ignore", "/films/dog")[0] == 1
 
 
-def test_a_pattern_that_is_too_long(run):
-    """It is refused before anything runs."""
-    code, _, errors = run("explore", "-r", "s3:SlowDown", "--ignore", "/" + "*" * 20, "--", "true")
-    assert (code, errors) == (
-        2,
-        "faultinject: ignore: a pattern of 20 stars; at most 16 are allowed\n",
-    )
-
-
 # Each adds a row of the day; the last line says how it is called.
 ROW = "sys.exit(ask('PUT', {name}, b'day 7') is None)"
 TWICE = (
@@ -380,19 +371,3 @@ def test_what_a_second_run_shows(run_again, source, rule, failed, said):
     code, lines = run_again(source, rule=rule)
     assert code == failed
     assert said in [re.sub(r" \((reset|s3:).*", "", line) for line in lines], lines
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("--crash",), "--again is for faults alone; with --crash, --recover says what runs again"),
-        (("--to", "http://h"), "--again is for the embedded store: what a server at --to holds is not known"),
-        (("--again", ""), "--again is empty"),
-        (("--vendor", "kodo"), "the embedded store does not speak kodo; it speaks azure-blob, "),
-    ],
-)
-def test_where_nothing_is_run_again(run, arguments, says):
-    """Wrong use: exit code 2, and the reason."""
-    code, output, errors = run("explore", "-r", "s3", "--again", "./job", *arguments, "--", "true")
-    assert (code, output) == (2, "")
-    assert says in errors

@@ -158,12 +158,6 @@ def test_ctrl_c_before_anything_was_measured(run, installed):
     assert_dead()
 
 
-def test_all_and_one(run, installed):
-    """They exclude each other."""
-    code, _, err = run("conformance", "--all", "--client", "one")
-    assert (code, "--all is every SDK; leave out --client" in err) == (2, True)
-
-
 def test_with_tls(run, installed, monkeypatch):
     """The store speaks TLS, and the client's process is told whom to trust."""
     pytest.importorskip("trustme")
@@ -196,11 +190,3 @@ def test_a_client_whose_requests_do_not_arrive(run, tmp_path, options):
     trust = "; with --tls a client has to trust the certificate" if options else ""
     told = f"deaf_client:Client: no request arrived: SSLError: ('certificate verify failed',){trust}"
     assert (code, without_busy(err).splitlines()[-1]) == (3, told)
-
-
-def test_with_tls_without_trustme(run, installed, monkeypatch):
-    """A sentence says what is missing."""
-    installed()
-    monkeypatch.setitem(sys.modules, "trustme", None)
-    code, _, err = run("conformance", "--client", "one", *SHORT, "--tls")
-    assert (code, "a certificate is made by trustme" in err) == (2, True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
+
+from tests.console import split
 
 
 def test_commands(golden, run):
     """Exit code, standard output and standard error of each, with the variables that stand before it."""
 
     def output(line):
-        words = [each.replace("\\n", "\n") for each in shlex.split(line)]
-        command = next(at for at, each in enumerate(words) if each.islower())
-        code, out, err = run(*words[command:], env=dict(each.split("=", 1) for each in words[:command]))
+        environ, words = split(line)
+        code, out, err = run(*words, env=environ)
         err = re.sub(r"^Usage: .*\nTry .*\n\n", "", err)  # which click words
         printed = [*([out] if out else []), *([f"to standard error:\n{err}"] if err else [])]
         return "".join([f"exit code {code}\n", *printed]).rstrip("\n")

@@ -275,18 +275,6 @@ def calls(number=4):
     return [at(0.01 * each, each) for each in range(number)]
 
 
-@pytest.fixture
-def journal(tmp_path):
-    """Write a journal: its path."""
-
-    def write(content):
-        path = tmp_path / "journal.jsonl"
-        path.write_text(content)
-        return str(path)
-
-    return write
-
-
 def test_the_client_is_done(run, journal):
     """`--finished` waits for nothing, and what is open is over."""
     code, out, err = run("report", journal(now(calls())), "--finished", "--format", "json")

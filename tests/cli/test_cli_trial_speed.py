@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 
 import pytest
@@ -29,14 +28,6 @@ def test_never_fast():
 
 
 WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
-
-
-@pytest.fixture
-def libfaketime(monkeypatch):
-    """A library that is found; it is not there, so nothing is faster."""
-    monkeypatch.setattr(
-        glob, "glob", lambda place: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
-    )
 
 
 @pytest.mark.parametrize(
@@ -82,14 +73,6 @@ def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
             "no fault was tried: none of the tests passes in both runs without faults",
         ],
     )
-
-
-def test_libfaketime_is_missing(run, suite, monkeypatch):
-    """What installs it is said; nothing is run."""
-    monkeypatch.setattr(glob, "glob", lambda _: [])
-    code, output, errors = run("trial", "--speed", "20", "--", *PYTEST, suite(RIGHT))
-    assert (code, output) == (2, "")
-    assert "--speed needs libfaketime (Linux; Debian: apt-get install faketime)" in errors
 
 
 WAITING = """

@@ -124,25 +124,6 @@ def test_an_error_without_a_status(run):
     assert "In answer to GET /bucket/key with status=400:" in out.splitlines()
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        ("qiniu", "'qiniu' is not a vendor; did you mean qiniu-mix, kodo or kodo-s3?"),
-        ("aws", "'aws' is not a vendor; did you mean s3?"),
-        ("cos:SlowDon", "cos:SlowDon is not a documented error of cos; did you mean cos:SlowDown?"),
-        ("jss:SlowDown/2", "jss:SlowDown/2: jss documents 1 row of SlowDown"),
-        (
-            "jss:@none",
-            "jss:@none is not a group; the groups are @all, @server, @client, @throttle, @retryable",
-        ),
-    ],
-)
-def test_what_is_not_in_the_catalogue(run, address, message):
-    """A wrong vendor or code is one line with the nearest, and exit code 2, with and without --json."""
-    assert run("vendors", address) == (2, "", f"faultinject: {message}\n")
-    assert run("vendors", address, "--json") == (2, "", f"faultinject: {message}\n")
-
-
 def test_the_operations_of_every_vendor(run):
     """An array of all forms; every name is one that a rule of that vendor takes."""
     code, out, err = run("vendors", "--operations", "--json")

@@ -93,17 +93,6 @@ def test_the_list(run):
     assert {*OWN} == {each.stem for each in (Path(__file__).parent / "schemas").iterdir()}
 
 
-def test_an_unknown_name_gets_the_nearest(run):
-    """And exit code 2."""
-    code, out, err = run("schema", "catalog")
-    assert (code, out) == (2, "")
-    assert err == "faultinject: 'catalog' is not the name of a schema; did you mean catalogue?\n"
-    _, _, err = run("schema", "league")
-    assert err.startswith(
-        "faultinject: 'league' is not the name of a schema; there are rules, journal, report,"
-    )
-
-
 @pytest.mark.slow
 def test_the_catalogue(run):
     """All rows, those of one vendor, one row, a group; all operations."""

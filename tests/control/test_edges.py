@@ -25,17 +25,7 @@ from faultinject.exceptions import (
     StoreUnavailable,
 )
 
-from .conftest import (
-    MOUNT,
-    TOKEN,
-    Api,
-    ask_asgi,
-    call_wsgi,
-    fastapi_app,
-    flask_app,
-    make_injector,
-    wsgi_environ,
-)
+from .conftest import MOUNT, TOKEN, Api, ask_asgi, fastapi_app, flask_app, make_injector, wsgi_environ
 
 HEADS = [(b"host", b"localhost"), (b"authorization", f"Bearer {TOKEN}".encode())]
 
@@ -370,10 +360,3 @@ def test_workers_agree_on_a_token(monkeypatch, tmp_path, caplog):
     wrong = rf"^FAULTINJECT_CONTROL={MOUNT}: the workers of this server cannot .*: set FAULTINJECT_TOKEN$"
     with pytest.raises(ConfigurationError, match=wrong):
         token()
-
-
-def test_a_state_of_a_directory(tmp_path):
-    """It is told where counts are."""
-    made = make_injector("http:503", FAULTINJECT_STORE=f"file:{tmp_path}/store")
-    status, _, body = call_wsgi(made, wsgi_environ(f"{MOUNT}/state"))
-    assert (status, json.loads(body)["store"]) == ("200 OK", f"file:{tmp_path}/store")

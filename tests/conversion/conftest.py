@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from faultinject import Rule, Scenario
 from tests.console import command
+from tests.console import plain_environment as plain_environment  # a fixture
 
 SCHEMA = Draft202012Validator(json.loads(command("schema", "convert").stdout))
 
@@ -28,14 +29,6 @@ class Converted(NamedTuple):
     def told(self, kind):
         """The places of one kind."""
         return [where for its, where, _ in self.remarks if its == kind]
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch):
-    """No variable of the machine says anything to faultinject."""
-    for name in [*os.environ]:
-        if re.match(r"FAULTINJECT_|K8S_|DJANGO_|DD_|OTEL_|.*(ENV|STAGE)", name):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -73,28 +73,6 @@ def test_the_standard_input():
     assert result.stdout == ('# converted from -\n\n[[rules]]\nfault = "close"\n')
 
 
-@row_by_row(
-    ("arguments", "says"),
-    [
-        ((), "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"),
-        (("--to", "envoy"), "there is no rule: give one by -r or --file, or in FAULTINJECT_RULES"),
-        (("a.json", "-r", "reset"), "give either FILE of another tool, or rules by -r and --file"),
-        (("--to", "envoy", "-r", "reset", "--listen", "a b:1"), "--listen: a b:1 is not a host and a port such as 127.0.0.1:8080"),
-        (("--to", "envoy", "-r", "reset", "--upstream", "a;b:80"), "--upstream: a;b:80 is not"),
-        (("--to", "envoy", "-r", "reset", "--upstream", "a:0"), "--upstream: a:0 is not"),
-        (("--to", "envoy", "-r", "reset", "--upstream", "a:65536"), "--upstream: a:65536 is not"),
-        (("--to", "envoy", "-r", "resett"), "did you mean reset"),
-        (("/no/such/file",), "/no/such/file: No such file or directory"),
-        (("--to", "envoy", "-r", "reset", "-o", "/no/such/file"), "-o: cannot write to /no/such/file: No such file or directory"),
-    ],
-)  # fmt: skip
-def test_wrong_arguments(arguments, says):
-    """Exit code 2, and why."""
-    result = command("convert", *arguments)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
-
-
 def test_rules_of_the_environment_into_a_file(tmp_path):
     """Where no others are given; `-o -` is the standard output."""
     environ = {"FAULTINJECT_RULES": "http:503"}
