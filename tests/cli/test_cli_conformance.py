@@ -210,10 +210,12 @@ def test_a_new_warning_is_worse_only_when_asked(run, tmp_path):
 
 
 def test_journals_are_kept(run, tmp_path):
-    """Each client's is a file of its own, named for it, which `faultinject report` reads."""
+    """Each client's is a file of its own, named for it, which `faultinject report` reads: it has an end, so nobody waits for more."""
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept/here")[0] == 0
     path = tmp_path / "kept/here/good_client-Client.jsonl"
     assert {each.rule for each in read([str(path)], skipped={})} == {"denied", "throttled-read", "reset"}
+    lines = path.read_text().splitlines()
+    assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
 
 
 def judged(report):

@@ -27,19 +27,24 @@ def verdicts(out):
     return {each["check"]: each["verdict"] for each in json.loads(out)["findings"]}
 
 
-def test_a_failure_is_exit_code_1(run, journal):
-    """A client that repeats what is forbidden fails, and its calls are shown."""
-    code, out, err = run("report", journal(forbidden()))
-    assert (code, err) == (1, "")
-    assert "✕ FAIL  permanent: " in out
-    assert "PUT /photos/0.jpg: 403 AccessDenied, 0.50 s later 403 AccessDenied" in out
-
-
-def test_no_failure_is_exit_code_0(run, journal):
-    """A client that leaves 403 alone passes."""
-    code, out, err = run("report", journal(forbidden(repeated=False)))
-    assert (code, err) == (0, "")
-    assert "✓ passed: permanent" in out
+@pytest.mark.parametrize(
+    ("repeated", "code", "shown"),
+    [
+        (
+            True,
+            1,
+            ["✕ FAIL  permanent: ", "PUT /photos/0.jpg: 403 AccessDenied, 0.50 s later 403 AccessDenied"],
+        ),
+        (False, 0, ["✓ passed: permanent"]),
+    ],
+)
+def test_the_verdict_is_the_exit_code(run, journal, repeated, code, shown):
+    """A client that repeats what is forbidden fails, and its calls are shown; one that leaves 403 alone passes."""
+    path = journal(forbidden(repeated=repeated))
+    found, out, err = run("report", path)
+    assert (found, err) == (code, "")
+    assert [each for each in shown if each not in out] == []
+    assert run("report", path, "-o", "-")[:2] == (found, out)
 
 
 def test_warnings_are_failures_when_strict(run, journal):
@@ -99,12 +104,6 @@ def test_output_file(run, journal, tmp_path, name, options, begins):
     path = tmp_path / name
     assert run("report", journal(forbidden()), "-o", str(path), *options) == (1, "", "")
     assert path.read_text(encoding="utf-8").lower().startswith(begins.lower())
-
-
-def test_output_to_standard_output(run, journal):
-    """`-o -` is standard output."""
-    path = journal(forbidden())
-    assert run("report", path, "-o", "-")[:2] == run("report", path)[:2]
 
 
 def test_junit_in_strict_runs(run, journal):

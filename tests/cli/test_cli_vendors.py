@@ -18,18 +18,17 @@ def test_json_is_an_array_of_all_documented_errors(run):
     assert rows == [row.to_dict() for each in vendors.names() for row in vendors.get(each).errors]
 
 
-def test_json_of_one_vendor(run):
-    """With a vendor named, the array has its rows alone."""
-    assert json.loads(run("vendors", "jss", "--json")[1]) == [
-        row.to_dict() for row in vendors.get("jss").errors
-    ]
-
-
-def test_json_of_one_error_and_of_a_group(run):
-    """One error is an array of one; a group is the array of its rows."""
-    assert [row["code"] for row in json.loads(run("vendors", "cos:SlowDown", "--json")[1])] == ["SlowDown"]
-    throttle = json.loads(run("vendors", "cos:@throttle", "--json")[1])
-    assert [row["code"] for row in throttle] == ["ServiceUnavailable", "SlowDown"]
+@pytest.mark.parametrize(
+    ("address", "codes"),
+    [
+        ("jss", [row.code for row in vendors.get("jss").errors]),
+        ("cos:SlowDown", ["SlowDown"]),
+        ("cos:@throttle", ["ServiceUnavailable", "SlowDown"]),
+    ],
+)
+def test_json_of_some(run, address, codes):
+    """The rows of one vendor, one error as an array of one, and a group."""
+    assert [row["code"] for row in json.loads(run("vendors", address, "--json")[1])] == codes
 
 
 def test_the_list_of_vendors(run):

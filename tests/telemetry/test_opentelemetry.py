@@ -11,14 +11,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector
 from faultinject.clients.httpx import FaultTransport
 from faultinject.telemetry.opentelemetry import trace
 
-
-def app(environ, start_response):
-    start_response("500 Internal Server Error" if environ["PATH_INFO"] == "/broken" else "200 OK", [])
-    return [b"app"]
+from .conftest import get
 
 
 async def asgi(scope, receive, send):
@@ -43,14 +40,6 @@ def make(rules):
     injector = Injector(rules, seed=1, environ={})
     trace(injector)
     return injector
-
-
-def get(injector, path="/photos/a"):
-    list(
-        WSGIFaultMiddleware(app, injector=injector)(
-            {"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda *_: bytes
-        )
-    )
 
 
 def events(spans):

@@ -10,26 +10,11 @@ from threading import Thread
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from faultinject import Injector, WSGIFaultMiddleware, get_injector
+from faultinject import Injector, get_injector
 from faultinject.exceptions import MissingExtra
 from faultinject.telemetry.prometheus import collect
 
-
-def app(environ, start_response):
-    status = "500 Internal Server Error" if environ["PATH_INFO"] == "/broken" else "200 OK"
-    start_response(status, [("Content-Length", "3")])
-    yield from (b"a", b"p", b"p")
-
-
-def get(injector, path="/", **more):
-    statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
-    answer = WSGIFaultMiddleware(app, injector=injector)(
-        environ, lambda status, _: statuses.append(int(status[:3]))
-    )
-    list(answer)
-    getattr(answer, "close", bytes)()
-    return statuses[0]
+from .conftest import get
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""An app behind the middleware, and one request to it."""
+
+from __future__ import annotations
+
+from faultinject import WSGIFaultMiddleware
+
+
+def app(environ, start_response):
+    """It answers in pieces, and fails at one path."""
+    status = "500 Internal Server Error" if environ["PATH_INFO"] == "/broken" else "200 OK"
+    start_response(status, [("Content-Length", "3")])
+    yield from (b"a", b"p", b"p")
+
+
+def get(injector, path="/photos/a", **more):
+    """The status."""
+    statuses = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
+    wrapped = WSGIFaultMiddleware(app, injector=injector)
+    answer = wrapped(environ, lambda status, _: statuses.append(int(status[:3])))
+    list(answer)
+    getattr(answer, "close", bytes)()
+    return statuses[0]
