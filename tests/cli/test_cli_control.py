@@ -12,14 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from faultinject import ConfigurationError, Scenario
 from faultinject.cli import ControlClient
+from tests.adapters.live import werkzeug_server
 from tests.console import command
 from tests.control.conftest import KINDS, TOKEN, control
 from tests.ports import ReservedPort
@@ -215,48 +214,33 @@ def test_who_may_not(ask, run, server):
     )
 
 
-class Odd(BaseHTTPRequestHandler):
-    """A server that is none of ours."""
-
-    def do_GET(self):
-        kind, _, text = self.server.says.partition("|")
-        status, _, reason = kind.partition(" ")
-        body = text.encode()
-        # A connection that is closed with unread bytes is reset, and the client may lose the end of the answer.
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(int(status))
-        if reason:
-            self.send_header("Content-Type", reason)
-        self.send_header("Content-Length", str(len(body) + self.server.more))
-        self.end_headers()
-        with suppress(ConnectionError):
-            self.wfile.write(body)
-
-    do_POST = do_GET
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def odd(run):
-    """What a command says of a server that answers so."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    """What a command says of a server that answers so: none of ours."""
+    answer = []
 
-    def say(text, *arguments, more=0, at="", code=2):
-        server.says, server.more = text, more
-        words = arguments or ("status",)
-        found, out, err = run("control", *words, "--url", f"127.0.0.1:{server.server_port}{at}", env=ENV)
-        assert found == code
-        if not code:
-            return out
-        assert out == ""
-        return err.replace(str(server.server_port), "PORT")
+    def app(environ, start_response):
+        text, more = answer
+        head, _, body = text.partition("|")
+        status, _, kind = head.partition(" ")
+        # A connection that is closed with unread bytes is reset, and the client may lose the end of the answer.
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        headers = [("Content-Type", kind)] if kind else []
+        start_response(f"{status} So", [*headers, ("Content-Length", str(len(body) + more))])
+        return [body.encode()]
 
-    yield say
-    server.shutdown()
-    server.server_close()
+    with werkzeug_server(app) as port:
+
+        def say(text, *arguments, more=0, code=2):
+            answer[:] = text, more
+            found, out, err = run(
+                "control", *(arguments or ("status",)), "--url", f"127.0.0.1:{port}", env=ENV
+            )
+            assert found == code
+            assert code == 0 or out == ""
+            return err.replace(str(port), "PORT") if code else out
+
+        yield say
 
 
 def test_servers_of_others(odd):
@@ -317,31 +301,6 @@ def test_a_server_that_listens_on_all_addresses(run):
             assert "0.0.0.0" not in said
 
 
-class Journal(BaseHTTPRequestHandler):
-    """A server with more requests than a page has, whose store is away now and then: what it is asked for is kept."""
-
-    def do_GET(self):
-        after = self.path.partition("after=")[2].partition("&")[0]
-        self.server.asked.put(after)
-        refuses = bool(after == "5001" and self.server.refusals)
-        self.server.refusals -= refuses
-        numbers = {"": range(5000), "4999": range(5000, 5002), "5001": range(5002, 5003)}.get(after, ())
-        found = {
-            "outcomes": [ROW | {"path": f"/{each}", "seq": each} for each in numbers],
-            "cursor": str(numbers[-1]) if numbers else after,
-            "dropped": len(numbers) and 1,
-        }
-        body = json.dumps({"error": {"message": "the store is away"}} if refuses else found).encode()
-        self.send_response(503 if refuses else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 ROW = {
     "pid": 1,
     "time": 0.0,
@@ -354,16 +313,38 @@ ROW = {
 }
 
 
+class Paged:
+    """A server with more requests than a page has, whose store is away now and then: what it is asked for is kept."""
+
+    refusals = 0
+
+    def __init__(self):
+        self.asked = queue.Queue()
+
+    def __call__(self, environ, start_response):
+        after = environ["QUERY_STRING"].partition("after=")[2].partition("&")[0]
+        self.asked.put(after)
+        if after == "5001" and self.refusals:
+            self.refusals -= 1
+            start_response("503 Service Unavailable", [("Content-Type", "application/json")])
+            return [b'{"error": {"message": "the store is away"}}']
+        numbers = {"": range(5000), "4999": range(5000, 5002), "5001": range(5002, 5003)}.get(after, ())
+        found = {
+            "outcomes": [ROW | {"path": f"/{each}", "seq": each} for each in numbers],
+            "cursor": str(numbers[-1]) if numbers else after,
+            "dropped": len(numbers) and 1,
+        }
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(found).encode()]
+
+
 @pytest.fixture
 def paged():
     """Such a server; its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Journal) as server:
-        server.asked = queue.Queue()
-        server.refusals = 0
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        server.url = f"http://127.0.0.1:{server.server_port}"
-        yield server
-        server.shutdown()
+    app = Paged()
+    with werkzeug_server(app) as port:
+        app.url = f"http://127.0.0.1:{port}"
+        yield app
 
 
 def test_a_journal_of_several_pages(run, paged):

@@ -163,21 +163,6 @@ def test_a_caller_whose_pipe_nobody_reads_gets_the_code(monkeypatch, arguments):
         assert program.main(arguments, prog_name="faultinject", standalone_mode=False) == 0
 
 
-def test_an_unwritable_journal_is_one_line(run, tmp_path):
-    """A file of the environment that cannot be opened is named, and the exit code is 2."""
-    code, _, err = run("serve", "-r", "http:503", env={"FAULTINJECT_JOURNAL": str(tmp_path)})
-    assert code == 2
-    assert err.count("\n") == 1
-    assert str(tmp_path) in err
-
-
-def test_a_closed_pipe_is_no_traceback():
-    """`faultinject vendors --json | head -1` says nothing on standard error."""
-    command = f'"{sys.executable}" -m faultinject vendors --json | head -1'
-    done = subprocess.run(command, shell=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("[\n", "")
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize(
     "arguments",

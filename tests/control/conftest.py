@@ -24,91 +24,10 @@ from tests.hooks.launch import HEALTHCHECK
 from tests.ports import ReservedPort
 from tests.until import until
 
-TOKEN = "open-sesame"
-MOUNT = "/_faultinject"
-PATIENCE = HEALTHCHECK + 90.0
+from .programs import MOUNT, TOKEN, Answered, Client, Program
+from .programs import PATIENCE as PATIENCE
+
 RULES = "cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/"
-
-
-class Answered:
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    @property
-    def data(self):
-        assert self.headers["content-type"] == "application/json", self.body
-        return json.loads(self.body)
-
-    @property
-    def message(self):
-        return self.data["error"]["message"]
-
-
-class Client:
-    """Asks the API, and the app that it is about."""
-
-    address = "127.0.0.1"
-    token = TOKEN
-
-    def __init__(self, injector, control, app):
-        self.injector = injector
-        self.port, self.mount = control
-        self.app_port = app
-
-    def call(self, method, path, body=None, *, headers=None, token="", host=None, raw=None):
-        """A call; of `headers`, None takes a usual one away, and so does a token of None."""
-        given, data = self._request(method, body, headers, token, host, raw)
-        return self._sent(method, path, given, data)
-
-    def _request(self, method, body, headers, token, host, raw):
-        given = {"Host": f"127.0.0.1:{self.port}" if host is None else host}
-        if token is not None:
-            given["Authorization"] = f"Bearer {token or self.token}"
-        data = raw
-        if method not in ("GET", "HEAD") and raw is None:
-            given["Content-Type"] = "application/json"
-            data = json.dumps({} if body is None else body).encode()
-        return {name: value for name, value in (given | (headers or {})).items() if value is not None}, data
-
-    def _sent(self, method, path, given, data):
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE)
-        try:
-            connection.putrequest(method, self.mount + path, skip_host=True, skip_accept_encoding=True)
-            for name, value in given.items():
-                connection.putheader(name, value)
-            if data is not None and "Transfer-Encoding" not in given and "Content-Length" not in given:
-                connection.putheader("Content-Length", str(len(data)))
-            connection.endheaders(data)
-            answer = connection.getresponse()
-            return Answered(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
-
-    def get(self, path, **options):
-        return self.call("GET", path, **options)
-
-    def state(self):
-        answer = self.get("/state")
-        assert answer.status == 200, answer.body
-        return answer.data
-
-    def change(self, method, path, body=None, **options):
-        """A change that is carried out; the new state."""
-        answer = self.call(method, path, body, **options)
-        assert answer.status in (200, 201), answer.body
-        return answer.data
-
-    def ask_app(self, path="/photos/cat.jpg", method="GET", body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=PATIENCE)
-        try:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-        finally:
-            connection.close()
 
 
 class Api(Client):
@@ -267,6 +186,20 @@ def free_port():
     """Gives one, as often as it is called: nobody else has it before the test is over."""
     with ExitStack() as stack:
         yield lambda *host: stack.enter_context(ReservedPort(*host))
+
+
+@pytest.fixture
+def start(tmp_path):
+    programs = []
+
+    def run(*command, **variables):
+        programs.append(Program(tmp_path, *command, **variables))
+        return programs[-1]
+
+    yield run
+    for each in programs:
+        each.stop()
+        print(each.text)
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,131 +11,51 @@ import pytest
 from tests.audit.browser import command
 from tests.ports import ReservedPort
 
+from .programs import MOUNT, Client, Program, wait_for
+
 IN_CHROMIUM = [
     pytest.mark.live,
     pytest.mark.slow,
     pytest.mark.skipif(command() is None, reason="no Chromium is installed"),
 ]
 ROOT = Path(__file__).parents[2]
-MOUNT = "/_faultinject"
-UVICORN = ("uvicorn", "--port", "{port}", "--log-level", "warning", "tests.control.looked_at:app")
-GUNICORN = (
-    "gunicorn",
-    "-b",
-    "127.0.0.1:{port}",
-    "-w",
-    "1",
-    "--no-control-socket",
-    "--log-level",
-    "warning",
-    "tests.control.looked_at_wsgi:app",
-)
-STARTS_WITHIN = 60.0
-ENDS_WITHIN = 60.0
+UVICORN = ("uvicorn", "--port", "PORT", "--log-level", "warning", "asgi:app")
+GUNICORN = ("gunicorn", "-b", "127.0.0.1:PORT", "--no-control-socket", "--log-level", "warning", "wsgi:app")
 
 
-class Server:
+class Server(Client):
     """A server with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
 
-    def __init__(self, folder, token="the-token-1", line=UVICORN, **environ):
+    def __init__(self, folder, line=UVICORN, **environ):
         self._reserved = ReservedPort()
-        self.port = self._reserved.number
-        self.token, self.page = token, f"http://127.0.0.1:{self.port}{MOUNT}/"
-        self._log, self._environ, self._process = folder / "server.log", environ, None
-        self._line = [each.format(port=self.port) for each in line]
+        port = self._reserved.number
+        super().__init__(None, (port, MOUNT), port)
+        self.page = f"http://127.0.0.1:{port}{MOUNT}/"
+        self._folder, self._environ, self._program = folder, environ, None
+        self._line = [each.replace("PORT", str(port)) for each in line]
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self._process is not None and self._process.poll() is None:
+        if self._program is not None:
             self.stop()
         self._reserved.close()
 
     def start(self):
         """Begin, and wait until it answers."""
-        try:
-            self._start()
-        except BaseException:
-            self._process.kill()
-            self._process.wait()
-            raise
-
-    def _start(self):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
-        ours = {
-            "FAULTINJECT_CONTROL": MOUNT,
-            "FAULTINJECT_TOKEN": self.token,
-            "FAULTINJECT_SEED": "7",
-            "PYTHONPATH": str(ROOT),
-        }
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._line], cwd=ROOT, env={**kept, **ours, "FAULTINJECT_ENABLED": "1", **self._environ}, stdout=log, stderr=log,
-            )  # fmt: skip
-        end = time.monotonic() + STARTS_WITHIN
-        while True:
-            try:
-                if self.ask("GET", "/health")[0] == 200:
-                    return
-            except OSError:
-                assert self._process.poll() is None, self.log
-                assert time.monotonic() < end, self.log
-                time.sleep(0.05)
+        given = {"FAULTINJECT_CONTROL": MOUNT, "FAULTINJECT_TOKEN": self.token, "FAULTINJECT_SEED": "7"}
+        self._program = Program(self._folder, *self._line, **given, **self._environ)
+        wait_for(self._program, self)
 
     def stop(self, number=signal.SIGTERM):
         """End it."""
-        self._process.send_signal(number)
-        try:
-            self._process.wait(ENDS_WITHIN)
-        finally:
-            self._process.kill()
-            self._process.wait()
-
-    @property
-    def log(self):
-        """All that it has written."""
-        return self._log.read_text(encoding="utf-8")
-
-    def request(self, path, method="GET", body=None, **headers):
-        """What the app, or a fault, answers: status and body."""
-        return self._exchange(method, path, body, headers)
-
-    def ask(self, method, path, data=None, authorized=True):
-        """Call the control API."""
-        headers = {"Authorization": f"Bearer {self.token}"} if authorized else {}
-        body = None
-        if method != "GET":
-            headers["Content-Type"], body = "application/json", json.dumps(data or {})
-        status, raw = self._exchange(method, f"{MOUNT}{path}", body, headers)
-        return status, json.loads(raw)
-
-    def state(self):
-        """What it says of itself."""
-        return self.ask("GET", "/state")[1]
+        self._program.stop(number)
 
     def put(self, rules):
-        """Begin anew with rules as text, switched on; returns the state."""
-        status, found = self.ask("PUT", "/rules", {"text": rules})
-        assert status == 200, found
-        return self.ask("POST", "/on")[1]
-
-    def _exchange(self, method, path, body, headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
-        try:
-            # As it is written: the target of a hostile request is no URL.
-            connection.putrequest(method, path, skip_accept_encoding=True)
-            raw = (body or "").encode()
-            for name, value in {
-                **headers,
-                **({"Content-Length": len(raw)} if raw or method != "GET" else {}),
-            }.items():
-                connection.putheader(name, str(value))
-            connection.endheaders(raw)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        """Begin anew with rules as text, switched on."""
+        self.change("PUT", "/rules", {"text": rules})
+        self.change("POST", "/on")
 
 
 def enter(browser, server, token=None):

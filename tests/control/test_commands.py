@@ -8,9 +8,7 @@ import sys
 import pytest
 
 from .conftest import Client
-from .test_processes import start, wait_for
-
-assert start  # a fixture
+from .programs import wait_for
 
 
 def test_serve_offers_it_at_a_path(start, free_port):

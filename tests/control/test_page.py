@@ -45,11 +45,11 @@ def test_it_asks_for_the_token_and_keeps_it_nowhere(browser, server):
 def test_on_for_a_minute(opened, server):
     """The page counts down, and the switch works by click and by key."""
     browser = opened("http:503")
-    assert server.request("/x")[0] == 503
+    assert server.ask_app("/x") == 503
     browser.click("#switch")
     shows(browser, "#power-now", "Faults are off")
     shows(browser, "#said", "Faults are off.")
-    assert server.request("/x")[0] == 200
+    assert server.ask_app("/x") == 200
     fill(browser, "#timed-for", "1m")
     assert text(browser, "#timed-go") == "On for 1 minute"
     before = server.state()["now"]
@@ -57,7 +57,7 @@ def test_on_for_a_minute(opened, server):
     shows(browser, "#power-left", "They switch off by themselves in 0:")
     state = server.state()
     assert before + 60 <= state["until"] <= state["now"] + 60
-    assert server.request("/x")[0] == 503
+    assert server.ask_app("/x") == 503
     assert browser.evaluate("document.querySelector('#switch').getAttribute('aria-checked')") == "true"
     browser.evaluate("document.querySelector('#switch').focus()")
     browser.press(" ")
@@ -89,20 +89,20 @@ def test_a_rule_by_keyboard_alone(opened, server):
     browser.until("document.activeElement.id === 'add'")
     assert browser.evaluate("document.querySelector('#editor').hidden")
 
-    assert server.request("/photos/kitten.jpg")[0] == 503
+    assert server.ask_app("/photos/kitten.jpg") == 503
     assert "cos:SlowDown" in text(browser, row(browser, "/photos/kitten.jpg"))
     browser.until("document.querySelector('[data-rule=slow] .injected dd').innerText === '1'")
     shows_counts(browser, "slow", 1, 1)
     tab_to(browser, "#strip button")
     browser.press("Home", "Enter")
     shows(browser, "#detail", "Rule slow answered with cos:SlowDown (503)")
-    [line] = server.ask("GET", "/journal")[1]["outcomes"][-1:]
+    [line] = server.get("/journal").data["outcomes"][-1:]
     shows(browser, "#detail .fields", line["request_id"])
     shows(browser, "#detail .fields", "/photos/kitten.jpg")
     browser.press("Escape")
     browser.until("document.activeElement.closest('#strip li')")
-    server.request("/photos/dog.jpg")
-    server.request("/photos/dog.jpg")
+    server.ask_app("/photos/dog.jpg")
+    server.ask_app("/photos/dog.jpg")
     shows(browser, "[data-rule=slow] .state", "used up")
     shows_counts(browser, "slow", 3, 2)
     shows(browser, "#chart-note", "injections")
@@ -140,20 +140,20 @@ def test_who_is_quick_is_asked_again(opened, server):
     shows(browser, "#sure", "http:500,name=b")
     browser.click("#sure-yes")
     browser.until("!document.querySelector('[data-rule=b]')")
-    assert server.request("/x")[0] == 503
+    assert server.ask_app("/x") == 503
 
 
 def test_a_rule_is_disabled_and_deleted(opened, server):
     """Its counts stay while it is disabled, and the focus stays in the list."""
     browser = opened("http:503,name=a http:500,name=b")
-    assert server.request("/x")[0] == 503
+    assert server.ask_app("/x") == 503
     browser.click("[data-rule=a] [role=switch]")
     shows(browser, "[data-rule=a] .state", "disabled")
     assert browser.evaluate("document.activeElement.closest('li').dataset.rule") == "a"
-    assert server.request("/x")[0] == 500
+    assert server.ask_app("/x") == 500
     browser.press(" ")
     browser.until("document.querySelector('[data-rule=a]').dataset.enabled === 'true'")
-    assert server.request("/x")[0] == 503
+    assert server.ask_app("/x") == 503
     browser.click("[data-rule=a] [aria-label='Delete a']")
     shows(browser, "#sure", "http:503,name=a")
     browser.press("Escape")
@@ -169,7 +169,7 @@ def test_a_mistake_is_shown_where_it_is(opened, server):
     """The parser's own words, with its caret under the text; nothing is lost, and the mended rule is taken."""
     browser = opened("cos:SlowDown,probability=0.5,header.x-a=1,header.x-b=2,name=a http:500,times=1,name=b")
     for _ in range(3):
-        server.request("/x")
+        server.ask_app("/x")
     before = server.state()["rules"][1]["matched"]
     open_form(browser, "[aria-label='Edit a']")
     fill(browser, "#rule-text", "cos:SlowDown,probabilty=0.5,name=a")
@@ -212,11 +212,11 @@ def test_a_thousand_rules(opened):
 def test_the_strip_pauses_and_finds(opened, server):
     """What comes in the meantime is counted and shown afterwards; a kind or a word narrows it."""
     browser = opened("http:503,path=b/,name=a latency,delay=1ms,path=c/,name=slow,times=1")
-    server.request("/b/first")
+    server.ask_app("/b/first")
     row(browser, "/b/first")
     browser.click("#pause")
     for path in ("/b/second", "/c/late", "/c/passed"):
-        server.request(path)
+        server.ask_app(path)
     shows(browser, "#strip-said", "3 requests came since the pause.")
     assert "/b/second" not in text(browser, "#strip")
     browser.press(" ")
@@ -252,7 +252,7 @@ def test_the_guide_can_be_followed(browser, server):
         return f"[data-guide={json.dumps(word)}]"
 
     server.put("")
-    server.ask("POST", "/off")
+    server.change("POST", "/off")
     browser.open(server.page)
     browser.click(label("label"))
     browser.type(server.token)
@@ -267,7 +267,7 @@ def test_the_guide_can_be_followed(browser, server):
     shows(browser, "#preview-out", "<Code>SlowDown</Code>")
     browser.click(label("button"))
     shows(browser, "#rules", "cos:SlowDown,path=photos/,times=2")
-    assert [server.request("/photos/cat.jpg")[0] for _ in range(3)] == [503, 503, 200]
+    assert [server.ask_app("/photos/cat.jpg") for _ in range(3)] == [503, 503, 200]
     label("h2")
     ours = "[...document.querySelectorAll('#strip li')].filter(each => each.innerText.includes('/photos/cat.jpg'))"
     browser.until(f"{ours}.length === 3")

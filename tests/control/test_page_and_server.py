@@ -33,7 +33,7 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         server.start()
         enter(browser, server)
         shows(browser, "#rules", "http:503,name=a")
-        server.request("/first")
+        server.ask_app("/first")
         shows(browser, "#strip", "/first")
         open_form(browser, "#add")
         browser.type("cos:Slow")
@@ -51,7 +51,7 @@ def test_the_server_goes_and_comes_back(browser, tmp_path):
         browser.evaluate("byItself()")
         browser.click("#retry")
         shows(browser, "#link", "connected")
-        server.request("/second")
+        server.ask_app("/second")
         shows(browser, "#strip", "/second")
         server.stop(signal.SIGKILL)
         shows(browser, "#link", "The server does not answer")
@@ -115,7 +115,7 @@ def test_a_worker_without_threads(browser, tmp_path):
     with Server(tmp_path, line=GUNICORN, FAULTINJECT_RULES="http:503,path=b/,name=a") as server:
         server.start()
         enter(browser, server)
-        assert server.request("/b/1")[0] == 503
+        assert server.ask_app("/b/1") == 503
         row(browser, "/b/1")
 
 

@@ -23,7 +23,7 @@ def written(path):
 def test_hostile_texts(opened, server):
     """Paths and messages that would be markup are text, and what cannot be seen is written out; no script runs."""
     browser = opened(f"http:503,message={json.dumps('<b>x</b><script>owned=1</script>')},name=a")
-    server.request(written(EVIL), **{"User-Agent": "<img src=x onerror=owned=1>"})
+    server.ask_app(written(EVIL), headers={"User-Agent": "<img src=x onerror=owned=1>"})
     found = row(browser, "/<img src=x onerror='owned=1'>\\u202egpj.exe<script>owned=1</script>")
     shows(browser, "#rules", "<script>owned=1</script>")
     browser.click(found)

@@ -59,8 +59,8 @@ BARS = f"""(() => {{
 def test_it_can_be_read(opened, server, look):
     """Nothing runs off the page and nothing is pale, with the form and a request open; what has the focus shows it."""
     browser = opened("cos:SlowDown,path=photos/,name=a latency,delay=1ms,name=b", **LOOKS[look])
-    server.request("/photos/cat.jpg")
-    server.request(f"/{'long' * 60}/%C3%A9")
+    server.ask_app("/photos/cat.jpg")
+    server.ask_app(f"/{'long' * 60}/%C3%A9")
     found = row(browser, "longlong")
     found = row(browser, "/photos/cat.jpg")
     browser.click("[data-rule=b] [role=switch]")
@@ -129,7 +129,7 @@ def test_nothing_moves_away_under_the_mouse(opened, server, width):
 def test_every_control_has_a_name(opened, server):
     """A screen reader says what each field and button is."""
     browser = opened("http:503,name=a")
-    server.request("/x")
+    server.ask_app("/x")
     browser.until("document.querySelector('#strip li')")
     open_form(browser, "#add")
     nodes = browser.ask("Accessibility.getFullAXTree")["nodes"]

@@ -12,7 +12,7 @@ def test_who_is_slower(opened, server):
     browser = opened("http:503,path=a/ http:500,path=b/")
     open_form(browser, "[aria-label='Edit rule-2']")
     fill(browser, "#rule-text", "http:500,path=b/,times=5")
-    server.ask("DELETE", "/rules/rule-1")
+    server.change("DELETE", "/rules/rule-1")
     shows(browser, "#said", "The rules were changed elsewhere.")
     browser.click("#save")
     shows(browser, "#editor-wrong", "Rule rule-2 was changed or deleted elsewhere, and nothing was done.")
@@ -29,7 +29,7 @@ def test_no_other_rule_is_deleted(opened, server):
     """By a dialog that was open when somebody else deleted a rule before it."""
     browser = opened("http:503,path=a/ http:500,path=b/ http:504,path=c/")
     browser.click("[aria-label='Delete rule-2']")
-    server.ask("DELETE", "/rules/rule-1")
+    server.change("DELETE", "/rules/rule-1")
     shows(browser, "#rules-count", "(2)")
     browser.click("#sure-yes")
     shows(browser, "#wrong", "Your change was not made.")
@@ -46,7 +46,7 @@ def test_what_others_do_is_said(opened, server):
         ("PUT", "/rules", {"text": "http:500"}, "The rules were changed elsewhere."),
         ("POST", "/on", {"for": "3s"}, "The time is over: faults are off."),
     ):
-        server.ask(method, path, data)
+        server.change(method, path, data)
         shows(browser, "#said", words)
     shows(browser, "#power-left", "They switched off by themselves at ")
 
@@ -62,7 +62,7 @@ def test_a_time_that_was_over_before_the_page_knew_of_it(opened, server):
         };
     }""")
     browser.until("window.goOn")
-    server.ask("POST", "/on", {"for": "1s"})
+    server.change("POST", "/on", {"for": "1s"})
     while server.state()["on"]:
         pass
     browser.evaluate("goOn()")

@@ -12,9 +12,8 @@ from tests.slowly import others_slowly
 from tests.until import until
 
 from .conftest import TOKEN, Client, ask, control
-from .test_processes import start, wait_for
+from .programs import wait_for
 
-assert start  # a fixture
 LONG_TOKEN = f"{TOKEN}-to-all"
 SERVERS = {
     "gunicorn": ("gunicorn", "--threads", "2", "-b", "ADDRESS:PORT", "wsgi:app"),

@@ -6,8 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,100 +15,10 @@ from urllib.request import urlopen
 import pytest
 
 from faultinject.control import Server
-from tests.hooks.launch import HEALTHCHECK
 from tests.until import until
 
-from .conftest import PATIENCE, TOKEN, Client, make_injector
-
-FLASK = """
-import os
-import faultinject
-from flask import Flask
-app = Flask(__name__)
-@app.route("/<path:path>")
-def answer(path):
-    return str(os.getpid())
-app = faultinject.install(app)
-"""
-FASTAPI = """
-import os
-import faultinject
-from fastapi import FastAPI
-app = FastAPI()
-@app.get("/{path:path}")
-def answer(path: str):
-    return os.getpid()
-app = faultinject.install(app)
-"""
-
-
-class Program:
-    def __init__(self, folder, *command, **variables):
-        self.log = folder / "log"
-        (folder / "wsgi.py").write_text(FLASK)
-        (folder / "asgi.py").write_text(FASTAPI)
-        environ = {name: each for name, each in os.environ.items() if not name.startswith("FAULTINJECT_")}
-        environ |= {
-            "FAULTINJECT_ENABLED": "1",
-            "FAULTINJECT_TOKEN": TOKEN,
-            "PYTHONUNBUFFERED": "1",
-            "UVICORN_TIMEOUT_WORKER_HEALTHCHECK": str(HEALTHCHECK),
-            **variables,
-        }
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=folder,
-                env=environ,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    @property
-    def text(self):
-        return self.log.read_text()
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        finally:
-            with suppress(ProcessLookupError):  # what a reloader has started, too
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def start(tmp_path):
-    programs = []
-
-    def run(*command, **variables):
-        programs.append(Program(tmp_path, *command, **variables))
-        return programs[-1]
-
-    yield run
-    for each in programs:
-        each.stop()
-        print(each.text)
-
-
-def answers(client):
-    try:
-        return client.get("/", token=None).status == 200
-    except OSError:
-        return False
-
-
-def wait_for(program, client, *said):
-    """Until the API answers and the program has printed this: it may answer before it prints."""
-
-    def is_ready():
-        assert program.process.poll() is None, program.text
-        return answers(client) and all(each in program.text for each in said)
-
-    until(is_ready, "it serves")
-
+from .conftest import make_injector
+from .programs import PATIENCE, Client, answers, wait_for
 
 SERVERS = {
     "gunicorn": ("gunicorn", "--graceful-timeout", "1000", "-w", "3", "-b", "127.0.0.1:PORT", "wsgi:app"),
