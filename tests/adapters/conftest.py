@@ -1,7 +1,5 @@
 """A server of each kind in a few lines, so that tests see exactly what an adapter gives and takes."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import re
@@ -185,7 +183,7 @@ class Wsgi:
     app = staticmethod(wsgi_app)
 
     def __call__(self, injector, method="GET", target="/", headers=(), body=b"", app=None, **more):
-        wrapped = WSGIFaultMiddleware(app or wsgi_app, injector=injector)
+        wrapped = WSGIFaultMiddleware(getattr(app, "wsgi", app) or wsgi_app, injector=injector)
         return serve_wsgi(wrapped, make_environ(method, target, headers, body, **more))
 
 
@@ -200,7 +198,7 @@ class Asgi:
         self.thread = threading.get_ident()
 
     def __call__(self, injector, method="GET", target="/", headers=(), body=b"", app=None, **more):
-        wrapped = ASGIFaultMiddleware(app or asgi_app, injector=injector)
+        wrapped = ASGIFaultMiddleware(getattr(app, "asgi", app) or asgi_app, injector=injector)
         scope = make_scope(method, target, headers, body, **more)
         run = self.run if threading.get_ident() == self.thread else anyio.run
         return run(serve_asgi, wrapped, scope, messages(body))
@@ -211,7 +209,10 @@ SENDS = {"wsgi": Wsgi, "asgi": Asgi}
 
 @pytest.fixture(params=SENDS)
 def send(request):
-    """`send(injector, method, target, …)`: one request through an adapter, in the time of `clock`; its `kind` says which."""
+    """`send(injector, method, target, …)`: one request through an adapter, in the time of `clock`; its `kind` says which.
+
+    The app may be one that has `wsgi` and `asgi`.
+    """
     if request.param == "asgi" and "clock" in request.fixturenames:
         return Asgi(request.getfixturevalue("clock").run)
     return SENDS[request.param]()

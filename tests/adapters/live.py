@@ -1,7 +1,5 @@
 """Real servers on threads of this process, and a client that sees every byte and how the connection ends."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -9,6 +7,8 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 
 from .transport import PATIENCE, Seen, read
 
@@ -73,6 +73,13 @@ def uvicorn_server(app, **options):
 
 
 SERVERS = {"werkzeug": werkzeug_server, "waitress": waitress_server, "uvicorn": uvicorn_server}
+
+
+def serve(name, app, injector, **options):
+    """A server of that name with an `App` behind the injector: its port."""
+    if name == "uvicorn":
+        return uvicorn_server(ASGIFaultMiddleware(app.asgi, injector=injector), **options)
+    return SERVERS[name](WSGIFaultMiddleware(app.wsgi, injector=injector))
 
 
 class Client:

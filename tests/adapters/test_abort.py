@@ -1,7 +1,5 @@
 """`abort`: the app's own failures end all faults, whichever interface it has; injected ones never do."""
 
-from __future__ import annotations
-
 import io
 import logging
 from wsgiref.util import FileWrapper
@@ -138,25 +136,6 @@ def test_middleware_inside_and_outside_counts_once(send, aborting):
     assert (injector.disarmed, inner.disarmed) == ("", "")
     ask(send, injector, "/", twice, 1)
     assert injector.disarmed == WHY.format(4, 4, 100)
-
-
-def test_without_it_nothing_is_watched(send, servers, make_injector):
-    """The app gets the very send or start_response of the server, and its environ or scope as it was."""
-    seen = []
-    given = {*servers.environ(), *servers.scope()}
-    injector = make_injector("http:418,path=/tea")
-
-    def wsgi(environ, start_response):
-        seen.append((set(environ) - given, start_response))
-        return app_of(send)(environ, start_response)
-
-    async def asgi(scope, receive, send_):
-        seen.append((set(scope) - given, send_))
-        await app_of(send)(scope, receive, send_)
-
-    send(injector, target="/", app=wsgi if send.kind == "wsgi" else asgi)
-    assert [(each, getattr(start, "passes_to", None)) for each, start in seen] == [(set(), None)]
-    assert "watched" not in seen[0][1].__qualname__
 
 
 def test_bodies_pass_untouched(aborting, servers):

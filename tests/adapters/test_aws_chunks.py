@@ -1,7 +1,5 @@
 """A body in AWS's own chunks has new signatures in each attempt; its digest is that of the content."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import pairwise
 

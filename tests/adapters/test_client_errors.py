@@ -1,7 +1,5 @@
 """Clients without a socket: told from every server, and given errors that their own `except` clauses catch."""
 
-from __future__ import annotations
-
 import asyncio
 import copy
 import errno
@@ -12,18 +10,15 @@ import pickle
 import subprocess
 import sys
 import traceback
-import warnings
 from contextlib import suppress
 from functools import partial
 from types import ModuleType
 
 import aiohttp
-import flask
 import httpx
 import pytest
 import requests
 import urllib3
-from werkzeug.test import Client
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.rows import row_by_row
@@ -87,17 +82,6 @@ def make(request):
     return KINDS[request.param]
 
 
-def wsgi_verdict(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [str(in_process(environ)).encode()]
-
-
-async def asgi_verdict(scope, receive, send):
-    assert scope["type"] == "http"
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": str(await in_process_scope(scope)).encode()})
-
-
 def bare_environ(**more):
     environ = {
         "REQUEST_METHOD": "GET",
@@ -150,46 +134,6 @@ def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
     assert LIVE.journal.outcomes[-1].did in ("reset", "answered")
 
 
-def with_httpx_async(app=asgi_verdict, url="http://app/a", **options):
-    async def ask():
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, **options)) as client:
-            return (await client.get(url)).content
-
-    return asyncio.run(ask())
-
-
-def with_starlette(**options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it would rather have httpx2
-        from starlette.testclient import TestClient
-
-        return TestClient(asgi_verdict, **options).get("/a").content
-
-
-def with_flask():
-    app = flask.Flask("app")
-    app.wsgi_app = wsgi_verdict
-    return app.test_client().get("/a").data
-
-
-CLIENTS = {
-    "werkzeug": lambda: Client(wsgi_verdict).get("/a").data,
-    "flask": with_flask,
-    "httpx": lambda: httpx.Client(transport=httpx.WSGITransport(wsgi_verdict)).get("http://app/a").content,
-    "httpx async": with_httpx_async,
-    "httpx async, port given": lambda: with_httpx_async(url="http://app:8000/a"),
-    "starlette": with_starlette,
-    "starlette, client given": lambda: with_starlette(client=("10.0.0.1", 4321)),
-    "httpx async, client given": lambda: with_httpx_async(client=("10.0.0.1", 4321)),
-}
-
-
-@row_by_row("client", CLIENTS)
-def test_a_test_client_is_in_process(client):
-    """Test clients are recognised by what they really send."""
-    assert CLIENTS[client]() == b"True"
-
-
 def test_djangos_factory_is_in_process():
     """It says `wsgi.multiprocess` as the bridges do, but its input is its own."""
     payload = type("FakePayload", (), {"__module__": "django.test.client"})()
@@ -204,28 +148,18 @@ FULL = {"version": "3.0", "spec_version": "2.3"}
 @row_by_row(
     "scope",
     [
-        {"client": ("testclient", 50000), "extensions": {"http.response.debug": {}}},
-        {"client": ("10.0.0.1", 1), "extensions": {"http.response.debug": {}}, "asgi": FULL},
         {"client": ("testclient", 50000), "server": ["testserver", 80]},
-        {"client": ("127.0.0.1", 123), "server": ("app", 80), "asgi": PLAIN},
-        {"client": ("10.0.0.1", 9), "server": ("app", None), "asgi": PLAIN},
-        {"client": ("10.0.0.1", 9), "server": ("app", 8000), "asgi": PLAIN},
         {"client": None, "server": None, "asgi": None, "extensions": None},
         {"asgi": PLAIN},
     ],
     ids=[
-        "starlette",
-        "starlette client",
         "starlette early",
-        "httpx",
-        "httpx client",
-        "httpx client and port",
         "nothing said",
         "async-asgi-testclient",
     ],
 )
 def test_scopes_of_test_clients(scope):
-    """Whichever way a test client was set up, one of its signs stays."""
+    """Of those that `test_transport_in_process.py` does not have, one of their signs stays."""
     assert asyncio.run(in_process_scope(HTTP | scope))
 
 
@@ -392,20 +326,6 @@ def test_copies_and_pickles(make, clone):
     assert type(copied) is type(error)
     assert (copied.args, vars(copied), str(copied)) == (error.args, vars(error), str(error))
     assert vars(copied)["__notes__"] == ["second try"]
-
-
-def test_httpx_sets_the_request_on_it():
-    """The client does so with its own errors, and they show it."""
-
-    def app(environ, start_response):
-        raise reset_error()
-
-    with (
-        httpx.Client(transport=httpx.WSGITransport(app)) as client,
-        pytest.raises(httpx.TransportError) as caught,
-    ):
-        client.get("http://app/a")
-    assert caught.value.request.url == "http://app/a"
 
 
 def test_new_errors_of_one_class(make):

@@ -1,7 +1,5 @@
 """The connection under a request, on real sockets: found or not, ended, taken over, and nothing left behind."""
 
-from __future__ import annotations
-
 import _socket
 import gc
 import io
@@ -13,7 +11,6 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,9 +18,16 @@ import pytest
 
 from faultinject.adapters import of_environ, of_send
 
+from .transport import PATIENCE, leave, loopback, read
+
 pytestmark = pytest.mark.live
 
-PATIENCE = 60
+
+def raises(error):
+    def call(*_):
+        raise error
+
+    return call
 
 
 def sockets():
@@ -51,61 +55,6 @@ def no_descriptor_is_left():
     assert sockets() - before == set()
 
 
-@pytest.fixture(autouse=True)
-def bystander():
-    """Another connection of this process, which no test ends."""
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        client = stack.enter_context(socket.create_connection(listening.getsockname(), PATIENCE))
-        server = stack.enter_context(listening.accept()[0])
-        server.settimeout(PATIENCE)
-        yield
-        for one, other in (client, server), (server, client):
-            one.sendall(b"still here")
-            assert other.recv(10) == b"still here"
-
-
-class Exchange:
-    """A client, the server's socket for it, and what the server would tell of them."""
-
-    def __init__(self, family=socket.AF_INET, host="127.0.0.1"):
-        self.stack = ExitStack()
-        if family == socket.AF_UNIX:
-            self.client, self.server = (self.stack.enter_context(each) for each in socket.socketpair())
-            self.environ = {"REMOTE_ADDR": "", "SERVER_PORT": "", "gunicorn.socket": self.server}
-        else:
-            with socket.create_server((host, 0), family=family) as listening:
-                self.join(listening)
-        self.client.settimeout(PATIENCE)
-
-    def join(self, listening):
-        host = "127.0.0.1" if listening.family == socket.AF_INET else "::1"
-        self.client = self.stack.enter_context(
-            socket.create_connection((host, listening.getsockname()[1]), PATIENCE)
-        )
-        self.server = self.stack.enter_context(listening.accept()[0])
-        address, port = self.server.getpeername()[:2]
-        self.environ = {
-            "REMOTE_ADDR": address,
-            "REMOTE_PORT": str(port),
-            "SERVER_PORT": str(self.server.getsockname()[1]),
-            "werkzeug.socket": self.server,
-        }
-
-
-@pytest.fixture
-def exchange():
-    """`exchange(family, host)`: a connection, closed at the end."""
-    with ExitStack() as stack:
-
-        def make(*options):
-            made = Exchange(*options)
-            stack.enter_context(made.stack)
-            return made
-
-        yield make
-
-
 @pytest.fixture(params=["AF_UNSPEC", "SO_LINGER"])
 def way_of_reset(request, monkeypatch):
     """Each way to a true RST, alone."""
@@ -114,18 +63,39 @@ def way_of_reset(request, monkeypatch):
     return request.param
 
 
-def seen(client):
-    """How a connection ends for its client: the bytes before, and "reset" or "closed"."""
-    client.settimeout(PATIENCE)
-    got = b""
-    while True:
-        try:
-            piece = client.recv(65_536)
-        except ConnectionResetError:
-            return got, "reset"
-        if not piece:
-            return got, "closed"
-        got += piece
+@pytest.fixture(autouse=True)
+def bystander():
+    """Another connection of this process, which no test ends."""
+    with loopback() as (client, server):
+        server.settimeout(PATIENCE)
+        yield
+        for one, other in (client, server), (server, client):
+            one.sendall(b"still here")
+            assert other.recv(10) == b"still here"
+
+
+@pytest.fixture
+def exchange():
+    """`exchange(family, host)`: a client, the server's socket for it, and what the server would tell of them."""
+    with ExitStack() as stack:
+
+        def make(family=socket.AF_INET, host="127.0.0.1"):
+            if family == socket.AF_UNIX:
+                client, server = socket.socketpair()
+                environ = {"REMOTE_ADDR": "", "SERVER_PORT": "", "gunicorn.socket": server}
+            else:
+                with socket.create_server((host, 0), family=family) as listening:
+                    client = socket.create_connection(listening.getsockname()[:2])
+                    server = listening.accept()[0]
+                (address, port), own = server.getpeername()[:2], server.getsockname()[1]
+                environ = {"REMOTE_ADDR": address, "REMOTE_PORT": str(port), "SERVER_PORT": str(own)}
+                environ["werkzeug.socket"] = server
+            client.settimeout(PATIENCE)
+            stack.enter_context(client)
+            stack.enter_context(server)
+            return SimpleNamespace(client=client, server=server, environ=environ)
+
+        yield make
 
 
 def alive(exchange):
@@ -144,17 +114,7 @@ def test_a_reset_is_a_true_rst(exchange, way_of_reset, family, host):
     given = exchange(family, host)
     with of_environ(given.environ) as found:
         assert found.reset() == "reset"
-    assert seen(given.client) == (b"", "reset")
-
-
-def test_a_reset_drops_nothing_that_the_client_has_already(exchange, way_of_reset):
-    """A cut answer: what was pushed and received before stays received."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        assert found.push(b"half of it") == 10
-        assert given.client.recv(65_536) == b"half of it"
-        assert found.reset() == "reset"
-    assert seen(given.client) == (b"", "reset")
+    assert read(given.client) == (b"", "RST")
 
 
 def test_the_server_sees_an_end_after_a_reset(exchange, way_of_reset):
@@ -169,42 +129,19 @@ def test_the_server_sees_an_end_after_a_reset(exchange, way_of_reset):
         given.server.sendall(b"late")
 
 
-def test_a_kernel_that_refuses_is_not_believed(exchange, monkeypatch):
-    """A connect() that did nothing is no reset: a FIN is sent, and said."""
-    libc = SimpleNamespace(connect=lambda *_: -1)
-    monkeypatch.setitem(sys.modules, "ctypes", SimpleNamespace(CDLL=lambda _: libc))
-    monkeypatch.setattr(_socket, "socketpair", raises(OSError("too many open files")))
-    given = exchange()
-    with of_environ(given.environ) as found:
-        assert found.reset() == "closed"
-    assert seen(given.client) == (b"", "closed")
+REFUSING = SimpleNamespace(CDLL=lambda _: SimpleNamespace(connect=lambda *_: -1))
 
 
-def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(exchange, monkeypatch):
-    """The last close() is not ours when the number cannot be replaced; nothing lingers then."""
-    monkeypatch.setitem(sys.modules, "ctypes", None)
+@pytest.mark.parametrize("ctypes", [REFUSING, None], ids=["a kernel that refuses", "no ctypes"])
+def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(exchange, monkeypatch, ctypes):
+    """A connect() that did nothing is no reset, and the last close() is not ours: a FIN is sent, and said; nothing lingers."""
+    monkeypatch.setitem(sys.modules, "ctypes", ctypes)
     monkeypatch.setattr(_socket, "socketpair", raises(OSError("too many open files")))
     given = exchange()
     with of_environ(given.environ) as found:
         assert found.reset() == "closed"
     assert given.server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 0
-    assert seen(given.client) == (b"", "closed")
-
-
-def raises(error):
-    def call(*_):
-        raise error
-
-    return call
-
-
-def test_a_reset_after_taking_over(exchange, way_of_reset):
-    """What hung is reset at last."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        assert found.detach_from_server()
-        assert found.reset() == "reset"
-    assert seen(given.client) == (b"", "reset")
+    assert read(given.client) == (b"", "FIN")
 
 
 def test_a_unix_socket_knows_no_rst(exchange):
@@ -212,73 +149,10 @@ def test_a_unix_socket_knows_no_rst(exchange):
     given = exchange(socket.AF_UNIX)
     with of_environ(given.environ) as found:
         assert found.reset() == "closed"
-    assert seen(given.client) == (b"", "closed")
-
-
-def test_close_is_a_fin_both_ways(exchange):
-    """The client reads an end, and so does the server."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        found.push(b"HTTP/1.1 200 OK\r\n")
-        assert found.close() == "closed"
-    assert seen(given.client) == (b"HTTP/1.1 200 OK\r\n", "closed")
-    assert given.server.recv(1) == b""
-
-
-@pytest.mark.parametrize("end", ["reset", "close"])
-def test_a_client_that_has_gone_is_no_error(exchange, end):
-    """Nothing is left to end, and no reset is claimed."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        given.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        given.client.close()
-        assert found.left(PATIENCE)
-        assert getattr(found, end)() == "closed"
-        assert not found.detach_from_server()
-
-
-def test_after_release_everything_is_quiet(exchange):
-    """Ends said again are harmless; the server keeps its connection."""
-    given = exchange()
-    found = of_environ(given.environ)
-    found.release()
-    found.release()
-    assert found.fileno() == -1
-    assert found.left(0)
-    assert found.reset() == found.close() == "closed"
-    assert not found.detach_from_server()
-    with pytest.raises(OSError):
-        found.push(b"x")
-    assert alive(given)
+    assert read(given.client) == (b"", "FIN")
 
 
 # Bytes
-
-
-def test_push_never_waits(exchange):
-    """What fits is sent, then 0; after the client has read there is room again."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        sent = 0
-        while now := found.push(bytes(1 << 20)):
-            sent += now
-        assert given.server.gettimeout() is None
-        assert not found.wait_writable(0)
-        left = sent
-        while left:
-            left -= len(given.client.recv(1 << 20))
-        assert found.wait_writable(PATIENCE)
-        assert found.push(memoryview(b"more")) == 4
-
-
-def test_push_says_when_the_client_has_gone(exchange):
-    """An OSError, and never a signal; there is no waiting for room either."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        found.close()
-        assert found.wait_writable(PATIENCE)
-        with pytest.raises(OSError):
-            found.push(b"x")
 
 
 # The client leaves
@@ -302,22 +176,11 @@ def test_a_client_that_leaves_is_seen(exchange, way_of_leaving, taken, how):
         assert not found.left(0.01)
         if how == "half":
             given.client.shutdown(socket.SHUT_WR)
+        elif how == "RST":
+            leave(given.client)
         else:
-            if how == "RST":
-                given.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             given.client.close()
         assert found.left(PATIENCE)
-
-
-def test_a_wait_ends_when_the_client_leaves(exchange, way_of_leaving):
-    """Not at its own end."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        found.detach_from_server()
-        leave = threading.Timer(0.05, given.client.close)
-        leave.start()
-        assert found.left(60)
-        leave.join()
 
 
 @pytest.mark.parametrize("taken", [False, True])
@@ -359,11 +222,13 @@ def test_bytes_that_another_thread_took_are_no_end(exchange, monkeypatch):
 # Taking over
 
 
-def test_taking_over(exchange):
-    """The server reads an end and cannot write; the client notices nothing, and is ours."""
-    given = exchange()
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_taking_over(exchange, family):
+    """The server reads an end and cannot write; no child gets its number, and the client notices nothing, and is ours."""
+    given = exchange(family)
     with of_environ(given.environ) as found:
         assert found.detach_from_server()
+        assert not os.get_inheritable(given.server.fileno())
         assert given.server.recv(1) == b""
         with pytest.raises(BrokenPipeError):
             given.server.send(b"x")
@@ -372,15 +237,7 @@ def test_taking_over(exchange):
         assert given.client.recv(4) == b"late"
         assert found.detach_from_server()
         assert of_environ(given.environ) is None
-    assert seen(given.client) == (b"", "closed")
-
-
-def test_the_dead_socket_is_not_handed_to_children(exchange):
-    """Its number is not inheritable, as the server's was not."""
-    given = exchange()
-    with of_environ(given.environ) as found:
-        found.detach_from_server()
-        assert not os.get_inheritable(given.server.fileno())
+    assert read(given.client) == (b"", "FIN")
 
 
 def test_a_number_that_is_another_connection_by_now_is_left_alone(exchange):
@@ -414,17 +271,6 @@ def test_no_descriptor_left_for_the_dead_socket(exchange, monkeypatch):
     assert alive(given)
 
 
-def test_a_unix_socket_can_be_taken_over(exchange):
-    """As one over TCP."""
-    given, innocent = exchange(socket.AF_UNIX), exchange(socket.AF_UNIX)
-    with of_environ(given.environ) as found:
-        assert found.detach_from_server()
-        assert given.server.recv(1) == b""
-        assert found.push(b"late") == 4
-        assert given.client.recv(4) == b"late"
-    assert alive(innocent)
-
-
 # Finding
 
 
@@ -436,7 +282,7 @@ def test_the_server_s_own_socket(exchange):
     said = "{REMOTE_ADDR}:{REMOTE_PORT}".format(**other)
     with of_environ({**many[2].environ, **forged, "HTTP_X_FORWARDED_FOR": said}) as found:
         assert found.reset() == "reset"
-    assert seen(many[2].client) == (b"", "reset")
+    assert read(many[2].client) == (b"", "RST")
     assert all(alive(each) for each in many if each is not many[2])
 
 
@@ -536,16 +382,11 @@ def test_a_child_holds_no_client():
     ids=["memory", "none", "object", "file"],
 )
 def test_a_handle_that_is_no_socket(exchange, handle):
-    """In memory, a file, a stranger: there is no connection."""
+    """In memory, a file, a stranger, or a body that middleware has replaced: there is no connection."""
     made = handle()
     assert of_environ({**exchange().environ, "werkzeug.socket": made}) is None
+    assert of_environ({"SERVER_SOFTWARE": "Cheroot/11", "wsgi.input": made}) is None
     getattr(made, "close", int)()
-
-
-def test_an_input_of_somebody_else(exchange):
-    """A body that is not read from the server any more, as middleware may replace it."""
-    given = {"SERVER_SOFTWARE": "Cheroot/11", "wsgi.input": io.BytesIO()}
-    assert of_environ(given) is None
 
 
 @pytest.mark.parametrize(
@@ -573,25 +414,22 @@ def test_uwsgi(exchange, monkeypatch, options, threads):
         assert found.push(b"x") == 1
         assert found.detach_from_server() is threads
         assert found.reset() == "reset"
-    assert seen(given.client) == (b"x", "reset")
+    assert read(given.client) == (b"x", "RST")
 
 
-def test_uwsgi_behind_its_router(exchange, monkeypatch):
-    """The connection is the router's, not the client's: an RST would not be handed on, and is not claimed."""
-    given = exchange()
+@pytest.mark.parametrize(
+    ("family", "port", "relayed"),
+    [(socket.AF_INET, "80", True), (socket.AF_UNIX, "", False)],
+    ids=["behind its router", "on a path"],
+)
+def test_uwsgi_whose_client_gets_no_rst(exchange, monkeypatch, family, port, relayed):
+    """The router's connection is not the client's: an RST would not be handed on, and is not claimed. A path has no port."""
+    given = exchange(family)
     monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(connection_fd=given.server.fileno))
-    with of_environ({"uwsgi.version": b"2", "SERVER_PORT": "80"}) as found:
-        assert found.relayed
+    with of_environ({"uwsgi.version": b"2", "SERVER_PORT": port}) as found:
+        assert found.relayed is relayed
         assert found.reset() == "closed"
-    assert seen(given.client) == (b"", "closed")
-
-
-def test_uwsgi_on_a_path(exchange, monkeypatch):
-    """A unix socket has no port."""
-    given = exchange(socket.AF_UNIX)
-    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(connection_fd=given.server.fileno))
-    with of_environ({"uwsgi.version": b"2", "SERVER_PORT": ""}) as found:
-        assert found.reset() == "closed"
+    assert read(given.client) == (b"", "FIN")
 
 
 def test_uwsgi_outside_of_a_request(monkeypatch):
@@ -626,18 +464,14 @@ class Cycle:
 
 
 def test_a_transport(exchange):
-    """The client's address may have been rewritten from a header."""
+    """The client's address may have been rewritten from a header. One that is closing has no socket."""
+    assert of_send(Cycle().send) is None
     given = exchange()
     for context in (None, object()):
         send = Cycle(socket=given.server, sslcontext=context).send
         with of_send(send) as found:
             assert found.push(b"x") == 1
             assert found.encrypted is (context is not None)
-
-
-def test_a_transport_without_a_socket():
-    """It is closing, or a stranger's."""
-    assert of_send(Cycle().send) is None
 
 
 class Sender:
@@ -667,18 +501,4 @@ def test_hypercorn_on_trio(exchange, encrypted):
     with of_send(hypercorn_on_trio(stream)) as found:
         assert found.encrypted is encrypted
         assert found.backlog() == 0
-        assert found.push(b"x") == 1
-
-
-@pytest.mark.parametrize("encrypted", [False, True])
-def test_daphne(exchange, encrypted):
-    """Its transport is Twisted's, which has another one below its TLS."""
-    given = exchange()
-    transport = SimpleNamespace(socket=given.server)
-    if encrypted:
-        transport = SimpleNamespace(transport=transport, getPeerCertificate=None)
-    request = SimpleNamespace(channel=SimpleNamespace(transport=transport))
-    with of_send(partial(nowhere, request)) as found:
-        assert found.encrypted is encrypted
-        assert found.backlog() == 0  # where another version of Twisted tells nothing
         assert found.push(b"x") == 1

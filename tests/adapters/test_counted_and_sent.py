@@ -1,7 +1,5 @@
 """What the client got is what the journal and the counts say: an answer is the app's own, without a mark, or it is counted."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import anyio
@@ -12,7 +10,7 @@ from tests.pairs import pairs
 from tests.rows import row_by_row
 
 from .conftest import make_environ, make_scope, messages, serve_asgi, serve_wsgi
-from .transport import TESTCLIENT, App, Broken
+from .transport import TESTCLIENT, App, Broken, recorder, saying
 
 RULES = [
     "cos:SlowDown",
@@ -123,18 +121,10 @@ def test_a_documented_error_that_is_not_cut_was_answered(over, error):
 def test_the_head_of_an_app_that_fails_before_its_first_piece_still_goes_out():
     """As it does without a fault: a head that waits for its body to be known is the app's all the same."""
     injector = Injector("drip,rate=1MiB", seed=1, environ={})
-    sent = []
-
-    async def app(_scope, _receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
-        raise Broken
-
-    async def send(message):
-        sent.append(message)
-
-    around = ASGIFaultMiddleware(app, injector=injector)
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+    app = saying(start, {"type": "http.response.body", "body": b"", "more_body": True}, Broken())
+    sent, send = recorder()
     with pytest.raises(Broken):
-        anyio.run(around, make_scope("GET", "/b/k", **TESTCLIENT), messages(), send)
-    assert sent == [{"type": "http.response.start", "status": 200, "headers": []}]
+        anyio.run(ASGIFaultMiddleware(app, injector=injector), make_scope(**TESTCLIENT), messages(), send)
+    assert sent == [start]
     assert injector.journal.outcomes[0].did == "app_failed"

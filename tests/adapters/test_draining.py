@@ -1,7 +1,5 @@
 """The request body before an injected answer: read to its end, within bounds, and never by the app."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import itertools
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 from .conftest import make_scope, serve_asgi
-from .transport import LEFT, cancel, hearing
+from .transport import LEFT, hearing, only
 
 RULE = "cos:SlowDown,times=1"
 MEGABYTE = 1_000_000
@@ -64,11 +62,6 @@ class Socketlike:
         return piece
 
 
-def only(injector):
-    [outcome] = injector.journal.outcomes
-    return outcome
-
-
 def what(outcome):
     return outcome.did, outcome.request_bytes, outcome.request_digest, outcome.body_complete
 
@@ -98,14 +91,6 @@ def test_wsgi_reads_chunked_to_its_marked_end(servers, marked, found):
     assert servers.wsgi(wrapped, servers.environ("PUT", "/b/k", **more)).status == 503
     assert bool(source.sizes) == bool(marked)
     assert what(only(injector)) == ("answered", *found)
-
-
-def test_drain_no(send):
-    """`drain=no` answers while the body is still coming."""
-    injector = make("cos:SlowDown,drain=no")
-    answer = send(injector, "PUT", "/b/k", body=b"data")
-    assert answer.status == 503
-    assert what(only(injector)) == ("answered", 4, None, None)
 
 
 def test_no_body_is_not_read(servers):
@@ -213,15 +198,6 @@ def test_asgi_client_gone_in_the_middle(servers, backend, end):
     anyio.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, never, backend=backend)
     assert (only(injector).did, only(injector).left, injector.errors) == ("failed", True, [])
     assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
-
-
-def test_server_that_cancels_gives_the_take_back(servers):
-    """Some servers cancel the task of a client that left."""
-    injector = make(RULE)
-    wrapped = ASGIFaultMiddleware(never, injector=injector)
-    anyio.run(cancel, wrapped, servers.scope("PUT", "/b/k", http_version="2"), hearing(), None)
-    assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
-    assert [each.did for each in injector.journal.outcomes] == ["failed", "answered"]
 
 
 def test_wsgi_worker_that_is_stopped_gives_the_take_back(servers):

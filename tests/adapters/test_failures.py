@@ -1,11 +1,7 @@
 """Errors inside faultinject never break the app; too many faults at once are not begun."""
 
-from __future__ import annotations
-
 import logging
 import re
-import select
-import threading
 from types import SimpleNamespace
 
 import anyio
@@ -136,45 +132,6 @@ def test_a_broken_journal_does_not_break_the_answer(send, make_injector, caplog)
     assert errors(caplog)
 
 
-def test_too_many_at_once_are_refused_by_wsgi(servers, make_injector):
-    """`FAULTINJECT_MAX_ACTIVE`: one more passes, is counted as refused, and takes nothing from `times`."""
-    injector = make_injector("http:503,times=3,delay=1h", FAULTINJECT_MAX_ACTIVE="2")
-    entered = threading.Semaphore(0)
-    real = select.poll
-    statuses = []
-
-    def poll():
-        entered.release()
-        return real()
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return []
-
-    def one():
-        wrapped = WSGIFaultMiddleware(app, injector=injector)
-        statuses.append(servers.wsgi(wrapped, servers.environ()).status)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(select, "poll", poll)
-        threads = [threading.Thread(target=one) for _ in range(2)]
-        for each in threads:
-            each.start()
-        for _ in threads:
-            assert entered.acquire(timeout=300)
-        one()
-        assert statuses == [200]
-        assert injector.finish() == 2
-        for each in threads:
-            each.join(60)
-    assert statuses == [200, 503, 503]
-    assert sorted(each.did for each in injector.journal.outcomes) == ["answered", "answered", "refused"]
-    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
-    one()
-    one()
-    assert statuses[3:] == [503, 200]
-
-
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, clock, backend):
     """The same under ASGI."""
@@ -206,19 +163,6 @@ def test_refused_is_the_apps_own_answer(send, make_injector, record_all):
     [outcome] = injector.journal.outcomes
     assert (outcome.did, outcome.rule, outcome.hint, outcome.request_id) == ("refused", "rule-1", None, None)
     assert outcome.status == (200 if record_all else None)
-
-
-def test_every_place_is_given_back(send, make_injector):
-    """However a fault ends, its place is free again."""
-
-    def fails(*_):
-        raise LookupError
-
-    injector = make_injector("cos:SlowDown,when=after", FAULTINJECT_MAX_ACTIVE="1")
-    for _ in range(3):
-        with pytest.raises(LookupError):
-            send(injector, app=fails)
-    assert send(injector).status == 503
 
 
 def test_a_request_that_no_server_makes_passes(make_injector):

@@ -1,7 +1,5 @@
 """ASGI: a small body that comes in one message is read at once; any other goes on from there, on every event loop."""
 
-from __future__ import annotations
-
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
@@ -9,7 +7,8 @@ from anyio.lowlevel import checkpoint
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.rows import row_by_row
 
-from .transport import LEFT, cancel, hearing
+from .conftest import make_scope
+from .transport import LEFT, hearing, recorder
 
 BODY = b"data"
 
@@ -18,33 +17,18 @@ def whole(body=BODY):
     return {"type": "http.request", "body": body, "more_body": False}
 
 
-def ask(receive, *, backend="asyncio", injector=None, times=1, runs=anyio.run):
+def ask(receive, *, backend="asyncio", times=1):
     """Statuses of the answers, and the outcomes, of PUT requests with four bytes."""
-    injector = injector or Injector("cos:SlowDown", seed=1, environ={})
-    sent = []
-
-    async def send(message):
-        sent.append(message.get("status"))
+    injector = Injector("cos:SlowDown", seed=1, environ={})
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    sent, send = recorder()
 
     async def run():
-        wrapped = ASGIFaultMiddleware(None, injector=injector)
         for _ in range(times):
-            await wrapped(scope(), receive, send)
+            await wrapped(make_scope("PUT", "/photos/cat.jpg", body=BODY), receive, send)
 
-    runs(run, backend=backend)
-    return [each for each in sent if each], injector.journal.outcomes
-
-
-def scope():
-    return {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "PUT",
-        "path": "/photos/cat.jpg",
-        "raw_path": b"/photos/cat.jpg",
-        "query_string": b"",
-        "headers": [(b"content-length", b"4")],
-    }
+    anyio.run(run, backend=backend)
+    return [each["status"] for each in sent if "status" in each], injector.journal.outcomes
 
 
 def later(turns, *told):
@@ -81,24 +65,6 @@ def test_pieces(backend, turns):
     assert outcome.request_digest == ask(hearing(whole()))[1][0].request_digest
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_one_that_never_ends_is_cancelled(clock, make_injector, backend):
-    """After the time that a body may take; it is told so."""
-    ends = []
-
-    async def receive():
-        try:
-            await anyio.sleep_forever()
-        except anyio.get_cancelled_exc_class():
-            ends.append("cancelled")
-            raise
-
-    injector = make_injector("cos:SlowDown", waits=clock)
-    statuses, [outcome] = ask(receive, backend=backend, injector=injector, runs=clock.run)
-    assert (statuses, outcome.did, outcome.body_complete) == ([503], "drain_cut", False)
-    assert ends == ["cancelled"]
-
-
 @row_by_row("backend", ["asyncio", "trio"])
 @row_by_row("turns", [0, 1])
 @row_by_row("told", [LEFT, OSError("gone"), None, whole], ids=["leaves", "fails", "nothing", "is not async"])
@@ -107,16 +73,6 @@ def test_a_client_that_leaves_and_a_server_that_fails(told, turns, backend):
     receive = told if told is whole else later(turns, told)
     statuses, [outcome] = ask(receive, backend=backend)
     assert (statuses, outcome.did) == ([], "failed")
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_request_that_is_cancelled(backend):
-    """As by a server that stops: nothing is answered, and the fault is not counted."""
-    injector = Injector("cos:SlowDown,times=1", seed=1, environ={})
-    anyio.run(cancel, ASGIFaultMiddleware(None, injector=injector), scope(), hearing(), None, backend=backend)
-    assert [each.did for each in injector.journal.outcomes] == ["failed"]
-    assert injector.counts()["rule-1"]["injected"] == 0
-    assert injector.finish() == 0
 
 
 class Cycle:

@@ -1,7 +1,5 @@
 """Under gevent: a client that leaves is noticed, and its loop goes on while a greenlet waits, patched or not."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

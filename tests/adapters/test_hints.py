@@ -5,6 +5,8 @@ import pytest
 from faultinject import Injector, WSGIFaultMiddleware
 from tests.virtual_time import Time
 
+from .transport import App
+
 
 @pytest.fixture
 def ask(servers):
@@ -50,27 +52,19 @@ def test_the_journal_says_what_the_answer_says(ask, rule, hint, form):
 def test_a_date_counts_from_the_answer(servers, when):
     """An answer that waits does not name a moment that has passed when it goes out."""
     time = Time(unix=1_800_000_000.25)
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        return [b"fine"]
-
     rule = f"cos:SlowDown,delay=30s,retry_after=2s,hint=date,when={when}"
     injector = Injector(rule, environ={}, clock=time.unix, waits=time)
-    answer = servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("GET", "/b/k"))
+    answer = servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), servers.environ())
     assert dict(answer.headers)["Retry-After"] == "Fri, 15 Jan 2027 08:00:33 GMT"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_header_that_the_rule_sets_stands_alone(ask, when):
     """Browsers refuse an answer that allows two origins."""
-
-    def app(environ, start_response):
-        start_response("200 OK", [("Access-Control-Allow-Origin", "https://app.example"), ("Vary", "Origin")])
-        return [b"fine"]
-
+    app = App()
+    app.headers += [("Access-Control-Allow-Origin", "https://app.example"), ("Vary", "Origin")]
     rule = f"cos:SlowDown,set.access-control-allow-origin=*,set.vary=x,when={when}"
-    headers, _ = ask(rule, app, HTTP_ORIGIN="https://a.example")
+    headers, _ = ask(rule, app.wsgi, HTTP_ORIGIN="https://a.example")
     got = [(name.lower(), value) for name, value in headers]
     assert [value for name, value in got if name == "access-control-allow-origin"] == ["*"]
     assert [value for name, value in got if name == "vary"] == ["x"]

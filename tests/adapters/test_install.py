@@ -1,7 +1,5 @@
 """`install()`: one line around any app."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import inspect
@@ -463,27 +461,6 @@ def test_callables_of_c_are_told_by_their_signature():
             install(wrong, "http:503", enabled=True)
 
 
-def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch):
-    """A second `install` with rules takes one app out of the shared injector, and no other."""
-    monkeypatch.setenv("FAULTINJECT_RULES", "http:503")
-    first, second = (install(flask.Flask(name)) for name in ("first", "second"))
-    install(first, "http:418")
-    assert [each.test_client().get("/").status_code for each in (first, second)] == [418, 503]
-    assert get_injector(second) is get_injector() is not get_injector(first)
-
-
-@pytest.mark.parametrize("built", [True, False])
-def test_a_starlette_app_gets_rules_of_its_own(on, monkeypatch, built):
-    """Also when its middleware has been put together before."""
-    monkeypatch.setenv("FAULTINJECT_RULES", "http:503")
-    app = install(Starlette())
-    if built:
-        assert asyncio.run(get_asgi(app, "/")) == 503
-    install(app, "http:418")
-    assert asyncio.run(get_asgi(app, "/")) == 418
-    assert asyncio.run(get_asgi(install(Starlette()), "/")) == 503
-
-
 def test_a_seed_belongs_to_all_apps_of_the_environment(on, monkeypatch):
     """`times=5` is five in all, also where a seed is given; another seed is refused, not dropped."""
     monkeypatch.delenv("FAULTINJECT_SEED")
@@ -516,3 +493,15 @@ def test_switched_off_it_loads_next_to_nothing():
     found = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True)
     loaded = ["__future__", "faultinject", "faultinject.adapters", "faultinject.adapters.install"]
     assert {*found.stdout.split()} <= {*loaded, "faultinject.faces"}
+
+
+@pytest.mark.parametrize("kind", ["flask", "starlette", "fastapi"])
+@pytest.mark.parametrize("served", [True, False])
+def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch, kind, served):
+    """A second `install` with rules takes one app out of the shared injector, also one that has served, and no other."""
+    monkeypatch.setenv("FAULTINJECT_RULES", "http:503")
+    first, second = (install(APPS[kind]()) for _ in range(2))
+    assert not served or get(first) == 503
+    install(first, "http:418")
+    assert [get(each) for each in (first, second)] == [418, 503]
+    assert get_injector(second) is get_injector() is not get_injector(first)

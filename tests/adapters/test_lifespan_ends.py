@@ -1,7 +1,5 @@
 """ASGI servers that are killed right behind their shutdown: the journal has its end before the server knows."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from pathlib import Path

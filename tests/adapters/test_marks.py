@@ -1,7 +1,5 @@
 """Every answer that a fault was done to says so, and is kept by no cache."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

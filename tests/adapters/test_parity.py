@@ -1,7 +1,5 @@
 """WSGI and ASGI are two ways of carrying out the same decisions."""
 
-from __future__ import annotations
-
 import logging
 import subprocess
 import sys
@@ -10,8 +8,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
+from faultinject import ASGIFaultMiddleware, Rule, vendors
 from tests.slowly import FOUNDING, others_slowly
+
+from .transport import App
 
 UNLIKE = ("arrived", "answered", "elapsed", "seq", "request_id")
 """Fields of an outcome that the monotonic clock decides, or the requests that the process had before."""
@@ -208,14 +208,6 @@ def test_ids_do_not_depend_on_the_adapter():
     assert wsgi == asgi
 
 
-def test_retry_after_as_date_is_rounded_up(send, make_injector):
-    """1.5 s after 08:00:00.25 is 08:00:01.75, so the date says :02; in seconds it is 2."""
-    date = send(make_injector("http:503,retry_after=1500ms,hint=date"))
-    seconds = send(make_injector("http:503,retry_after=1500ms"))
-    assert date.header("retry-after") == "Thu, 20 Nov 2025 08:00:02 GMT"
-    assert seconds.header("retry-after") == "2"
-
-
 def test_cors_before_names_what_script_may_read(send, make_injector):
     """With an Origin, an answer given instead of the app's lets a script read every header of it."""
     answer = send(make_injector("cos:SlowDown,name=slow"), headers=[("origin", "https://web.example")])
@@ -241,16 +233,6 @@ def test_cors_after_is_the_apps_own(send, make_injector):
         ("access-control-allow-origin", "https://app.example"),
         ("vary", "Origin"),
     ]
-
-
-def test_header_switch_leaves_marks_out(send, make_injector):
-    """`FAULTINJECT_HEADER=0` is for byte-exact work: neither mark nor Cache-Control is added."""
-    answer = send(make_injector("http:503", FAULTINJECT_HEADER="0"))
-    assert answer.wire == (
-        503,
-        [("content-type", "text/plain; charset=utf-8"), ("content-length", "19")],
-        b"Service Unavailable",
-    )
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])
@@ -281,31 +263,6 @@ def test_any_number_of_header_names(servers):
     assert got == {key.lower(): value for key, value in keys.items()}
 
 
-@pytest.mark.parametrize("noted", [True, False])
-def test_an_app_that_fails_shows_its_status_where_all_is_noted(servers, make_injector, noted):
-    """With `when=after` a 5xx of the app's own goes on record like any answer that passes."""
-
-    def app(environ, start_response):
-        start_response("507 Full", [])
-        return [b"full"]
-
-    async def asgi_app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 507, "headers": []})
-        await send({"type": "http.response.body", "body": b"full"})
-
-    wsgi, asgi = (make_injector("http:500,when=after,times=1", record_all=noted) for _ in range(2))
-    servers.wsgi(WSGIFaultMiddleware(app, injector=wsgi), servers.environ("GET", "/b"))
-    wrapped = ASGIFaultMiddleware(asgi_app, injector=asgi)
-    anyio.run(servers.asgi, wrapped, servers.scope("GET", "/b"), servers.messages())
-    for injector in (wsgi, asgi):
-        [outcome] = injector.journal.outcomes
-        assert (outcome.did, outcome.status, outcome.answered is None) == (
-            "app_failed",
-            507 if noted else None,
-            not noted,
-        )
-
-
 @pytest.mark.parametrize(
     "vendor", ["s3:SlowDown", "http:503", "reset", "gateway:BadGateway", "http:503,vendor=s3"]
 )
@@ -331,3 +288,13 @@ def test_letters_of_a_header(send, make_injector, rule, charset):
     assert send(injector, headers=[("x-city", city)]).status == 503
     assert send(injector, headers=[("x-city", city.replace("M", "m"))]).status == 200
     assert send(make_injector(f"http:503,unless.{rule}"), headers=[("x-city", city)]).status == 200
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_an_app_that_fails_shows_its_status_where_all_is_noted(send, make_injector, noted):
+    """With `when=after` a 5xx of the app's own goes on record like any answer that passes."""
+    injector = make_injector("http:500,when=after,times=1", record_all=noted)
+    send(injector, "GET", "/b", app=App(status=507))
+    [outcome] = injector.journal.outcomes
+    status = 507 if noted else None
+    assert (outcome.did, outcome.status, outcome.answered is None) == ("app_failed", status, not noted)

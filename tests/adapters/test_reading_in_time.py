@@ -1,7 +1,5 @@
 """WSGI: the reading of a request body ends when its time is over, although the server's `read` waits for a whole piece."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import threading
@@ -133,21 +131,3 @@ def test_a_body_that_comes_in_time(servers, known):
         assert ask(servers, injector, SimpleNamespace(read=source.read), **more).status == 500
     assert answer.status == 503
     assert [each.did for each in injector.journal.outcomes][-2:] == ["answered", "failed"]
-
-
-def test_an_app_that_says_nothing_is_cut_off(servers, clock):
-    """Without end, once it has started its answer."""
-    injector = Injector("http:503,when=after", environ={}, waits=clock)
-
-    def app(environ, start_response):
-        start_response("200 OK", [])
-        clock.now += 60
-        yield b"x"
-        while True:
-            clock.now += 1
-            yield b""
-
-    wrapped = WSGIFaultMiddleware(app, injector=injector)
-    assert servers.wsgi(wrapped, servers.environ()).status == 503
-    assert injector.journal.outcomes[-1].did == "app_cut"
-    assert 70 < clock.now < 75

@@ -1,7 +1,5 @@
 """`receive()` that answers at once, every time, as middleware that replays a body does: nobody else is kept waiting."""
 
-from __future__ import annotations
-
 import anyio
 import anyio.lowlevel
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.pairs import pairs
 
-from .transport import App, Exchange, loopback
+from .transport import App, Exchange, loopback, recorder
 
 pytestmark = pytest.mark.live
 
@@ -122,10 +120,7 @@ def test_a_body_of_empty_pieces_is_given_up(servers, clock, backend):
     """The fault is given, and the journal says that the body was not read to its end."""
     injector = Injector("cos:SlowDown", environ={}, waits=clock)
     receive = Endless(MESSAGES["an empty piece"])
-    sent = []
-
-    async def send(message):
-        sent.append(message)
+    sent, send = recorder()
 
     wrapped = ASGIFaultMiddleware(None, injector=injector)
     clock.run(wrapped, servers.scope("PUT", "/b/k", body=b"x"), receive, send, backend=backend)
@@ -138,10 +133,7 @@ def test_a_body_of_empty_pieces_is_given_up(servers, clock, backend):
 def test_an_app_that_never_waits_is_cut_off(servers, clock, backend):
     """Its answer has no end and says nothing: the clock that cuts it off gets its turn."""
     injector = Injector("http:503,when=after", environ={}, waits=clock)
-    sent = []
-
-    async def send(message):
-        sent.append(message)
+    sent, send = recorder()
 
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})

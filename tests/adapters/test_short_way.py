@@ -1,7 +1,5 @@
 """A rule does the same to a request whether it is the only candidate or one of several."""
 
-from __future__ import annotations
-
 import io
 import logging
 

@@ -1,7 +1,5 @@
 """Answers that the server alone would not give: the vendor's own head, and errors that come late."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time
@@ -11,7 +9,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 from tests.virtual_time import RealTime
 
-from .transport import App, Exchange, loopback
+from .transport import App, Exchange, leave, loopback
 
 LATE = "cos:InternalError,status=200"
 
@@ -21,11 +19,12 @@ def last(injector):
     return outcome.did, outcome.status, outcome.applied
 
 
+@pytest.mark.parametrize("rule", ["cos:SlowDown,exact=yes", "cos:SlowDown,exact=yes,set.connection=close"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_vendor_s_own_head(wire, make_injector, when):
+def test_the_vendor_s_own_head(wire, make_injector, when, rule):
     """Its reason phrase, its order of headers, one Server and one Date; the connection ends behind it."""
     app = App()
-    injector = make_injector(f"cos:SlowDown,exact=yes,when={when}")
+    injector = make_injector(f"{rule},when={when}")
     seen = wire(injector, app)
     head = seen.raw.partition(b"\r\n\r\n")[0].decode()
     assert head.startswith("HTTP/1.1 503 Slow Down\r\n")
@@ -50,8 +49,7 @@ def test_the_client_has_left_an_exact_answer(servers, make_injector):
     for kind in ("wsgi", "asgi"):
         injector = make_injector("cos:SlowDown,exact=yes")
         with loopback() as (client, server):
-            client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: it leaves with an RST
-            client.close()
+            leave(client)
             if kind == "wsgi":
                 environ = servers.environ(**{"werkzeug.socket": server})
                 assert WSGIFaultMiddleware(None, injector=injector)(environ, lambda *_: None) == []

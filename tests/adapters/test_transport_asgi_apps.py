@@ -1,7 +1,5 @@
 """ASGI apps of all manners under faults that change the answer's body, or break its connection."""
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import nullcontext, suppress
 from types import SimpleNamespace
@@ -11,7 +9,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware
 
-from .transport import TESTCLIENT, App, AsgiWire, Broken, Exchange, loopback, read, saying
+from .transport import TESTCLIENT, App, AsgiWire, Broken, Exchange, last, loopback, read, recorder, saying
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 RULES = ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"]
@@ -26,10 +24,6 @@ PATHSEND = "http.response.pathsend"
 @pytest.fixture
 def wire(servers):
     return AsgiWire(servers)
-
-
-def last(injector):
-    return injector.journal.outcomes[-1].did
 
 
 @SHAPES
@@ -61,7 +55,7 @@ def test_an_answer_that_begins_twice(wire, make_injector, rule, inside):
     injector = make_injector(rule)
     seen = wire(injector, saying(START, START, WHOLE), inside=inside)
     assert isinstance(seen.error, RuntimeError)
-    assert (last(injector), injector.counts()["rule-1"]["injected"]) == ("app_failed", 0)
+    assert (last(injector).did, injector.counts()["rule-1"]["injected"]) == ("app_failed", 0)
 
 
 @WAYS
@@ -154,7 +148,7 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
     """Than one answer; what was not done is given back."""
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, saying(*said), inside=inside)
-    assert (seen.saw, last(injector)) == (saw, did)
+    assert (seen.saw, last(injector).did) == (saw, did)
     assert (seen.error is None) == (not inside or did != "truncated")
     assert injector.counts()["rule-1"]["injected"] == (did == "truncated")
 
@@ -183,7 +177,7 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
         assert anyio.run(exchange.run, wrapped, scope, backend=backend) is None
         raw, end = read(client)
     assert raw.partition(b"\r\n\r\n")[2] == b"a\r\n0123456789\r\n5\r\n01234\r\n"
-    assert (end, last(injector)) == ("FIN", "truncated")
+    assert (end, last(injector).did) == ("FIN", "truncated")
 
 
 @pytest.mark.parametrize(
@@ -236,10 +230,7 @@ def test_a_failing_app_s_own_error_stands(wire, make_injector, rule, saw):
 
 def test_a_send_of_no_object(servers, make_injector):
     """Most servers' `send` is a function, or a method of something without a transport."""
-    sent = []
-
-    async def send(message):
-        sent.append(message)
+    sent, send = recorder()
 
     for each in (send, SimpleNamespace(send=send).send):
         asyncio.run(

@@ -1,10 +1,8 @@
 """Where a mechanism is missing: the next best is done, and the journal says what that was."""
 
-from __future__ import annotations
-
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 
 from . import live
 from .transport import App, loopback, read
@@ -151,9 +149,7 @@ def test_servers_that_answer_500_to_any_error(out_of_reach, name):
     injector = Injector(
         "reset,path=reset/ hang,path=hang/,duration=50ms truncate,path=cut/", seed=1, environ={}
     )
-    wsgi = WSGIFaultMiddleware(App().wsgi, injector=injector)
-    app = ASGIFaultMiddleware(App().asgi, injector=injector) if name == "uvicorn" else wsgi
-    with live.SERVERS[name](app) as port:
+    with live.serve(name, App(), injector) as port:
         for path in ("reset", "hang"):
             assert live.ask(port, f"/{path}/a").status == 502
             assert last(injector) == ("answered", 502)

@@ -1,12 +1,10 @@
 """HTTP/2: many requests share a connection, so that none of them is broken for the sake of another."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.pairs import pairs
 
-from .transport import WIRES, App
+from .transport import WIRES, App, last
 
 BREAKING = ["reset", "close", "hang,duration=10ms", "reset,when=after"]
 VERSIONS = {"wsgi": ["HTTP/2", "HTTP/2.0", "HTTP/3"], "asgi": ["2", "2.0", "3"]}
@@ -17,10 +15,6 @@ KEYS = {"wsgi": "SERVER_PROTOCOL", "asgi": "http_version"}
 def http2(wire, request):
     """What a server says of such a request."""
     return {KEYS[wire.kind]: VERSIONS[wire.kind][getattr(request, "param", 0)]}
-
-
-def last(injector):
-    return injector.journal.outcomes[-1]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Clients that leave an answer, or do not read it: nothing more is made for them, and what was not given does not count."""
 
-from __future__ import annotations
-
 import asyncio
 import select
 from contextlib import nullcontext
@@ -10,20 +8,29 @@ from itertools import count
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.virtual_time import RealTime
 
-from .transport import LEFT, App, Exchange, cancel, hearing, loopback, saying, settle
+from .transport import (
+    LEFT,
+    PATIENCE,
+    App,
+    Exchange,
+    cancel,
+    hearing,
+    last,
+    leave,
+    loopback,
+    only,
+    saying,
+    settle,
+)
 
 pytestmark = pytest.mark.live
 
 SIZED = [("Content-Length", "10")]
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
-
-
-def last(injector):
-    return injector.journal.outcomes[-1].did
 
 
 def test_wsgi_client_that_leaves_a_slow_body(servers, make_injector, clock):
@@ -59,12 +66,6 @@ def reset(connection):
     assert looked.poll(30_000), "what was sent has not been refused"
 
 
-def leave(client):
-    """With an RST."""
-    client.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER
-    client.close()
-
-
 @pytest.mark.parametrize("writes", [False, True])
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
 def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes):
@@ -84,7 +85,7 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes)
         with pytest.raises(BrokenPipeError) if writes else nullcontext():
             assert wrapped(environ, lambda *_: None) == []
     settle()
-    assert last(injector) == "failed"
+    assert last(injector).did == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
 
 
@@ -127,7 +128,7 @@ def test_asgi_client_that_reads_nothing(servers, make_injector):
     injector = make_injector("truncate,keep=0.9,times=1")
     with loopback() as (_, server):
         by_asgi(servers, injector, server, app)
-    assert (last(injector), app.closed) == ("failed", 1)
+    assert (last(injector).did, app.closed) == ("failed", 1)
     assert injector.counts()["rule-1"]["injected"] == 0
 
 
@@ -137,7 +138,7 @@ def test_asgi_client_that_has_left_a_cut_body(servers, make_injector):
     with loopback() as (client, server):
         leave(client)
         by_asgi(servers, injector, server, App())
-    assert last(injector) == "failed"
+    assert last(injector).did == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
 
 
@@ -170,37 +171,37 @@ def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, bac
     assert outcome.final
 
 
+CUT_SHORT = [START, {"type": "http.response.body", "body": b"0123", "more_body": True}]
+
+
 @BACKENDS
-@pytest.mark.parametrize("rule", ["drip,rate=1", "truncate,keep_bytes=8", "hang,duration=1h"])
-def test_asgi_server_that_cancels(servers, make_injector, rule, backend):
+@pytest.mark.parametrize(
+    ("rule", "said", "did"),
+    [
+        ("drip,rate=1", CUT_SHORT, "dripped"),
+        ("hang,duration=1h", CUT_SHORT, "closed"),
+        ("truncate,keep_bytes=8", CUT_SHORT, "failed"),
+        # Before a body, whether the app had begun its answer or not.
+        *((rule, [START], "failed") for rule in ("truncate", "drip,rate=1", "corrupt")),
+        *((rule, [], "failed") for rule in ("truncate", "drip,rate=1", "corrupt")),
+        ("cos:SlowDown,when=after", [START], "app_failed"),
+        ("cos:SlowDown,when=after", [], "app_failed"),
+        # While the upload is read, and in a delay.
+        ("cos:SlowDown", [], "failed"),
+        ("http:503,delay=1h", [], "failed"),
+        ("latency,delay=1h", [], "failed"),
+    ],
+)
+def test_asgi_server_that_cancels(servers, make_injector, rule, said, did, backend):
     """Some do when their client left: what was done stays done, what was not is given back."""
     injector = make_injector(f"{rule},times=1")
-    app = saying(
-        START, {"type": "http.response.body", "body": b"0123", "more_body": True}, anyio.sleep_forever
-    )
+    wrapped = ASGIFaultMiddleware(saying(*said, anyio.sleep_forever), injector=injector)
+    scope = servers.scope("PUT", body=b"upload") if rule == "cos:SlowDown" else servers.scope()
     with loopback() as (_, server):
-        exchange = Exchange(server, "GET")
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
-        anyio.run(cancel, wrapped, servers.scope(), exchange.receive, exchange.send, backend=backend)
-    did = {"drip,rate=1": "dripped", "hang,duration=1h": "closed"}.get(rule, "failed")
-    assert last(injector) == did
-    assert injector.counts()["rule-1"]["injected"] == (did != "failed")
-    assert injector.finish() == 0
-
-
-@BACKENDS
-@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1", "corrupt"])
-@pytest.mark.parametrize("began", [False, True])
-def test_an_exchange_that_is_cancelled_before_a_body(servers, make_injector, rule, began, backend):
-    """Nothing was done yet: the count is returned, whether the app had begun its answer or not."""
-    injector = make_injector(f"{rule},times=1")
-    app = saying(*[START] * began, anyio.sleep_forever)
-    with loopback() as (_, server):
-        exchange = Exchange(server, "GET")
-        wrapped = ASGIFaultMiddleware(app, injector=injector)
-        anyio.run(cancel, wrapped, servers.scope(), exchange.receive, exchange.send, backend=backend)
-    assert last(injector) == "failed"
-    assert injector.counts()["rule-1"]["injected"] == 0
+        exchange = Exchange(server, scope["method"])
+        anyio.run(cancel, wrapped, scope, exchange.receive, exchange.send, backend=backend)
+    assert only(injector).did == did
+    assert injector.counts()["rule-1"]["injected"] == (said is CUT_SHORT and did != "failed")
     assert injector.finish() == 0
 
 
@@ -222,7 +223,7 @@ def test_a_client_that_leaves_when_a_hang_ends(servers, make_injector):
 
     with loopback() as (_, server):
         assert asyncio.run(scenario(server)) is None
-    assert (sent, last(injector)) == ([], "closed")
+    assert (sent, last(injector).did) == ([], "closed")
 
 
 def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_injector, out_of_reach):
@@ -238,4 +239,46 @@ def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_i
     wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
     asyncio.run(wrapped(servers.scope(), hearing(LEFT), send))
     assert (sent, app.closed) == (["http.response.start"], 1)
-    assert last(injector) == "dripped"
+    assert last(injector).did == "dripped"
+
+
+LATE = "latency,delay=1h,when=after"
+
+
+@pytest.mark.parametrize("rule", [LATE, "hang,duration=1h,drain=no"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_asgi_wait_for_a_client_that_leaves_its_upload(servers, rule, backend):
+    """Neither the app nor the fault reads the rest of the body, behind which the client's leaving would be heard."""
+    injector = Injector(rule, environ={})
+    with loopback() as (client, server):
+        exchange = Exchange(server, "PUT")
+        heard = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+        async def receive(self):
+            client.close()
+            return heard.pop() if heard else {"type": "http.disconnect"}
+
+        exchange.receive = receive.__get__(exchange)
+        if rule is LATE:
+            client.close()
+
+        async def scenario():
+            scope = servers.scope("PUT", headers=[("Content-Length", "9")])
+            with anyio.fail_after(PATIENCE):
+                return await exchange.run(ASGIFaultMiddleware(App().asgi, injector=injector), scope)
+
+        assert anyio.run(scenario, backend=backend) is None
+    assert injector.journal.outcomes[-1].did == ("delayed" if rule is LATE else "closed")
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [("truncate", "a\r\nset-cookie: b"), ("drip,rate=1KB", "a\nb"), ("truncate", "a\0b")],
+)
+def test_a_head_that_ends_a_line_early(wire, rule, value):
+    """The server is asked to send it, as without us, and may refuse; we never write such a head past it."""
+    app = App()
+    app.headers.append(("x-note", value))
+    seen = wire(Injector(rule, environ={}), app)
+    assert "connection" not in seen.headers
+    assert seen.body == (b"01234" if rule == "truncate" else b"0123456789")

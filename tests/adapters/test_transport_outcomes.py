@@ -1,7 +1,5 @@
 """Each fault on a real connection, and in a client's own process: what is seen, and what the journal says."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.pairs import pairs

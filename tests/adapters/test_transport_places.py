@@ -1,20 +1,19 @@
 """`FAULTINJECT_MAX_ACTIVE`: a fault keeps its place as long as it is under way, however it ends, and no longer."""
 
-from __future__ import annotations
-
 import threading
 import time
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
+from faultinject import Injector, inject
 from tests.pairs import pairs
 
 from . import live
-from .transport import WIRES, App, Broken, settle
+from .transport import WIRES, App, settle
 
 pytestmark = pytest.mark.live
 
+FAILS = ["before", "between"]
 RULES = [
     "http:503",
     "http:503,delay=1ms",
@@ -40,37 +39,18 @@ RULES = [
 
 @pytest.mark.parametrize(
     ("wire", "rule", "way"),
-    pairs(wire=WIRES, rule=RULES, way=["connection", "inside", "out of reach"]),
+    pairs(wire=WIRES, rule=RULES, way=["connection", "inside", "out of reach", *FAILS]),
     indirect=["wire"],
 )
 def test_a_place_is_given_back(wire, make_injector, out_of_reach, rule, way):
-    """The only one, again and again, after each kind of fault in each way that it may be done."""
+    """The only one, again and again, after each kind of fault in each way that it may be done; also of an app that fails."""
     if way == "out of reach":
         out_of_reach()
     injector = make_injector(rule, FAULTINJECT_MAX_ACTIVE="1")
     for _ in range(3):
-        wire(injector, App(), inside=way == "inside")
+        wire(injector, App(fails=way if way in FAILS else ""), inside=way == "inside")
     assert "refused" not in {each.did for each in injector.journal.outcomes}
     assert injector.errors == []
-
-
-@pytest.mark.parametrize(
-    ("wire", "rule", "fails", "inside"),
-    pairs(
-        wire=WIRES,
-        rule=["drip,rate=1KB", "truncate,keep=0.9", "latency,delay=1ms", "reset,when=after"],
-        fails=["before", "between"],
-        inside=[False, True],
-    ),
-    indirect=["wire"],
-)
-def test_an_app_that_fails_keeps_no_place(wire, make_injector, rule, fails, inside):
-    """Nor does one that fails on a thread of its own."""
-    injector = make_injector(rule, FAULTINJECT_MAX_ACTIVE="1")
-    for _ in range(3):
-        seen = wire(injector, App(fails=fails), inside=inside)
-        assert seen.error is None or isinstance(seen.error, Broken)
-    assert "refused" not in {each.did for each in injector.journal.outcomes}
 
 
 PHOTO = b"0123456789" * 360
@@ -88,13 +68,7 @@ def served(request):
             told.notify_all()
 
     injector.journal.follow(tell)
-    app = App(PHOTO)
-    wrapped = (
-        ASGIFaultMiddleware(app.asgi, injector=injector)
-        if request.param == "uvicorn"
-        else WSGIFaultMiddleware(app.wsgi, injector=injector)
-    )
-    with live.SERVERS[request.param](wrapped) as port:
+    with live.serve(request.param, App(PHOTO), injector) as port:
         yield injector, port, told
     settle()
 

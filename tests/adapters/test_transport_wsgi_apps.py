@@ -1,18 +1,14 @@
 """WSGI apps of all manners under faults that change the answer's body: write(), generators, files, exc_info, close()."""
 
-from __future__ import annotations
-
-import contextvars
 import io
 import sys
-import threading
 from wsgiref.util import FileWrapper
 
 import pytest
 
 from faultinject import WSGIFaultMiddleware
 
-from .transport import App, Broken, WsgiWire, loopback
+from .transport import App, Broken, WsgiWire
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
@@ -202,57 +198,3 @@ def test_a_server_that_does_not_read_on(servers, make_injector, rule, pieces):
     assert outcome.did in (expected.get(rule, ["failed"]) if pieces else ["failed"])
     assert injector.counts()["rule-1"]["injected"] == outcome.injected
     assert injector.finish() == 0
-
-
-def test_a_slow_body_is_made_in_the_request_s_context(wire, make_injector):
-    """On another thread, and all of it in one context: what is set and reset by token does not break."""
-    place = contextvars.ContextVar("place", default="outside")
-    seen, threads = [], []
-
-    class Answer:
-        def __iter__(self):
-            token = place.set("streaming")
-            for piece in (b"01234", b"56789"):
-                threads.append(threading.current_thread())
-                yield piece
-                seen.append(place.get())
-            place.reset(token)
-
-        def close(self):
-            seen.append(place.get())
-
-    def app(environ, start_response):
-        place.set("app")
-        start_response("200 OK", list(SIZED))
-        return Answer()
-
-    injector = make_injector("drip,rate=1KB")
-    check(wire(injector, app), "drip", injector)
-    assert seen == ["streaming", "streaming", "app"]
-    assert len(set(threads)) == 2
-    assert place.get() == "outside"
-
-
-def test_an_app_that_fails_behind_a_head_that_is_out(wire, make_injector):
-    """The client sees a cut, the server nothing: it must not answer a second time."""
-    app = App(fails="between")
-    injector = make_injector("drip,rate=1KB,times=1")
-    seen = wire(injector, app)
-    assert (seen.saw, seen.error) == ((200, b"01234", "FIN"), None)
-    [outcome] = injector.journal.outcomes
-    assert (outcome.did, outcome.applied, outcome.final) == ("app_failed", True, True)
-    assert injector.counts()["rule-1"]["injected"] == 0
-    assert (app.closed, injector.errors) == (1, [])
-
-
-def test_the_server_meets_an_end_and_no_error(servers, make_injector):
-    """Servers log a connection that was reset; what is left to them of one that we reset is one that has ended."""
-    with loopback() as (client, server):
-        environ = servers.environ(**{"werkzeug.socket": server})
-        wrapped = WSGIFaultMiddleware(None, injector=make_injector("reset"))
-        assert wrapped(environ, lambda *_: None) == []
-        assert server.recv(1) == b""
-        with pytest.raises(BrokenPipeError):
-            server.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)

@@ -1,7 +1,5 @@
 """What is not injected is the app's own, down to the objects."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import io

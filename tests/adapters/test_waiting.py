@@ -1,7 +1,5 @@
 """Waits: never shorter than asked, over as soon as nobody waits any more."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import signal
@@ -18,7 +16,7 @@ from werkzeug.test import Client
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, inject
 from tests.virtual_time import Time
 
-from .transport import LEFT, TESTCLIENT, App, cancel, hearing, saying
+from .transport import LEFT, TESTCLIENT, App, cancel, hearing, only, saying
 
 DELAYS = [
     "http:503,delay=90s",
@@ -29,11 +27,6 @@ DELAYS = [
 BACKENDS = ["asyncio", "trio"]
 START = {"type": "http.response.start", "status": 200, "headers": []}
 END = {"type": "http.response.body", "body": b"app"}
-
-
-def only(injector):
-    [outcome] = injector.journal.outcomes
-    return outcome
 
 
 @pytest.fixture
@@ -54,19 +47,6 @@ def test_never_shorter_than_asked(send, clock, make, rule):
     assert outcome.did == ("delayed" if rule.startswith("latency") else "answered")
 
 
-def test_a_range_is_drawn_evenly_within_it(send, clock, make):
-    """Every wait lies within, and they differ."""
-    injector = make("http:503,delay=100ms..2s")
-    waits = []
-    for _ in range(40):
-        before = clock.now
-        send(injector)
-        waits.append(clock.now - before)
-    assert all(0.1 <= each <= 2.001 for each in waits)
-    assert min(waits) < 0.6
-    assert max(waits) > 1.5
-
-
 def test_a_sleep_that_ends_early_is_slept_again(servers):
     """Some systems wake early: the deadline is looked at again."""
 
@@ -83,21 +63,16 @@ def test_a_sleep_that_ends_early_is_slept_again(servers):
 
 @pytest.mark.parametrize(
     ("rule", "end"),
-    [*zip(DELAYS, [lambda each: each.use("http:500"), lambda each: each.disable()] * 2, strict=True)],
+    [
+        *zip(DELAYS, [lambda each: each.use("http:500"), lambda each: each.disable()] * 2, strict=True),
+        (DELAYS[0], lambda each: (each.disable(), each.enable())),
+    ],
 )
 def test_waits_end_with_the_scenario(send, clock, make, rule, end):
-    """Replaced or switched off: what waits goes on at once, decided by the scenario it came under."""
+    """Replaced or switched off, however shortly: what waits goes on at once, decided by the scenario it came under."""
     injector = make(rule)
     clock.at(30, lambda: end(injector))
     assert send(injector).status == (200 if rule.startswith("latency") else 503)
-    assert clock.now == pytest.approx(30)
-
-
-def test_a_wait_ends_however_short_the_switch_off_was(send, clock, make):
-    """Off and on again between two looks of a waiting request still ends its wait."""
-    injector = make("http:503,delay=1h")
-    clock.at(30, lambda: (injector.disable(), injector.enable()))
-    assert send(injector).status == 503
     assert clock.now == pytest.approx(30)
 
 
@@ -156,31 +131,8 @@ def test_waits_end_with_gunicorn_s_worker(servers, monkeypatch):
     assert [each.status for each in answers] == [503] * 3
 
 
-def test_waits_end_with_the_block(servers):
-    """The end of `inject()` ends the waits of its faults."""
-    answers = []
-    wrapped = WSGIFaultMiddleware(None, [])
-    with inject("http:503,delay=1h") as faults:
-        thread = threading.Thread(target=lambda: answers.append(servers.wsgi(wrapped, servers.environ())))
-        thread.start()
-        while not faults.outcomes and thread.is_alive():
-            pass
-    thread.join(60)
-    assert [each.status for each in answers] == [503]
-
-
 async def nobody(message):
     raise AssertionError("nobody is there")
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_asgi_waits_end_when_the_client_leaves(servers, clock, make, backend):
-    """A disconnect during the delay: nothing is sent, and the take goes back."""
-    injector = make("http:503,delay=1h,times=1")
-    wrapped = ASGIFaultMiddleware(None, injector=injector)
-    clock.run(wrapped, servers.scope(), hearing({"type": "http.request"}, LEFT), nobody, backend=backend)
-    assert (only(injector).did, only(injector).injected) == ("failed", False)
-    assert injector.counts()["rule-1"]["injected"] == 0
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -246,45 +198,6 @@ def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
     clock.run(wrapped, servers.scope("PUT", "/b/k", http_version="2"), receive, None, backend=backend)
     assert heard == pieces
     assert seen == [0, 1, 2, 3]
-
-
-def test_expect_continue_is_not_read_ahead(servers, clock, make):
-    """Reading would make the server send `100 Continue` before its time."""
-    scope = servers.scope("PUT", "/b/k", [("expect", "100-continue"), ("content-length", "1")])
-    asked = hearing(AssertionError("not asked"))
-    clock.run(ASGIFaultMiddleware(saying(), injector=make("latency,delay=1s")), scope, asked, None)
-    assert clock.now >= 1
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_clock_runs_while_others_are_served(servers, clock, make, backend):
-    """A wait under ASGI blocks no other request."""
-    order = []
-    wrapped = ASGIFaultMiddleware(saying(START), injector=make("http:503,delay=60s,path=slow"))
-
-    async def one(target):
-        async def send(message):
-            if message["type"] == "http.response.start":
-                order.append((target, message["status"]))
-
-        await wrapped(servers.scope("GET", target), servers.messages(), send)
-
-    async def scenario():
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(one, "/slow")
-            tasks.start_soon(one, "/quick")
-
-    clock.run(scenario, backend=backend)
-    assert order == [("/quick", 200), ("/slow", 503)]
-
-
-@pytest.mark.parametrize("rule", ["http:503,delay=1h,times=1", "latency,delay=1h,times=1"])
-def test_a_server_that_cancels_a_wait_gives_the_take_back(servers, make_injector, rule):
-    """Cancelled in the delay: the fault was not given."""
-    injector = make_injector(rule)
-    anyio.run(cancel, ASGIFaultMiddleware(None, injector=injector), servers.scope(), servers.messages(), None)
-    assert injector.counts()["rule-1"] == {"matched": 1, "injected": 0}
-    assert only(injector).did == "failed"
 
 
 @pytest.mark.parametrize("rule", ["http:503,delay=1h", "http:503,delay=1h,when=after", "latency,delay=1h"])

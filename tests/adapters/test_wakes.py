@@ -1,11 +1,8 @@
 """What ends a wait wakes it: nothing is looked at again and again meanwhile."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import select
-import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +14,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.virtual_time import RealTime, Time
 
-from .transport import PATIENCE, App, Exchange, loopback
+from .transport import PATIENCE, App, Exchange, leave, loopback
 
 BACKENDS = ["asyncio", "trio"]
 HOUR = "http:503,delay=1h"
@@ -125,8 +122,7 @@ def test_a_client_that_leaves_wakes_its_thread(servers, real, rule):
         thread = threading.Thread(target=lambda: list(wrapped(environ, lambda *_: None)), daemon=True)
         thread.start()
         real.until_one_waits()
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        near.close()
+        leave(near)
         thread.join(PATIENCE)
         assert not thread.is_alive()
     did = {"latency": "delayed", "drip": "dripped"}.get(rule.partition(",")[0], "failed")

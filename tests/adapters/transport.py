@@ -1,7 +1,5 @@
 """One request on a real connection, through an adapter and a server of a few lines: every byte, and how it ended."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading
@@ -48,6 +46,16 @@ def hearing(*told):
     return receive
 
 
+def recorder():
+    """What a server is given to send, and the `send` that notes it."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    return sent, send
+
+
 LEFT = {"type": "http.disconnect"}
 
 
@@ -76,6 +84,12 @@ def loopback():
         yield client, server
 
 
+def leave(client):
+    """As a client that is killed: with an RST."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+
+
 def read(client):
     """What comes until the connection ends, and how it does: `FIN`, `RST`, or `open` when nothing more comes."""
     raw = b""
@@ -99,6 +113,17 @@ def workers():
 def settle():
     """Wait for faults to be over that go on when the adapter has returned."""
     until(lambda: not workers())  # not joined: one that is about to start cannot be
+
+
+def last(injector):
+    """The outcome of the last request."""
+    return injector.journal.outcomes[-1]
+
+
+def only(injector):
+    """The outcome of the only request."""
+    [outcome] = injector.journal.outcomes
+    return outcome
 
 
 class Seen:
