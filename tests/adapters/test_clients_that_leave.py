@@ -6,7 +6,7 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
 
-from .transport import LEFT, App, Broken, Exchange, hearing, last, leave, loopback
+from .transport import LEFT, App, Broken, Exchange, Taking, hearing, last, leave, loopback
 
 pytestmark = pytest.mark.live
 
@@ -82,17 +82,11 @@ def test_while_an_app_works_that_fails(servers, make_injector, clock, by):
 def test_wsgi_in_the_middle_of_its_upload(servers, make_injector):
     """However soon: the app reads less than was announced."""
     injector = make_injector([], record_all=True)
-
-    class Reading(App):
-        def wsgi(self, environ, start_response):
-            environ["wsgi.input"].read()
-            return super().wsgi(environ, start_response)
-
     for leaves in (False, True):
         with loopback() as (client, server):
             if leaves:
                 client.close()
-            by_wsgi(servers, injector, server, Reading(status=400), "PUT", CONTENT_LENGTH="10")
+            by_wsgi(servers, injector, server, Taking(status=400), "PUT", CONTENT_LENGTH="10")
         assert (last(injector).left, last(injector).status) == (leaves, 400)
 
 

@@ -453,27 +453,6 @@ def test_a_connection_of_pyopenssl(exchange):
         assert found.encrypted
 
 
-class Cycle:
-    """What uvicorn's `send` is a method of."""
-
-    def __init__(self, **extra):
-        self.transport = SimpleNamespace(get_extra_info=extra.get)
-
-    async def send(self, message):
-        raise AssertionError
-
-
-def test_a_transport(exchange):
-    """The client's address may have been rewritten from a header. One that is closing has no socket."""
-    assert of_send(Cycle().send) is None
-    given = exchange()
-    for context in (None, object()):
-        send = Cycle(socket=given.server, sslcontext=context).send
-        with of_send(send) as found:
-            assert found.push(b"x") == 1
-            assert found.encrypted is (context is not None)
-
-
 class Sender:
     """What `send` of hypercorn, and of what is below it, is a method of."""
 

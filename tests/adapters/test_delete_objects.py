@@ -12,7 +12,7 @@ from faultinject import ASGIFaultMiddleware, Rule, Scenario, WSGIFaultMiddleware
 from faultinject.exceptions import ConfigurationError
 from tests.rows import row_by_row
 
-from .transport import App, only
+from .transport import App, Taking, only
 
 MOST_BYTES = 2 << 20
 TARGET = "/photos/?delete"
@@ -193,27 +193,11 @@ def test_both_adapters_say_the_same(both, make_injector, clock):
 
 def test_after_the_app_has_deleted_them_all(send, make_injector):
     """The app reads the same bytes as without us, and what it deleted stays deleted."""
-    seen = []
-
-    def wsgi(environ, start_response):
-        source = environ["wsgi.input"]
-        seen.append(source.read(10) + source.readline() + b"".join(source.readlines()) + b"".join(source))
-        start_response("200 OK", [])
-        return [b"all deleted"]
-
-    async def asgi(scope, receive, send):
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body, more = body + message.get("body", b""), message.get("more_body")
-        seen.append(body)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"all deleted"})
-
+    app = Taking(how=lambda body: [body.read(10), body.readline(), *body.readlines(), *body])
     injector = make_injector(f"{RULE},share=0.5,when=after")
     request = document().replace(b"<Object>", b"\n<Object>")
-    answer = post(send, injector, request, app=wsgi if send.kind == "wsgi" else asgi)
-    assert seen == [request]
+    answer = post(send, injector, request, app=app)
+    assert (app.ran, app.body) == (1, request)
     deleted, failed = keys_of(answer)
     assert deleted
     assert failed

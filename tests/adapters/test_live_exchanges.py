@@ -10,6 +10,7 @@ import pytest
 
 from faultinject import Injector, Rule
 from tests.pairs import pairs
+from tests.until import until
 
 from . import live
 from .transport import PATIENCE, App, Seen, read
@@ -112,8 +113,6 @@ WAITS = [
 def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
     """uvicorn waits for what is under way when it is told to stop: the wait ends, the fault is given."""
     injector = Injector(rule, seed=1, environ={})
-    begun = threading.Event()
-    injector.journal.follow(lambda _: begun.set())
     statuses = []
 
     def ask(port):
@@ -122,6 +121,6 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
     with live.serve("uvicorn", App(), injector) as port:
         client = threading.Thread(target=ask, args=(port,))
         client.start()
-        assert begun.wait(PATIENCE)
+        until(lambda: injector.journal.outcomes)
     client.join(PATIENCE)
     assert statuses == [200 if rule.startswith("latency") else 503]

@@ -1,10 +1,13 @@
 """`x-faultinject-rules`: faults that a request asks for itself, where `FAULTINJECT_ON_REQUEST` allows it."""
 
+import asyncio
 import threading
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware
+
+from .transport import App, Broken
 
 RULES = "x-faultinject-rules"
 ALLOWED = {"FAULTINJECT_ON_REQUEST": "1"}
@@ -172,21 +175,14 @@ def test_an_error_of_ours_lets_the_request_pass(ask, allowing):
     assert injector.errors
 
 
-def test_the_apps_failures_are_watched_as_ever(ask, send, make_injector):
+def test_the_apps_failures_are_watched_as_ever(ask, make_injector):
     """What is asked for is no failure of the app's."""
     injector = make_injector(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=2"), **ALLOWED)
     assert [ask(injector, "http:503")[0] for _ in range(4)] == [503] * 4
     assert injector.disarmed == ""
-
-    def broken(environ, start_response):
-        raise ValueError("x")
-
-    async def broken_asgi(scope, receive, send):
-        raise ValueError("x")
-
     for _ in range(2):
-        with pytest.raises(ValueError, match="x"):
-            ask(injector, "http:503,when=after", app=broken if send.kind == "wsgi" else broken_asgi)
+        with pytest.raises(Broken):
+            ask(injector, "http:503,when=after", app=App(fails="before"))
     assert injector.disarmed.startswith("5xx>50%/1m,min=2: 2 of 2")
 
 
@@ -197,10 +193,7 @@ def test_several_headers_are_one_text(servers, allowing):
 
     async def app(scope, receive, send):
         got.append(scope.keys() - given)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
-
-    import asyncio
+        await App().asgi(scope, receive, send)
 
     answer = asyncio.run(
         servers.asgi(ASGIFaultMiddleware(app, injector=allowing()), scope, servers.messages())

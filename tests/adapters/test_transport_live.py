@@ -1,4 +1,4 @@
-"""Real servers in this process: nothing is left behind, no log says anything, frameworks keep their contexts."""
+"""Real servers in this process: no log says anything, frameworks keep their contexts, and no thread is held."""
 
 import threading
 from contextlib import suppress

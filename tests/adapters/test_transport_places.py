@@ -1,12 +1,10 @@
 """`FAULTINJECT_MAX_ACTIVE`: a fault keeps its place as long as it is under way, however it ends, and no longer."""
 
-import threading
-import time
-
 import pytest
 
 from faultinject import Injector, inject
 from tests.pairs import pairs
+from tests.until import until
 
 from . import live
 from .transport import WIRES, App, settle
@@ -59,34 +57,11 @@ PHOTO = b"0123456789" * 360
 
 @pytest.fixture
 def served(request):
-    """A server of each kind, its injector allowing one fault at a time: `(injector, port, told)`."""
+    """A server of each kind, its injector allowing one fault at a time: `(injector, port)`."""
     injector = Injector("hang,path=held/", seed=1, environ={"FAULTINJECT_MAX_ACTIVE": "1"})
-    told = threading.Condition()
-
-    def tell(_):
-        with told:
-            told.notify_all()
-
-    injector.journal.follow(tell)
     with live.serve(request.param, App(PHOTO), injector) as port:
-        yield injector, port, told
+        yield injector, port
     settle()
-
-
-def until(told, true):
-    """Wait until that is so after a line of the journal, or shortly after it."""
-    end = time.monotonic() + 60
-    with told:
-        while not true():
-            assert time.monotonic() < end
-            told.wait(0.01)
-
-
-def until_free(port):
-    """Wait until another one gets its fault."""
-    end = time.monotonic() + 60
-    while live.ask(port, "/next/a").status != 418:
-        assert time.monotonic() < end
 
 
 HELD = {
@@ -110,10 +85,10 @@ ENDS = {
 )
 def test_one_at_a_time(served, rule, end):
     """While one is held, one more is refused and others are served; when it ends, at once, its place is free."""
-    injector, port, told = served
+    injector, port = served
     injector.use(f"{HELD[rule]} http:418,path=next/")
     with live.Client(port, "/held/a") as held:
-        until(told, lambda: injector.journal.outcomes)
+        until(lambda: injector.journal.outcomes)
         assert live.ask(port, "/held/b").saw == (200, PHOTO, "FIN")
         assert injector.journal.outcomes[-1].did == "refused"
         assert injector.counts()["rule-1"] == {"matched": 2, "injected": 1}
@@ -121,7 +96,7 @@ def test_one_at_a_time(served, rule, end):
         if end != "leaves":
             seen = held.read()
         else:
-            until_free(port)
+            until(lambda: live.ask(port, "/next/a").status == 418)
     outcome = injector.journal.outcomes[0]
     if end != "leaves":
         assert seen.status == {"hang": 0, "delay": 503}.get(rule, 200)
@@ -134,18 +109,16 @@ def test_one_at_a_time(served, rule, end):
     else:
         assert outcome.injected
     settle()
-    until(told, lambda: injector.finish() == 0)
+    until(lambda: injector.finish() == 0)
 
 
 @pytest.mark.parametrize("served", live.SERVERS, indirect=True)
 def test_a_block_s_end_ends_what_it_held(served):
     """The end of `inject()`, as of a marked test, is the end of its faults."""
-    _, port, _ = served
-    lines = threading.Event()
+    _, port = served
     with inject("hang", path="block/") as faults:
-        faults.injector.journal.follow(lambda _: lines.set())
         held = live.Client(port, "/block/a")
-        assert lines.wait(60)
+        until(lambda: faults.outcomes)
     with held:
         assert held.read().saw == (0, b"", "FIN")
     settle()

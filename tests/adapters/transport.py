@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
@@ -203,6 +204,43 @@ class App:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body"})
         self.close()
+
+
+class Taking(App):
+    """An app that reads what it is sent, and notes each piece with its time.
+
+    Args:
+        how: how a WSGI app reads; nothing: by no means.
+    """
+
+    def __init__(self, *pieces, how=lambda body: [body.read()], **more):
+        super().__init__(*pieces, **more)
+        self.how = how
+        self.taken = []
+
+    def take(self, piece):
+        self.taken.append((time.monotonic(), piece))
+        return piece
+
+    @property
+    def body(self):
+        return b"".join(piece for _, piece in self.taken)
+
+    def wsgi(self, environ, start_response):
+        if self.how is not None:
+            for piece in self.how(environ["wsgi.input"]):
+                self.take(piece)
+        return super().wsgi(environ, start_response)
+
+    async def asgi(self, scope, receive, send):
+        more = self.how is not None
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Broken
+            self.take(message.get("body", b""))
+            more = message.get("more_body", False)
+        await super().asgi(scope, receive, send)
 
 
 def head_of(status, headers):
