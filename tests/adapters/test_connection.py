@@ -152,7 +152,16 @@ def test_a_unix_socket_knows_no_rst(exchange):
     assert read(given.client) == (b"", "FIN")
 
 
-# Bytes
+def test_after_release_everything_is_quiet(exchange):
+    """Ends said again are harmless; the server keeps its connection."""
+    given = exchange()
+    found = of_environ(given.environ)
+    found.release()
+    found.release()
+    assert found.left(0)
+    assert found.reset() == found.close() == "closed"
+    assert not found.detach_from_server()
+    assert alive(given)
 
 
 # The client leaves

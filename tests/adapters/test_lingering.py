@@ -169,3 +169,14 @@ def test_an_answer_past_the_server():
                     client.sendall(MORE)
                 assert read(client) == (b"answer", "FIN")
                 assert unread or server.recv(1) == b""
+
+
+def test_an_answer_past_the_server_without_another_descriptor():
+    """It ends as if nothing were left."""
+    with loopback() as (client, server):
+        server.sendall(b"answer")
+        held = ours(server)
+        held.release()
+        lingering.end(held, unread=True)
+        server.close()
+        assert read(client) == (b"answer", "FIN")

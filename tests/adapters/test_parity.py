@@ -244,16 +244,6 @@ def test_answers_without_body(send, make_injector, status):
     assert answer.header("content-length") == ("0" if status == 205 else [])
 
 
-def test_head_has_the_length_but_not_the_body(send, make_injector):
-    """HEAD: status and headers as for GET, no byte of the body."""
-    got = send(make_injector("cos:SlowDown"), "GET", "/b/k")
-    head = send(make_injector("cos:SlowDown"), "HEAD", "/b/k")
-    assert head.body == b""
-    assert head.status == got.status
-    assert [name for name, _ in head.headers] == [name for name, _ in got.headers]
-    assert head.header("content-length") == str(len(got.body))
-
-
 def test_any_number_of_header_names(servers):
     """Names that are remembered in their wire form are few; an answer with more is as right as any."""
     keys = {f"X-Number-{number}": str(number) for number in range(1100)}

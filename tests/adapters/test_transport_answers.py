@@ -164,3 +164,10 @@ def test_a_client_that_waits_for_100_is_not_listened_for(servers, make_injector,
     assert [each for each in asked if each < 0.1] == []
     assert injector.errors == []
     assert last(injector)[0] in ("closed", "answered", "delayed")
+
+
+def test_the_vendor_s_own_head_before_a_body_that_is_not_read(wire, make_injector):
+    """The server sees nothing more of the body, and the answer is read to its end."""
+    seen = wire(make_injector("cos:SlowDown,exact=yes,drain=no"), method="PUT", upload=(bytes(100_000),))
+    assert seen.raw.startswith(b"HTTP/1.1 503 Slow Down\r\n")
+    assert (len(seen.body), seen.end) == (int(seen.headers["content-length"]), "FIN")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import WSGIFaultMiddleware
 
-from . import live
 from .transport import App, loopback, read
 
 pytestmark = pytest.mark.live
@@ -140,22 +139,6 @@ def test_an_error_of_ours_on_a_thread_of_its_own(wire, make_injector, monkeypatc
     if wire.kind == "wsgi":
         assert len(injector.errors) == 1
     assert injector._services.active == 0
-
-
-@pytest.mark.parametrize("name", live.SERVERS)
-def test_servers_that_answer_500_to_any_error(out_of_reach, name):
-    """There the gateway's page is given; a cut is a cut on each of them."""
-    out_of_reach()
-    injector = Injector(
-        "reset,path=reset/ hang,path=hang/,duration=50ms truncate,path=cut/", seed=1, environ={}
-    )
-    with live.serve(name, App(), injector) as port:
-        for path in ("reset", "hang"):
-            assert live.ask(port, f"/{path}/a").status == 502
-            assert last(injector) == ("answered", 502)
-        seen = live.ask(port, "/cut/a")
-    assert (seen.saw, seen.headers["content-length"]) == ((200, b"01234", "FIN"), "10")
-    assert last(injector) == ("truncated", 200)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
