@@ -148,18 +148,20 @@ FULL = {"version": "3.0", "spec_version": "2.3"}
 @row_by_row(
     "scope",
     [
+        {"client": ("10.0.0.1", 1), "extensions": {"http.response.debug": {}}, "asgi": FULL},
         {"client": ("testclient", 50000), "server": ["testserver", 80]},
         {"client": None, "server": None, "asgi": None, "extensions": None},
         {"asgi": PLAIN},
     ],
     ids=[
+        "starlette client",
         "starlette early",
         "nothing said",
         "async-asgi-testclient",
     ],
 )
 def test_scopes_of_test_clients(scope):
-    """Of those that `test_transport_in_process.py` does not have, one of their signs stays."""
+    """One sign stays, also of those that `test_transport_in_process.py` does not have, or is enough alone."""
     assert asyncio.run(in_process_scope(HTTP | scope))
 
 

@@ -322,8 +322,9 @@ def test_a_test_client_s_own_time_out_has_met_the_latency(servers, clock, make, 
     assert injector.injected == injector.counts()["rule-1"]["injected"] == (did == "delayed")
 
 
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize(("rule", "did", "applied"), IMPATIENT)
-def test_a_wsgi_test_client_s_own_time_out(clock, make, rule, did, applied):
+def test_a_wsgi_test_client_s_own_time_out(clock, make, rule, did, applied, record_all):
     """The same where what ends the wait is raised in it, as by gevent's Timeout or an alarm."""
 
     class Timeout(BaseException):
@@ -333,7 +334,7 @@ def test_a_wsgi_test_client_s_own_time_out(clock, make, rule, did, applied):
         raise Timeout
 
     clock.at(30, time_out)
-    injector = make(f"{rule},times=1")
+    injector = make(f"{rule},times=1", record_all=record_all)
     client = Client(WSGIFaultMiddleware(App().wsgi, injector=injector))
     with pytest.raises(Timeout):
         client.get("/films/cat")
