@@ -112,7 +112,9 @@ def hedging():
 
 def leaving(ended):
     """A client that has its answer from a second request and has left the first; the server sees that when it has `ended`."""
-    return calls(2, 0.5 - ended, kind=DELAYED | {"left": True}, last=FINE, every=[{"took": ended}], apart=10.0, at=-100)
+    return calls(
+        2, 0.5 - ended, kind=DELAYED | {"left": True}, last=FINE, every=[{"took": ended}], apart=10.0, at=-100
+    )
 
 
 DENIED = fault("cos:AccessDenied", 403)

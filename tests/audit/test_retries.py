@@ -484,8 +484,13 @@ NOT_IDEMPOTENT = rows(
     to(FAIL, lost(3, 0.5), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
     to(INCONCLUSIVE, lost(2, 0.5)),
     to(INCONCLUSIVE, lost(2)),
-    # Under another id of the SDK a layer above it retries, or the caller asks again.
-    to(INCONCLUSIVE, layered(3, 0.5, kind=LOST, last=FINE, method="POST"), says="3 of 3 lost POSTs came again under another id of the SDK"),
+    # Under another id of the SDK, or too late for a retry, a layer above it retries, or the caller asks again; other bodies, and what
+    # has one Idempotency-Key, do not count.
+    *(to(INCONCLUSIVE, layered(3, gap, kind=LOST, last=FINE, method="POST", apart=200.0), says="3 of 3 lost POSTs came again in another call") for gap in (0.5, 11.0, 90.0)),
+    *(to(INCONCLUSIVE, lost(3, gap, by=None, apart=200.0), says="3 of 3 lost POSTs came again in another call") for gap in (61.0, 700.0)),
+    to(FAIL, lost(3, 0.5), layered(3, 11.0, kind=LOST, last=FINE, method="POST", at=200.0)),
+    to(PASS, layered(3, 11.0, kind=LOST, last=FINE | {"request_digest": "e"}, method="POST")),
+    to(PASS, lost(3, 700.0, guarded=True, attempt_hint={"invocation": KEYS[0]})),
     to(FAIL, lost(3, 0.5, method="PATCH")),
     to(INCONCLUSIVE, lost(3, 0.5, method="PUT")),
     to(INCONCLUSIVE, lost(3, 0.5, method="DELETE")),

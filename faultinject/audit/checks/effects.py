@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
@@ -19,6 +19,7 @@ from faultinject.audit.checks.lost_answers import (
     reaction,
 )
 from faultinject.audit.checks.questions import (
+    UNSAFE,
     has_body,
     is_cleared,
     is_kept_off,
@@ -33,8 +34,10 @@ from faultinject.audit.checks.words import DRIVE_IT, NAME_THEM, READ_BODY, REWIN
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import OTHER_KEY
+from faultinject.audit.matching import fingerprint, has_own_key, invocation
 from faultinject.audit.statistics import FEWEST
 from faultinject.engine.shown import quoted
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import FINGERPRINT, Call
 
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
@@ -98,7 +101,8 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
     no Idempotency-Key. WARN: likewise, to a storage service, which allows it. A retry that its precondition kept from
-    taking effect does not count: what the client made of the refusal is asked by `lost answer`.
+    taking effect does not count: what the client made of the refusal is asked by `lost answer`. Not decided where the same
+    request comes again in another call, however late.
     """
     lost = [
         call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
@@ -113,13 +117,13 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     elif again:
         told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
         yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
-    elif repeated := [call for call in lost if call.again is not None and is_lost_write(call.last)]:
-        told = f"{len(repeated)} of {n} lost POSTs came again under another id of the SDK: a layer above it retries them, or the caller asks again"
-        yield unknown(n, told, repeated, action=DRIVE_IT)
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         yield warned(n, told, keyed, action="Send the same Idempotency-Key with every attempt of a call.")
+    elif repeated := _sent_again(lost, evidence.requests):
+        told = f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client retries them, or the caller asks again"
+        yield unknown(n, told, repeated, action=DRIVE_IT)
     elif any(call.followed for call in lost):
         unclear = [call for call in lost if call.followed]
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
@@ -128,6 +132,24 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
         kept = all(is_lost_write(call.last) for call in lost)
         how = "retried" if kept else "retried without an Idempotency-Key"
         yield passed(n, f"0 of {n} lost POSTs were {how}", lost)
+
+
+def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
+    """The calls that ended with a lost POST or PATCH which came again later, with the same body: too late for a retry, or under another id."""
+    latest = {_asked(each): each for each in requests if each.method in UNSAFE}
+    found = []
+    for call in lost:
+        last = call.last
+        again = latest.get(_asked(last), last)
+        same_key = has_own_key(last) and invocation(again) == invocation(last)
+        if is_lost_write(last) and again.arrived > last.arrived and not same_key:
+            found.append(call)
+    return found
+
+
+def _asked(attempt: Attempt) -> Hashable:
+    """What a request asks for, by whom, and with which body."""
+    return fingerprint(attempt), attempt.principal, attempt.request_bytes, attempt.request_digest
 
 
 @check(
