@@ -58,12 +58,13 @@ that shows that there is none."""
     more=CAUSE_OUTAGE,
 )
 def retry_budget(evidence: Evidence) -> Iterator[Finding]:
-    """In a long outage, a retry budget limits the retries; when it is over, there are retries again.
+    """In a long outage, a retry budget limits the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
     against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well:
-    outside of an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind
+    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. Whether a budget is
+    refilled when the outage is over is not judged by it, and a PASS says so. WARN as well: outside of an outage, 3 calls or more with
+    one answer were retried and most of them succeeded, and none of 10 or more behind
     them were; or the last 10 named calls or more made no request for 5 s, and failed.
     """
     silence = evidence.silence
@@ -92,6 +93,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
         elif after <= SAVED:
+            told += "; this does not show whether the budget is refilled" if again else ""
             yield passed(n, told, late)
         elif after > WASTED * before:
             how = "Give all calls of the client one budget of retries."
