@@ -1,4 +1,4 @@
-"""What is measured of a client as numbers: each of them from calls made by hand."""
+"""What is measured of a client as numbers: each of them from a journal of calls."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from msgspec import to_builtins
 
 from faultinject.conformance import numbers_of
 from faultinject.journal import CallWindow
-from tests.audit.made import DENIED, FINE, HIDDEN, INTERNAL, LOST, RESET, SLOW_DOWN, call, calls, evidence
+from tests.journals import (
+    DENIED,
+    FINE,
+    HIDDEN,
+    INTERNAL,
+    LOST,
+    RESET,
+    SLOW_DOWN,
+    call,
+    calls,
+    judged,
+    layered,
+)
 
 
 def measured(*groups, windows=()):
     """The numbers of a run in which these calls were made."""
-    judgement = SimpleNamespace(evidence=evidence(*groups))
+    judgement = judged(*groups, fast=None)
     return to_builtins(numbers_of(SimpleNamespace(judgement=judgement, windows=windows)))
-
-
-def named(name, number, *gaps, **more):
-    """Calls of a phase."""
-    return calls(number, *gaps, about={"name": name}, **more)
 
 
 def test_nothing_was_measured():
@@ -42,8 +49,8 @@ def test_nothing_was_measured():
 
 def test_the_backoff_curve():
     """By kind of failure and retry: the median, where half of the waits are, and all of them."""
-    throttled = [call(each, 2 * each, about={"name": "throttled"}) for each in (1.0, 1.2, 1.4, 1.6, 5.0)]
-    found = measured(throttled, named("server-error", 1, 0.2, kind=INTERNAL))
+    throttled = [call(each, 2 * each, name="throttled") for each in (1.0, 1.2, 1.4, 1.6, 5.0)]
+    found = measured(throttled, calls(1, 0.2, name="server-error", kind=INTERNAL))
     first, second = found["backoff"]["throttle"]
     assert first == {
         "retry": 1, "n": 5, "median": 1.4, "low": 1.2, "high": 1.6, "waits": [1.0, 1.2, 1.4, 1.6, 5.0],
@@ -58,7 +65,7 @@ def test_the_backoff_curve():
 
 def test_an_attempt_before_the_answer_is_no_wait():
     """It overlaps."""
-    found = measured(named("throttled", 3, -0.0005, 1.0))
+    found = measured(calls(3, -0.0005, 1.0, name="throttled"))
     assert [each["retry"] for each in found["backoff"]["throttle"]] == [2]
     assert found["overlap"] == {"calls": 3, "overlapping": 3}
 
@@ -80,7 +87,7 @@ def test_hints_by_form():
 def test_codes_that_are_tried_again():
     """By first answer, with what the vendor's document says; without the outage."""
     found = measured(
-        calls(3, 1.0, kind=SLOW_DOWN), calls(2, kind=DENIED), named("out", 4, 1.0, kind=INTERNAL)
+        calls(3, 1.0, kind=SLOW_DOWN), calls(2, kind=DENIED), calls(4, 1.0, name="out", kind=INTERNAL)
     )
     assert found["retried"] == [
         {"answer": "503 SlowDown", "documented": "try again", "calls": 3, "retried": 3},
@@ -90,17 +97,17 @@ def test_codes_that_are_tried_again():
 
 def test_the_outage():
     """Its calls, its requests, and those of them that are retries."""
-    assert measured(named("out", 2, 0.25, kind=INTERNAL), named("out", 1, kind=INTERNAL))["budget"] == {
+    assert measured(calls(2, 0.25, name="out", kind=INTERNAL), calls(1, name="out", kind=INTERNAL))["budget"] == {
         "calls": 3, "requests": 5, "retries": 2,
     }  # fmt: skip
 
 
 def test_broken_connections_and_errors_in_a_200():
     """Resets and lost answers apart; an error that is tried again, or told, is noticed."""
-    swallowed = calls(1, kind=HIDDEN, about={"returned": True})
-    told = calls(1, kind=HIDDEN, about={"returned": False})
+    swallowed = calls(1, kind=HIDDEN, returned=True)
+    told = calls(1, kind=HIDDEN, returned=False)
     again = calls(1, 0.1, kind=HIDDEN, last=FINE)
-    other_id = calls(1, kind=HIDDEN, about={"returned": True, "again": 0.1})
+    other_id = layered(1, 0.1, kind=HIDDEN, last=FINE)
     found = measured(
         calls(2, 0.1, kind=RESET, last=FINE), calls(3, kind=LOST), swallowed, told, again, other_id
     )
