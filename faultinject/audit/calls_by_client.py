@@ -105,7 +105,6 @@ class CallsByClient:
             copies=_copies(found, turnaround.noise),
             calls=counted,
             open=running,
-            clean=self._clean[client],
             turnaround=turnaround,
             driven=self._driven,
             profile=profile or profiles.detect(agent),

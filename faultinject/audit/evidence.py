@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from faultinject.audit.findings import Finding
@@ -80,7 +80,6 @@ class Evidence:
     Attributes:
         calls: those that are over and not shared, and that got a fault or were tried again, by their beginning.
         open: calls that may still go on, for what has already happened in them.
-        clean: how many closed calls had one attempt, to which nothing was done.
         turnaround: how fast the client is.
         driven: whether a driver kept to the plan, so that each call had its own key and its end is known.
         profile: what is promised for the client.
@@ -89,23 +88,22 @@ class Evidence:
         shared: those of them that were made at the same time for the same object, so that nobody can tell them apart.
         contrast: whether what succeeded was asked for again just as what failed.
         copies: by method those that it sends of what is not answered yet.
-        silence: of the calls that a test or a driver tells of, those in which no request was made.
         requests: all requests of the client, in order of arrival.
+        silence: of the calls that a test or a driver tells of, those in which no request was made.
     """
 
     calls: Sequence[Call]
-    open: Sequence[Call] = ()
-    clean: int = 0
-    turnaround: Turnaround = field(default_factory=Turnaround)
-    driven: bool = False
-    profile: Profile | None = None
-    detected: bool = False
-    left_out: dict[str, int] = field(default_factory=dict)
-    shared: Sequence[Call] = ()
-    contrast: Contrast = field(default_factory=lambda: Contrast({}))
-    copies: Mapping[str, Copies] = field(default_factory=dict)
+    open: Sequence[Call]
+    turnaround: Turnaround
+    driven: bool
+    profile: Profile
+    detected: bool
+    left_out: dict[str, int]
+    shared: Sequence[Call]
+    contrast: Contrast
+    copies: Mapping[str, Copies]
+    requests: Sequence[Attempt]
     silence: Silence = Silence()
-    requests: Sequence[Attempt] = ()
 
     @property
     def everyone(self) -> tuple[Call, ...]:

@@ -199,7 +199,7 @@ def judge(
         signal=dict(Counter(each.signal for each in calls).most_common()),
         left_out=by_client.left_out,
         turnaround=evidence[main].turnaround,
-        profile=evidence[main].profile or profiles.get(profiles.DEFAULT),
+        profile=evidence[main].profile,
         findings=_findings(evidence, titles, ignore),
         evidence=evidence[main],
         others={titles[each]: evidence[each] for each in others},

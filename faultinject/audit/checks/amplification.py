@@ -86,7 +86,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
         told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
-        promised = evidence.profile is not None and evidence.profile.budget and not evidence.detected
+        promised = evidence.profile.budget and not evidence.detected
         if any(call.last.hint_form is not None for call in calls):
             how = "Cause an outage without Retry-After."
             yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)

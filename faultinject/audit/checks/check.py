@@ -84,7 +84,7 @@ class Check:
             finding.action = finding.action or self.more
         finding.calls = finding.calls[:EXAMPLES]
         reference = self.reference
-        if reference == PROFILE and evidence.profile is not None:
+        if reference == PROFILE:
             reference = evidence.profile.reference or evidence.profile.name
         finding.reference = with_addresses(finding.reference) or reference
         return finding

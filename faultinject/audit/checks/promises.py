@@ -59,7 +59,7 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls.
     """
     profile = evidence.profile
-    if profile is None or profile.attempts is None:
+    if profile.attempts is None:
         return
     promised = profile.attempts
     calls = [
@@ -104,7 +104,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     without jitter may be a quarter longer; a promise not to wait is not judged, nor is a HEAD, whose answer has no code.
     """
     profile = evidence.profile
-    if profile is None or not profile.waits:
+    if not profile.waits:
         return
     groups: list[list[tuple[Wait, float]]] = []
     for (kind, retry), group in evidence.waits_by_number.items():
@@ -161,7 +161,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     below twice the noise, nor of a HEAD, whose answer has no code.
     """
     profile = evidence.profile
-    if profile is None or profile.distribution is None:
+    if profile.distribution is None:
         return
     usual, noise = evidence.turnaround.median or 0, evidence.turnaround.noise
     bounded = [
@@ -199,7 +199,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
 def retry_quota(evidence: Evidence) -> Iterator[Finding]:
     """In an outage the calls of one client together make exactly as many retries as its quota promises."""
     profile = evidence.profile
-    if profile is None or not profile.quota:
+    if not profile.quota:
         return
     if not evidence.outages:
         yield unknown(0, NO_OUTAGE)

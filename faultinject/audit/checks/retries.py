@@ -192,8 +192,6 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
         and call.last.status != call.first.app_status
         and (call.last.method in taken or not evidence.driven)
     ]
-    if not refused:
-        return
     sure = [call for call in refused if evidence.driven or call.signal == TOLD]
     if not sure and len(refused) < FEWEST:
         return
@@ -258,9 +256,8 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
         and call.first.answer != calls[0].first.answer
     ]
     tried = {call.first.answer: call.retries for call in sorted(ended, key=lambda call: call.retries)}
-    quota = evidence.profile.quota.values() if evidence.profile is not None else ()
     return any(call.retries < tried[call.first.answer] for call in ended) or any(
-        sum(call.retries for call in before) >= each[0] / 2 for each in quota
+        sum(call.retries for call in before) >= each[0] / 2 for each in evidence.profile.quota.values()
     )
 
 
@@ -381,7 +378,7 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     most = len(longest[0].attempts) if longest else 0
     if endless and n >= FEWEST:
         profile, limit = evidence.profile, _limit(longest[0], evidence)
-        allowed = "" if profile is None or limit == TOO_MANY else f"; {profile.name} allows {limit}"
+        allowed = "" if limit == TOO_MANY else f"; {profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     elif n >= FEWEST and most > MANY:
@@ -424,7 +421,7 @@ def _failed_to_the_end(call: Call) -> bool:
 def _limit(call: Call, evidence: Evidence) -> int:
     """How many attempts a call may make: a default is no limit, and a client may say itself that it is set to more."""
     profile = evidence.profile
-    if profile is None or profile.most is None or evidence.detected:
+    if profile.most is None or evidence.detected:
         return TOO_MANY
     if profile.most_attempts is not None:
         return profile.most_attempts

@@ -64,7 +64,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
 def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
     """Whether the client has to know this way of asking: a vendor's own clients do, and who promises to."""
     agents, _ = VENDORS.get(form, (("",), ""))
-    promised = evidence.profile is not None and form in evidence.profile.hints
+    promised = form in evidence.profile.hints
     return promised or any(each in (attempt.user_agent or "") for each in agents)
 
 
@@ -112,7 +112,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
     """The seconds that a client has to wait; it may promise to heed no more than some."""
     wanted = before.hint or 0.0
-    wanted = min(wanted, evidence.profile.hints.get(form, wanted) if evidence.profile else wanted)
+    wanted = min(wanted, evidence.profile.hints.get(form, wanted))
     if form == "date" and not is_near(before):
         wanted -= OTHER_CLOCK
     return wanted

@@ -206,7 +206,7 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
         found.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
     rows = []
     for (kind, retry), own in found.items():
-        bound = None if evidence.profile is None else evidence.profile.bound(kind, retry)
+        bound = evidence.profile.bound(kind, retry)
         times = (min(own), median(own), max(own), bound)
         number = f"{retry}+" if retry == LAST else str(retry)
         told = ("–" if each is None else seconds(each) for each in times)
