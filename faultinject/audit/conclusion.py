@@ -126,7 +126,7 @@ def _missing(missing: Mapping[str, Finding | None]) -> str:
     why = (
         "nothing of that kind was seen or promised. Let the client get such an answer, or choose another profile."
         if finding is None
-        else f"{finding.measured.rstrip('.')}. {finding.action}".rstrip()
+        else finding.decided_by
     )
     more = f" ({counted(len(missing) - 1, 'more check')} too)" if len(missing) > 1 else ""
     return f"{name}: {why}{more}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
@@ -113,12 +113,9 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     ]
     n = sum(map(len, groups))
     if not groups:
-        seen = max(map(len, evidence.waits_by_number.values()), default=0)
-        if seen < ALIKE:
-            yield too_few(seen, ALIKE, "wait before the same retry")
-        else:
-            how = in_real_time(evidence.turnaround, LET_WAIT)
-            yield unknown(seen, "the waits are too short to measure their jitter", action=how)
+        told = "the waits are too short to measure their jitter"
+        every = evidence.waits_by_number.values()
+        yield _none_long_enough(evidence, every, ALIKE, "wait before the same retry", told)
         return
     rigid, loose, shares = [], [], []
     for group in groups:
@@ -144,6 +141,16 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, told, calls)
     else:
         yield unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
+
+
+def _none_long_enough(
+    evidence: Evidence, groups: Collection[Group], needed: int, what: str, told: str
+) -> Finding:
+    """What is said where no waits before one retry are as many as it takes, or none of these are long enough."""
+    seen = max(map(len, groups), default=0)
+    if seen < needed:
+        return too_few(seen, needed, what)
+    return unknown(seen, told, action=in_real_time(evidence.turnaround, LET_WAIT))
 
 
 @check(
@@ -175,12 +182,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         if len(group) >= MANY and group.median >= long_enough
     ]
     if not groups:
-        n = max(map(len, first), default=0)
-        if n < MANY:
-            yield too_few(n, MANY, "first wait")
-        else:
-            how = in_real_time(evidence.turnaround, LET_WAIT)
-            yield unknown(n, "the first waits are too short to judge", action=how)
+        yield _none_long_enough(evidence, first, MANY, "first wait", "the first waits are too short to judge")
         return
     share, group = max(groups, key=lambda each: each[0])
     n, tenth, calls = len(group), group.median / 10, group.calls

@@ -134,8 +134,7 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
     reasons: dict[str, list[Finding]] = {}
     for each in findings:
         if each.verdict == INCONCLUSIVE:
-            why = f"{each.measured.rstrip('.')}. {each.action}".rstrip()
-            reasons.setdefault(why if every or each.n else NOT_SEEN, []).append(each)
+            reasons.setdefault(each.decided_by if every or each.n else NOT_SEEN, []).append(each)
     return [f"{sentences.names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
 
 

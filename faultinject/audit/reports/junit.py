@@ -125,7 +125,7 @@ def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
     """What is so is its message; its text adds the requests that show it, and what to do."""
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
     each = told(finding)
-    message = f"{each.message.rstrip('.')}. {quoted(finding.action)}" if result == SKIPPED else each.message
+    message = quoted(finding.decided_by) if result == SKIPPED else each.message
     so = f"{each.verdict}: {each.message} (n = {each.n:,})"
     details = [so, *(story for story, _ in each.calls), f"→ {each.action}"]
     return Case(each.name, group, result, message, each.verdict, details)
