@@ -126,10 +126,15 @@ def _missing(missing: Mapping[str, Finding | None]) -> str:
     why = (
         "nothing of that kind was seen or promised. Let the client get such an answer, or choose another profile."
         if finding is None
-        else finding.decided_by
+        else why_undecided(finding)
     )
     more = f" ({counted(len(missing) - 1, 'more check')} too)" if len(missing) > 1 else ""
     return f"{name}: {why}{more}"
+
+
+def why_undecided(finding: Finding) -> str:
+    """Why a check is not decided, and what would decide it."""
+    return f"{finding.measured.rstrip('.')}. {finding.action}".rstrip()
 
 
 def undecided(

@@ -117,11 +117,6 @@ class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=Fal
         """The message, without the subject if it begins with that."""
         return self.message.removeprefix(f"{self.subject}: ")
 
-    @property
-    def decided_by(self) -> str:
-        """Why it is not decided, and what would decide it."""
-        return f"{self.measured.rstrip('.')}. {self.action}".rstrip()
-
 
 class ReportedFinding(FindingOf[ReportedCall]):  # noqa: D101 - the same
     __doc__ = FindingOf.__doc__

@@ -10,7 +10,7 @@ from copy import copy
 from typing import NamedTuple
 
 from faultinject.audit.checks.words import seconds
-from faultinject.audit.conclusion import LEFT_OUT, faults_not_given
+from faultinject.audit.conclusion import LEFT_OUT, faults_not_given, why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports import sentences
@@ -134,7 +134,7 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
     reasons: dict[str, list[Finding]] = {}
     for each in findings:
         if each.verdict == INCONCLUSIVE:
-            reasons.setdefault(each.decided_by if every or each.n else NOT_SEEN, []).append(each)
+            reasons.setdefault(why_undecided(each) if every or each.n else NOT_SEEN, []).append(each)
     return [f"{sentences.names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from faultinject.audit.conclusion import why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN, Finding
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import content, told
@@ -125,7 +126,7 @@ def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
     """What is so is its message; its text adds the requests that show it, and what to do."""
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
     each = told(finding)
-    message = quoted(finding.decided_by) if result == SKIPPED else each.message
+    message = quoted(why_undecided(finding)) if result == SKIPPED else each.message
     so = f"{each.verdict}: {each.message} (n = {each.n:,})"
     details = [so, *(story for story, _ in each.calls), f"→ {each.action}"]
     return Case(each.name, group, result, message, each.verdict, details)
