@@ -52,6 +52,19 @@ async def put_later():
     put()
 
 
+def fails():
+    """The attempt that meets the fault."""
+    with pytest.raises(OSError, match="503"):
+        put()
+
+
+def burn(clock, seconds):
+    """Compute so long."""
+    end = clock() + seconds
+    while clock() < end:
+        pass
+
+
 @pytest.fixture(autouse=True)
 def begin():
     """Each test notes when it began."""
@@ -86,24 +99,20 @@ def hurried():
 
 
 def test_every_clock_goes_on(hurried):
-    """All that tells the time tells that an hour is over, and the next test has the clocks of before."""
+    """All that tells the time tells that an hour is over; objects of datetime from before and from within are of one class."""
     clocks = [time.time, time.monotonic, time.perf_counter, monotonic]
     fine = [time.time_ns, time.monotonic_ns, time.perf_counter_ns]
-    before, before_ns = [each() for each in clocks], [each() for each in fine]
-    day = datetime.datetime.now(datetime.UTC)
-    naive = datetime.datetime.utcnow()  # noqa: DTZ003 - what older clients ask
+    dates = [
+        lambda: datetime.datetime.now(datetime.UTC),
+        datetime.datetime.utcnow,
+    ]  # what older clients ask, too
+    before = [each() for each in clocks + fine + dates]
     sleep(HOUR)
     time.sleep(0)
-    for each, since in zip(clocks, before, strict=True):
-        assert HOUR <= each() - since < HOUR + 30
-    for each, since in zip(fine, before_ns, strict=True):
-        assert HOUR * 10**9 <= each() - since < (HOUR + 30) * 10**9
-    assert datetime.datetime.now(datetime.UTC) - day >= datetime.timedelta(hours=1)
-    assert datetime.datetime.utcnow() - naive >= datetime.timedelta(hours=1)  # noqa: DTZ003
-
-
-def test_what_datetime_makes_is_the_real_one(hurried):
-    """Objects from before and from within are of one class."""
+    passed = [each() - since for each, since in zip(clocks + fine + dates, before, strict=True)]
+    assert all(HOUR <= each < HOUR + 30 for each in passed[:4])
+    assert all(HOUR * 10**9 <= each < (HOUR + 30) * 10**9 for each in passed[4:7])
+    assert min(passed[7:]) >= datetime.timedelta(hours=1)
     made = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
     assert isinstance(made, datetime.datetime)
     assert issubclass(type(made), datetime.datetime)
@@ -111,26 +120,24 @@ def test_what_datetime_makes_is_the_real_one(hurried):
     assert datetime.datetime.fromisoformat("2026-01-02T00:00:00+00:00") == made
 
 
-def test_the_clocks_are_put_back():
-    """What ran inside of the block tells the real time after it, by whatever name it has it."""
-    names = (
-        sleep,
-        monotonic,
-        time.sleep,
-        time.monotonic,
-        asyncio.sleep,
-        datetime.datetime,
-        threading.Condition.wait,
+def all_clocks():
+    """What a block replaces, by whatever name somebody has it."""
+    return (
+        *(sleep, monotonic, time.sleep, time.monotonic),
+        *(asyncio.sleep, datetime.datetime, threading.Condition.wait),
     )
+
+
+def test_the_clocks_are_put_back():
+    """What ran inside of the block tells the real time after it."""
+    names = all_clocks()
     with inject("cos:SlowDown", times=0) as faults:
         faults.fast_forward()
         faults.fast_forward()
         inner = time.sleep
         client.get("/")
         assert inner is not names[2]
-    assert names == (
-        sleep, monotonic, time.sleep, time.monotonic, asyncio.sleep, datetime.datetime, threading.Condition.wait,
-    )  # fmt: skip
+    assert names == all_clocks()
     before = time.monotonic()
     inner(0.01)
     assert time.monotonic() - before >= 0.01
@@ -142,8 +149,7 @@ def test_from_the_beginning_of_the_block():
     block.fast_forward()
     for _ in range(2):
         with block as faults:
-            with pytest.raises(OSError, match="503"):
-                put()
+            fails()
             time.sleep(HOUR)
             put()
             assert gaps(faults) == [About(HOUR)]
@@ -279,9 +285,7 @@ def test_a_busy_process_is_waited_for(hurried):
     ended = []
 
     def compute():
-        end = time.process_time() + 0.2
-        while time.process_time() < end:
-            pass
+        burn(time.process_time, 0.2)
         ended.append(time.monotonic())
 
     began = time.monotonic()
@@ -291,30 +295,41 @@ def test_a_busy_process_is_waited_for(hurried):
     assert ended[0] - began < HOUR
 
 
-def test_a_compiled_event_loop():
+def test_a_compiled_event_loop(hurried):
     """It is refused, with the way out."""
-    with inject("cos:SlowDown", times=0) as faults:
-        faults.fast_forward()
-        client.get("/")
-        with pytest.raises(ConfigurationError, match=r"uvloop.*Run this test on asyncio's own event loop"):
-            uvloop.run(asyncio.sleep(1))
+    client.get("/")
+    with pytest.raises(ConfigurationError, match=r"uvloop.*Run this test on asyncio's own event loop"):
+        uvloop.run(asyncio.sleep(1))
 
 
-def test_compiled_waits():
-    """A wait that took its time is an error at the end, with the way out."""
-    with (
-        pytest.raises(
-            ConfigurationError, match=r"waited \d+\.\d\d s for real .*\(PUT /b/k\).*without fast_forward\(\)"
-        ),
-        inject("cos:SlowDown", times=1) as faults,
-    ):
+def wait_for_a_lock():
+    lock = threading.Lock()
+    lock.acquire()
+    for _ in range(15):  # a machine that stands still loses one of them
+        lock.acquire(timeout=0.13)
+
+
+def wait_for_a_task():
+    async def waits():
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 2)
+
+    asyncio.run(waits())
+
+
+@pytest.mark.parametrize(
+    ("wait", "says"),
+    [
+        (wait_for_a_lock, r"waited \d+\.\d\d s for real .*\(PUT /b/k\).*without fast_forward\(\)"),
+        (wait_for_a_task, r"time-outs of tasks, such as asyncio\.wait_for.*without"),
+    ],
+)
+def test_waits_that_take_their_time(wait, says):
+    """Of compiled code, or of a task that times out instead of sleeping: an error at the end, with the way out."""
+    with pytest.raises(ConfigurationError, match=says), inject("cos:SlowDown", times=1) as faults:
         faults.fast_forward()
-        with pytest.raises(OSError, match="503"):
-            put()
-        lock = threading.Lock()
-        lock.acquire()
-        for _ in range(15):  # a machine that stands still loses one of them
-            lock.acquire(timeout=0.13)
+        fails()
+        wait()
         put()
 
 
@@ -324,42 +339,18 @@ def test_a_machine_that_stands_still(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: REAL() + lost[0])
     with inject("cos:SlowDown", times=1) as faults:
         faults.fast_forward()
-        with pytest.raises(OSError, match="503"):
-            put()
+        fails()
         lost[0] = 5
         put()
         assert gaps(faults) == [About(5)]
 
 
-def test_a_client_that_computes():
+def test_a_client_that_computes(hurried):
     """What it computes between an answer and the next attempt is no wait."""
-    with inject("cos:SlowDown", times=1) as faults:
-        faults.fast_forward()
-        with pytest.raises(OSError, match="503"):
-            put()
-        end = time.thread_time() + 0.3
-        while time.thread_time() < end:
-            pass
-        put()
-        assert gaps(faults)[0] >= 0.3
-
-
-def test_a_client_that_waits_by_a_time_out():
-    """A task that times out instead of sleeping waits for real; the error does not blame compiled code alone."""
-
-    async def retries():
-        with pytest.raises(OSError, match="503"):
-            put()
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.Event().wait(), 2)
-        put()
-
-    with (
-        pytest.raises(ConfigurationError, match=r"time-outs of tasks, such as asyncio\.wait_for.*without"),
-        inject("cos:SlowDown", times=1) as faults,
-    ):
-        faults.fast_forward()
-        asyncio.run(retries())
+    fails()
+    burn(time.thread_time, 0.3)
+    fails()
+    assert gaps(hurried)[0] >= 0.3
 
 
 def test_findings_judge_what_was_asked_for():
@@ -378,39 +369,37 @@ def test_findings_judge_what_was_asked_for():
 def test_marker(faults):
     """The marker's key does it for the test alone."""
     for _ in range(2):
-        with pytest.raises(OSError, match="503"):
-            put()
+        fails()
         time.sleep(60)
     put()
     assert gaps(faults) == [About(60), About(60)]
 
 
-def test_tenacity(hurried):
-    """Its exponential waits."""
-    tenacity.retry(wait=tenacity.wait_exponential(min=16), stop=tenacity.stop_after_attempt(4))(put)()
-    assert gaps(hurried) == [About(16), About(16)]
+STAMINA = stamina.retry(on=OSError, wait_initial=20, wait_max=20, wait_jitter=0, timeout=100)
+TENACITY = tenacity.retry(wait=tenacity.wait_fixed(20), stop=tenacity.stop_after_attempt(4))
+BACKOFF = backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)
 
 
-def test_tenacity_in_an_event_loop(hurried):
-    """The same for coroutines."""
-    again = tenacity.retry(wait=tenacity.wait_fixed(20), stop=tenacity.stop_after_attempt(4))
-    asyncio.run(again(put_later)())
-    assert gaps(hurried) == [About(20), About(20)]
-
-
-def test_stamina(hurried):
-    """Its bounds on all waits hold as well."""
-    again = stamina.retry(on=OSError, wait_initial=20, wait_max=20, wait_jitter=0, timeout=100)
+@pytest.mark.parametrize(
+    ("again", "run"),
+    [(STAMINA, trio.run), (TENACITY, asyncio.run), (BACKOFF, asyncio.run)],
+    ids=["stamina", "tenacity", "backoff"],
+)
+def test_decorators(hurried, again, run):
+    """Of functions and of coroutines; stamina's bounds on all waits hold as well."""
     again(put)()
-    trio.run(again(put_later))
     assert gaps(hurried) == [About(20), About(20)]
+    hurried.clear()
+    hurried.add("cos:SlowDown,times=2")
+    later = again(put_later)
+    run(later if run is trio.run else later())
+    assert gaps(hurried)[-2:] == [About(20), About(20)]
 
 
-def test_backoff(hurried):
-    """A constant wait."""
-    backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)(put)()
-    asyncio.run(backoff.on_exception(backoff.constant, OSError, interval=20, jitter=None)(put_later)())
-    assert gaps(hurried) == [About(20), About(20)]
+def test_exponential_waits(hurried):
+    """Each is twice as long as the one before."""
+    tenacity.retry(wait=tenacity.wait_exponential(16), stop=tenacity.stop_after_attempt(4))(put)()
+    assert gaps(hurried) == [About(16), About(32)]
 
 
 @pytest.fixture

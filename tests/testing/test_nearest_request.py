@@ -5,6 +5,7 @@ import re
 import pytest
 
 from faultinject import Rule, WSGIFaultMiddleware, inject
+from tests.rows import row_by_row
 
 
 def app(environ, start_response):
@@ -28,7 +29,7 @@ def nearest(rule, *requests):
     return str(caught.value).splitlines()[-1].partition(" injected nothing: ")[2]
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("rule", "environ", "expected"),
     [
         ("http:503,method=PUT", request("GET", "/a"), "nearest: GET /a (method=PUT did not hold)"),
@@ -100,7 +101,7 @@ HEADERS = {
 }
 
 
-@pytest.mark.parametrize(
+@row_by_row(
     ("mount", "vendor", "path", "wanted", "seen"),
     [
         ("", "azure-blob", "/account/photos/a/b", "blob.download", "block_blob.upload"),
@@ -123,23 +124,26 @@ def test_an_operation_is_told_as_the_journal_had_it(mount, vendor, path, wanted,
     )
 
 
-def test_a_key_in_a_header_is_told():
-    """B2 has it there."""
-    asked = request("POST", "/b2api/v3/b2_upload_file/4a48/token", **HEADERS)
-    assert (
-        nearest("http:503,vendor=b2,key=x", asked)
-        == "nearest: POST /b2api/v3/b2_upload_file/4a48/token (key=x (it was a/ü%25) did not hold)"
-    )
+DEEP = "/account/photos" + "/a" * 40
 
 
-def test_an_address_that_another_vendor_reads_otherwise_is_read_anew():
-    """The rule that met the request had its own way; neither is looked for in ever deeper mount points."""
-    path = "/account/photos" + "/a" * 40
-    rules = ["http:502,vendor=cos,method=PUT,times=1", "http:503,vendor=azure-blob,method=GET,bucket=films"]
-    assert (
-        nearest(rules, request("PUT", path, **HEADERS))
-        == f"nearest: PUT {path} (method=GET and bucket=films (it was photos) did not hold)"
-    )
+@row_by_row(
+    ("rules", "environ", "expected"),
+    [
+        ("http:503,vendor=b2,key=x", request("POST", "/b2api/v3/b2_upload_file/4a48/token", **HEADERS), "key=x (it was a/ü%25)"),
+        # The rule that met the request had its own way; neither is looked for in ever deeper mount points.
+        (
+            ["http:502,vendor=cos,method=PUT,times=1", "http:503,vendor=azure-blob,method=GET,bucket=films"],
+            request("PUT", DEEP, **HEADERS),
+            "method=GET and bucket=films (it was photos)",
+        ),
+    ],
+    ids=["a key in a header", "an address that another vendor reads otherwise"],
+)  # fmt: skip
+def test_an_address_is_read_anew(rules, environ, expected):
+    """As the rule's own vendor has it."""
+    asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    assert nearest(rules, environ) == f"nearest: {asked} ({expected} did not hold)"
 
 
 def test_no_request():

@@ -181,19 +181,6 @@ def test_tos_is_its_proxy(storages):
         assert session.get(f"{host}/cat", timeout=60).content == b"meow"
 
 
-def test_a_users_own_settings_stand_beside_them(storages):
-    """Retries and time-outs are not among them, so that nothing is given twice."""
-    from botocore.config import Config
-
-    kwargs = storages("s3").client_kwargs
-    kwargs["region_name"] = "eu-west-1"
-    made = named("boto3.client")("s3", config=Config(retries={"total_max_attempts": 1}), **kwargs)
-    with faultinject.inject("s3:SlowDown", times=1), pytest.raises(made.exceptions.ClientError):
-        made.list_buckets()
-    made.close()
-    assert storages("s3").client_kwargs["region_name"] == "us-east-1"
-
-
 @pytest.mark.parametrize(
     ("vendor", "module", "package"),
     [

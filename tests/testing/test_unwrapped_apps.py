@@ -92,6 +92,7 @@ except RuleNotMatched:
             "faultinject.install(app, 'http:418', enabled=True)",
             "from faultinject.clients.httpx import FaultTransport; kept = FaultTransport(rules=[])",
             "kept = Injector([])",
+            "with faultinject.inject('http:503'):\n    WSGIFaultMiddleware(app, [])",  # made and gone within a block
         ],
         lambda wrapped: "app." in wrapped,
     ),
@@ -102,33 +103,20 @@ def test_a_block_that_may_see_something_is_left_alone(wrapped):
     assert outside_pytest(f"{wrapped}{quiet}") == "0"
 
 
-@pytest.mark.slow
-def test_what_is_made_and_gone_within_the_block():
-    """It may have seen a request, had there been one."""
-    assert (
-        outside_pytest(
-            "with faultinject.inject('http:503'):\n    WSGIFaultMiddleware(app, [])\nprint('well')"
-        )
-        == "well"
-    )
-
-
-def test_the_block_s_own_error_goes_first():
-    """An exception in the block is not replaced."""
-    script = "try:\n    with faultinject.inject('http:503'):\n        1 / 0\nexcept ZeroDivisionError:\n    print('its own')"
-    assert outside_pytest(script) == "its own"
-
-
 def test_where_faults_are_switched_off_nothing_is_missed():
     """FAULTINJECT_ENABLED=0 keeps them away on purpose."""
     quiet = "with faultinject.inject('http:503'):\n    ask()\nprint('off')"
     assert outside_pytest(quiet, FAULTINJECT_ENABLED="0") == "off"
 
 
-@pytest.mark.slow
-def test_under_unittest_the_test_fails():
-    """Its reporter shows it as a failure: an AssertionError."""
-    script = """
+OWN = """
+try:
+    with faultinject.inject('http:503'):
+        1 / 0
+except ZeroDivisionError:
+    print('its own')
+"""
+UNITTEST = """
 class Test(unittest.TestCase):
     def test(self):
         with faultinject.inject("http:503"):
@@ -138,13 +126,7 @@ result = unittest.TestResult()
 unittest.defaultTestLoader.loadTestsFromTestCase(Test).run(result)
 print(len(result.failures), len(result.errors))
 """
-    assert outside_pytest(script) == "1 0"
-
-
-@pytest.mark.slow
-def test_exploring_says_what_is_true_there():
-    """Outside pytest no app is seen by itself."""
-    script = """
+EXPLORED = """
 try:
     for run in faultinject.explore("http:503"):
         with run:
@@ -152,17 +134,25 @@ try:
 except ExplorationFailed as error:
     print(error)
 """
-    assert outside_pytest(script) == f"no middleware saw a request, so there is nothing to explore. {SAID}"
-
-
-@pytest.mark.slow
-def test_nothing_to_draw_from():
-    """Hypothesis has no request to put a fault at."""
-    script = """
+DRAWN = """
 from faultinject.strategies import scenarios
 try:
     scenarios(faultinject.record(ask), "http:503")
 except FaultInjectError as error:
     print(error)
 """
-    assert outside_pytest(script) == f"there are no requests to draw from: none was seen. {SAID}"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (OWN, "its own"),
+        pytest.param(UNITTEST, "1 0", marks=pytest.mark.slow),
+        pytest.param(EXPLORED, f"no middleware saw a request, so there is nothing to explore. {SAID}", marks=pytest.mark.slow),
+        pytest.param(DRAWN, f"there are no requests to draw from: none was seen. {SAID}", marks=pytest.mark.slow),
+    ],
+    ids=["the block's own error goes first", "a failure of unittest", "nothing to explore", "nothing to draw from"],
+)  # fmt: skip
+def test_what_is_said_where(script, said):
+    """An exception in the block is not replaced; unittest sees an AssertionError; outside pytest no app is seen by itself."""
+    assert outside_pytest(script) == said

@@ -38,14 +38,34 @@ def call(method, target, attempts=3, **keys):
 
 def exploring(code, *faults, **keys):
     """Explore a function: the exploration, and the error that it ended with or None."""
+    return exploring_runs(lambda _: code(), *faults, **keys)
+
+
+def exploring_runs(code, *faults, **keys):
+    """The same of a function that is given what a run gives."""
     exploration = faultinject.explore(*faults, **keys)
     try:
         for run in exploration:
-            with run:
-                code()
+            with run as given:
+                code(given)
     except ExplorationFailed as error:
         return exploration, error
     return exploration, None
+
+
+def texts(exploration):
+    """The scenarios of its runs."""
+    return [each.text for each in exploration.runs]
+
+
+def left_out(exploration):
+    """The lines that say what is not tried."""
+    return [each for each in exploration.report().splitlines() if each.startswith("left out: ")]
+
+
+def warnings(exploration):
+    """The lines that say what is suspicious."""
+    return [each for each in exploration.report().splitlines() if each.startswith("warning: ")]
 
 
 def scenarios(requests, *faults, **keys):
@@ -57,7 +77,7 @@ def scenarios(requests, *faults, **keys):
 
     exploration, error = exploring(code, *faults, **keys)
     assert error is None, error
-    return [each.text for each in exploration.runs]
+    return texts(exploration)
 
 
 class Quiet(WSGIRequestHandler):

@@ -6,37 +6,63 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-import faultinject
 from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
-from faultinject.exceptions import ExplorationFailed, RetryAssertionError
+from faultinject.exceptions import RetryAssertionError
 from faultinject.store import ObjectStore
+
+from .service import exploring, left_out
 
 CONTENT = b"0123456789"
 HALF = len(CONTENT) // 2
 PARTS = [f"bytes={start}-{start + HALF - 1}" for start in (0, HALF)]
 
 
-def store():
-    """A client of a store that holds the object, written twice, so that there is an older version."""
-    inner = ObjectStore("s3")
-    plain = Client(inner)
+@pytest.fixture
+def plain():
+    """A client past the faults of a store that holds the object, written twice, so that there is an older version."""
+    plain = Client(ObjectStore("s3"))
     plain.put("/photos")
     for content in (b"9876543210", CONTENT):
         plain.put("/photos/film", data=content)
-    return Client(WSGIFaultMiddleware(inner, injector=Injector(Scenario([]), environ={}))), plain
+    return plain
+
+
+@pytest.fixture
+def client(plain):
+    """A client of the same store with faults."""
+    return Client(WSGIFaultMiddleware(plain.application, injector=Injector(Scenario([]), environ={})))
+
+
+def read(client, part, **headers):
+    return client.get("/photos/film", headers={"Range": part, **headers})
+
+
+def says(code, *faults):
+    """What an exploration of these faults at reads fails with; nothing where it passes."""
+    _, error = exploring(code, *(f"{each},method=GET" for each in faults))
+    return "" if error is None else str(error)
+
+
+def holds(read, client):
+    """Code that asserts that it has read the object."""
+
+    def code():
+        assert read(client) == CONTENT
+
+    return code
 
 
 def by_range(client):
     """Two parts, put together whatever they are of."""
-    return b"".join(client.get("/photos/film", headers={"Range": part}).data for part in PARTS)
+    return b"".join(read(client, part).data for part in PARTS)
 
 
 def by_version(client):
     """Two parts of the version that the first one is of; when that is gone, it begins anew."""
     while True:
-        first = client.get("/photos/film", headers={"Range": PARTS[0]})
+        first = read(client, PARTS[0])
         etag = first.headers.get("ETag", "")
-        second = client.get("/photos/film", headers={"Range": PARTS[1], "If-Match": etag})
+        second = read(client, PARTS[1], **{"If-Match": etag})
         told = [each.headers.get("Content-Range") for each in (first, second)]
         if (
             (first.status_code, second.status_code) == (206, 206)
@@ -47,31 +73,20 @@ def by_version(client):
 
 
 @pytest.mark.parametrize("fault", ["overwrite", "stale", "edit,set.etag=other"])
-def test_an_exploration(fault):
+def test_an_exploration(client, fault):
     """The wrong client ends well with bytes of two versions, which its requests show; the right one begins anew."""
-    client, _ = store()
-    exploration = faultinject.explore(f"{fault},method=GET")
-    with pytest.raises(
-        ExplorationFailed, match=r"mixed versions: requests 1 and 2 read two versions of /photos/film"
-    ) as caught:
-        for run in exploration:
-            with run:
-                by_range(client)
-    assert "GET /photos/film (Range: bytes=5-9)" in str(caught.value)
-    for run in faultinject.explore(f"{fault},method=GET"):
-        with run:
-            by_version(client)
+    said = says(lambda: by_range(client), fault)
+    assert "mixed versions: requests 1 and 2 read two versions of /photos/film" in said
+    assert "GET /photos/film (Range: bytes=5-9)" in said
+    assert says(lambda: by_version(client), fault) == ""
 
 
 @pytest.mark.parametrize(
     "fault", ["edit,range=ignore", "edit,range=shift", "edit,drop.etag", "edit,drop.content-range"]
 )
-def test_a_server_that_does_ranges_wrong(fault):
+def test_a_server_that_does_ranges_wrong(client, fault):
     """The right client begins anew, and has the object; one that looks at nothing has the whole in place of a part."""
-    client, _ = store()
-    for run in faultinject.explore(f"{fault},method=GET"):
-        with run:
-            assert by_version(client) == CONTENT
+    assert says(holds(by_version, client), fault) == ""
     with inject(f"{fault},method=GET,times=1"):
         assert (by_range(client) == CONTENT) is (fault != "edit,range=ignore")
 
@@ -80,7 +95,7 @@ def by_slices(client):
     """Two parts, each cut out of what came; it does not look at the Content-Range."""
     found = b""
     for start, part in zip((0, HALF), PARTS, strict=True):
-        answer = client.get("/photos/film", headers={"Range": part})
+        answer = read(client, part)
         found += answer.data if answer.status_code == 206 else answer.data[start : start + HALF]
     return found
 
@@ -102,53 +117,37 @@ def by_slices(client):
         ),
     ],
 )
-def test_bytes_that_are_not_those_of_the_range(fault, wrong, quiet, said):
+def test_bytes_that_are_not_those_of_the_range(client, fault, wrong, quiet, said):
     """They are named where the answer says so itself, or where an assertion says that something wrong was taken."""
-    client, _ = store()
-    with pytest.raises(ExplorationFailed) as caught:
-        for run in faultinject.explore(f"{fault},method=GET"):
-            with run:
-                assert wrong(client) == CONTENT
-    assert f"mixed versions: {said}" in str(caught.value)
+    assert f"mixed versions: {said}" in says(holds(wrong, client), fault)
     for right in quiet:
-        for run in faultinject.explore(f"{fault},method=GET"):
-            with run:
-                assert right(client) == CONTENT
+        assert says(holds(right, client), fault) == ""
 
 
-def test_a_range_that_nobody_knows_to_be_taken():
-    """The whole object in place of a part is a lawful answer: where nothing says that it was taken for one, nothing is said."""
-    client, _ = store()
-    for run in faultinject.explore("edit,range=ignore,method=GET", "corrupt,method=GET"):
-        with run:
-            by_range(client)
+def test_what_is_no_mixture(client):
+    """The whole object in place of a part is a lawful answer: where nothing says that it was taken for one, nothing is said. Who
+    replaces the object itself between two reads has mixed nothing.
+    """
+
+    def writer():
+        read(client, PARTS[0])
+        client.put("/photos/film", data=CONTENT)
+        read(client, PARTS[1])
+
+    assert says(lambda: by_range(client), "edit,range=ignore", "corrupt") == ""
+    assert says(writer, "overwrite") == ""
 
 
-def test_a_writer_of_its_own():
-    """Who replaces the object itself between two reads has mixed nothing."""
-    client, _ = store()
-    for run in faultinject.explore("overwrite,method=GET"):
-        with run:
-            client.get("/photos/film", headers={"Range": PARTS[0]})
-            client.put("/photos/film", data=CONTENT)
-            client.get("/photos/film", headers={"Range": PARTS[1]})
-
-
-def test_a_row_says_what_was_asked_for():
+def test_a_row_says_what_was_asked_for(client):
     """If-Range and If-Match stand behind the address, with the range."""
-    client, _ = store()
 
     def ask():
-        for each in ("If-Match", "If-Range"):
-            asked = client.get("/photos/film", headers={"Range": PARTS[1], each: '"x"'})
-        assert asked.status_code == 200
+        read(client, PARTS[1], **{"If-Match": '"x"'})
+        assert read(client, PARTS[1], **{"If-Range": '"x"'}).status_code == 200
 
-    with pytest.raises(ExplorationFailed) as caught:
-        for run in faultinject.explore("http:503,method=GET"):
-            with run:
-                ask()
-    assert "412 GET /photos/film (Range: bytes=5-9, If-Match)" in str(caught.value)
-    assert "GET /photos/film (Range: bytes=5-9, If-Range)  <- http:503" in str(caught.value)
+    said = says(ask, "http:503")
+    assert "412 GET /photos/film (Range: bytes=5-9, If-Match)" in said
+    assert "GET /photos/film (Range: bytes=5-9, If-Range)  <- http:503" in said
 
 
 CUT = "truncate,method=GET,keep=0.5,times=1 overwrite,method=GET,skip=1,times=1"
@@ -163,14 +162,13 @@ def resumed(client, *, asks):
             found += piece
     except Exception:
         version = {"If-Range": etag} if asks else {}
-        rest = client.get("/photos/film", headers={"Range": f"bytes={len(found)}-", **version})
+        rest = read(client, f"bytes={len(found)}-", **version)
         found = rest.data if rest.status_code == 200 else found + rest.data
     return found
 
 
-def test_a_named_call():
+def test_a_named_call(client, plain):
     """`assert_retries()` names the mixed download; one with If-Range gets the whole of the new object."""
-    client, plain = store()
     with inject(CUT) as faults:
         with faults.call("load"):
             mixed = resumed(client, asks=False)
@@ -189,43 +187,47 @@ def test_a_named_call():
 
 
 def once(client):
-    return client.get("/photos/film", headers={"Range": PARTS[1]})
+    return read(client, PARTS[1])
 
 
-def test_a_named_call_that_took_other_bytes():
+def twice(client):
+    assert once(client).headers["Content-Range"] != once(client).headers["Content-Range"]
+
+
+def refused(client):
+    once(client)
+    raise ValueError("another part")
+
+
+@pytest.mark.parametrize(("code", "fails"), [(once, True), (twice, False), (refused, False)])
+def test_a_named_call_that_took_other_bytes(client, code, fails):
     """Its caller was told success; the one that reads again, or tells an error, has not taken them."""
-
-    def twice(client):
-        assert once(client).headers["Content-Range"] != once(client).headers["Content-Range"]
-
-    def refused(client):
-        once(client)
-        raise ValueError("another part")
-
-    client, _ = store()
-    for code, fails in ((once, True), (twice, False), (refused, False)):
-        with inject("edit,range=shift,times=1") as faults:
-            with contextlib.suppress(ValueError), faults.call("load"):
-                code(client)
-            found = [each.message for each in faults.findings() if each.check == "mixed versions"]
-        took = "1 of 1 downloads took bytes of which the answer said that they are not the object's"
-        assert found == ([took] if fails else [])
+    with inject("edit,range=shift,times=1") as faults:
+        with contextlib.suppress(ValueError), faults.call("load"):
+            code(client)
+        found = [each.message for each in faults.findings() if each.check == "mixed versions"]
+    took = "1 of 1 downloads took bytes of which the answer said that they are not the object's"
+    assert found == [took] * fails
 
 
-def test_what_cannot_be_done_is_left_out():
-    """An object that nobody has changed, a header that is not there, and an app that is no store."""
-    client, _ = store()
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("stale", "there is nothing to change"),
+        ("edit,drop.x-none", "there is nothing to change"),
+        ("truncate,keep_bytes=1MB", "its answer has nothing to cut"),
+    ],
+)
+def test_what_cannot_be_done_is_left_out(client, fault, why):
+    """An object that nobody has changed, a header that is not there."""
+    exploration, _ = exploring(lambda: client.get("/photos/none"), fault)
+    name = fault.partition(",")[0]
+    assert left_out(exploration) == [f"left out: {name} at GetObject /photos/none ({why})"]
+
+
+def test_what_only_the_store_can_do():
+    """An app that is no store has no other writer."""
     app = Client(WSGIFaultMiddleware(Response(b"app"), injector=Injector(Scenario([]), environ={})))
-    for asked, fault, why in (
-        (client, "stale", "there is nothing to change"),
-        (client, "edit,drop.x-none", "there is nothing to change"),
-        (client, "truncate,keep_bytes=1MB", "its answer has nothing to cut"),
-        (app, "overwrite", "only the embedded store can do it"),
-    ):
-        exploration = faultinject.explore(fault)
-        with contextlib.suppress(ExplorationFailed):
-            for run in exploration:
-                with run:
-                    asked.get("/photos/none")
-        name = fault.partition(",")[0]
-        assert f"left out: {name} at GetObject /photos/none ({why})" in exploration.report()
+    exploration, _ = exploring(lambda: app.get("/photos/none"), "overwrite")
+    why = "only the embedded store can do it"
+    assert left_out(exploration) == [f"left out: overwrite at GetObject /photos/none ({why})"]

@@ -7,12 +7,12 @@ import re
 import pytest
 
 import faultinject
-from faultinject.exceptions import ExplorationFailed
 from tests.measured import without_times
 from tests.pairs import fewest
 from tests.slowly import others_slowly
 
 from .clients import CLIENTS, Client
+from .service import exploring
 
 pytestmark = pytest.mark.live
 
@@ -37,17 +37,12 @@ QUICK = ("copy", "append", "queue", "short")
 LEAKING = ("rewind", "move", "threads")
 
 
-def explore(name, *, right, depth=1):
+def explore(name, *faults, right, depth=1):
     """All runs; the failure if there was one."""
-    exploration = faultinject.explore("cos", depth=depth, max_runs=1000)
     with Client() as client:
-        try:
-            for run in exploration:
-                with run:
-                    CLIENTS[name](client, right)
-        except ExplorationFailed as error:
-            return exploration, error
-    return exploration, None
+        return exploring(
+            lambda: CLIENTS[name](client, right), *(faults or ("cos",)), depth=depth, max_runs=1000
+        )
 
 
 @pytest.mark.parametrize("name", others_slowly(FOUND, lambda name: name in QUICK))
@@ -111,12 +106,8 @@ def test_no_alarm_at_depth_2(name):
 
 def test_a_lost_answer_to_a_read():
     """A message that a GET takes from a queue is lost with the answer: a read has an effect here."""
-    client = Client()
-    exploration = faultinject.explore("reset", "reset,when=after")
-    with pytest.raises(ExplorationFailed, match=r"gets: the answer is cut after 0 bytes \(reset\)"):
-        for run in exploration:
-            with run:
-                CLIENTS["queue"](client, right=False)
+    exploration, error = explore("queue", "reset", "reset,when=after", right=False)
+    assert "gets: the answer is cut after 0 bytes (reset)" in str(error)
     assert {each.text.endswith(",when=after") for each in exploration.runs if each.failed} == {True}
 
 

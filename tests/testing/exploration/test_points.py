@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 import faultinject
 from tests.rows import row_by_row
 
-from .service import call, client, exploring, scenarios, send
+from .service import call, client, exploring, left_out, scenarios, send, texts
 
 
 @row_by_row(
@@ -122,7 +122,7 @@ def test_what_changes_from_run_to_run(targets, rules):
     """Long numbers and hexadecimal runs become stars; other names are only known by their operation."""
     exploration, error = exploring(changing(*targets), "reset")
     assert error is None
-    placed = [each.removesuffix(",times=1") for each in (run.text for run in exploration.runs)]
+    placed = [each.removesuffix(",times=1") for each in texts(exploration)]
     assert sorted(placed) == sorted(f"reset,{each}" for each in rules)
 
 
@@ -138,47 +138,30 @@ def beating(*numbers):
     return code
 
 
-def left_out(exploration):
-    """The lines that say what is not tried."""
-    return [each for each in exploration.report().splitlines() if each.startswith("left out: ")]
+ONE_MAKES_IT = " (differs between two runs without faults: only one makes it; make them alike)"
 
 
-def test_what_runs_do_not_agree_on_is_left_out():
-    """A request that one of two runs makes more often is no point, and is named with what brings it back."""
-    exploration, error = exploring(beating(2, 3), "reset")
-    assert error is None
-    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
-    assert left_out(exploration) == [
-        "left out: GET /b/beat x 2 (differs between two runs without faults; exhaustive=True tries those that both make)"
-    ]
-
-
-@pytest.mark.parametrize("numbers", [(2, 3), (3, 2)])
-def test_exhaustive_tries_what_both_runs_make(numbers):
-    """Of what one run makes more often those are points that the other makes too; the rest has no rule."""
-    exploration, error = exploring(beating(*numbers), "reset", exhaustive=True)
-    assert error is None
-    place = "reset,method=GET,path=/b/beat"
-    assert {each.text for each in exploration.runs} == {
-        f"{place},times=1",
-        f"{place},skip=1,times=1",
-        "reset,method=PUT,path=/b/k,times=1",
-    }
-    assert left_out(exploration) == [
-        "left out: GET /b/beat (differs between two runs without faults: only one makes it; make them alike)"
-    ]
-
-
-@pytest.mark.parametrize("numbers", [(0, 2), (2, 0)])
-@pytest.mark.parametrize("exhaustive", [True, False])
-def test_what_only_one_run_makes(numbers, exhaustive):
-    """A request that the other run does not make is named whichever run that is; no argument brings it back."""
+@pytest.mark.parametrize(
+    ("numbers", "exhaustive", "tried", "said"),
+    [
+        ((2, 3), False, [], " x 2 (differs between two runs without faults; exhaustive=True tries those that both make)"),
+        ((2, 3), True, ["times=1", "skip=1,times=1"], ONE_MAKES_IT),
+        ((3, 2), True, ["times=1", "skip=1,times=1"], ONE_MAKES_IT),
+        ((0, 2), True, [], f" x 2{ONE_MAKES_IT}"),
+        ((2, 0), False, [], f" x 2{ONE_MAKES_IT}"),
+    ],
+)  # fmt: skip
+def test_what_runs_do_not_agree_on_is_left_out(numbers, exhaustive, tried, said):
+    """A request that one of two runs makes more often is no point, and is named with what brings it back: those that both
+    make; of what the other run does not make at all nothing is.
+    """
     exploration, error = exploring(beating(*numbers), "reset", exhaustive=exhaustive)
     assert error is None
-    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
-    assert left_out(exploration) == [
-        "left out: GET /b/beat x 2 (differs between two runs without faults: only one makes it; make them alike)"
-    ]
+    assert set(texts(exploration)) == {
+        *(f"reset,method=GET,path=/b/beat,{each}" for each in tried),
+        "reset,method=PUT,path=/b/k,times=1",
+    }
+    assert left_out(exploration) == [f"left out: GET /b/beat{said}"]
 
 
 def test_several_left_out_are_one_line():
@@ -218,7 +201,7 @@ def test_a_request_without_a_path():
         assert status == "200 OK"
 
     exploration, error = exploring(code, "http:503")
-    assert [each.text for each in exploration.runs] == [
+    assert texts(exploration) == [
         "http:503,method=GET,query.prefix=a,times=1",
         "http:503,method=GET,query.prefix=a,skip=1,times=1",
     ]
@@ -236,9 +219,9 @@ def test_a_request_too_long_to_know():
 def test_a_fault_of_a_vendor_with_other_words_is_placed_by_method_and_path():
     """What the requests are read as has names for operations that this one would refuse."""
     exploration, _ = exploring(changing("/b/tmp{number}"), "cos:SlowDown", "azure-blob:ServerBusy")
-    texts = [run.text for run in exploration.runs]
-    assert "cos:SlowDown,operation=PutObject,times=1" in texts
-    assert [each.partition("tmp")[0] for each in texts if each.startswith("azure")] == [
+    found = texts(exploration)
+    assert "cos:SlowDown,operation=PutObject,times=1" in found
+    assert [each.partition("tmp")[0] for each in found if each.startswith("azure")] == [
         "azure-blob:ServerBusy,method=PUT,path=/b/"
     ]
 
@@ -249,7 +232,7 @@ def test_the_requests_of_other_services_are_points_too():
         changing("/storage/v1/b/photos/o/tmp{number}", "/storage/v1/b/photos/o/fixed"), "gcs:backendError"
     )
     assert error is None
-    assert sorted(run.text for run in exploration.runs) == [
+    assert sorted(texts(exploration)) == [
         "gcs:backendError,method=PUT,path=/storage/v1/b/photos/o/fixed,times=1",
         "gcs:backendError,operation=storage.objects.update,times=1",
     ]

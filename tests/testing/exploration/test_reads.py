@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import select
 
 import pytest
 from werkzeug.test import Client
 
-import faultinject
 from faultinject import WSGIFaultMiddleware
 
-from .service import call, exploring, send, served
+from .service import call, exploring, exploring_runs, left_out, send, served, texts
 
 pytestmark = pytest.mark.live
 
@@ -44,22 +44,17 @@ def read(port, targets, faults=None):
 
 def explored(targets, *faults, patient=False, **keys):
     """An exploration of code that reads these over a socket; a patient client has no time-out."""
-    exploration = faultinject.explore(*faults, **keys)
     with served() as port:
-        for each in exploration:
-            with each as run:
-                read(port, targets, None if patient else run)
+        exploration, error = exploring_runs(
+            lambda run: read(port, targets, None if patient else run), *faults, **keys
+        )
+    assert error is None
     return exploration
 
 
 def hangs(exploration):
     """The places of the hangs among the runs."""
     return [each.text for each in exploration.runs if each.text.startswith("hang")]
-
-
-def left_out(exploration):
-    """The lines that say what is not tried."""
-    return [each for each in exploration.report().splitlines() if each.startswith("left out: ")]
 
 
 def test_in_process():
@@ -133,22 +128,24 @@ def streaming(environ, start_response):
     return iter([] if environ["PATH_INFO"].endswith("empty") else [b"o", b"k"])
 
 
+streams = Client(WSGIFaultMiddleware(streaming, []))
+
+
+def attempts(method, path, **keys):
+    """Three, of a client that sees where an answer ends."""
+    for _ in range(3):
+        with contextlib.suppress(OSError):
+            streams.open(path, method=method, **keys).get_data()
+            return
+
+
 def test_answers_of_unknown_length():
     """They are cut as well; one that turns out to be empty cannot be, which is said and is no fault that came nowhere."""
-    client = Client(WSGIFaultMiddleware(streaming, []))
-
-    def code():
-        for path in ("/b/full", "/b/empty"):
-            for _ in range(3):
-                try:
-                    client.get(path).get_data()
-                    break
-                except OSError:
-                    continue
-
-    exploration, error = exploring(code, "truncate,method=GET")
+    exploration, error = exploring(
+        lambda: [attempts("GET", path) for path in ("/b/full", "/b/empty")], "truncate,method=GET"
+    )
     assert error is None
-    assert [each.text for each in exploration.runs] == ["truncate,method=GET,path=/b/full,times=1"]
+    assert texts(exploration) == ["truncate,method=GET,path=/b/full,times=1"]
     assert left_out(exploration) == [
         "left out: truncate at GetObject /b/empty (its answer has nothing to cut)"
     ]
@@ -160,7 +157,7 @@ def test_answers_without_a_body():
     requests = ["GET /b/k", "HEAD /b/k"]
     exploration, error = exploring(lambda: [call(*each.split()) for each in requests], "truncate")
     assert error is None
-    assert [each.text for each in exploration.runs] == ["truncate,method=GET,path=/b/k,times=1"]
+    assert texts(exploration) == ["truncate,method=GET,path=/b/k,times=1"]
     assert left_out(exploration) == ["left out: truncate at HeadObject /b/k (its answer has nothing to cut)"]
     exploration, error = exploring(
         lambda: [call(*each.split()) for each in requests], "truncate,of=cos:SlowDown,method=GET", "gateway"
@@ -181,35 +178,26 @@ def test_what_the_journal_keeps_back():
 
 def test_uploads_are_broken_in_their_middle():
     """A set has a reset behind half of each body; one that is named comes where the body is long enough."""
-    client = Client(WSGIFaultMiddleware(streaming, []))
 
     def code():
-        for path, body in (("/b/long", b"x" * 9), ("/b/one", b"x")):
-            for _ in range(3):
-                try:
-                    client.put(path, data=body)
-                    break
-                except OSError:
-                    continue
+        attempts("PUT", "/b/long", data=b"x" * 9)
+        attempts("PUT", "/b/one", data=b"x")
 
     exploration, error = exploring(code, "gateway")
     assert error is None
-    assert [each.text for each in exploration.runs if "after_bytes" in each.text] == [
+    assert [each for each in texts(exploration) if "after_bytes" in each] == [
         "reset,method=PUT,path=/b/long,times=1,after_bytes=4"
     ]
     assert left_out(exploration) == []
-    exploration, error = exploring(code, "reset,after_bytes=5")
-    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"]
+    exploration, _ = exploring(code, "reset,after_bytes=5")
+    assert texts(exploration) == ["reset,method=PUT,path=/b/long,times=1,after_bytes=5"]
     assert left_out(exploration) == ["left out: reset at PutObject /b/one (its body ends before)"]
 
 
 def test_an_upload_that_is_shorter_in_its_run():
     """That cannot be known before, and is said."""
-    client = Client(WSGIFaultMiddleware(streaming, []))
     bodies = [b"x" * 9, b"x" * 9]
-
-    def code():
-        client.put("/b/k", data=bodies.pop() if bodies else b"x")
-
-    exploration, _ = exploring(code, "reset,after_bytes=5")
+    exploration, _ = exploring(
+        lambda: attempts("PUT", "/b/k", data=bodies.pop() if bodies else b"x"), "reset,after_bytes=5"
+    )
     assert left_out(exploration) == ["left out: reset at PutObject /b/k (its body ends before)"]

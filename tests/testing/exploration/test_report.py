@@ -13,6 +13,7 @@ from werkzeug.test import Client
 import faultinject
 from faultinject import WSGIFaultMiddleware
 from tests.measured import without_times
+from tests.rows import row_by_row
 
 from .service import call, client, exploring, send
 
@@ -78,33 +79,27 @@ def test_two_faults():
     ]
 
 
-def test_what_the_fault_is():
+@row_by_row(
+    ("method", "fault", "words"),
+    [
+        ("PUT", "reset,when=after", "the answer is lost (reset) after the store had done it\n    1 PutObject  PUT /b/k  <- reset after the store had done it\n"),
+        ("PUT", "http:503,when=after", "http:503 after the store had done it\n"),
+        ("PUT", "cos:InternalError,status=599", "cos:InternalError with status 599\n"),
+        ("GET", "reset,when=after", "the answer is cut after 0 bytes (reset)\n"),
+        ("GET", "http:503,when=after", "http:503\n"),
+        ("GET", "truncate", "truncate\n    1 GetObject  200 GET /b/k  <- truncate, cut after 1 byte\n"),
+    ],
+)  # fmt: skip
+def test_what_the_fault_is(method, fault, words):
     """A lost answer, another fault after the app has run, and a status of its own are said in words."""
 
     def code():
-        assert send("PUT", "/b/k") == 200
+        answer = client.open("/b/k", method=method)
+        assert (answer.status_code, answer.get_data()) == (200, b"ok")
 
-    for fault, words in {
-        "reset,when=after": "the answer is lost (reset) after the store had done it",
-        "http:503,when=after": "http:503 after the store had done it",
-        "cos:InternalError,status=599": "cos:InternalError with status 599",
-    }.items():
-        _, error = exploring(code, fault)
-        assert f"when request 1 (PutObject /b/k) gets: {words}\n" in str(error)
-    _, error = exploring(code, "reset,when=after")
-    assert "    1 PutObject  PUT /b/k  <- reset after the store had done it\n" in str(error)
-
-    def read():
-        assert client.get("/b/k").status_code == 200
-
-    for fault, words in {
-        "reset,when=after": "the answer is cut after 0 bytes (reset)",
-        "http:503,when=after": "http:503",
-    }.items():
-        _, error = exploring(read, fault)
-        assert f"when request 1 (GetObject /b/k) gets: {words}\n" in str(error)
-    _, error = exploring(lambda: client.get("/b/k").get_data(), "truncate")
-    assert "    1 GetObject  200 GET /b/k  <- truncate, cut after 1 byte\n" in str(error)
+    _, error = exploring(code, fault)
+    operation = {"PUT": "PutObject", "GET": "GetObject"}[method]
+    assert f"when request 1 ({operation} /b/k) gets: {words}" in str(error)
 
 
 def test_a_long_run():

@@ -11,16 +11,12 @@ import faultinject
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from tests.rows import row_by_row
 
-from .service import call, client, exploring, send
+from .service import call, client, exploring, exploring_runs, send, warnings
 
 ID = {"amz-sdk-invocation-id": "7"}
 SLOW_DOWN = "cos:SlowDown"
 HIDDEN = "cos:InternalError,status=200"
 LOST = "reset,when=after"
-
-
-def warnings(exploration):
-    return [line for line in exploration.report().splitlines() if line.startswith("warning: ")]
 
 
 def judged(code, *faults, **keys):
@@ -67,21 +63,16 @@ def test_other_bytes_fail_a_run_that_passes():
         (putting(b"meow", b"me", headers=ID), "4 bytes, request 2, which retries it, 2 bytes", ""),
         (putting(b"meow", b""), "", "4 bytes, request 2, which retries it, 0 bytes"),
         (putting(b"meow", b"meow", b"", headers=ID), "4 bytes, request 3, which retries it, 0 bytes", ""),
+        (putting(b"meow", b"purr", headers=ID), "4 bytes, request 2, which retries it, different bytes", ""),
         (putting(b"meow", b"meow and more"), "", ""),
     ],
-    ids=["same", "shorter, by fingerprint", "shorter, by the client's id", "empty, by fingerprint", "third", "longer: another call"],
+    ids=["same", "shorter, by fingerprint", "shorter, by the client's id", "empty, by fingerprint", "third", "of the same length", "longer: another call"],
 )  # fmt: skip
 def test_same_bytes(code, failed, warned):
     """An id of the client's proves it; a shorter or empty body on the same key is suspicious."""
     fails, warns = judged(code, f"{SLOW_DOWN},times={2 if 'request 3' in failed else 1}")
     assert [failed in each for each in fails] == [True] * bool(failed)
     assert [warned in each for each in warns] == [True] * bool(warned)
-
-
-def test_other_bytes_of_the_same_length():
-    """Where both bodies were read, their digests tell."""
-    fails, _ = judged(putting(b"meow", b"purr", headers=ID), f"{SLOW_DOWN},times=2")
-    assert fails == ["same bytes: request 1 sent 4 bytes, request 2, which retries it, different bytes"]
 
 
 def test_requests_that_the_code_makes_anyway():
@@ -139,42 +130,30 @@ def test_an_error_behind_a_200_that_nobody_did_anything_about():
 def test_errors_in_200_that_are_seen():
     """Raised, tried again, or mended by another request: nothing is said."""
 
+    def seeing(react, data=b""):
+        if b"<Error>" in client.put("/b/to", data=data).data:
+            react()
+
     def raising():
-        if b"<Error>" in client.put("/b/to").data:
-            raise OSError
+        raise OSError
 
-    def again():
-        if b"<Error>" in client.put("/b/to").data:
-            send("PUT", "/b/to")
-
-    def mending():
-        if b"<Error>" in client.put("/b/to", data=b"meow").data:
-            send("DELETE", "/b/to")
-
-    assert judged(raising, HIDDEN, allow=OSError) == ([], [])
-    assert judged(again, HIDDEN) == ([], [])
-    assert judged(mending, HIDDEN) == ([], [])
+    assert judged(lambda: seeing(raising), HIDDEN, allow=OSError) == ([], [])
+    assert judged(lambda: seeing(lambda: send("PUT", "/b/to")), HIDDEN) == ([], [])
+    assert judged(lambda: seeing(lambda: send("DELETE", "/b/to"), b"meow"), HIDDEN) == ([], [])
 
 
 @pytest.mark.parametrize("swallowed", [True, False])
 def test_an_error_in_200_in_a_call_that_the_test_names(swallowed):
     """There it is known what the caller saw: success is a failure, an error is right."""
-    exploration = faultinject.explore(HIDDEN)
 
     def upload(faults):
-        with faults.call("upload"):
+        with contextlib.suppress(OSError), faults.call("upload"):
             if b"<Error>" in client.put("/b/to").data and not swallowed:
                 raise OSError("no")
 
-    try:
-        for run in exploration:
-            with run as faults, contextlib.suppress(OSError):
-                upload(faults)
-        error = ""
-    except ExplorationFailed as failed:
-        error = str(failed)
-    assert ("error in 200: request 1 got 200 InternalError" in error) == swallowed
-    assert ("the caller saw success" in error) == swallowed
+    exploration, error = exploring_runs(upload, HIDDEN)
+    assert ("error in 200: request 1 got 200 InternalError" in str(error)) == swallowed
+    assert ("the caller saw success" in str(error)) == swallowed
     assert warnings(exploration) == []
 
 
@@ -217,13 +196,13 @@ def test_equal_posts_that_the_code_sends_anyway(tried, fails):
     assert (failed, ["non-idempotent retry" in each for each in warned]) == ([], [True] * fails)
 
 
-def ordering(make):
+def ordering(make, headers=None):
     """Code that sends an order, whose body `make` makes of what all of its attempts have in common, and tries again."""
 
     def code():
         order = uuid.uuid4().hex
         for _ in range(3):
-            if send("POST", "/orders/new", data=make(order)) == 200:
+            if send("POST", "/orders/new", data=make(order), headers=headers) == 200:
                 return
 
     return code
@@ -236,21 +215,15 @@ def test_a_body_that_holds_an_id_of_its_call():
     assert "; each run sends different bytes: the retry is safe if the server recognises them" in warned
 
 
-def test_a_body_that_is_new_in_each_attempt_of_one_call():
-    """An SDK's id says that it is one call: its bytes hold no id of it."""
-
-    def code():
-        for _ in range(3):
-            if send("POST", "/orders/new", data=uuid.uuid4().hex.encode(), headers=ID) == 200:
-                return
-
-    _, error = exploring(code, LOST)
-    assert "non-idempotent retry: request 1 (POST) was carried out and its answer lost" in str(error)
-
-
 def test_a_body_that_is_new_in_each_attempt():
-    """Nobody can know that again; by its fingerprint it may be an order of its own."""
-    assert judged(ordering(lambda _: uuid.uuid4().hex.encode()), LOST) == ([], [])
+    """Nobody can know that again; by its fingerprint it may be an order of its own, by an SDK's id it is the same call."""
+
+    def new(_):
+        return uuid.uuid4().hex.encode()
+
+    assert judged(ordering(new), LOST) == ([], [])
+    _, error = exploring(ordering(new, ID), LOST)
+    assert "non-idempotent retry: request 1 (POST) was carried out and its answer lost" in str(error)
 
 
 def test_a_body_that_is_the_same_in_each_run():
@@ -259,38 +232,31 @@ def test_a_body_that_is_the_same_in_each_run():
     assert warned.endswith("and took effect twice (reset,method=POST,path=/orders/new,times=1,when=after)")
 
 
-def clearing(error):
-    """Code that clears what it could not write, and tells its caller of the error, or of success."""
-
-    def code(faults=None):
-        with faults.call("write") if faults else contextlib.nullcontext():
-            if send("PUT", "/b/state", data=b'{"cat": 1}') != 200:
-                send("PUT", "/b/state", data=b"{}")
-                if error:
-                    raise OSError("not written")
-
-    return code
+def clear(*, error):
+    """Clear what could not be written, and tell the caller of the error, or of success."""
+    if send("PUT", "/b/state", data=b'{"cat": 1}') != 200:
+        send("PUT", "/b/state", data=b"{}")
+        if error:
+            raise OSError("not written")
 
 
 def test_clearing_up_after_a_failure_is_no_retry():
     """It got through, and the code took that for no success."""
-    assert judged(clearing(error=True), SLOW_DOWN, allow=OSError) == ([], [])
-    _, [warned] = judged(clearing(error=False), SLOW_DOWN)
+    assert judged(lambda: clear(error=True), SLOW_DOWN, allow=OSError) == ([], [])
+    _, [warned] = judged(lambda: clear(error=False), SLOW_DOWN)
     assert "same bytes: request 1 sent 10 bytes, request 2, which retries it, 2 bytes" in warned
 
 
 @pytest.mark.parametrize("error", [True, False])
 def test_clearing_up_in_a_call_that_the_test_names(error):
     """What its caller saw tells which it was."""
-    exploration = faultinject.explore(SLOW_DOWN)
-    try:
-        for run in exploration:
-            with run as faults, contextlib.suppress(OSError):
-                clearing(error=error)(faults)
-        said = ""
-    except ExplorationFailed as failed:
-        said = str(failed)
-    assert ("same bytes: request 1" in said) == (not error)
+
+    def code(faults):
+        with contextlib.suppress(OSError), faults.call("write"):
+            clear(error=error)
+
+    _, failed = exploring_runs(code, SLOW_DOWN)
+    assert ("same bytes: request 1" in str(failed)) == (not error)
 
 
 def test_a_write_that_comes_anyway_mends_no_error_in_200():
@@ -399,22 +365,19 @@ def test_ignored(ignore):
     assert judged(putting(b"meow", b""), SLOW_DOWN, ignore=ignore) == ([], [])
 
 
-def test_ignoring_what_is_not_there():
+@row_by_row(
+    ("ignore", "message"),
+    [
+        (["same byte"], r"^ignore: 'same byte' is not a check; did you mean 'same bytes'\?$"),
+        ("x", r"^ignore: 'x' is not a check; there are same bytes, .* and left behind"),
+        ("hidden error", "'hidden error' is not a check; there are same bytes, error in 200"),
+        ("spread", "'spread' is not a check; there are same bytes"),
+    ],
+)
+def test_ignoring_what_is_not_there(ignore, message):
     """A name that is none is refused, with the nearest."""
-    with pytest.raises(
-        ConfigurationError, match=r"^ignore: 'same byte' is not a check; did you mean 'same bytes'\?$"
-    ):
-        faultinject.explore("reset", ignore=["same byte"])
-    with pytest.raises(
-        ConfigurationError, match=r"^ignore: 'x' is not a check; there are same bytes, .* and left behind"
-    ):
-        faultinject.explore("reset", ignore="x")
-    with pytest.raises(
-        ConfigurationError, match="'hidden error' is not a check; there are same bytes, error in 200"
-    ):
-        faultinject.explore("reset", ignore="hidden error")
-    with pytest.raises(ConfigurationError, match="'spread' is not a check; there are same bytes"):
-        faultinject.explore("reset", ignore="spread")
+    with pytest.raises(ConfigurationError, match=message):
+        faultinject.explore("reset", ignore=ignore)
 
 
 def test_other_rules_are_not_judged():

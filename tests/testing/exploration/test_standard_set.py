@@ -15,9 +15,11 @@ from werkzeug.test import Client
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.exceptions import ConfigurationError
 from faultinject.store import ObjectStore
 from faultinject.testing.exploration import Program, choices_of
+
+from .service import exploring, texts
 
 ATTEMPTS = 3
 
@@ -55,15 +57,19 @@ class Storage:
 def explored(code, *faults, **keys):
     """An exploration of code that gets a storage; and its error or None."""
     storage = Storage()
-    exploration = faultinject.explore(*(faults or ("s3",)), **keys)
-    try:
-        for run in exploration:
-            storage.reset()
-            with run:
-                code(storage)
-    except ExplorationFailed as error:
-        return exploration, error
-    return exploration, None
+
+    def run():
+        storage.reset()
+        code(storage)
+
+    return exploring(run, *(faults or ("s3",)), **keys)
+
+
+def quiet(code, *faults, **keys):
+    """One that passes."""
+    exploration, error = explored(code, *faults, **keys)
+    assert error is None, error
+    return exploration
 
 
 def failing(exploration):
@@ -84,8 +90,7 @@ def deleting(storage, *, right):
 
 def test_errors_of_single_keys():
     """They are in an answer with status 200: a client that does not look leaves the objects where they are."""
-    _, error = explored(partial(deleting, right=True))
-    assert error is None, error
+    quiet(partial(deleting, right=True))
     exploration, _ = explored(partial(deleting, right=False))
     assert failing(exploration) == ["s3:InternalError,method=POST,path=/bkt,query.delete=,times=1,status=200"]
 
@@ -113,9 +118,8 @@ CORRUPT = "corrupt,method=GET,path=/bkt/film,times=1"
 def test_bytes_that_a_client_can_check():
     """They are changed where the answer has a checksum of all of them: who does not compare it takes the wrong ones."""
     for keys in ({}, {"again": False}):
-        exploration, error = explored(partial(downloading, right=True, **keys))
-        assert error is None, error
-        assert CORRUPT in [each.text for each in exploration.runs]
+        exploration = quiet(partial(downloading, right=True, **keys))
+        assert CORRUPT in texts(exploration)
     # A client that says that the bytes are wrong, and does not ask for them again, has noticed.
     assert [each.text for each in exploration.runs if each.gave_up] == ["s3:ExpiredToken,from=1", CORRUPT]
     for compares in (True, False):
@@ -125,9 +129,7 @@ def test_bytes_that_a_client_can_check():
             "request 1 got bytes of /bkt/film that do not have the answer's checksum, and the code took"
             in str(error)
         )
-    exploration, error = explored(partial(downloading, right=False, checks=False))
-    assert error is None
-    assert CORRUPT not in [each.text for each in exploration.runs]
+    assert CORRUPT not in texts(quiet(partial(downloading, right=False, checks=False)))
 
 
 def test_who_says_how_the_code_may_end():
@@ -200,72 +202,65 @@ def test_another_writer_between_two_reads(parts, scenario, compares):
     assert min(failing(exploration), key=len) == scenario
     assert "mixed versions: requests 1 and 2 read two versions of /bkt/film" in str(error)
     for asks in ("or raises", "or begins anew"):
-        exploration, error = explored(
+        exploration = quiet(
             lambda storage, asks=asks: reading(
                 storage, stored(storage), asks=asks, parts=parts, compares=compares
             ),
             allow=ValueError if asks == "or begins anew" else OSError,
             without="s3:ExpiredToken",
         )
-        assert error is None, error
         [moved] = [each for each in exploration.runs if each.text == scenario]
         assert moved.gave_up is (compares or asks == "or raises")
 
 
 def test_a_second_fault_of_a_standard_set():
     """With depth 2 a download that was cut gets it too, once, and others behind it."""
-    exploration, error = explored(
+    exploration = quiet(
         lambda storage: reading(storage, stored(storage), asks="or begins anew"), depth=2, max_runs=1000
     )
-    assert error is None, error
-    assert [each.text for each in exploration.runs].count(RESUMED) == 1
+    assert texts(exploration).count(RESUMED) == 1
 
 
-def test_objects_of_which_nobody_else_is_a_writer():
-    """Those that are new in each run, that are named by an id, that were created on the condition that they are not there."""
+def created(storage):
+    storage.send("PUT", "/bkt/film", content=FILM, headers={"If-None-Match": "*"})
+    return "/bkt/film"
 
-    def new(storage):
-        return stored(storage, f"/bkt/{uuid4()}")
 
-    def fixed(storage):
-        return stored(storage, "/bkt/6f1ed002-ab11-4d5d-8e5b-0d1c2b3a4f5e")
-
-    def created(storage):
-        storage.send("PUT", "/bkt/film", content=FILM, headers={"If-None-Match": "*"})
-        return "/bkt/film"
-
-    for path in (new, fixed, created):
-        exploration, error = explored(
-            lambda storage, path=path: reading(storage, path(storage), asks="", parts=2),
-            "s3,method=GET",
-        )
-        assert error is None, error
-        assert not [each.text for each in exploration.runs if "overwrite" in each.text]
+@pytest.mark.parametrize(
+    "path",
+    [
+        lambda storage: stored(storage, f"/bkt/{uuid4()}"),
+        lambda storage: stored(storage, "/bkt/6f1ed002-ab11-4d5d-8e5b-0d1c2b3a4f5e"),
+        created,
+    ],
+    ids=["new in each run", "named by an id", "created if it is not there"],
+)
+def test_objects_of_which_nobody_else_is_a_writer(path):
+    """Nobody else knows them."""
+    exploration = quiet(lambda storage: reading(storage, path(storage), asks="", parts=2), "s3,method=GET")
+    assert not [each for each in texts(exploration) if "overwrite" in each]
 
 
 def test_an_app_that_is_no_store():
     """It cannot be asked for another writer: nothing is said of that, and nothing more is tried."""
-    asked = []
 
     def app(environ, start_response):
-        asked.append(environ.get("HTTP_RANGE"))
         start_response("206 Partial Content", [("ETag", '"1"'), ("Content-Length", "2")])
         return [b"ok"]
 
     client = Client(WSGIFaultMiddleware(app, []))
-    exploration = faultinject.explore("s3,method=GET", without=("hang", "corrupt"), allow=OSError)
-    for run in exploration:
-        with run:
-            for start in range(4):
-                for _ in range(ATTEMPTS):
-                    answer = client.get("/bkt/film", headers={"Range": f"bytes={start}-{start}"})
-                    if answer.status_code < 400:
-                        break
+
+    def code():
+        for start in range(4):
+            for _ in range(ATTEMPTS):
+                if client.get("/bkt/film", headers={"Range": f"bytes={start}-{start}"}).status_code < 400:
+                    break
+
+    exploration, error = exploring(code, "s3,method=GET", without=("hang", "corrupt"), allow=OSError)
+    assert error is None
     assert "overwrite" not in exploration.report()
-    with pytest.raises(ExplorationFailed, match="incomplete: overwrite was injected in no run"):
-        for run in faultinject.explore("overwrite"):
-            with run:
-                client.get("/bkt/film")
+    _, error = exploring(lambda: client.get("/bkt/film"), "overwrite")
+    assert "incomplete: overwrite was injected in no run" in str(error)
 
 
 def uploading(storage, *, right, loop=False, seen=None):
@@ -294,8 +289,7 @@ def uploading(storage, *, right, loop=False, seen=None):
 def test_a_token_that_expires_and_stays_expired():
     """It does so at each request in turn, and the abort of an upload gets it too: nobody copes, and nobody is to."""
     seen = []
-    exploration, error = explored(partial(uploading, right=True, seen=seen))
-    assert error is None, error
+    exploration = quiet(partial(uploading, right=True, seen=seen))
     stays = [each for each in exploration.runs if ",from=" in each.text]
     assert sorted(each.text for each in stays) == [f"s3:ExpiredToken,from={number}" for number in (1, 2, 3)]
     assert all(each.gave_up and not each.findings for each in stays)
@@ -304,8 +298,7 @@ def test_a_token_that_expires_and_stays_expired():
 
 def test_clients_that_do_not_see_that_it_stays():
     """One says that it is well, where somebody says how it may end; another begins again for ever."""
-    exploration, error = explored(partial(uploading, right=False))
-    assert error is None, error
+    quiet(partial(uploading, right=False))
     exploration, error = explored(partial(uploading, right=False), allow=OSError)
     assert failing(exploration) == ["s3:ExpiredToken,from=3"]
     assert "when at request 3 (CompleteMultipartUpload /bkt/film) s3:ExpiredToken begins, for good" in str(
@@ -323,14 +316,12 @@ def test_rules_of_ones_own_that_stay():
             for method in ("PUT", "GET"):
                 storage.client.request(method, f"/bkt/{key}")
 
-    exploration, error = explored(code, "http:503,method=PUT,from=2")
-    assert error is None, error
-    assert [each.text for each in exploration.runs] == [
+    assert texts(quiet(code, "http:503,method=PUT,from=2")) == [
         "http:503,method=PUT,from=3",
         "http:503,method=PUT,from=2",
     ]
     exploration, _ = explored(code, "s3,method=GET")
-    assert sorted(each.text for each in exploration.runs if "from=" in each.text) == [
+    assert sorted(each for each in texts(exploration) if "from=" in each) == [
         f"s3:ExpiredToken,method=GET,from={number}" for number in (1, 2, 3)
     ]
     with pytest.raises(ConfigurationError, match=r"s3 stands for .*: no from"):

@@ -115,21 +115,21 @@ def test_a_hang_costs_no_time(live):
     assert repr(scenarios(recording, "hang"))
 
 
-@pytest.mark.parametrize("faults", [["cos:SlowDown,path=nowhere/"], [], ["reset,skip=1"]])
-def test_faults_that_do_not_fit(faults):
-    """Wrong rules, and rules that fit none of the requests, are errors at once."""
+@pytest.mark.parametrize(
+    ("faults", "most", "said"),
+    [
+        (["cos:SlowDown,path=nowhere/"], 2, "none of the faults fits any of the requests"),
+        ([], 2, "explore needs a fault"),
+        (["reset,skip=1"], 2, "no skip"),
+        (["cos"], 0, "max_faults is a whole number from 1 on, not 0"),
+    ],
+)
+def test_what_does_not_fit(faults, most, said):
+    """Wrong rules, rules that fit none of the requests, and no fault at all are errors at once."""
     client = Client()
     recording = faultinject.record(lambda: CLIENTS["copy"](client, True))
-    with pytest.raises(ConfigurationError):
-        scenarios(recording, *faults)
-
-
-def test_max_faults():
-    """At least one fault."""
-    client = Client()
-    recording = faultinject.record(lambda: CLIENTS["copy"](client, True))
-    with pytest.raises(ConfigurationError, match="max_faults is a whole number from 1 on, not 0"):
-        scenarios(recording, "cos", max_faults=0)
+    with pytest.raises(ConfigurationError, match=said):
+        scenarios(recording, *faults, max_faults=most)
 
 
 def test_without_hypothesis(monkeypatch):

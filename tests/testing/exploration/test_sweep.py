@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from xml.etree import ElementTree
 
 import pytest
 
 import faultinject
+from faultinject import inject
 from faultinject.cli.explore import FORMATS
 from faultinject.exceptions import ExplorationFailed
+from faultinject.testing.exploration import RunResult, Sweep, choices_of
 from faultinject.testing.runs import RunAway
 
-from .service import call, exploring, scenarios, send
+from .service import call, exploring, left_out, scenarios, send, texts
 
 UPLOAD = [
     "POST /b/k?uploads",
@@ -21,6 +24,11 @@ UPLOAD = [
     "PUT /b/k?partNumber=3&uploadId=x",
     "POST /b/k?uploadId=x",
 ]
+
+
+def upload():
+    for each in UPLOAD:
+        assert call(*each.split(" ", 1))
 
 
 def part(number):
@@ -55,23 +63,21 @@ def test_codes_that_no_client_sees():
     requests = ["HEAD /b/k", "PUT /b/k", "HEAD /b/l"]
     exploration, error = exploring(lambda: [call(*each.split()) for each in requests], *faults)
     assert error is None
-    assert [
-        each.text for each in exploration.runs if "HEAD,path=/b/k" in each.text.replace("method=", "")
-    ] == [
+    assert [each for each in texts(exploration) if "HEAD,path=/b/k" in each] == [
         "cos:SlowDown,method=HEAD,path=/b/k,times=1",
         "cos:RequestTimeout,method=HEAD,path=/b/k,times=1,status=408",
         "http:400,method=HEAD,path=/b/k,times=1",
     ]
-    assert exploration.report().splitlines()[-1] == (
+    assert left_out(exploration) == [
         "left out: cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings"
         " it back)"
-    )
+    ]
     assert ", 2 pruned, 1 left out" in exploration.report()
     every, error = exploring(lambda: [call(*each.split()) for each in requests], *faults, exhaustive=True)
     assert error is None
     assert len(every.runs) == len(exploration.runs) + 2
+    assert left_out(every) == []
     assert ", 0 pruned" in every.report()
-    assert every.sweep.left_out == []
 
 
 def test_too_many_runs():
@@ -80,8 +86,7 @@ def test_too_many_runs():
 
     def code():
         runs.append(1)
-        for each in UPLOAD:
-            assert call(*each.split(" ", 1))
+        upload()
 
     exploration, error = exploring(code, "reset", "http:500", max_runs=9)
     assert (len(runs), exploration.runs) == (2, [])
@@ -141,16 +146,8 @@ def test_a_failed_scenario_is_not_extended():
         assert send("PUT", "/b/k") == 200
 
     exploration, error = exploring(code, "reset", depth=2)
-    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/b/k,times=1"]
+    assert texts(exploration) == ["reset,method=PUT,path=/b/k,times=1"]
     assert error is not None
-
-
-def test_depth_2_is_cut_with_a_word():
-    """What `max_runs` cuts off at depth 2 is counted, and makes the exploration fail."""
-    exploration, error = exploring(lambda: call("PUT", "/b/k"), "reset", "http:500", depth=2, max_runs=3)
-    assert len(exploration.runs) == 3
-    assert ", 3 NOT RUN (max_runs=3)" in str(error)
-    assert str(error).splitlines()[-1] == "incomplete: 3 runs of depth 2 not made: max_runs is 3"
 
 
 def test_names_new_in_each_run_at_depth_2():
@@ -165,7 +162,7 @@ def test_names_new_in_each_run_at_depth_2():
     exploration, error = exploring(code, "reset", depth=2)
     assert error is None
     assert all(each.reached for each in exploration.runs)
-    assert [each.text for each in exploration.runs] == [
+    assert texts(exploration) == [
         "reset,method=PUT,path=/b/*,times=1",
         "reset,operation=GetObject,times=1",
         "reset,method=PUT,path=/b/123456,times=1",
@@ -175,28 +172,31 @@ def test_names_new_in_each_run_at_depth_2():
     ]
 
 
+def swept(**keys):
+    """The scenarios of a sweep of its own, by which each run of the upload gets its fault."""
+    sweep = Sweep(choices_of(["reset", "http:500"]), **keys)
+    found = []
+    while (scenario := sweep.next()) is not None:
+        with inject(scenario if scenario.rules else "reset,path=nowhere") as faults:
+            upload()
+        finished = sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
+        found += [finished.text] if scenario.rules else []
+    return found
+
+
 def test_shares_cover_everything_once():
     """Three shares together make every run, and each of them once."""
-    from faultinject.testing.exploration import RunResult, Sweep, choices_of
-
-    def texts(share):
-        sweep = Sweep(choices_of(["reset", "http:500"]), share=share)
-        found = []
-        while (scenario := sweep.next()) is not None:
-            with (
-                faultinject.inject(scenario)
-                if scenario.rules
-                else faultinject.inject("reset,path=nowhere") as faults
-            ):
-                for each in UPLOAD:
-                    assert call(*each.split(" ", 1))
-            finished = sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
-            found += [finished.text] if scenario.rules else []
-        return found
-
-    shares = [texts((number, 3)) for number in range(3)]
+    shares = [swept(share=(number, 3)) for number in range(3)]
     assert [len(each) for each in shares] == [4, 3, 3]
-    assert sorted(itertools.chain(*shares)) == sorted(texts((0, 1)))
+    assert sorted(itertools.chain(*shares)) == sorted(swept())
+
+
+def test_a_scenario_for_the_first_runs():
+    """Scenarios that failed last time come first."""
+    last = f"http:500,{part(2)}"
+    order = swept(first=[last, "gone,by=now"])
+    assert order[0] == last
+    assert len(order) == len(set(order)) == 10
 
 
 def test_not_reached():
@@ -221,25 +221,20 @@ def test_not_reached():
     assert [[each.tag for each in case] for case in cases] == [["skipped"], ["system-out"]]
 
 
-def test_reached_at_the_second_try():
-    """One of the three tries is enough."""
+@pytest.mark.parametrize(("second", "reached"), [(True, True), (False, False)])
+def test_one_of_three_tries_is_enough(second, reached):
+    """A run in which the request does not come is tried again; where it makes no request at all, that is said."""
     runs = itertools.count(1)
 
     def code():
-        if next(runs) != 3:
+        number = next(runs)
+        if number < 3 or (second and number > 3):
             call("PUT", "/b/k")
 
     exploration, error = exploring(code, "reset")
-    assert error is None
-    assert [each.reached for each in exploration.runs] == [True]
-
-
-def test_nothing_is_asked_for_any_more():
-    """Where a run makes no request at all, that is said."""
-    runs = itertools.count(1)
-    _, error = exploring(lambda: next(runs) < 3 and call("PUT", "/b/k"), "reset")
-    assert error is not None  # the only fault came in no run
-    assert "not reached: reset,method=PUT,path=/b/k,times=1 (no request was seen)" in str(error)
+    assert [each.reached for each in exploration.runs] == [reached]
+    said = "not reached: reset,method=PUT,path=/b/k,times=1 (no request was seen)"
+    assert (said in str(error)) is (not reached)  # the only fault came in no run
 
 
 @pytest.mark.parametrize(
@@ -258,7 +253,7 @@ def test_the_same_scenario_twice():
     assert scenarios(["PUT /b/k"], *faults) == ["http:500,method=PUT,path=/b/k,times=1"]
     exploration, error = exploring(lambda: call("PUT", "/b/k"), *faults, depth=2)
     assert error is None
-    assert [each.text for each in exploration.runs] == [
+    assert texts(exploration) == [
         "http:500,method=PUT,path=/b/k,times=1",
         "http:500,method=PUT,path=/b/k,times=2",
     ]
@@ -276,7 +271,7 @@ def test_the_same_second_scenario_twice():
         code, "http:500,method=PUT", "http:503,path=b/late", "http:503,method=POST", depth=2
     )
     assert error is None
-    assert [each.text for each in exploration.runs] == [
+    assert texts(exploration) == [
         "http:500,method=PUT,path=/b/k,times=1",
         "http:500,method=PUT,path=/b/k,times=1; http:503,method=POST,path=/b/late,times=1",
     ]
@@ -337,14 +332,6 @@ def test_runs_that_are_not_independent():
     assert exploration.runs == []
 
 
-def test_no_request():
-    """Code of which no middleware sees a request cannot be explored."""
-    _, error = exploring(lambda: None, "reset")
-    assert str(error).startswith(
-        "no middleware saw a request, so there is nothing to explore. Flask, Django, Starlette and FastAPI"
-    )
-
-
 def test_more_requests_than_are_kept(monkeypatch):
     """The journal keeps so many; the first of more are gone from it, and no run would try them."""
     monkeypatch.setattr("faultinject.testing.exploration.sweep.KEPT", 3)
@@ -352,52 +339,53 @@ def test_more_requests_than_are_kept(monkeypatch):
     assert str(error) == "a run makes 3 requests or more: let the code make fewer of them"
 
 
-class TestRunAway:
-    """A client that never stops is ended: first by an answer that nobody retries, then for good."""
+def test_a_client_that_stops_at_410():
+    """One that never stops is ended by an answer that nobody retries."""
+    seen = []
 
-    def test_410_is_heeded(self):
-        """One that stops at 410 ends by itself."""
-        seen = []
+    def code():
+        while (status := send("PUT", "/b/k")) != 200:
+            seen.append(status)
+            assert status != 410, "gone"
 
-        def code():
-            while (status := send("PUT", "/b/k")) != 200:
-                seen.append(status)
-                assert status != 410, "gone"
+    exploration, error = exploring(code, "http:503,times=1000")
+    assert seen == [503] * 60 + [503, 410]
+    assert "AssertionError: gone" in str(error)
+    assert "1 PutObject  503 PUT /b/k  <- http:503  and 60 times more, to 61\n" in str(error)
+    assert len(exploration.runs) == 1
 
-        exploration, error = exploring(code, "http:503,times=1000")
-        assert seen == [503] * 60 + [503, 410]
-        assert "AssertionError: gone" in str(error)
-        assert "1 PutObject  503 PUT /b/k  <- http:503  and 60 times more, to 61\n" in str(error)
-        assert len(exploration.runs) == 1
 
-    def test_no_except_exception_holds_it(self):
-        """One that tries whatever comes is ended by something that is no Exception."""
+def retries():
+    while send("PUT", "/b/k") != 200:
+        pass
 
-        def code():
-            while True:
-                try:
-                    if send("PUT", "/b/k") == 200:
-                        return
-                except Exception:
-                    continue
 
-        exploration, error = exploring(code, "http:503,times=1000", allow=Exception)
-        assert not issubclass(RunAway, Exception)
-        assert "RunAway: more than 120 requests in one run" in str(error)
-        assert [each.failed for each in exploration.runs] == [True]
+def tries_whatever_comes():
+    while True:
+        with contextlib.suppress(Exception):
+            return retries()
 
-    def test_in_a_group(self):
-        """Also where a task group wraps it."""
 
-        def code():
-            try:
-                while send("PUT", "/b/k") != 200:
-                    pass
-            except RunAway as error:
-                raise BaseExceptionGroup("tasks", [error]) from None
+def groups():
+    try:
+        retries()
+    except RunAway as error:
+        raise BaseExceptionGroup("tasks", [error]) from None
 
-        _, error = exploring(code, "http:503,times=1000")
-        assert "BaseExceptionGroup: tasks" in str(error)
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (tries_whatever_comes, "RunAway: more than 120 requests in one run"),
+        (groups, "BaseExceptionGroup: tasks"),
+    ],
+)
+def test_a_client_that_never_stops(code, said):
+    """It is ended for good by something that is no Exception, also where a task group wraps it."""
+    exploration, error = exploring(code, "http:503,times=1000", allow=Exception)
+    assert not issubclass(RunAway, Exception)
+    assert said in str(error)
+    assert [each.failed for each in exploration.runs] == [True]
 
 
 def test_faults_beside(monkeypatch):
@@ -412,27 +400,6 @@ def test_faults_beside(monkeypatch):
             assert len(run.requests) in (3, 4, 5)
     assert faults.met_while_exploring == {0}
     assert not faults.unfinished
-
-
-def test_a_scenario_for_the_first_runs():
-    """Scenarios that failed last time come first."""
-    from faultinject.testing.exploration import RunResult, Sweep, choices_of
-
-    last = f"http:500,{part(2)}"
-    sweep = Sweep(choices_of(["reset", "http:500"]), first=[last, "gone,by=now"])
-    order = []
-    while (scenario := sweep.next()) is not None:
-        with (
-            faultinject.inject(scenario)
-            if scenario.rules
-            else faultinject.inject("reset,path=nowhere") as faults
-        ):
-            for each in UPLOAD:
-                call(*each.split(" ", 1))
-        sweep.record(RunResult(["rule-1"] * len(scenario.rules), faults.outcomes, None, 0.0))
-        order += [str(each) for each in scenario.rules]
-    assert order[0] == last
-    assert len(order) == len(set(order)) == 10
 
 
 def test_explorationfailed_is_both():

@@ -1,6 +1,7 @@
 """Marked coroutines under pytest-asyncio."""
 
 APP = """
+    import faultinject
     import httpx
     import pytest
     import pytest_asyncio
@@ -39,8 +40,17 @@ def test_marked_coroutine(passes):
     @pytest.mark.asyncio
     async def test_two(client):
         assert (await client.get("/a")).status_code == 200
+
+    @pytest.mark.asyncio
+    @pytest.mark.faultinject("http:503")
+    async def test_a_block_stands_in_the_place_of_the_marker_s_rules(client):
+        assert (await client.get("/a")).status_code == 503
+        async with faultinject.inject("http:500") as faults:
+            assert (await client.get("/a")).status_code == 500
+        assert faults.injected == 1
+        assert (await client.get("/a")).status_code == 503
         """,
-        2,
+        3,
     )
 
 
@@ -58,23 +68,3 @@ def test_unmatched_rule_fails_a_coroutine(run):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["    nearest: GET /photos/cat.jpg (method=PUT did not hold)"])
-
-
-def test_async_with_inside_a_coroutine(passes):
-    """`async with inject(...)` inside of a marked coroutine stands in the place of the marker's rules."""
-    passes(
-        APP
-        + """
-    import faultinject
-
-    @pytest.mark.asyncio
-    @pytest.mark.faultinject("http:503")
-    async def test_one():
-        async with connect() as client:
-            assert (await client.get("/a")).status_code == 503
-            async with faultinject.inject("http:500") as faults:
-                assert (await client.get("/a")).status_code == 500
-            assert faults.injected == 1
-            assert (await client.get("/a")).status_code == 503
-        """
-    )

@@ -87,19 +87,6 @@ def test_without_a_crash(run):
 
 
 @pytest.mark.slow
-def test_a_fault_in_the_second_run(run):
-    """It comes where the second run makes other requests than a run without a crash."""
-    result = run(ASSERTS.replace("(crash=True)", '("s3:SlowDown,method=GET", crash=True)'))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "3 requests without a crash, 1 fault in the second run; * runs in *",
-            '  replay: @pytest.mark.faultinject_explore("s3:SlowDown,method=GET", crash=True, replay="*")',
-        ]
-    )
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mark", "message"),
     [

@@ -235,13 +235,6 @@ def test_it_is_skipped(run):
     result.stdout.no_fnmatch_line("*explored*")
 
 
-def test_it_skips_itself_because_of_a_fault(run):
-    """A skip in a run with a fault would hide that the code gave up."""
-    result = run(RIGHT.replace("assert upload(client)", "upload(client, 1) or pytest.skip('no service')"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["1 request without faults, *, 8 failed, *", "Skipped: no service"])
-
-
 def test_a_fixture_that_fails(run):
     """It fails once, at once."""
     result = run(RIGHT.replace("assert upload", "assert broken; upload").replace("(client):", "(client, broken):")
@@ -296,49 +289,6 @@ def test_a_wider_fixture_that_fails_at_its_end(run):
     result.stdout.fnmatch_lines(["E       KeyError: 'wide'"])
 
 
-def test_a_wider_fixture_fails_after_a_skip(run):
-    """Also where nothing was explored."""
-    result = run(
-        """
-    import pytest
-
-    @pytest.fixture(scope="module")
-    def wide():
-        yield
-        raise KeyError("wide")
-
-    @pytest.mark.faultinject_explore("cos")
-    def test_it(wide):
-        pytest.skip("no")
-    """
-    )
-    result.assert_outcomes(skipped=1, errors=1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("strict", [True, False])
-@pytest.mark.parametrize(("source", "right"), [(RIGHT, True), (WRONG, False)])
-def test_expected_to_fail(run, strict, source, right):
-    """An expected failure is one that some fault brings about; where none does, it is unexpected that all pass."""
-    mark = f'@pytest.mark.xfail(strict={strict})\n    @pytest.mark.faultinject_explore("cos")'
-    result = run(source.replace('@pytest.mark.faultinject_explore("cos")', mark))
-    if right:
-        result.assert_outcomes(**({"failed": 1} if strict else {"xpassed": 1}))
-    else:
-        result.assert_outcomes(xfailed=1)
-    result.stdout.fnmatch_lines(["*request* without faults, 13 faults; *"])
-
-
-def test_giving_up(run):
-    """Exceptions that the code may give up with, and what it must not do then."""
-    source = WRONG.replace('("cos")', '("cos", allow=AssertionError)')
-    run(source).stdout.fnmatch_lines(["* 0 failed, 8 gave up cleanly,*"])
-    result = run(
-        source.replace('assert upload(client, tries=1), "gave up"', "if not upload(client, 1): raise OSError")
-    )
-    result.assert_outcomes(failed=1)
-
-
 @pytest.mark.parametrize(
     ("mark", "message"),
     [
@@ -382,25 +332,6 @@ def pytest_unconfigure():
     run(source).stdout.fnmatch_lines(["*in turn*"])
 
 
-def test_no_request(run):
-    """A test that makes no request cannot be explored."""
-    result = run(RIGHT.replace("assert upload(client)", "pass"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["no middleware saw a request, so there is nothing to explore.*"])
-
-
-def test_runs_that_are_not_independent(run):
-    """A second run without faults that fails says what to do."""
-    result = run(
-        RIGHT.replace("assert upload(client)", "upload(client); assert not seen; seen.append(1)")
-        + "    seen = []"
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["the second run without faults fails (*), the first did not: the runs are not ind*"]
-    )
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("says", "outcomes"), [("error", {"failed": 1}), ("warn", {"passed": 1, "warnings": 1})]
@@ -433,12 +364,6 @@ def test_not_reached(run):
     result = run(UNSTABLE, "-W", "error")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*PytestWarning: faultinject_explore: 2 requests*"])
-
-
-@pytest.mark.slow
-def test_strict_and_without_warnings(passes):
-    """Markers are declared, and nothing warns."""
-    passes(RIGHT, 1, "-W", "error", "--strict-markers", "--strict-config")
 
 
 @pytest.mark.slow
@@ -477,27 +402,6 @@ def test_the_fixture(passes, run):
     result = run(source.replace("seen += 1", "break").replace("seen == 6", "True"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["faults.explore(): the loop was left before its end"])
-
-
-@pytest.mark.slow
-def test_a_run_away(run):
-    """A client that never stops is ended."""
-    result = run(
-        UPLOAD
-        + """
-    @pytest.mark.faultinject_explore("http:500,times=10000")
-    def test_it(client):
-        while not upload(client):
-            pass
-    """
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "E * faultinject.testing.runs.RunAway: more than 120 requests in one run",
-            "RunAway: more than*",
-        ]
-    )
 
 
 @pytest.mark.slow
@@ -601,12 +505,6 @@ def test_last_failed(cached):
     assert [each.read_text() for each in stored] == ["[]"]
 
 
-def test_stopping_at_the_first(run):
-    """An explored test counts as one."""
-    result = run(WRONG + RIGHT.replace(UPLOAD, ""), "-x")
-    result.assert_outcomes(failed=1)
-
-
 @pytest.mark.slow
 def test_a_session_that_is_to_stop(run):
     """Where something else stops the session, what was not run is said, and not passed over."""
@@ -641,20 +539,17 @@ def test_the_debugger(run, project):
 
 
 @pytest.mark.slow
-def test_shards(passes, run):
-    """The test is collected n times, and its runs are shared out."""
-    result = passes(RIGHT.replace('("cos")', '("cos", shards=3)'), 3)
-    for number, runs in ((1, 3), (2, 3), (3, 2)):
-        result.stdout.fnmatch_lines([f"*::test_right[[]shard-{number}]: 1 request *; {runs} runs in *"])
-
-
-@pytest.mark.slow
-def test_xdist(project):
-    """Workers make the runs; the controller shows the lines."""
+def test_shards(project):
+    """The test is collected n times, and its runs are shared out: workers make them; the controller shows the lines."""
     project.makepyfile(RIGHT.replace('("cos")', '("cos", shards=3)'))
     result = project.runpytest_subprocess("-n2")
     result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines_random([f"*[[]shard-{number}]: 1 request *" for number in (1, 2, 3)])
+    result.stdout.fnmatch_lines_random(
+        [
+            f"*::test_right[[]shard-{number}]: 1 request *; {runs} runs in *"
+            for number, runs in ((1, 3), (2, 3), (3, 2))
+        ]
+    )
 
 
 @pytest.mark.slow
@@ -692,16 +587,6 @@ def test_a_scenario_to_replay(run, passes):
     result.stderr.fnmatch_lines(["*--faultinject-scenario:*SlowDwn*SlowDown*"])
 
 
-@pytest.mark.parametrize("how", ["--faultinject-off", "FAULTINJECT_ENABLED"])
-def test_off(run, monkeypatch, how):
-    """Where faults are off, explored tests are skipped."""
-    if how == "FAULTINJECT_ENABLED":
-        monkeypatch.setenv(how, "0")
-    result = run(RIGHT, "-rs", *([how] if how[0] == "-" else []))
-    result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*faultinject is off: *"])
-
-
 @pytest.mark.slow
 def test_progress(run, monkeypatch):
     """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
@@ -723,14 +608,6 @@ def test_progress(run, monkeypatch):
     assert re.search(r"run 8 of 8 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
     monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", 3600)
     assert "run 8 of 8" not in run(source).stdout.str()
-
-
-@pytest.mark.slow
-def test_set_up_only(run):
-    """Options that stop short of the call are heeded."""
-    result = run(RIGHT, "--setup-only")
-    result.assert_outcomes()
-    assert result.ret == 0
 
 
 NOT_REWOUND = (
@@ -768,13 +645,22 @@ def test_the_second_judge(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strict", [True, False])
-def test_the_second_judge_of_a_test_that_is_expected_to_fail(run, strict):
-    """It fails as expected."""
-    result = run(
-        NOT_REWOUND.replace("@pytest.mark.f", f"@pytest.mark.xfail(strict={strict})\n    @pytest.mark.f")
-    )
-    result.assert_outcomes(xfailed=1)
+@pytest.mark.parametrize(
+    ("source", "strict", "outcome"),
+    [
+        (RIGHT, True, "failed"),
+        (RIGHT, False, "xpassed"),
+        (WRONG, True, "xfailed"),
+        (NOT_REWOUND, False, "xfailed"),
+    ],
+    ids=["none, strictly", "none", "a fault", "the second judge"],
+)
+def test_expected_to_fail(run, source, strict, outcome):
+    """An expected failure is one that some fault brings about; where none does, it is unexpected that all pass."""
+    mark = f"@pytest.mark.xfail(strict={strict})\n    @pytest.mark.faultinject_explore"
+    result = run(source.replace("@pytest.mark.faultinject_explore", mark))
+    result.assert_outcomes(**{outcome: 1})
+    result.stdout.fnmatch_lines(["*request* without faults, *"])
 
 
 def test_a_warning_of_the_second_judge(passes):

@@ -123,26 +123,6 @@ MOVED = "@pytest.mark.faultinject_explore('s3,method=GET', without=['s3:ExpiredT
 
 
 @pytest.mark.slow
-def test_a_whole_object_in_place_of_a_part(run):
-    """The copy that was made of it shows that it was taken for the part; who cuts the part out of it has copied the object."""
-    mark = "@pytest.mark.faultinject_explore('edit,range=ignore,method=GET')"
-    body = COPY.replace("{first.status_code, rest.status_code} == {206} and ", "")
-    result = explored(run, body.replace("COMPARED", "True").replace("COPIED", COPIES), mark)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "written twice: /films/copy has 25 bytes; without faults it has 15 bytes",
-            "*request 1 asked for bytes=0-4 of /films/cat and got all of it, with status 200, which the code took for that part",
-        ]
-    )
-    right = body.replace("COMPARED", "True").replace(
-        "COPIED", COPIES.replace("first.content +", "first.content[:5] +")
-    )
-    right = right.replace("rest.content", "rest.content[-10:]")
-    explored(run, right, mark).assert_outcomes(passed=1)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mark", "compared", "copied", "line"),
     [

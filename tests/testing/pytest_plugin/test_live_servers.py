@@ -3,42 +3,6 @@
 import pytest
 
 
-def test_werkzeug(passes):
-    """Flask on werkzeug's threaded server: one decision a request, fixture requests left alone."""
-    passes("""
-        import threading
-        import pytest
-        import requests
-        from conftest import app
-        from werkzeug.serving import make_server
-
-        @pytest.fixture(scope="session")
-        def address():
-            server = make_server("127.0.0.1", 0, app, threaded=True)
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            yield f"http://127.0.0.1:{server.server_port}"
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
-        @pytest.fixture
-        def session(address):
-            with requests.Session() as session:
-                session.trust_env = False
-                assert session.put(f"{address}/photos/seed").status_code == 200
-                yield session
-                assert session.put(f"{address}/photos/seed").status_code == 200
-
-        @pytest.mark.faultinject("cos:SlowDown", times=2)
-        def test_upload(session, address, faults):
-            answers = [session.put(f"{address}/photos/cat.jpg", data=b"x" * 100_000) for _ in range(3)]
-            assert [each.status_code for each in answers] == [503, 503, 200]
-            assert "<Code>SlowDown</Code>" in answers[0].text
-            assert (faults.injected, faults.attempts) == (2, 3)
-    """)
-
-
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
 def test_uvicorn(passes, framework):
     """Starlette and FastAPI on uvicorn, which must still take the patched app for ASGI 3; lifespan runs."""

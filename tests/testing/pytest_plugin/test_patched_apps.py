@@ -179,23 +179,33 @@ def test_session_without_faults_patches_nothing(project):
     project.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_frameworks_are_put_back(run):
+@pytest.mark.parametrize(
+    ("mark", "block"),
+    [
+        ('@pytest.mark.faultinject("http:503")', "contextlib.nullcontext()"),
+        ("", 'faultinject.inject("http:503")'),
+    ],
+    ids=["a marker's", "a block's"],
+)
+def test_frameworks_are_put_back(passes, mark, block):
     """After the session `Flask.__call__` and `Starlette.__call__` are the very objects that they were."""
-    import flask
     import starlette.applications
 
     classes = flask.Flask, starlette.applications.Starlette
     before = [vars(each)["__call__"] for each in classes]
-    run("""
+    passes(f"""
+        import contextlib
+        import faultinject
         import flask
         import pytest
         import wrapt
 
-        @pytest.mark.faultinject("http:503")
+        {mark}
         def test_one(client):
-            assert isinstance(vars(flask.Flask)["__call__"], wrapt.FunctionWrapper)
-            client.get("/a")
-    """).assert_outcomes(passed=1)
+            with {block}:
+                assert isinstance(vars(flask.Flask)["__call__"], wrapt.FunctionWrapper)
+                assert client.get("/a").status_code == 503
+    """)
     assert [vars(each)["__call__"] for each in classes] == before
 
 
@@ -420,19 +430,6 @@ def test_blocks_reach_unwrapped_apps_whichever_tests_are_selected(passes, select
     else:
         result = passes(BLOCKS, 1, "-k", f"test_{selected}")
         result.assert_outcomes(passed=1, deselected=4)
-
-
-def test_the_patch_of_a_block_ends_with_the_session(passes):
-    """The frameworks are put back as after marked tests."""
-    before = vars(flask.Flask)["__call__"]
-    passes("""
-        import faultinject
-
-        def test(client):
-            with faultinject.inject("http:503"):
-                assert client.get("/a").status_code == 503
-    """)
-    assert vars(flask.Flask)["__call__"] is before
 
 
 @pytest.mark.slow

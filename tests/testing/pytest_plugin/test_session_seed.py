@@ -106,15 +106,6 @@ def test_innermost_seed_holds(run):
     assert seed_of(result) == "function"
 
 
-@pytest.mark.slow
-def test_seed_decides_the_faults(run):
-    """The same seed gives the same faults, another one others."""
-    first = dice(run(THROWS_DICE))
-    assert set(first) == {"2", "5"}
-    assert first == dice(run(THROWS_DICE))
-    assert first != dice(run(THROWS_DICE, "--faultinject-seed=1"))
-
-
 def test_unprintable_seed(run):
     """A seed that no terminal can show is refused in one line."""
     result = run(SHOWS_ITS_SEED, "--faultinject-seed=a\x1b")

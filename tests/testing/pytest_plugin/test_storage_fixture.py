@@ -77,37 +77,6 @@ def test_an_app_between_is_left_alone(with_s3):
     )
 
 
-def test_a_rule_that_fits_nothing_fails_the_test(run):
-    """As for any app, with the nearest request."""
-    result = run(
-        f"""{HEAD}
-    @pytest.mark.faultinject("s3:SlowDown", bucket="films")
-    def test_upload(s3):
-        s3.create_bucket(Bucket="photos")
-    """
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no request met the conditions of", "*bucket=films*", "*photos*"])
-
-
-def test_broken_connections(with_s3):
-    """They break on the real socket, and the client's retry sends the same bytes again."""
-    with_s3(
-        """
-    @pytest.mark.faultinject("reset", times=1, bucket="photos", operation="PutObject")
-    @pytest.mark.faultinject("truncate", times=1, bucket="photos", operation="GetObject")
-    def test_upload(s3, faults):
-        s3.create_bucket(Bucket="photos")
-        s3.put_object(Bucket="photos", Key="cat.jpg", Body=b"meow")
-        body = s3.get_object(Bucket="photos", Key="cat.jpg")["Body"]
-        with pytest.raises(Exception, match="IncompleteRead|Connection broken"):
-            body.read()
-        body.close()
-        assert faults.injected == 2
-    """
-    )
-
-
 def test_what_a_test_stores_is_gone_after_it(with_s3):
     """Also what its own fixtures stored; their clean-up still finds it."""
     with_s3(
@@ -323,82 +292,6 @@ def test_unknown_vendors(run, vendor, says):
     result.stdout.no_fnmatch_line("*faultinject/*.py:*")
 
 
-@pytest.mark.slow
-def test_exploration(with_s3):
-    """Each run begins with an empty store; it finds the request whose failure nobody retries."""
-    with_s3(
-        """
-    @pytest.mark.faultinject_explore("s3:SlowDown", "reset")
-    def test_upload(s3):
-        s3.create_bucket(Bucket="photos")
-        s3.put_object(Bucket="photos", Key="cat", Body=b"meow")
-        assert names(s3) == ["photos"]
-    """
-    ).stdout.fnmatch_lines(["*3 requests without faults, 2 faults; *0 failed*"])
-
-
-def test_async_tests(passes):
-    """The store answers from its thread while the test's loop runs."""
-    passes("""
-        import asyncio
-        import httpx
-        import pytest
-
-        @pytest.mark.asyncio
-        @pytest.mark.faultinject("cos:SlowDown", times=2, bucket="photos-1250000000")
-        async def test_upload(faultinject_store, faults):
-            url = f"{faultinject_store('cos').url}/photos-1250000000"
-            async with httpx.AsyncClient() as client:
-                answers = await asyncio.gather(*(client.put(f"{url}/{n}", content=b"x") for n in range(4)))
-            assert sorted(each.status_code for each in answers) == [404, 404, 503, 503]
-            assert faults.attempts == 4
-    """)
-
-
-@pytest.mark.slow
-def test_unittest_tests(passes):
-    """`setUpClass` is a fixture of its class as any other."""
-    passes(
-        """
-        import unittest
-        import httpx
-        import pytest
-
-        class TestStore(unittest.TestCase):
-            @pytest.fixture(autouse=True, scope="class")
-            def bucket(self, faultinject_store):
-                type(self).url = faultinject_store("s3").url
-                assert httpx.put(f"{self.url}/photos").status_code == 200
-
-            @pytest.mark.faultinject("s3:SlowDown", times=1)
-            def test_one(self):
-                codes = [httpx.put(f"{self.url}/photos/cat", content=b"x").status_code for _ in range(2)]
-                assert codes == [503, 200]
-
-            def test_two(self):
-                assert httpx.get(f"{self.url}/photos/cat").status_code == 404
-                assert httpx.head(f"{self.url}/photos").status_code == 200
-    """,
-        2,
-    )
-
-
-def test_switched_off(run, monkeypatch):
-    """Marked tests are skipped; the others have their store, without faults."""
-    monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
-    result = run(
-        f"""{HEAD}
-    @pytest.mark.faultinject("s3:SlowDown")
-    def test_marked(s3):
-        pass
-
-    def test_plain(s3):
-        assert names(s3) == []
-    """
-    )
-    result.assert_outcomes(passed=1, skipped=1)
-
-
 def test_a_wrong_variable_is_named(run, monkeypatch):
     """What the store reads of the environment is wrong: the test that starts it fails in words."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "http://storage.example.com")
@@ -408,21 +301,6 @@ def test_a_wrong_variable_is_named(run, monkeypatch):
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E*FAULTINJECT_ENDPOINT: *is not a host suffix*"])
-
-
-@pytest.mark.slow
-def test_own_host_suffixes(passes, monkeypatch):
-    """A name of the user's own for the store, with the bucket in front of it."""
-    monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.test")
-    passes("""
-        import httpx
-        import pytest
-
-        @pytest.mark.faultinject("s3:SlowDown", times=1, bucket="photos")
-        def test_one(faultinject_store):
-            url, host = faultinject_store("s3").url, {"Host": "photos.storage.test"}
-            assert [httpx.put(url, headers=host).status_code for _ in range(2)] == [503, 200]
-    """)
 
 
 def test_nothing_stays_behind(with_s3):

@@ -16,6 +16,10 @@ SOURCE = """
     def test_asks_at_run_time(request):
         request.getfixturevalue("faults")
 
+    @pytest.mark.faultinject_explore("http:503")
+    def test_explored(client):
+        client.get("/a")
+
     def test_other(client):
         assert client.get("/a").status_code == 200
 """
@@ -24,7 +28,7 @@ SOURCE = """
 def test_option(run):
     """`--faultinject-off` skips tests that are marked or use `faults`, with that reason, at their own place."""
     result = run(SOURCE, "--faultinject-off", "-rs")
-    result.assert_outcomes(passed=1, skipped=3)
+    result.assert_outcomes(passed=1, skipped=4)
     result.stdout.fnmatch_lines_random(
         [
             "faultinject: seed 0, off",
@@ -38,7 +42,7 @@ def test_environment(run, monkeypatch, word):
     """`FAULTINJECT_ENABLED=0` does the same."""
     monkeypatch.setenv("FAULTINJECT_ENABLED", word)
     result = run(SOURCE, "-rs")
-    result.assert_outcomes(passed=1, skipped=3)
+    result.assert_outcomes(passed=1, skipped=4)
     result.stdout.fnmatch_lines(["SKIPPED *faultinject is off: FAULTINJECT_ENABLED=0"])
 
 
@@ -46,7 +50,7 @@ def test_environment(run, monkeypatch, word):
 def test_environment_that_does_not_switch_off(run, monkeypatch, word):
     """Tests need no switch, and one that is on does no harm though it comes without rules."""
     monkeypatch.setenv("FAULTINJECT_ENABLED", word)
-    run(SOURCE).assert_outcomes(passed=4)
+    run(SOURCE).assert_outcomes(passed=5)
 
 
 def test_environment_with_another_word(run, monkeypatch):

@@ -13,25 +13,6 @@ UPLOAD = """
 """
 
 
-def test_calls(passes):
-    """A test can ask for the attempts of each thing that its code did."""
-    passes(
-        UPLOAD
-        + """
-    @pytest.mark.faultinject("cos:SlowDown", times=2)
-    def test_one(client, faults):
-        with faults.call("upload"):
-            upload(client, "/b/k")
-        [call] = faults.calls
-        assert [each.status for each in call.attempts] == [503, 503, 200]
-        assert (call.name, call.returned, call.same_bytes, call.succeeded) == ("upload", True, True, True)
-        assert {each.verdict for each in faults.findings()} <= {"PASS", "INCONCLUSIVE"}
-        with pytest.warns(pytest.PytestWarning, match="Nothing could be judged"):
-            faults.assert_retries(profile="rfc", ignore=["backoff"])
-    """
-    )
-
-
 def test_calls_of_a_test_are_its_own(passes):
     """What another test asked for just before, by the same code for the same thing, is another call."""
     passes(
@@ -74,32 +55,3 @@ def test_an_assertion_that_fails(run):
     )
     result.stdout.no_fnmatch_line("*session.py*")
     result.stdout.no_fnmatch_line("*verdicts.py*")
-
-
-def test_unittest_and_asyncio(passes):
-    """The fixture is the same wherever a test runs."""
-    passes(
-        UPLOAD
-        + """
-    import unittest
-    import conftest
-
-    class TestIt(unittest.TestCase):
-        @pytest.fixture(autouse=True)
-        def given(self, faults):
-            self.faults = faults
-
-        @pytest.mark.faultinject("cos:SlowDown", times=2)
-        def test_it(self):
-            upload(conftest.app.test_client(), "/b/k")
-            self.assertEqual([each.retries for each in self.faults.calls], [2])
-
-    @pytest.mark.asyncio
-    @pytest.mark.faultinject("cos:SlowDown", times=2)
-    async def test_it(client, faults):
-        async with faults.call("upload"):
-            upload(client, "/b/k")
-        assert [(each.name, each.retries) for each in faults.calls] == [("upload", 2)]
-    """,
-        2,
-    )
