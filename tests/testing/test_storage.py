@@ -160,6 +160,7 @@ def test_the_client_reaches_the_store(storages, vendor):
         assert WAYS[storage.client](named(storage.client), storage.client_kwargs) == b"meow"
     assert faults.attempts >= 3
     assert faults.injected == 0
+    assert storage.client_kwargs is not storage.client_kwargs  # a user may add to them
     seen = [(each.operation, each.bucket) for each in faults.outcomes if each.key == "cat"]
     assert {each for _, each in seen} <= {bucket}
     assert seen

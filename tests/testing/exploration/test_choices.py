@@ -14,9 +14,6 @@ from tests.rows import row_by_row
 
 from .service import call, exploring, scenarios
 
-COS = ["InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"]
-
-
 RETRYABLE = {
     "azure-blob": [
         *("CannotVerifyCopySource", "ContainerBeingDeleted", "InternalError", "OperationTimedOut"),

@@ -85,31 +85,24 @@ def test_requests_that_the_code_makes_anyway():
     assert judged(code, SLOW_DOWN) == ([], [])
 
 
-def test_a_finding_stands_beside_an_error():
-    """Where the test notices by itself, its own error is shown, and the finding below the requests."""
-
-    def code():
-        if send("PUT", "/b/k", data=b"meow") != 200:
-            send("PUT", "/b/k", content_length=0)
-            raise KeyError("noticed")
-
-    _, error = exploring(code, SLOW_DOWN)
-    lines = str(error).splitlines()
-    assert lines[2] == "KeyError: 'noticed'"
-    assert "  ✕ same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes" in lines
-
-
-def test_giving_up_is_no_excuse():
-    """An exception that the code may give up with does not cover what it sent before."""
+@pytest.mark.parametrize("keys", [{}, {"allow": KeyError}], ids=["an error", "an excuse"])
+def test_a_finding_stands_beside_an_error(keys):
+    """Where the test notices by itself, its own error is shown, and the finding below the requests; an exception that the code
+    may give up with does not cover what it sent before.
+    """
 
     def code():
         if send("PUT", "/b/k", data=b"meow", headers=ID) != 200:
             send("PUT", "/b/k", content_length=0, headers=ID)
-            raise OSError
+            raise KeyError("noticed")
 
-    _, error = exploring(code, SLOW_DOWN, allow=OSError)
-    assert "same bytes: " in str(error)
+    _, error = exploring(code, SLOW_DOWN, **keys)
+    finding = "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes"
     assert ", 1 failed, 0 gave up cleanly, " in str(error)
+    said = str(error).splitlines()
+    assert (said[2], f"  ✕ {finding}" in said) == (
+        (finding, False) if keys else ("KeyError: 'noticed'", True)
+    )
 
 
 def test_an_error_behind_a_200_that_nobody_did_anything_about():
