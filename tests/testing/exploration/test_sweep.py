@@ -332,6 +332,14 @@ def test_runs_that_are_not_independent():
     assert exploration.runs == []
 
 
+def test_no_request():
+    """Code of which no middleware sees a request cannot be explored."""
+    _, error = exploring(lambda: None, "reset")
+    assert str(error).startswith(
+        "no middleware saw a request, so there is nothing to explore. Flask, Django, Starlette and FastAPI"
+    )
+
+
 def test_more_requests_than_are_kept(monkeypatch):
     """The journal keeps so many; the first of more are gone from it, and no run would try them."""
     monkeypatch.setattr("faultinject.testing.exploration.sweep.KEPT", 3)
