@@ -7,16 +7,13 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faultinject import Injector
 from faultinject.counts import Take, open_counts
-from faultinject.exceptions import Conflict
 
 TAIL = "name-" * 13_107
 KEPT = 65_536
@@ -255,21 +252,6 @@ def test_where_nothing_depends_on_a_number(shared_url):
     )
     other.totals([0])
     assert one.totals([0, 1]) == [(4, 0, 0), (4, 0, 0)]
-
-
-def test_many_change_the_rules_at_once(shared_url, in_many_threads):
-    """Whoever was slower is told so, or tries again; what is added stands behind what the others have."""
-    injectors = [Injector("http:503,path=never", seed=1, store=shared_url, environ={}) for _ in range(4)]
-
-    def work(thread):
-        for number in range(8):
-            with suppress(Conflict):
-                injectors[thread].use(f"http:{500 + thread},path=never-{number}")
-
-    in_many_threads(4, work)
-    for each in injectors:
-        each.add("http:429,times=1")
-    assert len(injectors[-1].scenario.rules) == 5
 
 
 PLACES = [("fork", "file"), ("spawn", "file"), ("preload", "file"), ("spawn", "redis"), ("preload", "redis")]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import signal
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +20,7 @@ from faultinject.exceptions import (
 )
 from tests.asking import get
 from tests.descriptors import opened
+from tests.locked import locked
 
 
 @pytest.fixture(autouse=True)
@@ -115,37 +114,6 @@ def test_what_cannot_serve_is_refused(tmp_path, monkeypatch):
     refused(tmp_path / "new", "belongs to another user: name a directory of your own")
 
 
-NOBODY = """
-import os, sys
-from faultinject import Injector
-from faultinject.exceptions import ConfigurationError
-Injector("http:503", store=f"file:{sys.argv[1]}", environ={})  # loads what nobody else may
-os.seteuid(65534)
-for path in sys.argv[1:]:
-    try:
-        Injector("http:503", store=f"file:{path}", environ={})
-    except ConfigurationError as error:
-        print(error)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be somebody else")
-def test_another_user_gets_nowhere(process):
-    """For real: neither into a directory of root, nor where nothing may be written."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as above:
-        mine, closed = Path(above, "mine"), Path(above, "closed")
-        make(mine)
-        closed.mkdir(0o500)
-        os.chown(closed, 65534, 65534)
-        mine.chmod(0o755)
-        Path(above).chmod(0o711)
-        told = process(NOBODY, mine, closed).stdout.read().splitlines()
-    assert told == [
-        f"the store {str(mine)!r} belongs to another user: name a directory of your own",
-        f"the store {str(closed)!r} is not writable: name another directory",
-    ]
-
-
 FILES = ("version", "lock", "scenario-1", "counts-1")
 
 
@@ -213,20 +181,6 @@ def test_a_file_is_spoilt(store, name, how, now):
     assert [get(anew) for _ in range(3)] == [503, 503, 200]
 
 
-def test_other_rules_come_into_force(store):
-    """For everybody who has the directory open, with counts from zero; a rule that is added goes on with those so far."""
-    one, other = make(store), make(store)
-    assert [get(each) for each in (one, other, one)] == [503, 503, 200]
-    one.use("http:500,times=1")
-    assert [get(each) for each in (other, one)] == [500, 200]
-    other.add("http:429,times=1")
-    assert [get(each) for each in (one, other)] == [429, 200]
-    assert one.counts() == other.counts()
-    assert [each for each in names(store) if each.startswith("counts")] == ["counts-2"], (
-        "what was replaced is removed"
-    )
-
-
 def test_killed_while_publishing(store):
     """Until the last step the old scenario is in force, and what lies about is in nobody's way."""
     injector = make(store)
@@ -242,8 +196,7 @@ def test_killed_while_publishing(store):
 def test_a_lock_that_is_held_too_long(store):
     """Opening and changing wait longer than a request does, and not for ever."""
     injector = make(store)
-    with (store / "lock").open("r+") as elsewhere:
-        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+    with locked(store / "lock"):
         for change in (lambda: make(store), lambda: injector.use("http:500")):
             with pytest.raises(StoreBusy, match="for more than 2000 ms"):
                 change()

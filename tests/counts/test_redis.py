@@ -146,27 +146,6 @@ def test_a_stopped_server_holds_nobody_up(own_server, caplog, monkeypatch, now):
     assert 0 < counts.totals([0])[0][2] <= 22, "a note that was not answered counts as told"
 
 
-def test_a_killed_server_that_comes_back_empty(own_server, now, caplog):
-    """Nothing is injected while it is away; then all begin at zero, and the log says so once."""
-    counts = open_counts(own_server.url)
-    assert (place(counts), counts.take(ONCE)) == (0, True)
-    own_server.kill()
-    now[0] += 60
-    for _ in range(3):
-        with pytest.raises(StoreUnavailable):
-            place(counts)
-    assert counts.totals([0]) == [(0, 0, 3)], "what could not be told is kept"
-    with pytest.raises(StoreUnavailable):
-        open_counts(own_server.url)
-    own_server.start()
-    now[0] += 60
-    assert (place(counts), counts.take(ONCE)) == (0, True)
-    assert [place(counts), counts.take(ONCE)] == [1, False]
-    assert [each for each in caplog.messages if "has lost its data: counts begin at zero again" in each] == [
-        f"faultinject: the store {own_server.url} (prefix faultinject) has lost its data: counts begin at zero again"
-    ]
-
-
 @pytest.mark.parametrize("kind", ["rules", "scopes", "identities"])
 def test_keys_that_the_server_removed_to_make_room(url, key, redis_server, kind, caplog):
     """What they counted begins at zero; the log says so where the rules' own counts are gone."""

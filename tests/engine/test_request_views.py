@@ -185,26 +185,6 @@ def test_chunked_body(view):
     assert not asgi(http_version="2", headers=[("content-length", "0")]).has_body
 
 
-@row_by_row(
-    ("method", "headers", "upgrades", "preflight"),
-    [
-        ("GET", [], False, False),
-        ("GET", [("Upgrade", "websocket")], True, False),
-        ("GET", [("Upgrade", " H2C ")], False, False),
-        ("CONNECT", [], True, False),
-        ("OPTIONS", [], False, False),
-        ("OPTIONS", [("Access-Control-Request-Method", "PUT")], False, True),
-        ("GET", [("Access-Control-Request-Method", "PUT")], False, False),
-    ],
-)
-def test_what_is_never_matched(view, method, headers, upgrades, preflight):
-    """Upgrades, CONNECT and preflights; h2c is offered with ordinary requests and ignored by servers."""
-    request = view(method, headers=headers)
-    assert (request.upgrades, request.is_preflight) == (upgrades, preflight)
-    if upgrades or preflight:
-        assert not request.ordinary
-
-
 def test_client(view):
     """The address as the server reports it, or nothing."""
     assert wsgi(REMOTE_ADDR="10.0.0.1").client == "10.0.0.1"

@@ -155,27 +155,6 @@ def test_the_fault_changes_no_draw_of_a_named_rule(site):
     assert 5 < fired.pop().count(False) < 40
 
 
-@row_by_row(
-    ("fault", "effects"),
-    [
-        ("hang", "when=after,delay=1s,drain=no,duration=1s,http2=yes"),
-        ("reset", "when=after,delay=1s,drain=no,http2=yes"),
-        ("close", "http2=no"),
-        ("truncate", "of=gateway:BadGateway,keep=0.1,delay=1s"),
-        ("corrupt", "flips=9,delay=1s"),
-    ],
-)
-def test_the_effects_change_no_draw(site, fault, effects):
-    """They are not in the label; the fault is."""
-    target = [f"PUT /b/k{number}" for number in range(60)]
-
-    def fired(rule):
-        made = site(f"{rule},probability=0.4", "5")
-        return [made.decide(each).kind != "passed" for each in target]
-
-    assert fired(fault) == fired(f"{fault},{effects}") != fired("latency,delay=0ms")
-
-
 def corrupted(made, target="GET /photos/cat.jpg"):
     body = made.meet(target)
     return [(at, new) for at, (old, new) in enumerate(zip(BODY, body, strict=True)) if old != new]

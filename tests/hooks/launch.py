@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.ports import ReservedPort
+from tests.started import Started, executable
 
 HERE = Path(__file__).parent
 HEALTHCHECK = 30
@@ -23,7 +21,6 @@ HEALTHCHECK = 30
 A worker that is killed between question and answer is missed only after them, as its supervisor keeps both ends of the pipe.
 """
 STARTS_WITHIN = HEALTHCHECK + 90.0
-ENDS_WITHIN = 15.0
 SERVED = (
     "served",
     "served_eventlet",
@@ -38,12 +35,6 @@ SERVED = (
     "serving",
 )
 FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")
-
-
-def executable(name):
-    """A program beside this interpreter or on the path; None without one."""
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name)
 
 
 class Way:
@@ -133,7 +124,7 @@ WAYS = {
 """Every way, by the name that the tests give it."""
 
 
-class Server:
+class Server(Started):
     """A running server.
 
     Args:
@@ -144,12 +135,10 @@ class Server:
     """
 
     def __init__(self, command, folder, *rules, **variables):
+        super().__init__(folder)
         self.folder = folder
-        self._log = folder / "log"
-        self._journal = folder / "journal"
         for each in SERVED:
             shutil.copy(HERE / f"{each}.py", folder)
-        self._reserved = ReservedPort()
         self.port = self._reserved.number
         environ = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -164,21 +153,10 @@ class Server:
         if rules:
             given = [word for each in rules for word in ("-r", each)]
             arguments = [sys.executable, "-m", "faultinject", "run", *given, "--", *arguments]
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                arguments,
-                cwd=folder,
-                env=environ | variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            self.until(lambda: self.get("/ready") is not None)
-        except BaseException:
-            self.stop()
-            raise
+        self.begin(arguments, folder, environ | variables)
+
+    def wait_until_ready(self):
+        self.until(lambda: self.get("/ready") is not None)
 
     def until(self, true):
         """Ask until it is so."""
@@ -187,11 +165,6 @@ class Server:
             assert self.process.poll() is None, f"it ended: {self.log}"
             assert time.monotonic() < end, f"it never came: {self.log}"
             time.sleep(0.02)
-
-    @property
-    def log(self):
-        """What it has written on its outputs."""
-        return self._log.read_text(errors="replace")
 
     def raw(self, path):
         """All bytes of an answer."""
@@ -247,20 +220,6 @@ class Server:
     def workers(self):
         """The processes that a server of several has started to serve."""
         return {int(each.name) for each in Path("/proc").glob("[0-9]*") if is_worker(each, self.process.pid)}
-
-    def stop(self):
-        """End it, and whatever it has started."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            return
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self._reserved.close()
 
 
 def is_worker(process, master):

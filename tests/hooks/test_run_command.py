@@ -218,20 +218,6 @@ def test_where_faults_are_off_the_command_runs_untouched(run, environ, why):
     assert error == SAYS.format(sys.executable, says) or (says is None and "runs untouched" in error)
 
 
-def test_untouched_a_command_that_is_not_python(run):
-    """It is said once, and nothing of who would get faults."""
-    code, out, error = run("--", "echo", "-r", given=())
-    assert (code, out, error.count("\n")) == (0, "-r\n", 1)
-
-
-@pytest.mark.slow
-def test_production_that_is_allowed(run):
-    """Then there are faults."""
-    allowed = {"APP_ENV": "production", "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"}
-    code, out, error = run("--", sys.executable, "-c", LOADED, **allowed)
-    assert (code, out, "untouched" in error) == (0, "['faultinject', 'wrapt']\n", False)
-
-
 @pytest.mark.parametrize("store", [{}, {"FAULTINJECT_STORE": "memory:"}])
 def test_a_journal(run, tmp_path, store):
     """`--journal` overrides the variable, and means the directory in which `run` was started."""
@@ -439,12 +425,6 @@ def test_nothing_is_watched_when_switched_off(python, variables):
     assert python("-c", LOADED, **variables) == (0, "['faultinject']\n", "")
 
 
-@pytest.mark.slow
-def test_imported_when_on(python):
-    """The same with the variables."""
-    assert python("-c", LOADED, **ON)[:2] == (0, "['faultinject', 'wrapt']\n")
-
-
 @pytest.mark.parametrize("on", [True, False])
 def test_a_sitecustomize_behind_ours_is_loaded(python, tmp_path, on):
     """Under its own name, and with the path that it would have."""
@@ -582,14 +562,6 @@ def test_hooks_come_with_what_may_serve(environ, tmp_path, modules, said):
         timeout=300,
     )
     assert (found.returncode, found.stdout) == (0, said), found.stderr
-
-
-@pytest.mark.slow
-def test_a_later_run_clears_up_behind_an_earlier_one(run, tmp_path):
-    """The command keeps the number of `faultinject run`: when it has ended, its directory is nobody's."""
-    for _ in range(3):
-        assert run("--", "true")[0] == 0
-    assert len([*tmp_path.glob("faultinject-*/*")]) == 1
 
 
 @pytest.mark.parametrize("kind", ["wheel", "editable"])

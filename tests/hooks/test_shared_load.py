@@ -71,13 +71,6 @@ def check(start, way, rounds, clients, each):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-def test_exact_under_load(start, way):
-    """Once."""
-    check(start, way, [1], 64, 15)
-
-
-@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.parametrize("way", list(WAYS))
 def test_exact_twenty_times_of_twenty(start, way):

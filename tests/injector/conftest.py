@@ -3,6 +3,9 @@
 import pytest
 
 from faultinject.injector import living
+from tests.counts import conftest as counts
+
+new_url = counts.new_url
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +16,15 @@ def no_injector_of_an_earlier_test():
     yield
     for each in others:
         living.add(each)
+
+
+@pytest.fixture(params=["memory", "file", "redis"])
+def store(request, new_url):
+    """A store of this test, of each kind."""
+    return new_url(request.param)
+
+
+@pytest.fixture(params=["file", "redis"])
+def shared(request, new_url):
+    """One that processes share."""
+    return new_url(request.param)

@@ -33,29 +33,6 @@ def looked_at_often(monkeypatch):
     monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 
-@pytest.fixture
-def store_of(request, tmp_path):
-    """A store of this test, by its kind."""
-
-    def find(kind):
-        if kind != "redis":
-            return f"file:{tmp_path / 'store'}" if kind == "file" else "memory:"
-        server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
-        return f"{server.url}?prefix={prefix}"
-
-    return find
-
-
-@pytest.fixture(params=["memory", "file", "redis"])
-def store(request, store_of):
-    return store_of(request.param)
-
-
-@pytest.fixture(params=["file", "redis"])
-def shared(request, store_of):
-    return store_of(request.param)
-
-
 def make(store):
     return Injector(RULES, store=store, seed=1, environ={})
 

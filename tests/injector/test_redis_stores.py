@@ -7,7 +7,6 @@ import pytest
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import waiting
 from faultinject.counts.background_sender import BackgroundSender
-from faultinject.exceptions import StoreInUse, StoreUnavailable
 from tests.asking import get
 
 pytestmark = pytest.mark.live
@@ -96,16 +95,6 @@ def test_what_is_given_back_is_no_more_out(url):
 
     list(WSGIFaultMiddleware(fails, injector=injector)(broken, lambda *_: None))
     assert [get(injector) for _ in range(2)] == [503, 200]
-
-
-def test_use_begins_at_zero(url):
-    """With the rules given, whatever others count by."""
-    injector = make(url)
-    assert [get(injector) for _ in range(2)] == [503, 503]
-    injector.use("http:500,times=1")
-    assert [get(injector) for _ in range(2)] == [500, 200]
-    with pytest.raises(StoreInUse):
-        make(url, "http:404")
 
 
 def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
@@ -215,19 +204,6 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
     assert len([each for each in caplog.messages if "is in use by other rules, or" in each]) == 1
     late.use("http:503,times=1")
     assert [get(late), get(late)] == [503, 200]
-
-
-def test_use_while_the_server_is_not_there(start_redis, clock):
-    """It raises, and the old rules stay; once it worked, nothing of the start is asked for again."""
-    server = start_redis()
-    server.kill()
-    late = make(server.url, "http:503")
-    with pytest.raises(StoreUnavailable):
-        late.use("http:500")
-    server.start()
-    late.use("http:500")
-    clock[0] += 60
-    assert get(late) == 500
 
 
 def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):

@@ -22,6 +22,7 @@ import pytest
 from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
 from tests.asking import get
+from tests.injector.children import in_child
 from tests.until import until
 from tests.virtual_time import Time
 
@@ -142,17 +143,6 @@ def test_nothing_changes_by_a_touch_or_a_comment(file, caplog, make):
     look()
     assert get(injector) == 418
     assert not [each for each in caplog.messages if "changed" in each]
-
-
-@apart
-def test_what_is_in_force_already_goes_on(file, make):
-    """Somebody else was faster."""
-    injector = make(file("http:503,times=2"))
-    injector.use("http:500,times=2")
-    assert get(injector) == 500
-    file("http:500,times=2")
-    look()
-    assert [get(injector) for _ in range(2)] == [500, 200]
 
 
 @apart
@@ -355,12 +345,6 @@ def test_others_put_something_in_force_meanwhile(file, monkeypatch, same, make):
     look()
     assert get(injector) == (200 if same else 500)
     assert len(tries) == (1 if same else 2)
-
-
-@apart
-def test_a_variable_of_blanks(file, make):
-    """It names no file."""
-    assert get(make(" ", FAULTINJECT_RULES="http:503")) == 503
 
 
 @apart
@@ -631,11 +615,6 @@ class TestWorkers:
     def store(self, tmp_path):
         return f"file:{tmp_path / 'store'}"
 
-    @apart
-    def test_a_wrong_file_at_the_first_start_is_refused(self, file, make):
-        with pytest.raises(ConfigurationError, match="http:5x3"):
-            make(file("http:5x3"))
-
     @pytest.mark.parametrize("shared", [False, True])
     @apart
     def test_a_worker_that_comes_later_goes_on_with_what_the_others_have(
@@ -709,10 +688,7 @@ class TestWorkers:
         assert get(injector) == 503
         file("http:500")
         monkeypatch.setenv("RUN_MAIN", "true")
-        child = os.fork()
-        if not child:
-            os._exit(get(injector) != 500)
-        assert os.waitpid(child, 0)[1] == 0
+        assert in_child(lambda: get(injector)) == 500
         assert get(injector) == 503
 
     @apart

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from faultinject.exceptions import InjectionFailed
 from faultinject.injector import Session
 from tests.asking import get
 from tests.injector.children import in_child
+from tests.locked import locked
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -166,14 +166,12 @@ def test_requests_that_got_no_decision_fail_the_block(session, part, where):
     with pytest.raises(InjectionFailed, match=r"^1 request passed without a decision about faults: see"):
         with Faults(rule, session=session) as faults:
             assert other.get() == 503
-            with (Path(session.path) / "lock").open("r+") as elsewhere:
-                fcntl.flock(elsewhere, fcntl.LOCK_EX)
+            with locked(Path(session.path) / "lock"):
                 assert (get(injector) if where == "here" else other.get()) == 200
             assert [get(injector), other.get()] == [503, 503]
         assert sorted(each.did for each in faults.outcomes) == ["answered"] * 3 + ["failed"]
     with pytest.raises(ZeroDivisionError), Faults(rule, session=session):
-        with (Path(session.path) / "lock").open("r+") as elsewhere:
-            fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        with locked(Path(session.path) / "lock"):
             assert [get(injector), other.get()] == [200, 200]
         _ = 1 / 0  # which the test hears of first
 

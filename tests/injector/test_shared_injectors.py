@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import multiprocessing
 import os
@@ -10,18 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
-from shutil import rmtree
 from types import SimpleNamespace
 
 import pytest
 
 from faultinject import Injector
 from faultinject.counts import directory
-from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+from faultinject.exceptions import StoreUnavailable
 from faultinject.injector import count_storage as sharing
 from tests.asking import get
 from tests.injector.children import in_children
+from tests.locked import locked
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -31,8 +29,6 @@ pytestmark = [
 
 RULE = "http:503,times=20"
 SEVERAL = {"wsgi.multiprocess": True}
-WHOLE = 0x7E_66_61_75_6C_74_7E_0A
-"""How each file of numbers of a store ends."""
 
 
 @pytest.fixture(autouse=True)
@@ -175,17 +171,6 @@ def test_what_is_off_is_shared_where_it_may_be_switched_on():
     assert (injector.state.on, get(injector)) == (True, 503)
 
 
-def test_a_directory_that_is_kept_locked(monkeypatch, tmp_path):
-    """The start waits for it, and then says so."""
-    store = f"file:{tmp_path / 'store'}"
-    make(store=store)
-    monkeypatch.setattr(directory, "PATIENCE", 0.01)
-    with Path(tmp_path / "store/lock").open("r+") as elsewhere:
-        fcntl.flock(elsewhere, fcntl.LOCK_EX)
-        with pytest.raises(StoreBusy, match="another process held"):
-            make(store=store)
-
-
 def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
     """As where there is none: the injector counts for itself."""
 
@@ -214,8 +199,7 @@ def two(monkeypatch):
 
 def test_a_directory_that_others_hold_for_long(two, place, caplog):
     """It is waited for, and nothing is injected before it can be had: never more than N. The log says why."""
-    with next(place.glob("*/lock")).open("r+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with locked(next(place.glob("*/lock"))):
         assert [get(two[1], **SEVERAL) for _ in range(3)] == [200] * 3
         assert get(two[1]) == 200
     assert [get(two[number % 2]) for number in range(30)].count(503) == 19
@@ -263,23 +247,6 @@ def test_requests_of_a_server_of_several_processes(caplog, place):
     ]
 
 
-def test_memory_asked_for_outright(place):
-    """Forked children draw by themselves, and leave no directory."""
-    injector = make("http:503,probability=0.5", store="memory:")
-    found = in_children(*[lambda: [get(injector, f"/{number}") for number in range(64)]] * 2)
-    assert found[0] != found[1]
-    assert not place.exists()
-
-
-def test_a_named_store(tmp_path):
-    """Injectors of the same scenario and seed count together, others begin anew."""
-    store = f"file:{tmp_path / 'store'}"
-    one, other = make(store=store), make(FAULTINJECT_STORE=store)
-    assert [get(each) for each in [one, other] * 11] == [503] * 20 + [200] * 2
-    assert one.counts() == other.counts() == {"rule-1": {"matched": 22, "injected": 20}}
-    assert get(make(store=store, seed=2)) == 503
-
-
 def test_a_seed_that_nobody_gave_is_the_firsts(tmp_path):
     """All draw with it."""
     store = f"file:{tmp_path / 'store'}"
@@ -302,20 +269,6 @@ def test_a_scenario_is_swapped_in_all_processes(tmp_path, caplog):
     assert [get(each) for each in (one, other, one, other)] == [500, 500, 500, 200]
     other.use([])
     assert [get(one), get(other)] == [200, 200]
-
-
-def test_requests_pass_while_others_have_the_store(tmp_path, caplog):
-    """No rule is to blame, and the log says why, now and then."""
-    store = tmp_path / "store"
-    injector = make(store=f"file:{store}")
-    assert get(injector) == 503
-    with (store / "lock").open("r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert [get(injector), get(injector)] == [200, 200]
-    assert [(each.did, each.rule) for each in injector.journal.outcomes[1:]] == [("failed", None)] * 2
-    assert sum("another process held the store's lock" in each for each in caplog.messages) == 1
-    assert not any("rule rule-1 failed" in each for each in caplog.messages)
-    assert get(injector) == 503
 
 
 def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
@@ -354,18 +307,6 @@ def test_a_scenario_that_cannot_be_read_again_and_again(tmp_path, monkeypatch, c
     assert get(other) == 500
 
 
-def test_a_store_that_is_removed(tmp_path, caplog):
-    """Processes that come later would have another lock: those that are there count no more, and the log says it."""
-    store = tmp_path / "store"
-    injector = Injector("http:503,times=99 http:500", seed=1, store=f"file:{store}", environ={})
-    assert get(injector) == 503
-    rmtree(store)
-    found = [get(injector) for _ in range(32)]
-    assert set(found[:16]) <= {200, 503}
-    assert found[16:] == [200] * 16
-    assert sum("/lock was removed:" in each for each in caplog.messages) == 1
-
-
 @pytest.mark.parametrize("record_all", [True, False])
 def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, record_all):
     """What stands in everybody's place for a while counts by itself."""
@@ -373,9 +314,3 @@ def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, record_all):
     made = Injector(RULE, environ={"FAULTINJECT_STORE": f"file:{store}"}, record_all=record_all)
     assert store.exists() is not record_all
     assert get(made) == 503
-
-
-def test_a_store_that_cannot_serve(tmp_path):
-    """Named by hand, it stops the start."""
-    with pytest.raises(ConfigurationError, match="make the directory above it first"):
-        make(store=f"file:{tmp_path}/no/where")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
+from tests.asking import app
+from tests.asking import get as ask_for
 from tests.injector.children import in_child
+from tests.locked import locked
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -19,11 +20,6 @@ pytestmark = [
 ]
 
 BUSY = "faultinject: another process held the store's lock for too long: 1 request passed without a decision"
-
-
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Length", "3")])
-    return [b"app"]
 
 
 @pytest.fixture
@@ -41,19 +37,6 @@ def make(place):
     return make
 
 
-@pytest.fixture
-def elsewhere(place):
-    """For its block another process has the lock: what is opened anew is a stranger to `flock`."""
-
-    @contextmanager
-    def held():
-        with (place / "lock").open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    return held
-
-
 def ask(injector, path="/photos/cat.jpg", **more):
     """Status and headers of an answer."""
     answers = []
@@ -68,7 +51,7 @@ def ask(injector, path="/photos/cat.jpg", **more):
 
 
 def get(injector, path="/photos/cat.jpg"):
-    return ask(injector, path)[0]
+    return ask_for(injector, path)
 
 
 def holds(injector, requests=5):
@@ -145,13 +128,13 @@ def test_one_hold_serves_a_whole_request(make, rules):
 
 
 @pytest.mark.parametrize("rules", [*NEEDS_NONE, *NEEDS_ONE])
-def test_nobody_waits_while_an_answer_is_made(make, elsewhere, rules):
+def test_nobody_waits_while_an_answer_is_made(make, place, rules):
     """When the journal gets its line the lock is free, also for requests that pass."""
     injector = make(rules)
     free = []
 
     def look(_):
-        with elsewhere():  # which would block for ever
+        with locked(place / "lock"):  # which would block for ever
             free.append(True)
 
     injector.journal.follow(look)
@@ -161,7 +144,7 @@ def test_nobody_waits_while_an_answer_is_made(make, elsewhere, rules):
 
 
 @pytest.mark.parametrize("rules", ["http:503,probability=0.5,times=9", "http:503,times=9"])
-def test_an_error_of_ours_leaves_the_lock_free(make, elsewhere, rules):
+def test_an_error_of_ours_leaves_the_lock_free(make, place, rules):
     """Between match and take, and when the answer is made."""
     injector = make(rules)
     rule = injector.own_plan.ready(0)
@@ -173,7 +156,7 @@ def test_an_error_of_ours_leaves_the_lock_free(make, elsewhere, rules):
     kept = getattr(rule, name)
     setattr(rule, name, fail)
     assert get(injector) == 200
-    with elsewhere():
+    with locked(place / "lock"):
         pass
     assert [type(each) for each in injector.errors] == [ZeroDivisionError]
     setattr(rule, name, kept)
@@ -192,11 +175,11 @@ def test_a_refused_fault_is_given_back(make):
     assert injector.counts() == {"rule-1": {"matched": 6, "injected": 2}}
 
 
-def test_a_lock_that_others_have_costs_single_requests(make, elsewhere, caplog):
+def test_a_lock_that_others_have_costs_single_requests(make, place, caplog):
     """It is no failure of the store: who comes next gets its fault, and whoever looks sees what was missed."""
     injector = make("http:503,times=9,path=photos/ http:500")
     assert get(injector) == 503
-    with elsewhere():
+    with locked(place / "lock"):
         assert [get(injector), get(injector), get(injector, "/dogs")] == [200, 200, 500]
     assert get(injector) == 503
     did = [(each.did, each.rule, each.status) for each in injector.journal.outcomes]
@@ -212,15 +195,6 @@ def test_a_lock_that_others_have_costs_single_requests(make, elsewhere, caplog):
         f"faultinject: several processes share their counts in {injector.counted_in}, seed 1",
         BUSY,
     ]
-
-
-def test_what_failed_in_one_process_is_seen_in_all(make, elsewhere):
-    """The numbers are of the store."""
-    injector, other = make("http:503,times=9"), make("http:503,times=9")
-    with elsewhere():
-        assert get(injector) == 200
-    assert get(injector) == 503
-    assert other.counts() == {"rule-1": {"matched": 1, "injected": 1, "failed": 1}}
 
 
 def test_errors_of_ours_are_counted_as_failed(make):
@@ -265,13 +239,3 @@ def test_numbers_are_told_where_they_are_counted(make):
         get(injector)
     assert [each.n for each in injector.journal.outcomes] == [0, 1, 2]
     assert Path(injector.counted_in).is_dir()
-
-
-def test_requests_of_a_store_that_is_gone(make, place, caplog):
-    """That is a failure: the store is left alone, and the log says so once."""
-    injector = make("http:503,times=9 http:500,path=dogs/")
-    injector._count_storage.store.lock._flock = lambda *_: -1
-    os.close(injector._count_storage.store.lock._file)
-    injector._count_storage.store.lock._file = os.open(place / "lock", os.O_RDONLY | os.O_PATH)
-    assert [get(injector), get(injector)] == [200, 200]
-    assert sum("nothing is injected while the store is unavailable" in each for each in caplog.messages) == 1

@@ -45,15 +45,12 @@ def settle():
         pytest.param("redis", marks=pytest.mark.live),
     ]
 )
-def make(request, tmp_path, monkeypatch):
+def make(request, new_url, monkeypatch):
     """`make(rules)`: two injectors of one store, of which each knows at once what the other has changed."""
+    store = new_url(request.param)
     if request.param == "redis":
-        server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
-        store = f"{server.url}?prefix={prefix}"
         real = time.monotonic
         monkeypatch.setattr(time, "monotonic", lambda: real() + PASSED[0])
-    else:
-        store = f"file:{tmp_path / 'store'}" if request.param == "file" else "memory:"
     now = [NOW]
 
     def make(rules, **named):

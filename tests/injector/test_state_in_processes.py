@@ -8,7 +8,6 @@ import signal
 import pytest
 
 from faultinject import Injector
-from faultinject.exceptions import Conflict
 from tests.asking import get
 from tests.injector.children import in_children
 
@@ -19,38 +18,11 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=["file", "redis"])
-def store(request, tmp_path):
-    if request.param == "file":
-        return f"file:{tmp_path / 'store'}"
-    server, prefix = request.getfixturevalue("redis_server"), request.getfixturevalue("redis_prefix")
-    return f"{server.url}?prefix={prefix}"
-
-
 def make(store, rules="http:503,times=20,path=a,name=a"):
     return Injector(rules, store=store, seed=1, environ={})
 
 
-def test_one_of_two_gets_a_conflict(store):
-    """Both have looked at the same generation."""
-    injector = make(store)
-    seen = injector.state.generation
-
-    def change(rule):
-        def work():
-            try:
-                injector.add(rule, expected=seen)
-            except Conflict:
-                return False
-            return True
-
-        return work
-
-    assert sorted(in_children(*[change("http:500,path=b"), change("http:502,path=b")])) == [False, True]
-    assert len(injector.state.scenario.rules) == 2
-
-
-def test_no_change_of_many_is_lost(store):
+def test_no_change_of_many_is_lost(shared):
     """Four processes add, replace and switch without looking, while all of them are asked: `times` is exact."""
 
     def work(process):
@@ -68,7 +40,7 @@ def test_no_change_of_many_is_lost(store):
 
         return run
 
-    injector = make(store)
+    injector = make(shared)
     found = in_children(*[work(process) for process in range(4)])
     state = injector.state
     rest = [get(injector, "/a") for _ in range(3)]
@@ -135,12 +107,12 @@ def test_a_process_that_is_killed_while_it_publishes(tmp_path, change):
 
 
 @pytest.mark.parametrize("why", ["", "5xx>5%/1m: 9 of 100"])
-def test_other_rules_do_not_switch_on_what_was_switched_off(store, why, caplog):
+def test_other_rules_do_not_switch_on_what_was_switched_off(shared, why, caplog):
     """Neither what somebody has switched off nor what the app's own failures have: by `?replace` as by `use`, in the log too."""
-    first = make(store)
+    first = make(shared)
     first.disable(why=why)
-    replace = "&replace" if "?" in store else "?replace"
-    other = make(f"{store}{replace}", "http:504,name=b")
+    replace = "&replace" if "?" in shared else "?replace"
+    other = make(f"{shared}{replace}", "http:504,name=b")
     other.announce()
     state = other.state
     assert ([*state.scenario.display_names], state.on, state.why_off) == (["b"], False, why)
@@ -151,9 +123,9 @@ def test_other_rules_do_not_switch_on_what_was_switched_off(store, why, caplog):
     assert get(other) == 504
 
 
-def test_other_rules_do_not_lengthen_the_time(store):
+def test_other_rules_do_not_lengthen_the_time(shared):
     """Faults for ten minutes end when they end, whoever brings other rules meanwhile."""
-    first = make(store)
+    first = make(shared)
     until = first.enable(until=first.clock() + 600).until
-    replace = "&replace" if "?" in store else "?replace"
-    assert make(f"{store}{replace}", "http:504").state.until == until
+    replace = "&replace" if "?" in shared else "?replace"
+    assert make(f"{shared}{replace}", "http:504").state.until == until

@@ -19,6 +19,8 @@ from faultinject.counts import file_journal
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import writing
 from tests.asking import get
+from tests.injector.children import in_child
+from tests.locked import locked
 from tests.until import until
 
 pytestmark = [
@@ -47,24 +49,6 @@ def all_of(injector, after="", limit=500):
         dropped += missing
         if not some:
             return told(found), after, dropped
-
-
-@pytest.fixture(params=["memory", "file", "redis"])
-def store(request, tmp_path):
-    if request.param == "redis":
-        return request.getfixturevalue("redis_url")
-    return {"memory": "memory:", "file": f"file:{tmp_path}/store"}[request.param]
-
-
-@pytest.fixture
-def redis_url(redis_server, redis_prefix):
-    return f"{redis_server.url}?prefix={redis_prefix}"
-
-
-@pytest.fixture(params=["file", "redis"])
-def shared_store(request, tmp_path):
-    """One that processes share."""
-    return f"file:{tmp_path}/store" if request.param == "file" else request.getfixturevalue("redis_url")
 
 
 def test_from_a_cursor_on(store):
@@ -139,18 +123,19 @@ def test_nothing_is_written_unless_somebody_asked(tmp_path):
     assert [each.stat().st_mode & 0o777 for each in tmp_path.glob("store/journal*")] == [0o600]
 
 
-def test_what_all_processes_did(shared_store):
+def test_what_all_processes_did(shared):
     """Whoever reads; with the number of the process, and also after the rules were replaced."""
-    injector = make(shared_store)
+    injector = make(shared)
     get(injector, "/parent")
     assert len(injector.events()[0]) == 1
-    child = os.fork()
-    if not child:
+
+    def asked():
         get(injector, "/child")
         injector.events()
-        os._exit(0)
-    os.waitpid(child, 0)
-    other = make(shared_store)
+        return os.getpid()
+
+    child = in_child(asked)
+    other = make(shared)
     get(other, "/other")
     assert len(other.events()[0]) == 3
     found, cursor, _ = injector.events()
@@ -168,11 +153,7 @@ def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
     """What happens from then on is shared."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     injector = make(None)
-    child = os.fork()
-    if not child:
-        get(injector, "/child")
-        os._exit(0)
-    os.waitpid(child, 0)
+    in_child(lambda: get(injector, "/child"))
     get(injector, "/parent")
     assert [each.path for each in injector.events()[0]] == ["/child", "/parent"]
 
@@ -210,13 +191,13 @@ def test_files_are_bounded_and_dropped_lines_counted(tmp_path):
 
 
 @pytest.mark.usefixtures("small")
-def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch, process_with_lock):
+def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch):
     """A request waits for the lock a moment only."""
     injector = make(f"file:{tmp_path}/store", "http:503")
     for number in range(8):
         get(injector, f"/{number}")
     monkeypatch.setattr(file_journal, "LARGEST", 1)
-    with process_with_lock(tmp_path / "store/lock"):
+    with locked(tmp_path / "store/lock"):
         get(injector, "/held")
         first = Injector("http:503", store=None, environ={})
         first.journal.share = injector._count_storage.store.events().add
@@ -226,24 +207,6 @@ def test_a_full_file_takes_more_while_the_lock_is_held(tmp_path, monkeypatch, pr
     assert (found[-1][0], dropped) == ("/held", 0)
     get(first, "/found")
     assert all_of(injector, cursor)[::2] == ([("/found", "answered")], 0)
-
-
-@pytest.fixture
-def process_with_lock():
-    """`with it(path):` another process has the lock."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def holds(path):
-        program = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.flock(f, 2); print('has it', flush=True); sys.stdin.read()"
-        with subprocess.Popen(
-            [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout.readline()
-            yield
-            process.stdin.close()
-
-    return holds
 
 
 def test_a_reader_waits_for_a_line_that_may_still_come(tmp_path, monkeypatch):

@@ -10,9 +10,10 @@ import time
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector
 from faultinject.journal import Writers, read
 from tests import journals
+from tests.asking import get
 from tests.journals import HUNG, end_of, parsed, written
 
 pytestmark = pytest.mark.live
@@ -293,16 +294,6 @@ def test_a_full_file_has_no_end(lines, more):
 # In this process
 
 
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Length", "0")])
-    return []
-
-
-def ask(injector):
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
-    return b"".join(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
-
-
 def kinds(path):
     return [bool(json.loads(each).get("ended")) for each in path.read_text().splitlines()]
 
@@ -312,7 +303,7 @@ def test_a_journal_can_be_ended_alone(tmp_path):
     path = tmp_path / "journal"
     injector = Injector("http:503", environ={}, journal=str(path))
     injector.journal.end()
-    ask(injector)
+    get(injector)
     injector.journal.end()
     assert kinds(path) == [False, True]
     Injector("http:503", environ={}).journal.end()
@@ -322,7 +313,7 @@ def test_a_journal_that_is_nobodys_business_has_no_end(tmp_path):
     """That of a test session, which its owner reads."""
     path = tmp_path / "journal"
     injector = Injector("http:503", environ={}, journal=str(path), ends=False)
-    ask(injector)
+    get(injector)
     injector.journal.end()
     assert kinds(path) == [False]
 

@@ -722,24 +722,6 @@ def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
     assert stops == [os.strerror(errno.ENOENT), os.strerror(errno.ELOOP)]
 
 
-def test_no_line_goes_into_another_file(tmp_path, caplog):
-    """A program has closed the journal's descriptor, and its number is another file by now, of whatever size."""
-    path, other = tmp_path / "journal", tmp_path / "users.db"
-    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
-    ask(injector)
-    other.write_bytes(bytes(100_000))
-    [number] = opened(path)
-    with other.open("ab") as file:
-        os.dup2(file.fileno(), number)
-        ask(injector)
-        assert file.tell() == other.stat().st_size == 100_000
-        os.close(number)
-    assert len(path.read_text().splitlines()) == 1
-    assert [each for each in caplog.messages if "has stopped" in each] == [
-        f"faultinject: writing to the journal {path} has stopped: somebody has closed it"
-    ]
-
-
 def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch):
     """A server that has given up its rights writes into what it has open."""
     path = tmp_path / "journal"
@@ -778,28 +760,6 @@ def test_a_thread_that_comes_second_finds_it_open(tmp_path, monkeypatch, caplog)
         ask(injector)
     assert len(path.read_text().splitlines()) == 2
     assert sum("a new file is opened" in each for each in caplog.messages) == 1
-
-
-def test_many_threads_open_it_anew_once(tmp_path, caplog):
-    """No line is lost but those of the file that is gone."""
-    path = tmp_path / "journal"
-    injector = injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path))
-    ask(injector)
-    path.unlink()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: ask(injector), range(40)))
-    assert len(path.read_text().splitlines()) == 40
-    assert sum("a new file is opened" in each for each in caplog.messages) == 1
-
-
-def test_several_injectors_append_to_one_file(tmp_path):
-    """O_APPEND: nobody overwrites anybody's lines."""
-    path = tmp_path / "journal"
-    injectors = [injector_for("cos:SlowDown", FAULTINJECT_JOURNAL=str(path)) for _ in range(3)]
-    for _ in range(5):
-        for each in injectors:
-            ask(each)
-    assert len({json.loads(line)["seq"] for line in path.read_text().splitlines()}) == 15
 
 
 @pytest.mark.parametrize("ends", [True, False])
@@ -901,18 +861,6 @@ def test_digests_and_operations_that_were_forgotten_come_out_the_same():
     assert [each.principal for each in outcomes[:1_010]] == [each.principal for each in outcomes[1_010:]]
     assert len({each.principal for each in outcomes}) == 1_010
     assert {each.operation for each in outcomes} == {"GetObject"}
-
-
-def test_a_generation_is_counted():
-    """Outcomes tell which scenario decided them."""
-    injector = injector_for("cos:SlowDown")
-    ask(injector)
-    injector.use("http:500", seed=7)
-    ask(injector)
-    assert [(each.generation, each.seed, each.fault) for each in injector.journal.outcomes] == [
-        (0, "journal", "cos:SlowDown"),
-        (1, "7", "http:500"),
-    ]
 
 
 def test_followers_hear_each_line(monkeypatch, caplog):

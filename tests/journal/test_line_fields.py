@@ -7,6 +7,7 @@ from itertools import product
 
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.vendors import get, names
+from tests.asking import app
 from tests.rows import row_by_row
 
 ADDRESSES = (
@@ -24,11 +25,6 @@ ADDRESSES = (
     ("", "", ""),
 )
 HEADERS = ({}, {"HTTP_X_BZ_FILE_NAME": "k" * 3000}, {"HTTP_X_AMZ_COPY_SOURCE": "/photos/dog.jpg"})
-
-
-def app(environ, start_response):
-    start_response("200 OK", [])
-    return []
 
 
 def told(rule, requests, *, method="POST", record_all=True):

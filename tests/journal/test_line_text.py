@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject import Injector, WSGIFaultMiddleware
+from tests.asking import app
 
 HOSTILE = st.one_of(
     st.text(st.characters(max_codepoint=255), max_size=12),
@@ -40,11 +41,6 @@ RULES = [
 
 class Text(str):
     """A server's own kind of text, which msgspec refuses."""
-
-
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Length", "0")])
-    return []
 
 
 def reference(outcome):

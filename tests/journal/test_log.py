@@ -13,12 +13,6 @@ def announced(caplog, rules):
     return caplog.messages[-1]
 
 
-def test_few_rules_are_told_whole(caplog):
-    """A shell that cut a rule short must be visible."""
-    text = "cos:SlowDown,path=photos/,times=2 http:503"
-    assert announced(caplog, text) == f"faultinject is on: seed 1, rules {text}"
-
-
 def test_a_rule_and_a_seed_stay_on_their_line(caplog):
     """The control API and `x-faultinject-rules` take both from requests: a line end or an escape of a terminal is shown."""
     Injector(Rule("http:503", message="a\nERROR b\x1b[2J\u202e"), seed="1\r\n2").announce()

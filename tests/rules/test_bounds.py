@@ -42,13 +42,6 @@ def test_the_first_twenty_mistakes(text):
     assert max(len(each.message) for each in found) <= 2000
 
 
-def test_a_table_of_mistakes(tmp_path):
-    """The same from a file."""
-    path = tmp_path / "rules.toml"
-    path.write_text("".join(f'[[rules]]\nfault = "latncy{each}"\n' for each in range(300)))
-    assert len(problems(lambda: Scenario.load(path))) == MOST + 1
-
-
 @pytest.mark.parametrize("number", [MOST_ACTIVE + 1, 10**8, 10**12])
 def test_places_are_bounded(number):
     """A number of faults under way that no process can have is a mistake, and costs nothing."""

@@ -451,24 +451,6 @@ def test_production_is_allowed_until_a_moment():
     assert (found.production_allowed, found.expires) == (True, NOW + 86400)
 
 
-def test_the_first_of_a_name_is_told_with_its_variable():
-    """Also where its rule was read with quotes."""
-    environ = {**ON, "FAULTINJECT_RULES": 'http:503 http:504,name="x"', "FAULTINJECT_RULE_X": "http:505"}
-    with pytest.raises(
-        ConfigurationError,
-        match=r"^FAULTINJECT_RULE_X: x is already the name of rule 2 \(FAULTINJECT_RULES\);",
-    ):
-        read_environment(environ, now=NOW)
-
-
-def test_a_variable_that_is_only_a_little_alike_is_told_which_there_are():
-    """Half a resemblance would mislead."""
-    with pytest.raises(ConfigurationError) as caught:
-        read_environment({**ON, "FAULTINJECT_RULES": "http:503", "FAULTINJECT_SEEDLING": "1"}, now=NOW)
-    listed = ", ".join(VARIABLES)
-    assert str(caught.value) == f"FAULTINJECT_SEEDLING is not a variable of faultinject; there are {listed}"
-
-
 def test_rules_of_variables_stand_in_the_order_of_their_names():
     """Numbers as numbers, and before letters."""
     environ = {f"FAULTINJECT_RULE_{each}": "http:503" for each in ("A", "10", "9", "A10", "A9")}

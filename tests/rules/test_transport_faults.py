@@ -3,85 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from json import dumps
 
 import pytest
 
-from faultinject import Rule, Scenario, vendors
-from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
+from faultinject import Rule
+from faultinject.exceptions import ConfigurationError
 from faultinject.rules import EFFECTS
 from faultinject.rules.faults import FAULTS
 from tests.rows import row_by_row
 
+
 # A rule in its canonical text, and its keys as TOML and JSON have them.
-RULES = [
-    ("hang", {}),
-    ("hang,duration=30s", {"duration": "30s"}),
-    (
-        "hang,method=PUT,unless.path=health,times=2,when=after,delay=100ms..2s,drain=no,duration=1h,http2=yes,name=a",
-        {
-            "name": "a",
-            "http2": True,
-            "duration": "1h",
-            "drain": False,
-            "delay": "100ms..2s",
-            "when": "after",
-            "times": 2,
-            "unless": {"path": "health"},
-            "method": "PUT",
-        },
-    ),
-    ("reset,path=photos/", {"path": "photos/"}),
-    (
-        "reset,when=after,delay=1s,drain=no,http2=yes",
-        {"http2": True, "drain": False, "delay": "1s", "when": "after"},
-    ),
-    ("close,vendor=jss,per=call,delay=1ms,drain=yes", {"vendor": "jss", "per": "call", "delay": "1ms", "drain": True}),
-    ("reset,when=after,after_bytes=0", {"when": "after", "after_bytes": 0}),
-    ("hang,delay=1s,duration=2s,after_bytes=4KiB,http2=yes", {"http2": True, "after_bytes": "4KiB", "delay": "1s", "duration": "2s"}),
-    ("http:503,method=PUT,after_bytes=256KiB", {"after_bytes": "256KiB", "method": "PUT"}),
-    ("stall", {}),
-    ("stall,when=after,duration=3s,after_bytes=10", {"after_bytes": 10, "when": "after", "duration": "3s"}),
-    ("truncate", {}),
-    ("truncate,keep=0", {"keep": 0}),
-    (
-        "truncate,delay=2s,of=cos:InternalError,keep=0.9,http2=no",
-        {"http2": False, "keep": 0.9, "of": "cos:InternalError", "delay": "2s"},
-    ),
-    ("truncate,keep=0.50", {"keep": "0.50"}),
-    ("truncate,keep_bytes=4096", {"keep_bytes": 4096}),
-    ("truncate,of=jss:BucketNotEmpty/3,keep_bytes=4KiB", {"keep_bytes": "4KiB", "of": "jss:BucketNotEmpty/3"}),
-    ("drip,rate=1", {"rate": 1}),
-    ("drip,delay=1s,of=cos:@server,rate=1KiB", {"rate": "1KiB", "of": "cos:@server", "delay": "1s"}),
-    ("drip,vendor=cos,of=gateway:BadGateway,rate=2MB", {"rate": "2MB", "of": "gateway:BadGateway", "vendor": "cos"}),
-    ("corrupt", {}),
-    ("corrupt,probability=0.1,delay=1s,flips=1000", {"flips": 1000, "delay": "1s", "probability": 0.1}),
-    ("corrupt,flips=007", {"flips": "007"}),
-    ("cos:SlowDown,status=200,cors=no,exact=yes", {"exact": True, "cors": False, "status": 200}),
-]  # fmt: skip
-
-
-def toml(fault, keys):
-    """A table of TOML; JSON's strings, numbers and bools are TOML's as well."""
-    lines = [f"unless.{name} = {dumps(value)}" for name, value in keys.get("unless", {}).items()]
-    lines += [f"{key} = {dumps(value)}" for key, value in keys.items() if key != "unless"]
-    return "\n".join(["[[rules]]", f"fault = {dumps(fault)}", *lines])
-
-
-@row_by_row(("text", "keys"), RULES)
-def test_every_spelling_means_the_same_rule(text, keys):
-    """Text, TOML, JSON and Python; it prints in canonical order, and what is printed is the same rule."""
-    fault = text.partition(",")[0]
-    rule = Rule(fault, **keys)
-    assert str(rule) == text
-    assert rule.to_dict() == {"fault": fault, **keys}
-    scenario = Scenario([rule])
-    assert Scenario.parse(text).rules == (rule,)
-    assert Scenario.from_toml(toml(fault, keys)).rules == (rule,)
-    assert Scenario.from_json(dumps({"rules": [{"fault": fault, **keys}]})).rules == (rule,)
-    assert Scenario.from_toml(scenario.to_toml()) == Scenario.from_json(scenario.to_json()) == scenario
-
-
 @row_by_row(
     ("rule", "key", "expected"),
     [
@@ -148,43 +80,3 @@ def test_a_fault_takes_its_effects(fault):
         told, _, listed = str(caught.value).partition("; it takes ")
         assert told == f"{text} takes no {effect}"
         assert set(listed.replace(" and ", ", ").split(", ")) == {*fault.takes}
-
-
-def messages(make):
-    with pytest.raises(ConfigurationError) as caught:
-        make()
-    return [each.message for each in caught.value.problems]
-
-
-@pytest.mark.parametrize(
-    ("of", "sort"), [("cos:Slow", UnknownDocumentedError), ("aws:SlowDown", UnknownVendor)]
-)
-def test_a_wrong_of_is_an_error_of_its_own_sort(of, sort):
-    """As the same words are in the place of the fault."""
-    with pytest.raises(sort) as caught:
-        Rule("drip", rate=1, of=of)
-    assert type(caught.value) is sort
-
-
-def test_a_number_is_seconds_in_python_only():
-    """TOML and JSON want a unit."""
-    assert Rule("hang", duration=5) == Rule("hang", duration="5s")
-    assert messages(lambda: Scenario.from_toml('[[rules]]\nfault = "hang"\nduration = 5')) == [
-        "5 has no unit; did you mean 5s?"
-    ]
-
-
-@row_by_row(
-    ("rule", "vendor"),
-    [
-        (Rule("truncate", of="cos:SlowDown"), "cos"),
-        (Rule("drip", rate=1, of="jss:@server"), "jss"),
-        (Rule("truncate", of="gateway:BadGateway"), None),
-        (Rule("truncate", of="gateway:BadGateway", vendor="jss"), "jss"),
-        (Rule("truncate"), None),
-        *((Rule(each, vendor="qingstor"), "qingstor") for each in ("hang", "reset", "close", "truncate", "corrupt")),
-    ],
-)  # fmt: skip
-def test_the_error_that_is_cut_says_how_requests_are_read(rule, vendor):
-    """Else `vendor`, else as an S3 request."""
-    assert rule.vendor is (None if vendor is None else vendors.get(vendor))

@@ -78,32 +78,23 @@ def test_clients_that_do_not(served):
         assert get(server, context) == "https /cat"
 
 
-def test_what_is_no_request(served):
-    """It is refused, and the end of the connection is said."""
+@pytest.mark.parametrize(
+    ("more", "begins", "ends"),
+    [("Host: y", b"HTTP/1.1 400 ", b""), ("Connection: close", b"HTTP/1.1 200 ", b"https /")],
+    ids=["no request", "a request"],
+)
+def test_the_end_of_a_connection_is_said(served, more, begins, ends):
+    """The client reads the end that TLS has for it, no torn connection; also where it is refused."""
     server, context = served
     with (
         socket.create_connection(("127.0.0.1", server.port), 40) as plain,
         context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection,
     ):
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: x\r\n{more}\r\n\r\n".encode())
         received = b""
-        while more := connection.recv(1000):
-            received += more
-    assert received.startswith(b"HTTP/1.1 400 ")
-
-
-def test_an_ordinary_end_is_said(served):
-    """The client reads the end that TLS has for it, no torn connection."""
-    server, context = served
-    with (
-        socket.create_connection(("127.0.0.1", server.port), 40) as plain,
-        context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection,
-    ):
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        received = b""
-        while more := connection.recv(1000):
-            received += more
-    assert received.endswith(b"https /")
+        while piece := connection.recv(1000):
+            received += piece
+    assert received.startswith(begins) and received.endswith(ends)
 
 
 def test_faults_of_the_connection(made):

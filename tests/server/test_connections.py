@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import errno
 import gc
 import logging
 import re
@@ -12,7 +11,7 @@ import socket
 import sys
 import threading
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 import uvicorn
@@ -287,6 +286,22 @@ def test_another_length_than_announced(connection, path):
     assert re.search(rb"Content-Length: (\d+)", head)[1] != b"%d" % len(body)
 
 
+@contextmanager
+def noting():
+    """A connection to a server whose app notes what it is asked."""
+    asked = []
+
+    def app_that_notes(environ, start_response):
+        asked.append(environ["PATH_INFO"])
+        return app(environ, start_response)
+
+    with (
+        Server(app_that_notes) as server,
+        socket.create_connection(server.server_address, timeout=PATIENCE) as sock,
+    ):
+        yield sock, asked
+
+
 INNER = "DELETE /inner HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
@@ -325,13 +340,7 @@ INNER = "DELETE /inner HTTP/1.1\r\nHost: h\r\n\r\n"
 )
 def test_what_is_no_request(head):
     """It is refused with 400, the connection ends, and neither it nor what follows is carried out."""
-    asked = []
-
-    def noting(environ, start_response):
-        asked.append(environ["PATH_INFO"])
-        return app(environ, start_response)
-
-    with Server(noting) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
+    with noting() as (sock, asked):
         sock.sendall((head.replace("%d", str(len(INNER))) + "\r\n\r\n" + INNER).encode())
         data = b""
         with suppress(ConnectionResetError):
@@ -345,13 +354,7 @@ def test_what_is_no_request(head):
 @pytest.mark.parametrize("size", [len("DELETE /k"), len("DELETE /k HTTP/1.1"), -4, -2])
 def test_a_head_that_is_cut_off(size):
     """The request is not carried out."""
-    asked = []
-
-    def noting(environ, start_response):
-        asked.append(environ["PATH_INFO"])
-        return app(environ, start_response)
-
-    with Server(noting) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
+    with noting() as (sock, asked):
         sock.sendall(b"DELETE /k HTTP/1.1\r\nHost: h\r\n\r\n"[:size])
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(1000) == b""
@@ -551,52 +554,6 @@ def test_an_app_that_works_on_when_its_server_ends(monkeypatch):
         done.set()
         stopping.join(PATIENCE)
     assert not stopping.is_alive()
-
-
-def test_a_server_without_free_descriptors(monkeypatch):
-    """It tries a few times, answers others, and waits before it tries again."""
-    monkeypatch.setattr("asyncio.constants.ACCEPT_RETRY_DELAY", 3600)
-    tried, times = threading.Semaphore(0), []
-
-    class Full(socket.socket):
-        full = False
-
-        def accept(self):
-            if self.full:
-                tried.release()
-                times.append(1)
-                raise OSError(errno.EMFILE, "too many open files")
-            return super().accept()
-
-    sock = Full(socket.AF_INET, socket.SOCK_STREAM)
-    sock.bind(("127.0.0.1", 0))
-    sock.listen(256)
-    with (
-        Server(app, sock=sock) as server,
-        socket.create_connection(server.server_address, PATIENCE) as before,
-    ):
-        exchange = Exchange(before)
-        assert exchange.is_kept
-        sock.full = True
-        with socket.create_connection(server.server_address, PATIENCE):
-            assert tried.acquire(timeout=PATIENCE)
-            assert all(exchange.is_kept for _ in range(5))
-            assert len(times) <= 16
-
-
-def test_small_answers_are_sent_at_once():
-    """No client waits for the other half of one until it has said that it got the first."""
-    found = []
-
-    def looking(environ, start_response):
-        transport = environ["asgi.scope"]["faultinject.writer"]
-        sock = transport.get_extra_info("socket")
-        found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-        return app(environ, start_response)
-
-    with Server(looking) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
-        assert Exchange(sock).is_kept
-    assert all(found)
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "httptools"])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
 import ssl
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -15,14 +12,13 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.ports import ReservedPort
+from tests.started import Started, executable
 
 from .probe import Client
 
 HERE = Path(__file__).parent
 SEED = "7"
 STARTS_WITHIN = 60.0
-ENDS_WITHIN = 10.0
 # States in /proc/net/tcp of a connection that the server has not closed: established, and left by its client.
 HELD = ("01", "08")
 
@@ -79,12 +75,6 @@ def uwsgi(place, *arguments):
     common = ["--enable-threads", "--die-on-term", "--need-app", "--disable-logging"]
     where = ["--virtualenv", sys.prefix, "--pythonpath", str(HERE), "--module", "apps:wsgi"]
     return [executable("uwsgi"), *arguments, *common, *where]
-
-
-def executable(name):
-    """A program beside this interpreter or on the path; None without one."""
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name)
 
 
 class Kind:
@@ -183,7 +173,7 @@ class Place:
         self.certificate = certificate
 
 
-class Server:
+class Server(Started):
     """A running server.
 
     Args:
@@ -194,19 +184,16 @@ class Server:
 
     Attributes:
         address: where it is reached.
-        process: the process that was started; the head of a group.
     """
 
     def __init__(self, name, folder, rules="", **variables):
+        super().__init__(folder)
         kind = KINDS[name]
         self.name = name
         self.interface = kind.interface
         self.tls = None
-        self._log = folder / "log"
-        self._journal = folder / "journal"
         self._read = 0
         self._lines = {}
-        self._reserved = ReservedPort()
         port = self._reserved.number
         path = str(folder / "socket") if kind.unix else ""
         self.address = path or ("127.0.0.1", port)
@@ -225,21 +212,7 @@ class Server:
                 "FAULTINJECT_SEED": SEED,
                 "FAULTINJECT_JOURNAL": str(self._journal),
             }
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                kind.command(Place(port, path, certificate)),
-                cwd=HERE,
-                env=environment | variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.stop()
-            raise
+        self.begin(kind.command(Place(port, path, certificate)), HERE, environment | variables)
 
     def _certify(self, folder):
         import trustme
@@ -263,7 +236,7 @@ class Server:
         )
         return str(file)
 
-    def _wait_until_ready(self):
+    def wait_until_ready(self):
         until = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < until:
             assert self.process.poll() is None, f"{self.name} ended: {self.log}"
@@ -276,11 +249,6 @@ class Server:
     def connect(self, **options):
         """A connection to it."""
         return Client(self.address, self.tls, **options)
-
-    @property
-    def log(self):
-        """What it has written on its outputs."""
-        return self._log.read_text(errors="replace")
 
     def outcomes(self):
         """What its journal says of each request, by path and in the order of arrival; a final line stands alone."""
@@ -332,24 +300,6 @@ class Server:
         ours = f":{self.address[1]:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return {int(row[2].partition(":")[2], 16) for row in rows if row[1].endswith(ours) and row[3] in HELD}
-
-    def leave(self):
-        """Ask it to end, without waiting."""
-        if self.process.poll() is None:
-            self.process.terminate()
-
-    def stop(self):
-        """End it, and whatever it has started."""
-        self.leave()
-        try:
-            self.process.wait(ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            return
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self._reserved.close()
 
 
 class Pool:
