@@ -133,7 +133,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, caplog):
         text=True,
     ) as other:
         assert other.stdout.readline() == "begun\n"
-        for rules, seed in (("http:500", "s"), ("http:503", "other"), ("http:503", None)):
+        for rules, seed in (("http:500", "s"), ("http:503", "other")):
             with pytest.raises(StoreInUse, match=r"with file:.*/store\?replace$"):
                 make(place, rules, seed=seed)
         injector = make(place, "http:500", "?replace", seed="s")
