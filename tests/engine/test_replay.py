@@ -79,13 +79,6 @@ print(json.dumps(answers))
     assert len({json.dumps(each) for each in json.loads(runs[0])}) > 150
 
 
-def test_ids_are_unique_in_a_run(site):
-    """Requests of one identity get each its own ids, however many there are."""
-    made = site("cos:SlowDown")
-    made.asks(["PUT /photos/cat.jpg"] * 500)
-    assert len({each.request_id for each in made.outcomes}) == 500
-
-
 def test_interleaving_changes_nothing_for_the_retries_of_things(site):
     """Each thing's first, second, third attempt fails or not, whatever comes between."""
     targets = [each for each in THINGS[:50] for _ in range(6)]

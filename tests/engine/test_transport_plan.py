@@ -289,13 +289,3 @@ def test_an_answer_without_a_body_is_passed_over(site, fault):
     did = {"truncate": "truncated", "drip": "dripped", "corrupt": "corrupted"}[fault.partition(",")[0]]
     assert told(made) == ["nothing_to_cut", "nothing_to_cut", did, "passed"]
     assert made.counts == {"rule-1": (4, 1)}
-
-
-@pytest.mark.parametrize(
-    ("most", "did"), [(99, "truncated"), (100, "nothing_to_cut"), (101, "nothing_to_cut")]
-)
-def test_a_body_that_is_no_longer_than_what_is_kept_is_passed_over(site, most, did):
-    """Nothing is claimed that was not done."""
-    made = site(f"truncate,keep_bytes={most}", app=answer)
-    assert (made.meet() == BODY) is (did == "nothing_to_cut")
-    assert told(made) == [did]

@@ -183,21 +183,6 @@ def test_expires_by_duration():
     assert get(late) == 200
 
 
-def test_expires_at_a_time():
-    """An ISO time with its zone."""
-    now = [0.0]
-    injector = make(clock=lambda: now[0], FAULTINJECT_EXPIRES="2030-01-31T12:00:00+02:00")
-    from datetime import UTC, datetime
-
-    end = datetime(2030, 1, 31, 10, tzinfo=UTC).timestamp()
-    found = []
-    for now[0] in (end - 1, end):
-        found.append(get(injector))
-    assert found == [503, 200]
-    with pytest.raises(ConfigurationError, match="has no zone; did you mean"):
-        make(FAULTINJECT_EXPIRES="2030-01-31T12:00:00")
-
-
 @pytest.fixture
 def unsaid():
     """The injectors of other tests are gone, and what they have injected with them; of each moment it is said once."""
