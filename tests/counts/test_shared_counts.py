@@ -181,3 +181,14 @@ def test_a_log_that_asks_again(counts, now, caplog):
         ASKS["match"](counts)
     caplog.handler.removeFilter(again)
     assert caplog.messages == [BUSY.format("1 request"), BUSY.format("2 requests")]
+
+
+def test_a_store_that_is_back_is_seen_by_whoever_asks_first(counts, now):
+    """Also when what it is asked is to undo a take."""
+    counts.error = OSError("broken")
+    with pytest.raises(StoreUnavailable):
+        ASKS["match"](counts)
+    counts.error = None
+    now[0] += 1
+    counts.give_back(Take(0, "", 1))
+    assert not counts.away

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,13 @@ def test_numbers_are_told_where_they_are_counted(make):
         get(injector)
     assert [each.n for each in injector.journal.outcomes] == [0, 1, 2]
     assert Path(injector.counted_in).is_dir()
+
+
+def test_requests_of_a_store_that_is_gone(make, place, caplog):
+    """That is a failure: the store is left alone, and the log says so once."""
+    injector = make("http:503,times=9 http:500,path=dogs/")
+    injector._count_storage.store.lock._flock = lambda *_: -1
+    os.close(injector._count_storage.store.lock._file)
+    injector._count_storage.store.lock._file = os.open(place / "lock", os.O_RDONLY | os.O_PATH)
+    assert [get(injector), get(injector)] == [200, 200]
+    assert sum("nothing is injected while the store is unavailable" in each for each in caplog.messages) == 1
