@@ -348,6 +348,12 @@ def test_others_put_something_in_force_meanwhile(file, monkeypatch, same, make):
 
 
 @apart
+def test_a_variable_of_blanks(file, make):
+    """It names no file."""
+    assert get(make(" ", FAULTINJECT_RULES="http:503")) == 503
+
+
+@apart
 def test_where_no_handler_can_be_set(file, monkeypatch, make):
     """In an interpreter beside the main one, as mod_wsgi has them, and on other threads: a later one has it."""
     before = signal.getsignal(signal.SIGHUP)
