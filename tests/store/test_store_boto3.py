@@ -96,64 +96,6 @@ def test_listings_by_paginator(client):
     assert "StartAfter" not in client.list_objects_v2(Bucket="photos")  # only if it was sent
 
 
-def test_buckets(client):
-    """Buckets are listed, found and deleted; a region has no name."""
-    assert [each["Name"] for each in client.list_buckets()["Buckets"]] == ["photos"]
-    client.head_bucket(Bucket="photos")
-    assert client.get_bucket_location(Bucket="photos")["LocationConstraint"] is None
-    client.create_bucket(Bucket="west", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    client.delete_bucket(Bucket="west")
-    assert [each["Name"] for each in client.list_buckets()["Buckets"]] == ["photos"]
-
-
-def test_multipart_upload(client):
-    """Initiate, upload, list, complete; the ETag says how many parts."""
-    upload = client.create_multipart_upload(Bucket="photos", Key="big")["UploadId"]
-    parts = [
-        {
-            "PartNumber": number,
-            "ETag": client.upload_part(
-                Bucket="photos", Key="big", UploadId=upload, PartNumber=number, Body=b"%d" % number * 5
-            )["ETag"],
-        }
-        for number in (1, 2)
-    ]
-    listed = client.list_parts(Bucket="photos", Key="big", UploadId=upload)["Parts"]
-    assert [(each["PartNumber"], each["ETag"], each["Size"]) for each in listed] == [
-        (each["PartNumber"], each["ETag"], 5) for each in parts
-    ]
-    [pending] = client.list_multipart_uploads(Bucket="photos")["Uploads"]
-    assert (pending["Key"], pending["UploadId"]) == ("big", upload)
-    done = client.complete_multipart_upload(
-        Bucket="photos", Key="big", UploadId=upload, MultipartUpload={"Parts": parts}
-    )
-    assert done["ETag"].endswith('-2"')
-    assert client.get_object(Bucket="photos", Key="big")["Body"].read() == b"1111122222"
-
-
-def test_delete_objects(client):
-    """Several objects are deleted at once, quietly or not."""
-    for key in ("a", "b"):
-        client.put_object(Bucket="photos", Key=key, Body=b"x")
-    loud = client.delete_objects(Bucket="photos", Delete={"Objects": [{"Key": "a"}]})
-    assert [each["Key"] for each in loud["Deleted"]] == ["a"]
-    quiet = client.delete_objects(Bucket="photos", Delete={"Objects": [{"Key": "b"}], "Quiet": True})
-    assert "Deleted" not in quiet
-    assert "Contents" not in client.list_objects(Bucket="photos")
-
-
-def test_conditional_writes(client):
-    """If-None-Match and If-Match guard a put; a missing object with If-Match is 404."""
-    first = client.put_object(Bucket="photos", Key="k", Body=b"1", IfNoneMatch="*")
-    with pytest.raises(ClientError) as caught:
-        client.put_object(Bucket="photos", Key="k", Body=b"2", IfNoneMatch="*")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
-    client.put_object(Bucket="photos", Key="k", Body=b"3", IfMatch=first["ETag"])
-    with pytest.raises(ClientError) as caught:
-        client.put_object(Bucket="photos", Key="gone", Body=b"4", IfMatch=first["ETag"])
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
-
-
 @pytest.mark.parametrize("condition", [{"IfNoneMatch": "*"}, {"IfMatch": '"x"'}, {}])
 @pytest.mark.parametrize("vendor", ["s3", "cos"])
 def test_a_delete_crosses_a_conditional_upload(serve, boto, vendor, condition):
@@ -174,15 +116,6 @@ def test_a_delete_crosses_a_conditional_upload(serve, boto, vendor, condition):
         code = error.response["Error"]["Code"]
     by_condition = "NoSuchKey" if "IfMatch" in condition else ""
     assert code == ("ConditionalRequestConflict" if vendor == "s3" and condition else by_condition)
-
-
-def test_errors_of_the_cos_dialect_are_read(serve, boto):
-    """boto3 reads code and message of the COS envelope."""
-    client = boto(serve("cos"))
-    with pytest.raises(client.exceptions.NoSuchBucket) as caught:
-        client.list_objects(Bucket="gone")
-    error = caught.value.response["Error"]
-    assert (error["Code"], error["Message"]) == ("NoSuchBucket", "The specified bucket does not exist.")
 
 
 def test_buckets_of_a_prefix(serve, boto):

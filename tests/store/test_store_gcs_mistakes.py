@@ -100,7 +100,11 @@ CASES = [
     ("content_range", session(b"x", "bytes 1-0/9")),
     ("content_range", session(b"x", "lines 0-1/9")),
     ("content_range", session(b"x", "bytes 0-0")),
+    # Python reads no more than 4,300 digits, and says so by an error.
     ("content_range", session(b"x", f"bytes {'9' * 5000}-*/*")),
+    ("content_range", session(b"x", f"bytes 0-3/{'9' * 5000}")),
+    ("content_range", session(b"x", f"bytes 0-{'9' * 5000}/*")),
+    ("content_range", session(b"x", f"bytes */{'9' * 5000}")),
     ("digest", lambda v: v.media("k", b"x", headers={"Content-MD5": "not base64"})),
     ("document", patch(b" " * (2 * 1024 * 1024 + 1))),
     ("document", lambda v: v.multipart(related(b" " * (2 * 1024 * 1024 + 1)))),
@@ -534,15 +538,6 @@ def test_a_slash_in_a_path(sent):
     ]
     assert [each.status_code for each in asked] == [200, 200, 400 if sent else 204]
     assert [asked[0].json["name"], asked[1].json["name"]] == ["there/acl", "a/b"]
-
-
-def test_a_piece_whose_range_is_a_number_beyond_all_bounds():
-    """Python reads no more than 4,300 digits, and says so by an error."""
-    visitor = Visitor()
-    endless = "9" * 5000
-    spans = [f"bytes 0-3/{endless}", f"bytes 0-{endless}/*", f"bytes */{endless}"]
-    answers = [visitor.piece(visitor.start(), b"meow", span) for span in spans]
-    assert [each.status_code for each in answers] == [400, 400, 400]
 
 
 def test_what_came_twice_is_held_once():

@@ -62,14 +62,6 @@ def test_the_signature_that_it_finds_out_about(serve):
     client.close()
 
 
-def test_metadata_is_not_changed_by_emptying_the_object(client):
-    """The SDK's setObjectMetadata puts to the object without a body: the store has no such thing, and says so."""
-    client.putContent("photos", "k", b"meow")
-    changed = client.setObjectMetadata("photos", "k", metadata={"mood": "sleepy"})
-    assert (changed.status, changed.errorCode) == (501, "ServiceNotImplemented")
-    assert client.getObject("photos", "k", loadStreamInMemory=True).body.buffer == b"meow"
-
-
 def test_parts(client, tmp_path):
     """By hand and by the SDK's own threads."""
     from obs import CompleteMultipartUploadRequest, CompletePart

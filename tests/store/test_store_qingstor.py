@@ -133,8 +133,3 @@ def test_a_bucket_has_no_location(service, bucket):
     """The location of a bucket is empty."""
     answer = service.client.get(f"http://127.0.0.1:{service.config.port}/photos?location")
     assert answer.json() == {"location": ""}
-
-
-def test_a_subresource_that_the_store_has_not(bucket):
-    """It is refused, never answered as something else."""
-    assert bucket.get_statistics()["code"] == "method_not_allowed"

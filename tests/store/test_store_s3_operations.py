@@ -182,25 +182,6 @@ def test_a_single_part_is_not_to_be_had(vendor):
     assert known.seen() == known.before
 
 
-def test_boto3_changes_nothing_by_what_the_store_has_not(serve, boto):
-    """RenameObject and DeleteBucketMetadataTableConfiguration: an error, the object and the bucket as before."""
-    from botocore.exceptions import ClientError
-
-    client = boto(serve("s3"))
-    client.create_bucket(Bucket="bare")
-    client.create_bucket(Bucket="photos")
-    client.put_object(Bucket="photos", Key="k", Body=b"content")
-    calls = [
-        lambda: client.rename_object(Bucket="photos", Key="k", RenameSource="/photos/k"),
-        lambda: client.delete_bucket_metadata_table_configuration(Bucket="bare"),
-    ]
-    for call in calls:
-        with pytest.raises(ClientError, match="NotImplemented"):
-            call()
-    assert client.get_object(Bucket="photos", Key="k")["Body"].read() == b"content"
-    client.head_bucket(Bucket="bare")
-
-
 CHANGING = (
     "ci-process=x", "recursive=true", "reverse=True", "skipTrash=true", "x-bce-process=x", "x-image-process=x",
     "x-oss-async-process=x", "x-oss-process=image/info", "x-tos-process=x",

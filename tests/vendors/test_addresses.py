@@ -41,11 +41,6 @@ HOSTS = [
     ("qiniu-mix", "photos.cn-south-1-mix.qiniu.com", "photos"),
     ("qiniu-mix", "photos.cn-north-1-mix.qiniu.com", "photos"),
     ("qiniu-mix", "mix-api.qiniu.com", None),
-    ("s3", "photos.s3.amazonaws.com", "photos"),
-    ("s3", "photos.s3.eu-west-1.amazonaws.com", "photos"),
-    ("s3", "photos.s3-eu-west-1.amazonaws.com", "photos"),
-    ("s3", "my.photos.s3.eu-west-1.amazonaws.com", "my.photos"),
-    ("s3", "s3.eu-west-1.amazonaws.com", None),
     ("s3", "photos.s3.amazonaws.com.", "photos"),
     ("s3", "photos.s3.amazonaws.com.:443", "photos"),
     ("s3", "s3.amazonaws.com.", None),
@@ -53,7 +48,6 @@ HOSTS = [
     ("s3", "photos.cos.ap-x.myqcloud.com", None),
     ("s3", "localhost:8000", None),
     ("s3", "127.0.0.1", None),
-    ("s3", "[::1]:9000", None),
     ("s3", "", None),
 ]
 

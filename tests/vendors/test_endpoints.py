@@ -1,4 +1,4 @@
-"""Below which hosts the SDKs of S3's relatives name the bucket: where they really send their requests."""
+"""Below which hosts S3 and its relatives name the bucket: where their SDKs really send requests, and what documents name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import warnings
 
 from faultinject import vendors
 from tests.decisions import reads, view
+from tests.rows import row_by_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -68,6 +69,41 @@ DOCUMENTED = {
     },
     "oss": {"s3.oss-cn-hangzhou.aliyuncs.com", "s3.oss-cn-hangzhou-internal.aliyuncs.com"},
     "qingstor": {"s3.pek3a.qingstor.com"},
+    "r2": {
+        "0123456789abcdef.r2.cloudflarestorage.com",
+        "0123456789abcdef.eu.r2.cloudflarestorage.com",
+    },
+    "s3": {
+        "s3.amazonaws.com",
+        "s3.eu-west-3.amazonaws.com",
+        "s3-us-west-2.amazonaws.com",
+        "s3.dualstack.eu-west-3.amazonaws.com",
+        "s3-fips.us-gov-west-1.amazonaws.com",
+        "s3-fips.dualstack.us-east-1.amazonaws.com",
+        "s3-accelerate.amazonaws.com",
+        "s3-accelerate.dualstack.amazonaws.com",
+        "s3-website-us-east-1.amazonaws.com",
+        "s3-website.eu-central-1.amazonaws.com",
+        "s3.cn-north-1.amazonaws.com.cn",
+        "s3express-usw2-az1.us-west-2.amazonaws.com",
+        "s3express-fips-use1-az4.us-east-1.amazonaws.com",
+        "s3express-use1-az4.dualstack.us-east-1.amazonaws.com",
+        "s3-accesspoint.us-west-2.amazonaws.com",
+        "s3-accesspoint-fips.us-gov-west-1.amazonaws.com",
+        "s3-accesspoint-fips.dualstack.us-gov-west-1.amazonaws.com",
+        "accesspoint.s3-global.amazonaws.com",
+        "s3-object-lambda.us-west-2.amazonaws.com",
+        "s3-object-lambda-fips.us-west-2.amazonaws.com",
+        "op-01ac5d28a6a232904.s3-outposts.us-west-2.amazonaws.com",
+        "bucket.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com",
+        "accesspoint.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com",
+        "s3.eusc-de-east-1.amazonaws.eu",
+        "s3.us-iso-east-1.c2s.ic.gov",
+        "s3.us-isob-east-1.sc2s.sgov.gov",
+        "s3.eu-isoe-west-1.cloud.adc-e.uk",
+        "s3.us-isof-south-1.csp.hci.ic.gov",
+        "s3-accesspoint.cn-north-1.amazonaws.com.cn",
+    },
     "tos": {
         "tos-cn-beijing.volces.com",
         "tos-s3-cn-beijing.volces.com",
@@ -82,6 +118,26 @@ def bucket_of(vendor, host):
     """What stands before the endpoint in a host."""
     place = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "HTTP_HOST": host}
     return reads(vendors.get(vendor), view(place)).bucket
+
+
+@row_by_row(
+    ("vendor", "host", "bucket"),
+    [
+        ("s3", "Photos.S3.Amazonaws.Com:443", "photos"),
+        ("s3", "my.holiday.photos.s3.eu-west-3.amazonaws.com", "my.holiday.photos"),
+        ("s3", "xn--fotos-8va.s3.amazonaws.com", "xn--fotos-8va"),
+        ("s3", "photos.s3.example.com", None),
+        ("s3", "photos.ec2.amazonaws.com", None),
+        ("s3", "[::1]:9000", None),
+        ("s3", ".s3.amazonaws.com", None),
+        ("minio", "photos.s3.amazonaws.com", None),
+        ("rgw", "photos.example.com", None),
+        ("r2", "photos.r2.cloudflarestorage.com", None),
+    ],
+)
+def test_other_hosts(vendor, host, bucket):
+    """Buckets with dots, hosts of others, addresses; MinIO and RGW have hosts only where they are told."""
+    assert bucket_of(vendor, host) == bucket
 
 
 def test_what_stands_before_an_endpoint_is_the_bucket(for_all):

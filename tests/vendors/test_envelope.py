@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import re
-from xml.etree import ElementTree
 
 import pytest
 
@@ -123,63 +121,10 @@ def test_mix_example_of_the_document():
     ]
 
 
-NASTY = [
-    ("a&b<c>d'e\"f", "a&b<c>d'e\"f"),
-    ("50% %(code)s %%", "50% %(code)s %%"),
-    ("图片/猫.jpg", "图片/猫.jpg"),
-    ("\ud800|\udc00|x\ud83d", "\ufffd|\ufffd|x\ufffd"),
-    ("\ud83d\ude00", "\U0001f600"),
-    ("back\\slash", "back\\slash"),
-    ("tab\tline\nreturn\r.", "tab\tline\nreturn\r."),
-    ("</Message><Code>x</Code>", "</Message><Code>x</Code>"),
-    ('","code":"x', '","code":"x'),
-    ("&amp;apos;", "&amp;apos;"),
-]
-FORBIDDEN = "nul\x00 bell\x07 escape\x1b \ufffe\uffff end"
-
-
-def read_back(vendor, text):
-    """What a parser of the vendor's format makes of a message and resource with `text`."""
-    found = vendors.get(vendor)
-    ids = found.make_ids(bytes(range(64)), 1)
-    body = found.render(code="Code", message=text, status=400, resource=text, ids=ids).decode()
-    if found.content_type == "application/xml":
-        root = ElementTree.fromstring(body)
-        return {root.findtext("Message"), root.findtext("Resource")}
-    if found.content_type == "text/html":
-        title, heading = re.findall("(?s)<(?:title|h1)>400 (.*?)</", body.replace("\r\n", ""))
-        assert not re.search("""["'<>]""", title)
-        return {html.unescape(title), html.unescape(heading)}
-    record = json.loads(body)
-    return {record["message"], record.get("resource", record["message"])}
-
-
-@row_by_row("vendor", FIRST_VENDORS)
-def test_values_are_escaped(vendor):
-    """No value breaks out of its place; a lone surrogate becomes U+FFFD."""
-    for text, expected in NASTY:
-        assert read_back(vendor, text) == {expected}, ascii(text)
-
-
-@row_by_row("vendor", FIRST_VENDORS)
-def test_control_characters(vendor):
-    """XML and HTML lose the characters that XML forbids; JSON writes controls as escapes and keeps the rest."""
-    kept = FORBIDDEN if "json" in vendors.get(vendor).content_type else "nul bell escape  end"
-    assert read_back(vendor, FORBIDDEN) == {kept}
-
-
 def test_how_xml_escapes():
     """COS writes an apostrophe as `&apos;`; a double quote needs no escape in element text."""
     body = vendors.get("cos").render(code="C", message="a&b<c>'\"\r", status=400, resource="/", ids=COS_IDS)
     assert b'<Message>a&amp;b&lt;c&gt;&apos;"&#13;</Message>' in body
-
-
-@pytest.mark.parametrize("vendor", [each for each in FIRST_VENDORS if each != "gateway"])
-def test_other_languages_go_as_utf8(vendor):
-    """Text outside ASCII is sent as UTF-8 bytes, not as escapes."""
-    found = vendors.get(vendor)
-    body = found.render(code="C", message="降低", status=503, resource="/", ids=found.make_ids(bytes(64), 1))
-    assert "降低".encode() in body
 
 
 ENTROPY = [bytes(64), b"\xff" * 64, bytes(range(64)), bytes(range(64, 128))]
@@ -239,72 +184,3 @@ def test_ids_are_unique_and_of_one_length(vendor):
     whole = [vendors.get(vendor).make_ids(seed, 1_763_625_600) for seed in seeds]
     assert len({tuple((name, len(value)) for name, value in each.items()) for each in whole}) == 1
     assert all(value.isascii() and value.isprintable() for value in whole[0].values())
-
-
-@pytest.mark.parametrize("vendor", [each for each in FIRST_VENDORS if each != "gateway"])
-def test_every_id_stands_in_the_body_and_in_a_header(vendor):
-    """Header ids are the body's ids."""
-    found = vendors.get(vendor)
-    ids = found.make_ids(ENTROPY[2], 7)
-    body = found.render(code="C", message="m", status=400, resource="/", ids=ids).decode()
-    assert all(value in body for value in ids.values())
-    assert [name for _, name in found.id_headers] == [*ids]
-
-
-@row_by_row(
-    ("vendor", "content_type", "headers"),
-    [
-        ("cos", "application/xml", ["x-cos-request-id", "x-cos-trace-id"]),
-        ("qingstor", "application/json", ["x-qs-request-id"]),
-        ("jss", "application/json;charset=UTF-8", ["x-jss-request-id"]),
-        ("qiniu-mix", "application/json", ["X-Request-Id"]),
-        ("gateway", "text/html", []),
-    ],
-)
-def test_headers(vendor, content_type, headers):
-    """Content-Type and the names of the id headers are the vendor's."""
-    found = vendors.get(vendor)
-    assert (found.id, found.content_type, [name for name, _ in found.id_headers]) == (
-        vendor,
-        content_type,
-        headers,
-    )
-
-
-@pytest.mark.parametrize(
-    ("vendor", "expected"),
-    [
-        ("cos", ["/", "/", "/x", "/b/a%2Fc"]),
-        ("jss", ["/", "/", "/b", "/b/a/c"]),
-        ("qiniu-mix", ["/", "/", "b", "/b/a/c"]),
-    ],
-)
-def test_resource_forms(vendor, expected):
-    """COS names the raw path, never nothing; JSS and MIX bucket and key, MIX a bucket alone without slash."""
-    resource = vendors.get(vendor).resource
-    requests = [(None, None, ""), (None, None, "/"), ("b", None, "/x"), ("b", "a/c", "/b/a%2Fc")]
-    assert [resource(*request) for request in requests] == expected
-
-
-def test_vendors_without_a_resource():
-    """QingStor and a gateway name no resource."""
-    assert [vendors.get(vendor).resource for vendor in ("qingstor", "gateway")] == [None, None]
-
-
-def test_endpoints():
-    """The host suffixes below which a bucket stands, most specific first."""
-    assert {vendor: vendors.get(vendor).endpoints for vendor in FIRST_VENDORS} == {
-        "cos": (
-            "cos-internal.*.tencentcos.cn",
-            "cos.*.tencentcos.cn",
-            "cosrapid.*.myqcloud.com",
-            "cos.*.myqcloud.com",
-            "ci.*.myqcloud.com",
-            "pic.*.myqcloud.com",
-            "file.myqcloud.com",
-        ),
-        "gateway": (),
-        "jss": ("storage.jd.com", "storage.jcloud.com", "s-*.jcloud.com", "oss.*.jcloudcs.com"),
-        "qingstor": ("s3.*.qingstor.com", "*.qingstor.com"),
-        "qiniu-mix": ("mix-api.qiniu.com", "cn-south-1-mix.qiniu.com", "cn-north-1-mix.qiniu.com"),
-    }

@@ -1,4 +1,4 @@
-"""Below which hosts S3 and R2 name the bucket, and which hosts are themselves an endpoint."""
+"""Where botocore itself sends its requests, S3 reads operation, bucket and key."""
 
 from __future__ import annotations
 
@@ -10,100 +10,9 @@ import botocore.loaders
 import botocore.session
 import pytest
 
-from faultinject import Injector, Rule, WSGIFaultMiddleware
 from tests.engine.conftest import Reading
-from tests.rows import row_by_row
 
 from .sent import SentError, keep
-
-
-def app(_environ, start_response):
-    start_response("200 OK", [])
-    return []
-
-
-@pytest.fixture
-def read():
-    """Bucket and key of a request, as the journal has them, by vendor, Host and path."""
-
-    def ask(vendor, host, path="/a/b"):
-        injector = Injector(Rule(f"{vendor}:NoSuchKey"), environ={})
-        environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "HTTP_HOST": host}
-        list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None))
-        [outcome] = injector.journal.outcomes
-        return outcome.bucket, outcome.key
-
-    return ask
-
-
-NAMING = [
-    ("s3", "photos.s3.amazonaws.com"),
-    ("s3", "Photos.S3.Amazonaws.Com:443"),
-    ("s3", "photos.s3.eu-west-3.amazonaws.com"),
-    ("s3", "photos.s3-us-west-2.amazonaws.com"),
-    ("s3", "photos.s3.dualstack.eu-west-3.amazonaws.com"),
-    ("s3", "photos.s3-fips.us-gov-west-1.amazonaws.com"),
-    ("s3", "photos.s3-fips.dualstack.us-east-1.amazonaws.com"),
-    ("s3", "photos.s3-accelerate.amazonaws.com"),
-    ("s3", "photos.s3-accelerate.dualstack.amazonaws.com"),
-    ("s3", "photos.s3-website-us-east-1.amazonaws.com"),
-    ("s3", "photos.s3-website.eu-central-1.amazonaws.com"),
-    ("s3", "photos.s3.cn-north-1.amazonaws.com.cn"),
-    ("s3", "photos.s3express-usw2-az1.us-west-2.amazonaws.com"),
-    ("s3", "photos.s3express-fips-use1-az4.us-east-1.amazonaws.com"),
-    ("s3", "photos.s3express-use1-az4.dualstack.us-east-1.amazonaws.com"),
-    ("s3", "photos.s3-accesspoint.us-west-2.amazonaws.com"),
-    ("s3", "photos.s3-accesspoint-fips.us-gov-west-1.amazonaws.com"),
-    ("s3", "photos.s3-accesspoint-fips.dualstack.us-gov-west-1.amazonaws.com"),
-    ("s3", "photos.accesspoint.s3-global.amazonaws.com"),
-    ("s3", "photos.s3-object-lambda.us-west-2.amazonaws.com"),
-    ("s3", "photos.s3-object-lambda-fips.us-west-2.amazonaws.com"),
-    ("s3", "photos.op-01ac5d28a6a232904.s3-outposts.us-west-2.amazonaws.com"),
-    ("s3", "photos.bucket.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com"),
-    ("s3", "photos.accesspoint.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com"),
-    ("s3", "photos.s3.eusc-de-east-1.amazonaws.eu"),
-    ("s3", "photos.s3.us-iso-east-1.c2s.ic.gov"),
-    ("s3", "photos.s3.us-isob-east-1.sc2s.sgov.gov"),
-    ("s3", "photos.s3.eu-isoe-west-1.cloud.adc-e.uk"),
-    ("s3", "photos.s3.us-isof-south-1.csp.hci.ic.gov"),
-    ("s3", "photos.s3-accesspoint.cn-north-1.amazonaws.com.cn"),
-    ("r2", "photos.0123456789abcdef.r2.cloudflarestorage.com"),
-    ("r2", "photos.0123456789abcdef.eu.r2.cloudflarestorage.com"),
-]
-
-
-@row_by_row(("vendor", "host"), NAMING)
-def test_bucket_in_the_host(vendor, host, read):
-    """The whole path is the key."""
-    assert read(vendor, host) == ("photos", "a/b")
-
-
-@row_by_row(("vendor", "host"), NAMING)
-def test_endpoint_itself(vendor, host, read):
-    """Without a bucket before it the same host has it in the path."""
-    assert read(vendor, host.lower().removeprefix("photos.")) == ("a", "b")
-
-
-@row_by_row(
-    ("vendor", "host", "found"),
-    [
-        ("s3", "my.holiday.photos.s3.eu-west-3.amazonaws.com", ("my.holiday.photos", "a/b")),
-        ("s3", "photos.s3.example.com", ("a", "b")),
-        ("s3", "photos.ec2.amazonaws.com", ("a", "b")),
-        ("s3", "[::1]:9000", ("a", "b")),
-        ("s3", "xn--fotos-8va.s3.amazonaws.com", ("xn--fotos-8va", "a/b")),
-        ("s3", ".s3.amazonaws.com", ("a", "b")),
-        ("minio", "photos.s3.amazonaws.com", ("a", "b")),
-        ("rgw", "photos.example.com", ("a", "b")),
-        ("r2", "photos.r2.cloudflarestorage.com", ("a", "b")),
-    ],
-)
-def test_others(vendor, host, found, read):
-    """Buckets with dots, hosts of others, addresses; MinIO and RGW have hosts only where they are told."""
-    assert read(vendor, host) == found
-
-
-# Where botocore itself sends requests.
 
 SESSION = botocore.session.Session()
 SESSION.set_credentials("id", "key")

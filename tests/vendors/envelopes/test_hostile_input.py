@@ -31,6 +31,13 @@ NASTY = (
 )  # fmt: skip
 
 
+EVERY_MARK = (
+    "a&b<c>d'e\"f", "50% %(code)s %%", "图片/猫.jpg", "back\\slash", "tab\tline\nreturn\r.", "</Message><Code>x</Code>",
+    '","code":"x', "&amp;apos;", "nul\x00 bell\x07 escape\x1b \ufffe\uffff end",
+)  # fmt: skip
+"""What has a meaning in a format, or no place in one."""
+
+
 class LongText(str):
     """Text that is not printed whole when a test fails."""
 
@@ -136,6 +143,8 @@ def well_formed(answer):
 @STEADY
 @given(message=TEXT, resource=TEXT)
 @example(message="", resource="")
+@example(message="".join(EVERY_MARK), resource="".join(EVERY_MARK))
+@example(message="\ud800|\udc00|x\ud83d|\ud83d\ude00", resource="\ud800|\udc00|x\ud83d|\ud83d\ude00")
 def test_any_message_and_resource(send, inject_with, for_all, message, resource):
     """Text of any kind comes back from the parser as itself, less what the format cannot carry."""
     message, resource = str(message), str(resource)
