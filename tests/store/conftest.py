@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from contextlib import ExitStack, contextmanager
 
@@ -9,10 +11,28 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
+from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
+from tests.slowly import FOUNDING, others_slowly
 
 S3_VENDORS = sorted(set(STORES) - {"azure-blob", "gcs"})
 """Those whose store speaks S3, each in its own way."""
+VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
+"""The same, most of them marked slow."""
+
+
+def code_of(answer):
+    """The code of an error, in XML or in JSON."""
+    if "xml" in answer.content_type:
+        return re.search("<Code>(.*?)</Code>", answer.text)[1]
+    loaded = json.loads(answer.text)
+    return loaded.get("code") or loaded["Code"]
+
+
+def documented(vendor, mistake):
+    """Status and code that the vendor documents for a mistake."""
+    row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
+    return row.status, row.code
 
 
 @contextmanager

@@ -13,11 +13,9 @@ from faultinject.store import STORES, ObjectStore
 from faultinject.store.s3 import NEVER_SET
 from faultinject.vendors import operations_of
 from tests.rows import row_by_row
-from tests.slowly import FOUNDING, others_slowly
 
-from .conftest import S3_VENDORS
+from .conftest import S3_VENDORS, VENDORS, documented
 
-VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 HANDLED = {
     "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
     "DeleteBucket", "DeleteObject", "DeleteObjects", "GetBucketLocation", "GetBucketVersioning", "GetObject", "HeadBucket", "HeadObject",
@@ -90,7 +88,7 @@ def test_what_the_store_has_not_is_refused(vendor):
 
     But for what reads a setting that was never made: where the vendor documents an error for that, it is the answer.
     """
-    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
+    refused, _ = documented(vendor, "not_implemented")
     those, had = [*forms(vendor)], HANDLED | OWN.get(vendor, set())
     known = {each.label: each for each in vendors.get(vendor).errors}
 
@@ -175,7 +173,7 @@ def test_a_single_part_is_not_to_be_had(vendor):
     """`partNumber` without an upload asks for a part of a finished object: the store forgets the parts."""
     known = Known(vendor)
     name = STORES[vendor].speaks.parameters.get("partNumber", "partNumber")
-    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
+    refused, _ = documented(vendor, "not_implemented")
     answers = [known.ask(method, "object", (f"{name}=1",)) for method in ("GET", "HEAD", "PUT", "DELETE")]
     assert [each.status_code for each in answers] == [refused] * 4
     assert "the embedded store does not support ?partNumber" in answers[0].get_data(as_text=True)
@@ -192,7 +190,7 @@ CHANGING = (
 def test_values_that_make_a_request_another_one(vendor):
     """Deleting a whole folder, listing backwards, an image made smaller: refused; switched off they are nothing."""
     known = Known(vendor)
-    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
+    refused, _ = documented(vendor, "not_implemented")
     wrong = []
     for query, method, place in product(CHANGING, ("GET", "DELETE"), ("bucket", "object")):
         answer = known.ask(method, place, (query,))
@@ -208,7 +206,7 @@ def test_headers_that_make_a_put_another_one(vendor):
     """An append at an offset; with MinIO, an archive that is to be unpacked."""
     known = Known(vendor)
     prefix = STORES[vendor].speaks.prefixes[0]
-    refused = vendors.get(vendor).find(STORES[vendor].mistakes["not_implemented"]).status
+    refused, _ = documented(vendor, "not_implemented")
     append = {f"{prefix}write-offset-bytes": "0"}
     answer = known.ask("PUT", "object", headers=append)
     assert answer.status_code == refused

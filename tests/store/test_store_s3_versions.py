@@ -10,11 +10,9 @@ from werkzeug.test import Client
 
 from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
-from tests.slowly import FOUNDING, others_slowly
 
-from .conftest import S3_VENDORS
+from .conftest import VENDORS, code_of, documented
 
-VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
 KNOWN = ("s3", "minio", "oss", "obs", "cos", "qiniu-mix")
 """Vendors whose documents have NoSuchVersion."""
@@ -25,25 +23,17 @@ def vendor(request):
     return request.param
 
 
-@pytest.fixture
-def client(vendor):
+def client_of(vendor):
+    """A client of a store that has an object."""
     made = Client(ObjectStore(vendor))
     made.put("/photos")
     made.put("/photos/k", data=b"content")
     return made
 
 
-def code(answer):
-    text = answer.get_data(as_text=True)
-    if "xml" in answer.content_type:
-        return re.search("<Code>(.*?)</Code>", text)[1]
-    loaded = json.loads(text)
-    return loaded.get("code") or loaded["Code"]
-
-
-def documented(vendor, mistake):
-    row = vendors.get(vendor).find(STORES[vendor].mistakes[mistake])
-    return row.status, row.code
+@pytest.fixture
+def client(vendor):
+    return client_of(vendor)
 
 
 def own(vendor, name):
@@ -54,15 +44,15 @@ def test_another_version_is_not_read_or_deleted(vendor, client):
     """There is none but `null`: NoSuchVersion where the vendor documents it; the live object stays."""
     for name in ("versionId", "generation"):
         got = client.get(f"/photos/k?{name}=bogus")
-        assert (got.status_code, code(got)) == documented(vendor, "version")
-        assert (code(got) == "NoSuchVersion") == (vendor in KNOWN)
+        assert (got.status_code, code_of(got)) == documented(vendor, "version")
+        assert (code_of(got) == "NoSuchVersion") == (vendor in KNOWN)
         assert client.head(f"/photos/k?{name}=bogus").status_code == got.status_code
         for method in ("DELETE", "PUT"):
             answer = client.open(f"/photos/k?{name}=bogus", method=method, data=b"x")
-            assert (answer.status_code, code(answer)) == documented(vendor, "argument")
+            assert (answer.status_code, code_of(answer)) == documented(vendor, "argument")
             assert "Invalid version id specified" in answer.get_data(as_text=True)
         gone = client.get(f"/nowhere/k?{name}=bogus")
-        assert (gone.status_code, code(gone)) == documented(vendor, "no_bucket")
+        assert (gone.status_code, code_of(gone)) == documented(vendor, "no_bucket")
     assert client.get("/photos/k").data == b"content"
 
 
@@ -74,7 +64,7 @@ def test_an_empty_version(vendor, client):
         assert [each.status_code for each in (*answers, head)] == [200] * 3
     else:
         expected = documented(vendor, "argument")
-        assert [(each.status_code, code(each)) for each in answers] == [expected] * 2
+        assert [(each.status_code, code_of(each)) for each in answers] == [expected] * 2
         assert head.status_code == expected[0]
     assert client.get("/photos/k").data == b"content"
 
@@ -90,7 +80,7 @@ def test_another_version_is_not_copied(vendor, client):
     """`x-amz-copy-source: bucket/key?versionId=…`."""
     for query in ("?versionId=bogus", "?versionId=", "?generation=7"):
         copied = client.put("/photos/copy", headers={own(vendor, "copy-source"): f"/photos/k{query}"})
-        assert (copied.status_code, code(copied)) == documented(vendor, "version")
+        assert (copied.status_code, code_of(copied)) == documented(vendor, "version")
     assert client.get("/photos/copy").status_code == 404
     fine = {own(vendor, "copy-source"): "/photos/k?versionId=null"}
     assert client.put("/photos/copy", headers=fine).status_code == STORES[vendor].speaks.created
@@ -98,9 +88,7 @@ def test_another_version_is_not_copied(vendor, client):
 
 def test_a_generation_of_a_copy_s_source():
     """Google has it in a header."""
-    client = Client(ObjectStore("gcs-xml"))
-    client.put("/photos")
-    client.put("/photos/k", data=b"content")
+    client = client_of("gcs-xml")
     headers = {"x-goog-copy-source": "photos/k", "x-goog-copy-source-generation": "7"}
     assert client.put("/photos/copy", headers=headers).status_code == 400
     headers = {"x-goog-copy-source": "photos/k", "x-goog-copy-source-if-generation-match": "7"}
@@ -146,14 +134,14 @@ def test_versions_and_keys_that_are_none():
         b'{"objects":[{"key":"k","versionId":1}]}',
         b'{"objects":[{"key":"k","versionId":"\\ud800"}]}',
     ):
-        assert code(client.post("/photos?delete", data=document)) == "MalformedJSON"
+        assert code_of(client.post("/photos?delete", data=document)) == "MalformedJSON"
 
 
 def test_deletions_with_conditions(vendor, client):
     """If-Match protects an object that is another one by now; one that is gone is deleted already."""
     for headers in ({"If-Match": '"other"'}, {"If-None-Match": ETAG}):
         refused = client.delete("/photos/k", headers=headers)
-        assert (refused.status_code, code(refused)) == documented(vendor, "precondition")
+        assert (refused.status_code, code_of(refused)) == documented(vendor, "precondition")
     assert client.get("/photos/k").data == b"content"
     assert client.delete("/photos/gone", headers={"If-Match": '"other"'}).status_code == 204
     assert client.delete("/photos/k", headers={"If-Match": ETAG}).status_code == 204
@@ -181,11 +169,9 @@ def test_conditions_in_a_list_of_deletions():
 @pytest.mark.parametrize("name", ["if-match-size", "if-match-last-modified-time"])
 def test_conditions_that_the_store_has_not(name):
     """Those of directory buckets are refused, whatever is there."""
-    client = Client(ObjectStore("s3"))
-    client.put("/photos")
-    client.put("/photos/k", data=b"content")
+    client = client_of("s3")
     answer = client.delete("/photos/k", headers={f"x-amz-{name}": "7"})
-    assert (answer.status_code, code(answer)) == (501, "NotImplemented")
+    assert (answer.status_code, code_of(answer)) == (501, "NotImplemented")
     assert f"the embedded store does not support {name}" in answer.get_data(as_text=True)
     assert client.get("/photos/k").data == b"content"
 
@@ -197,9 +183,9 @@ def test_no_overwriting(vendor, client):
     created = STORES[vendor].speaks.created
     for headers in (forbidding, {**forbidding, **copying}):
         refused = client.put("/photos/k", data=b"x", headers=headers)
-        assert (refused.status_code, code(refused)) == documented(vendor, "object_exists")
+        assert (refused.status_code, code_of(refused)) == documented(vendor, "object_exists")
     begun = client.post("/photos/k?uploads", headers=forbidding)
-    assert (begun.status_code, code(begun)) == documented(vendor, "object_exists")
+    assert (begun.status_code, code_of(begun)) == documented(vendor, "object_exists")
     assert client.get("/photos/k").data == b"content"
     assert client.put("/photos/new", data=b"x", headers=forbidding).status_code == created
     allowing = {own(vendor, "forbid-overwrite"): "false"}
@@ -213,9 +199,7 @@ def test_oss_has_a_code_of_its_own_for_it():
 
 def test_generations():
     """0 is an object that is not there; the store counts none, and says so where a number could be right."""
-    client = Client(ObjectStore("gcs-xml"))
-    client.put("/photos")
-    client.put("/photos/k", data=b"content")
+    client = client_of("gcs-xml")
     for key, generation, status in (("k", "0", 412), ("other", "7", 412), ("k", "7", 405), ("new", "0", 200)):
         headers = {"x-goog-if-generation-match": generation}
         assert client.put(f"/photos/{key}", data=b"x", headers=headers).status_code == status
@@ -224,9 +208,7 @@ def test_generations():
 
 def test_generations_of_reads_and_deletions():
     """The same of what is there."""
-    client = Client(ObjectStore("gcs-xml"))
-    client.put("/photos")
-    client.put("/photos/k", data=b"content")
+    client = client_of("gcs-xml")
     for method in ("GET", "HEAD", "DELETE"):
         for name, value, status in (
             ("if-generation-match", "0", 412),
@@ -240,8 +222,6 @@ def test_generations_of_reads_and_deletions():
 
 def test_jdcloud_does_not_speak_of_replication():
     """Its document has no error for a condition that does not hold; the nearest is about requests in general."""
-    client = Client(ObjectStore("jdcloud"))
-    client.put("/photos")
-    client.put("/photos/k", data=b"content")
+    client = client_of("jdcloud")
     text = client.put("/photos/k", data=b"x", headers={"If-None-Match": "*"}).get_data(as_text=True)
     assert "    <Code>BadRequest</Code>\n    <Message>Wrong Request</Message>\n" in text

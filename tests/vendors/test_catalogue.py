@@ -314,6 +314,12 @@ def test_what_is_not_verified_says_why(vendor, for_all):
     for_all(vendors.get(vendor).errors, check)
 
 
+def test_which_rows_of_kodos_s3_were_seen():
+    """Three, in answers of Qiniu's."""
+    seen = [row.code for row in vendors.get("kodo-s3").errors if not row.unverified]
+    assert seen == ["AccessDenied", "NoSuchKey", "NotSupportAnonymous"]
+
+
 @each_vendor
 def test_retryable_is_quoted_from_the_row(vendor, for_all):
     """Who calls an error retryable, or final, quotes the document; who quotes nothing says unstated."""

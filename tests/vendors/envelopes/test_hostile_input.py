@@ -298,21 +298,6 @@ def test_conditions_on_any_request(send, inject_with, path, query, value):
     assert (answer.status, answer.header("x-app"), answer.body) == (200, "yes", b"app")
 
 
-def test_request_without_host(send, inject_with, for_all):
-    """HTTP/1.0 needs no Host: the request is read path style."""
-
-    def check(vendor):
-        injector = inject_with(f"{vendor}:@all,unless.host=*.none")
-        fields = well_formed(send(injector, "GET", "/photos/k", without=["HTTP_HOST"]))
-        assert vendor not in FIRST_VENDORS or {
-            value for name, value in fields if name.lower() == "resource"
-        } <= {"/photos/k"}
-        [outcome] = injector.journal.outcomes
-        assert (outcome.did, outcome.host, outcome.path, injector.errors) == ("answered", "", "/photos/k", [])
-
-    for_all(VENDORS, check)
-
-
 HOSTILE = {
     "path": b"/b\xff<i>&\"'%0d%0aset-cookie:%20a=b%00/k]]>%E7%8C%AB\r\nx: y\x1b\\%22%7d,%7b/\xed\xa0\x80%(code)s",
     "query": b"uploadId=%0d%0ax:%20y%3C%2FCode%3E&partNumber=<%22'&versionId=%ff%00&comp=\"}&X-Amz-Expires=1%0a&tagging=%5c",
