@@ -21,9 +21,9 @@ CALLS = {
 }
 
 
-def client_of(url, region):
-    """A client for that address."""
-    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+def client_of(url, region, **settings):
+    """A client for that address, with one attempt unless it is set otherwise."""
+    config = Config(s3={"addressing_style": "path"}, **{"retries": {"total_max_attempts": 1}, **settings})
     return boto3.client(
         "s3", endpoint_url=url, region_name=region, aws_access_key_id="id", aws_secret_access_key="key",
         config=config,
@@ -35,18 +35,3 @@ def error_of(call, client):
     with pytest.raises(ClientError) as caught:
         call(client)
     return caught.value.response
-
-
-def wrong_heads(rows, server, client):
-    """The rows that an answer to HEAD does not tell by its status, with the id in a header."""
-    wrong = []
-    for row in rows:
-        if row.status == 400:  # boto3 asks after the bucket's region then
-            continue
-        server.use(row.address)
-        response = error_of(lambda client: client.head_object(Bucket="photos", Key=KEY), client)
-        told = response["ResponseMetadata"]
-        found = response["Error"]["Code"], told["HTTPStatusCode"], told["HTTPHeaders"]["x-amz-request-id"]
-        if found != (str(row.status), row.status, server.last.request_id):
-            wrong.append((row.label, found))
-    return wrong

@@ -106,6 +106,12 @@ def test_oss2_takes_it_for_success(server):
     assert [each.operation for each in server.outcomes] == ["CompleteMultipartUpload", "CopyObject"]
 
 
+def test_the_operations_are_those_that_the_vendors_document():
+    """S3 has three of them, MinIO one."""
+    assert set(vendors.get("s3").errors_in_200) == set(CALLS)
+    assert vendors.get("minio").errors_in_200 == ("CompleteMultipartUpload",)
+
+
 def minio(server):
     place = f"127.0.0.1:{server.port}"
     return Minio(place, access_key="id", secret_key="secret-key", secure=False, region="us-east-1")

@@ -96,34 +96,6 @@ def test_head(server, blob):
 
 
 @pytest.mark.parametrize(
-    ("label", "children"),
-    [
-        ("InvalidHeaderValue", {"HeaderName": "x-ms-version", "HeaderValue": "(version)"}),
-        ("MissingRequiredHeader", {"HeaderName": "x-ms-blob-type"}),
-        ("InvalidXmlDocument", {"LineNumber": "0", "LinePosition": "0"}),
-        ("AuthenticationFailed", {"AuthenticationErrorDetail": "Request date header too old: '(date)'"}),
-    ],
-)
-def test_what_a_code_carries(label, children, server, blob):
-    """The SDK shows what a code has beyond code and message."""
-    server.use(f"azure-blob:{label}")
-    error = caught(lambda: blob.download_blob().readall())
-    request = error.response.request.headers
-    for name, shape in children.items():
-        text = shape.replace("(version)", request["x-ms-version"]).replace("(date)", request["x-ms-date"])
-        assert error.additional_info[name.lower()] == text
-        assert f"\n{name.lower()}:{text}" in error.message
-
-
-def test_invalid_parameter(server, blob):
-    """A parameter's value comes from the request."""
-    server.use("azure-blob:InvalidQueryParameterValue")
-    error = caught(blob.get_blob_tags)
-    assert error.additional_info["queryparametername"] == "comp"
-    assert error.additional_info["queryparametervalue"] == "tags"
-
-
-@pytest.mark.parametrize(
     ("fault", "attempts"),
     [("ServerBusy", 3), ("OperationTimedOut", 3), ("BlobNotFound", 1), ("ContainerBeingDeleted", 1)],
 )

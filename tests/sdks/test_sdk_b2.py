@@ -11,7 +11,7 @@ import json
 
 import pytest
 from b2sdk.v3 import B2Http, B2RawHTTPApi, FileRetentionSetting, LegalHold, RetentionMode
-from b2sdk.v3.exception import B2Error, SSECKeyError, TooManyRequests, interpret_b2_error
+from b2sdk.v3.exception import B2Error, SSECKeyError, interpret_b2_error
 
 from faultinject import vendors
 
@@ -121,18 +121,6 @@ def test_head(server, api, http):
         if found != expected or (row.status != 404 and str(caught.value) != str(meant)):
             wrong.append((row.label, found, expected, caught.value))
     assert wrong == []
-
-
-def test_hint(server, api):
-    """The SDK reads how long a 429 asks it to wait."""
-    server.use("b2:too_many_requests", retry_after="7s")
-    with pytest.raises(TooManyRequests) as caught:
-        list_buckets(api, server.url)
-    assert caught.value.retry_after_seconds == 7
-    server.use("b2:too_many_requests")
-    with pytest.raises(TooManyRequests) as caught:
-        list_buckets(api, server.url)
-    assert caught.value.retry_after_seconds == 1
 
 
 def test_upload_asks_for_a_new_address(server, api, http):

@@ -183,14 +183,6 @@ def test_a_gateway_has_no_ids(server, client, session):
     assert "nginx" in caught.value.get_origin_msg()
 
 
-def test_plain_status(server, client):
-    """An `http:NNN` is no error of COS either."""
-    server.use("http:502")
-    with pytest.raises(CosServiceError) as caught:
-        client.get_object(BUCKET, KEY)
-    assert (caught.value.get_status_code(), caught.value.get_origin_msg()) == (502, "Bad Gateway")
-
-
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchKey", "RequestTimeout"])
 def test_client_errors_are_not_retried(code, server, make_client):
     """With its own settings the SDK gives up on a 4xx at once."""

@@ -83,19 +83,6 @@ def test_partial_success(server, buckets):
     assert info.json() == [{"code": 200}, {"code": 612, "data": {"error": "no such file or directory"}}]
 
 
-def test_head(server):
-    """HEAD, which the SDK has not: status, reason phrase and id, and no body."""
-    for row in ROWS:
-        server.use(row.address)
-        got = server.raw("HEAD", "/cat.jpg")
-        assert (got.status, got.body, got.headers["content-length"]) == (
-            row.status,
-            b"",
-            str(len(body_of(row))),
-        )
-        assert got.headers["x-reqid"] == server.last.request_id
-
-
 def test_what_the_sdk_tries_again(server, buckets):
     """The SDK knows which of Kodo's statuses it is in vain to repeat."""
     again = set()

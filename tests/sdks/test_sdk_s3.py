@@ -11,7 +11,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from xml.etree import ElementTree
 
 import pytest
@@ -225,31 +225,6 @@ def test_what_codes_carry(server, client):
     assert wrong == []
 
 
-def test_allowed_methods(server, client):
-    """MethodNotAllowed: what the operation's table says of the resource, in a header."""
-    server.use("s3:MethodNotAllowed")
-    for call, allow in (
-        (lambda: client.get_object(Bucket="photos", Key=KEY), "HEAD, DELETE, POST, PUT"),
-        (lambda: client.get_object_acl(Bucket="photos", Key=KEY), "PUT"),
-        (lambda: client.put_bucket_tagging(Bucket="photos", Tagging={"TagSet": []}), "DELETE, GET"),
-        (lambda: client.list_objects_v2(Bucket="photos"), "HEAD, DELETE, POST, PUT"),
-        (lambda: client.list_parts(Bucket="photos", Key=KEY, UploadId="u"), "DELETE, POST"),
-    ):
-        _, metadata = error_of(call)
-        assert metadata["HTTPHeaders"]["allow"] == allow
-
-
-def test_times(server, client):
-    """A skewed clock: the request's time as it was sent, and the server's."""
-    server.use("s3:RequestTimeTooSkewed")
-    error, _ = error_of(lambda: client.get_object(Bucket="photos", Key=KEY))
-    server_time = datetime.fromisoformat(error["ServerTime"])
-    assert [*error][2:] == ["RequestTime", "ServerTime", "MaxAllowedSkewMilliseconds"]
-    assert len(error["RequestTime"]) == len("20261120T120000Z")
-    assert server_time == datetime.fromtimestamp(server.last.time // 1, UTC)
-    assert error["MaxAllowedSkewMilliseconds"] == "900000"
-
-
 @pytest.fixture
 def signed(monkeypatch):
     """Canonical request and string to sign of each request, as botocore's own signer makes them."""
@@ -320,27 +295,6 @@ def test_presigned(server, client, signed):
     assert (got["Message"], got["X-Amz-Expires"]) == ("Request has expired", "60")
     expires, now = (datetime.fromisoformat(got[name]) for name in ("Expires", "ServerTime"))
     assert 50 <= (expires - now).total_seconds() <= 60
-
-
-def test_errors_in_200(server, client):
-    """The three operations that answer 200 with an error: the client takes it for one."""
-    copy = {"Bucket": "from", "Key": "x"}
-    parts = {"Parts": [{"ETag": "x", "PartNumber": 1}]}
-    calls = {
-        "CopyObject": lambda: client.copy_object(Bucket="photos", Key=KEY, CopySource=copy),
-        "UploadPartCopy": lambda: client.upload_part_copy(
-            Bucket="photos", Key=KEY, CopySource=copy, UploadId="u", PartNumber=1
-        ),
-        "CompleteMultipartUpload": lambda: client.complete_multipart_upload(
-            Bucket="photos", Key=KEY, UploadId="u", MultipartUpload=parts
-        ),
-    }
-    assert set(calls) == set(vendors.get("s3").errors_in_200)
-    server.use("s3:InternalError", status=200)
-    for operation, call in calls.items():
-        error, metadata = error_of(call)
-        assert (error["Code"], server.outcomes[-1].operation) == ("InternalError", operation)
-        assert metadata["RequestId"] == server.outcomes[-1].request_id
 
 
 def test_own_hint(server, client):

@@ -35,15 +35,6 @@ def client(store):
     return client
 
 
-@pytest.mark.parametrize("size", [b"0x5", b"+5", b"5_0", b"-5", b" 5", b"", b"five"])
-def test_the_size_of_a_chunk_is_hexadecimal(client, size):
-    """Python reads more as a number than the format allows."""
-    data = size + b"\r\n" + b"x" * (80 if b"_" in size else 5) + b"\r\n0\r\n\r\n"
-    put = client.put("/photos/k", data=data, headers={"Content-Encoding": "aws-chunked"})
-    assert (put.status_code, b"<Code>IncompleteBody</Code>" in put.data) == (400, True)
-    assert client.get("/photos/k").status_code == 404
-
-
 @pytest.mark.parametrize("size", [b"a", b"A", b"0a", b"000000A;chunk-signature=abc"])
 def test_sizes_of_chunks(client, size):
     """In capitals or not, with zeros before it."""

@@ -121,6 +121,15 @@ def test_mix_example_of_the_document():
     ]
 
 
+@row_by_row("vendor", FIRST_VENDORS)
+def test_lone_surrogates(vendor):
+    """Each becomes U+FFFD: UTF-8 has none, and no answer fails for one."""
+    found = vendors.get(vendor)
+    ids = found.make_ids(bytes(range(64)), 1)
+    body = found.render(code="C", message="\ud800|x\ud83d", status=400, resource="/", ids=ids)
+    assert "\ufffd|x\ufffd".encode() in body
+
+
 def test_how_xml_escapes():
     """COS writes an apostrophe as `&apos;`; a double quote needs no escape in element text."""
     body = vendors.get("cos").render(code="C", message="a&b<c>'\"\r", status=400, resource="/", ids=COS_IDS)

@@ -75,30 +75,6 @@ def test_every_row_is_recognised_and_the_journal_says_the_same(site, vendor):
     assert len(rows) > 20
 
 
-@row_by_row("vendor", STORAGE)
-def test_a_table_is_well_formed(vendor):
-    """No blank cell where something must stand, no row twice, no level that requests cannot be about."""
-    found = vendors.get(vendor)
-    rows = operations_of(found).rows
-    wrong = []
-    for row in rows:
-        if not (row.operation and row.method.isalpha() and row.method.isupper()):
-            wrong.append((row.operation, row.method))
-        if found.addressing in PATHS and row.level not in PATHS[found.addressing]:
-            wrong.append((row.operation, row.level))
-        wrong += [(row.operation, each) for each in (*row.query, *row.header) if each[:1] in ("=", "{", "?")]
-    twice = [
-        (row.operation, row.shape)
-        for at, row in enumerate(rows)
-        if (row.operation, row.shape) in shapes(rows[:at])
-    ]
-    assert (wrong, twice) == ([], [])
-
-
-def shapes(rows):
-    return {(each.operation, each.shape) for each in rows}
-
-
 def test_every_relative_of_s3_has_its_operations():
     """A table of its own adds to S3's; rows of a name that S3 has too override S3's."""
     plain = operations_of(None)

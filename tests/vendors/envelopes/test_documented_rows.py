@@ -126,23 +126,6 @@ def test_rows(vendor, send, inject_with, id_shape, for_all):
     for_all(vendors.get(vendor).errors, check)
 
 
-@each_vendor
-def test_rows_without_our_marks(vendor, send, inject_with, id_shape, for_all):
-    """With FAULTINJECT_HEADER=0 nothing but the vendor's own bytes is left."""
-
-    def check(row):
-        answer = send(inject_with(rule_of(row), FAULTINJECT_HEADER="0"), "GET", TARGET)
-        ids = ids_of(answer, row, id_shape)
-        status = row.status or 400
-        check_headers(send, row, status, answer, length=len(answer.body), ids=ids, marks=[])
-        if not without_body(row, status):
-            check_body(answer, row, row.message, status, RESOURCES.get(vendor), ids)
-
-    rows = vendors.get(vendor).errors
-    # what the marks leave of a vendor's own headers is the same for all rows of a form and a status
-    for_all(rows if vendor in FIELDS else {(row.form, row.status): row for row in rows}.values(), check)
-
-
 def test_rows_without_status_are_refused(for_all):
     """A row that documents no status is not given one in silence."""
 
@@ -228,30 +211,3 @@ def test_resource_of_a_request(vendor, host, target, resource, send, inject_with
     answer = send(inject_with(row.address), "GET", target, headers=[(b"host", host.encode())])
     fields = {name.lower(): value for name, value in read_back(answer.header("Content-Type"), answer.body)}
     assert fields["resource"] == resource
-
-
-@pytest.mark.slow
-@each_vendor
-def test_a_group_answers_with_whole_rows(vendor, send, inject_with, id_shape):
-    """`@all`: code, status and message belong together, no answer holds anything of the one before, rows 1 only."""
-    injector = inject_with(f"{vendor}:@all")
-    rows = {row.address: row for row in vendors.get(vendor).group("@all")}
-    seen = set()
-    for number in range(max(120 if vendor in FIELDS else 0, 3 * len(rows))):
-        path = f"/photos/{number}%25s" if number % 3 else f"/photos/{number}/%E7%8C%AB%26"
-        answer = send(injector, "HEAD" if number % 5 == 0 else "GET", path)
-        [outcome] = injector.journal.outcomes
-        injector.journal.clear()
-        seen.add(outcome.fault)
-        row = rows[outcome.fault]
-        ids = ids_of(answer, row, id_shape)
-        assert (answer.status, outcome.request_id) == (row.status, ids.get("request_id"))
-        if outcome.method == "HEAD":
-            assert answer.body == b""
-            continue
-        check_headers(send, row, row.status, answer, length=len(answer.body), ids=ids, marks=MARKS)
-        resource = None
-        if vendor in RESOURCES:
-            resource = path if vendor == "cos" else path.replace("%25", "%").replace("%E7%8C%AB%26", "猫&")
-        check_body(answer, row, row.message, row.status, resource, ids)
-    assert len(seen) > 0.9 * len(rows)
