@@ -50,7 +50,7 @@ def scenarios(
         sweep.rule_at(point, choice)
         for choice in sweep.run.choices
         for point in points
-        if not (choice.lasts or choice.moves) and sweep.applies(choice, point) and not (live and choice.hangs)
+        if not (choice.lasts or choice.moves) and sweep.applies(choice, point) and not (live and choice.slow)
     ]
     if not rules:
         raise ConfigurationError("none of the faults fits any of the requests")

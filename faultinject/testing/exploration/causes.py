@@ -86,11 +86,6 @@ class PlannedRun:
         """Whether one of its faults stays."""
         return any(each.lasts for each in self.chosen)
 
-    @property
-    def alone(self) -> bool:
-        """Whether no second fault goes with its own."""
-        return any(each.lasts or each.hangs for each in self.chosen)
-
     def may_end(self, error: BaseException, bounds: Bounds) -> bool:
         """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
         if bounds.allow and not any(each.moves for each in self.chosen):

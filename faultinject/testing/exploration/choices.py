@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, Problem
@@ -19,9 +19,6 @@ from faultinject.rules.values import listed, nearest
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.vendors.documented import DocumentedError
-
-# A fault, and the rules whose conditions say where its document has it; none: everywhere.
-Placed = tuple[Rule, tuple[Rule, ...]]
 
 # Where the code is hit is the exploration's business; these say it otherwise.
 _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
@@ -45,6 +42,8 @@ class Choice:
         source: what the user wrote that it comes from: a rule, or a vendor id.
         where: rules whose conditions say where the vendor's document has it, any of them; none: it does not say.
         standard: whether it is of a standard set; what the user wrote alone comes wherever its own conditions hold.
+        slow: whether a run with it may take all of its time, and shows the same at each request of an operation: the first
+            one gets it, and no second fault goes with it.
         within: a rule whose conditions say where the user wants that set; None: everywhere.
         name: what its rules are called; None: as they stand.
     """
@@ -53,18 +52,19 @@ class Choice:
     source: str
     where: tuple[Rule, ...] = ()
     standard: bool = False
+    slow: bool = False
     within: Rule | None = None
     name: str | None = None
-
-    @property
-    def hangs(self) -> bool:
-        """Whether it is a set's hang, which may take all of its time at each request and show the same."""
-        return self.standard and self.rule.fault == "hang" and "duration" in self.rule.options
 
     @property
     def lasts(self) -> bool:
         """Whether it begins at a request and stays: whatever comes behind it gets it too."""
         return FOR_GOOD in self.rule.options
+
+    @property
+    def alone(self) -> bool:
+        """Whether no second fault goes with it."""
+        return self.lasts or self.slow
 
     @property
     def needs_checksum(self) -> bool:
@@ -219,8 +219,8 @@ def choices_of(
             problems += _not_of_a_set(within, vendor)
         if vendor:
             wanted = "" if within is None else _conditions(within)
-            for rule, where in standard_set(vendor, exhaustive=exhaustive):
-                choice = Choice(rule, f"{vendor}{wanted}", where, standard=True, within=within)
+            for rule, where, slow in standard_set(vendor, exhaustive=exhaustive):
+                choice = Choice(rule, f"{vendor}{wanted}", where, standard=True, slow=slow, within=within)
                 found.setdefault(f"{rule}{wanted}", choice)
         for rule in rules:
             problems += _refused(rule)
@@ -258,7 +258,7 @@ def _conditions(rule: Rule) -> str:
 
 def _not_of_a_set(rule: Rule, vendor: str) -> Iterator[Problem]:
     if more := [key for key in rule.options if key not in _DECIDED]:
-        one, _ = next(standard_set(vendor))
+        one, *_ = next(standard_set(vendor))
         yield Problem(
             f"{vendor} stands for its standard set, which takes conditions alone: no {listed(more)}; name a fault for it,"
             f" such as {one}",
@@ -308,7 +308,21 @@ OF_ANOTHER_WRITER = "OperationAborted"
 sends its request again."""
 
 
-def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
+class Member(NamedTuple):
+    """A fault of a standard set.
+
+    Attributes:
+        rule: the fault.
+        where: as in `Choice`.
+        slow: as in `Choice`.
+    """
+
+    rule: Rule
+    where: tuple[Rule, ...] = ()
+    slow: bool = False
+
+
+def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Member]:
     """What a service does to its clients: each error that its document calls retryable, and what its network does.
 
     Of rows that a client cannot tell apart, the same code with the same status, the first; a row that the document has
@@ -327,23 +341,23 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Placed]:
         rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
     for row in rows:
         if row.again not in MAY_STOP and row.code != OF_ANOTHER_WRITER:
-            yield Rule(row.address), allowed(row)
-    yield Rule("reset"), ()
-    yield Rule("reset", when="after"), ()
-    yield Rule("reset", after_bytes=LEAST), ()
-    yield Rule("gateway:BadGateway"), ()
+            yield Member(Rule(row.address), allowed(row))
+    yield Member(Rule("reset"))
+    yield Member(Rule("reset", when="after"))
+    yield Member(Rule("reset", after_bytes=LEAST))
+    yield Member(Rule("gateway:BadGateway"))
     hidden = [*found.errors_in_200]
     if found.deletes is not None:  # its answer has an error for each key, as `share=1` says
         hidden.append(found.deletes.operation)
     broken = next((row for row in errors if row.status == 500), None)
     if hidden and broken is not None:
-        yield Rule(broken.address, status=200, operation=hidden), ()
+        yield Member(Rule(broken.address, status=200, operation=hidden))
     if refused := next(filter(found.has, PERMANENT), ""):
-        yield Rule(f"{vendor}:{refused}", from_=1), ()
-    yield Rule("truncate", method="GET"), ()
-    yield Rule("corrupt", method="GET"), ()
-    yield Rule("overwrite", method="GET"), ()
-    yield (Rule("hang") if exhaustive else Rule("hang", duration=PATIENCE)), ()
+        yield Member(Rule(f"{vendor}:{refused}", from_=1))
+    yield Member(Rule("truncate", method="GET"))
+    yield Member(Rule("corrupt", method="GET"))
+    yield Member(Rule("overwrite", method="GET"))
+    yield Member(Rule("hang")) if exhaustive else Member(Rule("hang", duration=PATIENCE), slow=True)
 
 
 def allowed(row: DocumentedError) -> tuple[Rule, ...]:

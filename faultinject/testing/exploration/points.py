@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,7 +17,7 @@ from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Reading
 from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
-from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.choices import CRASH, Choice
 from faultinject.testing.nearest import Remembered
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.vendor import Addressing, Vendor, volatile_parameters, with_placeholders
@@ -35,6 +35,7 @@ _MARKERS = frozenset(
 )
 LONGEST_NAME = 200
 """Characters of a path that a request is named by where it can be no point."""
+_COUNTS = ("skip", "times")
 _OFTEN = ("differs between two runs without faults", "tries those that both make")
 _ONCE = ("differs between two runs without faults: only one makes it; make them alike",)
 
@@ -308,7 +309,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
 def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
     """Both; one rule with more `times` where the second follows on the first."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
-    if follows and _without_counts(first) == _without_counts(second):
+    if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
         name, conditions, unless, options = first.parts
         options["times"] = str(first.value("times") + second.value("times"))
         return (Rule.of_parts(first.fault, (name, conditions, unless, options)),)
@@ -317,13 +318,20 @@ def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
 
 def starts_with(rule: Rule, first: Rule) -> bool:
     """Whether a rule of a scenario of two is the first one, or what it was folded into."""
-    return rule.value("skip") == first.value("skip") and _without_counts(rule) == _without_counts(first)
+    return rule.value("skip") == first.value("skip") and alike([rule], _COUNTS) == alike([first], _COUNTS)
 
 
-def _without_counts(rule: Rule) -> tuple[object, ...]:
-    options = {key: text for key, text in rule.options.items() if key not in ("skip", "times")}
-    if rule.name is not None and "after_bytes" in options:
-        options["after_bytes"] = (
-            ""  # where bodies differ, the middle of one at which a program is killed is another
-        )
-    return rule.fault, rule.name, dict(rule.conditions), options
+def alike(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
+    """What scenarios have in common that ask for the same.
+
+    Args:
+        rules: of a scenario.
+        but: the keys that may differ.
+    """
+    found: list[object] = []
+    for rule in rules:
+        name, conditions, unless, options = rule.parts
+        if name == CRASH and "after_bytes" in options:
+            options["after_bytes"] = ""  # where bodies differ, their middle is another
+        found.append((rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in but}))
+    return found

@@ -51,7 +51,7 @@ class Once:
 
     def __init__(self, choices: Sequence[Choice], bounds: Bounds, judge: Judge) -> None:
         self.choices = self.asked_for = choices
-        self.second = [each for each in choices if not (each.lasts or each.hangs)] if bounds.depth > 1 else []
+        self.second = [each for each in choices if not each.alone] if bounds.depth > 1 else []
         self.left_out: list[LeftOut] = []
         self._bounds = bounds
         self._judge = judge

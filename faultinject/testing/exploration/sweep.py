@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +25,7 @@ from faultinject.testing.exploration.bounds import Bounds, LeftOut, in_one_line
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.judge import Judge
-from faultinject.testing.exploration.points import Point, Points, Trace, folded, rule_at, starts_with
+from faultinject.testing.exploration.points import Point, Points, Trace, alike, folded, rule_at, starts_with
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
 from faultinject.vendors.vendor import Addressing, Vendor
@@ -102,11 +101,10 @@ class Sweep:
         self._wanted = Scenario.parse(self._only).rules if self._only else ()
         self._plain: list[FinishedRun] = []
         self._queue: list[PlannedRun] = []
-        self._known: set[tuple[Rule, ...]] = set()
+        self._known: dict[tuple[object, ...], Choice] = {}
         self._current: PlannedRun | None = None
         self._tries = 0
         self._second: list[PlannedRun] = []
-        self._hung: set[str] = set()
         self._ways: set[tuple[str, ...]] = set()
 
     @property
@@ -151,7 +149,7 @@ class Sweep:
 
     def _is_it(self, planned: PlannedRun) -> bool:
         """Whether it is the one scenario that is wanted; where nobody wants one alone, each is."""
-        return not self._only or _anywhere(planned.text) == _anywhere(self._only)
+        return not self._only or alike(planned.scenario.rules) == alike(self._wanted)
 
     def _leads_to_it(self, planned: PlannedRun) -> bool:
         """Whether the one scenario that is wanted may come from this one, by a second fault."""
@@ -176,7 +174,7 @@ class Sweep:
         finished = self.run.finished(planned, result)
         if (finished.failed and self.doubts()) or self._is_to_be_tried_again(finished):
             return finished
-        if finished.reached and len(finished.points) == 1 and not (finished.failed or finished.alone):
+        if finished.reached and len(finished.points) == 1 and not finished.failed:
             self._grow(finished)
         if finished.reached:
             self.covered.update(finished.chosen)
@@ -246,10 +244,6 @@ class Sweep:
             return False
         if choice.standard and choice.finds_no_body(outcome):
             return False  # one that is named is left out when its run has shown that
-        if choice.hangs:
-            first = point.operation not in self._hung
-            self._hung.add(point.operation)
-            return first
         if choice.lasts:
             return self._match(point, choice) >= int(choice.rule.options[FOR_GOOD])
         useless = None if self.bounds.exhaustive else choice.useless_at(outcome)
@@ -325,16 +319,22 @@ class Sweep:
                 for point in group:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
-                        if self._new(choice, rule):
+                        if self._new(choice, point, rule):
                             yield PlannedRun(Scenario.of_rules((rule,), "0"), (point,), (choice,))
 
-    def _new(self, choice: Choice, *rules: Rule) -> bool:
-        """Whether no run has these very rules: one shows all there is to see, also of the choice that led to them again."""
-        if rules in self._known:
+    def _new(self, choice: Choice, point: Point, *rules: Rule) -> bool:
+        """Whether no run shows the same.
+
+        One with these very rules shows all there is to see, also of the choice that led to them again; one with a slow fault
+        all that there is of an operation.
+        """
+        same: tuple[object, ...] = (choice.rule, point.operation) if choice.slow else rules
+        planned = self._known.get(same)
+        if planned is None:
+            self._known[same] = choice
+        elif planned is not choice:
             self.covered.add(choice)
-            return False
-        self._known.add(rules)
-        return True
+        return planned is None
 
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
@@ -354,7 +354,7 @@ class Sweep:
         choices = self.run.second
         if not (choices or self.run.kills) and chosen.needs_body:
             choices = [each for each in self.run.choices if each.moves]
-        if not choices:
+        if not choices or chosen.alone:
             return
         if self.run.kills:
             trace, begin = Trace(finished.outcomes[finished.first :], self.reading), 0
@@ -374,7 +374,7 @@ class Sweep:
             for choice in choices:
                 if self.applies(choice, point):
                     rules = folded(rule, self.rule_at(point, choice))
-                    if self._new(choice, *rules):
+                    if self._new(choice, point, *rules):
                         planned = PlannedRun(Scenario.of_rules(rules, "0"), (first, point), (chosen, choice))
                         self._second += [planned] if self._is_it(planned) else []
 
@@ -454,11 +454,3 @@ def sweep_of(
         share=share,
         vendor=vendor,
     )
-
-
-_MIDDLE = re.compile(r"(?<=,after_bytes=)\d+(?=,name=crash)")
-
-
-def _anywhere(text: str) -> str:
-    """A scenario without the bytes behind which its crash comes: where bodies differ, the middle is another."""
-    return _MIDDLE.sub("", text)

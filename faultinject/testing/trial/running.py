@@ -70,7 +70,7 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
 
 def _passes(choice: Choice) -> bool:
     """Whether a client that retries gets over it, and every suite may go on in time."""
-    return not (choice.lasts or choice.moves or choice.needs_checksum or choice.hangs)
+    return not (choice.lasts or choice.moves or choice.needs_checksum or choice.slow)
 
 
 def _once(choice: Choice) -> Iterator[Rule]:
