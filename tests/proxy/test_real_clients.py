@@ -11,6 +11,7 @@ import pytest
 from faultinject.conformance import driving, plan, run, sdks
 from faultinject.conformance.plan import Phase
 from faultinject.proxy import Proxy, Target
+from tests.pairs import fewest
 from tests.slowly import others_slowly
 
 from .conftest import served
@@ -29,7 +30,9 @@ FULL_URL = re.compile(rb"(?<= )http://[^/ ]+")
 
 @pytest.mark.parametrize(
     "sdk",
-    others_slowly(sdks.SDKS.values(), lambda sdk: sdk.name == "boto3"),
+    others_slowly(
+        fewest(sdks.SDKS.values(), lambda sdk: [(sdk.home, sdk.package)]), lambda sdk: sdk.name == "boto3"
+    ),
     ids=lambda sdk: sdk.name,
 )
 def test_nothing_is_changed(sdk, monkeypatch):

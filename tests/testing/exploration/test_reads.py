@@ -82,6 +82,17 @@ def impatient(monkeypatch):
     monkeypatch.setattr("faultinject.testing.exploration.choices.PATIENCE", "100ms")
 
 
+def test_a_scenario_in_another_order_of_its_keys():
+    """It is the same one, and its run is made alone."""
+    targets = ["GET /b/a", "PUT /b/a"]
+    wanted = "reset,path=/b/a,times=1,method=GET"
+    exploration, error = exploring(
+        lambda: [call(*each.split()) for each in targets], "reset", crash=False, replay=wanted
+    )
+    assert error is None
+    assert [each.text for each in exploration.runs] == ["reset,method=GET,path=/b/a,times=1"]
+
+
 READS = ["GET /b/a", "GET /b/b", "HEAD /b/a", "PUT /b/a"]
 
 
