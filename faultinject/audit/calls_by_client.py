@@ -102,7 +102,7 @@ class CallsByClient:
                 self._leave_out(client, reason)
         agent = _commonest(self._agents, "") if self._driven else client
         return Evidence(
-            copies=_copies(found, turnaround.noise),
+            copies=_copies(found),
             calls=counted,
             open=running,
             turnaround=turnaround,
@@ -153,15 +153,10 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
     return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
 
-def _copies(calls: Sequence[Call], noise: float) -> dict[str, Copies]:
+def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     """By method the copies that a client is seen to send of what is not answered yet, where it does so of two things or more.
 
-    A client that times out and asks again sends no copy: it has left before that, though a server that is at work sees it later. One
-    that has its answer from a copy leaves right after it.
-
-    Args:
-        calls: of the client.
-        noise: by how much the machine may be late, seconds.
+    A client that times out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
     """
     found: dict[str, list[Sequence[Attempt]]] = {}
     for same in grouped((each for call in calls for each in call.attempts), fingerprint).values():
@@ -169,8 +164,7 @@ def _copies(calls: Sequence[Call], noise: float) -> dict[str, Copies]:
         for number, before in enumerate(ordered):
             ended = before.answered or 0.0
             some = [each for each in ordered[number : number + MOST_COPIES + 1] if each.arrived < ended]
-            answered = [each.answered for each in some[1:] if each.answered is not None]
-            in_time = not before.left or any(0 < ended - each <= noise for each in answered)
+            in_time = not before.left or any((each.answered or ended) < ended for each in some[1:])
             if some[1:] and in_time:
                 found.setdefault(before.method, []).append(some)
                 break

@@ -110,13 +110,6 @@ def hedging():
     return calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
 
 
-def leaving(ended):
-    """A client that has its answer from a second request and has left the first; the server sees that when it has `ended`."""
-    return calls(
-        2, 0.5 - ended, kind=DELAYED | {"left": True}, last=FINE, every=[{"took": ended}], apart=10.0, at=-100
-    )
-
-
 DENIED = fault("cos:AccessDenied", 403)
 ASKED = {"hint": 2.0, "hint_form": "seconds"}
 HEDGES = [
@@ -133,10 +126,6 @@ HEDGES = [
         to(INCONCLUSIVE, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, n=6),
         to(FAIL, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0, method="GET"), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, says="6 of 9 calls retried"),
         to(FAIL, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0, every=[{}, {"attempt_hint": {"attempt": 2}}]), **QUICK),
-        # Who leaves the first request as soon as the second is answered hedges; who timed out has left before, and a server that is
-        # at work sees it late: at once where it looks.
-        to(INCONCLUSIVE, leaving(0.503), calls(3, 0.3, kind=DENIED, apart=10.0), **QUICK),
-        *(to(FAIL, leaving(ended), calls(3, 0.3, kind=DENIED, apart=10.0, **about), **how) for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {})) for ended in (0.499, 2.0)),
         # Who has never sent a copy has read what it sends again.
         *(to(FAIL, calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how) for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {})) for gaps in ((0.019,), (0.001,) * 9)),
     ),
