@@ -226,3 +226,14 @@ def test_close_ends_threads_and_connections():
         assert set(threading.enumerate()) <= before
         with pytest.raises(requests.ConnectionError):
             session.get(storage.url, timeout=60)
+
+
+def test_own_host_suffixes(monkeypatch):
+    """A name of the user's own for the store, with the bucket in front of it."""
+    monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.test")
+    storage = faultinject.Storage("s3")
+    host = {"Host": "photos.storage.test"}
+    with faultinject.inject("s3:SlowDown", times=1, bucket="photos"):
+        statuses = [requests.put(storage.url, headers=host, timeout=60).status_code for _ in range(2)]
+    storage.close()
+    assert statuses == [503, 200]

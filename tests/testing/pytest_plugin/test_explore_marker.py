@@ -235,6 +235,20 @@ def test_it_is_skipped(run):
     result.stdout.no_fnmatch_line("*explored*")
 
 
+def test_it_skips_itself_because_of_a_fault(run):
+    """A skip in a run with a fault would hide that the code gave up."""
+    result = run(RIGHT.replace("assert upload(client)", "upload(client, 1) or pytest.skip('no service')"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 request without faults, *, 8 failed, *", "Skipped: no service"])
+
+
+def test_set_up_only(run):
+    """Options that stop short of the call are heeded."""
+    result = run(RIGHT, "--setup-only")
+    result.assert_outcomes()
+    assert result.ret == 0
+
+
 def test_a_fixture_that_fails(run):
     """It fails once, at once."""
     result = run(RIGHT.replace("assert upload", "assert broken; upload").replace("(client):", "(client, broken):")
@@ -274,10 +288,13 @@ def test_a_fixture_that_a_fault_breaks(run, where, outcomes):
     )
 
 
-def test_a_wider_fixture_that_fails_at_its_end(run):
-    """Its error is reported once, and the exploration counts."""
+@pytest.mark.parametrize(
+    ("body", "outcome"), [("assert upload(client)", "passed"), ("pytest.skip('no')", "skipped")]
+)
+def test_a_wider_fixture_that_fails_at_its_end(run, body, outcome):
+    """Its error is reported once, and the exploration counts; also where nothing was explored."""
     result = run(
-        RIGHT.replace("(client):", "(client, wide):")
+        RIGHT.replace("(client):", "(client, wide):").replace("assert upload(client)", body)
         + """
     @pytest.fixture(scope="module")
     def wide():
@@ -285,7 +302,7 @@ def test_a_wider_fixture_that_fails_at_its_end(run):
         raise KeyError("wide")
     """
     )
-    result.assert_outcomes(passed=1, errors=1)
+    result.assert_outcomes(**{outcome: 1, "errors": 1})
     result.stdout.fnmatch_lines(["E       KeyError: 'wide'"])
 
 
