@@ -146,6 +146,19 @@ def test_only_the_program_judges(storage, tmp_path):
     ]
 
 
+@pytest.mark.slow
+def test_other_rules_stand_beside_it(storage, tmp_path):
+    """In both runs of the program."""
+    words = ["sh", "-c", "curl -s -o head -I $ENDPOINT/films; grep 418 head"]
+    env = {**os.environ, "ENDPOINT": storage.url}
+    with faultinject.inject("http:418,method=HEAD") as given:
+        exploration = given.explore(crash=True)
+        for run in exploration:
+            with run as faults:
+                faults.run(words, store=storage, env=env, cwd=tmp_path)
+    assert texts(exploration) == ["reset,method=HEAD,path=/films,times=1,name=crash"]
+
+
 def test_a_request_that_does_not_come_again(storage, tmp_path):
     """Nothing could be killed at it, also when tried again: that is no success, and the report says so."""
     place, runs = tmp_path / "place", tmp_path / "runs"
