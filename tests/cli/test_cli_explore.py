@@ -273,6 +273,16 @@ def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
         os.kill(number, 0)
 
 
+def test_interrupted_in_a_run_without_faults(start, program, tmp_path):
+    """There is nothing to report yet."""
+    there = tmp_path / "pid"
+    os.mkfifo(there)
+    hangs = f"open({str(there)!r}, 'w').close()\nimport time; time.sleep(600)"
+    process = start("explore", "-r", "reset", "--", *program(hangs))
+    there.read_text()
+    assert process.interrupt() == (130, ["", "faultinject: interrupted"])
+
+
 def test_how_requests_are_read(run, refused, program):
     """As the vendor's that is named: operations too."""
     source = "ask('PUT', '/acc/cont?restype=container')"
