@@ -85,15 +85,17 @@ def test_requests_that_the_code_makes_anyway():
     assert judged(code, SLOW_DOWN) == ([], [])
 
 
-@pytest.mark.parametrize("keys", [{}, {"allow": KeyError}], ids=["an error", "an excuse"])
-def test_a_finding_stands_beside_an_error(keys):
-    """Where the test notices by itself, its own error is shown, and the finding below the requests; an exception that the code
-    may give up with does not cover what it sent before.
+@pytest.mark.parametrize(
+    ("headers", "keys"), [(None, {}), (ID, {"allow": KeyError})], ids=["an error", "an excuse"]
+)
+def test_a_finding_stands_beside_an_error(headers, keys):
+    """Where the test notices by itself, its own error is shown, and the finding below the requests: the error proves that a
+    guessed retry did harm. An exception that the code may give up with does not cover what it sent before.
     """
 
     def code():
-        if send("PUT", "/b/k", data=b"meow", headers=ID) != 200:
-            send("PUT", "/b/k", content_length=0, headers=ID)
+        if send("PUT", "/b/k", data=b"meow", headers=headers) != 200:
+            send("PUT", "/b/k", content_length=0, headers=headers)
             raise KeyError("noticed")
 
     _, error = exploring(code, SLOW_DOWN, **keys)
