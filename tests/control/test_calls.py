@@ -540,6 +540,17 @@ def test_the_journal(client):
     assert client.get(f"/journal?after={'9' * 300}").status == 400
 
 
+def test_the_control_path_is_never_faulted_nor_recorded():
+    """Whatever the rules are."""
+    for kind in ("wsgi", "asgi"):
+        with control(kind, "http:503") as client:
+            assert client.ask_app() == 503
+            state = client.state()
+            assert [each["path"] for each in client.get("/journal").data["outcomes"]] == ["/photos/cat.jpg"]
+            assert state["totals"] == {"matched": 1, "injected": 1, "failed": 0}
+            assert client.ask_app("/_faultinjected") == 503
+
+
 def test_an_app_below_a_mount_point():
     """The path is that of the app, wherever it is mounted."""
     inner = make_injector()
