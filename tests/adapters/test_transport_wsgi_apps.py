@@ -8,7 +8,7 @@ import pytest
 
 from faultinject import WSGIFaultMiddleware
 
-from .transport import App, Broken, WsgiWire
+from .transport import App, Broken, WsgiWire, loopback
 
 WAYS = pytest.mark.parametrize("inside", [False, True], ids=["connection", "inside"])
 SHAPES = pytest.mark.parametrize("rule", ["truncate,keep_bytes=8", "drip,rate=1KB", "corrupt"])
@@ -198,3 +198,26 @@ def test_a_server_that_does_not_read_on(servers, make_injector, rule, pieces):
     assert outcome.did in (expected.get(rule, ["failed"]) if pieces else ["failed"])
     assert injector.counts()["rule-1"]["injected"] == outcome.injected
     assert injector.finish() == 0
+
+
+def test_the_server_meets_an_end_and_no_error(servers, make_injector):
+    """Servers log a connection that was reset; what is left to them of one that we reset is one that has ended."""
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        wrapped = WSGIFaultMiddleware(None, injector=make_injector("reset"))
+        assert wrapped(environ, lambda *_: None) == []
+        assert server.recv(1) == b""
+        with pytest.raises(BrokenPipeError):
+            server.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+def test_the_server_meets_an_end_before_what_was_not_read(servers, make_injector):
+    """An answer goes past it: what has come of the body behind that is no request."""
+    with loopback() as (client, server):
+        client.sendall(b"DELETE /k")
+        environ = servers.environ("PUT", CONTENT_LENGTH="9", **{"werkzeug.socket": server})
+        wrapped = WSGIFaultMiddleware(None, injector=make_injector("cos:SlowDown,exact=yes,drain=no"))
+        assert wrapped(environ, lambda *_: None) == []
+        assert server.recv(1) == b""

@@ -43,7 +43,7 @@ class Counts(SharedCounts):
         self.ask(None)
 
     def match_without_lock(self, keys, enough):
-        return None
+        return [(0, -1, True)] if enough == [0] else None
 
     def note_injected(self, rule, by=1):
         """Nobody asks for it here."""
@@ -192,3 +192,38 @@ def test_a_store_that_is_back_is_seen_by_whoever_asks_first(counts, now):
     now[0] += 1
     counts.give_back(Take(0, "", 1))
     assert not counts.away
+
+
+def test_pauses_double_up_to_half_a_minute(counts, now, caplog):
+    """1, 2, 4, 8, 16, 30, 30 s; one line in the log; after it was back, from the beginning."""
+    for times in (1, 2):
+        counts.error, counts.asked = OSError("broken"), 0
+        with pytest.raises(StoreUnavailable):
+            ASKS["match"](counts)
+        for asked, pause in enumerate((1, 2, 4, 8, 16, 30, 30), 1):
+            for seconds, more in ((pause - 0.01, 0), (0.01, 1)):
+                now[0] += seconds
+                with pytest.raises(StoreUnavailable):
+                    ASKS["take"](counts)
+                assert counts.asked == asked + more
+        counts.error = None
+        now[0] += 30
+        assert ASKS["match"](counts)
+        assert caplog.messages.count(f"{AWAY}broken") == times
+
+
+def test_what_needs_no_number_needs_no_store(counts):
+    """It may be away for long."""
+    counts.error = OSError("broken")
+    with pytest.raises(StoreUnavailable):
+        counts.match([KEY], 0.0, True, [2])
+    assert counts.match([KEY], 0.0, True, [0]) == [(0, -1, True)]
+
+
+def test_our_own_mistakes_are_no_failure_of_the_store(counts):
+    """They are seen as what they are."""
+    counts.error = IndexError("rule")
+    for ask in (*ASKS.values(), lambda counts: counts.give_back(Take(0, "", 1))):
+        with pytest.raises(IndexError):
+            ask(counts)
+    assert (counts.away, counts.missed) == (False, 0)

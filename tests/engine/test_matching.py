@@ -60,7 +60,7 @@ def test_a_preflight_is_matched_when_its_operation_is_asked_for(site, operation,
     [
         {"target": "OPTIONS /b/k"},
         {"target": "PUT /b/k", "headers": [("Access-Control-Request-Method", "PUT")]},
-        {"target": "GET /b/k", "headers": [("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABk")]},
+        {"target": "GET /b/k", "headers": [("Upgrade", " H2C "), ("HTTP2-Settings", "AAMAAABk")]},
         {"target": "GET /b/k", "headers": [("Connection", "upgrade")]},
     ],
 )

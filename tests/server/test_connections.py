@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import errno
 import gc
 import logging
 import re
@@ -554,6 +555,51 @@ def test_an_app_that_works_on_when_its_server_ends(monkeypatch):
         done.set()
         stopping.join(PATIENCE)
     assert not stopping.is_alive()
+
+
+def test_a_server_without_free_descriptors(monkeypatch):
+    """It tries a few times, answers others, and waits before it tries again."""
+    monkeypatch.setattr("asyncio.constants.ACCEPT_RETRY_DELAY", 3600)
+    tried, times = threading.Semaphore(0), []
+
+    class Full(socket.socket):
+        full = False
+
+        def accept(self):
+            if self.full:
+                tried.release()
+                times.append(1)
+                raise OSError(errno.EMFILE, "too many open files")
+            return super().accept()
+
+    sock = Full(socket.AF_INET, socket.SOCK_STREAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(256)
+    with (
+        Server(app, sock=sock) as server,
+        socket.create_connection(server.server_address, PATIENCE) as before,
+    ):
+        exchange = Exchange(before)
+        assert exchange.is_kept
+        sock.full = True
+        with socket.create_connection(server.server_address, PATIENCE):
+            assert tried.acquire(timeout=PATIENCE)
+            assert all(exchange.is_kept for _ in range(5))
+            assert len(times) <= 16
+
+
+def test_small_answers_are_sent_at_once():
+    """No client waits for the other half of one until it has said that it got the first."""
+    found = []
+
+    def looking(environ, start_response):
+        sock = environ["asgi.scope"]["faultinject.writer"].get_extra_info("socket")
+        found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        return app(environ, start_response)
+
+    with Server(looking) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
+        assert Exchange(sock).is_kept
+    assert all(found)
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "httptools"])
