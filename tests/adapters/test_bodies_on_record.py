@@ -153,6 +153,21 @@ def test_a_body_without_a_length():
     assert (part.request_bytes, part.request_digest) == (None, None)
 
 
+def test_a_server_that_gives_no_input():
+    """The app is called all the same; nobody has seen the body."""
+    injector, seen = recorded(), []
+
+    def app(environ, start_response):
+        seen.append("wsgi.input" in environ)
+        start_response("204 No Content", [])
+        return []
+
+    environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/films/cat", "CONTENT_LENGTH": "9"}
+    assert list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None)) == []
+    [outcome] = injector.journal.outcomes
+    assert (seen, outcome.request_bytes, outcome.request_digest) == ([False], 9, None)
+
+
 def test_a_multipart_boundary_does_not_change_it():
     """It is new in each attempt, here as in an answer of ours."""
 

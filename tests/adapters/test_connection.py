@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -489,4 +490,18 @@ def test_hypercorn_on_trio(exchange, encrypted):
     with of_send(hypercorn_on_trio(stream)) as found:
         assert found.encrypted is encrypted
         assert found.backlog() == 0
+        assert found.push(b"x") == 1
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_daphne(exchange, encrypted):
+    """Its transport is Twisted's, which has another one below its TLS."""
+    given = exchange()
+    transport = SimpleNamespace(socket=given.server)
+    if encrypted:
+        transport = SimpleNamespace(transport=transport, getPeerCertificate=None)
+    request = SimpleNamespace(channel=SimpleNamespace(transport=transport))
+    with of_send(partial(nowhere, request)) as found:
+        assert found.encrypted is encrypted
+        assert found.backlog() == 0  # where another version of Twisted tells nothing
         assert found.push(b"x") == 1
