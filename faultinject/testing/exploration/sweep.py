@@ -329,9 +329,10 @@ class Sweep:
         all that there is of an operation.
         """
         same: tuple[object, ...] = (choice.rule, point.operation) if choice.slow else rules
-        planned = self._known.get(same)
+        planned = self._known.get(rules) or self._known.get(same)
+        self._known.setdefault(same, planned or choice)
         if planned is None:
-            self._known[same] = choice
+            self._known[rules] = choice
         elif planned is not choice:
             self.covered.add(choice)
         return planned is None

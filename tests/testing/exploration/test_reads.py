@@ -76,6 +76,23 @@ def test_in_process():
     assert left_out(exploration) == []
 
 
+@pytest.mark.parametrize(
+    "faults", [("s3,path=/b/", "hang,duration=2500ms"), ("hang,duration=2500ms", "s3,path=/b/")]
+)
+def test_the_hang_of_a_set_beside_the_users_own(faults):
+    """The user's comes at each request, and no run is made twice."""
+    requests = ["PUT /b/a", "PUT /b/b", "PUT /c/a"]
+    exploration, error = exploring(lambda: [call(*each.split()) for each in requests], *faults)
+    assert error is None
+    assert sorted(hangs(exploration)) == [
+        f"hang,method=PUT,path={path},times=1,duration=2500ms" for path in ("/b/a", "/b/b", "/c/a")
+    ]
+    first = exploring(
+        lambda: [call(*each.split()) for each in requests], "hang,duration=2500ms,path=/b/a", "s3"
+    )[0]
+    assert hangs(first) == ["hang,method=PUT,path=/b/a,times=1,duration=2500ms"]
+
+
 @pytest.fixture
 def impatient(monkeypatch):
     """A hang of a standard set lasts a tenth of a second."""
