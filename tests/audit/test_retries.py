@@ -457,6 +457,16 @@ def lost(number, *gaps, last=FINE, **more):
     return calls(number, *gaps, kind=LOST, last=last if gaps else None, **{"method": "POST", **more})
 
 
+def told_twice(gap):
+    """Three lost POST requests, each of which another call of the test sends again."""
+    kinds = {"first": LOST, "second": FINE}
+    return [
+        call(kind=kinds[name], method="POST", by=None, path=f"/bucket/t{each}", name=name, at=200.0 * each + gap * number)
+        for each in range(3)
+        for number, name in enumerate(kinds)
+    ]  # fmt: skip
+
+
 STORAGE = [
     {"operation": "CreateMultipartUpload"}, {"operation": "CompleteMultipartUpload"},
     {"path": "/upload/storage/v1/b/bucket/o", "operation": None, "apart": 100.0},
@@ -488,6 +498,8 @@ NOT_IDEMPOTENT = rows(
     # has one Idempotency-Key, do not count.
     *(to(INCONCLUSIVE, layered(3, gap, kind=LOST, last=FINE, method="POST", apart=200.0), says="3 of 3 lost POSTs came again in another call") for gap in (0.5, 11.0, 90.0)),
     *(to(INCONCLUSIVE, lost(3, gap, by=None, apart=200.0), says="3 of 3 lost POSTs came again in another call") for gap in (61.0, 700.0)),
+    # Behind the end of a call that a test tells of, its caller asks again.
+    *(to(PASS, told_twice(gap)) for gap in (1.0, 90.0)),
     to(FAIL, lost(3, 0.5), layered(3, 11.0, kind=LOST, last=FINE, method="POST", at=200.0)),
     to(PASS, layered(3, 11.0, kind=LOST, last=FINE | {"request_digest": "e"}, method="POST")),
     to(PASS, lost(3, 700.0, guarded=True, attempt_hint={"invocation": KEYS[0]})),

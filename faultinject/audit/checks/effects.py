@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
@@ -35,7 +37,7 @@ from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import OTHER_KEY
 from faultinject.audit.matching import fingerprint, has_own_key, invocation
-from faultinject.audit.statistics import FEWEST
+from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import FINGERPRINT, Call
@@ -102,7 +104,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
     no Idempotency-Key. WARN: likewise, to a storage service, which allows it. A retry that its precondition kept from
     taking effect does not count: what the client made of the refusal is asked by `lost answer`. Not decided where the same
-    request comes again in another call, however late.
+    request comes again in another call, however late, unless a test says that its call had ended.
     """
     lost = [
         call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
@@ -135,14 +137,22 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
-    """The calls that ended with a lost POST or PATCH which came again later, with the same body: too late for a retry, or under another id."""
-    latest = {_asked(each): each for each in requests if each.method in UNSAFE}
+    """The calls that ended with a lost POST or PATCH which came again later, with the same body: too late for a retry, or under another id.
+
+    What comes behind the end of a call that a test or a driver tells of, its caller asks for.
+    """
+    same = grouped((each for each in requests if each.method in UNSAFE), _asked)
     found = []
     for call in lost:
         last = call.last
-        again = latest.get(_asked(last), last)
+        alike = same.get(_asked(last), [])
+        number = bisect_right(alike, last.arrived, key=lambda each: each.arrived)
+        if number == len(alike) or not is_lost_write(last):
+            continue
+        again = alike[number]
         same_key = has_own_key(last) and invocation(again) == invocation(last)
-        if is_lost_write(last) and again.arrived > last.arrived and not same_key:
+        until = inf if call.window is None or call.window.ended is None else call.window.ended
+        if again.arrived <= until and not same_key:
             found.append(call)
     return found
 
