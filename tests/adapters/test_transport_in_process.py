@@ -10,13 +10,15 @@ import pytest
 import requests
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.background import BackgroundTask
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from werkzeug.test import Client
 
 import faultinject
 from faultinject import inject
 from tests.pairs import pairs
+from tests.rows import row_by_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that it would rather have httpx2
@@ -191,6 +193,69 @@ def test_flask_s_contexts_stay_as_they_are(rule):
         assert flask.request.path == "/path"
     assert not flask.has_request_context()
     assert faults.injected == 1
+
+
+def test_flask_streams_with_its_context():
+    """Every piece is made in the request's context."""
+    app = faultinject.install(make_flask(), [], enabled=True)
+    with inject("drip,rate=1KB") as faults:
+        assert app.test_client().get("/stream").data == b"/stream/stream"
+    assert faults.injected == 1
+    with inject("truncate,keep_bytes=9"), pytest.raises(http.client.IncompleteRead) as caught:
+        _ = app.test_client().get("/stream").data
+    assert caught.value.partial == 9
+    with inject("truncate,keep_bytes=9"):
+        app.test_client().get("/stream")  # left alone, and collected
+    assert not flask.has_app_context()
+
+
+@row_by_row("rule", ["reset,when=after", "hang,when=after", "truncate", "corrupt"])
+@row_by_row("streams", [False, True])
+def test_what_an_app_does_behind_its_answer_is_done(rule, streams):
+    """Background tasks are effects of the app: they run, also when the client meets an error."""
+    done = []
+
+    async def home(request):
+        task = BackgroundTask(done.append, "done")
+        if not streams:
+            return PlainTextResponse(TEXT, background=task)
+        return StreamingResponse(iter([TEXT]), background=task)
+
+    app = faultinject.install(Starlette(routes=[Route("/", home)]), [], enabled=True)
+    with inject(rule) as faults:
+        if rule == "corrupt":
+            ask_starlette(app)
+        else:
+            with pytest.raises(OSError, match="injected"):
+                ask_starlette(app)
+    assert done == ["done"]
+    assert faults.injected == 1
+
+
+@pytest.mark.parametrize("rule", ["reset,when=after", "truncate", "drip,rate=1KB", "corrupt"])
+def test_middleware_that_passes_an_answer_on(rule):
+    """Starlette's own base class hands an answer on piece by piece, from a task of its own."""
+    from starlette.middleware.base import BaseHTTPMiddleware
+
+    app = make_starlette()
+
+    async def dispatch(request, call_next):
+        answer = await call_next(request)
+        answer.headers["x-seen"] = "yes"
+        return answer
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=dispatch)
+    faultinject.install(app, [], enabled=True)
+    with inject(rule) as faults:
+        if rule.startswith(("reset", "truncate")):
+            with pytest.raises(httpx.TransportError):
+                ask_starlette(app)
+        else:
+            status, body = ask_starlette(app)
+            assert (status, len(body)) == (200, 10)
+    assert faults.injected == 1
+    [outcome] = faults.outcomes
+    assert outcome.applied
 
 
 def test_errors_are_raised_outside_of_the_app_s_own_handlers():
