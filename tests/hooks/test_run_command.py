@@ -601,3 +601,11 @@ def test_what_is_installed_has_one_path_file(environ, tmp_path, kind):
         timeout=300,
     )
     assert (found.returncode, found.stdout) == (0, REACHED), found.stderr
+
+
+@pytest.mark.slow
+def test_production_that_is_allowed(run):
+    """Then there are faults."""
+    allowed = {"APP_ENV": "production", "FAULTINJECT_PRODUCTION": "allow", "FAULTINJECT_EXPIRES": "1h"}
+    code, out, error = run("--", sys.executable, "-c", LOADED, **allowed)
+    assert (code, out, "untouched" in error) == (0, "['faultinject', 'wrapt']\n", False)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -57,6 +61,29 @@ def test_exact_without_a_store(way, start):
 
 
 @pytest.mark.slow
+def test_a_worker_is_killed(start):
+    """Whoever takes its place goes on with the same counts."""
+    server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_RULES": "http:503,times=400,path=photos/"})
+    killed, one_at_a_time = [], Lock()
+
+    def get(number):
+        if number in (100, 200, 300):
+            with one_at_a_time:
+                killed.append(server.answering_process())
+                os.kill(killed[-1], signal.SIGKILL)
+        return server.get("/photos/cat")
+
+    with ThreadPoolExecutor(8) as threads:
+        found = [each and each[0] for each in threads.map(get, range(1200))]
+    # What a killed worker had taken and not said is taken.
+    lost = found.count(None)
+    assert len(killed) == 3
+    assert lost <= 24
+    assert 400 - lost <= found.count(503) <= 400
+    assert server.statuses("/photos/cat", 3) == [200] * 3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload"])
 def test_the_same_command_again_begins_anew(name, start, tmp_path):
     """A server started twice from one shell; the second clears up behind the first."""
@@ -65,3 +92,36 @@ def test_the_same_command_again_begins_anew(name, start, tmp_path):
         assert ask(server, 200).count(503) == 100
         server.stop()
         assert len([*tmp_path.glob("faultinject-*/*")]) == 1
+
+
+@pytest.mark.slow
+def test_memory_asked_for_outright(start):
+    """Each counts for itself, and the log says so."""
+    server = start(WAYS["gunicorn"], **ON | {"FAULTINJECT_STORE": "memory:"})
+    statuses = []
+    server.until_answered_by(2, lambda: statuses.extend(ask(server, 1000)))
+    lines = server.lines("/photos/cat")
+    asked = Counter(each["pid"] for each in lines)
+    answered = Counter(each["pid"] for each in lines if each["did"] == "answered")
+    assert answered == {each: min(number, 100) for each, number in asked.items()}
+    assert statuses.count(503) == answered.total()
+    assert "count separately and replay is off, because FAULTINJECT_STORE is memory:" in server.log
+
+
+@pytest.mark.slow
+def test_no_place_for_a_directory(start, tmp_path):
+    """The server starts and injects all the same, and the log says what is missing."""
+    (tmp_path / f"faultinject-{os.geteuid()}").write_text("a file of somebody")
+    server = start(WAYS["gunicorn"], **ON | {"TMPDIR": str(tmp_path)})
+    assert ask(server, 1)[0] == 503
+    assert "count separately and replay is off, because the store " in server.log
+    assert "is no directory" in server.log
+
+
+@pytest.mark.slow
+def test_two_commands_share_a_named_store(start, tmp_path):
+    """As long as it names the same directory, and the rules are the same."""
+    environ = ON | {"FAULTINJECT_STORE": f"file:{tmp_path / 'store'}"}
+    servers = [start(WAYS[name], **environ) for name in ("gunicorn", "uvicorn")]
+    statuses = [each for server in servers for each in ask(server, 150)]
+    assert statuses.count(503) == 100
