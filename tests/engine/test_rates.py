@@ -1,14 +1,44 @@
-"""Chance at its ends and between them, and what a group is drawn from; `test_vectors` has each draw to the byte."""
+"""Chance: as often as asked for, evenly, and independent of everything else that is drawn.
+
+All seeds are fixed, so a test is red or green for good; `p > 0.001` is what a sound generator passes. Only ids also depend on how
+many requests the process has answered, so that none comes twice: they have another bound.
+"""
 
 from __future__ import annotations
+
+from itertools import pairwise
+from math import sqrt
 
 import pytest
 
 from faultinject import vendors
-from faultinject.exceptions import UnknownDocumentedError
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError
+from tests.first_vendors import FIRST_VENDORS
 from tests.rows import row_by_row
+from tests.slowly import others_slowly
 
+SEEDS = ["0", "1", "a seed", "0/tests/test_a.py::test_b", "ключ"]
+PROBABILITIES = [0.01, 0.3, 0.5, 0.99]
 GROUPS = ("@server", "@throttle", "@retryable", "@client", "@all")
+BY_CHANCE = 1e-9
+"""What depends on the tests before it falls below that once in some ten million runs; a number that serves twice does at once."""
+DRAWN = [
+    *(f"{vendor}:{group}" for vendor in FIRST_VENDORS for group in GROUPS),
+    *(f"{vendor}:@all" for vendor in vendors.names()),
+]
+"""Whatever a group holds is drawn in the same way: some vendors stand for all, but each is drawn from."""
+
+
+def first_attempts(site, rule, seed, count, **more):
+    """Whether the first attempt of each of many things is hit."""
+    made = site(rule, seed, **more)
+    return [made.ask(f"PUT /photos/k{number}") is not None for number in range(count)]
+
+
+def repeats(site, rule, seed, count):
+    """Whether each of many attempts of one thing is hit."""
+    made = site(rule, seed)
+    return [made.ask() is not None for _ in range(count)]
 
 
 def test_the_statistics_are_right(p_of):
@@ -21,35 +51,138 @@ def test_the_statistics_are_right(p_of):
     ] * 3
 
 
-@row_by_row(
-    ("probability", "hits"),
-    [
-        ("0", 0),
-        ("0.0", 0),
-        ("0.00000000000000000001", 0),
-        ("0.9999999999999999", 500),
-        ("1", 500),
-        ("1.0", 500),
-    ],
-)
-@row_by_row(
-    "targets", [["PUT /b/k"] * 500, [f"PUT /b/k{number}" for number in range(500)]], ids=["one", "many"]
-)
-def test_the_ends_are_certain(site, targets, probability, hits):
-    """Whatever is drawn; a chance so small that nothing is below it never fires."""
-    assert sum(each is not None for each in site(f"http:503,probability={probability}").asks(targets)) == hits
+@pytest.mark.parametrize("probability", others_slowly(PROBABILITIES, lambda probability: probability == 0.3))
+@pytest.mark.parametrize("attempts", [first_attempts, repeats], ids=["identities", "attempts"])
+def test_a_probability_is_a_rate(site, p_of, attempts, probability):
+    """Over many things, and over many attempts of one thing, the share of faults is what the rule asks for."""
+    rates = [probability, 1 - probability]
+    hits = [sum(attempts(site, f"http:503,probability={probability}", seed, 2000)) for seed in SEEDS]
+    assert all(p_of.fits([hit, 2000 - hit], rates) > 0.001 for hit in hits)
+    assert p_of.fits([sum(hits), 10_000 - sum(hits)], rates) > 0.001
 
 
-def test_raising_a_probability_only_adds_faults(site):
-    """Each attempt that fails at some probability fails at every higher one, and of many as many as it says."""
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in SEEDS[2:])]
+)
+def test_a_rate_varies_as_chance_does(site, seed):
+    """No seed gives suspiciously exact rates either: in runs of 100 the hits spread as the binomial says."""
+    hits = first_attempts(site, "http:503,probability=0.3", seed, 5000)
+    runs = [sum(hits[at : at + 100]) for at in range(0, 5000, 100)]
+    spread = sum((each - 30) ** 2 for each in runs) / len(runs)
+    assert 21 * (1 - 4 * sqrt(2 / 50)) < spread < 21 * (1 + 4 * sqrt(2 / 50))
+    assert len(set(runs)) > 8
+
+
+@row_by_row(("probability", "hit"), [("0", False), ("0.0", False), ("1", True), ("1.0", True)])
+@row_by_row("attempts", [first_attempts, repeats])
+def test_nothing_is_never_and_one_is_always(site, attempts, probability, hit):
+    """The ends are certain, whatever is drawn."""
+    assert set(attempts(site, f"http:503,probability={probability}", "0", 500)) == {hit}
+
+
+def test_the_smallest_and_the_largest_chance_are_no_ends(site):
+    """A chance so small that nothing is below it never fires; the largest below one is not always."""
+    plans = [
+        site(f"http:503,probability={each}", "0") for each in ("0.00000000000000000001", "0.9999999999999999")
+    ]
+    assert [sum(made.ask() is not None for _ in range(500)) for made in plans] == [0, 500]
+
+
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in SEEDS[2:])]
+)
+def test_raising_a_probability_only_adds_faults(site, seed):
+    """Each attempt that fails at some probability fails at every higher one."""
     targets = [f"PUT /photos/k{number % 400}" for number in range(1200)]
     before = set()
     for probability in (0, 0.01, 0.05, 0.3, 0.5, 0.9, 0.99, 1):
-        hits = site(f"http:503,probability={probability}", "a seed").asks(targets)
+        hits = site(f"http:503,probability={probability}", seed).asks(targets)
         now = {number for number, hit in enumerate(hits) if hit}
         assert before <= now
-        assert len(now) == pytest.approx(1200 * probability, abs=70)
         before = now
+    assert before == set(range(1200))
+
+
+@pytest.mark.parametrize("probability", [0.3, 0.5])
+@pytest.mark.parametrize("attempts", [first_attempts, repeats], ids=["identities", "attempts"])
+def test_one_draw_tells_nothing_of_another(site, p_of, attempts, probability):
+    """An attempt and the next of one thing, and neighbours among things, are independent."""
+    for seed in SEEDS[:3]:
+        hits = attempts(site, f"http:503,probability={probability}", seed, 3000)
+        for lag in (1, 2, 3, 16):
+            assert p_of.independent(zip(hits, hits[lag:], strict=False)) > 0.001
+
+
+def test_runs_are_as_long_as_chance_makes_them(site, p_of):
+    """A thing that failed so many times in a row is no likelier to succeed: the retries of a client."""
+    hits = repeats(site, "http:503,probability=0.5", "0", 8000)
+    lengths = []
+    for before, now in pairwise([None, *hits]):
+        if now == before:
+            lengths[-1] += 1
+        else:
+            lengths.append(1)
+    counts = [lengths.count(length) for length in (1, 2, 3, 4)]
+    counts.append(len(lengths) - sum(counts))
+    assert p_of.fits(counts, [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16]) > 0.001
+
+
+@pytest.mark.parametrize(
+    "seed", [*SEEDS[:2], *(pytest.param(each, marks=pytest.mark.slow) for each in SEEDS[2:])]
+)
+def test_rules_draw_apart_from_each_other(site, p_of, seed):
+    """Seeds, labels and twins: each changes everything, none of them half."""
+    rules = ["http:503", "http:502", "cos:SlowDown", "http:503,method=PUT", "http:503,name=a"]
+    hits = [first_attempts(site, f"{each},probability=0.5", seed, 1500) for each in rules]
+    hits.append(first_attempts(site, "http:503,probability=0.5", f"{seed} ", 1500))
+    for at, one in enumerate(hits):
+        for other in hits[at + 1 :]:
+            assert p_of.independent(zip(one, other, strict=True)) > 0.001
+
+
+def drawn(site, rule, seed, count):
+    """All that is drawn for each of many things: whether at all, the code, the delay, the id."""
+    made = site(rule, seed)
+    found = []
+    for number in range(count):
+        action = made.decide(f"PUT /photos/k{number}")
+        found.append(None if action.kind == "passed" else action)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [*SEEDS[:2], pytest.param(SEEDS[2], marks=pytest.mark.slow)])
+def test_no_number_serves_two_decisions(site, p_of, seed):
+    """Chance, the row of a group, the delay and the ids are independent of one another.
+
+    That chance was low is seen by asking the same draws again with half the probability.
+    """
+    count = 6000
+    rule = "jss:@client,delay=1s..2s"
+    all_of_them = drawn(site, f"{rule},probability=0.6", seed, count)
+    low = [each is not None for each in drawn(site, f"{rule},probability=0.3", seed, count)]
+    facts = [
+        (
+            chance,
+            each.fault,
+            each.delay > 1.5,
+            int(each.told[2], 16) >> 63,
+            int(each.told[2], 16) & 1,
+        )
+        for chance, each in zip(low, all_of_them, strict=True)
+        if each is not None
+    ]
+    codes = sorted({fact[1] for fact in facts})
+    assert len(facts) > 3400 and len(codes) > 9
+    facts = [(chance, codes.index(code) * 5 // len(codes), *more) for chance, code, *more in facts]
+    for one in range(5):
+        for other in range(one + 1, 5):
+            bound = BY_CHANCE if other > 2 else 0.001
+            assert p_of.independent((fact[one], fact[other]) for fact in facts) > bound
+    # Neither does the row, delay or id of one thing tell that of its neighbour.
+    for field in range(1, 5):
+        bound = BY_CHANCE if field > 2 else 0.001
+        assert p_of.independent((one[field], other[field]) for one, other in pairwise(facts)) > bound
 
 
 def belongs(row, group):
@@ -65,13 +198,18 @@ def belongs(row, group):
     }[group]
 
 
+def codes_of(group):
+    """The usual rows of the codes that belong to a group."""
+    vendor, _, name = group.partition(":")
+    return {each.address for each in vendors.get(vendor).errors if each.usual and belongs(each, name)}
+
+
 @row_by_row("name", GROUPS)
 def test_a_group_holds_what_belongs_to_it(for_all, name):
-    """By the rows' own statuses, categories and words, the usual row of each code; empty groups are refused."""
+    """By the rows' own statuses, categories and words; empty groups are refused."""
 
     def check(vendor):
-        errors = vendors.get(vendor).errors
-        codes = {each.address for each in errors if each.usual and belongs(each, name)}
+        codes = codes_of(f"{vendor}:{name}")
         if codes:
             assert {each.address for each in vendors.get(vendor).group(name)} == codes
         else:
@@ -79,3 +217,28 @@ def test_a_group_holds_what_belongs_to_it(for_all, name):
                 vendors.get(vendor).group(name)
 
     for_all(vendors.names(), check)
+
+
+@pytest.mark.parametrize("group", others_slowly(dict.fromkeys(DRAWN), lambda group: group.startswith("cos:")))
+def test_a_group_is_drawn_evenly_over_its_codes(site, p_of, group):
+    """Each code of a group comes as often as each other, and no other code comes; empty groups are refused."""
+    codes = codes_of(group)
+    if not codes:
+        with pytest.raises(ConfigurationError, match=f"{group} is empty"):
+            site(group)
+        return
+    times = 40 if group.partition(":")[0] in FIRST_VENDORS else 8
+    found = [each.fault for each in drawn(site, group, "0", times * len(codes))]
+    # of 8 times so many draws one code in 3,000 is left out
+    assert set(found) == codes or (times == 8 and set(found) < codes and len(codes - set(found)) == 1)
+    if len(codes) > 1:
+        assert p_of.even([found.count(each) for each in sorted(codes)]) > 0.001
+
+
+def test_a_delay_is_drawn_evenly_and_never_shorter(site, p_of):
+    """From the shortest to the longest, each tenth as often as each other."""
+    delays = [each.delay for each in drawn(site, "latency,delay=100ms..2s", "0", 3000)]
+    assert min(delays) >= 0.1 and max(delays) <= 2.0
+    tenths = [int((each - 0.1) / 1.9 * 10) for each in delays]
+    assert p_of.even([tenths.count(each) for each in range(10)]) > 0.001
+    assert {each.delay for each in drawn(site, "latency,delay=200ms", "0", 50)} == {0.2}

@@ -6,11 +6,13 @@ import json
 import random
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from hashlib import blake2b
 
 import pytest
 
+from faultinject import Rule
 from tests.rows import row_by_row
 
 MIXED = """
@@ -79,6 +81,25 @@ print(json.dumps(answers))
     assert len({json.dumps(each) for each in json.loads(runs[0])}) > 150
 
 
+def test_ids_are_unique_in_a_run(site):
+    """Requests of one identity get each its own ids, however many there are."""
+    made = site("cos:SlowDown")
+    made.asks(["PUT /photos/cat.jpg"] * 500)
+    assert len({each.request_id for each in made.outcomes}) == 500
+
+
+@pytest.mark.parametrize("order", range(2))
+def test_order_changes_nothing_for_distinct_things(site, order):
+    """Requests of different identities may come in any order."""
+    shuffled = list(THINGS)
+    random.Random(order).shuffle(shuffled)
+    first, again = site(CHANCE, "3"), site(CHANCE, "3")
+    first.asks(THINGS)
+    again.asks(shuffled)
+    assert faults(first) == faults(again)
+    assert 100 < faults(first).total() < 300
+
+
 def test_interleaving_changes_nothing_for_the_retries_of_things(site):
     """Each thing's first, second, third attempt fails or not, whatever comes between."""
     targets = [each for each in THINGS[:50] for _ in range(6)]
@@ -102,6 +123,38 @@ def test_threads_change_nothing(site, in_threads, frequent_switches):
     in_threads(16, lambda number: together.asks(targets[number::16]))
     assert faults(alone) == faults(together)
     assert faults(alone).total() > 300
+
+
+def test_parallel_attempts_of_one_thing_fail_as_often(site, in_threads):
+    """Which of them is which does not matter: n is given out once each."""
+    alone, together = site("http:503,probability=0.3", "11"), site("http:503,probability=0.3", "11")
+    one = [alone.ask() for _ in range(1600)]
+    many = [
+        each for asked in in_threads(16, lambda _: [together.ask() for _ in range(100)]) for each in asked
+    ]
+    assert Counter(one) == Counter(many)
+    assert sorted(each.n for each in together.outcomes) == list(range(1600))
+
+
+def keys_of_a_run(seed):
+    """Keys as a test makes them: each run has its own UUIDs, digests and times."""
+    chosen = random.Random(seed)
+    for _ in range(100):
+        yield from (
+            f"PUT /photos/{uuid.UUID(int=chosen.getrandbits(128))}.jpg",
+            f"GET /photos/{chosen.getrandbits(256):064x}",
+            f"DELETE /photos/{chosen.randrange(10**9, 10**10)}/{chosen.randrange(10**12, 10**16)}.log",
+            f"GET /bucket-{chosen.getrandbits(128):032X}?prefix={chosen.randrange(10**9, 10**10)}",
+        )
+
+
+def test_keys_that_are_new_in_every_run_get_the_same_draws(site):
+    """A UUID, a hex digest or a timestamp in a path does not change what fails."""
+    rules = "http:503,probability=0.3"
+    first, again = (site(rules, "5").asks(keys_of_a_run(run)) for run in (1, 2))
+    # The placeholders make one identity of each kind, so attempts in order are what is compared.
+    assert first == again
+    assert 60 < sum(each is not None for each in first) < 180
 
 
 PRESIGNED = [
@@ -135,6 +188,117 @@ def test_a_presigned_retry_is_the_same_thing(site, query, kept):
     assert made.counts["rule-1"] == (6, 3)
 
 
+def test_a_parameter_that_means_something_makes_another_thing(site):
+    """Nothing but the volatile ones is left out."""
+    made = site("http:503,times=1,per=call")
+    targets = [
+        f"GET /b/k?{each}"
+        for each in ("", "versionId=1", "versionId=2", "partNumber=1", "signatures=1", "acl")
+    ]
+    assert made.asks(targets) == ["rule-1"] * 6
+    assert made.asks(targets) == [None] * 6
+
+
+SELVES = [
+    "cos:SlowDown,probability=0.3,path=photos/",
+    "http:503,probability=0.3,name=named",
+    "jss:@client,probability=0.3,unless.method=GET",
+]
+PUTS = [f"PUT /photos/k{number % 200}" for number in range(600)]
+
+
+def hits_of(site, rules, rule, seed="9"):
+    """For each request what a rule did: whether it answered, or None when another rule did before it."""
+    made = site(rules, seed)
+    name = made.injector.scenario.display_names[[str(each) for each in rules].index(str(rule))]
+    return [None if each not in (None, name) else each == name for each in made.asks(PUTS)]
+
+
+@pytest.mark.parametrize("text", SELVES)
+def test_other_rules_change_no_draw_of_a_rule(site, text):
+    """Added before it or after it, removed, moved about: a rule draws what it drew."""
+    (rule,) = site(text).injector.scenario.rules
+    alone = hits_of(site, [rule], rule)
+    others = [
+        Rule("http:500", times=2),
+        Rule("cos:@all", probability=0.4),
+        Rule("http:503", probability=0.2, name="other"),
+        Rule("http:502", path="never"),
+    ]
+    for rules in ([*others, rule], [rule, *others], [others[3], rule, *others[:3]], [*others[1:2], rule]):
+        known = [
+            (one, two) for one, two in zip(hits_of(site, rules, rule), alone, strict=True) if one is not None
+        ]
+        assert len(known) > 250 and len(set(known)) == 2
+        assert all(one == two for one, two in known)
+
+
+EDITS = [
+    # what is added to the rule, which of its hits are left
+    ({"times": 5}, lambda hits: [hit and sum(hits[: at + 1]) <= 5 for at, hit in enumerate(hits)]),
+    ({"skip": 200}, lambda hits: [hit and at >= 200 for at, hit in enumerate(hits)]),
+    ({"every": 3}, lambda hits: [hit and at % 3 == 2 for at, hit in enumerate(hits)]),
+    ({"above": "100/s"}, lambda hits: [hit and at >= 100 for at, hit in enumerate(hits)]),
+    ({"per": "call", "skip": 1}, lambda hits: [hit and at >= 200 for at, hit in enumerate(hits)]),
+    ({"begin": "0s", "end": "1h"}, lambda hits: hits),
+    (
+        {
+            "retry_after": 5,
+            "hint": "date",
+            "set": {"x-a": "b"},
+            "message": "m",
+            "cors": False,
+            "drain": False,
+        },
+        lambda hits: hits,
+    ),
+]
+
+
+@row_by_row("text", SELVES)
+@row_by_row(("edit", "left"), EDITS)
+def test_edited_triggers_and_effects_change_no_draw(site, text, edit, left):
+    """Only name, fault and conditions are in the label: the triggers thin the very same hits out."""
+    (rule,) = site(text).injector.scenario.rules
+    parts = rule.to_dict()
+    changed = Rule(parts.pop("fault"), **parts, **edit)
+    hits = hits_of(site, [rule], rule)
+    assert hits_of(site, [changed], changed) == left(hits)
+    assert sum(left(hits)) >= 5
+
+
+def test_a_named_rule_may_be_edited_all_over(site):
+    """A given name is the whole label; without one, conditions and fault are."""
+    rules = {
+        "named": Rule("http:503", name="up", probability=0.3),
+        "edited": Rule("cos:SlowDown", name="up", method="PUT", probability=0.3),
+        "unnamed": Rule("http:503", probability=0.3),
+        "condition": Rule("http:503", path="**", probability=0.3),
+    }
+    hits = {name: tuple(hits_of(site, [rule], rule)) for name, rule in rules.items()}
+    assert hits["named"] == hits["edited"]
+    assert len(set(hits.values())) == 3
+
+
+def test_a_name_by_position_is_for_display_only(site):
+    """A rule that moves is called otherwise and draws the same."""
+    first = site("http:503,probability=0.3", "9").asks(THINGS)
+    second = site("http:500,method=PATCH http:503,probability=0.3", "9").asks(THINGS)
+    assert {each for each in first if each} == {"rule-1"} and {each for each in second if each} == {"rule-2"}
+    assert [each is None for each in first] == [each is None for each in second]
+
+
+@pytest.mark.parametrize("rule", ["http:503,probability=0.5", "cos:SlowDown,method=PUT,probability=0.5"])
+def test_twins_draw_apart(site, p_of, rule):
+    """Two rules of equal label: the later one counts as another, and the earlier one draws what it draws alone."""
+    targets = [f"PUT /photos/k{number}" for number in range(2000)]
+    twins, alone = site(f"{rule} {rule},times=9999", "2").asks(targets), site(rule, "2").asks(targets)
+    assert [each == "rule-1" for each in twins] == [each == "rule-1" for each in alone]
+    assert (
+        p_of.fits([twins.count(each) for each in ("rule-1", "rule-2", None)], [1 / 2, 1 / 4, 1 / 4]) > 0.001
+    )
+
+
 @pytest.mark.parametrize("fault", ["truncate,keep=0.1", "drip,rate=1"])
 def test_twins_of_two_vendors_draw_apart_in_the_order_written(site, fault):
     """`of` is no part of the label, and says how requests are read: whichever vendor is asked first, the faults are the same."""
@@ -166,6 +330,18 @@ def test_where_and_with_what_a_request_comes_changes_nothing(site, more):
     """Host, port, headers, body and client are not in the identity: servers on random ports replay."""
     plain, other = site(CHANCE, "6"), site(CHANCE, "6")
     assert [plain.ask(each) for each in THINGS] == [other.ask(each, **more) for each in THINGS]
+
+
+def test_changed_rules_count_from_zero_and_draw_the_same(site):
+    """`use()` with the same rules is a replay; `add()` goes on."""
+    made = site(CHANCE, "6")
+    first = made.asks(THINGS * 2)
+    made.injector.use(CHANCE)
+    assert made.asks(THINGS * 2) == first
+    going_on = site(CHANCE, "6")
+    going_on.asks(THINGS)
+    going_on.injector.add("http:500,path=never")
+    assert going_on.asks(THINGS) == first[len(THINGS) :]
 
 
 @pytest.mark.parametrize("first", ["/photos/a", "/else"])
