@@ -375,3 +375,23 @@ ask("PUT", "/films/cat", b"meow")
         "  at request 4 (PutObject /films/cat) the program was to be killed, and failed before",
     ]
     assert " is killed" not in output
+
+
+@pytest.mark.slow
+def test_a_scenario_that_no_run_has(run, here):
+    """Nothing is shown as a success."""
+    words = command("locked", "right")
+    code, _, errors = run(*CRASH, "--replay", "reset,path=/films/dog,name=crash", "--", *words)
+    assert (code, errors) == (
+        2,
+        "faultinject: no run of this exploration is reset,path=/films/dog,name=crash; copy a scenario from its report\n",
+    )
+
+
+@pytest.mark.slow
+def test_the_repaired_version(run, here):
+    """Nothing is said of it; the same as data."""
+    code, output, errors = run(*CRASH, "--json", "--", *command("locked", "right"))
+    found = json.loads(output)
+    assert (code, errors, found["runs"], found["failed"], found["warnings"]) == (0, "", 10, 0, [])
+    assert (found["findings"], found["left_out"], found["faults"]) == ([], [], [])

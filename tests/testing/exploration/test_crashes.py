@@ -15,11 +15,10 @@ import requests
 
 import faultinject
 from faultinject import Storage
-from faultinject.exceptions import ConfigurationError
-from faultinject.testing.exploration import groups, programs
+from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.testing.exploration import programs
 
 from . import crashing
-from .service import exploring_runs, texts
 
 pytestmark = pytest.mark.live
 
@@ -39,24 +38,27 @@ def command(job, how):
     return [sys.executable, "-S", str(PROGRAM), job, how]
 
 
-def explore(storage, place, words, *faults, env=None, kept=True, **options):
-    """All runs of a program, with the store at hand unless nobody is to know what it has kept; the failure if there was one."""
-
-    def job(given):
-        with given.pause():
+def explore(storage, place, words, *faults, recover=None, **options):
+    """All runs of a program; the failure if there was one."""
+    exploration = faultinject.explore(*faults, crash=True, **options)
+    try:
+        for run in exploration:
             storage.app.reset()
             for each in place.iterdir():
                 each.unlink()
             requests.put(f"{storage.url}/films", timeout=60)
             requests.put(f"{storage.url}/films/from", b"meow", timeout=60)
-        given.run(
-            words,
-            env={**os.environ, "ENDPOINT": storage.url, **(env or {})},
-            cwd=place,
-            store=storage if kept else None,
-        )
-
-    return exploring_runs(job, *faults, **{"crash": True, **options})
+            with run as given:
+                given.run(
+                    words,
+                    recover=recover,
+                    env={**os.environ, "ENDPOINT": storage.url},
+                    cwd=place,
+                    store=storage,
+                )
+    except ExplorationFailed as error:
+        return exploration, error
+    return exploration, None
 
 
 FOUND = {
@@ -101,6 +103,8 @@ FOUND = {
 
 def causes(exploration):
     """What was found, and the smallest scenario of each."""
+    from faultinject.testing.exploration import groups
+
     return sorted((smallest.said, smallest.text) for smallest, *_ in groups(exploration.runs))
 
 
@@ -113,7 +117,7 @@ def test_it_is_found(job, storage, tmp_path):
     assert causes(exploration) == FOUND[job]
     [replay, *_] = re.findall(r'replay="(.+)"\)$', str(error), re.MULTILINE)
     again, error = explore(storage, tmp_path, command(job, "wrong"), replay=replay)
-    assert texts(again) == [replay]
+    assert [each.text for each in again.runs] == [replay]
     assert error is not None
 
 
@@ -130,6 +134,8 @@ def test_the_repaired_version_passes(job, storage, tmp_path):
 @pytest.mark.slow
 def test_something_that_cannot_be_killed(storage, tmp_path, monkeypatch):
     """Its requests would be taken for those of the second run: that is no result."""
+    from faultinject.testing.exploration import programs
+
     monkeypatch.setattr(programs.processes, "kill_marked", lambda *_: False)
     _, error = explore(storage, tmp_path, command("appended", "right"))
     assert str(error) == "something of the program cannot be killed: its runs would mix"
@@ -138,8 +144,13 @@ def test_something_that_cannot_be_killed(storage, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_only_the_program_judges(storage, tmp_path):
     """Where nobody knows what the server holds, and what was left out says so once."""
-    exploration, error = explore(storage, tmp_path, command("appended", "wrong"), kept=False)
-    assert error is None
+    exploration = faultinject.explore(crash=True)
+    for run in exploration:
+        storage.app.reset()
+        requests.put(f"{storage.url}/films", timeout=60)
+        (tmp_path / "done").unlink(missing_ok=True)
+        with run as given:
+            given.run(command("appended", "wrong"), env={**os.environ, "ENDPOINT": storage.url}, cwd=tmp_path)
     assert [each.what for each in exploration.sweep.left_out] == [
         "a crash after GetObject",
         "what the store holds",
@@ -149,14 +160,19 @@ def test_only_the_program_judges(storage, tmp_path):
 @pytest.mark.slow
 def test_other_rules_stand_beside_it(storage, tmp_path):
     """In both runs of the program."""
-    words = ["sh", "-c", "curl -s -o head -I $ENDPOINT/films; grep 418 head"]
-    env = {**os.environ, "ENDPOINT": storage.url}
-    with faultinject.inject("http:418,method=HEAD") as given:
+    with faultinject.inject("http:418,method=HEAD,name=teapot") as given:
         exploration = given.explore(crash=True)
+        words = ["sh", "-c", "curl -s -o code -w %{http_code} -I $ENDPOINT/films; grep 418 code"]
         for run in exploration:
             with run as faults:
-                faults.run(words, store=storage, env=env, cwd=tmp_path)
-    assert texts(exploration) == ["reset,method=HEAD,path=/films,times=1,name=crash"]
+                faults.run(
+                    words,
+                    recover="curl -s -o /dev/null -I $ENDPOINT/films",
+                    store=storage,
+                    env={**os.environ, "ENDPOINT": storage.url},
+                    cwd=tmp_path,
+                )
+    assert [each.text for each in exploration.runs] == ["reset,method=HEAD,path=/films,times=1,name=crash"]
 
 
 def test_a_request_that_does_not_come_again(storage, tmp_path):
@@ -164,9 +180,28 @@ def test_a_request_that_does_not_come_again(storage, tmp_path):
     place, runs = tmp_path / "place", tmp_path / "runs"
     place.mkdir()
     program = 'echo >> "$RUNS"; [ $(wc -l < "$RUNS") -gt 2 ] || curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat'
-    exploration, _ = explore(storage, place, ["sh", "-c", program], env={"RUNS": str(runs)})
+    exploration = faultinject.explore(crash=True)
+    for run in exploration:
+        storage.app.reset()
+        requests.put(f"{storage.url}/films", timeout=60)
+        with run as given:
+            env = {**os.environ, "ENDPOINT": storage.url, "RUNS": str(runs)}
+            given.run(["sh", "-c", program], env=env, cwd=place, store=storage)
     assert [(each.reached, each.failed) for each in exploration.runs] == [(False, False)] * 3
     assert "3 not reached" in exploration.report()
+
+
+@pytest.mark.slow
+def test_faults_of_the_second_run(storage, tmp_path):
+    """Each at the requests that it is for, behind each crash."""
+    program = "curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat; curl -s -o answer $ENDPOINT/films/cat"
+    exploration, error = explore(storage, tmp_path, ["sh", "-c", program], "http:503,method=GET")
+    assert error is None
+    crash = "name=crash; "
+    assert {each.text.partition(crash)[2] for each in exploration.runs} == {
+        "",
+        "http:503,method=GET,path=/films/cat,times=1",
+    }
 
 
 def test_faults_of_the_second_run_that_are_one_rule(storage, tmp_path):
@@ -175,9 +210,9 @@ def test_faults_of_the_second_run_that_are_one_rule(storage, tmp_path):
     faults = "http:503,method=GET", "http:503,name=mine,method=GET,path=films/"
     exploration, error = explore(storage, tmp_path, ["sh", "-c", program], *faults)
     assert error is None
-    found = texts(exploration)
-    assert len(found) == len(set(found))
-    assert {each.partition("name=crash; ")[2] for each in found} == {
+    texts = [each.text for each in exploration.runs]
+    assert len(texts) == len(set(texts))
+    assert {each.partition("name=crash; ")[2] for each in texts} == {
         "",
         "http:503,method=GET,path=/films/cat,times=1",
     }
@@ -230,13 +265,16 @@ def test_it_cannot_be_started(tmp_path, words, place, said):
         faults.run(words, cwd=tmp_path / place)
 
 
-def test_a_program_that_nothing_kills(storage, tmp_path):
+def test_a_program_that_nothing_kills(storage):
     """Without `crash=True` it runs once a run, and an exit code fails the run."""
     source = (
         "import http.client, os; store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:]);"
         " store.request('PUT', '/films'); store.getresponse()"
     )
-    words = [sys.executable, "-S", "-c", source]
-    exploration, error = explore(storage, tmp_path, words, "reset", crash=False, within=60)
-    assert "exit code 1" in str(error)
-    assert texts(exploration) == ["reset,method=PUT,path=/films,times=1"]
+    exploration = faultinject.explore("reset", within=60)
+    with pytest.raises(ExplorationFailed, match="exit code 1"):
+        for run in exploration:
+            storage.app.reset()
+            with run as given:
+                given.run([sys.executable, "-S", "-c", source], env={**os.environ, "ENDPOINT": storage.url})
+    assert [each.text for each in exploration.runs] == ["reset,method=PUT,path=/films,times=1"]

@@ -113,6 +113,13 @@ def test_a_report_without_a_failure_fails_nothing(run):
         assert run(SOURCE, *options, "-k", selected).ret == 0
 
 
+@pytest.mark.slow
+def test_a_run_that_fails_by_itself_keeps_its_status(run):
+    """One status for both."""
+    options = ("--faultinject-report=report.json", "--faultinject-report-fail")
+    assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
+
+
 def test_a_report_that_is_to_fail_the_run_must_be_asked_for(run):
     """Else nothing would be judged, and the run be green."""
     result = run(SOURCE, "--faultinject-report-fail")
@@ -132,23 +139,24 @@ def test_nothing_to_judge(run, project):
     )
 
 
+def test_html(run, project):
+    """One page that needs nothing else."""
+    result = run(SOURCE, "--faultinject-report=page.html")
+    assert result.ret == 0
+    page = (project.path / "page.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "403 AccessDenied" in page
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "begin"),
-    [
-        ("a.txt", "PASS: "),
-        ("a.md", "#"),
-        ("a.XML", "<?xml"),
-        ("report", "<!doctype html>"),
-        ("a.html", "<!doctype html>"),
-    ],
+    [("a.txt", "PASS: "), ("a.md", "#"), ("a.XML", "<?xml"), ("report", "<!doctype html>")],
 )
-def test_formats(run, project, name, begin):
+def test_other_formats(run, project, name, begin):
     """The file's name says which; HTML where it says none."""
     run(SOURCE, f"--faultinject-report={name}", "-k", "slow_down")
-    page = (project.path / name).read_text()
-    assert page.startswith(begin)
-    assert "503 SlowDown" in page
+    assert (project.path / name).read_text().startswith(begin)
 
 
 @pytest.mark.slow
