@@ -357,6 +357,14 @@ def test_a_journal_of_several_pages(run, paged):
     assert out.startswith("2 older ones are no longer kept\n")
 
 
+def test_a_journal_without_requests(odd):
+    """It says so."""
+    nothing = json.dumps({"outcomes": [], "cursor": "", "dropped": 0})
+    assert (
+        odd(f"200 application/json|{nothing}", "journal", code=0) == "no request has matched a rule so far\n"
+    )
+
+
 FOLLOW = ("control", "journal", "--follow", "--limit", "0", "--url")
 
 
