@@ -8,7 +8,7 @@ import os
 import resource
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from faultinject import Injector
 from faultinject.counts import Take, open_counts
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from tests.asking import get
-from tests.locked import locked
 
 KIB = 1024
 KEY = [(0, "", "/", None)]
@@ -35,18 +34,41 @@ def store(url):
     return Path(url.removeprefix("file:"))
 
 
+@pytest.fixture
+def elsewhere(store):
+    """For its block another process has the lock: what is opened anew is a stranger to `flock`."""
+
+    @contextmanager
+    def held():
+        file = os.open(store / "lock", os.O_RDWR)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            os.close(file)
+
+    return held
+
+
 def n_of(counts, identity="/"):
     """How often an identity had matched a rule before."""
     return counts.match([(0, "", identity, None)], 0.0)[0][1]
 
 
+def n_of_patiently(counts):
+    """The same where other processes have the lock for long on a busy machine: then nothing was counted."""
+    while True:
+        with suppress(StoreBusy):
+            return n_of(counts)
+
+
 @pytest.mark.usefixtures("now")
-def test_what_is_spent_is_read_without_the_lock(url, store):
+def test_what_is_spent_is_read_without_the_lock(url, elsewhere):
     """A `no` does not need it; whatever is not known to be spent does, and goes without where others have it."""
     counts, other = open_counts(url), open_counts(url)
     whole, part = Take(0, "", 1), Take(0, "mine", 1)
     assert [counts.take(each) for each in (whole, part)] == [True, True]
-    with locked(store / "lock"):
+    with elsewhere():
         assert [counts.take(each) for each in (whole, part)] == [False, False]
         assert not other.take(whole)
         for each in (part, Take(1, "", 1), Take(0, "yours", 1)):
@@ -61,7 +83,7 @@ def test_what_is_spent_is_read_without_the_lock(url, store):
     assert counts.take(part)
 
 
-def test_where_nothing_depends_on_a_number_no_lock_is_taken(url, store):
+def test_where_nothing_depends_on_a_number_no_lock_is_taken(url, elsewhere):
     """Rules that nothing limits, and those whose limit is reached: that they matched is counted all the same."""
     counts, other = open_counts(url), open_counts(url)
     free, spent, part = (0, "", "/a", None), (1, "", "/a", None), (2, "mine", "/a", None)
@@ -69,7 +91,7 @@ def test_where_nothing_depends_on_a_number_no_lock_is_taken(url, store):
         assert counts.take(Take(rule, scope, 1))
     for each in (counts, other):
         each.note_injected(0)
-    with locked(store / "lock"):
+    with elsewhere():
         [(_, own, exceeds)] = counts.match([free], 0.0, True, [0])
         [(_, others, _)] = other.match([free], 0.0, True, [0])
         assert (own, others, exceeds) == (-1, -2, True), "each process has a number of its own"
@@ -107,14 +129,14 @@ def test_rules_have_their_number(url):
     assert n_of(open_counts(url)) == 0
 
 
-def test_what_is_noted_while_others_have_the_lock(url, store, now):
+def test_what_is_noted_while_others_have_the_lock(url, elsewhere, now):
     """This process knows it, and the others from the first moment at which nobody has the lock.
 
     The first note waits a little for it: a process that ends soon is counted all the same.
     """
     counts, other = open_counts(url), open_counts(url)
     began = now[0]
-    with locked(store / "lock"):
+    with elsewhere():
         counts.note_injected(0)
         assert now[0] > began
         for _ in range(2):
@@ -254,6 +276,47 @@ def test_killed_at_any_line(tmp_path, process, how, step):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     ran = process(KILLED_AT_EACH_LINE, tmp_path, how, step, env=environ)
     assert ran.communicate()[0] == "True\n"
+
+
+KILLED = """
+import os, sys
+from faultinject.counts import Take, open_counts
+from faultinject.exceptions import StoreBusy
+
+counts = open_counts(sys.argv[1])
+print("ready", flush=True)
+file = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+number = 0
+while True:
+    number += 1
+    try:
+        counts.match([(0, f"{os.getpid()}/{number}", f"{os.getpid()}/{number}", None)], 0.0, True)
+    except StoreBusy:
+        continue
+    taken = counts.take(Take(0, "", 100_000), True)
+    counts.release()
+    if taken:
+        os.write(file, b".")
+"""
+
+
+def test_kill_9_in_the_middle(url, tmp_path, process):
+    """Processes are killed at any moment, also while they have the lock: the others go on, each kill costs at most one injection."""
+    counts = open_counts(url)
+    injected = tmp_path / "injected"
+    for _ in range(6):
+        killed = [process(KILLED, url, injected) for _ in range(2)]
+        for each in killed:
+            assert each.stdout.readline() == "ready\n"
+        while n_of_patiently(counts) % 50 != 49:
+            pass
+        for each in killed:
+            each.kill()
+            each.wait()
+    seen = injected.stat().st_size
+    assert n_of_patiently(counts) == 300
+    assert counts.take(Take(0, "", seen + 13))
+    assert not counts.take(Take(0, "", seen))
 
 
 @contextmanager

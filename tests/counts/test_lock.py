@@ -85,6 +85,21 @@ def test_it_is_waited_for(lock, holder):
     lock.release()
 
 
+@pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_holder_that_does_not_go_on(lock, holder, now, end):
+    """A stopped one blocks nobody for long; a killed one leaves it free."""
+    if end == signal.SIGKILL:
+        holder.kill()
+        holder.wait()
+    else:
+        stop(holder)
+        assert waited(lock, now) < 0.1
+        holder.send_signal(signal.SIGCONT)
+        tell(holder, "release")
+    lock.acquire()
+    lock.release()
+
+
 def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_threads, monkeypatch):
     """16 threads wait together, not one after the other: nobody pauses once one has been as patient."""
     pauses = []
@@ -98,6 +113,22 @@ def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_t
     in_many_threads(16, work)
     holder.send_signal(signal.SIGCONT)
     assert sum(pauses) < 2 * 0.06
+
+
+def test_threads_exclude_each_other(lock, in_many_threads):
+    """One at a time, however many, without a bound: they have no patience with other processes, and each gets its turn."""
+    inside, most = [], []
+
+    def work(thread):
+        for _ in range(50):
+            lock.acquire(0.0)
+            inside.append(thread)
+            most.append(len(inside))
+            inside.remove(thread)
+            lock.release()
+
+    in_many_threads(32, work)
+    assert most == [1] * 32 * 50
 
 
 def test_a_thread_that_is_slow_is_waited_for(lock, monkeypatch):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
+from faultinject.rules import KEYS
 from tests.rows import row_by_row
+
+READS_NOT_ALL = hasattr(os, "geteuid") and os.geteuid() != 0
+"""Root reads every file."""
 
 
 @pytest.mark.parametrize(
@@ -285,17 +290,18 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
     """Not there, a directory, not readable, not UTF-8: in the system's words."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "closed.toml").touch(0o000)
     (tmp_path / "binary.toml").write_bytes(b'seed = "a"\nx = "\xff"')
-    (tmp_path / "empty-line.toml").write_bytes(b"\n\xff")
     messages = {
         "absent.toml": "absent.toml: there is no such file",
         "folder.toml": "folder.toml: this is a directory, not a file",
         "binary.toml": "binary.toml:2: not UTF-8: byte 0xff",
-        "empty-line.toml": "empty-line.toml:2: not UTF-8: byte 0xff",
         "nul\0.toml": "nul\\x00.toml: cannot be read: no file can have such a name",
         "half\ud800.toml": "half\\ud800.toml: cannot be read: no file can have such a name",
         "binary.toml/x": "binary.toml/x: cannot be read: not a directory",
     }
+    if READS_NOT_ALL:
+        messages["closed.toml"] = "closed.toml: cannot be read: permission denied"
     for name, message in messages.items():
         with pytest.raises(ConfigurationError) as caught:
             Scenario.load(name)
@@ -330,6 +336,14 @@ def test_a_wrong_seed_is_told_with_the_name_of_the_text():
     assert str(caught.value) == "HERE: seed: 4.2 is not text or a whole number"
 
 
+def test_an_empty_first_line_is_a_line(tmp_path, monkeypatch):
+    """What is not UTF-8 stands in the second."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.toml").write_bytes(b"\n\xff")
+    with pytest.raises(ConfigurationError, match=r"^rules.toml:2: not UTF-8: byte 0xff$"):
+        Scenario.load("rules.toml")
+
+
 @row_by_row(
     ("rule", "draws"),
     [
@@ -348,3 +362,19 @@ def test_what_is_drawn_when_a_rule_fires(rule, draws):
     """Then every match needs a number of its own, or the same would come out of each."""
     [rule] = Scenario.parse(rule).rules
     assert rule.resolved.draws(rule) is draws
+
+
+def test_titles_of_keys():
+    """A key that takes a name says so."""
+    assert (KEYS["path"].title, KEYS["header"].title) == ("path", "header.NAME")
+    assert repr(Rule("hang").resolved) == "<Hang hang>"
+
+
+@pytest.mark.parametrize("value", [Scenario("http:503"), Rule("http:503")])
+@pytest.mark.parametrize("name", ["rules", "fault", "no_such_name"])
+def test_values_cannot_be_changed(value, name):
+    """Not by any name: a misspelt one is no attribute either."""
+    with pytest.raises(AttributeError):
+        setattr(value, name, 1)
+    with pytest.raises(AttributeError):
+        delattr(value, name)
