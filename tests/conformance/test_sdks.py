@@ -105,7 +105,7 @@ def test_what_the_user_has_set_for_aws_is_not_the_clients(monkeypatch):
 
 MINUTE = 60.0
 """Seconds; clients that need longer are not waited for here."""
-# Each vendor by each kind of driver, and each deadline; `pytest --whole` runs the plan of every client.
+# Each vendor by each kind of driver, and each deadline; with `pytest --whole` all of them.
 PLANNED = fewest(
     [each for each in SDKS.values() if each.deadline <= MINUTE],
     lambda sdk: [(sdk.home, sdk.vendor), (sdk.home, sdk.deadline)],

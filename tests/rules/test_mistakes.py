@@ -105,6 +105,7 @@ def test_no_more_than_twenty_mistakes_are_told():
         dumps({f"key-{number}": 1 for number in range(30)}),
         dumps({"rules": [{"fault": "http:1"}] * 30}),
         dumps({"rules": ["no table"] * 30}),
+        "{" + ", ".join(['"seed": "1"'] * 30) + "}",
     ):
         problems = mistakes(lambda text=text: Scenario.from_json(text)).problems
         assert len(problems) == 21

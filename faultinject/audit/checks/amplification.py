@@ -61,11 +61,11 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     """In a long outage, a retry budget limits the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
-    against those in the first. PASS: at most 1.1. WARN: more than 70 % of the first third's; FAIL where the profile
-    promises a budget. Not judged where the answers had Retry-After, which a client may have followed instead. Whether a budget is
-    refilled when the outage is over is not judged by it, and a PASS says so. WARN as well: outside of an outage, 3 calls or more with
-    one answer were retried and most of them succeeded, and none of 10 or more behind
-    them were; or the last 10 named calls or more made no request for 5 s, and failed.
+    against those in the first. PASS: at most 1.1; whether the budget is refilled after the outage it does not show, and
+    the finding says so. WARN: more than 70 % of the first third's; FAIL where the profile promises a budget. Not judged
+    where the answers had Retry-After, which a client may have followed instead. WARN as well: outside of an outage, 3
+    calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind them were; or the
+    last 10 named calls or more made no request for 5 s, and failed.
     """
     silence = evidence.silence
     if silence.last >= NEVER_AGAIN and silence.seconds >= OPEN:
