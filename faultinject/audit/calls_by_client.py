@@ -156,11 +156,14 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
 def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     """By method the copies that a client is seen to send of what is not answered yet, where it does so of two things or more.
 
-    A client that times out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
+    Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A client that times out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
     """
     found: dict[str, list[Sequence[Attempt]]] = {}
-    for same in grouped((each for call in calls for each in call.attempts), fingerprint).values():
-        ordered = sorted(same, key=lambda each: each.arrived)
+    requests = [(call, each) for call in calls for each in call.attempts]
+    for same in grouped(
+        requests, lambda one: (None if one[0].inferred else one[0], fingerprint(one[1]))
+    ).values():
+        ordered = sorted((each for _, each in same), key=lambda each: each.arrived)
         for number, before in enumerate(ordered):
             ended = before.answered or 0.0
             some = [each for each in ordered[number : number + MOST_COPIES + 1] if each.arrived < ended]

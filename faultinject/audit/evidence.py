@@ -10,7 +10,7 @@ from faultinject.audit.findings import Finding
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped
-from faultinject.audit.waits import KINDS, Group, Turnaround, Wait, waits_of
+from faultinject.audit.waits import KINDS, UNMEASURED, Group, Turnaround, Wait, waits_of
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
 
@@ -159,7 +159,8 @@ class Evidence:
         copies = self.copies.get(before.method)
         if copies is None or before.answered is None or marked(after):
             return False
-        noise = self.turnaround.noise
+        # The turnaround is measured while nothing else is under way: a client that sends copies is later than that.
+        noise = max(self.turnaround.noise, UNMEASURED * self.turnaround.speed)
         late = after.arrived - before.arrived
         return after.arrived - before.answered <= noise or late <= copies.after + noise
 
