@@ -38,6 +38,7 @@ ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%252
         "comp=list&restype=container&include=metadata%2Csnapshots%2ctags,copy", "snapshot=2026-11-20T12%3A00%3A00.0000000Z",
         "snapshot=2026-11-20T12%3a00%3a00Z", "no-cache", "read_only", "versions=true", "blockid=QUFBQQ%3D%3D&comp=block", "uploadId=QUFB==", "ifGenerationMatch=-1", "download", "",
         "upload_id=cf0b4f0a3a1e4f1b9b2f0d7c9e6c4b1d", "x-oss-process=csv/select", "a&&b&",
+        "bucket=photos&prefix=a/&limit=3", "tbl=photos",
     ],
 )  # fmt: skip
 def test_what_is_documented_is_shown(query):
