@@ -9,11 +9,12 @@ import shutil
 import socket
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from faultinject.testing.trial import faults_of
+from faultinject.testing.trial import Suite, Trial, faults_of
 
 pytestmark = pytest.mark.live
 
@@ -644,6 +645,29 @@ def test_progress(run, job, terminal):
         r"\rrun without faults \rrun without faults, about \d+ s left \rfault 1 of 1 \(\S+\), about \d+ s left \r +\r",
         errors.partition("\n")[0],
     )
+
+
+class Slow(Suite):
+    """Says of each run that it took 200 s."""
+
+    def run(self, *given, **options):
+        return replace(super().run(*given, **options), seconds=200.0)
+
+
+def test_the_time_that_is_left(job):
+    """That of the run which goes on and of all behind it, by what a run has taken; also for the smallest rules."""
+    _, *command = job(of_two(3))
+    said = []
+    with Slow(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
+        trying = Trial(suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: said.append(trying.how_far()))
+        trying.carry_out()
+    assert said == [
+        "run without faults",
+        "run without faults, about 7 min left",
+        "fault 1 of 1 (s3:SlowDown,times=1,per=call), about 3 min left",
+        "smallest rule 1 of 1",
+        *["smallest rule 1 of 1, about 3 min left"] * 2,
+    ]
 
 
 @pytest.mark.parametrize(
