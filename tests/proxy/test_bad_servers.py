@@ -13,6 +13,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.proxy import LIMITS, Target
 from tests.ports import ReservedPort
 from tests.rows import row_by_row
+from tests.until import until
 
 from .conftest import hears_nothing, some, up_to
 
@@ -395,6 +396,35 @@ def test_the_client_leaves_before_the_proxy_has_looked(behind, front, caplog, lo
         left.set()
         assert some(client, len(ANSWERED)) == ANSWERED
     assert asked.wait(60)
+    front.ends()
+    assert caplog.messages == []
+
+
+def test_the_client_leaves_an_upload_that_is_stuck(behind, front, caplog):
+    """Its server takes nothing, and ends the connection only then: it is not said to have ended anything."""
+    asked, left = threading.Event(), threading.Event()
+
+    def play(talk):
+        talk.until(b"\r\n\r\n")
+        asked.set()
+        assert left.wait(60)
+        talk.reset()
+
+    async def gives_much(proxy, scope, receive, send):
+        async def much():
+            return {"type": "http.request", "body": bytes(64 << 20), "more_body": True}
+
+        await proxy(scope, much if scope["type"] == "http" else receive, send)
+
+    server = behind(play)
+    proxy = front(server.url, around=gives_much)
+    with proxy.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.sendall(b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 67108865\r\n\r\n")
+        assert asked.wait(60)
+    until(lambda: not proxy.server.server_state.connections)
+    left.set()
+    assert server.left.acquire(timeout=300)
     front.ends()
     assert caplog.messages == []
 
