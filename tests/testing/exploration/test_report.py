@@ -88,10 +88,11 @@ def test_two_faults():
         ("GET", "reset,when=after", "the answer is cut after 0 bytes (reset)\n"),
         ("GET", "http:503,when=after", "http:503\n"),
         ("GET", "truncate", "truncate\n    1 GetObject  200 GET /b/k  <- truncate, cut after 1 byte\n"),
+        ("PUT", "truncate", "truncate\n    1 PutObject  200 PUT /b/k  <- truncate\n"),
     ],
 )  # fmt: skip
 def test_what_the_fault_is(method, fault, words):
-    """A lost answer, another fault after the app has run, and a status of its own are said in words."""
+    """A lost answer, another fault after the app has run, and a status of its own are said in words; an answer that is cut is not lost."""
 
     def code():
         answer = client.open("/b/k", method=method)
