@@ -66,19 +66,6 @@ def test_throttle_groups():
     } == expected
 
 
-def test_server_groups():
-    """`@server` is every 5xx, 567 included, but 501, which no later request mends."""
-    assert {
-        vendor: [row.label for row in vendors.get(vendor).group("@server")] for vendor in FIRST_VENDORS
-    } == {
-        "cos": ["InternalError", "ServiceUnavailable", "SlowDown"],
-        "gateway": ["InternalServerError", "BadGateway", "ServiceUnavailable", "GatewayTimeout"],
-        "jss": ["InternalError", "InvalidCallback"],
-        "qingstor": ["internal_error", "service_unavailable", "upstream_failed"],
-        "qiniu-mix": ["InternalError", "ServiceUnavailable", "SlowDown"],
-    }
-
-
 @row_by_row("vendor", VENDORS)
 def test_groups_that_hold_any(vendor):
     """Those that a form offers are those that a rule can name."""
@@ -88,29 +75,6 @@ def test_groups_that_hold_any(vendor):
         with suppress(UnknownDocumentedError):
             named += [name] if found.group(name) else []
     assert list(found.groups) == named
-
-
-CLASSES = [("@client", 4), ("@server", 5)]
-
-
-@row_by_row("vendor", VENDORS)
-def test_groups_draw_over_codes_that_are_errors(vendor):
-    """`@all` is the usual row of each code with a status from 400 on; `@client` has the 4xx, `@server` the 5xx but 501."""
-    found = vendors.get(vendor)
-    record_all = found.group("@all")
-    expected = [row for row in found.errors if row.usual and row.status is not None and row.status >= 400]
-    assert list(record_all) == expected
-    classes = {
-        name: [row for row in expected if row.status // 100 == first and row.status != 501]
-        for name, first in CLASSES
-    }
-    assert {name: [*found.group(name)] for name in classes if classes[name]} == {
-        name: rows for name, rows in classes.items() if rows
-    }
-    if vendor == "kodo":
-        assert [row.status for row in expected if row.status > 599] == [608, 612, 614, 630, 631, 640, 701]
-    else:
-        assert sum(map(len, classes.values())) == sum(row.status != 501 for row in expected)
 
 
 def test_rows_outside_every_group():
