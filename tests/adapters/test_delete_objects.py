@@ -7,9 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Rule, Scenario, WSGIFaultMiddleware, vendors
-from faultinject.exceptions import ConfigurationError
-from tests.rows import row_by_row
+from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
 
 from .transport import App, Taking, only
 
@@ -213,30 +211,6 @@ def test_a_client_that_waits_for_a_100(servers, make_injector):
 
     app = ASGIFaultMiddleware(None, injector=make_injector(RULE))
     assert whole(asyncio.run(servers.asgi(app, scope, receive)))
-
-
-@row_by_row(
-    ("rule", "said"),
-    [
-        ("cos:InternalError,share=0.5", "share needs status=200"),
-        ("cos:InternalError,status=500,share=0.5", "share needs status=200"),
-        ("cos:InternalError,status=200,share=1.5", "not between 0 and 1"),
-        ("cos:InternalError,status=200,share=50%", "did you mean 0.5"),
-        ("cos:InternalError,status=200,share=0.5,share=1", "given twice"),
-        ("cos:InternalError,status=200,share=0.5,drain=no", "drain=no"),
-        ("oss:InternalError,status=200,share=0.5", "oss documents no error of a single key"),
-        ("jss:InternalError,status=200,share=0.5", "jss documents no error of a single key"),
-        ("gateway:BadGateway,status=200,share=0.5", "gateway documents no error of a single key"),
-        ("gcs-xml:BadGateway,status=200,share=0.5", "gcs-xml:BadGateway is sent as a page"),
-        ("http:503,share=0.5", "http:503 takes no share"),
-        ("truncate,of=cos:InternalError,share=0.5", "truncate takes no share"),
-        ("latency,delay=1s,share=0.5", "latency takes no share"),
-    ],
-)
-def test_a_share_of_nothing_is_refused(rule, said):
-    """Each with what would be right."""
-    with pytest.raises(ConfigurationError, match=said):
-        Scenario.parse(rule)
 
 
 def test_after_an_app_that_did_not_read_them(send, make_injector):
