@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from uuid import uuid4
 
 import httpx
@@ -136,3 +137,21 @@ def test_in_an_exploration(storage, answer):
     with contextlib.closing(caller.client):
         assert found(right=True) == set()
         assert (answer, VERDICTS.get(answer, "FAIL")) in found(right=False)
+
+
+def test_two_answers_at_one_operation(storage):
+    """They are two causes, though the job ends well in both runs."""
+    caller = Caller(storage.url)
+
+    def job(faults):
+        with faults.pause():
+            storage.reset()
+            httpx.put(f"{storage.url}/box", trust_env=False)
+        with contextlib.suppress(ConflictError):
+            commits(caller, right=False)
+        appends(caller, right=False)
+
+    with contextlib.closing(caller.client):
+        _, error = exploring_runs(job, "reset,when=after,method=PUT")
+    causes = re.findall(r"^lost answer: (.*?): request", str(error), re.MULTILINE)
+    assert sorted(causes) == ["undid its own write", "wrote twice"]
