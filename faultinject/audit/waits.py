@@ -52,9 +52,14 @@ class Turnaround:
         return max(SHORTEST * self.speed, 2 * (self.p95 or 0))
 
     @property
+    def alone(self) -> float:
+        """By how much the machine makes a wait longer while the client does one thing at a time, seconds: twice the p95; 0.5 where it was not measured."""
+        return UNMEASURED * self.speed if self.p95 is None else self.zero
+
+    @property
     def noise(self) -> float:
-        """By how much the machine may make a wait longer, seconds: twice the p95; where it was not measured 0.5, or as late as calls began."""
-        return max(UNMEASURED * self.speed, self.late) if self.p95 is None else self.zero
+        """By how much the machine may make a wait longer, seconds: the same, or as late as a driver's calls began if that is later."""
+        return max(self.alone, self.late)
 
     @property
     def work(self) -> float:

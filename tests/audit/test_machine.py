@@ -64,8 +64,10 @@ STARVED = [
     *(
         row
         for check, of in (("backoff bound", calls(40, 1.8, apart=5.0)), ("full jitter", LATE))
-        for row in rows(check, *(to(expected, of, profile="aws-2026", **late_by(late, **SLOW)) for late, expected in ((0.0, FAIL), (0.9, INCONCLUSIVE), (1.4, INCONCLUSIVE))))
+        for row in rows(check, *(to(expected, of, profile="aws-2026", **late_by(late, **fast)) for fast in (SLOW, {}) for late, expected in ((0.0, FAIL), (0.9, INCONCLUSIVE), (1.4, INCONCLUSIVE))))
     ),
+    # What is added to each wait hides how they grow.
+    *rows("backoff grows", *(to(expected, [call(1.0, 1.0 + each / 200, 1.0, at=5.0 * each) for each in range(20)], **late_by(late)) for late, expected in ((0.24, WARN), (0.26, INCONCLUSIVE)))),
     *rows("full jitter", *(to(PASS, EVEN, profile="aws-2026", **late_by(late, **SLOW)) for late in (0.0, 1.4))),
 ]  # fmt: skip
 
@@ -190,11 +192,11 @@ def test_a_client_on_a_busy_machine(name):
 
 
 def test_half_the_promise_is_seen_to_be_broken(tmp_path):
-    """On such a machine as well."""
+    """On such a machine as well: a third of the waits are longer even without what it may have added; their distribution may be its own."""
     path = tmp_path / "half.toml"
     path.write_text(
         'title = "half"\nreference = "nobody"\ndistribution = "uniform"\n'
         'waits.throttle = {base = "500ms", cap = "10s"}\nwaits.any = {base = "25ms", cap = "10s"}\n'
     )
     found = recorded("uneven_machine.json.gz", str(path))
-    assert (found["backoff bound"], found["full jitter"]) == (FAIL, FAIL)
+    assert (found["backoff bound"], found["full jitter"]) == (FAIL, INCONCLUSIVE)

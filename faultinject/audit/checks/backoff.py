@@ -9,6 +9,7 @@ from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.words import (
     FEWER,
+    IDLE,
     MORE_FAILURES,
     REAL_TIME,
     few,
@@ -39,6 +40,8 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Seconds of the beats at which clients may come back."""
 GROWING, STANDING = 1.15, 1.25
 """By what waits grow at least from retry to retry when they grow, and at most when they do not."""
+LATE_STEPS = 4
+"""How many times as late as a driver's calls began a wait may end: the client reads its answer, waits, connects and sends."""
 COUNTED = 4
 """Retries beyond this one have reached the longest wait."""
 GROUPS, GROWN = 2, 6
@@ -60,8 +63,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
 
     The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
     waits longer). WARN: there is only one retry, in 5 failed calls or more, and its wait is as short. PASS: longer than
-    the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured;
-    and than a driver's calls began late.
+    the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     last = [
@@ -84,7 +86,7 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
     if middle < evidence.turnaround.zero / evidence.turnaround.speed:
         yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
-    elif middle < max(group.doubt, evidence.turnaround.late):
+    elif middle < group.doubt:
         told += ", which a busy machine and the client's other requests alone may take"
         yield unknown(n, told, calls, action=without_doubt([group]))
     else:
@@ -232,7 +234,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry. PASS: certainly above 1.15, and the median grows by more than the machine's
+    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is four times as long as a driver's calls began late. PASS: certainly above 1.15, and the median grows by more than the machine's
     noise from the first of them to the last. Not judged where retries are nested,
     nor where the client may need as long for its other requests.
     """
@@ -275,14 +277,18 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     low, high = exp(by - margin), exp(by + margin)
     n, calls = len(found), calls_of(found)
     told = f"by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
-    if high < STANDING and groups[0].turnaround.exact:
+    first, *_, last = groups
+    if high < STANDING and not first.turnaround.exact:
+        told += "; at this speed that may be the client's work"
+        return unknown(n, f"the waits change {told}", calls, action=REAL_TIME)
+    if high < STANDING and first.median < LATE_STEPS * first.turnaround.late:
+        # What is added to all waits alike hides how they grow.
+        told += f"; a busy machine was late by {seconds(first.turnaround.late)}, and may have added more to each of them"
+        return unknown(n, f"the waits change {told}", calls, action=IDLE)
+    if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
         )
-    if high < STANDING:
-        told += "; at this speed that may be the client's work"
-        return unknown(n, f"the waits change {told}", calls, action=REAL_TIME)
-    first, *_, last = groups
     if low > GROWING and last.median - first.median < last.doubt:
         told += f", by {seconds(last.median - first.median)} in all, which a busy machine alone may add"
         return unknown(n, f"the waits grow {told}", calls, action=without_doubt(groups))

@@ -27,7 +27,7 @@ from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
-from faultinject.audit.waits import KINDS, UNMEASURED, Wait, calls_of
+from faultinject.audit.waits import KINDS, Wait, calls_of
 from faultinject.journal.calls import Call
 
 LATE, OFTEN = 0.02, 1 / 3
@@ -171,7 +171,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
         if high >= LONG and high > low and wait.call.first.method != BODILESS
     ]
     # That calls began later still makes waits longer, and none of them even by chance.
-    least = max(LONG, 2 * min(noise, UNMEASURED * evidence.turnaround.speed))
+    least = max(LONG, 2 * evidence.turnaround.alone)
     held = [each for each in bounded if each[2] >= least]
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
