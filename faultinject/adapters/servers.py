@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 OUR_SERVER = "faultinject.receive"
 """In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""
+SENT_HEADERS = "faultinject.headers"
+"""In the same environ: names and values of the request's headers as they were sent."""
 _MOST_LAYERS = 32
 # What a row's getter raises where an app was given something else than that server gives.
 _NOT_SHOWN = (AttributeError, IndexError, KeyError, TypeError, ValueError)

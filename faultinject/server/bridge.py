@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
 
-from faultinject.adapters.servers import OUR_SERVER
+from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS
 from faultinject.http.wire import can_be_written, http_date
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ def environ_of(scope: Scope, body: Exchange) -> dict[str, Any]:
         "wsgi.file_wrapper": FileWrapper,
         "asgi.scope": scope,
         OUR_SERVER: body.receive,
+        SENT_HEADERS: scope[SENT_HEADERS],
         "SERVER_SOFTWARE": NAME,
         "SERVER_NAME": scope["server"][0],
         "SERVER_PORT": str(scope["server"][1]),

@@ -7,6 +7,7 @@ import re
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from faultinject.adapters.servers import SENT_HEADERS
 from faultinject.server.bridge import WRITER
 
 TYPE_CHECKING = False
@@ -176,7 +177,18 @@ class Heads(HttpToolsProtocol):
 
 
 class Bridged(Heads):
-    """One connection of a client to a WSGI app."""
+    """One connection of a client to a WSGI app, which may read the names of headers as they were sent."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope[SENT_HEADERS] = []  # type: ignore[literal-required]
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        if self._in_head:
+            self.scope[SENT_HEADERS].append((name, value))  # type: ignore[literal-required]
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """All headers are there."""

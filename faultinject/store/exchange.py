@@ -11,6 +11,7 @@ from wsgiref.types import WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
 
+from faultinject.adapters.servers import SENT_HEADERS
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import cut
 from faultinject.store.buckets import Buckets, Stored, StoreError
@@ -69,14 +70,14 @@ class Exchange:
         return without_port(self.request.environ.get("HTTP_HOST", ""))
 
     def spelled_headers(self) -> list[tuple[str, str]]:
-        """The request's headers with their names as they were sent, where the server tells those.
+        """The request's headers with their names as they were sent, where the server tells those; else in lower case.
 
         WSGI has no underscores in them, which names of metadata have.
         """
-        scope = self.request.environ.get("asgi.scope")
-        if scope is None:
-            return list(self.request.headers)
-        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        sent = self.request.environ.get(SENT_HEADERS)
+        if sent is None:
+            return [(name.lower(), value) for name, value in self.request.headers]
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in sent]
 
     def number(self, name: str, default: int) -> int:
         """A query parameter that is a number from 0 on."""

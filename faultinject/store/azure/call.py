@@ -15,6 +15,7 @@ from faultinject.store.preconditions import judge_read
 
 VERSION = "2021-12-02"
 """The API version of answers to requests that name none."""
+META = "x-ms-meta-"
 METADATA_BYTES = 8192
 """https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources"""
 SETTINGS = {
@@ -82,7 +83,7 @@ class AzureCall(Exchange):
         return tuple((shown, value) for name, shown in SETTINGS.items() if (value := self.header(name)))
 
     def metadata(self) -> Headers:
-        """The user metadata that the request sets.
+        """The user metadata that the request sets; names keep their capitals.
 
         Raises:
             StoreError: `metadata`, `metadata_key`, `metadata_name`.
@@ -90,15 +91,14 @@ class AzureCall(Exchange):
         found = []
         size = 0
         for name, value in self.spelled_headers():
-            lower = name.lower()
-            if not lower.startswith("x-ms-meta-"):
+            if not name.lower().startswith(META):
                 continue
-            key = lower.removeprefix("x-ms-meta-")
+            key = name[len(META) :]
             if not key:
                 raise StoreError("metadata_key")
             if not key.isidentifier():
                 raise StoreError("metadata_name")
-            found.append((lower, value))
+            found.append((META + key, value))
             size += len(key) + len(value)
         if size > METADATA_BYTES:
             raise StoreError("metadata")
