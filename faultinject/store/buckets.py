@@ -214,13 +214,13 @@ class Buckets:
             self.take(header_cost(headers))
             bucket.changed, bucket.headers = now, headers
 
-    def delete(self, name: str) -> None:
-        """Remove a bucket, which must be empty."""
+    def delete(self, name: str, *, uploads: bool = False) -> None:
+        """Remove a bucket, which must be empty; `uploads`: there may be some under way."""
         with self.lock:
             bucket = self.find(name)
             if bucket.objects:
                 raise StoreError("bucket_not_empty")
-            if bucket.uploads:
+            if bucket.uploads and not uploads:
                 raise StoreError("bucket_has_uploads")
             del self._buckets[name]
 

@@ -33,8 +33,13 @@ class Dialect:
         any_order: whether an upload may be finished with its parts in any order.
         empty_version: whether an empty version is none; its SDK sends it.
         absent: headers of its own that would make a put another one, which the store has not.
-        first_region: whether a bucket that is there is made again with success, as S3 does in us-east-1
-            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html); with a configuration it is for another region.
+        amazon: whether it is Amazon's own. There a bucket that is there is made again with success in us-east-1
+            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; with a configuration it is for another
+            region), and deleted with the uploads in it (https://github.com/ceph/ceph/pull/15630); the first listing names the
+            next marker only if there is a delimiter (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html);
+            `+` in a copy's source is a blank (https://github.com/aws/aws-sdk-js/issues/1821), and no range of it goes beyond it
+            (https://github.com/fsspec/s3fs/issues/321); what comes without a Content-Type is `binary/octet-stream`
+            (https://github.com/aws/aws-sdk-java/issues/1143).
     """
 
     documents: XmlDocuments | QingStorDocuments
@@ -49,7 +54,7 @@ class Dialect:
     any_order: bool = False
     empty_version: bool = False
     absent: tuple[str, ...] = ("write-offset-bytes",)
-    first_region: bool = False
+    amazon: bool = False
 
 
 KEPT_HEADERS = (  # spelled as COS sends them, since its SDK gives them to its users in a plain dict
@@ -166,7 +171,8 @@ class Call(Exchange):
     def stored_headers(self) -> tuple[tuple[str, str], ...]:
         """The request's headers that are kept with an object and sent back with it."""
         headers = self.request.headers
-        kept = {"Content-Type": headers.get("Content-Type") or "application/octet-stream"}
+        usual = "binary/octet-stream" if self.dialect.amazon else "application/octet-stream"
+        kept = {"Content-Type": headers.get("Content-Type") or usual}
         for name in KEPT_HEADERS:
             if value := headers.get(name):
                 kept[name] = value

@@ -94,10 +94,7 @@ def read_algorithm(algorithm: str | None, kind: str | None) -> tuple[str, bool] 
 
 def of_blocks(name: str, blocks: Iterable[bytes]) -> Headers:
     """The header of the checksum of these bytes by that algorithm."""
-    digest = DIGESTS[name]()
-    for block in blocks:
-        digest.update(block)
-    return ((f"{PREFIX}{name}", b64encode(digest.digest()).decode()),)
+    return ((f"{PREFIX}{name}", b64encode(digest_of(DIGESTS[name](), blocks)).decode()),)
 
 
 def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
@@ -138,6 +135,13 @@ def element(header: str) -> str:
 class _Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
     def digest(self) -> bytes: ...
+
+
+def digest_of(digest: _Digest, blocks: Iterable[bytes]) -> bytes:
+    """The digest of a content in blocks; `digest` is a new one, of any algorithm."""
+    for block in blocks:
+        digest.update(block)
+    return digest.digest()
 
 
 class Crc:

@@ -101,14 +101,18 @@ class KeysPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectsPage(KeysPage):
-    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here."""
+    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here.
+
+    `next_token` and `next_marker` are how the second and the first listing say `next`, or None.
+    """
 
     marker: str
     objects: list[Stored]
     next: str | None
+    next_marker: str | None
     version: int
     token: str
-    next_token: str
+    next_token: str | None
     owners: bool
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import md5
 from operator import itemgetter
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from werkzeug.http import http_date
 
@@ -14,7 +14,7 @@ from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
-from faultinject.store.checksums import PREFIX, of_blocks, read_algorithm
+from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algorithm
 from faultinject.store.documents import (
     LAST,
     Failure,
@@ -33,6 +33,8 @@ MOST_KEYS = 1000
 """The longest page of a listing, and the most keys that one request deletes."""
 OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
 """From a parameter of GetObject to the header of the answer that it sets."""
+NO_PART = "InvalidPartNumber"
+"""The error of a read of a part that an object has not: a vendor that documents it gives single parts."""
 CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location")
 """Headers, without their prefix, that change an object which is copied onto itself."""
 
@@ -46,7 +48,7 @@ def list_buckets(call: Call) -> Answer:
 
 def create_bucket(call: Call) -> Answer:
     """CreateBucket; a configuration in the body has no effect, but says that it is not for S3's first region."""
-    again = call.dialect.first_region and not call.request.content_length
+    again = call.dialect.amazon and not call.request.content_length
     drain(call.request)
     call.service.buckets.create(call.bucket, call.now, again=again)
     return call.answer(call.dialect.created)
@@ -60,7 +62,7 @@ def head_bucket(call: Call) -> Answer:
 
 def delete_bucket(call: Call) -> Answer:
     """DeleteBucket."""
-    call.service.buckets.delete(call.bucket)
+    call.service.buckets.delete(call.bucket, uploads=call.dialect.amazon)
     return call.answer(204)
 
 
@@ -102,10 +104,11 @@ def list_objects(call: Call) -> Answer:
             objects=[objects[key] for key, _ in page.names],
             prefixes=page.prefixes,
             next=following,
+            next_marker=following if delimiter or not call.dialect.amazon else None,
             encoded=call.parameter("encoding-type") == "url",
             version=version,
             token=token,
-            next_token=token_of(following or ""),
+            next_token=following and token_of(following),
             owners=version == 1 or is_set(call.parameter("fetch-owner")),
         )
     )
@@ -178,9 +181,27 @@ def get_object(call: Call) -> Answer:
         return call.answer(304, headers=headers)
     headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
     wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
+    if number := call.number("partNumber", 0):
+        wanted = _part(call, stored, number)
+        if stored.layout:
+            headers.append(("x-amz-mp-parts-count", str(len(stored.layout))))
     if wanted is None and (call.header("checksum-mode") or "").upper() == "ENABLED":
         headers += stored.checksums
     return call.content(stored, wanted, headers)
+
+
+def _part(call: Call, stored: Stored, number: int) -> tuple[int, int] | None:
+    """Start and stop of a part; None for all of an object without content. An object that came whole is its part 1.
+
+    Raises:
+        StoreError: `range`, when it has no such part.
+    """
+    start = 0
+    for each, size in stored.layout or ((1, stored.size),):
+        if each == number:
+            return (start, start + size) if stored.size else None
+        start += size
+    raise StoreError("range", label=NO_PART)
 
 
 def delete_object(call: Call) -> Answer:
@@ -202,7 +223,8 @@ def copy_source(call: Call) -> Stored | None:
         return None
     path, _, query = source.partition("?")
     try:
-        place, _, key = unquote(path, errors="strict").removeprefix("/").partition("/")
+        decode = unquote_plus if call.dialect.amazon else unquote
+        place, _, key = decode(path, errors="strict").removeprefix("/").partition("/")
     except UnicodeDecodeError as error:
         raise StoreError("argument") from error
     bucket = call.service.reading.bucket_of(place.partition(":")[0].lower()) or place
@@ -226,9 +248,14 @@ def _copy_object(call: Call, source: Stored) -> Answer:
     if call.dialect.self_copy and not changed and there is source:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
-    stored = replace(source, key=call.key, modified=call.now, headers=headers, upload=())
+    # An object that is made in one request has its MD5: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    anew = call.dialect.amazon and source.layout
+    etag = digest_of(md5(usedforsecurity=False), source.blocks).hex() if anew else source.etag
+    stored = replace(
+        source, key=call.key, etag=etag, modified=call.now, headers=headers, layout=(), upload=()
+    )
     call.service.buckets.put(call.bucket, stored, call.judge_write)
-    document = call.dialect.documents.copied(source.etag, call.now, part=False)
+    document = call.dialect.documents.copied(etag, call.now, part=False)
     tags = call.tags(stored)
     return call.answer(call.dialect.created, document, document=True, headers=tags)
 
@@ -274,10 +301,7 @@ def upload_part(call: Call) -> Answer:
     if source is not None:
         start, stop = _source_range(call, source)
         blocks, size = cut(source.blocks, start, stop), stop - start
-        digest = md5(usedforsecurity=False)
-        for block in blocks:
-            digest.update(block)
-        etag = digest.hexdigest()
+        etag = digest_of(md5(usedforsecurity=False), blocks).hex()
         checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
     else:
         content = receive(call.request, call.service.buckets)
@@ -403,6 +427,8 @@ def _source_range(call: Call, source: Stored) -> tuple[int, int]:
     wanted = read_range(text, source.size)
     if wanted is None:
         raise StoreError("argument")
+    if call.dialect.amazon and not text.endswith(f"-{wanted[1] - 1}"):  # beyond the end, or without one
+        raise StoreError("argument", f"Range specified is not valid for source object of size: {source.size}")
     return wanted
 
 
@@ -477,6 +503,8 @@ def perform(call: Call) -> Answer:
     if name is None:
         raise StoreError("method")
     if name not in OPERATIONS:
+        if call.bucket:
+            call.service.buckets.find(call.bucket)  # SDKs ask for its access list to know whether it is there
         _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
     operation, wanted = OPERATIONS[name]
@@ -493,13 +521,13 @@ def _refuse_unset(call: Call, name: str) -> None:
     """Say that a setting was never made, where the vendor documents an error for that."""
     label = NEVER_SET.get(name)
     if label is not None and any(each.label == label for each in call.service.vendor.errors):
-        call.service.buckets.find(call.bucket)
         raise StoreError("not_implemented", label=label)
 
 
 def _absent(call: Call) -> Iterator[str]:
     """Parameters that would make the request another one: its name alone says that it is about something else."""
-    if call.key and call.has("partNumber") and not call.has("uploadId"):
+    reads = call.request.method in ("GET", "HEAD") and call.service.vendor.has(NO_PART)
+    if call.key and call.has("partNumber") and not (call.has("uploadId") or reads):
         yield "partNumber"
     known = {call.dialect.parameters.get(name, name) for name in PARAMETERS}
     for name, value in call.request.args.items(multi=True):

@@ -236,7 +236,7 @@ STORES: Mapping[str, VendorStore] = {
             ("x-amz-",),
             self_copy="InvalidRequest/10",
             amz_checksums=True,
-            first_region=True,
+            amazon=True,
         ),
         "boto3.client",
         sdk_clients.boto3,

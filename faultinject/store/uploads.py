@@ -115,6 +115,7 @@ class Uploads:
                 etag=f"{digest.hexdigest()}-{len(chosen)}",
                 modified=now,
                 headers=upload.headers,
+                layout=tuple((each.number, each.size) for each in chosen),
                 crc=None if any(each.crc is None for each in chosen) else checksum(ECMA, blocks),
                 checksums=checksums,
                 upload=(identity, *(each.etag for each in chosen)),

@@ -80,11 +80,9 @@ class XmlDocuments:
             ("MaxKeys", page.limit),
             ("Delimiter", name(page.delimiter) if page.delimiter else None),
             ("IsTruncated", page.next is not None),
+            ("NextContinuationToken", page.next_token if second else None),
+            ("NextMarker", None if second or page.next_marker is None else name(page.next_marker)),
         ]
-        if page.next is not None:
-            fields.append(
-                ("NextContinuationToken", page.next_token) if second else ("NextMarker", name(page.next))
-            )
         for each in page.objects:
             row: list[Field] = [("Key", name(each.key)), ("LastModified", self._time(each.modified))]
             row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size)]
@@ -166,8 +164,10 @@ class XmlDocuments:
         """The parts of a `CompleteMultipartUpload`."""
         found: list[tuple[int, str | None]] = []
         for part in parse(document).iterfind("{*}Part"):
-            number = read_number(part.findtext("{*}PartNumber", "").strip())
-            found.append((number, part.findtext("{*}ETag")))
+            number, etag = read_number(part.findtext("{*}PartNumber", "").strip()), part.findtext("{*}ETag")
+            if etag is None:
+                raise StoreError("malformed")
+            found.append((number, etag))
         return found
 
     def read_keys(self, document: bytes) -> Deletion:

@@ -251,7 +251,7 @@ def test_listings(photos):
 
 def test_conditions(photos):
     """A write happens only to the generation that is meant; 0 means none."""
-    from google.api_core.exceptions import NotFound, PreconditionFailed
+    from google.api_core.exceptions import NotFound, NotModified, PreconditionFailed
 
     blob = photos.blob("k")
     blob.upload_from_string(b"1", if_generation_match=0)
@@ -273,6 +273,11 @@ def test_conditions(photos):
         photos.blob("k").delete(if_generation_match=first)
     with pytest.raises(NotFound, match="No such object: photos/k"):
         photos.blob("k", generation=first).download_as_bytes()
+    with pytest.raises(PreconditionFailed):
+        blob.download_as_bytes(if_etag_match="CAE=")
+    with pytest.raises(NotModified):
+        blob.reload(if_etag_not_match=blob.etag)
+    assert blob.download_as_bytes(if_etag_match=blob.etag) == b"2"
     blob.delete(if_generation_match=blob.generation)
     with pytest.raises(NotFound, match="No such object: photos/k"):
         blob.delete()

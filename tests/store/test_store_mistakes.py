@@ -136,6 +136,8 @@ def test_a_mistake_gets_the_documented_error(vendor):
     shown = [header for header, name in known.id_headers if f"%({name})s".encode() in known.template]
     found, expected = {}, {}
     for mistake, case in CASES.items():
+        if (vendor, mistake) == ("s3", "bucket_has_uploads"):
+            continue  # Amazon's own deletes them
         visitor = Visitor(vendor, max_bytes=8192)
         used = visitor.store.used_bytes
         answer = case(visitor)
@@ -186,6 +188,7 @@ def test_documents_that_cannot_be_read(vendor):
         ("cos", "/photos?delete", b"<X/>"),
         ("cos", "/photos?delete", b'<!DOCTYPE X [<!ENTITY a "b">]><X><Object><Key>&a;</Key></Object></X>'),
         ("cos", "/photos/big?uploadId={}", b"<X/>"),
+        ("cos", "/photos/big?uploadId={}", b"<X><Part><PartNumber>1</PartNumber></Part></X>"),
         ("cos", "/photos/big?uploadId={}", b"<a>" * 80_000 + b"</a>" * 80_000),
         ("jss", "/photos?delete", b'{"Object": [{"Key": 1}]}'),
         ("jss", "/photos?delete", b'{"Object": [{"Key": "\\ud800"}]}'),
@@ -195,7 +198,7 @@ def test_documents_that_cannot_be_read(vendor):
     ],
 )
 def test_documents_that_make_no_sense(vendor, path, document):
-    """No keys, entities, keys that are no text, ETags that are none, numbers beyond reason, depth without
+    """No keys, entities, keys that are no text, ETags that are none or not there, numbers beyond reason, depth without
     end."""
     visitor = Visitor(vendor)
     answer = visitor.ask("POST", path.format(visitor.upload), data=document)

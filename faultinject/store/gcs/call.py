@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from wsgiref.types import WSGIEnvironment
 
 from faultinject.engine.request import WSGIRequest
-from faultinject.store.bodies import DOCUMENT_BYTES, read_document
+from faultinject.store.bodies import read_document
 from faultinject.store.buckets import Stored, StoreError
 from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
@@ -149,7 +149,7 @@ class GcsCall(Exchange):
         """
         if self._document is None:
             try:
-                self._document = read_json(read_document(self.request))
+                self._document = read_object(read_document(self.request))
             except StoreError as error:
                 if error.mistake != "empty_document":
                     raise
@@ -240,14 +240,3 @@ class GcsCall(Exchange):
 
 def _is_meant(stored: Stored, generation: str) -> bool:
     return not generation or generation == generations(stored)[0]
-
-
-def read_json(document: bytes) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        StoreError: `malformed`, `document`.
-    """
-    if len(document) > DOCUMENT_BYTES:
-        raise StoreError("document")
-    return read_object(document)

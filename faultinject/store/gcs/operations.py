@@ -14,7 +14,7 @@ from faultinject.store.documents import Page, read_token, select, token_of
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources, uploads
 from faultinject.store.gcs.call import ABSENT, GcsCall
-from faultinject.store.preconditions import read_range
+from faultinject.store.preconditions import judge_read, read_range
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""
@@ -66,11 +66,9 @@ def delete_bucket(call: GcsCall) -> Answer:
     """buckets.delete: uploads under way do not keep a bucket."""
     buckets = call.service.buckets
     with buckets.lock:
-        bucket = buckets.find(call.bucket)
+        buckets.find(call.bucket)
         call.judge_bucket()
-        if bucket.objects:
-            raise StoreError("bucket_not_empty")
-        buckets.drop(call.bucket)
+        buckets.delete(call.bucket, uploads=True)
     return call.answer(204)
 
 
@@ -110,7 +108,7 @@ SOURCES = 32
 def get_object(call: GcsCall) -> Answer:
     """objects.get: the resource, or with `alt=media` the content."""
     stored = call.get(call.bucket, call.key, call.argument("generation"))
-    if not call.judge(stored):
+    if not (call.judge(stored) and judge_read(call.request.headers.get, stored)):
         return call.answer(304, headers=[("ETag", stored.etag)])
     if call.argument("alt") != "media" and not call.kind.startswith("download"):
         return call.json(200, call.resource_of(call.bucket, stored), ETag=stored.etag)
@@ -142,16 +140,6 @@ def update_object(call: GcsCall) -> Answer:
         after = replace(before, etag=resources.etag(headers), modified=call.now, headers=headers)
         buckets.put(call.bucket, after, call.judge_change)
     return call.json(200, call.resource_of(call.bucket, after))
-
-
-def copy_object(call: GcsCall) -> Answer:
-    """objects.copy."""
-    return _copy(call, "")
-
-
-def rewrite_object(call: GcsCall) -> Answer:
-    """objects.rewrite: done at once."""
-    return _copy(call, "rewrite")
 
 
 def compose_object(call: GcsCall) -> Answer:
@@ -203,8 +191,8 @@ def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
     return found
 
 
-def _copy(call: GcsCall, answered: str) -> Answer:
-    """A copy: with the description that the request gives, else with the source's.
+def copy_object(call: GcsCall) -> Answer:
+    """objects.copy, and objects.rewrite, which is done at once: with the description that the request gives, else with the source's.
 
     A copy of a composite is one; of one object, if its storage class is another:
     https://cloud.google.com/storage/docs/composite-objects
@@ -219,7 +207,7 @@ def _copy(call: GcsCall, answered: str) -> Answer:
             source
         )
         described = (*described, (resources.COMPONENTS, count if same else "1"))
-    return uploads.write(call, call.target, source.blocks, described, answered=answered)
+    return uploads.write(call, call.target, source.blocks, described)
 
 
 Operation = Callable[[GcsCall], Answer]
@@ -236,7 +224,7 @@ ROUTES: Mapping[tuple[str, str], Operation] = {
     ("object", "PATCH"): update_object,
     ("object", "PUT"): update_object,
     ("object", "DELETE"): delete_object,
-    ("rewriteTo", "POST"): rewrite_object,
+    ("rewriteTo", "POST"): copy_object,
     ("copyTo", "POST"): copy_object,
     ("compose", "POST"): compose_object,
     ("download object", "GET"): get_object,

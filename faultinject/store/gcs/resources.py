@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
-from faultinject.store.checksums import CASTAGNOLI, checksum
+from faultinject.store.checksums import DIGESTS, digest_of
 from faultinject.store.documents import iso
 
 DESCRIBED = {
@@ -195,16 +195,20 @@ def describe(content: bytes, now: float) -> tuple[str, Headers]:
 
 def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
     """The checksums of a content, in base64 by name."""
-    digest = md5(usedforsecurity=False)
-    for block in blocks:
-        digest.update(block)
-    crc = checksum(CASTAGNOLI, blocks).to_bytes(4)
-    return {"crc32c": b64encode(crc).decode(), "md5": b64encode(digest.digest()).decode()}
+    digests = {"crc32c": DIGESTS["crc32c"](), "md5": md5(usedforsecurity=False)}
+    return {name: b64encode(digest_of(each, blocks)).decode() for name, each in digests.items()}
 
 
 def sent(stored: Stored) -> list[tuple[str, str]]:
-    """The headers of an object's content: those that a header can carry."""
+    """The headers of an object's content: those that a header can carry, and how it is stored.
+
+    Google's SDK for Node checks no content unless it is told that: https://github.com/googleapis/nodejs-storage.
+    """
+    coding = dict(stored.headers).get("Content-Encoding", "identity")
     return [
+        ("x-goog-stored-content-encoding", coding),
+        ("x-goog-stored-content-length", str(stored.size)),
+    ] + [
         (name, value)
         for name, value in stored.headers
         if name.isascii() and value.isascii() and value.isprintable() and name.replace("-", "").isidentifier()

@@ -14,7 +14,8 @@ from faultinject.store.bodies import cut, drain, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
-from faultinject.store.gcs.call import GcsCall, read_json
+from faultinject.store.gcs.call import GcsCall
+from faultinject.store.json import read_object
 
 Sums = Mapping[str, str]
 """Checksums in base64 by name: `crc32c`, `md5`."""
@@ -39,7 +40,7 @@ def insert_multipart(call: GcsCall) -> Answer:
     if len(parts) != 2:
         raise StoreError("multipart")
     (_, described_in), (head, content) = parts
-    document = read_json(described_in)
+    document = read_object(described_in)
     document.setdefault("contentType", _content_type(head))
     target = call.bucket, name_of(call, document)
     described = resources.described(document)
@@ -54,9 +55,8 @@ def write(
     described: Headers,
     *,
     claims: Sums | None = None,
-    answered: str = "",
 ) -> Answer:
-    """Make an object, and show it.
+    """Make an object, and show it, as the answer to a rewrite inside of that.
 
     Args:
         call: the request, whose conditions hold for what is there.
@@ -64,7 +64,6 @@ def write(
         blocks: its content.
         described: its description as headers.
         claims: the checksums that it is said to have.
-        answered: which answer shows it; by default the object itself.
 
     Raises:
         StoreError: `bad_digest`, `no_bucket`, `precondition`, `key_length`, `full`.
@@ -76,7 +75,7 @@ def write(
     stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers)
     call.service.buckets.put(bucket, stored, call.judge_write)
     resource = call.resource_of(bucket, stored)
-    if answered == "rewrite":
+    if call.kind == "rewriteTo":
         resource = {
             "kind": "storage#rewriteResponse",
             "totalBytesRewritten": str(size),
