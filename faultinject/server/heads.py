@@ -90,6 +90,7 @@ class Heads(HttpToolsProtocol):
     refused = False
     _in_head = False
     _size = 0
+    _sent: list[tuple[bytes, bytes]]
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A client has come."""
@@ -109,11 +110,12 @@ class Heads(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._in_head = True
+        self._in_head, self._sent = True, []
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; one behind a body is dropped."""
         if self._in_head:
+            self._sent.append((name, value))  # uvicorn has the names in lower case
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -177,22 +179,12 @@ class Heads(HttpToolsProtocol):
 
 
 class Bridged(Heads):
-    """One connection of a client to a WSGI app, which may read the names of headers as they were sent."""
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
-        self.scope[SENT_HEADERS] = []  # type: ignore[literal-required]
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        if self._in_head:
-            self.scope[SENT_HEADERS].append((name, value))  # type: ignore[literal-required]
-        super().on_header(name, value)
+    """One connection of a client to a WSGI app."""
 
     def on_headers_complete(self) -> None:
         """All headers are there."""
         self.scope[WRITER] = writer = Writer(self.transport)  # type: ignore[literal-required]
+        self.scope[SENT_HEADERS] = self._sent  # type: ignore[literal-required]
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:

@@ -222,11 +222,8 @@ def copy_source(call: Call) -> Stored | None:
     if source is None:
         return None
     path, _, query = source.partition("?")
-    try:
-        decode = unquote_plus if call.dialect.amazon else unquote
-        place, _, key = decode(path, errors="strict").removeprefix("/").partition("/")
-    except UnicodeDecodeError as error:
-        raise StoreError("argument") from error
+    decode = unquote_plus if call.dialect.amazon else unquote
+    place, _, key = decode(path).removeprefix("/").partition("/")
     bucket = call.service.reading.bucket_of(place.partition(":")[0].lower()) or place
     if not key:
         raise StoreError("argument")
@@ -249,13 +246,11 @@ def _copy_object(call: Call, source: Stored) -> Answer:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
     # An object that is made in one request has its MD5: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
-    anew = call.dialect.amazon and source.layout
-    etag = digest_of(md5(usedforsecurity=False), source.blocks).hex() if anew else source.etag
-    stored = replace(
-        source, key=call.key, etag=etag, modified=call.now, headers=headers, layout=(), upload=()
-    )
+    if call.dialect.amazon and source.layout:
+        source = replace(source, etag=digest_of(md5(usedforsecurity=False), source.blocks).hex())
+    stored = replace(source, key=call.key, modified=call.now, headers=headers, layout=(), upload=())
     call.service.buckets.put(call.bucket, stored, call.judge_write)
-    document = call.dialect.documents.copied(etag, call.now, part=False)
+    document = call.dialect.documents.copied(source.etag, call.now, part=False)
     tags = call.tags(stored)
     return call.answer(call.dialect.created, document, document=True, headers=tags)
 

@@ -174,7 +174,7 @@ class XmlDocuments:
         """The objects of a `Delete`, whose keys are percent-encoded if its `EncodingType` says so."""
         root = parse(document)
         encoded = root.findtext("{*}EncodingType", "").strip().lower() == "url"
-        name = _decoded if encoded else str
+        name = unquote_plus if encoded else str
         objects = [
             NamedObject(
                 name(each.findtext("{*}Key", "")),
@@ -232,13 +232,6 @@ def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:
 
 def _encoder(encoded: bool) -> Callable[[str], str]:
     return quote if encoded else str
-
-
-def _decoded(key: str) -> str:
-    try:
-        return unquote_plus(key, errors="strict")
-    except UnicodeDecodeError as error:
-        raise StoreError("malformed") from error
 
 
 def parse(document: bytes) -> ET.Element:

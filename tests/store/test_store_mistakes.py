@@ -258,14 +258,6 @@ def test_what_is_wrong_with_a_part_number():
     assert code_of(Visitor("tos").part(10001, b"x")) == "InvalidPartNumber"
 
 
-def test_a_copy_of_a_name_that_is_no_utf_8():
-    """It is no other name's object."""
-    visitor = Visitor("s3")
-    visitor.ask("PUT", "/photos/%EF%BF%BD", data=b"x")
-    headers = {"x-amz-copy-source": "photos/%ff"}
-    assert code_of(visitor.ask("PUT", "/photos/copy", headers=headers)) == "InvalidArgument"
-
-
 def test_a_query_that_is_no_utf_8_is_refused():
     """Servers hand such bytes on as they came."""
     found = {}

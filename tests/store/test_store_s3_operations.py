@@ -266,14 +266,13 @@ def test_all_parts_there_are():
 
 
 def test_encoded_keys_to_delete():
-    """Percent-encoded by the document's EncodingType, and so in the answer; what is no UTF-8 is no key."""
+    """Percent-encoded by the document's EncodingType, and so in the answer."""
     client = Known("s3").client
     document = "<Delete><EncodingType>url</EncodingType><Object><Key>{}</Key></Object></Delete>"
     client.put("/photos/a b%2B", data=b"x")
     answer = client.post("/photos?delete", data=document.format("a+b%2B")).get_data(as_text=True)
     assert "<EncodingType>url</EncodingType><Deleted><Key>a%20b%2B</Key></Deleted>" in answer
     assert client.get("/photos/a b%2B").status_code == 404
-    assert client.post("/photos?delete", data=document.format("%ff")).status_code == 400
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -204,14 +204,14 @@ def sent(stored: Stored) -> list[tuple[str, str]]:
 
     Google's SDK for Node checks no content unless it is told that: https://github.com/googleapis/nodejs-storage.
     """
-    coding = dict(stored.headers).get("Content-Encoding", "identity")
     return [
-        ("x-goog-stored-content-encoding", coding),
+        ("x-goog-stored-content-encoding", dict(stored.headers).get("Content-Encoding", "identity")),
         ("x-goog-stored-content-length", str(stored.size)),
-    ] + [
-        (name, value)
-        for name, value in stored.headers
-        if name.isascii() and value.isascii() and value.isprintable() and name.replace("-", "").isidentifier()
+        *(
+            (name, value)
+            for name, value in stored.headers
+            if name.isascii() and value.isascii() and value.isprintable() and name.replace("-", "").isidentifier()
+        ),
     ]
 
 
