@@ -210,7 +210,10 @@ def sent(stored: Stored) -> list[tuple[str, str]]:
         *(
             (name, value)
             for name, value in stored.headers
-            if name.isascii() and value.isascii() and value.isprintable() and name.replace("-", "").isidentifier()
+            if name.isascii()
+            and value.isascii()
+            and value.isprintable()
+            and name.replace("-", "").isidentifier()
         ),
     ]
 
