@@ -41,12 +41,19 @@ class Content:
     checksum: tuple[str, str] | None
 
 
-def receive(request: Request, buckets: Buckets) -> Content:
+def receive(request: Request, buckets: Buckets, chunked: str = "") -> Content:
     """Read the whole body, taking its bytes in the store: at once when its length is known.
 
+    Args:
+        request: the request.
+        buckets: the store's.
+        chunked: the mistake that a body in chunks of HTTP is, with no length before it; empty where the service takes it.
+
     Raises:
-        StoreError: `length`, `full`, `incomplete`, `digest`, `bad_digest`.
+        StoreError: `chunked`, `length`, `full`, `incomplete`, `digest`, `bad_digest`.
     """
+    if chunked and "transfer-encoding" in request.headers and not is_aws_chunked(request):
+        raise StoreError(chunked)
     length = request.environ.get("CONTENT_LENGTH")
     if not length and "wsgi.input_terminated" not in request.environ:
         raise StoreError("length")

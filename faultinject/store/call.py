@@ -28,6 +28,7 @@ class Dialect:
         parts: the part numbers that it takes.
         page: how many entries a listing shows when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
+        chunked: the mistake that content in chunks of HTTP is, without a length; empty where it is taken.
         self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
         any_order: whether an upload may be finished with its parts in any order.
@@ -49,6 +50,7 @@ class Dialect:
     parts: range = range(1, 10001)
     page: int = 1000
     checksums: bool = False
+    chunked: str = ""
     self_copy: str = ""
     amz_checksums: bool = False
     any_order: bool = False

@@ -156,7 +156,7 @@ def put_object(call: Call) -> Answer:
     headers = call.stored_headers()
     check_key(call.key)
     call.service.buckets.find(call.bucket)
-    content = receive(call.request, call.service.buckets)
+    content = receive(call.request, call.service.buckets, call.dialect.chunked)
     stored = Stored(
         call.key,
         content.blocks,
@@ -299,7 +299,7 @@ def upload_part(call: Call) -> Answer:
         etag = digest_of(md5(usedforsecurity=False), blocks).hex()
         checksums = of_blocks(upload.checksum[0], blocks) if upload.checksum else ()
     else:
-        content = receive(call.request, call.service.buckets)
+        content = receive(call.request, call.service.buckets, call.dialect.chunked)
         blocks, size, etag = content.blocks, content.size, content.md5
         checksums = call.checksums(content)[:1]
     part = Part(number, blocks, size, etag, call.now, call.checksum(blocks), checksums)

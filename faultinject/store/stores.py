@@ -234,6 +234,7 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(
             XmlDocuments(S3_NAMESPACE),
             ("x-amz-",),
+            chunked="not_implemented",  # https://github.com/aws/aws-sdk-go/issues/4944
             self_copy="InvalidRequest/10",
             amz_checksums=True,
             amazon=True,
@@ -254,6 +255,7 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(
             XmlDocuments(S3_NAMESPACE),
             ("x-amz-",),
+            chunked="length",  # https://github.com/minio/minio/issues/7792
             self_copy="InvalidRequest",
             amz_checksums=True,
             absent=("write-offset-bytes", "meta-snowball-auto-extract"),
@@ -298,7 +300,7 @@ STORES: Mapping[str, VendorStore] = {
             "uri": "InvalidObjectName",
             "version": "InvalidObjectName",
         },
-        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
+        Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",), chunked="length"),
         "boto3.client",
         sdk_clients.boto3,
     ),

@@ -6,8 +6,10 @@ import io
 from itertools import product
 
 import pytest
+import requests
 from werkzeug.test import Client
 
+import faultinject
 from faultinject.store import ObjectStore
 
 STREAMING = {"x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}
@@ -128,3 +130,26 @@ def test_a_digest_is_checked_for_documents_too(client):
     """Content-MD5 of a deletion must be its own."""
     answer = client.post("/photos?delete", data="<X/>", headers={"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="})
     assert b"BadDigest" in answer.data
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("vendor", "path", "status", "code"),
+    [
+        ("s3", "/photos/k", 501, "NotImplemented"),
+        ("minio", "/photos/k", 411, "MissingContentLength"),
+        ("azure-blob", "/account/photos/k", 411, "MissingContentLengthHeader"),
+        ("cos", "/photos/k", 200, ""),
+    ],
+)
+def test_content_in_chunks_of_http(vendor, path, status, code):
+    """S3, MinIO and Azure want to know its length: a client that streams a generator or a file fails there."""
+    storage = faultinject.Storage(vendor)
+    url, headers = f"{storage.url}{path}", {"x-ms-blob-type": "BlockBlob"}
+    try:
+        assert requests.put(f"{url.removesuffix('/k')}?restype=container", timeout=60).ok
+        answer = requests.put(url, iter((b"meow",)), headers=headers, timeout=60)
+        assert (answer.status_code, code in answer.text) == (status, True)
+        assert requests.put(url, b"meow", headers=headers, timeout=60).ok
+    finally:
+        storage.close()

@@ -156,7 +156,7 @@ def put_block(call: AzureCall) -> Answer:
     call.service.buckets.find(call.bucket)
     source = call.copy_source()
     if source is None:
-        content = receive(call.request, call.service.buckets)
+        content = receive(call.request, call.service.buckets, "length")
         blocks, size, digest = content.blocks, content.size, content.md5
     else:
         text = call.header("x-ms-source-range")
@@ -281,7 +281,7 @@ def append_block(call: AzureCall) -> Answer:
         raise StoreError("unsupported_header", "the embedded store does not support Append Block From URL")
     buckets = call.service.buckets
     buckets.find(call.bucket)
-    content = receive(call.request, call.service.buckets)
+    content = receive(call.request, call.service.buckets, "length")
     if not content.size:
         raise StoreError("header_value")
     with buckets.lock:
@@ -343,7 +343,7 @@ def put_blob(call: AzureCall) -> Answer:
     settings = dict(call.settings())
     settings.setdefault("Content-Type", call.header("content-type") or "application/octet-stream")
     call.service.buckets.find(call.bucket)
-    content = receive(call.request, call.service.buckets)
+    content = receive(call.request, call.service.buckets, "length")
     digest = b64encode(bytes.fromhex(content.md5)).decode()
     if settings.setdefault("Content-MD5", digest) != digest:
         raise StoreError("bad_digest")

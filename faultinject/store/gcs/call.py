@@ -36,8 +36,11 @@ ABSENT = {
 }
 """From a word behind the name of a bucket, of an object or of a project, and from what is no path of the JSON API, to what it is
 that the service has there and this store has not."""
-JSON_API = ("", "storage", "upload", "download", "resumable", "discovery")
-"""What the paths of the JSON API begin with, and `/`, which is none of the XML API that has an object in it."""
+ELSEWHERE = {
+    **dict.fromkeys(("", "storage", "upload", "download", "resumable", "discovery"), ""),
+    "batch": "batch",
+}
+"""From what a path outside of `ROOTS` begins with to what it names; /BUCKET and /BUCKET/OBJECT, of the XML API, are not in it."""
 
 _OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
 _ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
@@ -54,7 +57,7 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
     """
     root = next((each for each in ROOTS if path.startswith(each)), None)
     if root is None:
-        return _elsewhere(path), []
+        return ELSEWHERE.get(path.removeprefix("/").partition("/")[0], "xml"), []
     use = ROOTS[root]
     first, _, rest = path[len(root) :].partition("/")
     if first == "projects" and not use:
@@ -77,14 +80,6 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _absent(verb), [bucket, source]
     source, compose, verb, to_bucket, to_name = found.groups("")
     return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
-
-
-def _elsewhere(path: str) -> str:
-    """What a path names that is none of the JSON API's: what the XML API has is /BUCKET or /BUCKET/OBJECT."""
-    first = path.removeprefix("/").partition("/")[0]
-    if first in JSON_API:
-        return ""
-    return "batch" if first == "batch" else "xml"
 
 
 def _absent(word: str) -> str:
