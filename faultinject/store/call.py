@@ -29,6 +29,8 @@ class Dialect:
         page: how many entries a listing shows when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
         chunked: the mistake that content in chunks of HTTP is, without a length; empty where it is taken.
+        range_inside: whether a range that ends behind the object is ignored, unless the request wants the standard's way
+            (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
         self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
         any_order: whether an upload may be finished with its parts in any order.
@@ -51,6 +53,7 @@ class Dialect:
     page: int = 1000
     checksums: bool = False
     chunked: str = ""
+    range_inside: bool = False
     self_copy: str = ""
     amz_checksums: bool = False
     any_order: bool = False
@@ -173,8 +176,8 @@ class Call(Exchange):
     def stored_headers(self) -> tuple[tuple[str, str], ...]:
         """The request's headers that are kept with an object and sent back with it."""
         headers = self.request.headers
-        usual = "binary/octet-stream" if self.dialect.amazon else "application/octet-stream"
-        kept = {"Content-Type": headers.get("Content-Type") or usual}
+        unknown = f"{'binary' if self.dialect.amazon else 'application'}/octet-stream"
+        kept = {"Content-Type": headers.get("Content-Type") or unknown}
         for name in KEPT_HEADERS:
             if value := headers.get(name):
                 kept[name] = value

@@ -81,10 +81,15 @@ def judge_own(header: Header, stored: Stored | None) -> None:
         raise StoreError("not_implemented", "the embedded store does not support generations")
 
 
-def read_range(text: str | None, size: int) -> tuple[int, int] | None:
+def read_range(text: str | None, size: int, *, inside: bool = False) -> tuple[int, int] | None:
     """Start and stop of the range that is asked for; None for the whole object.
 
     A range that cannot be read, and several ranges at once, are answered with the whole object, as S3 does.
+
+    Args:
+        text: as a header has it, or None.
+        size: of the object.
+        inside: whether only a range that lies inside the object is one.
 
     Raises:
         StoreError: `range`, when the range lies outside the object, or is its last 0 bytes.
@@ -95,6 +100,8 @@ def read_range(text: str | None, size: int) -> tuple[int, int] | None:
     if parsed is None or parsed.units != "bytes" or len(parsed.ranges) != 1:
         return None
     start, stop = parsed.ranges[0]
+    if inside and max(start, (stop or 0) - 1) >= size:
+        return None
     if start < 0:
         start = max(size + start, 0)
     if start >= size:

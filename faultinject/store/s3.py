@@ -48,9 +48,10 @@ def list_buckets(call: Call) -> Answer:
 
 def create_bucket(call: Call) -> Answer:
     """CreateBucket; a configuration in the body has no effect, but says that it is not for S3's first region."""
-    again = call.dialect.amazon and not call.request.content_length
     drain(call.request)
-    call.service.buckets.create(call.bucket, call.now, again=again)
+    call.service.buckets.create(
+        call.bucket, call.now, again=call.dialect.amazon and not call.request.content_length
+    )
     return call.answer(call.dialect.created)
 
 
@@ -175,12 +176,14 @@ def get_object(call: Call) -> Answer:
     """GetObject and HeadObject."""
     stored = call.service.buckets.get(call.bucket, call.key)
     headers = [*call.tags(stored), ("Last-Modified", http_date(stored.modified))]
-    get = call.request.headers.get
+    asked = call.request.headers
     judge_own(call.header, stored)
     if not judge_read(call.condition, stored):
         return call.answer(304, headers=headers)
     headers += [*stored.headers, ("Accept-Ranges", "bytes"), *_overrides(call)]
-    wanted = read_range(get("range"), stored.size) if range_applies(get("if-range"), stored) else None
+    inside = call.dialect.range_inside and call.header("range-behavior") != "standard"
+    text = asked.get("range") if range_applies(asked.get("if-range"), stored) else None
+    wanted = read_range(text, stored.size, inside=inside)
     if number := call.number("partNumber", 0):
         wanted = _part(call, stored, number)
         if stored.layout:

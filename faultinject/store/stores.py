@@ -362,7 +362,7 @@ STORES: Mapping[str, VendorStore] = {
             "object_exists": "FileAlreadyExists",
             "uri": "InvalidObjectName",
         },
-        Dialect(OssDocuments(), ("x-oss-",), checksums=True),
+        Dialect(OssDocuments(), ("x-oss-",), checksums=True, range_inside=True),
         "oss2.Bucket",
         sdk_clients.oss,
         {

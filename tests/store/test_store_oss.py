@@ -84,6 +84,29 @@ def test_oss2_reads_the_errors(first):
         )
 
 
+@pytest.mark.parametrize(
+    ("asked", "standard", "content"),
+    [
+        ((1, 3), b"eow", b"eow"),
+        ((1, 9), b"eow", b"meow"),
+        ((9, None), "InvalidRange", b"meow"),
+        ((None, 9), b"meow", b"meow"),
+    ],
+)
+def test_ranges_that_end_behind_the_object(first, asked, standard, content):
+    """OSS ignores them, so that a client which reads too far gets all of it once more, unless it wants the standard's way."""
+    oss2, _, bucket = first
+    bucket.put_object("cat", b"meow")
+    assert bucket.get_object("cat", byte_range=asked).read() == content
+    try:
+        found = bucket.get_object(
+            "cat", byte_range=asked, headers={"x-oss-range-behavior": "standard"}
+        ).read()
+    except oss2.exceptions.ServerError as error:
+        found = error.code
+    assert found == standard
+
+
 @pytest.fixture
 def second(serve):
     """alibabacloud-oss-v2, and a client of it; the bucket is there."""
