@@ -26,7 +26,7 @@ class Dialect:
         parameters: from S3's name of a query parameter to its own, where they differ.
         created: the status for something made.
         parts: the part numbers that it takes.
-        page: how many entries a listing shows when the client names no number.
+        pages: how many objects, and how many uploads or parts, a listing shows when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
         chunked: the mistake that content in chunks of HTTP is, without a length; empty where it is taken.
         range_inside: whether a range that ends behind the object is ignored, unless the request wants the standard's way
@@ -50,7 +50,7 @@ class Dialect:
     parameters: Mapping[str, str] = field(default_factory=dict)
     created: int = 200
     parts: range = range(1, 10001)
-    page: int = 1000
+    pages: tuple[int, int] = (1000, 1000)
     checksums: bool = False
     chunked: str = ""
     range_inside: bool = False

@@ -85,7 +85,7 @@ def list_objects(call: Call) -> Answer:
     version = 2 if call.parameter("list-type") == "2" else 1
     token = call.parameter("continuation-token") if version == 2 else ""
     marker = call.parameter("start-after" if version == 2 else "marker")
-    limit = min(call.number("max-keys", call.dialect.page), MOST_KEYS)
+    limit = min(call.number("max-keys", call.dialect.pages[0]), MOST_KEYS)
     prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
     page = select(
         ((key, "") for key in objects),
@@ -351,7 +351,7 @@ def abort_upload(call: Call) -> Answer:
 def list_parts(call: Call) -> Answer:
     """ListParts."""
     upload, parts = call.service.uploads.parts(call.bucket, call.key, call.parameter("uploadId"))
-    limit = min(call.number("max-parts", call.dialect.page), MOST_KEYS)
+    limit = min(call.number("max-parts", call.dialect.pages[1]), MOST_KEYS)
     marker = call.number("part-number-marker", -1)
     first = marker < call.dialect.parts.start
     left = [each for each in parts if first or each.number > marker]
@@ -374,7 +374,7 @@ def list_uploads(call: Call) -> Answer:
     """ListMultipartUploads."""
     uploads = call.service.uploads.all(call.bucket)
     marker = (call.parameter("key-marker"), call.parameter("upload-id-marker"))
-    limit = min(call.number("max-uploads", call.dialect.page), MOST_KEYS)
+    limit = min(call.number("max-uploads", call.dialect.pages[1]), MOST_KEYS)
     prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
     after = marker if marker[1] or not marker[0] else (marker[0], LAST)
     page = select(uploads, prefix=prefix, delimiter=delimiter, after=after, limit=limit)

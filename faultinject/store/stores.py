@@ -224,7 +224,7 @@ STORES: Mapping[str, VendorStore] = {
             },
             created=201,
             parts=range(1000),
-            page=200,
+            pages=(200, 200),
         ),
         "qingstor.sdk.service.qingstor.QingStor",
         sdk_clients.qingstor,
@@ -362,7 +362,13 @@ STORES: Mapping[str, VendorStore] = {
             "object_exists": "FileAlreadyExists",
             "uri": "InvalidObjectName",
         },
-        Dialect(OssDocuments(), ("x-oss-",), checksums=True, range_inside=True),
+        Dialect(
+            OssDocuments(),
+            ("x-oss-",),
+            pages=(100, 1000),  # https://www.alibabacloud.com/help/en/oss/user-guide/list-objects-18
+            checksums=True,
+            range_inside=True,
+        ),
         "oss2.Bucket",
         sdk_clients.oss,
         {

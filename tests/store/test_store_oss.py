@@ -107,6 +107,15 @@ def test_ranges_that_end_behind_the_object(first, asked, standard, content):
     assert found == standard
 
 
+def test_a_page_of_a_client_that_names_no_number(first):
+    """100 objects, so that a client which reads the first page only does not see all."""
+    _, _, bucket = first
+    for number in range(101):
+        bucket.put_object(f"{number:03}", b"")
+    page = bucket.list_objects(max_keys="")
+    assert (len(page.object_list), page.is_truncated, page.next_marker) == (100, True, "099")
+
+
 @pytest.fixture
 def second(serve):
     """alibabacloud-oss-v2, and a client of it; the bucket is there."""
