@@ -26,10 +26,11 @@ class Dialect:
         parameters: from S3's name of a query parameter to its own, where they differ.
         created: the status for something made.
         parts: the part numbers that it takes.
+        reads_parts: whether one part of an object can be read alone.
         pages: how many objects, and how many uploads or parts, a listing shows when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
         chunked: the mistake that content in chunks of HTTP is, without a length; empty where it is taken.
-        range_inside: whether a range that ends behind the object is ignored, unless the request wants the standard's way
+        range_inside: whether a range that reaches beyond the object is ignored, unless the request wants the standard's way
             (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
         self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
@@ -40,8 +41,9 @@ class Dialect:
             (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; with a configuration it is for another
             region), and deleted with the uploads in it (https://github.com/ceph/ceph/pull/15630); the first listing names the
             next marker only if there is a delimiter (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html);
-            `+` in a copy's source is a blank (https://github.com/aws/aws-sdk-js/issues/1821), and no range of it goes beyond it
-            (https://github.com/fsspec/s3fs/issues/321); what comes without a Content-Type is `binary/octet-stream`
+            `+` in a copy's source is a blank (https://github.com/aws/aws-sdk-js/issues/1821), and a range of it has both ends in it
+            (https://github.com/fsspec/s3fs/issues/321); a list of parts names the ETag of each
+            (https://github.com/versity/versitygw/issues/2111); what comes without a Content-Type is `binary/octet-stream`
             (https://github.com/aws/aws-sdk-java/issues/1143).
     """
 
@@ -50,6 +52,7 @@ class Dialect:
     parameters: Mapping[str, str] = field(default_factory=dict)
     created: int = 200
     parts: range = range(1, 10001)
+    reads_parts: bool = False
     pages: tuple[int, int] = (1000, 1000)
     checksums: bool = False
     chunked: str = ""

@@ -28,8 +28,9 @@ class PlanStore(ABC):
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:  # noqa: ARG002
+    def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:
         """Make objects with that content; there are no uploads that could be begun."""
+        del uploads
         self.objects.update((f"{bucket}/{key}", content) for key in objects)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -100,7 +100,7 @@ def read_range(text: str | None, size: int, *, inside: bool = False) -> tuple[in
     if parsed is None or parsed.units != "bytes" or len(parsed.ranges) != 1:
         return None
     start, stop = parsed.ranges[0]
-    if inside and max(start, (stop or 0) - 1) >= size:
+    if inside and not (-size <= start < size and (stop or 0) <= size):
         return None
     if start < 0:
         start = max(size + start, 0)
@@ -110,5 +110,10 @@ def read_range(text: str | None, size: int, *, inside: bool = False) -> tuple[in
 
 
 def range_applies(text: str | None, stored: Stored) -> bool:
-    """Whether If-Range, when it is given, names the object as it is now by its entity tag; a date gets the whole of it."""
-    return text is None or parse_if_range_header(text).etag == stored.etag
+    """Whether If-Range, when it is given, names the object as it is now."""
+    if text is None:
+        return True
+    wanted = parse_if_range_header(text)
+    if wanted.date is not None:
+        return int(stored.modified) <= wanted.date.timestamp()
+    return wanted.etag == stored.etag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import md5
@@ -34,7 +35,9 @@ MOST_KEYS = 1000
 OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
 """From a parameter of GetObject to the header of the answer that it sets."""
 NO_PART = "InvalidPartNumber"
-"""The error of a read of a part that an object has not: a vendor that documents it gives single parts."""
+"""The error of a read of a part that an object has not."""
+FIRST_LAST = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
+"""A range of a copy's source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html"""
 CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location")
 """Headers, without their prefix, that change an object which is copied onto itself."""
 
@@ -415,6 +418,8 @@ def _listed_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
     if not call.service.vendor.completes_again:  # else it may have been completed, by the same parts
         call.service.uploads.find(call.bucket, call.key, identity)
     listed = call.dialect.documents.read_parts(read_document(call.request, checksums=False))
+    if call.dialect.amazon and any(etag is None for _, etag in listed):
+        raise StoreError("malformed")
     return [(number, etag and etag.strip().strip('"')) for number, etag in listed]
 
 
@@ -422,12 +427,31 @@ def _source_range(call: Call, source: Stored) -> tuple[int, int]:
     text = call.header("copy-source-range") or call.header("copy-range")
     if not text:
         return 0, source.size
+    if call.dialect.amazon:
+        return _first_and_last(text, source.size)
     wanted = read_range(text, source.size)
     if wanted is None:
         raise StoreError("argument")
-    if call.dialect.amazon and not text.endswith(f"-{wanted[1] - 1}"):  # beyond the end, or without one
-        raise StoreError("argument", f"Range specified is not valid for source object of size: {source.size}")
     return wanted
+
+
+def _first_and_last(text: str, size: int) -> tuple[int, int]:
+    """Start and stop of a range that has both ends, and both in the source.
+
+    Raises:
+        StoreError: `argument`; `range`, when it begins behind the source.
+    """
+    found = FIRST_LAST.fullmatch(text)
+    if found is None:
+        raise StoreError("argument")
+    first, last = map(int, found.groups())
+    if first > last:
+        raise StoreError("argument")
+    if first >= size:
+        raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")], size=size)
+    if last >= size:
+        raise StoreError("argument", f"Range specified is not valid for source object of size: {size}")
+    return first, last + 1
 
 
 Operation = Callable[[Call], Answer]
@@ -524,7 +548,7 @@ def _refuse_unset(call: Call, name: str) -> None:
 
 def _absent(call: Call) -> Iterator[str]:
     """Parameters that would make the request another one: its name alone says that it is about something else."""
-    reads = call.request.method in ("GET", "HEAD") and call.service.vendor.has(NO_PART)
+    reads = call.dialect.reads_parts and call.request.method in ("GET", "HEAD")
     if call.key and call.has("partNumber") and not (call.has("uploadId") or reads):
         yield "partNumber"
     known = {call.dialect.parameters.get(name, name) for name in PARAMETERS}

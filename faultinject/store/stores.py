@@ -234,6 +234,7 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(
             XmlDocuments(S3_NAMESPACE),
             ("x-amz-",),
+            reads_parts=True,
             chunked="not_implemented",  # https://github.com/aws/aws-sdk-go/issues/4944
             self_copy="InvalidRequest/10",
             amz_checksums=True,
@@ -255,6 +256,7 @@ STORES: Mapping[str, VendorStore] = {
         Dialect(
             XmlDocuments(S3_NAMESPACE),
             ("x-amz-",),
+            reads_parts=True,
             chunked="length",  # https://github.com/minio/minio/issues/7792
             self_copy="InvalidRequest",
             amz_checksums=True,

@@ -164,10 +164,8 @@ class XmlDocuments:
         """The parts of a `CompleteMultipartUpload`."""
         found: list[tuple[int, str | None]] = []
         for part in parse(document).iterfind("{*}Part"):
-            number, etag = read_number(part.findtext("{*}PartNumber", "").strip()), part.findtext("{*}ETag")
-            if etag is None:
-                raise StoreError("malformed")
-            found.append((number, etag))
+            number = read_number(part.findtext("{*}PartNumber", "").strip())
+            found.append((number, part.findtext("{*}ETag")))
         return found
 
     def read_keys(self, document: bytes) -> Deletion:

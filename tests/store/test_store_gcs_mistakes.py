@@ -107,6 +107,7 @@ CASES = [
     ("content_range", session(b"x", f"bytes */{'9' * 5000}")),
     ("digest", lambda v: v.media("k", b"x", headers={"Content-MD5": "not base64"})),
     ("document", patch(b" " * (2 * 1024 * 1024 + 1))),
+    ("document", lambda v: v.multipart(related(b" " * (2 * 1024 * 1024 + 1)))),
     ("full", lambda v: v.media("k", b"x" * 5_000_000)),
     ("incomplete", lambda v: v.media("k", b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("incomplete", session(b"short", "bytes 0-9/20")),
@@ -453,6 +454,12 @@ def test_content_and_its_headers():
     generation = got.headers["x-goog-generation"]
     assert parse_qs(got.headers["x-goog-hash"].replace(",", "&"))["md5"] == ["eB5eJF1ptWaXm4bijSPyxw=="]
     assert visitor.ask("GET", f"{THERE}?ifGenerationNotMatch={generation}").status_code == 304
+    dates = {
+        "If-Modified-Since": "Mon, 20 Jul 2099 12:00:00 GMT",
+        "If-Unmodified-Since": "Tue, 20 Jul 1999 12:00:00 GMT",
+    }
+    for name, date in dates.items():  # of the XML API alone
+        assert visitor.ask("GET", f"{THERE}?alt=media", headers={name: date}).status_code == 200
     assert visitor.ask("PATCH", THERE, json={"metadata": None}).json.get("metadata") is None
     assert visitor.ask("POST", f"{THERE}/copyTo/b/photos/o/c%2Fd").json["name"] == "c/d"
 

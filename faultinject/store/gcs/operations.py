@@ -108,7 +108,9 @@ SOURCES = 32
 def get_object(call: GcsCall) -> Answer:
     """objects.get: the resource, or with `alt=media` the content."""
     stored = call.get(call.bucket, call.key, call.argument("generation"))
-    if not (call.judge(stored) and judge_read(call.request.headers.get, stored)):
+    # Dates have no effect here: https://cloud.google.com/storage/docs/request-preconditions
+    tags = {name: call.request.headers.get(name) for name in ("if-match", "if-none-match")}
+    if not (call.judge(stored) and judge_read(tags.get, stored)):
         return call.answer(304, headers=[("ETag", stored.etag)])
     if call.argument("alt") != "media" and not call.kind.startswith("download"):
         return call.json(200, call.resource_of(call.bucket, stored), ETag=stored.etag)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from faultinject.http.wire import whole
-from faultinject.store.bodies import cut, drain, receive, split_multipart
+from faultinject.store.bodies import DOCUMENT_BYTES, cut, drain, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
 from faultinject.store.exchange import Answer
 from faultinject.store.gcs import resources
@@ -40,6 +40,8 @@ def insert_multipart(call: GcsCall) -> Answer:
     if len(parts) != 2:
         raise StoreError("multipart")
     (_, described_in), (head, content) = parts
+    if len(described_in) > DOCUMENT_BYTES:
+        raise StoreError("document")
     document = read_object(described_in)
     document.setdefault("contentType", _content_type(head))
     target = call.bucket, name_of(call, document)
