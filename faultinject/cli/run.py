@@ -95,6 +95,8 @@ def run(
     else:
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
+        if abort := settings.abort or scenario.abort:
+            environ["FAULTINJECT_ABORT"] = abort  # rules as text have none
         if settings.store is None:
             # What the control API changes is in force in all processes of the command, in a directory that is cleared away likewise.
             from faultinject.counts.private import session_path

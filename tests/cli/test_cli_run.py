@@ -104,6 +104,25 @@ def test_a_named_store(run, became):
     }
 
 
+@pytest.mark.parametrize("more", [{"FAULTINJECT_STORE": "memory:"}, {"FAULTINJECT_CONTROL": "/_faultinject"}])
+@pytest.mark.parametrize(
+    ("words", "env", "abort"),
+    [
+        (("--file", "{}"), {}, "5xx>5%/1m"),
+        ((), {"FAULTINJECT_FILE": "{}"}, "5xx>5%/1m"),
+        (("--file", "{}"), {"FAULTINJECT_ABORT": "5xx>9%/1m"}, "5xx>9%/1m"),
+        ((), {"FAULTINJECT_FILE": "{}", "FAULTINJECT_ABORT": ""}, "5xx>5%/1m"),
+    ],
+)
+def test_the_bound_of_a_file(run, became, tmp_path, more, words, env, abort):
+    """The command has it too where it shares counts or is controlled: else faults would go on that have to end."""
+    path = tmp_path / "rules.toml"
+    path.write_text('abort = "5xx>5%/1m"\n[[rules]]\nfault = "http:500"\n')
+    env = {name: text.format(path) for name, text in env.items()} | more
+    assert run("run", *(each.format(path) for each in words), "--", sys.executable, env=env)[0] == 0
+    assert became[0][2]["FAULTINJECT_ABORT"] == abort
+
+
 def test_a_control_api(run, became, tmp_path):
     """No session: what the API changes is in force in all processes, by a store of their own below the private directory."""
     env = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_RULES": "http:500,times=2"}
