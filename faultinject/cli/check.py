@@ -515,12 +515,13 @@ def check(
             print_json(mistakes(error))
         raise
     found = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
-    if as_json:
-        print_json(found)
-    else:
-        if settings is not None:
-            show_settings(settings, now)
-        show(found, scenario)
+    with layout.verdict_stays():
+        if as_json:
+            print_json(found)
+        else:
+            if settings is not None:
+                show_settings(settings, now)
+            show(found, scenario)
     if settings is None or settings.enabled:
         reading.refuse_production(environment or reading.services())
     return 0 if found.ok else 1

@@ -144,12 +144,14 @@ def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bo
     """Say what changed; true if something is worse."""
     found = list(changes(old, new))
     if not quiet:
-        click.echo(f"\nSince {old.made}:")
+        lines = [f"\nSince {old.made}:"]
         for each in found:
             more = f"  ({each.message})" if each.message else ""
-            click.echo(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
+            lines.append(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
         if not found:
-            click.echo("  nothing changed")
+            lines.append("  nothing changed")
+        with layout.verdict_stays():
+            click.echo("\n".join(lines))
     return any(each.worse and (strict or each.after == FAIL) for each in found)
 
 
@@ -407,13 +409,14 @@ def conformance(
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:
         write(found, new)
-    if as_json:
-        layout.print_json(new)
-    elif len(found) == 1:
-        verdict.show(found[0].run.judgement, verbose=verbose)
-    else:
-        show_several(found, new)
-    show_warnings(found, tls=tls)
+    with layout.verdict_stays():
+        if as_json:
+            layout.print_json(new)
+        elif len(found) == 1:
+            verdict.show(found[0].run.judgement, verbose=verbose)
+        else:
+            show_several(found, new)
+        show_warnings(found, tls=tls)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(found)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED
@@ -455,7 +458,8 @@ def _play(
 
     done, failed, complete = _run_all(asked, one, whole=False)
     if done:
-        show_cases(name, cases, done, as_json=quiet)
+        with layout.verdict_stays():
+            show_cases(name, cases, done, as_json=quiet)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(done)} of {len(asked)} clients were measured", err=True)
         return INTERRUPTED

@@ -507,7 +507,8 @@ def _show(
     for each in writers:
         each(exploration)
     if told:
-        click.echo(exploration.to_json() if as_json else exploration.report())
+        with layout.verdict_stays():
+            click.echo(exploration.to_json() if as_json else exploration.report())
 
 
 def _explore(exploration: Exploration, running: Command) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -98,6 +99,26 @@ def program_of(word: str) -> str:
     raise ConfigurationError(f"{word}: {why}")
 
 
+@contextmanager
+def verdict_stays() -> Iterator[None]:
+    """For its block, whoever reads standard output may leave, as `head -1` does: the exit code that follows is the verdict's."""
+    try:
+        yield
+    except BrokenPipeError:
+        abandon_output()
+
+
+def abandon_output() -> None:
+    """Let what is still buffered, and what is written later, go nowhere, instead of failing."""
+    try:
+        number = sys.stdout.fileno()
+    except (AttributeError, OSError):  # there is none, or it is no file
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to standard output."""
     if sys.stdout is None or not (sys.stdout.isatty() and _show_rich(columns, rows)):
@@ -165,7 +186,8 @@ def write_out(text: str, output: str | None) -> None:
         ConfigurationError: it cannot be written.
     """
     if output is None or output == "-":
-        click.echo(text, nl=False)
+        with verdict_stays():
+            click.echo(text, nl=False)
         return
     from faultinject.rules.files import open_to_write
 

@@ -6,7 +6,6 @@ Exit codes: 0 fine, 1 a check failed, 2 wrong use or configuration, 3 nothing co
 from __future__ import annotations
 
 import codecs
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any, TextIO
 import click
 
 from faultinject import __version__
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, abandon_output
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
 
 SAME = {
@@ -138,17 +137,6 @@ class Program(click.Group):
         if standalone_mode:
             sys.exit(code)
         return code
-
-
-def abandon_output() -> None:
-    """Let what is still buffered go nowhere, instead of failing at shutdown."""
-    try:
-        number = sys.stdout.fileno()
-    except (AttributeError, OSError):  # there is none, or it is no file
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
 
 
 def tell(error: FaultInjectError) -> None:

@@ -22,7 +22,7 @@ from faultinject.audit.conclusion import know
 from faultinject.audit.judging import Judgement, judge, judge_run
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.cli import verdict
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, verdict_stays
 from faultinject.cli.progress import Progress
 from faultinject.counts.processes import gone
 from faultinject.journal.attempts import Attempt
@@ -294,15 +294,16 @@ def report(
         read = Journals(journals, profile, ignore, require, standard=standard)
         judgement = read.judge(finished=True) if finished else judge_when_over(read)
     judgement = replace(judgement, strict=strict)
-    if output in (None, STANDARD) and chosen == "text":
-        verdict.show(judgement, verbose=verbose)
-    elif output is None or output == STANDARD:
-        with click.open_file(STANDARD, "w", encoding="utf-8") as file:
-            file.write(render(judgement, chosen))
-    else:
+    if output is not None and output != STANDARD:
         written = render(judgement, chosen)
         with open_to_write(output) as file:
             file.write(written)
+    else:
+        with verdict_stays():
+            if chosen == "text":
+                verdict.show(judgement, verbose=verbose)
+            else:
+                click.echo(render(judgement, chosen).encode(), nl=False)  # UTF-8, whatever the terminal's
     return judgement.conclusion.exit_code
 
 

@@ -21,6 +21,7 @@ from faultinject.cli.layout import (
     program_of,
     refuse,
     seconds_of,
+    verdict_stays,
 )
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
@@ -143,10 +144,11 @@ def trial(
         trying.too_fast,
         stopped,
     )
-    if as_json:
-        print_json(report)
-    else:
-        click.echo("\n".join(_lines(report, verbose=verbose)))
+    with verdict_stays():
+        if as_json:
+            print_json(report)
+        else:
+            click.echo("\n".join(_lines(report, verbose=verbose)))
     if stopped:
         raise KeyboardInterrupt
     silent = rules and not all(each.injected for each in report.faults)

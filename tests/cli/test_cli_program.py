@@ -151,6 +151,78 @@ def test_a_pipe_that_nobody_reads_ends_the_program_silently(arguments):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+JOURNAL = Path(__file__).parents[1] / "audit" / "cos.jsonl.gz"
+SHORT = ["--phase", "denied", "--phase", "throttled-read"]
+CLIENT = """
+from urllib.request import urlopen
+
+class Client:
+    def __init__(self, endpoint, bucket):
+        self.url = f"{endpoint}/{bucket}/"
+
+    def get(self, key):
+        for last in False, True:
+            try:
+                return urlopen(self.url + key).close()
+            except OSError:
+                if last:
+                    raise
+"""
+SUITE = """
+import os
+from urllib.request import Request, urlopen
+
+def test_put():
+    urlopen(Request(os.environ["ENDPOINT"] + "/photos", method="PUT")).close()
+"""
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    others_slowly(
+        [
+            ["check", "http:503,times=0"],
+            ["check", "http:503,times=0", "--json"],
+            ["check", "http:503,path=/a", "--request", "/b"],
+            ["report", "--finished", str(JOURNAL)],
+            ["report", "--finished", "--format", "json", str(JOURNAL)],
+            ["convert", "toxics.json"],
+            ["convert", "--json", "toxics.json"],
+            ["explore", "-r", "s3:SlowDown", "--", sys.executable, "-c", f"{SUITE}\ntest_put()"],
+            ["trial", "-r", "s3:SlowDown", "--", *PYTEST],
+            ["conformance", "--client", "client:Client", *SHORT],
+            ["conformance", "--client", "client:Client", *SHORT, "--json"],
+            ["conformance", "--client", "client:Client", "--client", "client:Client", *SHORT],
+            ["conformance", "--client", "client:Client", "--cases", "google-storage"],
+        ],
+        lambda each: each[0] in ("check", "convert"),
+    ),
+)
+def test_a_verdict_stays_though_nobody_reads_it(tmp_path, arguments):
+    """As behind `| head -1` where a shell has `pipefail`: a check that says no is no success, nor is what could not be converted."""
+    (tmp_path / "client.py").write_text(CLIENT)
+    (tmp_path / "test_it.py").write_text(SUITE)
+    (tmp_path / "toxics.json").write_text(
+        '{"upstream": "", "toxics": [{"type": "slow_close", "attributes": {}}]}'
+    )
+    program = [sys.executable, "-m", "faultinject", *arguments]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ends = (
+        (program, writing),
+        (["sh", "-c", 'exec "$@" >&-', "sh", *program], None),
+        (program, subprocess.DEVNULL),
+    )
+    done = [
+        subprocess.run(command, stdout=where, stderr=subprocess.PIPE, cwd=tmp_path, timeout=300)
+        for command, where in ends
+    ]
+    os.close(writing)
+    assert [each.returncode for each in done] == [1, 1, 1]
+    assert b"Traceback" not in b"".join(each.stderr for each in done)
+
+
 @pytest.mark.parametrize("arguments", [["-h"], ["vendors"]])
 def test_a_caller_whose_pipe_nobody_reads_gets_the_code(monkeypatch, arguments):
     """In this process too; what was buffered goes nowhere."""
