@@ -145,11 +145,12 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     try:
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
     except ImportError:
         return False
-    table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    # A word that is wider than its column goes on below: rules and names are there to be read and copied.
+    table = Table(*(Column(each, overflow="fold") for each in columns), box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)

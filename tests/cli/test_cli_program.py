@@ -287,6 +287,19 @@ def test_a_terminal_with_rich_gets_a_table(run, monkeypatch, request):
     assert run("check", "http:503")[1] == plain
 
 
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("words", [("vendors", "--operations", "azure-blob"), ("conformance", "--list")])
+def test_a_narrow_terminal_gets_the_whole_table(run, monkeypatch, words):
+    """Nothing of a cell is cut, however long its words are."""
+    seen = []
+    for columns in ("60", "1000"):
+        monkeypatch.setenv("COLUMNS", columns)
+        code, out, _ = run(*words)
+        assert code == 0
+        seen.append(sorted(each for each in out if each not in "─ \n"))
+    assert seen[0] == seen[1]
+
+
 def test_a_program_without_streams(monkeypatch):
     """Under pythonw there is no standard output; the program ends as ever."""
     from faultinject.cli import main
