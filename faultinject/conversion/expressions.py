@@ -6,12 +6,19 @@ character may also be percent-encoded.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-SEGMENT, ANYTHING, FOLDERS = "[^/]*", ".*", "(?:/[^/]*)*"
+ANYTHING = ".*"
+SEGMENT, FOLDERS, REST = "[^/?]*", "(?:/[^/?]*)*", "[^?]*"
+"""Of a path as it is sent: the query behind it, in which slashes may stand, is no part of it."""
 _HEX = "[0-9A-Fa-f]"
-ONE = f"(?:[^/%]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
+ONE = f"(?:[^/%?]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
 """One character as it is sent: itself, or the bytes of its UTF-8."""
+ENCODED_SLASH = "(?:%2[Ff]|%252F)"
+"""What `%2F` in a pattern of paths stands for: an encoded slash, or these characters, whose `%` is encoded."""
+ANY_KEY = {"*": "/[^/?]+", "**": "/[^?]+", "**/*": "/[^?]+"}
+"""Keys by patterns that only have stars. These may stand for nothing; a request that has no key is for its bucket."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
 
 
@@ -58,7 +65,7 @@ def of_path(pattern: str) -> str:
     """The expression of a pattern of paths, as they are sent."""
     if pattern[:1] == "=":
         literal = pattern[1:]
-        return text(literal if literal[:1] == "/" else f"/{literal}", raw=True)
+        return _path_text(literal if literal[:1] == "/" else f"/{literal}")
     return _rooted(pattern if pattern[:1] == "/" else f"/{pattern}")
 
 
@@ -66,23 +73,29 @@ def _rooted(pattern: str) -> str:
     folder = pattern[-1:] == "/"
     segments = pattern[1:-1].split("/") if folder and len(pattern) > 1 else pattern[1:].split("/")
     if pattern == "/":
-        return f"/{ANYTHING}"
+        return f"/{REST}"
     found = "".join(FOLDERS if each == "**" else f"/{_segment(each)}" for each in segments)
-    return f"{found}/{ANYTHING}" if folder else found
+    return f"{found}/{REST}" if folder else found
 
 
 def _segment(pattern: str) -> str:
-    return "".join(
-        SEGMENT if each == "*" else ONE if each == "?" else text(each, raw=True) for each in pattern
-    )
+    operators = {"*": SEGMENT, "?": ONE}
+    return "".join(operators.get(each) or _path_text(each) for each in re.split("([*?])", pattern))
+
+
+def _path_text(literal: str) -> str:
+    """The expression of a text in a path."""
+    return ENCODED_SLASH.join(text(each, raw=True) for each in literal.split("%2F"))
 
 
 def of_address(bucket: str | None, key: str | None) -> str:
     """The expression of paths `/bucket/key` as they are sent; None is any."""
-    head = "/[^/]+" if bucket is None else f"/{of_value(bucket, raw=True, anything='[^/]*')}"
+    head = "/[^/?]+" if bucket is None else f"/{of_value(bucket, raw=True, anything=SEGMENT)}"
     if key is None:
-        return f"{head}(?:/{ANYTHING})?"
-    return head + (f"/{text(key[1:], raw=True)}" if key[:1] == "=" else _rooted(f"/{key}"))
+        return f"{head}(?:/{REST})?"
+    if key[:1] == "=":
+        return f"{head}/{_path_text(key[1:])}"
+    return head + (ANY_KEY.get(key) or _rooted(f"/{key}"))
 
 
 def any_of(expressions: Iterable[str]) -> str:
@@ -93,8 +106,12 @@ def any_of(expressions: Iterable[str]) -> str:
 
 def of_query(name: str, patterns: Iterable[str]) -> str:
     """The expression of a parameter in a query as it is sent, with one of these patterns; without what stands around it."""
-    values = (
-        f"={of_value(each, raw=True, anything='[^&]*', blank='+')}" if each else "(?:=[^&]*)?"
-        for each in patterns
-    )
-    return text(name, raw=True, blank="+") + any_of(values)
+    return text(name, raw=True, blank="+") + any_of(map(_of_parameter, patterns))
+
+
+def _of_parameter(pattern: str) -> str:
+    """The expression of a value with its `=`, which an empty one need not have."""
+    if not pattern.strip("*"):
+        return "(?:=[^&]*)?"
+    value = of_value(pattern, raw=True, anything="[^&]*", blank="+")
+    return f"={value}" if value else "=?"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 import yaml
 
+from tests.console import command
 from tests.rows import row_by_row
 
 TARGETS = ("envoy", "istio")
 FAULTS = {"envoy": "http:503", "istio": "latency,delay=1s"}
 """One that the target is told of without a remark."""
 HEX = "[0-9A-Fa-f]"
-ONE = f"(?:[^/%]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){{2}}|%[Ff]{HEX}(?:%{HEX}{HEX}){{3}})"
+ONE = f"(?:[^/%?]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){{2}}|%[Ff]{HEX}(?:%{HEX}{HEX}){{3}})"
 """One character as it is sent: itself, or the bytes of its UTF-8."""
 
 
@@ -159,7 +163,7 @@ def test_istio_is_a_virtual_service(export):
                 "match": [
                     {
                         "method": {"regex": "GET"},
-                        "uri": {"regex": "/a%20b(?:/[^/]*)*"},
+                        "uri": {"regex": "/a%20b(?:/[^/?]*)*"},
                         "authority": {"regex": r"(?i)(?:.*\.example)(?::[0-9]+)?"},
                         "headers": {"x-a": {}},
                         "withoutHeaders": {"x-b": {"regex": "c.*"}},
@@ -218,21 +222,23 @@ def test_buckets_and_keys_as_expressions(export):
         for config in found.values()
     ]
     assert regexes == [
-        ["(?i)(?:h)(?::[0-9]+)?", "(?s)[^?]*\\?(?:.*&)?(?:a=b)(?:&.*)?", "(?s)(?:/b(?:/.*)?)(?:\\?.*)?"],
-        ["(?s)(?:/[^/]+/a/[^/]*)(?:\\?.*)?"],
-        ["(?s)(?:(?:/b[^/]*/x(?:%2[Aa]|\\*)|/b[^/]*/y))(?:\\?.*)?"],
+        ["(?i)(?:h)(?::[0-9]+)?", "(?s)[^?]*\\?(?:.*&)?(?:a=b)(?:&.*)?", "(?s)(?:/b(?:/[^?]*)?)(?:\\?.*)?"],
+        ["(?s)(?:/[^/?]+/a/[^/?]*)(?:\\?.*)?"],
+        ["(?s)(?:(?:/b[^/?]*/x(?:%2[Aa]|\\*)|/b[^/?]*/y))(?:\\?.*)?"],
     ]
 
 
 @row_by_row(
     ("pattern", "expression"),
     [
-        ("photos/", "/photos/.*"),
-        ("/", "/.*"),
-        ("a?/*.jpg", rf"/a{ONE}/[^/]*\.jpg"),
-        ("**/x", "(?:/[^/]*)*/x"),
+        ("photos/", "/photos/[^?]*"),
+        ("/", "/[^?]*"),
+        ("a?/*.jpg", rf"/a{ONE}/[^/?]*\.jpg"),
+        ("**/x", "(?:/[^/?]*)*/x"),
         ("=a*", r"/a(?:%2[Aa]|\*)"),
         ("=/a", "/a"),
+        ("a%2Fb?", f"/a(?:%2[Ff]|%252F)b{ONE}"),
+        ("=a%2Fb", "/a(?:%2[Ff]|%252F)b"),
         ("ü+%", "/%[Cc]3%[Bb][Cc](?:%2[Bb]|\\+)%25"),
         ("a\nb", "/a%0[Aa]b"),
     ],
@@ -242,6 +248,43 @@ def test_paths_as_expressions(export, pattern, expression):
     [found] = filters_of_envoy(export("envoy", f'http:503,path="{pattern}"')).values()
     [path] = [each for each in found["headers"] if each["name"] == ":path"]
     assert path["string_match"]["safe_regex"]["regex"] == rf"(?s)(?:{expression})(?:\?.*)?"
+
+
+@row_by_row(
+    ("rule", "targets"),
+    [
+        ("http:503,key=*", ["/b", "/b/", "/b/?list-type=2", "/b/k", "/b/k/l"]),
+        ("http:503,key=**", ["/b", "/b/", "/b/?list-type=2", "/b/k", "/b/k/l"]),
+        ("http:503,bucket=b,key=**/*", ["/b", "/b/", "/b/k", "/b/k/l", "/c/k"]),
+        ("http:503,method=GET,key=**,unless.query.uploadId=", ["/b", "/b/k", "/b/k?uploadId=1"]),
+        ("http:503,query.uploads=*", ["/b/k", "/b/k?uploads", "/b/k?uploads=", "/b/k?a&uploads=1", "/b/k?uploadsx"]),
+        ("http:503,query.uploads==", ["/b/k", "/b/k?uploads", "/b/k?uploads=", "/b/k?a&uploads=1", "/b/k?uploadsx"]),
+        ("http:503,path=/o/a%2Fb", ["/o/a%2Fb", "/o/a%2fb", "/o/a/b", "/o/a%252Fb"]),
+        ("http:503,unless.path=/o/a%2Fb", ["/o/a%2Fb", "/o/a/b"]),
+        ("http:503,key=a/*", ["/b/a/k", "/b?prefix=x/a/k", "/b/k?prefix=/a/"]),
+        ("http:503,path=/*/photos", ["/b/photos", "/b?prefix=x/photos"]),
+    ],
+)  # fmt: skip
+def test_envoy_takes_the_same_requests(export, rule, targets):
+    """Stars stand for no missing key, a parameter may have no value, and an encoded slash is one: as `check --request` says."""
+    [found] = filters_of_envoy(export("envoy", rule)).values()
+
+    def envoy_takes(target):
+        sent = {":path": target, ":method": "GET"}
+        return all(
+            bool(re.fullmatch(each["string_match"]["safe_regex"]["regex"], sent[each["name"]]))
+            is not each.get("invert_match", False)
+            for each in found["headers"]
+        )
+
+    ours = {
+        each: bool(
+            json.loads(command("check", rule, "--json", "--request", each).stdout)["request"]["matches"]
+        )
+        for each in targets
+    }
+    assert {each: envoy_takes(each) for each in targets} == ours
+    assert {*ours.values()} == {True, False}
 
 
 @pytest.mark.parametrize(("pattern", "expression"), [("a*b", "a.*b"), ("=a*", r"a\*"), ("a\nb", r"a\x0ab")])
