@@ -546,7 +546,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
 
 def _rule(name: str) -> str:
     """The path of a rule."""
-    return f"/rules/{quote(name, safe='')}"
+    return f"/rules/{quote(name, safe='', errors='surrogateescape')}"
 
 
 def _change(

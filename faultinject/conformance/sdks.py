@@ -108,7 +108,10 @@ def of(client: str, vendor: str) -> Sdk:
         return found
     if FACTORY.fullmatch(client):
         return Sdk(client, client, vendor, python(client), aws=vendor == AWS)
-    words = shlex.split(client)
+    try:
+        words = shlex.split(client)
+    except ValueError as error:  # a quote that is not closed
+        raise ConfigurationError(f"--client: {client!r} is not a command: {error}") from None
     if not words or shutil.which(words[0]) is None:
         hint = nearest(client, SDKS) or f"; SDKs are {', '.join(SDKS)}"
         raise ConfigurationError(f"--client: {client!r} is not an SDK, a MODULE:FACTORY or a command{hint}")

@@ -115,6 +115,7 @@ def test_single_rules(ask, server):
         ask("remove", "slwo", code=2) == "faultinject: slwo is not the name of a rule; did you mean slow?\n"
     )
     ask("enable", "a/b?c", code=2)
+    assert ask("remove", "\udcff", code=2).endswith(" is not the name of a rule\n"), "no UTF-8"
 
 
 def test_on_and_off(ask, server):

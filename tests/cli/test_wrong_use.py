@@ -92,6 +92,7 @@ FASTER = "5<=x<=50"
         ("conformance --phase denied --vendor gateway", "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
         ("conformance --phase x", "Invalid value for '--phase': 'x' is not one of 'cal', 'throttled"),
         ("conformance --client boto", "did you mean boto3?"),
+        (r"""conformance --client "sh -c 'x" """, "--client: \"sh -c 'x\" is not a command: No closing quotation"),
         ("conformance -o report.pdf", "--output: report.pdf is none of FILE.html, FILE.md, FILE.json, FILE.xml"),
         ("conformance --compare none.json", "none.json: No such file or directory"),
         ("conformance --profile none", "none"),
