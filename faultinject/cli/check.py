@@ -515,7 +515,7 @@ def check(
             print_json(mistakes(error))
         raise
     found = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
-    with layout.verdict_stays():
+    with layout.readers_may_leave():
         if as_json:
             print_json(found)
         else:

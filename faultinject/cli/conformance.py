@@ -150,7 +150,7 @@ def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bo
             lines.append(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
         if not found:
             lines.append("  nothing changed")
-        with layout.verdict_stays():
+        with layout.readers_may_leave():
             click.echo("\n".join(lines))
     return any(each.worse and (strict or each.after == FAIL) for each in found)
 
@@ -409,7 +409,7 @@ def conformance(
     # Before anything is shown: who reads only the first lines of that has the files all the same.
     for write in writers:
         write(found, new)
-    with layout.verdict_stays():
+    with layout.readers_may_leave():
         if as_json:
             layout.print_json(new)
         elif len(found) == 1:
@@ -458,7 +458,7 @@ def _play(
 
     done, failed, complete = _run_all(asked, one, whole=False)
     if done:
-        with layout.verdict_stays():
+        with layout.readers_may_leave():
             show_cases(name, cases, done, as_json=quiet)
     if not complete:
         click.echo(f"faultinject: interrupted; {len(done)} of {len(asked)} clients were measured", err=True)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from faultinject.cli import chances
 from faultinject.cli import rules as reading
-from faultinject.cli.layout import CONTEXT, printed_json, verdict_stays, write_out
+from faultinject.cli.layout import CONTEXT, printed_json, readers_may_leave, write_out
 from faultinject.conversion import formats
 from faultinject.conversion.document import UNUSED, Remark, Remarks, Rules, read_document
 from faultinject.conversion.formats import SOURCES, TARGETS
@@ -115,16 +115,14 @@ def convert(
         given = _given(rules, file)
         scenario = _that_fire(given, given.display_names, remarks)
         names = ["rules"]
-    text = (
-        _toml(scenario, files, remarks) if target is None else TARGETS[target].write(scenario, place, remarks)
-    )
+    text = _toml(scenario, files, remarks) if target is None else TARGETS[target](scenario, place, remarks)
     if as_json:
         printed = Conversion(
             names, target or "rules", remarks.complete, list(scenario.rules), text, remarks.found
         )
         text = f"{printed_json(printed)}\n"
     write_out(text, output)
-    with verdict_stays():
+    with readers_may_leave():
         for remark in remarks.found:
             if remark.kind != UNUSED:
                 click.echo(f"faultinject: {remark}", err=True)

@@ -507,7 +507,7 @@ def _show(
     for each in writers:
         each(exploration)
     if told:
-        with layout.verdict_stays():
+        with layout.readers_may_leave():
             click.echo(exploration.to_json() if as_json else exploration.report())
 
 

@@ -100,8 +100,12 @@ def program_of(word: str) -> str:
 
 
 @contextmanager
-def verdict_stays() -> Iterator[None]:
-    """For its block, whoever reads standard output may leave, as `head -1` does: the exit code that follows is the verdict's."""
+def readers_may_leave() -> Iterator[None]:
+    """For its block, whoever reads standard output may leave, as `head -1` does: that ends the block and nothing else.
+
+    A verdict is printed in such a block, so that its exit code stays. Without one the command ends, with exit code 0: click itself
+    would raise SystemExit, as an app that is imported may.
+    """
     try:
         yield
     except BrokenPipeError:
@@ -187,7 +191,7 @@ def write_out(text: str, output: str | None) -> None:
         ConfigurationError: it cannot be written.
     """
     if output is None or output == "-":
-        with verdict_stays():
+        with readers_may_leave():
             click.echo(text, nl=False)
         return
     from faultinject.rules.files import open_to_write

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from io import StringIO
 from typing import Any, TextIO
@@ -16,7 +15,7 @@ from typing import Any, TextIO
 import click
 
 from faultinject import __version__
-from faultinject.cli.layout import CONTEXT, abandon_output
+from faultinject.cli.layout import CONTEXT, abandon_output, readers_may_leave
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
 
 SAME = {
@@ -72,19 +71,6 @@ COMMANDS = {
 """What each command does, in the order of a newcomer's way. `faultinject.cli` has a module of that name with it."""
 
 
-class BrokenPipe(Exception):
-    """Nobody reads standard output any more, as behind `| head -1`. Click would raise SystemExit, as an imported app may."""
-
-
-@contextmanager
-def exit_on_broken_pipe() -> Iterator[None]:
-    """For its block, a closed pipe is `BrokenPipe`."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise BrokenPipe from None
-
-
 class Program(click.Group):
     """A group that loads the one command that is asked for; errors of every kind end as one message and the right exit code."""
 
@@ -102,22 +88,21 @@ class Program(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the arguments; help and version are written here."""
-        with exit_on_broken_pipe():
+        with readers_may_leave():
             return super().make_context(*args, **extra)
+        raise click.exceptions.Exit(0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with exit_on_broken_pipe():
+        with readers_may_leave():
             return super().invoke(ctx)
+        return 0
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run, and exit unless `standalone_mode` is off; then the code is returned."""
         try:
             run: Callable[..., Any] = super().main
             code = run(*args, standalone_mode=False, **extra) or 0
-        except BrokenPipe:
-            abandon_output()
-            code = 0
         except click.ClickException as error:
             said = StringIO()
             error.show(said)

@@ -22,7 +22,7 @@ from faultinject.audit.conclusion import know
 from faultinject.audit.judging import Judgement, judge, judge_run
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.cli import verdict
-from faultinject.cli.layout import CONTEXT, verdict_stays
+from faultinject.cli.layout import CONTEXT, readers_may_leave
 from faultinject.cli.progress import Progress
 from faultinject.counts.processes import gone
 from faultinject.journal.attempts import Attempt
@@ -299,7 +299,7 @@ def report(
         with open_to_write(output) as file:
             file.write(written)
     else:
-        with verdict_stays():
+        with readers_may_leave():
             if chosen == "text":
                 verdict.show(judgement, verbose=verbose)
             else:

@@ -19,9 +19,9 @@ from faultinject.cli.layout import (
     aligned,
     print_json,
     program_of,
+    readers_may_leave,
     refuse,
     seconds_of,
-    verdict_stays,
 )
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
@@ -144,7 +144,7 @@ def trial(
         trying.too_fast,
         stopped,
     )
-    with verdict_stays():
+    with readers_may_leave():
         if as_json:
             print_json(report)
         else:

@@ -15,7 +15,6 @@ from faultinject.rules.rule import Rule
 from faultinject.rules.values import duration_text, is_name, nearest, shown, visible
 
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
-KINDS = (LEFT_OUT, CHANGED, UNUSED)
 """It could not be said; it is said, and means something else; it has nothing to do with faults, such as a description, or no effect."""
 LONGEST_PLACE = 200
 

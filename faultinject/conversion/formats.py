@@ -33,23 +33,8 @@ SOURCES: dict[str, Source] = {
 }
 
 
-@dataclass(frozen=True)
-class Target:
-    """A format that is written.
-
-    Attributes:
-        title: what it is.
-        write: the text of a scenario.
-    """
-
-    title: str
-    write: Callable[[Scenario, Place, Remarks], str]
-
-
-TARGETS: dict[str, Target] = {
-    "envoy": Target("configuration of Envoy", envoy.write),
-    "istio": Target("VirtualService of Istio", istio.write),
-}
+TARGETS: dict[str, Callable[[Scenario, Place, Remarks], str]] = {"envoy": envoy.write, "istio": istio.write}
+"""By the name of a proxy, what writes a scenario as its configuration."""
 
 
 def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
