@@ -208,10 +208,10 @@ def convert(nodes: Sequence[Node], rules: Rules) -> None:
     stubs = [_Stub(each) for node in nodes for each in _mappings(node)]
     stubs.sort(key=lambda each: each.priority)
     _number_scenarios(stubs)
-    without_rule = _WithoutRule()
+    without_rule: list[_Stub] = []
     for each in stubs:
         if not each.convert(rules, without_rule):
-            without_rule.add(each)
+            without_rule.append(each)
 
 
 def _mappings(node: Node) -> list[Node]:
@@ -240,6 +240,7 @@ class _Stub:
         self.next_state = node.take("newScenarioState", TEXT, "")
         self.response = node.need("response", OBJECT)
         self._status = self.response.take("status", STATUS, 200)
+        self.requests = _Requests(node.value.get("request"))
         self.triggers: dict[str, int] | None = None
         """By its place in its scenario."""
 
@@ -253,7 +254,7 @@ class _Stub:
         """Whether it is anything but an ordinary answer."""
         return self._status >= LEAST or any(self.response.value.get(key) for key in ("fault", *DELAYS))
 
-    def convert(self, rules: Rules, without_rule: _WithoutRule) -> bool:
+    def convert(self, rules: Rules, without_rule: Sequence[_Stub]) -> bool:
         """Its rule, if it is a fault; whether there is one.
 
         Args:
@@ -283,7 +284,9 @@ class _Stub:
         made = _fault(self.response, self._status)
         if made is None:
             return False
-        before = without_rule.first_for(self)
+        # Those of its scenario have numbers of their own.
+        others = (each for each in without_rule if not self.scenario or self.scenario != each.scenario)
+        before = next((each for each in others if self.requests.may_be_of(each.requests)), None)
         if before is not None:
             node.leave_out(
                 f"its fault could come to requests of the stub {before.node.where}, which is before it and no rule"
@@ -322,15 +325,19 @@ class _Requests:
         pattern = path_pattern(url) or ""
         self.path, self.one = pattern.removeprefix("="), pattern[:1] == "=" or pattern[-1:] not in ("", "/")
 
-    @property
-    def folders(self) -> list[str]:
-        """Those that its path is in."""
-        return ["", *(self.path[: at + 1] for at, each in enumerate(self.path) if each == "/")]
-
-    def excludes(self, other: _Requests) -> bool:
-        """Whether another stub asks for another value of the same header or parameter."""
+    def may_be_of(self, other: _Requests) -> bool:
+        """Whether one of them may be one of another stub, which has no rule."""
+        if self.method and other.method and self.method != other.method:
+            return False
+        below = not other.one and self.path.startswith(other.path)
+        above = not self.one and other.path.startswith(self.path)
+        if not (below or above or self.path == other.path):
+            return False
+        # A rule lets further parameters pass.
+        if other.parameters is not None and not (self.parameters or frozenset()) <= other.parameters:
+            return False
         both = self.values.keys() & other.values.keys()
-        return any(self.values[each] != other.values[each] for each in both)
+        return all(self.values[each] == other.values[each] for each in both)
 
 
 def _values(request: dict[str, Any]) -> dict[tuple[str, str], str | None]:
@@ -346,37 +353,6 @@ def _values(request: dict[str, Any]) -> dict[tuple[str, str], str | None]:
                 case {"absent": _, **more} if not more:
                     found[place] = None
     return found
-
-
-class _WithoutRule:
-    """The stubs that no rule is made of, found by the requests that they are for."""
-
-    def __init__(self) -> None:
-        self._stubs: dict[tuple[str, str, str], list[tuple[_Stub, _Requests]]] = {}
-
-    def add(self, stub: _Stub) -> None:
-        """Another one."""
-        mine = _Requests(stub.node.value.get("request"))
-        places = [("one" if mine.one else "folder", mine.path), *(("below", each) for each in mine.folders)]
-        for method in ("some", f"={mine.method}"):
-            for kind, path in places:
-                self._stubs.setdefault((method, kind, path), []).append((stub, mine))
-
-    def first_for(self, stub: _Stub) -> _Stub | None:
-        """One whose requests may be such that the rule of another stub is for; those of its scenario have numbers of their own."""
-        mine = _Requests(stub.node.value.get("request"))
-        places = [("one" if mine.one else "below", mine.path), *(("folder", each) for each in mine.folders)]
-        for method in (f"={mine.method}", "=") if mine.method else ("some",):
-            for kind, path in places:
-                for other, its in self._stubs.get((method, kind, path), ()):
-                    # A rule lets further parameters pass.
-                    spared = (
-                        its.parameters is not None and not (mine.parameters or frozenset()) <= its.parameters
-                    )
-                    spared = spared or its.excludes(mine)
-                    if not spared and not (stub.scenario and stub.scenario == other.scenario):
-                        return other
-        return None
 
 
 def _number_scenarios(stubs: list[_Stub]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from flask import Flask
@@ -408,35 +407,6 @@ def test_wiremock_files_are_one_list(convert, tmp_path):
     (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")
     found = convert({"request": {}, "response": {"status": 503}}, "first.json")
     assert (found.code, found.rules) == (1, [])
-
-
-def test_many_wiremock_stubs_take_their_time_once(convert):
-    """Each is compared with those of its own path, not with all: four times as many take about four times as long."""
-
-    def statements(number):
-        stubs = [
-            {
-                "request": {"method": "GET", "urlPath": f"/a/{each}"},
-                "response": {"status": 503 if each % 2 else 200},
-            }
-            for each in range(number)
-        ]
-        calls = 0
-
-        def count(frame, event, argument):
-            nonlocal calls
-            calls += event == "call"
-
-        sys.setprofile(count)
-        try:
-            found = convert(stubs)
-        finally:
-            sys.setprofile(None)
-        assert len(found.rules) == number // 2
-        return calls
-
-    few = statements(100)
-    assert statements(400) < 6 * few
 
 
 @row_by_row(
