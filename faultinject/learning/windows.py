@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log
 
 BINS = 400
 """Pieces of time that a cut may stand between."""
 MOST = 12
-"""Windows of one kind of request."""
+"""Windows of one kind of request, or one more."""
 LEAST = 20
 """Requests of the shortest window."""
 
@@ -17,7 +18,8 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     """Where the share of errors changes.
 
     Binary segmentation: a piece is cut where two shares explain it better than one, by a likelihood ratio that chance
-    reaches at hardly any of the places that were tried (twice its logarithm above 12 + 2·ln of their number).
+    reaches at hardly any of the places that were tried (twice its logarithm above 12 + 2·ln of their number). Two cuts at once, as
+    of an outage in the middle, gain that much each.
 
     Args:
         requests: how many there were in each piece of time.
@@ -32,15 +34,14 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     bound = 12 + 2 * log(max(1, len(requests)))
     found: list[int] = []
     pieces = [(0, len(requests))]
-    while pieces and len(found) < MOST - 1:
+    while requests and len(found) < MOST - 1:
         # The piece whose best cut gains most goes first.
-        best = max(((_best(sums, start, end), start, end) for start, end in pieces), default=None)
-        if best is None or best[0][0] <= bound:
+        (gain, places), start, end = max((_best(sums, *each), *each) for each in pieces)
+        if gain <= bound:
             break
-        (_, at), start, end = best
-        found.append(at)
+        found += places
         pieces.remove((start, end))
-        pieces += [(start, at), (at, end)]
+        pieces += pairwise([start, *places, end])
     return _needed(sums, sorted(found), bound)
 
 
@@ -64,8 +65,27 @@ def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> 
     return found
 
 
-def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
-    """What the best cut of a piece gains, and where it is."""
+def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, list[int]]:
+    """What each of the best cuts of a piece gains, and where they are: one, or the two that have most or fewest errors between them."""
+    gain, at = _best_one(sums, start, end)
+    requests, errors = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
+
+    def excess(at: int) -> int:
+        """By how much, times the requests, more errors came before than if they were spread evenly."""
+        return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
+
+    first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
+    _, last = _best_one(sums, first, end)
+    _, first = _best_one(sums, start, last)
+    pieces = [*pairwise((start, first, last, end))]
+    if min(sums[after][0] - sums[before][0] for before, after in pieces) < LEAST:
+        return gain, [at]
+    both = 2 * (sum(_likelihood(sums, *each) for each in pieces) - _likelihood(sums, start, end))
+    return max((gain, [at]), (both / 2, [first, last]))
+
+
+def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
+    """What the best single cut of a piece gains, and where it is; the piece's beginning where there is none."""
     whole = _likelihood(sums, start, end)
     best = (0.0, start)
     for at in range(start + 1, end):

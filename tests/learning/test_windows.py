@@ -35,6 +35,16 @@ def test_an_outage(before, within):
         assert abs(found[1] - 70) <= 2
 
 
+def test_an_outage_that_no_single_cut_shows():
+    """A twentieth of the time in which one of five requests fails: in two parts of the log the shares are nearly the same."""
+    for seed in range(10):
+        shares = [0.02] * 180 + [0.2] * 20 + [0.02] * 200
+        found = cuts([10] * 400, drawn(shares, 10, seed))
+        assert len(found) == 2
+        assert abs(found[0] - 180) <= 4
+        assert abs(found[1] - 200) <= 4
+
+
 def test_there_are_so_many_and_no_more():
     """However often it changes; and nothing is cut where there is next to nothing."""
     assert len(cuts([1000] * 400, [0, 1000] * 200)) == 11
