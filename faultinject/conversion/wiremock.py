@@ -235,7 +235,7 @@ class _Stub:
         self.priority = node.take("priority", NUMBER, USUAL_PRIORITY)
         self.scenario = node.take("scenarioName", TEXT, "")
         if not self.scenario:
-            node.unused("newScenarioState")
+            node.unused("requiredScenarioState", "newScenarioState")
         self.state = node.take("requiredScenarioState", TEXT, "")
         self.next_state = node.take("newScenarioState", TEXT, "")
         self.response = node.need("response", OBJECT)
@@ -274,9 +274,6 @@ class _Stub:
             node.leave_out(
                 "its scenario is no row of answers to the same requests, and without it the fault would come more often"
             )
-            return False
-        if self.state and not self.scenario:
-            node.leave_out("its requiredScenarioState is of no scenario: there is no scenarioName")
             return False
         if node.rest("no part of a stub that is a fault") and request is None:
             node.leave_out("it has no request that can be read, and its fault would come to every request")

@@ -79,10 +79,7 @@ def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[fl
 
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
     """The logarithm of how likely the errors of a piece are, with the share that fits best."""
-    return _fit(sums[end][0] - sums[start][0], sums[end][1] - sums[start][1])
-
-
-def _fit(n: int, k: int) -> float:
+    n, k = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
     return sum(each * log(each / n) for each in (k, n - k) if each)
 
 

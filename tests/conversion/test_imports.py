@@ -366,16 +366,10 @@ def test_wiremock_without_stubs(convert):
 
 
 def test_wiremock_state_of_no_scenario(convert):
-    """The stub is left out: without its state the fault would come to every request."""
+    """WireMock asks for a state only of a stub that has a scenario (`StubMapping.isIndependentOfScenarioState`)."""
     found = convert({"requiredScenarioState": "two", **stub({"status": 503})})
-    assert (found.code, found.rules) == (1, [])
-    assert found.remarks == [
-        (
-            "left out",
-            "given.json",
-            "its requiredScenarioState is of no scenario: there is no scenarioName",
-        )
-    ]
+    assert (found.code, found.rules) == (0, ["http:503,path=/a,message="])
+    assert found.told("unused") == ["requiredScenarioState"]
 
 
 @pytest.mark.parametrize("status", [200, "200", None])
