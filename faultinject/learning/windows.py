@@ -42,7 +42,27 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
         found += places
         pieces.remove((start, end))
         pieces += pairwise([start, *places, end])
-    return sorted(found)
+    return _needed(sums, sorted(found), bound)
+
+
+def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> list[int]:
+    """The cuts that still gain enough: the first stood where it did for want of those that came after it."""
+    while found:
+        edges = [0, *found, len(sums) - 1]
+        gains = [
+            2
+            * (
+                _likelihood(sums, before, at)
+                + _likelihood(sums, at, after)
+                - _likelihood(sums, before, after)
+            )
+            for before, at, after in zip(edges, found, edges[2:], strict=False)
+        ]
+        least = min(gains)
+        if least > bound:
+            break
+        del found[gains.index(least)]
+    return found
 
 
 def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, list[int]]:

@@ -45,6 +45,15 @@ def test_an_outage_that_no_single_cut_shows():
         assert abs(found[1] - 200) <= 4
 
 
+@pytest.mark.parametrize(("requests", "seed"), [(10, 11), (25, 1), (50, 9), (50, 26)])
+def test_a_cut_that_later_ones_explain_goes(requests, seed):
+    """An outage in a log whose share rose before: the cut that stood in for its begin gains nothing beside that."""
+    shares = [0.01] * 200 + [0.05] * 80 + [0.4] * 20 + [0.05] * 100
+    found = cuts([requests] * 400, drawn(shares, requests, seed))
+    assert len(found) == 3
+    assert found[1:] == [280, 300]
+
+
 def test_there_are_so_many_and_no_more():
     """However often it changes; and nothing is cut where there is next to nothing."""
     assert len(cuts([1000] * 400, [0, 1000] * 200)) == 11
