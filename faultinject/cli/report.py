@@ -132,6 +132,11 @@ class Journals:
             self._writers is not None and self._writers.over and not any(map(_lives, self._writers.parents))
         )
 
+    def sizes(self) -> list[int | None]:
+        """How large the files are: they grow when more is written."""
+        files = (Path(each) for each in self._paths if each != "-")
+        return [each.stat().st_size if each.exists() else None for each in files]
+
     def _look_ahead(self, left: Sequence[float], now: float) -> None:
         """Note what is waited for.
 
@@ -170,6 +175,7 @@ def judge_when_over(
     judged = monotonic()
     judgement = journals.judge()
     last, took = judged + LONGEST + MORE, monotonic() - judged
+    sizes = journals.sizes()
     told = ""
     with Progress(lambda: told, clock=monotonic) as progress:
         while journals.awaited and not journals.ended:
@@ -177,15 +183,19 @@ def judge_when_over(
             left = due - monotonic()
             if left <= 0 and judged >= due:
                 break
+            pause = 0.0
             if left > 0:
                 first, told = not told, _what_for(left - MORE, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
                     click.echo(told, err=True)
-                rest(min(left, max(EVERY, SHARE * took)))
-            judged = monotonic()
-            judgement = journals.judge()
-            took = monotonic() - judged
+                pause = min(left, max(EVERY, SHARE * took))
+                rest(pause)
+            found = journals.sizes()
+            if found != sizes or pause == left or left <= 0:
+                sizes, judged = found, monotonic()
+                judgement = journals.judge()
+                took = monotonic() - judged
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 

@@ -247,11 +247,7 @@ def test_a_countdown_on_a_terminal(report, capsys, monkeypatch):
     report(gave_up(), 0.031)
     shown = capsys.readouterr().err.split("\r")
     told = [each.strip() for each in shown if each.strip()]
-    # Calls that are over meanwhile are waited for no longer.
-    assert told == [
-        *(SAYS.format(each) for each in range(10, 0, -1)),
-        SAYS.format(1).replace("4 calls", "1 call"),
-    ]
+    assert told == [SAYS.format(each) for each in range(10, 0, -1)]
     assert shown[0] == ""
     assert shown[-1] == ""
     assert shown[-2].isspace()
