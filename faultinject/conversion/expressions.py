@@ -17,33 +17,33 @@ ONE = f"(?:[^/%?]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{
 """One character as it is sent: itself, or the bytes of its UTF-8."""
 ENCODED_SLASH = "(?:%2[Ff]|%252F)"
 """What `%2F` in a pattern of paths stands for: an encoded slash, or these characters, whose `%` is encoded."""
-ANY_KEY = {"*": "/[^/?]+", "**": "/[^?]+", "**/*": "/[^?]+"}
-"""Keys by patterns that only have stars. These may stand for nothing; a request that has no key is for its bucket."""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
 
 
-def text(literal: str, *, raw: bool = False, blank: str = "") -> str:
+def text(literal: str, *, raw: bool = False, query: bool = False) -> str:
     """The expression of a text.
 
     Args:
         literal: the text.
         raw: what it is compared with is not decoded.
-        blank: how else a blank may be written there.
+        query: that is a query, where a blank may also be `+`, and an encoded slash is a slash; a `?` stands in no path.
     """
-    return "".join(_character(each, raw=raw, blank=blank) for each in literal)
+    return "".join(_character(each, raw=raw, query=query) for each in literal)
 
 
-def _character(character: str, *, raw: bool, blank: str) -> str:
+def _character(character: str, *, raw: bool, query: bool) -> str:
     plain = character if character in _PLAIN or not character.isascii() else f"\\{character}"
     if ord(character) < 32 or character == "\x7f":
         plain = f"\\x{ord(character):02x}"
-    if not raw or (character.isascii() and (character.isalnum() or character in "-._~/")):
+    never_encoded = "-._~" if query else "-._~/"
+    if not raw or (character.isascii() and (character.isalnum() or character in never_encoded)):
         return plain
     encoded = "".join(
         f"%{_digit(byte >> 4)}{_digit(byte & 15)}" for byte in character.encode("utf-8", "replace")
     )
-    others = [] if character == "%" or not character.isascii() or character < "!" else [plain]
-    others += [f"\\{blank}"] if character == " " and blank else []
+    always_encoded = "%" if query else "%?"
+    others = [] if character in always_encoded or not character.isascii() or character < "!" else [plain]
+    others += ["\\+"] if character == " " and query else []
     return any_of([encoded, *others])
 
 
@@ -52,13 +52,13 @@ def _digit(number: int) -> str:
     return digit if digit.isdecimal() else f"[{digit}{digit.lower()}]"
 
 
-def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, blank: str = "") -> str:
+def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, query: bool = False) -> str:
     """The expression of a pattern in which `*` matches anything; an empty one is anything."""
     if not pattern:
         return anything
     if pattern[:1] == "=":
-        return text(pattern[1:], raw=raw, blank=blank)
-    return anything.join(text(each, raw=raw, blank=blank) for each in pattern.split("*"))
+        return text(pattern[1:], raw=raw, query=query)
+    return anything.join(text(each, raw=raw, query=query) for each in pattern.split("*"))
 
 
 def of_path(pattern: str) -> str:
@@ -90,12 +90,17 @@ def _path_text(literal: str) -> str:
 
 def of_address(bucket: str | None, key: str | None) -> str:
     """The expression of paths `/bucket/key` as they are sent; None is any."""
-    head = "/[^/?]+" if bucket is None else f"/{of_value(bucket, raw=True, anything=SEGMENT)}"
+    # Stars may stand for nothing; but a request that has no bucket is for all of them, and one that has no key is for its bucket.
+    some = not (bucket or "").strip("*")
+    head = "/[^/?]+" if some else f"/{of_value(bucket or '', raw=True, anything=SEGMENT)}"
     if key is None:
         return f"{head}(?:/{REST})?"
     if key[:1] == "=":
         return f"{head}/{_path_text(key[1:])}"
-    return head + (ANY_KEY.get(key) or _rooted(f"/{key}"))
+    below = _rooted(f"/{key}")
+    if re.fullmatch(below, "/"):
+        below = "/[^?]+" if key == "**" or "/" in key else "/[^/?]+"
+    return head + below
 
 
 def any_of(expressions: Iterable[str]) -> str:
@@ -106,12 +111,12 @@ def any_of(expressions: Iterable[str]) -> str:
 
 def of_query(name: str, patterns: Iterable[str]) -> str:
     """The expression of a parameter in a query as it is sent, with one of these patterns; without what stands around it."""
-    return text(name, raw=True, blank="+") + any_of(map(_of_parameter, patterns))
+    return text(name, raw=True, query=True) + any_of(map(_of_parameter, patterns))
 
 
 def _of_parameter(pattern: str) -> str:
     """The expression of a value with its `=`, which an empty one need not have."""
     if not pattern.strip("*"):
         return "(?:=[^&]*)?"
-    value = of_value(pattern, raw=True, anything="[^&]*", blank="+")
+    value = of_value(pattern, raw=True, anything="[^&]*", query=True)
     return f"={value}" if value else "=?"
