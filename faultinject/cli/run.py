@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -93,14 +94,17 @@ def run(
         session.publish(scenario, chosen, record=False)
         environ |= session.variables
     else:
+        from faultinject.counts.private import session_path
+
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
-        if abort := settings.abort or scenario.abort:
-            environ["FAULTINJECT_ABORT"] = abort  # rules as text have none
+        if scenario.abort is not None:
+            # Rules as text have none, and FAULTINJECT_ABORT would override what the control API sets.
+            path = f"{session_path()}.toml"
+            Path(path).write_text(Scenario.of_rules((), None, scenario.abort).to_toml())
+            environ["FAULTINJECT_FILE"] = path
         if settings.store is None:
             # What the control API changes is in force in all processes of the command, in a directory that is cleared away likewise.
-            from faultinject.counts.private import session_path
-
             environ["FAULTINJECT_STORE"] = f"file:{session_path()}"
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
@@ -132,8 +136,9 @@ def _why_off(settings: Environment, scenario: Scenario) -> str:
 
 def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Let the command take the place of this process."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     os.execve(program, list(command), environ)  # noqa: S606 - what the user asked for
 
 

@@ -21,7 +21,7 @@ def became(tmp_path, monkeypatch):
 
     def execve(program, arguments, environ):
         found.append((program, arguments, dict(environ)))
-        assert ("FAULTINJECT_SESSION" in environ) == [*tmp_path.glob("faultinject-*/*")].__len__()
+        assert ("FAULTINJECT_SESSION" in environ) == len([*tmp_path.glob("faultinject-*/*/")])
         raise SystemExit(0)  # this process is no more
 
     monkeypatch.setattr(os, "execve", execve)
@@ -120,7 +120,11 @@ def test_the_bound_of_a_file(run, became, tmp_path, more, words, env, abort):
     path.write_text('abort = "5xx>5%/1m"\n[[rules]]\nfault = "http:500"\n')
     env = {name: text.format(path) for name, text in env.items()} | more
     assert run("run", *(each.format(path) for each in words), "--", sys.executable, env=env)[0] == 0
-    assert became[0][2]["FAULTINJECT_ABORT"] == abort
+    environ = became[0][2]
+    assert environ.get("FAULTINJECT_ABORT") == env.get("FAULTINJECT_ABORT"), (
+        "it would override what the API sets"
+    )
+    assert faultinject.Scenario.from_env(environ).abort == abort
 
 
 def test_a_control_api(run, became, tmp_path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -79,6 +82,36 @@ def wait_until_armed(server, workers):
         } >= workers
 
     server.until(armed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", [{}, {"FAULTINJECT_STORE": "memory:"}])
+@pytest.mark.parametrize(
+    ("change", "status"), [({}, 200), ({"abort": None}, 418), ({"abort": "5xx>50%/1h,min=9999"}, 418)]
+)
+def test_a_hand_changes_the_bound_of_a_file(store, change, status, start, tmp_path):
+    """Below `faultinject run` it is the scenario's, as without: the control API shows it, takes it away or sets another one."""
+    rules = {name: ON[name] for name in ("FAULTINJECT_CONTROL", "FAULTINJECT_TOKEN")}
+    path = tmp_path / "rules.toml"
+    path.write_text('abort = "5xx>50%/1h,min=20"\n[[rules]]\nfault = "http:418"\npath = "process"\n')
+    way = Way("python serving.py wsgiref {port} served_failing:app")
+    server = start(
+        lambda port: [sys.executable, "-m", "faultinject", "run", "--file", path, "--", *way.command(port)],
+        **rules,
+        **store,
+    )
+    address = f"http://127.0.0.1:{server.port}/_faultinject/rules"
+    head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "If-Match": "*"}
+    with urlopen(Request(address, headers=head), timeout=300) as answer:
+        assert json.load(answer)["abort"] == "5xx>50%/1h,min=20"
+    if change:
+        body = json.dumps({"text": "http:418,path=process", **change}).encode()
+        urlopen(Request(address, body, head, method="PUT"), timeout=300).close()
+        with urlopen(Request(address, headers=head), timeout=300) as answer:
+            assert json.load(answer).get("abort") == change["abort"]
+    assert server.statuses("/process", 1) == [418]
+    assert server.statuses("/broken", 40) == [500] * 40
+    assert server.statuses("/process", 1) == [status]
 
 
 @pytest.fixture
