@@ -512,7 +512,8 @@ def check(
             scenario = environment.scenario or Scenario()
     except ConfigurationError as error:
         if as_json:
-            print_json(mistakes(error))
+            with layout.readers_may_leave():
+                print_json(mistakes(error))
         raise
     found = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
     with layout.readers_may_leave():

@@ -116,16 +116,16 @@ def convert(
         scenario = _that_fire(given, given.display_names, remarks)
         names = ["rules"]
     text = _toml(scenario, files, remarks) if target is None else TARGETS[target](scenario, place, remarks)
+    with readers_may_leave():
+        for remark in remarks.found:
+            if remark.kind != UNUSED:
+                click.echo(f"faultinject: {remark}", err=True)
     if as_json:
         printed = Conversion(
             names, target or "rules", remarks.complete, list(scenario.rules), text, remarks.found
         )
         text = f"{printed_json(printed)}\n"
     write_out(text, output)
-    with readers_may_leave():
-        for remark in remarks.found:
-            if remark.kind != UNUSED:
-                click.echo(f"faultinject: {remark}", err=True)
     return 0 if remarks.complete else 1
 
 

@@ -101,7 +101,7 @@ def program_of(word: str) -> str:
 
 @contextmanager
 def readers_may_leave() -> Iterator[None]:
-    """For its block, whoever reads standard output may leave, as `head -1` does: that ends the block and nothing else.
+    """For its block, whoever reads standard output or standard error may leave, as `head -1` does: that ends the block and nothing else.
 
     A verdict is printed in such a block, so that its exit code stays. Without one the command ends, with exit code 0: click itself
     would raise SystemExit, as an app that is imported may.
@@ -113,14 +113,15 @@ def readers_may_leave() -> Iterator[None]:
 
 
 def abandon_output() -> None:
-    """Let what is still buffered, and what is written later, go nowhere, instead of failing."""
-    try:
-        number = sys.stdout.fileno()
-    except (AttributeError, OSError):  # there is none, or it is no file
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    """Let what a stream that takes nothing more still holds, and what is written there later, go nowhere, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -90,12 +90,14 @@ class Program(click.Group):
         """Read the arguments; help and version are written here."""
         with readers_may_leave():
             return super().make_context(*args, **extra)
+        # Reached where the reader of help or version has left.
         raise click.exceptions.Exit(0)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with readers_may_leave():
             return super().invoke(ctx)
+        # Reached where the reader of the output has left.
         return 0
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:

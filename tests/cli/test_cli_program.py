@@ -175,6 +175,7 @@ from urllib.request import Request, urlopen
 def test_put():
     urlopen(Request(os.environ["ENDPOINT"] + "/photos", method="PUT")).close()
 """
+TOXICS = '{"upstream": "", "toxics": [{"type": "slow_close", "attributes": {}}]}'
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"]
 
 
@@ -184,6 +185,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"
         [
             ["check", "http:503,times=0"],
             ["check", "http:503,times=0", "--json"],
+            ["check", "nonsense", "--json"],
             ["check", "http:503,path=/a", "--request", "/b"],
             ["report", "--finished", str(JOURNAL)],
             ["report", "--finished", "--format", "json", str(JOURNAL)],
@@ -203,9 +205,7 @@ def test_a_verdict_stays_though_nobody_reads_it(tmp_path, arguments):
     """As behind `| head -1` where a shell has `pipefail`: a check that says no is no success, nor is what could not be converted."""
     (tmp_path / "client.py").write_text(CLIENT)
     (tmp_path / "test_it.py").write_text(SUITE)
-    (tmp_path / "toxics.json").write_text(
-        '{"upstream": "", "toxics": [{"type": "slow_close", "attributes": {}}]}'
-    )
+    (tmp_path / "toxics.json").write_text(TOXICS)
     program = [sys.executable, "-m", "faultinject", *arguments]
     reading, writing = os.pipe()
     os.close(reading)
@@ -219,8 +219,41 @@ def test_a_verdict_stays_though_nobody_reads_it(tmp_path, arguments):
         for command, where in ends
     ]
     os.close(writing)
-    assert [each.returncode for each in done] == [1, 1, 1]
+    assert [each.returncode for each in done] == [2 if "nonsense" in arguments else 1] * 3
     assert b"Traceback" not in b"".join(each.stderr for each in done)
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "made.toml"]])
+def test_what_is_converted_is_written_though_nobody_reads_the_remarks(tmp_path, output):
+    """Standard error may be left, too; the result does not depend on that."""
+    (tmp_path / "toxics.json").write_text(TOXICS)
+    command = [sys.executable, "-m", "faultinject", "convert", "toxics.json", *output]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, cwd=tmp_path, timeout=300)
+    os.close(writing)
+    written = (tmp_path / "made.toml").read_bytes() if output else done.stdout
+    assert (done.returncode, written[:29]) == (1, b"# converted from toxics.json\n")
+
+
+def test_remarks_are_told_before_the_text(tmp_path):
+    """Where both come to one place, they stand above."""
+    (tmp_path / "toxics.json").write_text(TOXICS)
+    command = [sys.executable, "-m", "faultinject", "convert", "toxics.json"]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, timeout=300
+    )
+    assert [each[:12] for each in done.stdout.splitlines()[:2]] == ["faultinject:", "# converted "]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_runs_without_streams(closed):
+    """The command has them as the program has them, and its exit code is the program's."""
+    command = f'"{sys.executable}" -m faultinject run -r http:503 -- sh -c "exit 7" {closed}'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 7
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["vendors"]])
