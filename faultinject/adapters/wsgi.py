@@ -564,7 +564,9 @@ class Driver:
                 return
             else:
                 piece = self._next()
-                self._next_step = self._advance((piece, bool(piece)))
+                # An app that has written meanwhile may have written all that goes out.
+                if isinstance(self._next_step, NextPiece):
+                    self._next_step = self._advance((piece, bool(piece)))
 
     def _begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""

@@ -7,7 +7,7 @@ counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
 attached     there since another process took part in a session
-users        locked by every process that has the store open, see `counts.filelock`
+users        locked by all that have the store open, see `counts.filelock`
 """
 
 from __future__ import annotations
@@ -72,11 +72,13 @@ class DirectoryStore(SharedStore):
         shown: its absolute path, as messages name it.
         by: the process that stands for those of this server.
         lock: what excludes the others, once it is open.
+        users: who has it open, once it is.
         token: what no other directory has, also one that is made in its place.
         directory: the descriptor of the directory.
     """
 
     lock: FileLock
+    users: Users
     token: str
     directory: int
 
@@ -111,6 +113,7 @@ class DirectoryStore(SharedStore):
             lock.acquire(PATIENCE)
             try:
                 self.token = self._prepare(own.number, lock)
+                self.users = Users(own.number)
             finally:
                 lock.release()
             self._own, self.directory, self.lock = own, own.number, lock
@@ -134,9 +137,10 @@ class DirectoryStore(SharedStore):
         try:
             self._agree(data, chosen=chosen, keeps=keeps)
         except BaseException:
-            # A process that is refused is no user of the directory, and keeps nobody out.
+            # Who is refused is no user of the directory, and keeps nobody out.
             self._own = None
-            vars(self).pop("lock", None)
+            for name in ("lock", "users"):
+                vars(self).pop(name, None)
             raise
 
     def _agree(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
@@ -162,7 +166,7 @@ class DirectoryStore(SharedStore):
             before: dict[str, Any] = {} if found is None else found["data"]
             same = before.get("scenario") == scenario and (chosen or before.get("seed") == seed)
             if found is None or not (same or not self._named or began == agreed):
-                if found is not None and not self._replaces and self.lock.users and self.lock.users.others():
+                if found is not None and not self._replaces and self.users.others():
                     why = "is in use by other rules, or the same with another seed"
                     cure = f"end that server, name another directory, or replace its rules with {self.place}{REPLACE}"
                     refuse(self.shown, why, cure, StoreInUse)
@@ -278,8 +282,6 @@ class DirectoryStore(SharedStore):
             if any(name.startswith(COUNTS) for name in os.listdir(directory)):
                 refuse(self.shown, "has lost its lock", "remove it, or name another directory")
             lock.write(0)
-        if lock.users is None:
-            lock.users = Users(directory)
         return found.removeprefix(LAYOUT).decode("ascii", "replace")
 
     def _reopen(self) -> None:

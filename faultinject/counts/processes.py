@@ -15,8 +15,9 @@ RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
 """Servers that keep several workers, each in a process of multiprocessing that runs a function of theirs."""
 _DEAD = (b"Z", b"X")
-# Where the kernel has put a program's data and heap: drawn anew for each that is started.
+# Where the kernel has put a program's data and heap: drawn anew for each that is started, and not shown of other users' processes.
 _DRAWN = slice(42, 45)
+_HIDDEN = [b"0"] * 3
 
 
 def several_processes() -> bool:
@@ -27,13 +28,10 @@ def several_processes() -> bool:
 def common_process() -> int:
     """The process that those which serve the same app have in common: their parent, or this one, which will be.
 
-    A master that loads the app itself has a shell for a parent, from which the same command may be started again.
+    A master that loads the app itself has a shell or systemd for a parent, from which the same command may be started again.
     """
     parent = os.getppid()
-    if _is_worker():
-        return parent
-    own, other = _image(os.getpid()), _image(parent)
-    return parent if own is None or other is None or own == other else os.getpid()
+    return parent if _is_worker() or _was_forked_from(parent) else os.getpid()
 
 
 def server_process() -> int:
@@ -99,11 +97,20 @@ def _serves_for_master(process: object) -> bool:
     return str(getattr(target, "__module__", "")).partition(".")[0] in _MASTERS
 
 
-def _image(pid: int) -> list[bytes] | None:
-    """What a process shares with those that it was forked from, and with nobody else; None where nobody tells."""
-    fields = status(pid)
-    drawn = [] if fields is None else fields[_DRAWN]
-    return drawn if any(each != b"0" for each in drawn) else None
+def _was_forked_from(parent: int) -> bool:
+    """Whether this process has gone on in the program of its parent, and has not been started as another; yes where nobody tells."""
+    own, other = status(os.getpid()), status(parent)
+    if own is None or other is None:
+        return parent > 0  # the first process of a container has none
+    if other[_DRAWN] == _HIDDEN:
+        return _program(parent) == _program(os.getpid())
+    return own[_DRAWN] == other[_DRAWN]
+
+
+def _program(pid: int) -> str:
+    """What a process is called; a server may tell behind it what the process is for, as in `gunicorn: master`."""
+    with open(f"/proc/{pid}/comm") as file:  # noqa: PTH123 - pathlib takes its time to load
+        return file.read().strip().partition(":")[0]
 
 
 def described(pid: int) -> str:

@@ -90,10 +90,13 @@ class Table:
 
         Raises:
             StoreUnavailable: no space left.
-            OSError: no space left.
         """
-        if os.pwrite(self.file, content, at) != len(content):
-            raise StoreUnavailable("no space left for the store")
+        try:
+            written = os.pwrite(self.file, content, at)
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error.strerror}") from error
+        if written != len(content):
+            raise StoreUnavailable(f"{self._path}: no space left")
 
     def number(self, at: int) -> int:
         """The number at a place."""

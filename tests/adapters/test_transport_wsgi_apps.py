@@ -64,6 +64,13 @@ def writing(rest):
     return app
 
 
+def writes_on(environ, start_response):
+    """It gives a piece, and writes the rest when it is asked for another."""
+    write = start_response("200 OK", list(SIZED))
+    yield b"0123"
+    write(b"456789")
+
+
 def debugged(app):
     """A debugger calls them for its first piece."""
 
@@ -78,7 +85,7 @@ OLD = [writing(rest) for rest in ([], [b"", b"89"], [b"89"])]
 
 @WAYS
 @SHAPES
-@pytest.mark.parametrize("app", [*OLD, *map(debugged, OLD), starts_late, changes_its_mind])
+@pytest.mark.parametrize("app", [*OLD, *map(debugged, OLD), writes_on, starts_late, changes_its_mind])
 def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
     """Its body is changed as any other, and it is closed once, whoever does it, the server or we."""
     closed = []

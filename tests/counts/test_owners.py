@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import io
 import multiprocessing
 import os
 import subprocess
@@ -146,6 +147,44 @@ def test_workers_have_a_directory_of_their_own(parent, monkeypatch, request, tol
     found = {each.name.rpartition("-")[0] for each in parent.iterdir()}
     assert found <= {described(os.getppid()), described(os.getpid())}
     assert len([*parent.iterdir()]) == 2, "two apps of a process are two in every worker"
+
+
+MASTER, WORKER = True, False
+PARENTS = {
+    "systemd, which is root's": ("systemd", MASTER),
+    "a shell of another container": (None, MASTER),
+    "a master that is root's": ("gunicorn", WORKER),
+    "a master that is root's, by a title": ("gunicorn: maste", WORKER),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("name", PARENTS)
+def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, name):
+    """A directory of a master's parent would outlive the server, and the next one begin with what this one has counted."""
+    called, is_master = PARENTS[name]
+    pid = os.getppid() if called else 0
+    real = builtins.open
+
+    def look(path, *more, **named):
+        if path == f"/proc/{pid}/stat":
+            with real(path, "rb") as file:
+                head, end, rest = file.read().rpartition(b")")
+            fields = rest.split()
+            fields[42:45] = [b"0"] * 3
+            return io.BytesIO(head + end + b" ".join(fields))
+        if path == f"/proc/{pid}/comm":
+            return io.StringIO(f"{called}\n")
+        if path == f"/proc/{os.getpid()}/comm":
+            return io.StringIO("gunicorn\n")
+        return real(path, *more, **named)
+
+    monkeypatch.setattr(builtins, "open", look)
+    monkeypatch.setattr(os, "getppid", lambda: pid)
+    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", ModuleType("arbiter"))
+    Injector("http:503,times=1", seed=1, environ={})
+    [directory] = parent.iterdir()
+    assert directory.name.rpartition("-")[0] == described(os.getpid() if is_master else pid)
 
 
 @pytest.mark.parametrize("name", RELOADED)
