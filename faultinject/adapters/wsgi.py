@@ -120,8 +120,8 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
             return own(environ, start_response)
-        if environ.get("wsgi.multiprocess") and plan is injector.own_plan:
-            plan = injector.detach()
+        if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.detach():
+            return faultinject(environ, start_response)  # by what others have in force
         return exchange(own, environ, start_response, plan, candidates)
 
     def use_injector(other: Injector) -> None:

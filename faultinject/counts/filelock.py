@@ -19,6 +19,7 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from faultinject.counts.patience import monotonic, sleep, waiting
+from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
@@ -60,7 +61,7 @@ _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 _lock = Lock()
 
 
-class FileLock:
+class FileLock(PerProcess):
     """The lock of one file; made by `FileLock.open`, one object a file in each process.
 
     Attributes:
@@ -73,7 +74,7 @@ class FileLock:
         self._identity = identity(file)
         self._use_threads()
         self._waited = 0.0  # for a hold that has not ended yet
-        self._process = os.getpid()
+        self._pid = os.getpid()
         self._flock = _flock
 
     @classmethod
@@ -111,6 +112,7 @@ class FileLock:
             StoreUnavailable: the file is gone, or a thread of this process never gave it back.
             OSError: it cannot be locked.
         """
+        self._here()  # what uWSGI forks is not told
         if not self._take_turn(False):
             self._queue()
         try:
@@ -153,22 +155,19 @@ class FileLock:
         if os.pwrite(self._file, number.to_bytes(8, byteorder), 0) != 8:
             raise StoreUnavailable("no space left for the store")
 
-    def after_fork(self) -> None:
-        """In a child: what it inherited is its parent's."""
-        if self._process == os.getpid():
-            return
-        self._process = os.getpid()
+    def _begin(self) -> None:
         self._use_threads()
-        inherited, self._file = self._file, _NONE
+        inherited, own = self._file, _NONE
         # First the very same file, even when its name is gone.
         for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
             with suppress(OSError):
                 file = os.open(path, flags)
                 if identity(file) == self._identity:
-                    self._file = file
+                    own = file
                     break
                 os.close(file)
-        if inherited != self._file:
+        self._file = own
+        if inherited != own:
             close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
@@ -253,7 +252,7 @@ def after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = Lock()
     for each in list(_known.values()):
-        each.after_fork()
+        each._here()  # noqa: SLF001 - one module
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

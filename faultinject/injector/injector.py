@@ -611,13 +611,14 @@ class Injector:
         """Whether changes made here are in force in other processes, too."""
         return bool(self._count_storage.shown)
 
-    def detach(self) -> Plan:
-        """Several processes serve the app: they share a directory, unless its store is `memory:`."""
-        if not self._count_storage.settled:
-            with self._change:
-                if not self._count_storage.settled:  # pragma: no branch - another thread was faster
-                    self._separate()
-        return self._own
+    def detach(self) -> bool:
+        """Several processes serve the app: they share a directory, unless its store is `memory:`; whether they have not so far."""
+        if self._count_storage.settled:
+            return False
+        with self._change:
+            if not self._count_storage.settled:  # pragma: no branch - another thread was faster
+                self._separate()
+        return True
 
     def _separate(self, owner: int | None = None, *, alone: bool = False) -> None:
         told = bool(self._count_storage.salt)

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 
 from tests.hooks.launch import HEALTHCHECK
+from tests.started import executable
 from tests.until import until
 
 TOKEN = "open-sesame"
@@ -137,7 +138,10 @@ class Program:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command],
+                # uWSGI has a Python of its own.
+                [executable(command[0]), *command[1:]]
+                if command[0] == "uwsgi"
+                else [sys.executable, "-m", *command],
                 cwd=folder,
                 env=environ,
                 stdout=log,

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from faultinject.control import Server
+from tests.started import executable
 from tests.until import until
 
 from .conftest import make_injector
@@ -35,18 +37,39 @@ SERVERS = {
     ),
     "uvicorn": ("uvicorn", "--workers", "3", "--port", "PORT", "asgi:app"),
 }
+# Which have no API on an address of its own, and no name in all of their tests.
+OTHERS = {
+    "gevent": ("gunicorn", "-k", "gevent", *SERVERS["gunicorn"][1:]),
+    "uwsgi": (
+        "uwsgi",
+        "--master",
+        "--die-on-term",
+        "--need-app",
+        "--processes",
+        "3",
+        "--virtualenv",
+        sys.prefix,
+        "--http-socket",
+        "127.0.0.1:PORT",
+        "--module",
+        "wsgi:app",
+    ),
+}
 
 
 def served(start, free_port, name, **variables):
     port = free_port()
-    program = start(*[each.replace("PORT", str(port)) for each in SERVERS[name]], **variables)
+    command = (SERVERS | OTHERS)[name]
+    program = start(*[each.replace("PORT", str(port)) for each in command], **variables)
     return program, port
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", [*SERVERS, *OTHERS])
 def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
-    """Whichever worker is asked, below a path and without a rule at the start: `times=5` is five in all."""
+    """Whichever worker is asked, below a path and without a rule at the start: `times=5` is five in all, and off is off."""
+    if name == "uwsgi" and executable(name) is None:
+        pytest.skip("uWSGI is not built")
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject")
     client = Client(None, (port, "/_faultinject"), port)
     wait_for(program, client)
@@ -59,8 +82,10 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
         (rule,) = client.state()["rules"]
         assert (rule["injected"], rule["spent"]) == (5, True)
     assert len(client.get("/journal?limit=100").data["outcomes"]) == 40
+    client.change("POST", "/reset")
     client.change("POST", "/off")
     assert {client.state()["on"] for _ in range(6)} == {False}
+    assert {client.ask_app() for _ in range(20)} == {200}
 
 
 def test_the_log_of_the_app_s_server_stays(start, free_port):

@@ -321,6 +321,34 @@ def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
     assert forked.wait() == 0
 
 
+def test_a_child_of_which_python_is_not_told(process, tmp_path):
+    """As uWSGI forks its workers: with its parent's lock it would come in whenever that one has it."""
+    program = """
+import ctypes, os, sys
+from faultinject.counts import FileLock
+from faultinject.exceptions import StoreBusy
+
+lock = FileLock.open(sys.argv[1])
+lock.acquire()
+child = ctypes.PyDLL(None).fork()
+if not child:
+    try:
+        lock.acquire()
+        os._exit(1)
+    except StoreBusy:
+        os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+lock.release()
+child = ctypes.PyDLL(None).fork()
+if not child:
+    lock.acquire()
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+lock.acquire()
+"""
+    assert process(program, tmp_path / "lock").communicate(timeout=60)[0] == "0\n0\n"
+
+
 def test_a_child_opens_anew_what_somebody_has_closed(process, tmp_path):
     """There is nothing to inherit, and no error is told."""
     ran = process(

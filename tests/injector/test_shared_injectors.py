@@ -197,6 +197,21 @@ def two(monkeypatch):
     return made
 
 
+def test_what_others_have_in_force_holds_for_the_first_request(two):
+    """Of a worker that finds the others with it: what is off, and other rules, also more of them."""
+    two[0].disable()
+    assert get(two[1], **SEVERAL) == 200
+    assert two[1].counts() == {"rule-1": {"matched": 1, "injected": 1}}
+
+
+@pytest.mark.parametrize("rules", [[], ["http:418,path=other"], ["http:500,path=other", "http:418"]])
+def test_other_rules_hold_for_the_first_request(two, rules):
+    """They are found by their own conditions."""
+    two[0].use(rules)
+    assert get(two[1], **SEVERAL) == (418 if len(rules) == 2 else 200)
+    assert two[1].errors == []
+
+
 def test_a_directory_that_others_hold_for_long(two, place, caplog):
     """It is waited for, and nothing is injected before it can be had: never more than N. The log says why."""
     with locked(next(place.glob("*/lock"))):
