@@ -88,8 +88,6 @@ def wsgi(api: ControlApi, app: WSGIApp | None = None, path: str = "") -> WSGIApp
     """The API below a path of a WSGI app, or alone."""
 
     def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
-        if environ.get("wsgi.multiprocess"):
-            api.injector.detach()  # no rule needs to match before another process is followed
         whole = environ.get("PATH_INFO", "")
         if app is not None and not is_below(path, whole):
             return app(environ, start_response)

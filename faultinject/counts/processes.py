@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""
+_FORKING = frozenset(("gunicorn.arbiter", "uwsgi"))
+"""Modules of servers that fork their workers, which the master and each worker has."""
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
 """Servers that keep several workers, each in a process of multiprocessing that runs a function of theirs."""
 _DEAD = (b"Z", b"X")
@@ -22,7 +24,7 @@ _HIDDEN = [b"0"] * 3
 
 def several_processes() -> bool:
     """Whether this process is one of several that serve the same app."""
-    return "gunicorn.arbiter" in sys.modules or _is_worker()
+    return not _FORKING.isdisjoint(sys.modules) or _is_worker()
 
 
 def common_process() -> int:
@@ -41,7 +43,7 @@ def server_process() -> int:
     """
     if is_reloaded():
         return os.getppid()
-    if "gunicorn.arbiter" in sys.modules or "uwsgi" in sys.modules:
+    if not _FORKING.isdisjoint(sys.modules):
         return common_process()
     return os.getppid() if _is_worker() else os.getpid()
 
