@@ -120,6 +120,10 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
             await app(scope, receive, send)
             return
         if injector.follows:
+            if injector.overdue:
+                from faultinject.adapters.asgi_thread import in_thread
+
+                await in_thread(injector.catch_up)
             injector.catch_up()
         plan = injector.plan
         own = app
