@@ -149,11 +149,9 @@ class FileLock(PerProcess):
         """Put another number in its place; under the lock.
 
         Raises:
-            StoreUnavailable: no space left.
             OSError: no space left.
         """
-        if os.pwrite(self._file, number.to_bytes(8, byteorder), 0) != 8:
-            raise StoreUnavailable("no space left for the store")
+        os.pwrite(self._file, number.to_bytes(8, byteorder), 0)
 
     def _begin(self) -> None:
         self._use_threads()
@@ -247,8 +245,8 @@ class Users:
         return False
 
 
-def after_fork() -> None:
-    """In a child, before it uses any lock: runs by itself, and does nothing the second time."""
+def _after_fork() -> None:
+    """In a child: a lock that it has not used either must not keep its parent's."""
     global _lock  # noqa: PLW0603
     _lock = Lock()
     for each in list(_known.values()):
@@ -256,4 +254,4 @@ def after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=after_fork)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -145,10 +145,8 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603
     _lock = RLock()
-    # Before any lock of a store is used, if one is loaded.
-    for each in (sys.modules.get("faultinject.counts.filelock"), _follower):
-        if each is not None:
-            each.after_fork()
+    if _follower is not None:
+        _follower.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
     for each in everyone():
         each.after_fork(alone=alone)
