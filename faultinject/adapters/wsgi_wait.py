@@ -276,7 +276,7 @@ def delivered(connection: Connection, plan: Plan) -> bool:
     return connection.delivered()
 
 
-def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
+def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
     """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
 
     Whether it has left is looked at in the end, too: what was due before, on a busy machine, is given to nobody then.
@@ -285,11 +285,8 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         plan: the plan that decided.
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves.
-        reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
-    has_left: HasLeft | None = None
-    if connection is not None:
-        has_left = connection.gone if reads_on else connection.left
+    has_left: HasLeft | None = None if connection is None else connection.left
     if seconds > 0:
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
