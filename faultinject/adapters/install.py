@@ -30,10 +30,11 @@ def install(
 ) -> App:
     """Put faults around an app, if they are switched on; otherwise return the same object untouched.
 
-    Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped. Faults
-    sit outside the whole app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is
-    put around Flask's `app.wsgi_app` afterwards, such as `ProxyFix`, is outside the faults. Installing twice does not
-    inject twice: with rules, the second replaces the first's.
+    Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped, with its own
+    attributes and without the methods of its class: add an app's routes before you install it. Faults sit outside the whole
+    app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is put around Flask's
+    `app.wsgi_app` afterwards, such as `ProxyFix`, is outside the faults. Installing twice does not inject twice: with rules,
+    the second replaces the first's.
 
     Args:
         app: a Flask, Starlette or FastAPI app, or any WSGI or ASGI callable.

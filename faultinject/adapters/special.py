@@ -161,11 +161,7 @@ class WatchedAnswer:
 
     def close(self) -> None:
         """End what the app returned."""
-        getattr(self._result, "close", _nothing)()
-
-
-def _nothing() -> None:
-    """There is nothing to end."""
+        getattr(self._result, "close", lambda: None)()
 
 
 def prepare_asgi(

@@ -30,7 +30,6 @@ from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from socket import socket
     from typing import Any, Self
 
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Body, WSGIRequest
     from faultinject.vendors.multi_delete import Listing
-
-    HasLeft = Callable[..., bool]
 
 SLICE = 0.05
 """Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
@@ -286,15 +283,14 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bo
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves.
     """
-    has_left: HasLeft | None = None if connection is None else connection.left
     if seconds > 0:
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                if alarm.sleep(min(left, plan.until_expiry), has_left):
+                if alarm.sleep(min(left, plan.until_expiry), connection):
                     return False
-    return has_left is None or not has_left(0)
+    return connection is None or not connection.left(0)
 
 
 class Bell:
@@ -372,27 +368,27 @@ class Alarm:
                     del _bells[plan]
                 bell.close()
 
-    def sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
+    def sleep(self, seconds: float, connection: Connection | None) -> bool:
         """Sleep at most so long, and less when it rings or the client leaves; yes when that has left.
 
         Args:
             seconds: how long.
-            has_left: waits for the client to leave; None where nothing shows that.
+            connection: shows when the client leaves; None where nothing does.
         """
         if self._bell.rung:
             # It rang for all to look whether their time is over; where it is not, another bell tells of the next time.
             self._leave()
             self._bell = self._enter()
             return False
-        return bool(self._plan.services.rest(seconds, lambda seconds: self._sleep(seconds, has_left)))
+        return bool(self._plan.services.rest(seconds, lambda seconds: self._sleep(seconds, connection)))
 
-    def _sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
+    def _sleep(self, seconds: float, connection: Connection | None) -> bool:
         file = self._bell.file
         in_greenlet = gevent_sleep() is not None
         if file < 0 or in_greenlet:
             seconds = min(seconds, SLICE)
-        if has_left is not None:
-            return has_left(seconds, file)
+        if connection is not None:
+            return connection.left(seconds, file)
         if file < 0 or in_greenlet:
             time.sleep(seconds)
             return False

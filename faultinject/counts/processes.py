@@ -53,13 +53,10 @@ def restarter() -> str | None:
 
     A server's master, which recycles its workers, a reloader, or any parent by multiprocessing; None: nobody does.
     """
-    uwsgi = sys.modules.get("uwsgi")
-    if uwsgi is not None:
-        master: int = uwsgi.masterpid()
-        return described(master) if master else None
     process = sys.modules.get("multiprocessing.process")
     is_child = process is not None and process.parent_process() is not None
-    return described(os.getppid()) if is_child or is_reloaded() or several_processes() else None
+    server = os.getppid() if is_child else server_process()
+    return described(server) if server != os.getpid() else None
 
 
 def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:

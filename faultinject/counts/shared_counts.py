@@ -38,7 +38,6 @@ class SharedCounts(ABC):
 
     Attributes:
         waits: whether a match and a take wait for a server, so that an event loop is to go on meanwhile.
-        missed: how many asks got no answer.
     """
 
     holds = True
@@ -46,6 +45,7 @@ class SharedCounts(ABC):
     waits = False
 
     def __init__(self) -> None:
+        # How many asks got no answer, and of how many the log knows.
         self._missed = Counter()
         self._told = 0
         # How many requests passed because another process had the lock, of how many the log knows, and when it may be told again.
@@ -108,16 +108,6 @@ class SharedCounts(ABC):
     def shared(self) -> Self:
         """Other processes may count here, too."""
         return self
-
-    @property
-    def missed(self) -> int:
-        """How many asks got no answer."""
-        return self._missed.value
-
-    @property
-    def away(self) -> bool:
-        """Whether the store failed and has not been heard of since."""
-        return self._pause > 0
 
     def match(
         self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
@@ -187,7 +177,7 @@ class SharedCounts(ABC):
 
     def replaced(self) -> None:
         """Other counts answer in place of these: where these did not, the store is available again."""
-        if self.away:
+        if self._pause:
             self._tell_back()
 
     def _ask_again(self) -> None:
@@ -210,7 +200,7 @@ class SharedCounts(ABC):
             self._tell_back()
 
     def _tell_back(self) -> None:
-        missed = self.missed
+        missed = self._missed.value
         log.store_back(missed - self._told)
         self._told = missed
 

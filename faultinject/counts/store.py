@@ -83,18 +83,21 @@ class SharedStore(Store):
         place: the store as a log may have it, without its password.
         shown: the same as messages name it.
         by: the process that stands for this server's where it puts something in force; 0: none does.
-        overdue: whether `version` may be too old for a request, which then calls `refresh`.
         sender: where it is asked what requests do not wait for; None where nothing is waited for.
     """
 
     place = shown = ""
     by = 0
-    overdue = False
     sender: BackgroundSender | None = None
 
     def rests(self, _: FaultInjectError) -> bool:
         """Whether a process that could not begin injects nothing until it can."""
         return True
+
+    @property
+    def overdue(self) -> bool:
+        """Whether `version` may be too old for a request, which then calls `refresh`."""
+        return False
 
     def refresh(self) -> None:
         """Let `version` know of what was put in force just now.

@@ -108,11 +108,6 @@ class CountStorage:
                 return version != self._seen
         return monotonic() >= self._again
 
-    @property
-    def overdue(self) -> bool:
-        """Whether a server is to be asked, and waited for, before a request is decided by what `stale` says."""
-        return self.store is not None and self._seen is not None and self.store.overdue
-
     def hurry(self) -> None:
         """Let `stale` know of what was put in force just now."""
         if self.store is not None and self._seen is not None:

@@ -568,7 +568,8 @@ class Injector:
     @property
     def overdue(self) -> bool:
         """Whether `catch_up` waits for a server, so that an event loop is to go on meanwhile."""
-        return self._count_storage.overdue
+        store = self._count_storage.store
+        return store is not None and store.overdue
 
     def catch_up(self) -> None:
         """Put in force the latest changes: of the rule file, or from other processes of the session or the store."""

@@ -159,9 +159,13 @@ PARENTS = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("module", ["gunicorn.arbiter", "uwsgi"])
 @pytest.mark.parametrize("name", PARENTS)
-def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, name):
-    """A directory of a master's parent would outlive the server, and the next one begin with what this one has counted."""
+def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, name, module):
+    """A directory of a master's parent would outlive the server, and the next one begin with what this one has counted.
+
+    A master starts another worker where one ends, and nobody another master.
+    """
     called, is_master = PARENTS[name]
     pid = os.getppid() if called else 0
     real = builtins.open
@@ -181,10 +185,11 @@ def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, na
 
     monkeypatch.setattr(builtins, "open", look)
     monkeypatch.setattr(os, "getppid", lambda: pid)
-    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", ModuleType("arbiter"))
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))
     Injector("http:503,times=1", seed=1, environ={})
     [directory] = parent.iterdir()
     assert directory.name.rpartition("-")[0] == described(os.getpid() if is_master else pid)
+    assert restarter() == (None if is_master else described(pid))
 
 
 @pytest.mark.parametrize("name", RELOADED)
@@ -195,20 +200,6 @@ def test_a_reloader(monkeypatch, name):
     found = restarter()
     assert found == described(os.getppid())
     assert not gone(found)
-
-
-def test_a_master_of_workers(monkeypatch):
-    """gunicorn's workers have its arbiter in memory."""
-    monkeypatch.setitem(sys.modules, "gunicorn.arbiter", ModuleType("arbiter"))
-    assert restarter() == described(os.getppid())
-
-
-@pytest.mark.parametrize("master", [True, False])
-def test_uwsgi_says_it_itself(monkeypatch, master):
-    """Its master has a number, if there is one."""
-    number = os.getpid() if master else 0
-    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(masterpid=lambda: number))
-    assert restarter() == (described(number) if master else None)
 
 
 def test_a_process_that_starts_a_server_is_no_worker():
