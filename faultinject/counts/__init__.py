@@ -18,11 +18,12 @@ from faultinject.faces import face
 __getattr__, __all__ = face(
     __name__,
     FileLock="filelock",
+    MemoryCounts="memory",
     SharedCounts="shared_counts",
     Take="store",
     described="processes",
     gone="processes",
-    open_counts="store",
+    open_store="store",
     restarter="processes",
     session_path="private",
     server_process="processes",

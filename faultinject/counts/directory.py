@@ -16,6 +16,7 @@ import errno
 import os
 from contextlib import contextmanager
 from hashlib import blake2b
+from json import dumps, loads
 
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock, Users
@@ -302,8 +303,6 @@ class DirectoryStore(SharedStore):
             self.lock.release()
 
     def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> None:
-        from json import dumps
-
         rules = int(data["next_place"])  # also those that are gone
         if rules > MOST_RULES and keep_counts:
             raise ConfigurationError(
@@ -343,8 +342,6 @@ class DirectoryStore(SharedStore):
             return None
 
     def _read(self, generation: int) -> dict[str, Any]:
-        from json import loads
-
         content = read_file(f"{SCENARIO}{generation}", self.directory)
         if content is None:
             raise FileNotFoundError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
+from json import dumps, loads
 from math import inf
 
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
@@ -73,8 +74,6 @@ class RedisStore(SharedStore):
             ConfigurationError: another version of faultinject made what is there.
             StoreUnavailable: the server cannot be asked.
         """
-        from json import loads
-
         texts = _texts(data)
         self._began = began = blake2b(
             texts[0] + (b"" if chosen else b"\n" + texts[1]), digest_size=16
@@ -172,8 +171,6 @@ class RedisStore(SharedStore):
         Raises:
             StoreUnavailable: it had no rules, or some that nobody understands.
         """
-        from json import loads
-
         told: list[bytes] = [each for each in self._told if each is not None]
         if len(told) != _FIELDS:
             raise StoreUnavailable(f"{self.shown} has rules that are not whole")
@@ -208,8 +205,6 @@ class RedisStore(SharedStore):
 
 def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
     """Scenario, seed and everything else."""
-    from json import dumps
-
     rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
     scenario, seed = (data[each].encode("utf-8", "surrogatepass") for each in ("scenario", "seed"))
     return scenario, seed, dumps(rest).encode()

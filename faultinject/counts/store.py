@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from faultinject.counts.memory import MemoryCounts
 from faultinject.engine.counting import Take as Take
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.rules.redis_url import is_redis, read_redis
-from faultinject.rules.store import FILE, MEMORY, opener, read_directory
+from faultinject.rules.store import FILE, opener, read_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,22 +177,3 @@ def open_store(text: str) -> SharedStore:
 
         return RedisStore(read_redis(text))
     return ForeignStore(text)
-
-
-def open_counts(url: str, scenario: str = "{}", seed: str = "1") -> Counts:
-    """The counts of a scenario; all who open the same one count together.
-
-    Args:
-        url: `memory:`, whose counts are nobody else's, or a store that processes share.
-        scenario: its rules, as JSON.
-        seed: what it draws with.
-
-    Raises:
-        ConfigurationError: the store cannot be used, or others count there by another scenario.
-        StoreUnavailable: it does not answer.
-    """
-    if url == MEMORY:
-        return MemoryCounts()
-    store = open_store(url)
-    store.begin({"scenario": scenario, "seed": seed, "next_place": 1}, chosen=False)
-    return store.counts()[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from threading import Lock, RLock
+from threading import Lock, RLock, Thread
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
@@ -231,8 +231,6 @@ class Injector:
             return
         # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
         # because its app fails ends behind that.
-        from threading import Thread
-
         try:
             Thread(target=self._disarm, args=(why,), daemon=False).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends

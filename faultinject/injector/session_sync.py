@@ -7,6 +7,7 @@ number in a file.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from threading import Lock
 from time import time
 
@@ -227,8 +228,6 @@ class Session:
 
     def close(self) -> None:
         """Remove the directory; processes that still take part go on without."""
-        from contextlib import suppress
-
         with suppress(ValueError):  # a forked child's is its parent's
             _own.remove(self)
             self._store.remove()
@@ -288,8 +287,6 @@ def _after_fork() -> None:
 
 
 def _before_fork() -> None:
-    from contextlib import suppress
-
     for each in _own:
         with suppress(OSError):  # the child, which is about to take part, says that it cannot
             each._store.attach()  # noqa: SLF001 - one module

@@ -11,7 +11,9 @@ from threading import Barrier
 
 import pytest
 
-from faultinject.counts import open_counts, waiting
+from faultinject.counts import waiting
+
+from .opened import open_counts
 
 
 @pytest.fixture

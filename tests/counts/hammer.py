@@ -8,7 +8,9 @@ import multiprocessing
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from faultinject.counts import Take, open_counts, waiting
+from opened import open_counts
+
+from faultinject.counts import Take, waiting
 from faultinject.exceptions import StoreBusy
 
 PROCESSES, THREADS, EACH = 4, 4, 625

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faultinject.counts import Take, open_counts
+from faultinject.counts import Take
+
+from .opened import open_counts
 
 TAIL = "name-" * 13_107
 KEPT = 65_536

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from faultinject import Injector
-from faultinject.counts import Take, open_counts
+from faultinject.counts import Take
 from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
 from tests.asking import get
+
+from .opened import open_counts
 
 KIB = 1024
 KEY = [(0, "", "/", None)]
@@ -168,7 +170,8 @@ def test_threads_note_every_request_once(url, in_many_threads):
 
 FORKED = """
 import os, sys
-from faultinject.counts import Take, open_counts
+from faultinject.counts import Take
+from tests.counts.opened import open_counts
 counts = open_counts(sys.argv[1])
 counts.note_injected(0)
 first = counts.match([(0, "", "/a", None)], 0.0, False, [0])[0][1]
@@ -196,7 +199,8 @@ def test_the_file_is_sparse_and_private(url, store):
 
 KILLED_AT_EACH_LINE = """
 import os, shutil, signal, sys
-from faultinject.counts import Take, open_counts
+from faultinject.counts import Take
+from tests.counts.opened import open_counts
 
 place, full, step = sys.argv[1], sys.argv[2] == "full", int(sys.argv[3])
 mine, yours = [(0, "mine", "/mine", (1, 1.0))], [(1, "yours", "/yours", (1, 1.0))]
@@ -280,7 +284,8 @@ def test_killed_at_any_line(tmp_path, process, how, step):
 
 KILLED = """
 import os, sys
-from faultinject.counts import Take, open_counts
+from faultinject.counts import Take
+from tests.counts.opened import open_counts
 from faultinject.exceptions import StoreBusy
 
 counts = open_counts(sys.argv[1])

@@ -12,10 +12,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from faultinject.counts import Take, open_counts, waiting
+from faultinject.counts import Take, waiting
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
 from tests.ports import ReservedPort
 from tests.until import until
+
+from .opened import open_counts
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -248,7 +250,7 @@ def test_where_there_is_no_thread(url, monkeypatch):
 
 CHILD = """
 import os, sys
-from faultinject.counts import open_counts
+from tests.counts.opened import open_counts
 counts = open_counts(sys.argv[1])
 print("counts", flush=True)
 sys.stdin.readline()

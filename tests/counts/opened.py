@@ -1,0 +1,14 @@
+"""The counts of any store, by its URL."""
+
+from __future__ import annotations
+
+from faultinject.counts import MemoryCounts, open_store
+
+
+def open_counts(url, scenario="{}", seed="1"):
+    """All who open the same scenario count together, but those of `memory:`."""
+    if url == "memory:":
+        return MemoryCounts()
+    store = open_store(url)
+    store.begin({"scenario": scenario, "seed": seed, "next_place": 1}, chosen=False)
+    return store.counts()[2]
