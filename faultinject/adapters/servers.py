@@ -635,9 +635,12 @@ class Connection:
                 sleep(min(_SLICE, rest))  # what it has sent is for the server to read
         return False
 
-    def gone(self, seconds: float) -> bool:
-        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it."""
-        return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
+    def gone(self, seconds: float, alarm: int = -1) -> bool:
+        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it.
+
+        `alarm` is a descriptor that ends the wait early when it is readable.
+        """
+        return self.fileno() < 0 or bool(self._poll(0, seconds, alarm) & _GONE)
 
     def detach_from_server(self) -> bool:
         """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.

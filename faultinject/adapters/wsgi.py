@@ -380,7 +380,8 @@ class Driver:
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            return wait(self._plan, step.seconds, self._connection)
+            # Of an answer that has begun it shows when something is sent whether one that has ended its side is still there.
+            return wait(self._plan, step.seconds, self._connection, reads_on=self._begun)
         if not step.seconds:
             return True
         try:

@@ -30,6 +30,7 @@ from faultinject.engine.steps import ClientGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
     from typing import Any, Self
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.engine.request import Body, WSGIRequest
     from faultinject.vendors.multi_delete import Listing
+
+    HasLeft = Callable[..., bool]
 
 SLICE = 0.05
 """Seconds after which a wait looks around where nothing can wake it: without a pipe, or in a greenlet."""
@@ -273,7 +276,7 @@ def delivered(connection: Connection, plan: Plan) -> bool:
     return connection.delivered()
 
 
-def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bool:
+def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
     """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
 
     Whether it has left is looked at in the end, too: what was due before, on a busy machine, is given to nobody then.
@@ -282,15 +285,19 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None) -> bo
         plan: the plan that decided.
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves.
+        reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
     """
+    has_left: HasLeft | None = None
+    if connection is not None:
+        has_left = connection.gone if reads_on else connection.left
     if seconds > 0:
         clock = plan.services.monotonic
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                if alarm.sleep(min(left, plan.until_expiry), connection):
+                if alarm.sleep(min(left, plan.until_expiry), has_left):
                     return False
-    return connection is None or not connection.left(0)
+    return has_left is None or not has_left(0)
 
 
 class Bell:
@@ -368,27 +375,27 @@ class Alarm:
                     del _bells[plan]
                 bell.close()
 
-    def sleep(self, seconds: float, connection: Connection | None) -> bool:
+    def sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
         """Sleep at most so long, and less when it rings or the client leaves; yes when that has left.
 
         Args:
             seconds: how long.
-            connection: shows when the client leaves; None where nothing does.
+            has_left: waits for the client to leave; None where nothing shows that.
         """
         if self._bell.rung:
             # It rang for all to look whether their time is over; where it is not, another bell tells of the next time.
             self._leave()
             self._bell = self._enter()
             return False
-        return bool(self._plan.services.rest(seconds, lambda seconds: self._sleep(seconds, connection)))
+        return bool(self._plan.services.rest(seconds, lambda seconds: self._sleep(seconds, has_left)))
 
-    def _sleep(self, seconds: float, connection: Connection | None) -> bool:
+    def _sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
         file = self._bell.file
         in_greenlet = gevent_sleep() is not None
         if file < 0 or in_greenlet:
             seconds = min(seconds, SLICE)
-        if connection is not None:
-            return connection.left(seconds, file)
+        if has_left is not None:
+            return has_left(seconds, file)
         if file < 0 or in_greenlet:
             time.sleep(seconds)
             return False

@@ -190,6 +190,15 @@ class Bridged(Heads):
         if self.cycle is not before:
             self.cycle.transport = writer  # type: ignore[assignment]
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; one whose request is whole may still read the answer, where TLS does not end with it."""
+        cycle = self.cycle
+        reads = self.scheme == "http" and not self._in_head and cycle is not None
+        if not reads or cycle.more_body or cycle.response_complete:
+            return False
+        cycle.keep_alive = False
+        return True
+
 
 class Writer:
     """uvicorn's transport for one answer, which writes its head as the app has said it.

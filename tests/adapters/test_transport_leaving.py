@@ -1,6 +1,7 @@
 """Clients that leave an answer, or do not read it: nothing more is made for them, and what was not given does not count."""
 
 import asyncio
+import select
 from contextlib import nullcontext
 from itertools import count
 
@@ -33,28 +34,36 @@ START = {"type": "http.response.start", "status": 200, "headers": [(b"content-le
 
 
 def test_wsgi_client_that_leaves_a_slow_body(servers, make_injector, clock):
-    """The app is asked for no more, and closed; what had gone out counts."""
+    """The app is asked for no more as soon as something sent shows it, and closed; what had gone out counts."""
     app = App(b"0123", b"4567", b"89", length=False)
     injector = make_injector("drip,rate=40,times=1", waits=clock)
     came = []
-    with loopback() as (client, server):
+    with loopback() as (client, server), server.dup() as watched:
 
         def leave():
             with client.makefile("rb") as answer:
                 came.extend(iter(answer.readline, b"01\r\n"))
             client.close()
 
-        # Every 50 ms there are two bytes.
+        # Every 50 ms there are two bytes: the second two are refused, which the third two meet.
         clock.at(0.07, leave)
+        clock.at(0.12, lambda: reset(watched))
         environ = servers.environ(**{"werkzeug.socket": server})
         assert WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None) == []
         settle()
     assert came[-1] == b"2\r\n"
-    assert (app.given, app.closed) == (1, 1)
+    assert (app.given, app.closed) == (2, 1)
     [outcome] = injector.journal.outcomes
     assert (outcome.did, outcome.left, outcome.final) == ("dripped", True, True)
     assert outcome.response_bytes < 10
     assert injector.counts()["rule-1"]["injected"] == 1
+
+
+def reset(connection):
+    """Wait until it is: the system of a client that has left refuses what is sent to it."""
+    looked = select.poll()
+    looked.register(connection, 0)  # an error alone
+    assert looked.poll(30_000), "what was sent has not been refused"
 
 
 @pytest.mark.parametrize("writes", [False, True])

@@ -386,6 +386,14 @@ def test_what_is_no_request_behind_one():
         assert exchange.is_closed()
 
 
+def test_a_client_that_ends_its_own_side(connection):
+    """It reads the answer to a whole request."""
+    connection.send("GET /a HTTP/1.1\nHost: h")
+    connection.sock.shutdown(socket.SHUT_WR)
+    assert connection.answer() == ("HTTP/1.1 200 OK", b"GET /a  0 None")
+    assert connection.is_closed()
+
+
 def test_a_head_without_an_end(connection):
     """It is not kept: what has come is refused."""
     connection.sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 300_000)
