@@ -9,7 +9,6 @@ from typing import Any, assert_never
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.asgi_thread import decide, in_thread
 from faultinject.adapters.asgi_wait import (
     BodyReader,
     ExchangeEnd,
@@ -121,8 +120,6 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
             await app(scope, receive, send)
             return
         if injector.follows:
-            if injector.overdue:
-                await in_thread(injector.catch_up)
             injector.catch_up()
         plan = injector.plan
         own = app
@@ -199,6 +196,8 @@ async def exchange(
         try:
             request = ASGIRequest(scope)
             if plan.waits and candidates and plan.asks(request, candidates):
+                from faultinject.adapters.asgi_thread import decide
+
                 action = await decide(plan, request, candidates)
             else:
                 action = plan.decide(request, candidates) if candidates else None

@@ -12,7 +12,7 @@ from faultinject.engine.exchange import undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from faultinject.engine.actions import Action
     from faultinject.engine.plan import Plan
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 THREADS = 100
 """Requests that ask at a time. The threads that an app may have for its own work are others."""
 _limiter: RunVar[CapacityLimiter] = RunVar("faultinject")
-
-
-async def in_thread(work: Callable[[], object]) -> None:
-    """Do it while the event loop goes on."""
-    try:
-        limiter = _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(THREADS)
-        _limiter.set(limiter)
-    await run_sync(work, limiter=limiter)
 
 
 async def decide(plan: Plan, request: Request, candidates: Sequence[int]) -> Action | None:
@@ -54,7 +44,12 @@ async def decide(plan: Plan, request: Request, candidates: Sequence[int]) -> Act
             _undo(plan, action)
 
     try:
-        await in_thread(make)
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = CapacityLimiter(THREADS)
+        _limiter.set(limiter)
+    try:
+        await run_sync(make, limiter=limiter)
     except BaseException:
         if ended.next():
             _undo(plan, action)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from hashlib import blake2b
 from json import dumps, loads
-from math import inf
 
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.counts.redis_counts import RedisCounts, keys_of
@@ -51,8 +50,8 @@ class RedisStore(SharedStore):
         self._told: Sequence[Any] = ()
         self._counts: RedisCounts | None = None
         self._counts_id = b""
-        # When it is asked again in the background, when a request asks it if nobody has by then, and how long one that failed is left alone.
-        self._look = self._late = 0.0
+        # When it is asked again, and how long after that the next time.
+        self._look = 0.0
         self._pause = PAUSE
         self._quiet_until = float("-inf")
         scripts = map(self._link.script, (AGREE, PUT, LOOK, JOIN, RESTORE))
@@ -90,8 +89,7 @@ class RedisStore(SharedStore):
         if what == b"differs":
             why = "is in use by other rules, or the same with another seed"
             self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
-        self._told = told
-        self._looked()
+        self._told, self._look = told, monotonic() + self._pause
 
     def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
         """Put something else in force.
@@ -110,21 +108,15 @@ class RedisStore(SharedStore):
         told = self._run(self._put, _new() if anew else "", *_texts(data), *known)
         if told[0] == b"changed":
             raise Conflict(f"{self.shown} was changed since")
-        self._told = told[1:]
-        self._looked()
+        self._told, self._look = told[1:], monotonic() + self._pause
 
     @property
     def version(self) -> Hashable:
-        """What the server had in force when it was asked last, which is done twice a second while somebody wants to know."""
+        """What the server had in force when it was asked last, which is done once a second while somebody wants to know."""
         if self._told and monotonic() >= self._look:
             self._look = monotonic() + self._pause
             self._link.sender.do(self.refresh)
         return tuple(self._told[:2]) or (None, None)
-
-    @property
-    def overdue(self) -> bool:
-        """Whether nobody has asked a server that answers for a second: what has been switched off since must not act."""
-        return bool(self._told) and monotonic() >= self._late
 
     def refresh(self) -> None:
         """Ask the server; one that has lost what was in force is told it again.
@@ -136,21 +128,15 @@ class RedisStore(SharedStore):
         try:
             seen = self._seen()
         except StoreUnavailable:
-            self._late = inf  # no request waits for it before it has answered again
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             raise
+        self._pause = PAUSE
         if seen[0] is None and self._told and None not in self._told:
             self._tell_lost()
             self._restore(self._scenario, *self._told, self._began)
             seen = self._seen()
         if seen != [*self._told[:2]]:
-            self._told = self._join(self._scenario)
-        self._looked()
-
-    def _looked(self) -> None:
-        """What the server has in force is known."""
-        now, self._pause = monotonic(), PAUSE
-        self._look, self._late = now + PAUSE / 2, now + PAUSE
+            self._told = self._run(self._join)
 
     def _seen(self) -> list[bytes | None]:
         """Generation and id of what the server has in force."""

@@ -93,11 +93,6 @@ class SharedStore(Store):
         """Whether a process that could not begin injects nothing until it can."""
         return True
 
-    @property
-    def overdue(self) -> bool:
-        """Whether `version` may be too old for a request, which then calls `refresh`."""
-        return False
-
     def refresh(self) -> None:
         """Let `version` know of what was put in force just now.
 

@@ -59,9 +59,8 @@ class CountStorage:
         # Begins with the store that could not be had at first; None once it could.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
-        # The version that this process has; None before it has begun with the others. The other one is what it has read last.
+        # The version that this process has; None before it has begun with the others.
         self._seen: Hashable = None
-        self._read: Hashable = None
         # The one that could not be read, and when it is tried again.
         self._unread: Hashable = None
         self._again = 0.0
@@ -245,10 +244,6 @@ class CountStorage:
         self._begin_late, self.missing = None, ""
         return found
 
-    def adopted(self) -> None:
-        """What was read last is in force here: until then all requests wait for it."""
-        self._seen = self._read
-
     def postpone(self) -> bool:
         """What was published cannot be read: it is tried again in a while; whether that is news."""
         store = self.store
@@ -279,7 +274,7 @@ class CountStorage:
         version = store.version
         generation, data, counts = store.counts()
         state = read_state(data, generation, known, store.shown)
-        self._read, self._unread = version, None
+        self._seen, self._unread = version, None
         self.replaced_by = 0 if state.by == store.by else state.by
         return state, counts
 

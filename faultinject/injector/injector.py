@@ -183,7 +183,6 @@ class Injector:
         """The scenario in force, unless a test's stands in its place."""
         self._since: dict[float, float] = {}
         self._own = self._compile(self._state, found)
-        storage.adopted()
         self._set_expiry()
         registry.enter(self)
         if path is not None:
@@ -332,7 +331,6 @@ class Injector:
         again = state.armed != before.armed or (state.on and not before.on)
         if again and self._failure_watch is not None:
             self._failure_watch.reset()
-        self._count_storage.adopted()
         if self._watched:
             # Where processes count together may have changed.
             self.journal.share = self._count_storage.let_watch()
@@ -563,19 +561,11 @@ class Injector:
         self._hurry()
         return self._state
 
-    @property
-    def overdue(self) -> bool:
-        """Whether `catch_up` waits for a server, so that an event loop is to go on meanwhile."""
-        store = self._count_storage.store
-        return store is not None and store.overdue
-
     def catch_up(self) -> None:
         """Put in force the latest changes: of the rule file, or from other processes of the session or the store."""
         if self._unwatched is not None:
             self._watch_file()
         _catch_up_with_session()
-        if self.overdue:
-            self._count_storage.hurry()
         if self._count_storage.stale:
             sender = self._count_storage.sender
             self._rejoin() if sender is None else sender.do(self._rejoin)

@@ -1,7 +1,7 @@
 """Sees for those who wait what other processes have put in force: a request that comes would see it, a wait does not.
 
 One thread of the process does, and only while something waits in an injector that follows others. It looks at a number in a
-file; a server it has asked as requests have, twice a second for all of them. What is found ends all waits by one event each, as a
+file; a server it has asked as requests have, once a second for all of them. What is found ends all waits by one event each, as a
 change in this process does.
 """
 

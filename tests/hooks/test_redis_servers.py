@@ -199,7 +199,7 @@ def test_a_redis_that_does_not_answer_slows_no_other_request(start, start_redis)
 @pytest.mark.alone
 @pytest.mark.parametrize("way", WORKERS.values(), ids=WORKERS)
 def test_a_redis_that_does_not_answer_slows_no_worker(way, start, start_redis):
-    """Of the requests that no rule matches one of each worker waits, for what is in force now, and no other one."""
+    """A request that no rule matches waits for nothing, also when what is in force is to be asked for."""
     if way.missing:
         pytest.skip(way.missing)
     redis = start_redis()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
+from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import waiting
 from faultinject.counts.background_sender import BackgroundSender
-from tests.adapters.conftest import make_scope, messages, serve_asgi
 from tests.asking import get
 
 pytestmark = pytest.mark.live
@@ -124,34 +120,6 @@ def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
     replacing = make(f"{url}&replace", "http:404")
     clock[0] += 1
     assert [get(each) for each in (one, other, late, replacing)] == [404] * 4
-
-
-@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
-def test_the_first_request_after_a_pause_asks_the_server_itself(url, clock, monkeypatch, kind):
-    """What was switched off in a second without requests is off; while there are some, it is looked in the background."""
-    one, other = make(url, "http:503"), make(url, "http:503")
-    monkeypatch.setattr(BackgroundSender, "do", lambda *_: None)
-    ask = partial(get if kind == "wsgi" else asked, other)
-    one.disable()
-    clock[0] += 0.6
-    assert ask() == 503
-    clock[0] += 0.4
-    assert ask() == 200
-    one.enable()
-    clock[0] += 1
-    assert ask() == 503
-
-
-def asked(injector):
-    """The status of one request of an ASGI app."""
-
-    async def app(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body"})
-
-    return asyncio.run(
-        serve_asgi(ASGIFaultMiddleware(app, injector=injector), make_scope(), messages())
-    ).status
 
 
 def test_counts_that_hardly_any_request_uses_live_on(url, clock, redis_server, redis_prefix):

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
@@ -285,31 +284,6 @@ def test_a_scenario_is_swapped_in_all_processes(tmp_path, caplog):
     assert [get(each) for each in (one, other, one, other)] == [500, 500, 500, 200]
     other.use([])
     assert [get(one), get(other)] == [200, 200]
-
-
-def test_no_request_is_decided_by_the_old_rules_while_another_takes_the_new_ones_over(tmp_path, monkeypatch):
-    """That takes its time where they are many: whoever comes meanwhile waits for it."""
-    store = f"file:{tmp_path / 'store'}"
-    one, other = make(store=store), make(store=store)
-    one.use("http:418")
-    begun, goes_on, real = Event(), Event(), other._compile
-
-    def compiles(*given):
-        begun.set()
-        assert goes_on.wait(60)
-        return real(*given)
-
-    monkeypatch.setattr(other, "_compile", compiles)
-    found = []
-    threads = [Thread(target=lambda: found.append(get(other))) for _ in range(2)]
-    threads[0].start()
-    assert begun.wait(60)
-    threads[1].start()
-    threads[1].join(0.2)
-    goes_on.set()
-    for each in threads:
-        each.join(60)
-    assert found == [418, 418]
 
 
 def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
