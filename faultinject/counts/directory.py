@@ -7,7 +7,7 @@ counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
 attached     there since another process took part in a session
-users        locked by all that have the store open, see `counts.filelock`
+users        locked by every process that has the store open, see `counts.filelock`
 """
 
 from __future__ import annotations
@@ -73,13 +73,11 @@ class DirectoryStore(SharedStore):
         shown: its absolute path, as messages name it.
         by: the process that stands for those of this server.
         lock: what excludes the others, once it is open.
-        users: who has it open, once it is.
         token: what no other directory has, also one that is made in its place.
         directory: the descriptor of the directory.
     """
 
     lock: FileLock
-    users: Users
     token: str
     directory: int
 
@@ -114,7 +112,6 @@ class DirectoryStore(SharedStore):
             lock.acquire(PATIENCE)
             try:
                 self.token = self._prepare(own.number, lock)
-                self.users = Users(own.number)
             finally:
                 lock.release()
             self._own, self.directory, self.lock = own, own.number, lock
@@ -138,10 +135,9 @@ class DirectoryStore(SharedStore):
         try:
             self._agree(data, chosen=chosen, keeps=keeps)
         except BaseException:
-            # Who is refused is no user of the directory, and keeps nobody out.
+            # A process that is refused is no user of the directory, and keeps nobody out.
             self._own = None
-            for name in ("lock", "users"):
-                vars(self).pop(name, None)
+            vars(self).pop("lock", None)
             raise
 
     def _agree(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
@@ -167,7 +163,7 @@ class DirectoryStore(SharedStore):
             before: dict[str, Any] = {} if found is None else found["data"]
             same = before.get("scenario") == scenario and (chosen or before.get("seed") == seed)
             if found is None or not (same or not self._named or began == agreed):
-                if found is not None and not self._replaces and self.users.others():
+                if found is not None and not self._replaces and self.lock.users and self.lock.users.others():
                     why = "is in use by other rules, or the same with another seed"
                     cure = f"end that server, name another directory, or replace its rules with {self.place}{REPLACE}"
                     refuse(self.shown, why, cure, StoreInUse)
@@ -283,6 +279,8 @@ class DirectoryStore(SharedStore):
             if any(name.startswith(COUNTS) for name in os.listdir(directory)):
                 refuse(self.shown, "has lost its lock", "remove it, or name another directory")
             lock.write(0)
+        if lock.users is None:
+            lock.users = Users(directory)
         return found.removeprefix(LAYOUT).decode("ascii", "replace")
 
     def _reopen(self) -> None:

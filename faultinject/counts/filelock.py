@@ -52,7 +52,7 @@ CUT = -1
 _NONE = -1
 
 USERS = "users"
-"""A file on which each that uses a store keeps a shared `flock`, which the system gives up however its process ends."""
+"""A file on which each process that uses a store keeps a shared `flock`, which the system gives up however it ends."""
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
@@ -66,10 +66,12 @@ class FileLock(PerProcess):
 
     Attributes:
         path: the file, for messages and to open it again.
+        users: who uses what it protects, once this process does.
     """
 
     def __init__(self, path: str, file: int) -> None:
         self.path = path
+        self.users: Users | None = None
         self._file = file
         self._identity = identity(file)
         self._use_threads()
@@ -221,7 +223,7 @@ class FileLock(PerProcess):
 
 
 class Users:
-    """The use of a store by one injector of a process, and of those that the process forks.
+    """The use of a store by one process, and by those that it forks.
 
     Args:
         directory: a descriptor of the store's directory.
@@ -235,7 +237,7 @@ class Users:
         flock(self._own.number, LOCK_SH | LOCK_NB)
 
     def others(self) -> bool:
-        """Whether others use the store; under its lock."""
+        """Whether other processes use the store; under its lock."""
         try:
             flock(self._own.number, LOCK_EX | LOCK_NB)
         except BlockingIOError:

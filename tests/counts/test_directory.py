@@ -260,18 +260,6 @@ def test_a_dead_server_is_no_hindrance(serve, store, end):
     assert get(make(store, "http:500")) == 500
 
 
-def test_two_apps_of_one_process_are_two(store):
-    """The second would else put its rules in force in the first; where the first is no more, it stands in nobody's way."""
-    one = make(store)
-    with pytest.raises(StoreInUse, match="is in use by other rules"):
-        make(store, "http:500")
-    assert get(one) == 503
-    assert get(make(f"{store}?replace", "http:500")) == get(one) == 500
-    del one
-    gc.collect()
-    assert get(make(store, "http:418")) == 418
-
-
 def test_a_scenario_that_is_lost(store, tmp_path, now):
     """A process that comes later does not begin at zero; put back, all go on."""
     one = make(store)
