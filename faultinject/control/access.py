@@ -35,6 +35,8 @@ def random_token(place: str) -> tuple[str, bool]:
     if not several_processes():
         return token, True
     try:
+        if not hasattr(os, "geteuid"):  # pragma: no cover - Windows
+            raise ConfigurationError("this system has no files for one user alone")
         path = private_path(f"control\n{place}", owner=common_process())
         return _agreed(path, token)
     except (OSError, ConfigurationError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faultinject.adapters.mounting import is_below
 from faultinject.control.access import Access
 from faultinject.control.api import LARGEST, ControlApi, Response, cut
-from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exceptions import MissingExtra
 from faultinject.injector.injector import Injector
 from faultinject.installation import install_extra
 from faultinject.journal import log
@@ -31,7 +30,7 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
 
     Raises:
         MissingExtra: what serves the API is not installed.
-        ConfigurationError: its workers cannot agree on a random token, or it has no place under this server.
+        ConfigurationError: its workers cannot agree on a random token.
     """
     settings = injector.control
     assert settings is not None
@@ -66,16 +65,9 @@ def check_installed(settings: ControlSettings) -> None:
 
     Raises:
         MissingExtra: it is on an address of its own, and its server is not installed.
-        ConfigurationError: it is on an address of its own, and uWSGI serves the app.
     """
     from importlib.util import find_spec
 
-    if not settings.path and "uwsgi" in sys.modules:
-        # Its workers are forks of a process whose threads nobody runs, and Python is not told of the fork.
-        raise ConfigurationError(
-            f"FAULTINJECT_CONTROL={settings.place}: uWSGI has no control API on an address of its own:"
-            " give a path of the app, such as /_faultinject"
-        )
     missing = [each for each in ("uvicorn", "httptools") if not settings.path and find_spec(each) is None]
     if missing:
         what = " and ".join(missing)

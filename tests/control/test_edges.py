@@ -195,17 +195,6 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, make, missing):
     install(app, injector=make_injector(), enabled=True)
 
 
-@pytest.mark.parametrize("make", [flask_app, fastapi_app])
-def test_an_address_of_its_own_under_uwsgi(monkeypatch, make):
-    """Refused: it would answer, and what is changed there would hold for no worker."""
-    monkeypatch.setitem(sys.modules, "uwsgi", object())
-    for place in ("127.0.0.1:0", "127.0.0.1:8765"):
-        with pytest.raises(
-            ConfigurationError, match=rf"^FAULTINJECT_CONTROL={place}: uWSGI .*/_faultinject$"
-        ):
-            install(make(), injector=make_injector(FAULTINJECT_CONTROL=place), enabled=True)
-
-
 @pytest.mark.parametrize(
     ("error", "status"),
     [

@@ -37,7 +37,7 @@ SERVERS = {
     ),
     "uvicorn": ("uvicorn", "--workers", "3", "--port", "PORT", "asgi:app"),
 }
-# Which have no API on an address of its own, and no name in all of their tests.
+# Whose API is asked below a path alone.
 OTHERS = {
     "gevent": ("gunicorn", "-k", "gevent", *SERVERS["gunicorn"][1:]),
     "uwsgi": (
