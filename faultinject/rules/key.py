@@ -15,6 +15,7 @@ from faultinject.rules.values import (
     is_token,
     number_text,
     shown,
+    text_of,
 )
 
 TYPE_CHECKING = False
@@ -100,7 +101,7 @@ class Key:
     def write(self, value: object, *, strict: bool) -> str:
         """The text of a Python value; `strict` (TOML and JSON): a number is no duration."""
         if isinstance(value, str):
-            return str(value)
+            return text_of(value)
         if isinstance(value, bool):
             if self.flag:
                 return "yes" if value else "no"

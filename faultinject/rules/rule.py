@@ -9,7 +9,7 @@ from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
 from faultinject.rules.diagnosis import MOST, Diagnosis
 from faultinject.rules.key import Reading
-from faultinject.rules.values import Mistake, number_text, shown
+from faultinject.rules.values import Mistake, number_text, shown, text_of
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
 TYPE_CHECKING = False
@@ -75,7 +75,7 @@ class Rule:
             diagnosis.note(mistake, head)
         diagnosis.close()
         assert parts is not None
-        _fill(self, fault, parts)
+        _fill(self, text_of(fault), parts)
 
     @classmethod
     def of_parts(cls, fault: str, parts: Parts) -> Rule:
@@ -315,11 +315,13 @@ def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split,
     unless, word, name = key
     if isinstance(given, Mapping) and key == (False, "unless", None):
         for raw, value in given.items():
-            yield from _spread(f"{place}.{raw}", split_key(f"unless.{raw}"), value)
+            inner = text_of(raw)
+            yield from _spread(f"{place}.{inner}", split_key(f"unless.{inner}"), value)
     elif isinstance(given, Mapping) and word in KEYS and KEYS[word].named:
         for raw, value in given.items():
-            inner = str(raw) if name is None else f"{name}.{raw}"
-            yield from _spread(f"{place}.{raw}", (unless, word, inner), value)
+            inner = text_of(raw)
+            full = inner if name is None else f"{name}.{inner}"
+            yield from _spread(f"{place}.{inner}", (unless, word, full), value)
     elif isinstance(given, list | tuple) and given:
         for value in given:
             yield place, key, value

@@ -100,9 +100,15 @@ def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | Non
     return folded[near[0]] if len(near) == 1 else None
 
 
+def text_of(value: object) -> str:
+    """The value as text; of a text that is the member of an Enum what it holds, not what `str` calls it."""
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
 def number_text(number: float) -> str:
     """An int or float as decimal digits, without an exponent."""
-    text = repr(number)
+    # What comes of them, as `HTTPStatus` and numpy's numbers, has a `repr` of its own.
+    text = repr(float(number) if isinstance(number, float) else int(number))
     if "e" not in text:
         return text
     from decimal import Decimal
@@ -178,7 +184,7 @@ def duration_text(seconds: float) -> str:
     """The shortest text of a duration: 2 gives `2s`, 0.0005 gives `0.5ms`, 3600 gives `1h`."""
     from decimal import Decimal
 
-    exact = Decimal(repr(seconds))
+    exact = Decimal(number_text(seconds))
     spellings = [(exact, "s"), (exact * 1000, "ms")]
     spellings += [
         (exact // size, unit) for size, unit in ((60, "m"), (3600, "h")) if exact and not exact % size
@@ -277,7 +283,7 @@ def seed_text(seed: object) -> str | None:
     if isinstance(seed, bool) or not isinstance(seed, str | int):
         raise Mistake(f"seed: {shown(repr(seed))} is not text or a whole number")
     try:
-        text = str(seed)
+        text = text_of(seed)
         text.encode()
     except ValueError:
         raise Mistake("seed: not valid Unicode, or too many digits") from None
