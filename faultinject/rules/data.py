@@ -34,8 +34,8 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         return [], None, None
     for key in data:
         if key not in KEYS:
-            message = f"{shown(key)} is not a key of a scenario{nearest(key, KEYS)}"
-            diagnosis.add(message, locate(None, key))
+            hint = nearest(key, KEYS) if key != "fault" else "; write [[rules]] above a rule, in JSON [{…}]"
+            diagnosis.add(f"{shown(key)} is not a key of a scenario{hint}", locate(None, key))
     try:
         seed = seed_text(data.get("seed"))
     except Mistake as mistake:
@@ -147,7 +147,7 @@ class Lines:
             return ""
         if not self._known:
             self._look()
-        words = key.replace("_", "-").replace('"', "").split(".")
+        words = _key(key).split(".")
         for count in range(len(words), -1, -1):
             line = self._known.get((index, ".".join(words[:count])))
             if line is not None:
@@ -227,6 +227,9 @@ def _string(text: str) -> str:
 def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> Found:
     """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`; `where` names it in messages."""
     where = where or str(path)
+    if str(path).lower().endswith((".yaml", ".yml")):
+        diagnosis.add("rules are TOML, or JSON in a file whose name ends in .json", where)
+        return [], None, None
     text = _text(path, where, diagnosis)
     if text is None:
         return [], None, None

@@ -177,9 +177,12 @@ duration = "5s"
     ]
 
 
-@pytest.mark.parametrize(("key", "place"), [('query."a[]"', "query.a[]"), ("'query.\"a[]\"'", 'query."a[]"')])
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [('query."a[]"', "query.a[]"), ("'query.\"a[]\"'", 'query."a[]"'), ('query . "a b"', "query.a b")],
+)
 def test_a_key_in_quotes_has_its_line(key, place):
-    """Whether they are of TOML's, or of a rule's own spelling."""
+    """Whether they are of TOML's, or of a rule's own spelling, with blanks in them too."""
     text = f'[[rules]]\nfault = "http:503"\n{key} = "{"*" * 17}"\n'
     error = mistakes(lambda: Scenario.from_toml(text, where="x"))
     assert str(error) == f"x:3: rules[0].{place}: a pattern of 17 stars; at most 16 are allowed"

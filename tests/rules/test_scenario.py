@@ -211,6 +211,7 @@ def test_toml_has_the_same_vocabulary(tmp_path):
         ),
         (TOML.replace("cos:SlowDown", "cos:Slowdown"), ["rules.toml:5: rules[0].fault: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"]),
         (TOML.replace("seed = 42", "sede = 42"), ["rules.toml:2: sede is not a key of a scenario; did you mean seed?"]),
+        ('fault = "http:503"', ["rules.toml:1: fault is not a key of a scenario; write [[rules]] above a rule, in JSON [{…}]"]),
         (TOML.replace("seed = 42", "seed = 4.2"), ["rules.toml:2: seed: 4.2 is not text or a whole number"]),
         (TOML + '\n[[rules]]\nfault="http:504"\nname="text"', ["rules.toml:29: rules[2].name: text is already the name of rules[1] (rules.toml:16); names must be unique"]),
         (TOML + '\n[[rules]]\nfault="latency"', ["rules.toml:28: rules[2].fault: latency needs a delay, such as delay=2s"]),
@@ -294,6 +295,8 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
     (tmp_path / "binary.toml").write_bytes(b'seed = "a"\nx = "\xff"')
     messages = {
         "absent.toml": "absent.toml: there is no such file",
+        "rules.yaml": "rules.yaml: rules are TOML, or JSON in a file whose name ends in .json",
+        "rules.YML": "rules.YML: rules are TOML, or JSON in a file whose name ends in .json",
         "folder.toml": "folder.toml: this is a directory, not a file",
         "binary.toml": "binary.toml:2: not UTF-8: byte 0xff",
         "nul\0.toml": "nul\\x00.toml: cannot be read: no file can have such a name",
