@@ -175,7 +175,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
         fault = faults.get(text)
         takes = _ranks(fault.takes)
     except Mistake as mistake:
-        wrong.append((-1, mistake if SEPARATORS.isdisjoint(text) else Mistake(MORE_THAN_A_FAULT)))
+        wrong.append((-1, _instead(text) or mistake))
     given: str | None = None
     conditions: Conditions = {}
     unless: Conditions = {}
@@ -220,6 +220,17 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
     if order != sorted(order):
         conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
     return given, conditions, unless, options
+
+
+def _instead(text: str) -> Mistake | None:
+    """What to tell of a text that is no fault, where it is the key of one, or a fault and more."""
+    if not SEPARATORS.isdisjoint(text):
+        return Mistake(MORE_THAN_A_FAULT)
+    if "=" in text:
+        return Mistake(
+            f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank, as in cos:SlowDown,times=2"
+        )
+    return None
 
 
 @contextmanager
