@@ -51,13 +51,6 @@ def literal_prefix(text: str) -> tuple[str, bool]:
     return text[: text.rindex("/", 0, cut)], False
 
 
-def literal_folder(text: str) -> str | None:
-    """The folder that a path pattern such as `photos/` stands for, with all below it; None where it is anything else."""
-    if text[:1] == "=" or text[-1:] != "/" or "*" in text or "?" in text:
-        return None
-    return _rooted(text)
-
-
 def compile_plain(text: str) -> Test:
     """The test for a pattern in which `*` matches anything."""
     if text[:1] == "=" or "*" not in text:

@@ -65,6 +65,8 @@ TABLE = [
     ({"client": "10.0.0.1/8"}, {"client": "10.9.9.9"}, {"client": "testclient"}),
     ({"client": "10.0.0.1"}, {"client": "::ffff:10.0.0.1"}, {"client": "::ffff:10.0.0.2"}),
     ({"client": "10.0.0.0/8"}, {"client": "::ffff:10.0.0.2"}, {"client": "::1"}),
+    ({"client": "10.0.*"}, {"client": "::ffff:10.0.0.2"}, {"client": "::ffff:10.1.0.2"}),
+    ({"client": "=10.0.0.1"}, {"client": "::ffff:10.0.0.1"}, {"client": "::1"}),
     ({"client": "::1"}, {"client": "0:0:0:0:0:0:0:1"}, {"client": None}),
     ({"client": "TestClient"}, {"client": "testclient"}, {"client": "other"}),
     ({"client": "test*"}, {"client": "testclient"}, {"client": "x:y"}),
