@@ -216,6 +216,9 @@ def _addresses() -> list[str]:
     for name in vendors.names():
         vendor = vendors.get(name)
         found += [each.address for each in vendor.errors]
+        several = {each.code for each in vendor.errors if each.variant > 1}
+        # The row that the bare code names has its number, too.
+        found += [f"{name}:{each.numbered}" for each in vendor.errors if each.usual and each.code in several]
         found += [f"{name}:{group}" for group in vendor.groups]
     return found
 
