@@ -58,12 +58,12 @@ def preview(
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", host, sent)
     seed = seed if seed is not None else value_of(os.environ, "FAULTINJECT_SEED") or "0"
     trial, action, matches = trials.previewed(shown, request, seed)
+    if action is None:
+        raise ConfigurationError(f"a {visible(method)} request never gets a fault")
     if not matches:
         _tell(
             f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown anyway"
         )
-    if action is None:
-        raise ConfigurationError(f"a {visible(method)} request never gets a fault")
     if not isinstance(action, Respond):
         _tell(f"the request gets {effects_on_request(shown)}")
         return 0
