@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from time import gmtime
 
-from faultinject.vendors.vendor import Vendor, escape_xml
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +26,6 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     }
 
 
-def escape_text(text: str) -> str:
-    """Escape as .NET does, which lets apostrophes be: recordings have them in AuthenticationErrorDetail."""
-    return escape_xml(text).replace("&apos;", "'")
-
-
 def reason(_row: DocumentedError, message: str) -> str:
     """The whole message, of both sentences.
 
@@ -46,7 +41,8 @@ VENDOR = Vendor(
     title="Azure Blob Storage",
     content_type="application/xml",
     template="envelope.xml",
-    escape=escape_text,
+    # recordings have apostrophes in AuthenticationErrorDetail
+    escape="xml-text",
     child="<%(name)s>%(value)s</%(name)s>",
     package=__package__,
     extras="extras.csv",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete, resources
-from faultinject.vendors.vendor import Form, Vendor, escape_json, escape_xml
+from faultinject.vendors.vendor import Form, Vendor, escape_json, escape_xml_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 def escape(text: str) -> str:
     """As Go's encoding/xml writes text."""
-    text = escape_xml(text).replace("&apos;", "&#39;").replace('"', "&#34;")
+    text = escape_xml_text(text).replace("'", "&#39;").replace('"', "&#34;")
     if text.isprintable():
         return text
     return text.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("&#13;", "&#xD;")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.vendors.vendor import Vendor, escape_xml
+from faultinject.vendors.vendor import Vendor
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
@@ -10,17 +10,12 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
     return {"request_id": f"{unix_seconds & 0xFFFFFFFF:08X}{entropy[:8].hex().upper()}"}
 
 
-def escape(text: str) -> str:
-    """As OSS does: apostrophes stay as they are."""
-    return escape_xml(text).replace("&apos;", "'")
-
-
 VENDOR = Vendor(
     id="oss",
     title="Alibaba Cloud OSS",
     content_type="application/xml",
     template="envelope.xml",
-    escape=escape,
+    escape="xml-text",
     child="  <%(name)s>%(value)s</%(name)s>\n",
     package=__package__,
     id_headers=(("x-oss-request-id", "request_id"),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from faultinject.vendors import endpoints, multi_delete
-from faultinject.vendors.vendor import Form, Vendor, escape_xml
+from faultinject.vendors.vendor import Form, Vendor, escape_xml_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
 
 def escape(text: str) -> str:
     """As S3 writes text: apostrophes as they are (https://github.com/jsoma/flatware/issues/10), quotes as in an ETag."""
-    return escape_xml(text).replace("&apos;", "'").replace('"', "&quot;")
+    return escape_xml_text(text).replace('"', "&quot;")
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
