@@ -60,6 +60,15 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
     return rules, seed, abort
 
 
+def note_seed(given: object, where: str, diagnosis: Diagnosis) -> str | None:
+    """A seed as text; None is none, and a mistake goes into `diagnosis`."""
+    try:
+        return seed_text(given)
+    except Mistake as mistake:
+        diagnosis.note(mistake, where)
+        return None
+
+
 def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Diagnosis) -> Rule | None:
     keys = dict(table)
     fault = keys.pop("fault", None)

@@ -12,7 +12,7 @@ from faultinject.rules.abort import read_bound
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
-from faultinject.rules.values import Mistake, seed_text, shown
+from faultinject.rules.values import shown
 from faultinject.rules.variables import read_variables
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ class Scenario:
     ) -> None:
         diagnosis = Diagnosis()
         found = read_any(rules, diagnosis)
-        text = _read_seed(seed, "", diagnosis)
+        text = data.note_seed(seed, "", diagnosis)
         bound = read_bound(abort, "", diagnosis)
         diagnosis.close()
         _fill(self, found, text, bound)
@@ -96,7 +96,7 @@ class Scenario:
         """
         diagnosis = Diagnosis()
         found = read_rules(text, where, diagnosis)
-        seed = _read_seed(seed, where, diagnosis)
+        seed = data.note_seed(seed, where, diagnosis)
         diagnosis.close()
         return cls.of_rules(found, seed)
 
@@ -205,14 +205,6 @@ def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
         else:
             diagnosis.add(f"{shown(repr(each))} is not a rule: give text or a Rule", place)
     return found
-
-
-def _read_seed(seed: object, where: str, diagnosis: Diagnosis) -> str | None:
-    try:
-        return seed_text(seed)
-    except Mistake as mistake:
-        diagnosis.note(mistake, where)
-        return None
 
 
 def _display_names(rules: tuple[Rule, ...]) -> tuple[str, ...]:
