@@ -18,7 +18,8 @@ from faultinject.cli.serving import Served, announced_below, serve_with_faults, 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import Environment
 from faultinject.rules.values import nearest
-from faultinject.store import ObjectStore
+from faultinject.rules.vocabulary import reading_as
+from faultinject.store import STORES, ObjectStore
 
 
 def load_app(address: str) -> tuple[Any, str]:
@@ -68,7 +69,10 @@ def _failure(address: str, error: Exception) -> str:
 @click.command(context_settings=CONTEXT)
 @click.argument("app", required=False, metavar="[MODULE:APP]")
 @click.option(
-    "--vendor", metavar="VENDOR", help="Storage API that the embedded store speaks.  [default: cos]"
+    "--vendor",
+    metavar="VENDOR",
+    help="Storage API that the embedded store speaks, and by which rules without a storage vendor read bucket, key and"
+    " operation.  [default: cos; such rules read S3 requests]",
 )
 @serving_options
 def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
@@ -92,4 +96,6 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
                 found, kind = load_app(app)
         return found, title, partial(listening.uvicorn_server, interface=kind)
 
-    return serve_with_faults(load, speaks, instead=app, **given)
+    # The store itself says what is wrong with another name.
+    with reading_as(vendor if vendor in STORES else None):
+        return serve_with_faults(load, speaks, instead=app, **given)
