@@ -66,6 +66,8 @@ class Rule:
     def __init__(self, fault: str, /, **keys: Unpack[RuleKeys]) -> None:
         if keys.get("name", "") is None:
             del keys["name"]
+        if isinstance(fault, str):
+            fault = text_of(fault)
         where = shown(fault) if isinstance(fault, str) and fault else "rule"
         diagnosis = Diagnosis()
         parts, wrong = read_table(fault, keys)
@@ -75,7 +77,7 @@ class Rule:
             diagnosis.note(mistake, head)
         diagnosis.close()
         assert parts is not None
-        _fill(self, text_of(fault), parts)
+        _fill(self, fault, parts)
 
     @classmethod
     def of_parts(cls, fault: str, parts: Parts) -> Rule:

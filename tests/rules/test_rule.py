@@ -180,6 +180,7 @@ def test_a_value_of_a_subclass_is_what_it_holds():
         "probability=0.25,delay=0.5s,retry_after=2s,status=429,name=photos"
     )
     assert str(rule) == text
+    assert f"{rule.resolved.text}" == "cos:SlowDown"
     scenario = Scenario([rule], seed=Named.BUCKET)
     assert scenario == Scenario.from_toml(scenario.to_toml()) == Scenario.parse(text, seed="photos")
 
