@@ -30,7 +30,7 @@ _LONGEST_RULE, _LONGEST_AGENT = 500, 100
 def on(seed: str, rules: Sequence[Rule], names: Sequence[str]) -> None:
     """Faults may be injected: the scenario and its seed. A rule that a shell has cut short must be visible.
 
-    Also what hardly any request can match, as a method that HTTP does not know.
+    Also what hardly any request can match, as a method that HTTP does not know, and keys that have no effect.
     """
     told = [_cut(str(each)) for each in rules[:_MOST_RULES]]
     if len(rules) > _MOST_RULES:
@@ -58,11 +58,11 @@ def _doubts(rules: Sequence[Rule], names: Sequence[str]) -> list[tuple[str, str]
 
 
 def _warn_of(doubts: list[tuple[str, str]]) -> None:
-    """A rule has a method that almost no request has."""
+    """A rule has a method that almost no request has, or a key that has no effect."""
     for name, doubt in doubts[:_MOST_RULES]:
         _warn("faultinject: %s: %s", name, doubt)
     if len(doubts) > _MOST_RULES:
-        _warn("faultinject: and %s more methods that almost no request has", len(doubts) - _MOST_RULES)
+        _warn("faultinject: and %s more warnings about rules", len(doubts) - _MOST_RULES)
 
 
 def expired(moment: float, injected: Callable[[], int] | None = None, *, by_variable: bool = True) -> None:

@@ -9,7 +9,7 @@ from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
 from faultinject.rules.diagnosis import MOST, Diagnosis
 from faultinject.rules.key import Reading
-from faultinject.rules.values import Mistake, number_text, shown, text_of
+from faultinject.rules.values import Mistake, listed, number_text, shown, text_of
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
 TYPE_CHECKING = False
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
+NEEDING = {"per": ("skip", "from", "every", "times", "above"), "hint": ("retry_after",)}
+"""Keys that only say how another one is meant."""
 # A key that is a word of Python's own.
 _PYTHON = {"from_": "from"}
 # What stands for one value; all else is looked at for what it holds.
@@ -124,13 +126,19 @@ class Rule:
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
     def doubts(self) -> list[str]:
-        """Methods that almost no request has: `method=PUTT: HTTP knows no such method; did you mean PUT?`."""
-        return [
+        """Methods that almost no request has, and keys that do nothing: `per has no effect without times`."""
+        methods = [
             f"{start}method={shown(text)}: {doubt}"
             for start, conditions in (("", self.conditions), ("unless.", self.unless))
             for text in conditions.get("method", ())
             if (doubt := doubt_of_method(text))
         ]
+        alone = [
+            f"{key} has no effect without {listed(others)}"
+            for key, others in NEEDING.items()
+            if key in self.options and self.options.keys().isdisjoint(others)
+        ]
+        return methods + alone
 
     def compile(self, context: Addressing, seed: bytes = b"") -> Check:
         """The test of a request: all conditions hold, and no `unless.` condition does.

@@ -1,4 +1,4 @@
-"""Methods that are right and that hardly any request has; nothing is said of other values."""
+"""Methods that are right and that hardly any request has, and keys that do nothing; nothing is said of other values."""
 
 from __future__ import annotations
 
@@ -45,6 +45,20 @@ def test_a_doubt_says_what_may_be_meant(golden):
 def test_nothing_is_said_of_the_rest(keys):
     """A warning that is none is worse than none."""
     assert Rule("http:503", **keys).doubts() == []
+
+
+@row_by_row(
+    ("keys", "doubts"),
+    [
+        ({"per": "call"}, ["per has no effect without skip, from, every, times or above"]),
+        ({"hint": "date"}, ["hint has no effect without retry_after"]),
+        ({"per": "call", "times": 1, "hint": "date", "retry_after": "1s"}, []),
+        ({"per": "key", "above": "5/s"}, []),
+    ],
+)
+def test_a_key_that_does_nothing_is_doubted(keys, doubts):
+    """Who writes `per=call` alone expects one fault a call, and every attempt gets it."""
+    assert Rule("http:503", **keys).doubts() == doubts
 
 
 def test_no_method_of_the_registry_is_doubted(for_all):
