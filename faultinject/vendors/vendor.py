@@ -146,11 +146,6 @@ class Vendor:
         self._templates: dict[str, bytes] = {}
         self._by_label: dict[str, DocumentedError] = {}
 
-    @property
-    def template(self) -> bytes:
-        """The usual envelope from the vendor's folder."""
-        return self.read_template(self.form)
-
     def read_template(self, form: Form) -> bytes:
         """An envelope from the vendor's folder."""
         found = self._templates.get(form.template)
@@ -731,10 +726,7 @@ class Addressing:
         if request.identified_by is self:
             return request.identities
         _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
-        if bucket is not None and not rest and not request.query:
-            exact = f"{request.method.upper()} /{bucket}/{key or ''}"  # as `exact_identity` has it
-        else:
-            exact = exact_identity(request, bucket, key, rest)
+        exact = exact_identity(request, bucket, key, rest)
         drawn = exact if self.s3 else without_new_ids(exact, self._addressing)
         found = request.identities = exact, with_placeholders(drawn)
         request.identified_by = self

@@ -233,7 +233,7 @@ import faultinject.vendors as vendors
 before = set(sys.modules)
 for id in {ids}:
     vendor = vendors.get(id)
-    print(id, len(vendor.errors), len(vendor.template), len(vendor.make_ids(bytes(64), 0)), len(vendor.extras))
+    print(id, len(vendor.errors), len(vendor.read_template(vendor.form)), len(vendor.make_ids(bytes(64), 0)), len(vendor.extras))
     for form in vendor.forms.values():
         print(form.template, len(vendor.read_template(form)))
 print(sorted({{"pkgutil", "inspect", "csv", "json", "re", "typing", "pathlib"}} & (set(sys.modules) - before)))
