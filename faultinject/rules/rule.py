@@ -138,6 +138,9 @@ class Rule:
             for key, others in NEEDING.items()
             if key in self.options and self.options.keys().isdisjoint(others)
         ]
+        vendor = self.resolved.vendor
+        if "resource" in self.options and vendor is not None and vendor.resource is None:
+            alone.append(f"resource has no effect: errors of {vendor.id} name none")
         return methods + alone
 
     def compile(self, context: Addressing, seed: bytes = b"") -> Check:

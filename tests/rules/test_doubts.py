@@ -61,6 +61,12 @@ def test_a_key_that_does_nothing_is_doubted(keys, doubts):
     assert Rule("http:503", **keys).doubts() == doubts
 
 
+def test_a_resource_that_the_envelope_lacks_is_doubted():
+    """S3 names it by bucket and key, COS in an element of its own."""
+    assert Rule("s3:SlowDown", resource="/a").doubts() == ["resource has no effect: errors of s3 name none"]
+    assert Rule("cos:SlowDown", resource="/a").doubts() == []
+
+
 def test_no_method_of_the_registry_is_doubted(for_all):
     """In any case, all forty."""
     assert len(METHODS) == 39

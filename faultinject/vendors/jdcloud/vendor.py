@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete, resources
+from faultinject.vendors.jss.vendor import make_ids
 from faultinject.vendors.vendor import Vendor
-
-
-def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
-    """16 upper-case hex digits, as in the document's answers."""
-    return {"request_id": entropy[:8].hex().upper()}
-
 
 VENDOR = Vendor(
     id="jdcloud",
@@ -19,6 +14,7 @@ VENDOR = Vendor(
     escape="xml",
     package=__package__,
     id_headers=(("x-req-id", "request_id"), ("x-amz-request-id", "request_id")),
+    # as in the document's answers
     make_ids=make_ids,
     resource=resources.bucket_and_key,
     # in the document's examples, the last in the older ones; from inside and with IPv6 alone: its table of regions
