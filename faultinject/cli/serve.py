@@ -18,8 +18,7 @@ from faultinject.cli.serving import Served, announced_below, serve_with_faults, 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.environment import Environment
 from faultinject.rules.values import nearest
-from faultinject.rules.vocabulary import reading_as
-from faultinject.store import STORES, ObjectStore
+from faultinject.store import ObjectStore
 
 
 def load_app(address: str) -> tuple[Any, str]:
@@ -69,10 +68,7 @@ def _failure(address: str, error: Exception) -> str:
 @click.command(context_settings=CONTEXT)
 @click.argument("app", required=False, metavar="[MODULE:APP]")
 @click.option(
-    "--vendor",
-    metavar="VENDOR",
-    help="Storage API that the embedded store speaks, and by which rules without a storage vendor read bucket, key and"
-    " operation.  [default: cos; such rules read S3 requests]",
+    "--vendor", metavar="VENDOR", help="Storage API that the embedded store speaks.  [default: cos]"
 )
 @serving_options
 def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
@@ -96,6 +92,4 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
                 found, kind = load_app(app)
         return found, title, partial(listening.uvicorn_server, interface=kind)
 
-    # The store itself says what is wrong with another name.
-    with reading_as(vendor if vendor in STORES else None):
-        return serve_with_faults(load, speaks, instead=app, **given)
+    return serve_with_faults(load, speaks, instead=app, **given)
