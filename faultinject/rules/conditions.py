@@ -40,6 +40,9 @@ def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", method=["PUT", "POST"]))
     http:503,method=PUT,method=POST
     """
+    if not any("*" in each or each[0] == "=" for each in values):
+        wanted = frozenset(each.upper() for each in values)
+        return lambda request: request.method in wanted or request.method.upper() in wanted
     test = any_of(folded(each) for each in values)
     return lambda request: test(request.method.lower())
 
