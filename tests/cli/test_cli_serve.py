@@ -274,16 +274,21 @@ def test_requests_that_ask_and_an_app_that_fails(here, serve):
 
 @pytest.mark.slow
 def test_a_store_of_another_service(serve):
-    """The dialect need not be one of S3: Azure's operations have names of their own."""
+    """The dialect need not be one of S3: Azure's operations have names of their own.
+
+    A rule without a storage vendor reads an S3 request all the same: its bucket is the first segment, here the account.
+    """
     rule = "azure-blob:ServerBusy,operation=block_blob.upload,times=1"
-    process = serve("--vendor", "azure-blob", "-r", rule)
+    s3 = "http:507,bucket=account,key=films,operation=PutObject"
+    process = serve("--vendor", "azure-blob", "-r", rule, "-r", s3)
     assert process.head[0] == f"the embedded object store (Azure Blob Storage) on {process.url}"
     blob = {"x-ms-blob-type": "BlockBlob"}
     answers = [requests.put(f"{process.url}/account/photos?restype=container", timeout=60)]
     answers += [
         requests.put(f"{process.url}/account/photos/a", b"x", headers=blob, timeout=60) for _ in range(2)
     ]
-    assert [each.status_code for each in answers] == [201, 503, 201]
+    answers.append(requests.put(f"{process.url}/account/films", b"x", timeout=60))
+    assert [each.status_code for each in answers] == [201, 503, 201, 507]
     assert answers[1].headers["x-ms-error-code"] == "ServerBusy"
     process.line()
     assert process.interrupt()[0] == 0
