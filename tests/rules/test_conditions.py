@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from faultinject import Rule
-from tests.decisions import meets, view
+from tests.decisions import condition, meets, view
+from tests.house import rooms
 from tests.rows import row_by_row
 
 
@@ -95,3 +96,18 @@ def test_a_host_may_be_an_address_with_colons():
 def test_a_client_may_have_a_name():
     """Test clients report names, also such as begin and end like no address."""
     assert str(Rule("http:503", client=["testclient", "X1"])) == "http:503,client=testclient,client=X1"
+
+
+@row_by_row(
+    ("key", "values", "request"),
+    [
+        ("client", [f"10.0.{number}.1" for number in range(250)], {"client": "10.0.249.1"}),
+        ("method", ["GET", "HEAD", "POST", "DELETE", "PUT"], {"method": "PUT"}),
+    ],
+)
+def test_the_last_of_many_plain_values_is_found_as_fast_as_one(key, values, request):
+    """By a look into a set: a list of clients may be long, and a method is asked of each request."""
+    seen = wsgi(**request)
+    many, one = condition(Rule("http:503", **{key: values})), condition(Rule("http:503", **{key: values[-1]}))
+    assert many(seen)
+    assert rooms(lambda: many(seen)) == rooms(lambda: one(seen))
