@@ -133,6 +133,8 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
         message, _, place = str(error).partition(" (at ")
         if "('rules',)" in message:
             message += "; write [[rules]] for each rule"
+        if where.lower().endswith((".yaml", ".yml")):
+            message += "; rules are TOML, or JSON in a file whose name ends in .json"
         line = place.removeprefix("line ").partition(",")[0]
         if not line.isdecimal():
             line = str(len(text.splitlines()) or 1) if place else ""
@@ -236,9 +238,6 @@ def _string(text: str) -> str:
 def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> Found:
     """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`; `where` names it in messages."""
     where = where or str(path)
-    if str(path).lower().endswith((".yaml", ".yml")):
-        diagnosis.add("rules are TOML, or JSON in a file whose name ends in .json", where)
-        return [], None, None
     text = _text(path, where, diagnosis)
     if text is None:
         return [], None, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.rules.abort import canonical
-from faultinject.rules.data import note_seed, read_file
+from faultinject.rules.data import read_file
 from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import Mistake, is_name, most_like, shown
@@ -71,7 +71,13 @@ def read_abort(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
 
 def read_seed(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
     """The seed of FAULTINJECT_SEED, or None."""
-    return note_seed(value_of(environ, "FAULTINJECT_SEED"), "FAULTINJECT_SEED", diagnosis)
+    seed = value_of(environ, "FAULTINJECT_SEED")
+    try:
+        (seed or "").encode()
+    except UnicodeEncodeError:
+        diagnosis.add("not valid Unicode", "FAULTINJECT_SEED")
+        return None
+    return seed
 
 
 def _natural(variable: str) -> list[tuple[int, int, str]]:

@@ -226,7 +226,10 @@ def _instead(text: str) -> Mistake | None:
     """What to tell of a text that is no fault, where it is the key of one, or a fault and more."""
     if not SEPARATORS.isdisjoint(text):
         return Mistake(MORE_THAN_A_FAULT)
-    if "=" in text:
+    before, equals, _ = text.partition("=")
+    word = before.removeprefix("unless.").partition(".")[0].replace("-", "_")
+    # Nothing stands before an equals sign that has a blank on its left.
+    if equals and (not before or word in KEYS):
         return Mistake(
             f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank, as in cos:SlowDown,times=2"
         )

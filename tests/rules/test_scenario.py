@@ -295,8 +295,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
     (tmp_path / "binary.toml").write_bytes(b'seed = "a"\nx = "\xff"')
     messages = {
         "absent.toml": "absent.toml: there is no such file",
-        "rules.yaml": "rules.yaml: rules are TOML, or JSON in a file whose name ends in .json",
-        "rules.YML": "rules.YML: rules are TOML, or JSON in a file whose name ends in .json",
+        "absent.yaml": "absent.yaml: there is no such file",
         "folder.toml": "folder.toml: this is a directory, not a file",
         "binary.toml": "binary.toml:2: not UTF-8: byte 0xff",
         "nul\0.toml": "nul\\x00.toml: cannot be read: no file can have such a name",
@@ -309,6 +308,20 @@ def test_a_file_that_cannot_be_read_is_one_clear_message(tmp_path, monkeypatch):
         with pytest.raises(ConfigurationError) as caught:
             Scenario.load(name)
         assert str(caught.value) == message
+
+
+def test_a_file_of_yaml_is_told_what_is_read(tmp_path, monkeypatch):
+    """Only what is no TOML: the name alone says nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("rules.yaml", "rules.YML"):
+        (tmp_path / name).write_text('[[rules]]\nfault = "http:503"\n')
+        assert Scenario.load(name) == Scenario.parse("http:503")
+        (tmp_path / name).write_text("rules:\n- fault: http:503\n")
+        with pytest.raises(ConfigurationError) as caught:
+            Scenario.load(name)
+        told = str(caught.value)
+        assert told.startswith(f"{name}:1: ")
+        assert told.endswith("; rules are TOML, or JSON in a file whose name ends in .json")
 
 
 def test_permission_denied_is_told_for_root_too(tmp_path, monkeypatch):
