@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     Split = tuple[bool, str, str | None]
 
-NEEDING = {"per": ("skip", "from", "every", "times", "above"), "hint": ("retry_after",)}
-"""Keys that only say how another one is meant."""
+# Keys that only say how another one is meant, and keys that some rule has in vain.
+_NEEDING = {"per": ("skip", "from", "every", "times", "above"), "hint": ("retry_after",)}
+_MAY_DO_NOTHING = frozenset((*_NEEDING, "resource"))
 # A key that is a word of Python's own.
 _PYTHON = {"from_": "from"}
 # What stands for one value; all else is looked at for what it holds.
@@ -133,15 +134,22 @@ class Rule:
             for text in conditions.get("method", ())
             if (doubt := doubt_of_method(text))
         ]
-        alone = [
-            f"{key} has no effect without {listed(others)}"
-            for key, others in NEEDING.items()
-            if key in self.options and self.options.keys().isdisjoint(others)
-        ]
+        # Hardly a rule has such a key, and each of 10,000 is asked when they are installed.
+        return methods if _MAY_DO_NOTHING.isdisjoint(self.options) else methods + self._without_effect()
+
+    def _without_effect(self) -> list[str]:
         vendor = self.resolved.vendor
+        usual = {"per": KEYS["per"].default, "hint": vendor.hint if vendor is not None else "seconds"}
+        found = [
+            f"{key} has no effect without {listed(others)}"
+            for key, others in _NEEDING.items()
+            if key in self.options
+            and self.value(key) != usual[key]
+            and self.options.keys().isdisjoint(others)
+        ]
         if "resource" in self.options and vendor is not None and vendor.resource is None:
-            alone.append(f"resource has no effect: errors of {vendor.id} name none")
-        return methods + alone
+            found.append(f"resource has no effect: errors of {vendor.id} name none")
+        return found
 
     def compile(self, context: Addressing, seed: bytes = b"") -> Check:
         """The test of a request: all conditions hold, and no `unless.` condition does.
@@ -328,11 +336,11 @@ def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split,
     unless, word, name = key
     if isinstance(given, Mapping) and key == (False, "unless", None):
         for raw, value in given.items():
-            inner = text_of(raw)
+            inner = _name(raw)
             yield from _spread(f"{place}.{inner}", split_key(f"unless.{inner}"), value)
     elif isinstance(given, Mapping) and word in KEYS and KEYS[word].named:
         for raw, value in given.items():
-            inner = text_of(raw)
+            inner = _name(raw)
             full = inner if name is None else f"{name}.{inner}"
             yield from _spread(f"{place}.{inner}", (unless, word, full), value)
     elif isinstance(given, list | tuple) and given:
@@ -340,6 +348,15 @@ def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split,
             yield place, key, value
     else:
         yield place, key, given
+
+
+def _name(raw: object) -> str:
+    """The text of a key in a dict; what is neither text nor a number is refused, as it is as a value."""
+    if isinstance(raw, str):
+        return text_of(raw)
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        return number_text(raw)
+    raise Mistake(f"{shown(repr(raw))} is not a name: give it as text")
 
 
 def place_of(place: str, mistake: Mistake) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faultinject import Rule, vendors
 from faultinject.vendors import operations_of
+from tests.house import rooms
 from tests.rows import row_by_row
 
 METHODS = {
@@ -54,11 +55,27 @@ def test_nothing_is_said_of_the_rest(keys):
         ({"hint": "date"}, ["hint has no effect without retry_after"]),
         ({"per": "call", "times": 1, "hint": "date", "retry_after": "1s"}, []),
         ({"per": "key", "above": "5/s"}, []),
+        ({"per": "rule", "hint": "seconds"}, []),
     ],
 )
 def test_a_key_that_does_nothing_is_doubted(keys, doubts):
     """Who writes `per=call` alone expects one fault a call, and every attempt gets it."""
     assert Rule("http:503", **keys).doubts() == doubts
+
+
+def test_the_form_that_a_vendor_has_anyway_is_not_doubted():
+    """Azure waits by a header of its own: there `seconds` is another form."""
+    assert Rule("azure-blob:ServerBusy", hint="x-ms-retry-after-ms").doubts() == []
+    assert Rule("azure-blob:ServerBusy", hint="seconds").doubts() == [
+        "hint has no effect without retry_after"
+    ]
+
+
+def test_a_rule_without_such_a_key_is_asked_less():
+    """Each of 10,000 rules is asked when they are installed, and hardly one has a key that may do nothing."""
+    usual = Rule("cos:SlowDown", method="PUT", times=2, retry_after="1s")
+    odd = Rule("cos:SlowDown", method="PUT", resource="/a")
+    assert len(rooms(usual.doubts)) < len(rooms(odd.doubts))
 
 
 def test_a_resource_that_the_envelope_lacks_is_doubted():

@@ -185,6 +185,49 @@ def test_a_value_of_a_subclass_is_what_it_holds():
     assert scenario == Scenario.from_toml(scenario.to_toml()) == Scenario.parse(text, seed="photos")
 
 
+class Masked(str):
+    """A text that shows as another one."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "***"
+
+
+def test_a_text_counts_by_what_it_holds():
+    """Whatever its class makes of `str`."""
+    assert Rule("http:503", bucket=Masked("photos")) == Rule("http:503", bucket="photos")
+
+
+class Plain(Enum):
+    """Members that are no text, whatever they hold."""
+
+    HEADER = "X-Test"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"header": {Plain.HEADER: "1"}},
+        {"query": {Plain.HEADER: "1"}},
+        {"unless": {Plain.HEADER: "1"}},
+        {"unless": {"query": {Plain.HEADER: "1"}}},
+        {"query": {None: "1"}},
+        {"query": {True: "1"}},
+    ],
+)
+def test_a_name_that_is_no_text_is_refused(keys):
+    """As such a value is; under what `str` makes of it the rule would match nothing."""
+    [key] = keys
+    with pytest.raises(ConfigurationError, match=rf"^http:503: {key}: .* is not a name: give it as text$"):
+        Rule("http:503", **keys)
+
+
+def test_a_name_may_be_a_number():
+    """Its digits."""
+    assert str(Rule("http:503", query={1: "a", HTTPStatus.OK: "b"})) == "http:503,query.1=a,query.200=b"
+
+
 def test_equal_rules_are_one():
     """However they were spelled."""
     one = Rule("http:503", path="a", header={"X-T": "1"}, retry_after=2)
