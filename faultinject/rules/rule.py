@@ -128,14 +128,16 @@ class Rule:
 
     def doubts(self) -> list[str]:
         """Methods that almost no request has, and keys that do nothing: `per has no effect without times`."""
-        methods = [
-            f"{start}method={shown(text)}: {doubt}"
-            for start, conditions in (("", self.conditions), ("unless.", self.unless))
-            for text in conditions.get("method", ())
-            if (doubt := doubt_of_method(text))
-        ]
+        found = []
+        for start, conditions in (("", self.conditions), ("unless.", self.unless)):
+            for text in conditions.get("method", ()):
+                doubt = doubt_of_method(text)
+                if doubt:
+                    found.append(f"{start}method={shown(text)}: {doubt}")
         # Hardly a rule has such a key, and each of 10,000 is asked when they are installed.
-        return methods if _MAY_DO_NOTHING.isdisjoint(self.options) else methods + self._without_effect()
+        if not _MAY_DO_NOTHING.isdisjoint(self.options):
+            found += self._without_effect()
+        return found
 
     def _without_effect(self) -> list[str]:
         vendor = self.resolved.vendor
