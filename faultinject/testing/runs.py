@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,9 @@ Contents = Callable[[], StoreContents | None]
 class RunAway(BaseException):
     """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
+    def __init__(self, why: str = "requests without end") -> None:
+        super().__init__(why)
+
 
 class Watch:
     """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
@@ -45,8 +49,9 @@ class Watch:
     def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
         self._injector = injector
         self._limit = limit
-        self._end = end or _raise
-        self._over = False
+        self._end = end or self._raise
+        self._over = self._interrupts = False
+        self._thread = threading.get_ident()
 
     def __call__(self, number: int) -> None:
         """Look at how many requests there are."""
@@ -56,9 +61,16 @@ class Watch:
             self._over = True
             self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
 
+    def _raise(self, why: str) -> None:
+        """End the code: here, and in its own thread, where a server has the request in another one."""
+        if threading.get_ident() != self._thread and not self._interrupts:
+            import ctypes  # some Pythons have none
 
-def _raise(why: str) -> None:
-    raise RunAway(why)
+            self._interrupts = True
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread), ctypes.py_object(RunAway)
+            )
+        raise RunAway(why)
 
 
 def is_of_the_code(error: BaseException) -> bool:

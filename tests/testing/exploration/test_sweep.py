@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import itertools
+import time
 from xml.etree import ElementTree
 
 import pytest
@@ -393,6 +395,31 @@ def test_a_client_that_never_stops(code, said):
     exploration, error = exploring(code, "http:503,times=1000", allow=Exception)
     assert not issubclass(RunAway, Exception)
     assert said in str(error)
+    assert [each.failed for each in exploration.runs] == [True]
+
+
+@pytest.mark.live
+def test_a_client_of_a_server_that_never_stops():
+    """The server has its requests in another thread: the client is ended in its own, wherever it is."""
+    storage = faultinject.Storage("s3")
+
+    def code():
+        began = time.monotonic()
+        while time.monotonic() < began + 60:
+            with (
+                contextlib.suppress(Exception),
+                contextlib.closing(
+                    http.client.HTTPConnection(storage.host, storage.port, timeout=60)
+                ) as connection,
+            ):
+                connection.request("PUT", "/photos")
+                if connection.getresponse().status < 400:
+                    return
+        pytest.fail("it goes on")
+
+    with contextlib.closing(storage):
+        exploration, error = exploring(code, "s3:AccessDenied,from=1", allow=Exception)
+    assert "RunAway: requests without end" in str(error)
     assert [each.failed for each in exploration.runs] == [True]
 
 
