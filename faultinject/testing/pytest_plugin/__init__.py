@@ -11,7 +11,7 @@ from faultinject.testing import unwrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from faultinject.adapters.patch import Patch
     from faultinject.testing.inject import Faults
@@ -39,6 +39,7 @@ SAYS = {
 }
 """What the keys of the ini file may say."""
 
+MARKERS = ("faultinject", "faultinject_explore")
 SHARD = "faultinject_shard"
 """The hidden parameter of an explored test that is collected once for each of its shards."""
 SUMMARY = "faultinject_explore"
@@ -162,6 +163,23 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         stored.begin(session.config)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Refuse a marker that a fixture adds: markers are read before the first fixture, and its rules would do nothing."""
+    before = _marked(item)
+    yield
+    if _marked(item) > before:
+        pytest.fail(
+            f"{item.nodeid}: a marker {' or '.join(MARKERS)} was added after the set-up had begun, when markers are read"
+            " already. Let the fixture call faults.add(), or mark the parameter: pytest.param(…, marks=…)",
+            pytrace=False,
+        )
+
+
+def _marked(item: pytest.Item) -> int:
+    return sum(each.name in MARKERS for each in item.own_markers)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Collect an explored test once for each of its shards."""
     mark = metafunc.definition.get_closest_marker("faultinject_explore")
@@ -232,7 +250,7 @@ def needs_faults(items: Iterable[pytest.Item]) -> bool:
         while node is not None and node not in seen:
             seen.add(node)
             for each in node.own_markers:
-                if each.name in ("faultinject", "faultinject_explore"):
+                if each.name in MARKERS:
                     return True
             node = node.parent
     return False

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 
 def test_marker_injects_while_the_test_runs(passes):
     """A marked test's requests meet the fault, as often as `times` says, with and without the fixture; the next test is left alone."""
@@ -119,6 +121,33 @@ def test_fixture_asked_for_at_run_time(passes):
             assert client.get("/a").status_code == 200
         """,
         3,
+    )
+
+
+@pytest.mark.parametrize("marker", ["faultinject", "faultinject_explore"])
+@pytest.mark.parametrize("other", ["", ", faults"])
+def test_marker_that_a_fixture_adds(run, marker, other):
+    """It comes too late to do anything, and the test says so; on a parameter of the fixture it is in time."""
+    result = run(f"""
+        import pytest
+
+        @pytest.fixture
+        def late(request):
+            request.applymarker(pytest.mark.{marker}("http:503"))
+
+        def test_late(client, late{other}):
+            client.get("/a")
+
+        @pytest.fixture(params=[pytest.param(1, marks=pytest.mark.faultinject("http:503"))])
+        def in_time(request):
+            pass
+
+        def test_in_time(client, in_time):
+            assert client.get("/a").status_code == 503
+    """)
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        ["*::test_late: a marker faultinject or faultinject_explore was added after the set-up*"]
     )
 
 
