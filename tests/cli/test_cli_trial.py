@@ -530,6 +530,35 @@ def test_tests_side_by_side(run, suite):
     assert [each for each in found["broken"][0]["requests"] if each.endswith("/dog  <- s3:SlowDown")]
 
 
+FORKED = """
+import os, pickle, pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    hook, config = item.config.hook, item.config
+    reading, writing = os.pipe()
+    if not os.fork():
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        os.write(writing, pickle.dumps([hook.pytest_report_to_serializable(config=config, report=each) for each in reports]))
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        for each in pickle.load(pipe):
+            hook.pytest_runtest_logreport(report=hook.pytest_report_from_serializable(config=config, data=each))
+    return True
+"""
+"""A plugin that runs each test in a process of its own, as pytest-forked does."""
+
+
+def test_tests_in_children(run, suite, tmp_path):
+    """A test that fails in a child of pytest is broken, with what its error says."""
+    (tmp_path / "conftest.py").write_text(FORKED)
+    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, suite(RIGHT, WRONG))
+    broken = [(each["test"], each["error"]) for each in found["broken"]]
+    assert (code, broken) == (1, [("test_it.py::test_wrong", "RuntimeError: gave up on PUT /wrong/dog")])
+
+
 @pytest.mark.slow
 def test_a_suite_that_hangs(run, suite):
     """It is ended; what did not run is named. A cause for which no request got a fault has no smaller rule."""

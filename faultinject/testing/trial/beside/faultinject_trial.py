@@ -61,16 +61,15 @@ class Trial:
         self.tell(test=item.nodeid, outcome=outcome, said=said)
         return done
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Any:
-        """The first phase that does not pass says how the test has ended."""
-        report = yield
-        if report.outcome != "passed" and self._ended[0] != "failed":
-            self._ended = (
-                report.outcome,
-                "" if call.excinfo is None else call.excinfo.exconly(tryshort=True),
-            )
-        return report
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """The first phase that does not pass says how the test has ended, as pytest shows it: the test may run in a child."""
+        if report.outcome == "passed" or self._ended[0] == "failed":
+            return
+        shown = report.longrepr
+        crash = getattr(shown, "reprcrash", None)
+        said = shown[2] if isinstance(shown, tuple) else str(shown) if crash is None else crash.message
+        # One that plugins run again has failed, too: the next time no fault comes.
+        self._ended = ("skipped" if report.skipped else "failed", said)
 
 
 def pytest_configure(config: pytest.Config) -> None:
