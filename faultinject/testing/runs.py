@@ -153,6 +153,11 @@ class RunFaults(Faults):
             if self._found.first is None:
                 self._found.between = self._found.after
 
+    @property
+    def in_force(self) -> bool:
+        """Whether the block is entered."""
+        return self._in_force
+
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
         """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
         return replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import unittest
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,11 @@ class ExploredRun:
         )
         return self._faults
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the test itself runs, and not its set-up or tear-down."""
+        return self._faults is not None and self._faults.in_force
+
     def run_again(self, item: pytest.Item, error: Exception) -> bool:
         """Run a test that has raised an error again, without faults; False: nobody does, as where an assertion says that it was well."""
         assert self._faults is not None
@@ -119,8 +125,13 @@ class ExploredTests:
         report = yield
         run = item.stash.get(EXPLORED, None)
         if run is not None and call.when == "call":
-            run.error = None if call.excinfo is None else call.excinfo.value
+            of_subtest = run.under_way
+            if call.excinfo is not None and (report.failed or not of_subtest):
+                run.error = call.excinfo.value
             run.seconds = call.duration
+            if of_subtest and run.scenario.rules:
+                # pytest shows each report of a subtest, and fails the test for it, also where the run may end so.
+                report.outcome, report.longrepr = "passed", None
         return report
 
 
@@ -177,7 +188,12 @@ class _Exploring:
         params = getattr(getattr(self._item, "callspec", None), "params", {})
         # The tests of a unittest.TestCase cannot be collected more than once.
         share = (params[SHARD], shards) if SHARD in params else (0, 1)
-        return sweep_of(self._mark.args, Bounds(**keys), first=self._remembered(), share=share)
+        bounds = Bounds(**keys)
+        if bounds.again and isinstance(getattr(self._item, "instance", None), unittest.TestCase):
+            raise ConfigurationError(
+                "again: a method of unittest.TestCase is not run again; make it a function"
+            )
+        return sweep_of(self._mark.args, bounds, first=self._remembered(), share=share)
 
     def _run(self, run: ExploredRun) -> list[pytest.TestReport]:
         item = self._item
@@ -190,6 +206,9 @@ class _Exploring:
         finally:
             del item.stash[EXPLORED]
             item.user_properties[:] = properties
+            if getattr(item, "_instance", None) is not None:
+                # The next run has an instance of its class of its own, as each test has.
+                del item._instance, item._obj  # type: ignore[attr-defined]  # noqa: SLF001 - they are made when asked for
 
     def _ends(self, found: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
         """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""

@@ -197,6 +197,97 @@ def test_unittest(run, tries):
         )
 
 
+SUBTESTS = """
+    import unittest
+    import pytest
+    from conftest import app
+
+    @pytest.mark.faultinject_explore("http:503,path=photos/", "reset,path=photos/"MORE)
+    def test_it(client, subtests):
+        with subtests.test("skipped"):
+            pytest.skip("not today")
+        for name in ("cat", "dog"):
+            with subtests.test(name=name):
+                assert client.put(f"/photos/{name}").status_code == 200
+
+    class TestOfUnittest(unittest.TestCase):
+        @pytest.mark.faultinject_explore("http:503,path=photos/", "reset,path=photos/"MORE)
+        def test_it(self):
+            for name in ("cat", "dog"):
+                with self.subTest(name=name):
+                    self.assertEqual(app.test_client().put(f"/photos/{name}").status_code, 200)
+"""
+
+
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest 9 has them")
+def test_subtests(run, passes):
+    """A part that fails fails its run, and is shown with the smallest scenario alone; a run may end so where it may give up."""
+    result = run(SUBTESTS.replace("MORE", ""))
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "AssertionError: *503*200*",
+            "  when request 1 (PutObject /photos/cat) gets: http:503",
+            "*::test_it: 2 requests without faults, 2 faults; 4 runs in *, 4 failed,*",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*SUBFAILED*")
+    passes(SUBTESTS.replace("MORE", ", allow=Exception"), 2)
+
+
+def test_subtests_that_fail_without_faults(run):
+    """They are reported as ever."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject_explore("http:503")
+        def test_it(client, subtests):
+            for path in ("/a", "/b"):
+                with subtests.test(path=path):
+                    assert client.get(path).text == "app: a"
+    """)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["SUBFAILED(path='/b')*", "FAILED*contains 1 failed subtest"])
+
+
+def test_each_run_has_an_instance_of_its_class(passes):
+    """What a method leaves on `self` is gone in the next run, as it is in another test."""
+    passes(
+        """
+        import pytest
+
+        class TestIt:
+            @pytest.mark.faultinject_explore("http:503")
+            def test_it(self, client):
+                assert not vars(self)
+                self.tries = 0
+                while client.get("/a").status_code != 200:
+                    self.tries += 1
+
+            @pytest.mark.asyncio
+            @pytest.mark.faultinject_explore("http:503")
+            async def test_that_awaits(self, client):
+                self.test_it(client)
+        """,
+        2,
+    )
+
+
+def test_again_of_unittest(run):
+    """Nothing would be run again: it says so, and what to do."""
+    result = run("""
+        import unittest
+        import pytest
+
+        class TestIt(unittest.TestCase):
+            @pytest.mark.faultinject_explore("http:503", again=True)
+            def test_it(self):
+                pass
+    """)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["again: a method of unittest.TestCase is not run again; make it a function"])
+
+
 def test_it_fails_without_faults(run):
     """It fails as it would without the marker, and nothing is explored."""
     result = run(RIGHT.replace("assert upload(client)", "upload(client); assert 1 == 2"))
