@@ -59,12 +59,17 @@ def replay(item: pytest.Item, session_seed: str) -> str:
     config = item.config
     here = config.invocation_params.dir
     path, _, rest = item.nodeid.partition("::")
-    node = f"{_relative(config.rootpath / path, here)}::{rest}"
+    node = f"{_relative(item.path, here)}::{rest}"
     node = node.replace("'", "'\"'\"'")  # in quotes in any case: it may be edited
     command = f"pytest '{node}' --faultinject-seed={shlex.quote(session_seed)}"
-    if config.inipath is None or config.getoption("rootdir"):
-        # Without an ini file the node id, which the seed is made of, depends on what is asked for.
-        command += f" --rootdir={shlex.quote(_relative(config.rootpath, here))}"
+    if ini := config.getoption("inifilename"):
+        command += f" -c {shlex.quote(ini)}"
+    counted_from = item.path.parents[path.count("/")]
+    if config.inipath is None or config.getoption("rootdir") or counted_from != config.rootpath:
+        # Without an ini file above it the node id, which the seed is made of, depends on what is asked for.
+        command += f" --rootdir={shlex.quote(_relative(counted_from, here))}"
+    if scenario := config.getoption("faultinject_scenario"):
+        command += f" --faultinject-scenario={shlex.quote(scenario)}"
     return f"replay: {command}"
 
 
@@ -235,19 +240,20 @@ class MarkedTest:
         self, item: pytest.Item, session_seed: str, session: Session | None, only: Scenario | None
     ) -> None:
         given = MarkedRules(item)
+        if only is not None:
+            given.scenario, given.own, given.shared = only, [], [*range(len(only.rules))]
         seed = f"{session_seed}/{item.nodeid}" if given.seed is None else given.seed
         self.item = item
         run = item.stash.get(EXPLORED, None)
         if run is not None:
             self.faults: Faults = run.begin(given.scenario, seed, item, session)
         else:
-            scenario = given.scenario if only is None else only
-            self.faults = Faults(scenario, seed=seed, test=lambda: item.nodeid, session=session)
+            self.faults = Faults(given.scenario, seed=seed, test=lambda: item.nodeid, session=session)
         if given.fast_forward:
             self.faults.fast_forward()
         # In a run with an explored fault the code may never come to what a marker's rule waits for.
-        self._judged = only is None and (run is None or not run.scenario.rules)
-        self._given = given
+        self._judged = run is None or not run.scenario.rules
+        self._given, self._only = given, only
         # What a test clears away was nevertheless in force: the first plan's counts tell.
         self._plan = self.faults.injector.own_plan
         if not self.faults.injector.enabled:
@@ -274,7 +280,7 @@ class MarkedTest:
         if not outcomes and len(lines) == 1 + 2 * len(missed):
             lines.append(unwrapped.advice())
         message = "\n".join(lines)
-        if says == "error":
+        if says == "error" and self._only is None:  # a whole session may get the rules of one test
             pytest.fail(message, pytrace=False)
         self.item.warn(pytest.PytestWarning(message))
 

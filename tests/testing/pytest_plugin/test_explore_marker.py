@@ -676,7 +676,7 @@ def test_random_order(project):
 
 
 def test_a_scenario_to_replay(run, passes):
-    """Explored and marked tests run once, with just these rules; nothing is explored, nothing must be met."""
+    """Explored and marked tests run once, with just these rules; a test that meets none of them says so in a warning."""
     source = (
         WRONG
         + """
@@ -686,9 +686,18 @@ def test_a_scenario_to_replay(run, passes):
         assert client.put("/b/a").status_code == 200
     """
     )
-    result = run(source, "--faultinject-scenario", "http:503,path=b/k")
-    result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(["E       AssertionError: gave up", "1 of 2 requests got a fault"])
+    result = run(source, "--faultinject-scenario", "http:503,path=b/k", "-W", "default::pytest.PytestWarning")
+    result.assert_outcomes(failed=1, passed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E       AssertionError: gave up",
+            "1 of 2 requests got a fault",
+            "replay: * --faultinject-scenario=http:503,path=b/k",
+            "*PytestWarning: faultinject: no request met the conditions of",
+            "    rule-1 (http:503,path=b/k)",
+            "      nearest: PUT /b/a (path=b/k did not hold)",
+        ]
+    )
     result.stdout.no_fnmatch_line("*explored*")
     result = run(source, "--faultinject-scenario", "cos:SlowDwn")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

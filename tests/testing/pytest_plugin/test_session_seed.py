@@ -195,3 +195,16 @@ def test_replay_command_replays(project, run, monkeypatch, has_ini):
     assert command[:3] == ["pytest", "test_dice.py::test_one[it's; $0]", "--faultinject-seed=3"]
     second = project.runpytest_inprocess(*quiet, *command[1:])
     assert dice(second) == dice(first)
+
+
+def test_replay_command_names_the_ini_file(project, run):
+    """One that the command line names, in a folder beside the tests, does not say where their node ids begin."""
+    ini = project.mkdir("ci") / "pytest.ini"
+    ini.write_text((project.path / "tox.ini").read_text())
+    project.makepyfile(**{"tests/test_dice": THROWS_DICE})
+    (project.path / "conftest.py").rename(project.path / "tests" / "conftest.py")
+    first = project.runpytest_inprocess("-c", "ci/pytest.ini", "tests")
+    [line] = [line for line in first.outlines if line.startswith("replay: ")]
+    second = project.runpytest_inprocess(*shlex.split(line.removeprefix("replay: "))[1:])
+    assert dice(second) == dice(first)
+    assert line in second.outlines
