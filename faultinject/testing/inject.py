@@ -206,6 +206,11 @@ class Faults:
         """The positions of the rules that matched a request of an exploration."""
         return {number for each in self._explorations for number in each.met}
 
+    @property
+    def _in_run(self) -> Faults:
+        """The faults of the run of `explore()` that is under way, else these: the test speaks of what it does now."""
+        return next((each.under_way for each in self._explorations if each.under_way is not None), self)
+
     def run(
         self,
         command: str | Sequence[str],
@@ -238,7 +243,7 @@ class Faults:
         directory = None if cwd is None else os.fspath(cwd)
         program = Program(command, environ, directory)
         again = program if recover is None else Program(recover, environ, directory)
-        self._run(program, again, store)
+        self._in_run._run(program, again, store)  # noqa: SLF001 - one of ours
 
     def _run(self, program: Program, _again: Program, _store: Storage | None) -> None:
         """Run a program; only an exploration kills one, and starts it again."""
@@ -254,6 +259,9 @@ class Faults:
         Raises:
             ConfigurationError: at the end of the block, when a client waited for real: in compiled code, or by a task's time-out.
         """
+        if self._in_run is not self:
+            self._in_run.fast_forward()
+            return
         self._hurries = True
         if self._in_force and self._clocks is None:
             from faultinject.testing.fast_forward import FastForward
@@ -262,7 +270,7 @@ class Faults:
 
     def pause(self) -> Pause:
         """A context manager that hides a test's own requests from faults, counts and the record."""
-        return Pause(self)
+        return Pause(self._in_run)
 
     def unmatched(self) -> list[str]:
         """The names of the rules whose conditions no request met."""
@@ -298,7 +306,7 @@ class Faults:
 
         At its end it is known that the call is over, and whether its caller saw an error; a journal alone does not show that.
         """
-        return self._verdicts.call(name)
+        return self._in_run._verdicts.call(name)  # noqa: SLF001 - one of ours
 
     def findings(self, *, profile: Profile | str | None = None) -> list[Finding]:
         """The findings of every check, the worst first; the calls so far count as finished.

@@ -283,6 +283,7 @@ class Exploration:
         seconds: how long it took so far.
         begun: whether a run has begun.
         over: whether the last run is done.
+        under_way: the faults of the run that is under way, or None.
         met: the positions of the added rules that matched a request.
     """
 
@@ -315,6 +316,7 @@ class Exploration:
         self._again = 0
         self.seconds = 0.0
         self.begun = self.over = False
+        self.under_way: RunFaults | None = None
         self.met: set[int] = set()
         self._began = time.monotonic()
 
@@ -385,12 +387,14 @@ class Run:
 
     def __enter__(self) -> Faults:
         self._began = time.monotonic()
+        self._exploration.under_way = self.faults
         return self.faults.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         seconds = time.monotonic() - self._began
+        self._exploration.under_way = None
         self.faults.__exit__(kind, error, trace)
         self.left = True
         self.requests = self.faults.outcomes

@@ -164,8 +164,8 @@ def test_other_rules_stand_beside_it(storage, tmp_path):
         exploration = given.explore(crash=True)
         words = ["sh", "-c", "curl -s -o code -w %{http_code} -I $ENDPOINT/films; grep 418 code"]
         for run in exploration:
-            with run as faults:
-                faults.run(
+            with run:
+                given.run(
                     words,
                     recover="curl -s -o /dev/null -I $ENDPOINT/films",
                     store=storage,

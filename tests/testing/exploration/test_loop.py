@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 
 import httpx
 import pytest
@@ -32,6 +33,23 @@ def test_a_run():
     assert texts(exploration) == ["http:500,method=PUT,path=/b/k,times=1"]
     assert exploration.over
     assert 0 < exploration.seconds < 60
+
+
+def test_what_the_test_says_of_a_run():
+    """`pause()`, `call()` and `fast_forward()` of the faults around the loop hold for the run that is under way."""
+    with faultinject.inject("http:418,path=b/nowhere") as faults:
+        exploration = faults.explore("http:503")
+        for run in exploration:
+            with run as inner:
+                with faults.pause():
+                    assert send("GET", "/b/k") == 200
+                with faults.call("upload"):
+                    assert call("PUT", "/b/k")
+                faults.fast_forward()
+                time.sleep(600)
+                assert [each.name for each in inner.calls] == ["upload"]
+    assert texts(exploration) == ["http:503,method=PUT,path=/b/k,times=1"]
+    assert (faults.attempts, faults.calls) == (0, [])
 
 
 def test_a_run_is_to_be_entered():
