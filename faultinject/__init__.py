@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from faultinject.rules.scenario import Rules as Rules
     from faultinject.rules.scenario import Scenario as Scenario
     from faultinject.testing.inject import Faults as Faults
-    from faultinject.testing.inject import Pause as Pause
     from faultinject.testing.inject import inject as inject
     from faultinject.testing.runs import Exploration as Exploration
     from faultinject.testing.runs import Run as Run
@@ -63,7 +62,6 @@ __all__ = [
     "Injector",
     "NamedCall",
     "Outcome",
-    "Pause",
     "Problem",
     "Profile",
     "Rule",
@@ -100,7 +98,6 @@ _PLACES = {
     "Injector": "injector.injector",
     "NamedCall": "testing.verdicts",
     "Outcome": "journal.outcome",
-    "Pause": "testing.inject",
     "Problem": "exceptions",
     "Profile": "audit.profiles.profile",
     "Rule": "rules.rule",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
@@ -16,7 +17,7 @@ from faultinject.testing.verdicts import NamedCall, Verdicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from os import PathLike
     from types import TracebackType
     from typing import Any, TypeVar, Unpack
@@ -268,13 +269,15 @@ class Faults:
 
             self._clocks = FastForward(self._injector.own_plan.services)
 
-    def pause(self) -> Pause:
+    @contextmanager
+    def pause(self) -> Iterator[None]:
         """A context manager that hides a test's own requests from faults, counts and the record."""
-        return Pause(self._in_run)
-
-    def unmatched(self) -> list[str]:
-        """The names of the rules whose conditions no request met."""
-        return [name for number, name in enumerate(self._injector.own_plan.names) if not self.matched(number)]
+        faults = self._in_run
+        faults._hide(1)  # noqa: SLF001 - one of ours
+        try:
+            yield
+        finally:
+            faults._hide(-1)  # noqa: SLF001
 
     def matched(self, rule: int, plan: Plan | None = None) -> int:
         """How many requests met a rule's conditions, by its position among the rules.
@@ -462,8 +465,7 @@ class Faults:
         self._counts = counts = SessionCounts()
         return counts
 
-    def hide(self, by: int) -> None:
-        """Begin, with 1, or end, with -1, to hide requests from faults, counts and the record."""
+    def _hide(self, by: int) -> None:
         self._injector.pause(by)
         self._publish(keep_counts=True, in_force=not self._injector.paused)
 
@@ -480,16 +482,3 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
-
-
-class Pause:
-    """For its block, requests pass untouched and unrecorded."""
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
-
-    def __enter__(self) -> None:
-        self._faults.hide(1)
-
-    def __exit__(self, *_: object) -> None:
-        self._faults.hide(-1)

@@ -20,7 +20,6 @@ from faultinject import (
     Injector,
     NamedCall,
     Outcome,
-    Pause,
     Problem,
     Profile,
     Rule,
@@ -103,7 +102,8 @@ def of_a_block() -> None:
         assert_type(faults.calls[0].first, Attempt)
         assert_type(faults.findings(), list[Finding])
         assert_type(faults.injector, Injector)
-        assert_type(faults.pause(), Pause)
+        with faults.pause() as nothing:
+            assert_type(nothing, None)
         assert_type(faults.explore("cos"), Exploration)
         with faults.call("upload") as call:
             assert_type(call, NamedCall)

@@ -331,11 +331,10 @@ class MarkedTests:
         if not self._off:
             patch(config)
         self._session = None if self._off else _session()
-        self._environ: dict[str, str | None] = {}
+        self._environ = pytest.MonkeyPatch()
         if self._session is not None:
             for name, value in self._session.variables.items():
-                self._environ[name] = os.environ.get(name)
-                os.environ[name] = value
+                self._environ.setenv(name, value)
 
     def expect(self, items: Sequence[pytest.Item]) -> None:
         """Get ready to explore; where faults are off, skip the tests that need them."""
@@ -413,11 +412,7 @@ class MarkedTests:
 
     def pytest_unconfigure(self) -> None:
         """Leave the environment as it was."""
-        for name, value in self._environ.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        self._environ.undo()
         if self._session is not None:
             self._session.close()
 
