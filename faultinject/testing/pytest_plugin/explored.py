@@ -29,6 +29,8 @@ from faultinject.testing.runs import RunFaults
 
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
+TIMEOUT = pytest.StashKey[Any]()
+"""What pytest-timeout has for the test, where its time counts the fixtures, too."""
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
@@ -117,6 +119,12 @@ class ExploredTests:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:
+        """Keep what pytest-timeout has for a test: each of its runs has that time."""
+        if not settings.func_only:
+            item.stash[TIMEOUT] = settings
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -200,6 +208,9 @@ class _Exploring:
         item.stash[EXPLORED] = run
         item._report_sections.clear()  # noqa: SLF001 - what earlier runs have printed
         properties = list(item.user_properties)
+        if TIMEOUT in item.stash:
+            item.ihook.pytest_timeout_cancel_timer(item=item)
+            item.ihook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMEOUT])
         try:
             # A copy is another node of the same parents: function fixtures are torn down, wider ones stay.
             return runtestprotocol(item, log=False, nextitem=copy.copy(item))

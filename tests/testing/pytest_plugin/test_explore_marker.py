@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -286,6 +287,51 @@ def test_again_of_unittest(run):
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["again: a method of unittest.TestCase is not run again; make it a function"])
+
+
+TIMEOUT = """
+    import time, types
+    import pytest
+
+    timers = []
+
+    class Hooks:
+        @pytest.hookspec(firstresult=True)
+        def pytest_timeout_set_timer(item, settings): ...
+
+        @pytest.hookspec(firstresult=True)
+        def pytest_timeout_cancel_timer(item): ...
+
+    def pytest_addhooks(pluginmanager):
+        pluginmanager.add_hookspecs(Hooks)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(item):
+        settings = types.SimpleNamespace(timeout=60, func_only=ONLY)
+        item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
+        done = yield
+        print("set", len(timers), "times")
+        return done
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_timeout_set_timer(item, settings):
+        timers.append(settings.timeout)
+        return True
+
+    def pytest_timeout_cancel_timer(item):
+        return True
+"""
+"""The two hooks of pytest-timeout."""
+
+
+@pytest.mark.parametrize(("only", "times"), [(False, 5), (True, 1)])
+def test_pytest_timeout(project, run, only, times):
+    """Each run has the time of a test; where the function alone has it, pytest-timeout sees to that itself."""
+    conftest = project.path / "conftest.py"
+    conftest.write_text(textwrap.dedent(TIMEOUT.replace("ONLY", str(only))) + conftest.read_text())
+    result = run(RIGHT.replace('"cos"', '"http:503", "reset"'), "-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"*set {times} times*"])
 
 
 def test_it_fails_without_faults(run):
