@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -62,8 +65,6 @@ def uvicorn_for(
         from faultinject.server.heads import Bridged, Heads
     except ImportError:
         raise MissingExtra(f"an app is served by uvicorn and httptools: {install_extra('serve')}") from None
-    import asyncio
-
     from faultinject.server.bridge import Bridge
 
     class Served(Server):
@@ -140,6 +141,17 @@ def url_of(address: tuple[Any, ...], scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+class Loop(asyncio.SelectorEventLoop):
+    """The event loop of a server in a thread.
+
+    A test may stop the clocks of its process, as freezegun does: timers of the loop would never come, and it would never end.
+    """
+
+    def time(self, now: Callable[[], float] = time.monotonic) -> float:
+        """The time, by the clock that was there when this module was loaded."""
+        return now()
+
+
 class Server:
     """A WSGI app's server in a thread, as a context manager.
 
@@ -169,7 +181,8 @@ class Server:
         self._thread = Thread(target=self._serve, name=THREAD, daemon=True)
 
     def _serve(self) -> None:
-        self._uvicorn.run(sockets=[self._sock])
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(self._uvicorn.serve(sockets=[self._sock]))
 
     @property
     def port(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from contextvars import ContextVar
 
@@ -61,7 +60,7 @@ class Verdicts:
 
     def begin(self) -> None:
         """The block begins."""
-        self._began = time.monotonic()
+        self._began = self._now()
 
     def end(self) -> None:
         """It is over, and with it all that was asked for in it."""
@@ -72,12 +71,16 @@ class Verdicts:
 
     def call(self, name: str) -> NamedCall:
         """A context manager around one thing that the test asks for."""
-        return NamedCall(name, self._named, self._test)
+        return NamedCall(name, self._named, self._test, self._now)
+
+    def _now(self) -> float:
+        """The time by the journal's clock: a test may have stopped the others."""
+        return self._faults.injector.own_plan.services.monotonic()
 
     @property
     def calls(self) -> list[Call]:
         """The calls so far, by their first attempt."""
-        found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=time.monotonic())
+        found = group(of_outcomes(self._faults.outcomes), told=self.windows, until=self._now())
         return sorted(found, key=lambda each: each.first.arrived)
 
     def judgement(
@@ -161,7 +164,7 @@ class Verdicts:
         """The block up to now, as a window; none where it has not begun, or is over."""
         if self._began is None:
             return []
-        return [CallWindow(None, self._began, time.monotonic(), test=self._test)]
+        return [CallWindow(None, self._began, self._now(), test=self._test)]
 
     @property
     def _test(self) -> str | None:
@@ -180,17 +183,18 @@ class NamedCall:
         error: the error that it raised, in one line.
     """
 
-    def __init__(self, name: str, tell: list[CallWindow], test: str | None) -> None:
+    def __init__(self, name: str, tell: list[CallWindow], test: str | None, now: Callable[[], float]) -> None:
         self.name = name
         self.returned: bool | None = None
         self.error: str | None = None
         self._windows = tell
         self._test = test
+        self._now = now
         self._began = 0.0
         self._within: tuple[float, ...] = ()
 
     def __enter__(self) -> NamedCall:
-        self._began = time.monotonic()
+        self._began = self._now()
         self._within = _within.get()
         _within.set((*self._within, self._began))
         return self
@@ -198,7 +202,7 @@ class NamedCall:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ended = time.monotonic()
+        ended = self._now()
         _within.set(self._within)
         self.returned = error is None
         if error is not None:

@@ -6,6 +6,7 @@ import importlib
 import io
 import sys
 import threading
+import time
 import warnings
 
 import pytest
@@ -212,6 +213,19 @@ def test_a_broken_sdk_says_so_itself(storages, monkeypatch, tmp_path):
     with pytest.raises(ModuleNotFoundError, match="crcmod_is_not_there"):
         storages("oss").client_kwargs  # noqa: B018 - the look is what is tested
     sys.modules.pop("oss2", None)
+
+
+def test_close_after_a_test_that_stopped_the_clocks(monkeypatch):
+    """As freezegun does: the store answers meanwhile, and ends."""
+    storage = faultinject.Storage("s3")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: 1.7e9)
+        for name in "abc":
+            assert requests.put(f"{storage.url}/photos-{name}", timeout=60).ok
+    closing = threading.Thread(target=storage.close, daemon=True)
+    closing.start()
+    closing.join(60)
+    assert not closing.is_alive()
 
 
 def test_close_ends_threads_and_connections():

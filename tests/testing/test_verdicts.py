@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 import sys
+import time
 
 import pytest
 from werkzeug.test import Client, EnvironBuilder
@@ -53,6 +54,14 @@ def said(error):
 
 def by_name(findings):
     return {each.name: each.verdict for each in findings}
+
+
+def test_calls_of_a_test_that_stops_the_clocks(monkeypatch):
+    """Named calls have the journal's clock: freezegun, for example, moves the one of modules to another time."""
+    with inject("cos:SlowDown,times=1") as faults, monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: 1.7e9)
+        upload(faults, "/b/k")
+        assert [(each.name, each.returned) for each in faults.calls] == [("upload", True)]
 
 
 def test_calls():
