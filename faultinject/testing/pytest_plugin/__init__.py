@@ -187,7 +187,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if isinstance(shards, int) and shards > 1:
         metafunc.fixturenames.append(SHARD)
         ids = [f"shard-{number + 1}" for number in range(shards)]
-        metafunc.parametrize(SHARD, range(shards), ids=ids, indirect=True)
+        metafunc.parametrize(SHARD, range(shards), ids=ids)
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
@@ -200,14 +200,6 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
         terminalreporter.section("faultinject: explored")  # type: ignore[attr-defined]
         for line in summaries(reports):
             terminalreporter.write_line(line)  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def faultinject_shard(request: pytest.FixtureRequest) -> int:
-    """Which share of an explored test's runs this is."""
-    return int(
-        request.param
-    )  # pragma: no cover - nobody asks for it: a parameter needs a fixture of its name
 
 
 @pytest.fixture

@@ -217,9 +217,10 @@ class _Exploring:
         finally:
             del item.stash[EXPLORED]
             item.user_properties[:] = properties
-            if getattr(item, "_instance", None) is not None:
+            if getattr(item, "cls", None) is not None:
                 # The next run has an instance of its class of its own, as each test has.
-                del item._instance, item._obj  # type: ignore[attr-defined]  # noqa: SLF001 - they are made when asked for
+                vars(item).pop("_instance", None)
+                vars(item)["_obj"] = None
 
     def _ends(self, found: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
         """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""
