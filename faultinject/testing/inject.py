@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
@@ -17,7 +17,7 @@ from faultinject.testing.verdicts import NamedCall, Verdicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from os import PathLike
     from types import TracebackType
     from typing import Any, TypeVar, Unpack
@@ -269,15 +269,9 @@ class Faults:
 
             self._clocks = FastForward(self._injector.own_plan.services)
 
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """A context manager that hides a test's own requests from faults, counts and the record."""
-        faults = self._in_run
-        faults._hide(1)  # noqa: SLF001 - one of ours
-        try:
-            yield
-        finally:
-            faults._hide(-1)  # noqa: SLF001
+    def pause(self) -> AbstractContextManager[None]:
+        """A context manager that hides a test's own requests from faults, counts and the record; it can be entered again."""
+        return _Pause(self)
 
     def matched(self, rule: int, plan: Plan | None = None) -> int:
         """How many requests met a rule's conditions, by its position among the rules.
@@ -465,10 +459,6 @@ class Faults:
         self._counts = counts = SessionCounts()
         return counts
 
-    def _hide(self, by: int) -> None:
-        self._injector.pause(by)
-        self._publish(keep_counts=True, in_force=not self._injector.paused)
-
     def _elsewhere(self) -> list[Outcome]:
         """What happened in other processes."""
         if self._session is None or not self._generations:
@@ -482,3 +472,23 @@ class Faults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+
+class _Pause(AbstractContextManager[None]):
+    """For its block, requests pass untouched and unrecorded; it can be entered again, also in itself."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._hidden: list[Faults] = []
+
+    def __enter__(self) -> None:
+        faults = self._faults._in_run  # noqa: SLF001 - one of ours
+        self._hide(faults, 1)
+        self._hidden.append(faults)
+
+    def __exit__(self, *_: object) -> None:
+        self._hide(self._hidden.pop(), -1)
+
+    def _hide(self, faults: Faults, by: int) -> None:
+        faults.injector.pause(by)
+        faults._publish(keep_counts=True, in_force=not faults.injector.paused)  # noqa: SLF001 - one of ours

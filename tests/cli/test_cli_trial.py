@@ -559,6 +559,27 @@ def test_tests_in_children(run, suite, tmp_path):
     assert (code, broken) == (1, [("test_it.py::test_wrong", "RuntimeError: gave up on PUT /wrong/dog")])
 
 
+STRICT = """
+import pytest
+
+@pytest.mark.xfail(strict=True)
+def test_strict():
+    ask("PUT", "/right")
+    try:
+        ask("PUT", "/right/dog", tries=1)
+    except RuntimeError:
+        return
+    raise RuntimeError("it is well")
+"""
+
+
+def test_a_strict_xfail(run, suite):
+    """A test that is to fail, and passes because of a fault, is broken, with pytest's words for that."""
+    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, suite(STRICT))
+    broken = [(each["test"], each["error"]) for each in found["broken"]]
+    assert (code, broken) == (1, [("test_it.py::test_strict", "[XPASS(strict)]")])
+
+
 @pytest.mark.slow
 def test_a_suite_that_hangs(run, suite):
     """It is ended; what did not run is named. A cause for which no request got a fault has no smaller rule."""

@@ -377,6 +377,19 @@ def test_pause(get):
     assert (faults.injected, faults.attempts) == (2, 3)
 
 
+def test_a_pause_that_is_entered_again(get):
+    """It may be kept: one behind the other, and in itself."""
+    with inject("http:503") as faults:
+        own = faults.pause()
+        for _ in range(2):
+            with own:
+                with own:
+                    assert get() == 200
+                assert get() == 200
+            assert get() == 503
+    assert (faults.injected, faults.attempts) == (2, 2)
+
+
 def test_a_pause_cuts_no_delay_short(get):
     """Faults of other threads that are under way are waited out."""
     found = []

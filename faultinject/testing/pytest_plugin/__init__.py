@@ -44,6 +44,8 @@ SHARD = "faultinject_shard"
 """The hidden parameter of an explored test that is collected once for each of its shards."""
 SUMMARY = "faultinject_explore"
 """The property of a report that holds an exploration's summary: it survives xdist and lands in junit files."""
+UNMET = "faultinject_unmet"
+"""The property of a report that names the rules of `--faultinject-scenario` that none of the test's requests met."""
 SEED = pytest.StashKey[str]()
 PATCH: pytest.StashKey[Patch] = pytest.StashKey()
 
@@ -166,18 +168,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Refuse a marker that a fixture adds: markers are read before the first fixture, and its rules would do nothing."""
-    before = _marked(item)
     yield
-    if _marked(item) > before:
-        pytest.fail(
-            f"{item.nodeid}: a marker {' or '.join(MARKERS)} was added after the set-up had begun, when markers are read"
-            " already. Let the fixture call faults.add(), or mark the parameter: pytest.param(…, marks=…)",
-            pytrace=False,
-        )
+    if any(each.name in MARKERS for each in item.own_markers):
+        from faultinject.testing.pytest_plugin.marked import refuse_late
 
-
-def _marked(item: pytest.Item) -> int:
-    return sum(each.name in MARKERS for each in item.own_markers)
+        refuse_late(item)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -191,9 +186,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
-    """A line for each explored test, also of those that xdist's workers ran."""
+    """A line for each explored test, and for each that did not meet its one scenario; also of those that xdist's workers ran."""
     stats = terminalreporter.stats  # type: ignore[attr-defined]  # pytest's own, not public
     reports = [each for name in ("passed", "failed", "xfailed", "xpassed") for each in stats.get(name, ())]
+    unmet = [
+        f"{each.nodeid}: {text}"
+        for each in reports
+        for name, text in getattr(each, "user_properties", ())
+        if name == UNMET and each.when == "call"
+    ]
+    if unmet:
+        terminalreporter.section("faultinject: the scenario was not met")  # type: ignore[attr-defined]
+        for line in unmet:
+            terminalreporter.write_line(line)  # type: ignore[attr-defined]
     if any(name == SUMMARY for each in reports for name, _ in getattr(each, "user_properties", ())):
         from faultinject.testing.pytest_plugin.explored import summaries
 

@@ -154,6 +154,11 @@ class _Exploring:
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
         self._began = self._shown = time.monotonic()
         self._showing = False
+        own = vars(item)
+        obj, instance = own.get("_obj"), own.get("_instance")
+        # A conftest's or a plugin's own function is run each time, and with the instance that it may know.
+        plain = obj is None or obj == getattr(instance, getattr(item, "originalname", ""), None)
+        self._replaced = {} if plain else {"_obj": obj, "_instance": instance}
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
         """Set-up, call and tear-down, each once, whatever the number of runs was."""
@@ -219,8 +224,9 @@ class _Exploring:
             item.user_properties[:] = properties
             if getattr(item, "cls", None) is not None:
                 # The next run has an instance of its class of its own, as each test has.
-                vars(item).pop("_instance", None)
-                vars(item)["_obj"] = None
+                vars(item).update({"_obj": None, **self._replaced})
+                if not self._replaced:
+                    vars(item).pop("_instance", None)
 
     def _ends(self, found: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
         """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""

@@ -24,7 +24,7 @@ from faultinject.testing import unwrapped
 from faultinject.testing.decorating import decorate
 from faultinject.testing.inject import Faults
 from faultinject.testing.nearest import met, nearest_request
-from faultinject.testing.pytest_plugin import SEED, needs_faults, patch
+from faultinject.testing.pytest_plugin import MARKERS, SEED, UNMET, needs_faults, patch
 
 if TYPE_CHECKING:
     from _pytest.nodes import Node
@@ -232,6 +232,10 @@ def begin(config: pytest.Config) -> MarkedTests:
 class MarkedTest:
     """One test with faults.
 
+    Attributes:
+        faults: its faults.
+        markers: how many markers it had when they were read.
+
     Raises:
         ConfigurationError: a marker's rule, or a variable of the environment, is wrong.
     """
@@ -254,6 +258,7 @@ class MarkedTest:
         # In a run with an explored fault the code may never come to what a marker's rule waits for.
         self._judged = run is None or not run.scenario.rules
         self._given, self._only = given, only
+        self.markers = _marked(item)
         # What a test clears away was nevertheless in force: the first plan's counts tell.
         self._plan = self.faults.injector.own_plan
         if not self.faults.injector.enabled:
@@ -280,9 +285,13 @@ class MarkedTest:
         if not outcomes and len(lines) == 1 + 2 * len(missed):
             lines.append(unwrapped.advice())
         message = "\n".join(lines)
-        if says == "error" and self._only is None:  # a whole session may get the rules of one test
+        if self._only is not None:
+            # A whole session may get the rules of one test: that is no fault of the others, and no warning either.
+            self.item.user_properties.append((UNMET, message))
+        elif says == "error":
             pytest.fail(message, pytrace=False)
-        self.item.warn(pytest.PytestWarning(message))
+        else:
+            self.item.warn(pytest.PytestWarning(message))
 
     def _off(self) -> list[str]:
         """Why nothing could be injected, whatever the requests were."""
@@ -415,6 +424,26 @@ class MarkedTests:
         self._environ.undo()
         if self._session is not None:
             self._session.close()
+
+
+def refuse_late(item: pytest.Item) -> None:
+    """After its set-up, fail a test that has a marker which was not read."""
+    config = item.config
+    marked = item.stash.get(MARKED, None)
+    late = _marked(item) > (0 if marked is None else marked.markers)
+    once = config.getoption("faultinject_scenario") is not None
+    late = late or (explored(item) is not None and EXPLORED not in item.stash and not once)
+    if late and not config.getoption("faultinject_off") and not _off():
+        pytest.fail(
+            f"{item.nodeid}: a marker {' or '.join(MARKERS)} was added when markers were read already."
+            " Let the fixture call faults.add(), mark the parameter: pytest.param(…, marks=…), or add it in"
+            " pytest_collection_modifyitems",
+            pytrace=False,
+        )
+
+
+def _marked(item: pytest.Item) -> int:
+    return sum(each.name in MARKERS for each in item.iter_markers())
 
 
 @contextmanager

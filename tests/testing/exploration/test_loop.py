@@ -52,6 +52,21 @@ def test_what_the_test_says_of_a_run():
     assert (faults.attempts, faults.calls) == (0, [])
 
 
+def test_a_run_whose_faults_do_not_come_in_force(monkeypatch):
+    """It is not under way: what the test says then is about its own faults."""
+    exploration = faultinject.explore("http:503")
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not today"):
+        for run in exploration:
+            patch.setattr(faultinject.Injector, "put_in_force", not_today)
+            with run:
+                pytest.fail("it came in force")
+    assert exploration.under_way is None
+
+
+def not_today(_injector):
+    raise RuntimeError("not today")
+
+
 def test_a_run_is_to_be_entered():
     """A body without `with run:` would loop for ever."""
     with pytest.raises(ExplorationFailed, match="write `with run:`"):

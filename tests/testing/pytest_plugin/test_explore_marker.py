@@ -274,6 +274,85 @@ def test_each_run_has_an_instance_of_its_class(passes):
     )
 
 
+REPLACES = """
+    import functools
+    import pytest
+
+    calls = []
+
+    def pytest_collection_modifyitems(items):
+        for item in items:
+            if item.name == "test_it":
+                item.obj = counted(item.obj)
+
+    def counted(function):
+        @functools.wraps(function)
+        def counts(*args, **keys):
+            calls.append(function)
+            return function(*args, **keys)
+        return counts
+
+    def asks():
+        from conftest import app
+
+        app.test_client().get("/a")
+
+    def pytest_pycollect_makeitem(collector, name, obj):
+        if name.startswith("made_"):
+            item = pytest.Function.from_parent(collector, name=f"item {name}", callobj=counted(asks))
+            item.add_marker(pytest.mark.faultinject_explore("http:503"))
+            return [item]
+"""
+
+
+def test_a_function_that_a_plugin_puts_in_the_place_of_a_method(project, passes):
+    """It is run each time."""
+    project.syspathinsert()
+    project.makepyfile(replaces=REPLACES)
+    passes(
+        """
+        import unittest
+        import pytest
+        from conftest import app
+        from replaces import calls
+
+        class TestIt:
+            @pytest.fixture(autouse=True)
+            def prepare(self):
+                self.path = "/a"
+
+            @pytest.mark.faultinject_explore("http:503")
+            def test_it(self, client):
+                client.get(self.path)
+
+            def test_calls(self):
+                assert len(calls) == 3
+                calls.clear()
+
+            def made_by_a_plugin(self):
+                pass
+
+        def test_calls_of_what_a_plugin_makes():
+            assert len(calls) == 3
+            calls.clear()
+
+        class TestOfUnittest(unittest.TestCase):
+            def setUp(self):
+                self.path = "/a"
+
+            @pytest.mark.faultinject_explore("http:503")
+            def test_it(self):
+                app.test_client().get(self.path)
+
+            def test_that_follows(self):
+                assert len(calls) == 3
+        """,
+        6,
+        "-p",
+        "replaces",
+    )
+
+
 def test_again_of_unittest(run):
     """Nothing would be run again: it says so, and what to do."""
     result = run("""
@@ -722,7 +801,7 @@ def test_random_order(project):
 
 
 def test_a_scenario_to_replay(run, passes):
-    """Explored and marked tests run once, with just these rules; a test that meets none of them says so in a warning."""
+    """Explored and marked tests run once, with just these rules; the summary names a test that meets none of them."""
     source = (
         WRONG
         + """
@@ -732,16 +811,17 @@ def test_a_scenario_to_replay(run, passes):
         assert client.put("/b/a").status_code == 200
     """
     )
-    result = run(source, "--faultinject-scenario", "http:503,path=b/k", "-W", "default::pytest.PytestWarning")
-    result.assert_outcomes(failed=1, passed=1, warnings=1)
+    result = run(source, "--faultinject-scenario", "http:503,path=b/k", "-W", "error::pytest.PytestWarning")
+    result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(
         [
             "E       AssertionError: gave up",
             "1 of 2 requests got a fault",
             "replay: * --faultinject-scenario=http:503,path=b/k",
-            "*PytestWarning: faultinject: no request met the conditions of",
-            "    rule-1 (http:503,path=b/k)",
-            "      nearest: PUT /b/a (path=b/k did not hold)",
+            "*faultinject: the scenario was not met*",
+            "*: faultinject: no request met the conditions of",
+            "  rule-1 (http:503,path=b/k)",
+            "    nearest: PUT /b/a (path=b/k did not hold)",
         ]
     )
     result.stdout.no_fnmatch_line("*explored*")

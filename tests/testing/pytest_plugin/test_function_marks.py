@@ -147,8 +147,70 @@ def test_marker_that_a_fixture_adds(run, marker, other):
     """)
     result.assert_outcomes(errors=1, passed=1)
     result.stdout.fnmatch_lines(
-        ["*::test_late: a marker faultinject or faultinject_explore was added after the set-up*"]
+        ["*::test_late: a marker faultinject or faultinject_explore was added when markers were read*"]
     )
+
+
+HOOK = """
+    import pytest
+
+    @pytest.hookimpl(KIND)
+    def pytest_runtest_setup(item):
+        if item.name == "test_hooked":
+            item.add_marker(pytest.mark.faultinject("http:503"))
+        BODY
+"""
+HOOKED = """
+    import pytest
+
+    def test_hooked(client):
+        assert client.get("/a").status_code == STATUS
+
+    @pytest.mark.faultinject("http:503")
+    def test_other(client):
+        assert client.get("/a").status_code == 503
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("tryfirst=True", ""), ("wrapper=True", "return (yield)"), ("hookwrapper=True", "yield")],
+)
+def test_marker_that_a_hook_adds_in_front_of_the_set_up(project, passes, kind, body):
+    """It is there when markers are read, and holds."""
+    project.syspathinsert()
+    project.makepyfile(hook=HOOK.replace("KIND", kind).replace("BODY", body))
+    passes(HOOKED.replace("STATUS", "503"), 2, "-p", "hook")
+
+
+def test_marker_that_a_hook_adds_where_no_other_test_is_marked(project, run):
+    """Nobody reads markers there: the test says so."""
+    project.syspathinsert()
+    project.makepyfile(hook=HOOK.replace("KIND", "tryfirst=True").replace("BODY", ""))
+    source = HOOKED.replace("STATUS", "200").replace(
+        '@pytest.mark.faultinject("http:503")', "@pytest.mark.skip"
+    )
+    result = run(source, "-p", "hook")
+    result.assert_outcomes(errors=1, skipped=1)
+    result.stdout.fnmatch_lines(["*::test_hooked: a marker * or add it in pytest_collection_modifyitems"])
+
+
+@pytest.mark.parametrize("off", ["option", "variable"])
+def test_late_marker_with_faults_off(run, monkeypatch, off):
+    """Nothing fails."""
+    if off == "variable":
+        monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
+    source = """
+        import pytest
+
+        @pytest.fixture
+        def late(request):
+            request.applymarker(pytest.mark.faultinject("http:503"))
+
+        def test_late(client, late):
+            assert client.get("/a").status_code == 200
+    """
+    run(source, *(["--faultinject-off"] if off == "option" else [])).assert_outcomes(passed=1)
 
 
 def test_error_inside_faultinject_fails_the_test(run):

@@ -69,7 +69,7 @@ class Trial:
         crash = getattr(shown, "reprcrash", None)
         said = shown[2] if isinstance(shown, tuple) else str(shown) if crash is None else crash.message
         # One that plugins run again has failed, too: the next time no fault comes.
-        self._ended = ("skipped" if report.skipped else "failed", said)
+        self._ended = ("skipped" if report.skipped else "failed", said.rstrip())
 
 
 def pytest_configure(config: pytest.Config) -> None:
