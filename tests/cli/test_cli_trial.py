@@ -562,14 +562,12 @@ def test_tests_in_children(run, suite, tmp_path):
 STRICT = """
 import pytest
 
-@pytest.mark.xfail(strict=True)
-def test_strict():
+def test_strict(request):
     ask("PUT", "/right")
     try:
         ask("PUT", "/right/dog", tries=1)
     except RuntimeError:
-        return
-    raise RuntimeError("it is well")
+        request.applymarker(pytest.mark.xfail(strict=True))
 """
 
 
