@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -39,9 +38,6 @@ Contents = Callable[[], StoreContents | None]
 class RunAway(BaseException):
     """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
-    def __init__(self, why: str = "requests without end") -> None:
-        super().__init__(why)
-
 
 class Watch:
     """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
@@ -49,10 +45,8 @@ class Watch:
     def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
         self._injector = injector
         self._limit = limit
-        self._end = end or self._raise
-        self._over = self._interrupts = False
-        self._thread: int | None = None
-        self._sends = threading.Lock()
+        self._end = end or _raise
+        self._over = False
 
     def __call__(self, number: int) -> None:
         """Look at how many requests there are."""
@@ -62,37 +56,9 @@ class Watch:
             self._over = True
             self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
 
-    def begin(self) -> None:
-        """The code under test begins, in this thread."""
-        self._thread = threading.get_ident()
 
-    def stop(self) -> None:
-        """It is over: what comes next in its thread, such as tear-down, gets no exception, also none that is on its way."""
-        try:
-            with self._sends:
-                if self._interrupts and self._thread is not None:
-                    _interrupt(self._thread, None)
-                self._thread = None
-        except RunAway:
-            # It was sent just before, and came here: the code has ended by itself. No other one is sent.
-            self._thread = None
-
-    def _raise(self, why: str) -> None:
-        """End the code: here, and in its own thread, where a server has the request in another one."""
-        with self._sends:
-            if self._thread not in (None, threading.get_ident()) and not self._interrupts:
-                self._interrupts = True
-                _interrupt(self._thread, RunAway)
-        raise RunAway(why)
-
-
-def _interrupt(thread: int, error: type[BaseException] | None) -> None:
-    """Raise an exception in another thread as soon as it runs Python; None takes back one that it has not got yet."""
-    import ctypes  # some Pythons have none
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), None if error is None else ctypes.py_object(error)
-    )
+def _raise(why: str) -> None:
+    raise RunAway(why)
 
 
 def is_of_the_code(error: BaseException) -> bool:
@@ -158,31 +124,22 @@ class RunFaults(Faults):
         self._plan = self.injector.own_plan
         self._beside = range(own, len(rules))
         self.injector.journal.reading = sweep.reading
-        self._watch = None if sweep.limit is None else Watch(self.injector, sweep.limit, end)
-        self.injector.journal.count = self._watch
+        if sweep.limit is not None:
+            self.injector.journal.count = Watch(self.injector, sweep.limit, end)
 
     def __enter__(self) -> Faults:
         if self._holds is not None:
             self._found.before = self._holds()
-        entered = super().__enter__()
-        if self._watch is not None:
-            self._watch.begin()
-        return entered
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop_watching()
         super().__exit__(kind, error, trace)
         if self._holds is not None:
             self._found.after = self._holds() or {}
             if self._found.first is None:
                 self._found.between = self._found.after
-
-    def stop_watching(self) -> None:
-        """The code under test is over: nothing ends it any more."""
-        if self._watch is not None:
-            self._watch.stop()
 
     @property
     def in_force(self) -> bool:
@@ -425,7 +382,6 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self.faults.stop_watching()
         seconds = time.monotonic() - self._began
         self._exploration.under_way = None
         self.faults.__exit__(kind, error, trace)

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import http.client
 import itertools
-import sys
-import threading
-import time
 from xml.etree import ElementTree
 
 import pytest
@@ -399,90 +394,6 @@ def test_a_client_that_never_stops(code, said):
     assert not issubclass(RunAway, Exception)
     assert said in str(error)
     assert [each.failed for each in exploration.runs] == [True]
-
-
-@pytest.mark.live
-def test_a_client_of_a_server_that_never_stops():
-    """The server has its requests in another thread: the client is ended in its own, wherever it is."""
-    storage = faultinject.Storage("s3")
-
-    def code():
-        began = time.monotonic()
-        while time.monotonic() < began + 60:
-            with (
-                contextlib.suppress(Exception),
-                contextlib.closing(
-                    http.client.HTTPConnection(storage.host, storage.port, timeout=60)
-                ) as connection,
-            ):
-                connection.request("PUT", "/photos")
-                if connection.getresponse().status < 400:
-                    return
-        pytest.fail("it goes on")
-
-    with contextlib.closing(storage):
-        exploration, error = exploring(code, "s3:AccessDenied,from=1", allow=Exception)
-    assert "RunAway: requests without end" in str(error)
-    assert [each.failed for each in exploration.runs] == [True]
-
-
-def test_a_client_that_goes_on_after_its_run():
-    """A request that another thread has under way when a run is left ends nothing: no tear-down and no later test."""
-    noted = []
-    for run in faultinject.explore("http:503"):
-        with run as faults:
-            call("GET", "/b/k")
-        noted.append(faults.injector.journal.count)
-    # The runs without faults know no limit yet.
-    late = [each for each in noted if each is not None]
-    assert late
-    for each in late:
-        thread = threading.Thread(target=runs_away, args=(each, 10**6))
-        thread.start()
-        thread.join()
-    assert sum(range(100_000)) == sum(each for each in range(100_000))
-
-
-def test_a_client_that_is_ended_while_its_run_is_left(monkeypatch):
-    """The exception that is on its way comes to nothing behind the code."""
-    send_it, test = ctypes.pythonapi.PyThreadState_SetAsyncExc, threading.get_ident()
-    sends: list[bool] = []
-    leaves: list[bool] = []  # an Event would do, but its methods are frames of another file
-    sent = []
-
-    def late(thread, error):
-        if error is not None:
-            sends.append(True)
-            began = time.monotonic()
-            while not leaves and time.monotonic() < began + 60:
-                pass
-            while (
-                sys._current_frames()[test].f_code.co_filename == __file__ and time.monotonic() < began + 60
-            ):
-                pass
-            sent.append(error)
-        return send_it(thread, error)
-
-    monkeypatch.setattr(ctypes.pythonapi, "PyThreadState_SetAsyncExc", late)
-    errors = []
-    for run in faultinject.explore("http:503"):
-        with run as faults:
-            call("GET", "/b/k")
-            count = faults.injector.journal.count
-            if count is not None and not sent:
-                threading.Thread(target=runs_away, args=(count, 10**6), daemon=True).start()
-                began = time.monotonic()
-                while not sends and time.monotonic() < began + 60:
-                    pass
-                leaves.append(True)
-        errors.append(run.error)
-    assert len(sent) == 1
-    assert errors == [None] * 3
-
-
-def runs_away(count, number):
-    with contextlib.suppress(RunAway):
-        count(number)
 
 
 def test_faults_beside(monkeypatch):
