@@ -127,6 +127,9 @@ class ObjectStore:
         self._put(call.bucket, call.key, b"".join(found.blocks).translate(OTHERS))
         return found.size > 0
 
+    def __repr__(self) -> str:
+        return f"<ObjectStore {self._service.vendor.id}>"
+
 
 def _go_back(call: Exchange) -> bool:
     """Have a read see the buckets as before their last change; whether it is a read, and that is known."""

@@ -46,6 +46,7 @@ def test_only_storage_vendors_have_a_dialect(vendor, error, message):
     """Other vendors are refused when the store is made."""
     with pytest.raises(error, match=message):
         ObjectStore(vendor)
+    assert repr(ObjectStore("jss")) == "<ObjectStore jss>"
 
 
 def test_the_headers_of_an_object(client):
