@@ -156,7 +156,8 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
 def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     """By method the copies that a client is seen to send of what is not answered yet, where it does so of two things or more.
 
-    Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A client that times out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
+    Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A client that times
+    out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
     """
     found: dict[str, list[Sequence[Attempt]]] = {}
     requests = [(call, each) for call in calls for each in call.attempts]

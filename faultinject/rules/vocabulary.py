@@ -228,7 +228,7 @@ def _instead(text: str) -> Mistake | None:
         return Mistake(MORE_THAN_A_FAULT)
     before, equals, _ = text.partition("=")
     word = before.removeprefix("unless.").partition(".")[0].replace("-", "_")
-    # Nothing stands before an equals sign that has a blank on its left.
+    # Rules are parted at blanks: `times = 2` is read as three, of which the second begins with the equals sign.
     if equals and (not before or word in KEYS):
         return Mistake(
             f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank, as in cos:SlowDown,times=2"

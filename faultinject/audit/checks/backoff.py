@@ -41,7 +41,7 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 GROWING, STANDING = 1.15, 1.25
 """By what waits grow at least from retry to retry when they grow, and at most when they do not."""
 LATE_STEPS = 4
-"""How many times as late as a driver's calls began a wait may end: the client reads its answer, waits, connects and sends."""
+"""A wait may end so many times later than a driver's calls began: the client reads its answer, waits, connects and sends."""
 COUNTED = 4
 """Retries beyond this one have reached the longest wait."""
 GROUPS, GROWN = 2, 6
@@ -234,9 +234,9 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is four times as long as a driver's calls began late. PASS: certainly above 1.15, and the median grows by more than the machine's
-    noise from the first of them to the last. Not judged where retries are nested,
-    nor where the client may need as long for its other requests.
+    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
+    driver's calls began late. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first
+    of them to the last. Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
         how = "Switch one of the two layers off to judge the other."
