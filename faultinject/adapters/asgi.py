@@ -33,7 +33,7 @@ from faultinject.adapters.servers import (
     tell_asgi,
 )
 from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, listens, skipped
+from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, ASGIRequest
@@ -45,7 +45,6 @@ from faultinject.engine.steps import (
     Cut,
     EditHead,
     EndApp,
-    Fail,
     Hold,
     Look,
     LostPatience,
@@ -351,11 +350,7 @@ class Driver:
                     if isinstance(step, _OF_THE_APP):
                         return step
                     if isinstance(step, Send):
-                        action, unread = step.action, self._leaves_unread(step)
-                        await self._answer(
-                            action.answer.status, step.headers, action.body,
-                            unread=unread, broken=step.broken, closes=action.answer.closes,
-                        )  # fmt: skip
+                        await self._answer(step)
                     elif isinstance(step, ReadBody):
                         given = await self._read_body(step)
                     elif isinstance(step, Wait):
@@ -379,9 +374,6 @@ class Driver:
                         with suppress(ClientGone):
                             await self._push(step.data)
                         self._close()
-                    elif isinstance(step, Fail):
-                        if not step.left:
-                            await self._answer(500, FAILED, b"", unread=True, broken=True, closes=False)
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -446,21 +438,12 @@ class Driver:
         )  # fmt: skip
         return self._ending.send
 
-    async def _answer(
-        self,
-        status: int,
-        headers: Iterable[tuple[str, str]],
-        body: bytes,
-        *,
-        unread: bool,
-        broken: bool,
-        closes: bool,
-    ) -> None:
-        send = self._server
-        if unread or closes:
-            send = self._ends_behind(unread=unread, broken=broken, closes=closes)
-        await send({"type": "http.response.start", "status": status, "headers": encoded(headers)})
-        await send({"type": "http.response.body", "body": body})
+    async def _answer(self, step: Send) -> None:
+        send, unread = self._server, self._leaves_unread(step)
+        if unread or step.closes:
+            send = self._ends_behind(unread=unread, broken=step.broken, closes=step.closes)
+        await send({"type": "http.response.start", "status": step.status, "headers": encoded(step.headers)})
+        await send({"type": "http.response.body", "body": step.body})
         if self._ending is not None:
             # An app that has run before may go on for long.
             self._ending.close()
@@ -482,14 +465,8 @@ class Driver:
         if step.alteration is not None:
             hidden = {name.encode() for name in step.alteration.hidden}
             scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
-        elif (pause := step.pause) is not None:
-            body = PausedBody(
-                receive,
-                pause,
-                lambda: self._wait(Wait(pause.seconds)),
-                sized=self._request.content_length is not None,
-            )
-            receive = in_place_of(receive, body.receive)
+        elif step.pause is not None:
+            receive = paused(receive, step.pause, self._wait)
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -845,48 +822,25 @@ def again(receive: Receive, body: bytes) -> Receive:
     return in_place_of(receive, heard_again)
 
 
-class PausedBody:
-    """A request's body as the app receives it, with a pause in it.
+def paused(receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]]) -> Receive:
+    """`receive` of a request with a pause in its body, which comes when there is something behind its place."""
+    left, behind = pause.after, None
 
-    Args:
-        receive: the server's.
-        pause: where the wait is; told when it has been.
-        wait: waits.
-        sized: whether it is known that more follows.
-    """
-
-    def __init__(
-        self, receive: Receive, pause: Pause, wait: Callable[[], Awaitable[object]], *, sized: bool
-    ) -> None:
-        self._receive = receive
-        self._left = pause.after
-        self._pause = pause
-        self._wait = wait
-        self._sized = sized
-        self._behind: Message | None = None
-
-    async def receive(self) -> Message:
-        """Stands in for the server's `receive`."""
-        if self._pause.due and self._sized and not self._left:
-            await self._come_to_it()
-        message, self._behind = self._behind, None
-        if message is None:
-            message = await self._receive()
-        if not self._pause.due or message["type"] != "http.request":
-            return message
+    async def receive_paused() -> Message:
+        nonlocal left, behind
+        message: Message = behind or await receive()
+        behind = None
         piece = message.get("body", b"")
-        if len(piece) <= self._left:
-            self._left -= len(piece)
+        if not pause.due or message["type"] != "http.request" or len(piece) <= left:
+            left -= len(piece)
             return message
-        if not self._left:
-            await self._come_to_it()
+        if left:
+            behind = {**message, "body": piece[left:]}
+            message = {**message, "body": piece[:left], "more_body": True}
+            left = 0
             return message
-        before, behind = piece[: self._left], piece[self._left :]
-        self._left = 0
-        self._behind = {**message, "body": behind}
-        return {**message, "body": before, "more_body": True}
+        pause.due, pause.done = False, True
+        await wait(Wait(pause.seconds))
+        return message
 
-    async def _come_to_it(self) -> None:
-        self._pause.due = False
-        self._pause.done = True
-        await self._wait()
+    return in_place_of(receive, receive_paused)

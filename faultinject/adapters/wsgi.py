@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
+from functools import partial
 from io import BufferedReader
 from itertools import chain
-from functools import partial
 from sys import modules
 from threading import Thread
 from typing import Any, assert_never
@@ -41,7 +41,6 @@ from faultinject.engine.steps import (
     Cut,
     EditHead,
     EndApp,
-    Fail,
     Hold,
     Look,
     LostPatience,
@@ -242,9 +241,12 @@ class Driver:
             return self
         elif self._result is not None:
             return self._result
-        # The server has lost the client; what it has read of further requests is left alone.
+        if self._connection is None:
+            # The client has left, or sent what the server cannot read.
+            return self._answer(FAILED)
+        # It has its answer; what the server has read of further requests is left alone.
         tell_wsgi(self._environ, self._start_response)
-        self._start_response("502 Bad Gateway", [("Content-Length", "0")])
+        self._start_response(FAILED.status_line, [*FAILED.headers])
         return []
 
     def __iter__(self) -> Iterator[bytes]:
@@ -303,11 +305,7 @@ class Driver:
                     if isinstance(step, _OF_THE_APP):
                         return step
                     if isinstance(step, Send):
-                        action, answer = step.action, step.action.answer
-                        self._result = self._answer(
-                            answer.status_line, step.headers, action.body,
-                            unread=step.unread, broken=step.broken, closes=answer.closes,
-                        )  # fmt: skip
+                        self._result = self._answer(step)
                     elif isinstance(step, ReadBody):
                         given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
                     elif isinstance(step, Wait):
@@ -342,11 +340,6 @@ class Driver:
                         with suppress(ClientGone):
                             self._push(step.data)
                         self._end_past(unread=step.unread)
-                    elif isinstance(step, Fail):
-                        self._result = self._answer(
-                            "500 Internal Server Error", [*FAILED], b"",
-                            unread=self._request.has_body, broken=True, closes=False,
-                        )  # fmt: skip
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -356,15 +349,13 @@ class Driver:
 
     # An answer of ours
 
-    def _answer(
-        self, status_line: str, headers: Headers, body: bytes, *, unread: bool, broken: bool, closes: bool
-    ) -> Iterable[bytes]:
-        result = [body] if body else []
-        if not (unread or closes):
-            self._start_response(status_line, headers)
+    def _answer(self, step: Send) -> Iterable[bytes]:
+        result = [step.body] if step.body else []
+        if not (step.unread or step.closes):
+            self._start_response(step.status_line, step.headers)
             return result
-        ending = self._ending_with(unread=unread, broken=broken, closes=closes)
-        ending.start_response(status_line, headers)
+        ending = self._ending_with(unread=step.unread, broken=step.broken, closes=step.closes)
+        ending.start_response(step.status_line, step.headers)
         return ending.behind(result)
 
     def _ending_with(self, *, unread: bool, broken: bool, closes: bool) -> Ending:

@@ -17,7 +17,6 @@ from faultinject.engine.steps import (
     Cut,
     EditHead,
     EndApp,
-    Fail,
     Hold,
     Look,
     LostPatience,
@@ -52,8 +51,16 @@ NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
-FAILED = (("Content-Length", "0"), ("x-faultinject", "error"))
-"""The headers of an answer after an error inside faultinject."""
+FAILED = Send(
+    500,
+    "500 Internal Server Error",
+    [("Content-Length", "0"), ("x-faultinject", "error")],
+    b"",
+    unread=True,
+    broken=True,
+    closes=False,
+)
+"""The answer where the request's body could be read in part only, or there was an error inside faultinject by then."""
 UNTOUCHED = RunApp(untouched=True)
 NOTED_ONLY = RunApp(noted=True)
 
@@ -269,13 +276,12 @@ def _before(
                     stays = yield Wait(delay, listens=up_to is None and (drains or not has_body))
             except ClientGone:
                 injection.undo("failed", left=True)
-                yield Fail(left=True)
                 return
             except Exception as error:
                 # The body is half read: neither the app nor the vendor's answer makes sense any more.
                 plan.services.failed(error, entry.rule or "")
                 injection.undo("failed")
-                yield Fail(left=False)
+                yield FAILED
                 return
             if too_short:
                 injection.run_app()
@@ -457,7 +463,14 @@ def _give(
             yield Write(answer.exact.write(headers, plan.services.clock()) + action.body, unread)
             return
     injection.give(did, body)
-    yield Send(action, headers, unread, body is not None)
+    yield _whole_answer(action, headers, body, unread=unread)
+
+
+def _whole_answer(action: Respond, headers: Headers, body: Body | None, *, unread: bool) -> Send:
+    answer = action.answer
+    return Send(
+        answer.status, answer.status_line, headers, action.body, unread, body is not None, answer.closes
+    )
 
 
 def _end(
@@ -582,14 +595,13 @@ def change_own_body(
         body: what was read of the request's.
         unread: whether something of the request's body is left.
     """
-    broken = body is not None
     if not _takes(request, action, transform, AppAnswer(action.answer.status, headers)):
         injection.give("answered", body)
-        yield Send(action, headers, unread, broken)
+        yield _whole_answer(action, headers, body, unread=unread)
         return
     if not action.entry.written:
         action.entry.write(transform.did, applied=injection.applied, body=body, last=False)
-    begin = Begin(transform, headers, action, unread, broken)
+    begin = Begin(transform, headers, action, unread, body is not None)
     yield from _send(plan, action, transform, begin, injection, body, (action.body, False))
 
 

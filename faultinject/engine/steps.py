@@ -262,27 +262,22 @@ class Send:
     """Answer through the server.
 
     Attributes:
-        action: the answer.
-        headers: its headers, at its start.
+        status: its status.
+        status_line: the same with the reason phrase, for servers that send ours.
+        headers: at its start.
+        body: all of it.
         unread: whether something of the request's body is left.
         broken: whether reading it was given up in the middle.
+        closes: whether the rule asks for the end of the connection.
     """
 
-    action: Respond
+    status: int
+    status_line: str
     headers: Headers
+    body: bytes
     unread: bool
     broken: bool
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Fail:
-    """Say that there was an error inside faultinject when the request's body was touched.
-
-    Attributes:
-        left: whether the client has left, and nobody hears it.
-    """
-
-    left: bool
+    closes: bool
 
 
 if TYPE_CHECKING:
@@ -300,6 +295,5 @@ if TYPE_CHECKING:
         | Write
         | Cut
         | Send
-        | Fail
     )
     Steps = Generator[Step, Any, None]

@@ -2,7 +2,6 @@
 
 import asyncio
 import select
-from contextlib import nullcontext
 from itertools import count
 
 import anyio
@@ -66,15 +65,12 @@ def reset(connection):
     assert looked.poll(30_000), "what was sent has not been refused"
 
 
-@pytest.mark.parametrize("writes", [False, True])
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
-def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes):
+def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
     """Nothing of the answer could be given: the take goes back."""
 
     def app(environ, start_response):
-        write = start_response("200 OK", list(SIZED))
-        if writes:
-            write(b"0123456789")
+        start_response("200 OK", list(SIZED))
         return [b"0123456789"]
 
     injector = make_injector(f"{rule},times=1")
@@ -82,8 +78,7 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes)
         leave(client)
         environ = servers.environ(**{"werkzeug.socket": server})
         wrapped = WSGIFaultMiddleware(app, injector=injector)
-        with pytest.raises(BrokenPipeError) if writes else nullcontext():
-            assert wrapped(environ, lambda *_: None) == []
+        assert wrapped(environ, lambda *_: None) == []
     settle()
     assert last(injector).did == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
