@@ -262,7 +262,6 @@ class Driver:
     _start: Message | None = None
     _clock: CancelScope | None = None
     _tasks: TaskGroup | None = None
-    _listening: set[CancelScope]
     _begun = _changes = _untouched = _unread = _broken = _cut_off = False
 
     def __init__(
@@ -552,7 +551,7 @@ class Driver:
 
     async def _run_dropped(self, step: RunApp) -> None:
         """Run it, and end it when it takes too long."""
-        self._next_step, self._clock, self._listening = step, anyio.CancelScope(), set()
+        self._next_step, self._clock = step, anyio.CancelScope()
         raised: BaseException | None = None
         async with anyio.create_task_group() as self._tasks:
             try:
@@ -567,15 +566,9 @@ class Driver:
 
     async def _receive_until_cut(self, listing: Listing | None) -> Message:
         """Stands in for the server's `receive`."""
-        message: Message = {"type": "http.disconnect"}
         if self._cut_off:
-            return message
-        with anyio.CancelScope() as scope:
-            self._listening.add(scope)
-            try:
-                message = await self._app_receive()
-            finally:
-                self._listening.discard(scope)
+            return {"type": "http.disconnect"}
+        message = await self._app_receive()
         if listing is not None and message["type"] == "http.request":
             listing.feed(message.get("body", b""))
         return message
@@ -592,9 +585,6 @@ class Driver:
         assert self._clock is not None
         self._clock.cancel()
         self._cut_off = step.cut
-        if step.cut:
-            for scope in self._listening:
-                scope.cancel()
         return self._request.has_body and not (self._listener is not None and self._listener.whole)
 
     # An answer that goes out part by part, and the connection itself
@@ -730,7 +720,7 @@ class Ending:
             closes or (unread and not in_sync_asgi(scope, send, broken=broken))
         )
         server, _ = asgi_server(send)
-        self._wants_receive = unread and server is not None and server.wants_receive
+        self._wants_receive = unread and server.wants_receive
 
     def close(self) -> None:
         """The answer has gone out, or nothing more of it will."""

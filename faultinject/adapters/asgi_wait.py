@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 TICK = 0.2
 """Seconds between two looks at what tells nobody that it changes."""
-MOST_MESSAGES = 1_000_000
-"""Messages after which a server is no longer listened to."""
 MOST_IDLE = 1_000
 """Messages in a row that bring nothing, after which a server is no longer listened to."""
 _watches: dict[object, Watch] = {}
@@ -59,16 +57,17 @@ class BodyReader:
     def __init__(self, receive: Receive) -> None:
         self.gone = self.whole = False
         self._receive = receive
-        self._heard = self._idle = 0
+        self._heard = False
+        self._idle = 0
 
     async def next(self) -> Message | None:
         """The next message; None when there is none to wait for any more."""
-        if self._idle >= MOST_IDLE or self._heard >= MOST_MESSAGES:
+        if self._idle >= MOST_IDLE:
             return None
         if self._heard:
             await checkpoint()
         message = await self._receive()
-        self._heard += 1
+        self._heard = True
         self._idle = self._idle + 1 if self.whole or not message.get("body") else 0
         self.note(message)
         return message

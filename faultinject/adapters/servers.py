@@ -274,11 +274,16 @@ ASGI_SERVERS = (
 """A row for each server of ASGI apps."""
 
 
-def wsgi_server(environ: Environ) -> WSGIServer | None:
-    """The row of the server that made this environ; None of another."""
+OTHER_WSGI = WSGIServer("another", "")
+OTHER_ASGI = ASGIServer("another", lambda _: None)
+"""Of these nothing is known."""
+
+
+def wsgi_server(environ: Environ) -> WSGIServer:
+    """The row of the server that made this environ."""
     software = environ.get("SERVER_SOFTWARE", "")
     found = (row for row in WSGI_SERVERS if row.sign in environ or row.sign in software)
-    return next(found, None)
+    return next(found, OTHER_WSGI)
 
 
 def shown(get: Callable[..., Any], *given: Any) -> Any:
@@ -289,13 +294,13 @@ def shown(get: Callable[..., Any], *given: Any) -> Any:
         return None
 
 
-def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer | None, Any]:
+def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
     """The row of the server whose `send` this is, and that `send` itself, also beneath other middleware."""
     for layer in layers_of(send):
         for row in ASGI_SERVERS:
             if shown(row.transport, layer) is not None:
                 return row, layer
-    return None, send
+    return OTHER_ASGI, send
 
 
 def in_process(environ: Mapping[str, Any]) -> bool:
@@ -354,8 +359,8 @@ def in_sync_wsgi(environ: Environ, start_response: Callable[..., Any], *, broken
     return is_at_hand(environ) or _in_sync(wsgi_server(environ), environ, start_response, broken)
 
 
-def _in_sync(server: WSGIServer | ASGIServer | None, *given: Any) -> bool:
-    return server is not None and server.in_sync is not None and bool(shown(server.in_sync, *given))
+def _in_sync(server: WSGIServer | ASGIServer, *given: Any) -> bool:
+    return server.in_sync is not None and bool(shown(server.in_sync, *given))
 
 
 def is_at_hand(environ: Environ) -> bool:
@@ -375,9 +380,7 @@ def tell_wsgi(environ: Environ, start_response: Callable[..., Any]) -> Told:
     return _tell(wsgi_server(environ), environ, start_response)
 
 
-def _tell(server: WSGIServer | ASGIServer | None, *given: Any) -> Told:
-    if server is None:
-        return Told.HEADER
+def _tell(server: WSGIServer | ASGIServer, *given: Any) -> Told:
     if server.tell is not None:
         shown(server.tell, *given)
     return server.told
@@ -736,7 +739,7 @@ def of_environ(environ: Environ, *, plain: bool = False) -> Connection | None:
         None when its server shows none, as in process.
     """
     server = wsgi_server(environ)
-    if server is None or server.socket is None:
+    if server.socket is None:
         return None
     handle = shown(server.socket, environ)
     found = _made(handle, encrypted=bool(shown(server.encrypted, environ, handle)), plain=plain)
@@ -759,8 +762,6 @@ def of_send(send: Callable[..., Any], *, plain: bool = False) -> Connection | No
         None when its server shows none, as in process.
     """
     server, own = asgi_server(send)
-    if server is None:
-        return None
     transport = server.transport(own)
     encrypted = bool(shown(server.encrypted, transport))
     found = _made(shown(server.socket, transport), encrypted=encrypted, plain=plain)

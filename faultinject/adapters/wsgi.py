@@ -722,10 +722,9 @@ class Ending:
             return self._start(status, headers, *more)
         headers, told = without_connection(headers), None
         if self._ends:
-            server = wsgi_server(self._environ)
             # An answer without a length ends only behind what we read.
             sized = self._readable and length_of(headers) is not None
-            self._reads = sized and server is not None and server.reads_behind
+            self._reads = sized and wsgi_server(self._environ).reads_behind
             if self._closes or not self._reads:
                 told = tell_wsgi(self._environ, self._start)
             if told is Told.HEADER:
