@@ -447,10 +447,12 @@ def _give(
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
     elif action.transform is not None:
-        yield from change_own_body(
-            plan, request, action, action.transform, injection, headers, body, unread=unread
-        )
-        return
+        if (
+            yield from change_own_body(
+                plan, request, action, action.transform, injection, headers, body, unread=unread
+            )
+        ):
+            return
     elif answer.error_after_head and action.body:
         injection.give(did, body)
         yield Begin(None, headers, action, unread, body is not None)
@@ -463,12 +465,7 @@ def _give(
             yield Write(answer.exact.write(headers, plan.services.clock()) + action.body, unread)
             return
     injection.give(did, body)
-    yield _whole_answer(action, headers, body, unread=unread)
-
-
-def _whole_answer(action: Respond, headers: Headers, body: Body | None, *, unread: bool) -> Send:
-    answer = action.answer
-    return Send(
+    yield Send(
         answer.status, answer.status_line, headers, action.body, unread, body is not None, answer.closes
     )
 
@@ -582,8 +579,8 @@ def change_own_body(
     body: Body | None,
     *,
     unread: bool,
-) -> Steps:
-    """What is done to an answer of ours.
+) -> Generator[Step, Any, bool]:
+    """What is done to an answer of ours; no where nothing is.
 
     Args:
         plan: the plan that decided.
@@ -596,13 +593,12 @@ def change_own_body(
         unread: whether something of the request's body is left.
     """
     if not _takes(request, action, transform, AppAnswer(action.answer.status, headers)):
-        injection.give("answered", body)
-        yield _whole_answer(action, headers, body, unread=unread)
-        return
+        return False
     if not action.entry.written:
         action.entry.write(transform.did, applied=injection.applied, body=body, last=False)
     begin = Begin(transform, headers, action, unread, body is not None)
     yield from _send(plan, action, transform, begin, injection, body, (action.body, False))
+    return True
 
 
 def _takes(request: Request, action: Forward | Respond, transform: BodyTransform, found: AppAnswer) -> bool:
