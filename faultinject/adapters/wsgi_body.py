@@ -73,9 +73,10 @@ class AppBody(RawIOBase):
             return self._read(most)
         if self.size < pause.after:
             return self._read(min(most, pause.after - self.size))
-        # One byte shows that more follows.
-        piece = self._read(1)
-        pause.due, pause.done = False, bool(piece)
-        if piece:
+        pause.due = False
+        # Where no length says that more follows, a byte of it does.
+        ahead = b"" if self._length is not None else self._read(1)
+        if ahead or self._length is not None:
+            pause.done = True
             self._wait(Wait(pause.seconds))
-        return piece
+        return ahead or self._read(most)
