@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 PAUSE = 0.01
 """Seconds between two looks at processes that are about to end."""
-LOOKS = 50
-"""How often it is looked at what was started meanwhile, where something always is; each takes less than a millisecond."""
-NUMBERS = 4_194_304
-"""How many processes Linux can have at most (`pid_max`, see proc(5))."""
 KERNEL = 0x00200000
 """The flag of a thread of the kernel's own, which has no environment (`PF_KTHREAD`, see proc(5))."""
 
@@ -123,37 +119,15 @@ def living_after(seconds: float, child: Child[Any], mark: str) -> int:
 
 
 def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
-    """Those that live and are the child's, or may be: one that ends, or becomes another program, has no environment.
-
-    The newest come first, so that one that becomes another process each moment is killed before the next one is there.
-    What is started during a look may be missed by it, and what has started it may have ended before its turn: therefore
-    it is looked at what was started meanwhile, until that is nothing.
-    """
-    seen: int | None = None
-    for _ in range(LOOKS):  # pragma: no branch - it ends sooner
-        try:
-            newest = _newest()
-            numbers = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
-        except OSError:  # pragma: no cover - not on Linux
-            return
-        if newest == seen:
-            return
-        for each in sorted(numbers, key=lambda number: _age(number, newest)):
-            if seen is None or _age(each, newest) < _age(seen, newest):
-                is_its = _is_of(child, mark, each)
-                if is_its is not False:
-                    yield each, is_its is True
-        seen = newest
-
-
-def _newest() -> int:
-    """The number of the process or thread that the system started last."""
-    return int(_read("loadavg").split()[-1])
-
-
-def _age(process: int, newest: int) -> int:
-    """How many numbers ago a process was started. Behind the highest number the system begins with the lowest again."""
-    return (newest - process) % NUMBERS
+    """Those that live and are the child's, or may be: one that ends, or becomes another program, has no environment."""
+    try:
+        numbers = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+    except OSError:  # pragma: no cover - not on Linux
+        return
+    for each in numbers:
+        is_its = _is_of(child, mark, each)
+        if is_its is not False:
+            yield each, is_its is True
 
 
 def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:
