@@ -18,6 +18,7 @@ from sys import byteorder
 from threading import Lock
 from weakref import WeakValueDictionary
 
+from faultinject.counts import per_process
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreBusy, StoreUnavailable
@@ -58,7 +59,6 @@ _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
 _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
-_lock = Lock()
 
 
 class FileLock(PerProcess):
@@ -92,7 +92,7 @@ class FileLock(PerProcess):
         """
         name = path if directory is None else path.rpartition("/")[2]
         file = os.open(name, _FLAGS | os.O_CREAT, 0o600, dir_fd=directory)
-        with _lock:
+        with per_process.lock:
             known = _known.get(identity(file))
             if known is not None and known.is_open(file):
                 os.close(file)
@@ -249,8 +249,6 @@ class Users:
 
 def _after_fork() -> None:
     """In a child: a lock that it has not used either must not keep its parent's."""
-    global _lock  # noqa: PLW0603
-    _lock = Lock()
     for each in list(_known.values()):
         each._here()  # noqa: SLF001 - one module
 

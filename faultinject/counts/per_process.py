@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from threading import Lock
+from threading import RLock
 
-_begins = Lock()
+lock = RLock()
+"""Held for a moment while something changes that all threads of a process have in common; looked up at each use, as a forked child
+has another one: a thread of its parent may have held this one."""
 
 
 class PerProcess:
@@ -19,7 +21,7 @@ class PerProcess:
     def _here(self) -> None:
         """Begin anew in a process that has not; asked before each use."""
         if self._pid != os.getpid():
-            with _begins:
+            with lock:
                 if self._pid != os.getpid():  # pragma: no branch - another thread was faster
                     self._begin()
                     # At last: until then the other threads wait.
@@ -27,9 +29,8 @@ class PerProcess:
 
 
 def _after_fork() -> None:
-    """A thread of the parent may have held it."""
-    global _begins  # noqa: PLW0603
-    _begins = Lock()
+    global lock  # noqa: PLW0603
+    lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

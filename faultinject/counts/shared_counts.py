@@ -5,12 +5,11 @@ A lock that another process has for too long is no failure: one request goes on 
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from hashlib import blake2b
-from threading import Lock
 
+from faultinject.counts import per_process
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.engine.counting import Counter
 from faultinject.exceptions import StoreBusy, StoreUnavailable
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
 BUSY_TOLD_EVERY = 10.0
 """Seconds between two lines of the log on requests that got no decision because another process had the lock."""
-
-_changes = Lock()
-"""Held while what is known of a store changes, so that one thread notes what several find; not while the log is told, which may ask."""
 
 
 class SharedCounts(ABC):
@@ -183,7 +179,7 @@ class SharedCounts(ABC):
     def _ask_again(self) -> None:
         """When the pause is over one tries, and the others wait for what it finds."""
         now = monotonic()
-        with _changes:
+        with per_process.lock:
             if now < self._until:
                 raise _LeftAlone(
                     "the store failed a moment ago; faultinject pauses before it uses the store again"
@@ -192,7 +188,7 @@ class SharedCounts(ABC):
 
     def _answered(self, pause: float) -> None:
         """The store answered somebody who began to ask when it was left alone for so long."""
-        with _changes:
+        with per_process.lock:
             first = self._pause == pause
             if first:
                 self._pause = 0.0
@@ -210,7 +206,7 @@ class SharedCounts(ABC):
         if isinstance(error, StoreBusy):
             self._busy.next()
             now = monotonic()
-            with _changes:
+            with per_process.lock:
                 told, busy = self._busy_told, self._busy.value
                 first = now >= self._tell_busy
                 if first:
@@ -219,7 +215,7 @@ class SharedCounts(ABC):
                 log.store_busy(busy - told)
             return StoreBusy(str(error))
         if not isinstance(error, _LeftAlone):
-            with _changes:
+            with per_process.lock:
                 first = self._pause == pause
                 if first:
                     self._pause = min(2 * pause, LONGEST_PAUSE) or PAUSE
@@ -267,13 +263,3 @@ class UnavailableCounts(SharedCounts):
 def key_of(rule: int, text: str) -> bytes:
     """What stands in a store for a scope or an identity of a rule."""
     return blake2b(f"{rule}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _after_fork() -> None:
-    """A thread of the parent may have held it."""
-    global _changes  # noqa: PLW0603
-    _changes = Lock()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)

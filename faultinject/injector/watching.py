@@ -9,53 +9,42 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from threading import Lock
 
+from faultinject.counts import per_process
 from faultinject.injector import instances as registry
 
 TICK = 0.25
 """Seconds between two looks."""
 
-_lock = Lock()
-_runs = False
+_watcher = 0
+"""The process of which a thread looks: a forked child has none."""
 
 
 def watch() -> None:
     """Something waits: from now on it is looked whether that is over, until nothing waits any more."""
-    global _runs  # noqa: PLW0603
-    with _lock:
-        if _runs:
+    global _watcher  # noqa: PLW0603
+    with per_process.lock:
+        if _watcher == os.getpid():
             return
-        _runs = True
+        _watcher = os.getpid()
     from threading import Thread
 
     try:
         Thread(target=_run, name="faultinject watch", daemon=True).start()
     except RuntimeError:  # no more threads, or the program ends: the next request sees it
-        _runs = False
+        _watcher = 0
 
 
 def _run() -> None:
-    global _runs  # noqa: PLW0603
+    global _watcher  # noqa: PLW0603
     from time import sleep
 
     while True:
-        with _lock:
+        with per_process.lock:
             if not registry.waiting():
-                _runs = False
+                _watcher = 0
                 return
         sleep(TICK)
         for each in registry.waiting():
             with suppress(Exception):  # requests meet it as well, and tell
                 each.catch_up()
-
-
-def _after_fork() -> None:
-    """In a child nothing waits."""
-    global _lock, _runs  # noqa: PLW0603
-    _lock = Lock()
-    _runs = False
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)
