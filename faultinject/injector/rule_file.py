@@ -6,6 +6,7 @@ master that serves none has none, and every fork of a process that has more than
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys

@@ -20,11 +20,11 @@ from faultinject.rules.scenario import Scenario
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from faultinject.counts.directory import DirectoryStore
     from faultinject.counts.file_counts import FileCounts
-    from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.counting import Counts
     from faultinject.journal.outcome import Outcome
 
 SESSION = "FAULTINJECT_SESSION"
@@ -242,36 +242,12 @@ class SessionCounts:
     """What other processes do is told by their journals."""
 
     def __init__(self) -> None:
-        self._counts: Counts = MemoryCounts()
-        self._used = False
+        self.count_in(MemoryCounts())
 
-    def share(self, counts: Callable[[], Counts]) -> None:
-        """Count with the others, if nothing was counted yet."""
-        if not self._used:
-            self._counts = counts()
-
-    def match(
-        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
-    ) -> list[Number]:
-        """As the counts do."""
-        self._used = True
-        return self._counts.match(keys, now, hold, enough)
-
-    def take(self, ask: Take, held: bool = False) -> bool:
-        """As the counts do."""
-        return self._counts.take(ask, held)
-
-    def release(self) -> None:
-        """As the counts do."""
-        self._counts.release()
-
-    def give_back(self, ask: Take) -> None:
-        """As the counts do."""
-        self._counts.give_back(ask)
-
-    def matched(self, rule: int) -> int:
-        """As the counts do."""
-        return self._counts.matched(rule)
+    def count_in(self, counts: Counts) -> None:
+        """Count there from now on; nothing was counted so far."""
+        self.match, self.take, self.give_back = counts.match, counts.take, counts.give_back
+        self.release, self.matched = counts.release, counts.matched
 
 
 def _after_fork() -> None:

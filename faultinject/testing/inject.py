@@ -451,7 +451,9 @@ class Faults:
         )
         self._generations.add(generation)
         if self._counts is not None and self._session.attached:
-            self._counts.share(self._session.counts)
+            # Once something was counted here, these rules go on with that.
+            if not any(matched for matched, _, _ in self._injector.own_plan.totals()):
+                self._counts.count_in(self._session.counts())
 
     def _new_counts(self) -> SessionCounts:
         from faultinject.injector.session_sync import SessionCounts

@@ -597,19 +597,6 @@ def test_a_hangup_of_a_terminal(file, where, ends):
         assert process.wait(WITHIN) == ends
 
 
-@apart
-def test_a_program_that_ends(file, monkeypatch, watching):
-    """No thread is begun any more."""
-
-    def refuse(end):
-        raise RuntimeError("can't register atexit after shutdown")
-
-    monkeypatch.setattr(threading, "_register_atexit", refuse)
-    injector = watching(file("http:503"))
-    assert get(injector) == 503
-    assert not watches()
-
-
 class TestWorkers:
     """A server whose master starts workers again; here a worker's injector is made in this process."""
 
