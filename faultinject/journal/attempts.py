@@ -78,15 +78,10 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
         if self.status is None:
             if _gave_up(self.did, applied=self.applied):
                 return "latency"
-            return "500" if self._raised else "?"
+            return "500" if _raised(self.did, applied=self.applied) else "?"
         status = str(self.status)
         # Swift has no codes, and Kodo's are its statuses.
         return status if documented is None or documented.code == status else f"{status} {documented.code}"
-
-    @property
-    def _raised(self) -> bool:
-        """Whether the app, or what stood in its place, raised an error, so that the server answered 500."""
-        return _raised(self.did, applied=self.applied)
 
     def __repr__(self) -> str:
         return f"<Attempt {self.method} {self.path!r} {self.answer}>"
@@ -112,6 +107,7 @@ def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str
 
 
 def _raised(did: str, *, applied: bool) -> bool:
+    """Whether the app, or what stood in its place, raised an error, so that the server answered 500."""
     return did == "app_failed" or (did == "failed" and not applied)
 
 

@@ -32,9 +32,7 @@ class Writers:
             source: the number of the file.
             line: with the times that it has.
         """
-        writer = source, line.pid
-        if writer not in self._writing:
-            self._writing.add(writer)
+        self._writing.add((source, line.pid))
         time, answered = line.time, line.answered
         at = time if answered is None else time + answered - line.arrived
         self.latest = max(self.latest, at)
