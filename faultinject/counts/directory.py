@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from functools import cached_property
 from hashlib import blake2b
 from json import dumps, loads
 
@@ -226,7 +227,8 @@ class DirectoryStore(SharedStore):
             except (OSError, ValueError, TypeError, KeyError) as error:
                 raise StoreUnavailable(f"{path} cannot be read: {error}") from error
 
-    def events(self) -> FileJournal:
+    @cached_property
+    def journal(self) -> FileJournal:
         """What happens in all processes that say so there."""
         from faultinject.counts.file_journal import FileJournal
 

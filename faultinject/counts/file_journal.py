@@ -6,7 +6,6 @@ A file is called `journal-N`, where N is how many lines there were before its fi
 from __future__ import annotations
 
 import os
-from time import time
 
 from faultinject.counts.files import EVENTS, FLAGS, remove_file
 from faultinject.counts.lines import outcomes
@@ -26,8 +25,6 @@ LARGEST = 8 << 20
 """Bytes at which a file takes no more lines, which are then about ten thousand."""
 PATIENCE = 0.05
 """Seconds that a line waits for the lock where the next file is due."""
-SETTLED = 0.2
-"""Seconds after its last line when nobody is about to add one to a file that is full."""
 _PIECE = 1 << 20
 _FROM_START = (-1, 0, 0)
 
@@ -93,30 +90,28 @@ class FileJournal:
             first, offset, seen = there[0], 0, 0
         found: list[Outcome] = []
         while there:
-            lines, count, length, settled = self._lines(first, offset, limit - len(found))
+            lines, count, length = self._lines(first, offset, limit - len(found))
             found += lines
             offset += length
             seen += count
             later = [each for each in there if each > first]
             if length and len(found) < limit:
                 continue
-            if len(found) >= limit or not later or not settled:
+            if len(found) >= limit or not later:
                 break
             first, offset, seen = later[0], 0, 0
         cursor = f"{self._store.token}.{first}.{offset}.{seen}" if there else after
         return found, cursor, dropped
 
-    def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int, bool]:
-        """Outcomes of a file from an offset on; of how many lines and bytes; whether no more comes."""
+    def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int]:
+        """Outcomes of a file from an offset on; of how many lines and bytes."""
         try:
             file = os.open(f"{EVENTS}{first}", os.O_RDONLY | FLAGS, dir_fd=self._store.directory)
         except FileNotFoundError:  # removed since
-            return [], 0, 0, True
+            return [], 0, 0
         with os.fdopen(file, "rb") as opened:
             opened.seek(offset)
-            data = opened.read(_PIECE)
-            settled = time() - os.fstat(file).st_mtime >= SETTLED
-        return *outcomes(data, limit), settled
+            return outcomes(opened.read(_PIECE), limit)
 
     def _next(self, full: _Segment | None) -> _Segment:
         """The file that takes the next lines; where the lock cannot be had, the full one takes a few more."""

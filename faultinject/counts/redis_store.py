@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from hashlib import blake2b
 from json import dumps, loads
 
@@ -145,7 +146,8 @@ class RedisStore(SharedStore):
         found: list[bytes | None] = self._looks((*self._scenario, *counts))
         return found
 
-    def events(self) -> RedisJournal:
+    @cached_property
+    def journal(self) -> RedisJournal:
         """What happens in all processes that say so there."""
         from faultinject.counts.redis_journal import RedisJournal
 

@@ -93,16 +93,17 @@ class SharedStore(Store):
         """Whether a process that could not begin injects nothing until it can."""
         return True
 
+    @property
+    def journal(self) -> SharedJournal | None:
+        """What happens in all processes that say so there; None where there is no such place."""
+        return None
+
     def refresh(self) -> None:
         """Let `version` know of what was put in force just now.
 
         Raises:
             StoreUnavailable: the store cannot be asked.
         """
-
-    def events(self) -> SharedJournal | None:
-        """What happens in all processes that say so there."""
-        return None
 
 
 class ForeignStore(SharedStore):

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.counts.store import SharedJournal, SharedStore
     from faultinject.engine.counting import Counts
-    from faultinject.engine.request import Entry
     from faultinject.injector.state import State
     from faultinject.rules.scenario import Scenario
-    from faultinject.vendors.vendor import Addressing
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.
 _alike: dict[str, int] = {}
@@ -43,7 +41,6 @@ class CountStorage:
         why: what keeps processes from sharing counts that were to share them; empty when nothing does.
         missing: why the store did not answer when this process began; empty when it did, or does now.
         replaced_by: the process of another server that put in force what is; 0 for one of this server.
-        watched: where the outcomes of all processes are; None where nobody asked for them, or there is one process.
 
     Raises:
         ConfigurationError: the store cannot be used.
@@ -68,8 +65,6 @@ class CountStorage:
         self._make = make or MemoryCounts
         self._named = store is not None
         self.store: SharedStore | None = None if store is None or store == MEMORY else open_store(store)
-        self.watched: SharedJournal | None = None
-        self._watched_at: SharedStore | None = None
 
     @property
     def settled(self) -> bool:
@@ -90,6 +85,11 @@ class CountStorage:
     def place(self) -> str:
         """Where counts live, as a log may have it: the store without its password."""
         return MEMORY if self.store is None else self.store.place
+
+    @property
+    def journal(self) -> SharedJournal | None:
+        """The outcomes of all processes; None where this one is alone."""
+        return None if self.store is None else self.store.journal
 
     @property
     def sender(self) -> BackgroundSender | None:
@@ -252,13 +252,6 @@ class CountStorage:
         self._again = monotonic() + PAUSE
         before, self._unread = self._unread, store.version
         return before != self._unread
-
-    def let_watch(self) -> Callable[[Entry, Addressing | None], None] | None:
-        """Have the outcomes of all processes in one place; gives what takes those of this one, None where it is alone."""
-        if self._watched_at is not self.store:
-            self._watched_at = self.store
-            self.watched = None if self.store is None else self.store.events()
-        return None if self.watched is None else self.watched.add
 
     def tell(self, seed: str) -> None:
         """Log how several processes count, if there are several; `seed` is what they draw with."""

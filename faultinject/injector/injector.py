@@ -332,8 +332,7 @@ class Injector:
         if again and self._failure_watch is not None:
             self._failure_watch.reset()
         if self._watched:
-            # Where processes count together may have changed.
-            self.journal.share = self._count_storage.let_watch()
+            self.let_watch()  # where processes count together may have changed
         if plan is not None or not state.on:
             old.end()
 
@@ -815,7 +814,8 @@ class Injector:
         """Share this injector's outcomes, from now on, with the other processes of its store: `events` returns those of all."""
         with self._change:
             self._watched = True
-            self.journal.share = self._count_storage.let_watch()
+            shared = self._count_storage.journal
+            self.journal.share = None if shared is None else shared.add
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
         """The outcomes of all processes whose injectors share them (`let_watch`), otherwise of this one.
@@ -833,7 +833,7 @@ class Injector:
         Raises:
             StoreUnavailable: the store cannot be read.
         """
-        shared = self._count_storage.watched
+        shared = self._count_storage.journal if self._watched else None
         return (self.journal.events if shared is None else shared.read)(after, limit)
 
 

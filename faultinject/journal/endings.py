@@ -73,7 +73,9 @@ class Written:
         if pid != os.getpid():
             return
         parent = None if self.parent is None else self.parent()
-        data = line(pid, time.time(), time.monotonic(), parent)
+        data = line_without_request(
+            time=time.time(), arrived=time.monotonic(), pid=pid, ended=True, parent=parent
+        )
         own = next(iter(self.files), None)
         # Whoever has written is closed by now; a file that is gone is not made anew.
         file = os.open(self._path, TO_APPEND) if own is None else own
@@ -99,18 +101,6 @@ def place_of(path: str, file: int) -> Written:
         place = _places[identity] = Written(os.path.abspath(path), identity)  # noqa: PTH100 - pathlib takes its time to load
     place.files.add(file)
     return place
-
-
-def line(pid: int, now: float, monotonic: float, parent: str | None) -> bytes:
-    """The line that says that a process has ended.
-
-    Args:
-        pid: the process.
-        now: unix seconds.
-        monotonic: seconds of the clock that requests arrive by.
-        parent: who may start another process in its place.
-    """
-    return line_without_request(time=now, arrived=monotonic, pid=pid, ended=True, parent=parent)
 
 
 def end(*, wait: bool = True) -> None:
