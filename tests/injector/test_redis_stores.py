@@ -7,6 +7,7 @@ import pytest
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.counts import waiting
 from faultinject.counts.background_sender import BackgroundSender
+from faultinject.exceptions import StoreInUse
 from tests.asking import get
 
 pytestmark = pytest.mark.live
@@ -41,6 +42,8 @@ def test_two_count_as_one(url, redis_server):
     one, other = make(url), make(url)
     assert one.store == redis_server.url, "as a log may have it"
     assert one.seed == other.seed
+    with pytest.raises(StoreInUse, match="in use by other rules, or the same with another seed"):
+        make(url, seed="given")
     alone = make("memory:", seed=one.seed)
     expected = [get(alone, f"/{number % 3}") for number in range(40)]
     assert [get((one, other)[number % 2], f"/{number % 3}") for number in range(40)] == expected
