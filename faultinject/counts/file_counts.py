@@ -78,16 +78,13 @@ class FileCounts(SharedCounts):
         return numbers
 
     def _take(self, ask: Take, held: bool) -> bool:
+        if held:
+            return self._add(ask, 1, ask.times)
         # A `no` once and for all is read without the lock.
         if self._is_spent(ask.rule, ask.scope, ask.times):
             return False
-        if not held:
-            self._acquire()
-        try:
+        with self.lock:
             return self._add(ask, 1, ask.times)
-        finally:
-            if not held:
-                self.release()
 
     def _give_back(self, ask: Take) -> None:
         with self.lock:
