@@ -55,8 +55,7 @@ _NONE = -1
 USERS = "users"
 """A file on which each process that uses a store keeps a shared `flock`, which the system gives up however it ends."""
 
-_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
+_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 
@@ -157,17 +156,14 @@ class FileLock(PerProcess):
 
     def _begin(self) -> None:
         self._use_threads()
-        inherited, own = self._file, _NONE
-        # First the very same file, even when its name is gone.
-        for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
-            with suppress(OSError):
-                file = os.open(path, flags)
-                if identity(file) == self._identity:
-                    own = file
-                    break
+        inherited, self._file = self._file, _NONE
+        with suppress(OSError):
+            file = os.open(self.path, _FLAGS)
+            if identity(file) == self._identity:
+                self._file = file
+            else:
                 os.close(file)
-        self._file = own
-        if inherited != own:
+        if inherited != self._file:
             close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
