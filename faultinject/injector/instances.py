@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 from contextlib import contextmanager, suppress
 
+from faultinject.counts import per_process
 from faultinject.counts.processes import forks_alone
 
 TYPE_CHECKING = False
@@ -26,15 +26,13 @@ living: WeakSet[Any] = WeakSet()
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
 _overrides: list[Any] = []
-# Of one thread again and again: a fork may come while it is held, and other injectors change before that.
-_lock = RLock()
 _follower: Follower | None = None
 
 
 @contextmanager
 def changes() -> Iterator[None]:
     """What is in force changes, and at the end every injector knows."""
-    with _lock:
+    with per_process.lock:
         try:
             yield
         finally:
@@ -46,7 +44,7 @@ def changes() -> Iterator[None]:
 def enter(injector: Injector) -> None:
     """One more injector."""
     global _entered  # noqa: PLW0603
-    with _lock:
+    with per_process.lock:
         _entered += 1
         living.add(injector)
         injector.settle(_overrides[-1] if _overrides else None)
@@ -54,7 +52,7 @@ def enter(injector: Injector) -> None:
 
 def everyone() -> list[Any]:
     """The injectors of this moment: another thread may add one while somebody goes through them."""
-    with _lock:
+    with per_process.lock:
         return list(living)
 
 
@@ -71,13 +69,13 @@ def entered() -> int:
 
 def reaches_something() -> bool:
     """Whether an injector is around something, or may be; one that only stands in the place of others is not."""
-    with _lock:
+    with per_process.lock:
         return any(each not in _bare for each in living)
 
 
 def lay_bare(injector: Injector) -> None:
     """An injector is around nothing any more."""
-    with _lock:
+    with per_process.lock:
         _bare.add(injector)
 
 
@@ -143,10 +141,6 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
-    global _lock  # noqa: PLW0603
-    _lock = RLock()
-    if _follower is not None:
-        _follower.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
     for each in everyone():
         each.after_fork(alone=alone)
