@@ -20,7 +20,7 @@ from faultinject.cli import layout, listening, verdict
 from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
 from faultinject.exceptions import MissingExtra
-from faultinject.injector.own import OwnInjector
+from faultinject.injector.injector import OwnInjector
 from faultinject.installation import install_extra, own_command
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.outcome import Outcome

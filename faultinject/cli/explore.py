@@ -21,7 +21,7 @@ from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
-from faultinject.injector.own import OwnInjector
+from faultinject.injector.injector import OwnInjector
 from faultinject.journal.outcome import Outcome
 from faultinject.processes import faster
 from faultinject.rules.rule import Rule

@@ -27,9 +27,8 @@ from faultinject.cli.progress import Progress
 from faultinject.counts.processes import gone
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.driven_run import last_run
-from faultinject.journal.reading import read
+from faultinject.journal.reading import Writers, read
 from faultinject.journal.sources import MOST_WITHOUT, may_be_journal
-from faultinject.journal.writers import Writers
 from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0

@@ -24,8 +24,7 @@ from faultinject.conformance.contract import Factory, InThreads
 from faultinject.conformance.plan import Phase, PlannedCall
 from faultinject.conformance.process import READY, Process
 from faultinject.exceptions import ConfigurationError
-from faultinject.injector.injector import Injector
-from faultinject.injector.own import OwnInjector
+from faultinject.injector.injector import Injector, OwnInjector
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.outcome import Outcome

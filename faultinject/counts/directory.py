@@ -250,7 +250,7 @@ class DirectoryStore(SharedStore):
         Raises:
             OSError: the journal cannot be read.
         """
-        from faultinject.counts.lines import outcomes
+        from faultinject.counts.file_journal import outcomes
 
         found, _, length = outcomes(read_file("journal", self.directory, offset) or b"")
         return found, offset + length

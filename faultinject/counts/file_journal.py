@@ -6,19 +6,19 @@ A file is called `journal-N`, where N is how many lines there were before its fi
 from __future__ import annotations
 
 import os
+from math import inf
 
 from faultinject.counts.files import EVENTS, FLAGS, remove_file
-from faultinject.counts.lines import outcomes
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import DirectoryStore
     from faultinject.engine.request import Entry
-    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
 
 LARGEST = 8 << 20
@@ -149,3 +149,26 @@ class FileJournal:
         names = os.listdir(self._store.directory)  # noqa: PTH208 - by its descriptor
         found = (each.removeprefix(EVENTS) for each in names if each.startswith(EVENTS))
         return sorted(int(each) for each in found if each.isdecimal())
+
+
+def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
+    """What whole lines of a journal say.
+
+    Args:
+        data: lines, of which the last may be half written.
+        limit: the maximum number of outcomes.
+
+    Returns:
+        The outcomes; how many lines and bytes that is.
+    """
+    found: list[Outcome] = []
+    count = length = 0
+    whole = data[: data.rfind(b"\n") + 1]
+    while len(found) < limit and length < len(whole):
+        end = whole.index(b"\n", length)
+        outcome = Outcome.read(whole[length:end])
+        count += 1
+        length = end + 1
+        if outcome is not None:
+            found.append(outcome)
+    return found, count, length

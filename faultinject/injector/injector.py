@@ -25,7 +25,6 @@ from faultinject.rules.values import Mistake, shown
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Self
 
     from faultinject.engine.counting import Counts
     from faultinject.engine.plan import Waits
@@ -373,7 +372,7 @@ class Injector:
             self._failure_watch = FailureWatch(text, self._services.monotonic, self.disarm)
         return self._failure_watch
 
-    def settle(self, first: Self | None) -> None:
+    def settle(self, first: Injector | None) -> None:
         """Put that injector's plan in force here, if it may inject; None: its own."""
         first = first or self
         self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
@@ -642,10 +641,8 @@ class Injector:
     def _follow_store(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.store is not None:
-            from faultinject.injector.watching import watch
-
             self.follows = True
-            self._services.watch = watch
+            self._services.watch = registry.watch
 
     def heed_file(self) -> None:
         """Read the rule file again when it has changed, and at a SIGHUP.
@@ -835,6 +832,14 @@ class Injector:
         """
         shared = self._count_storage.journal if self._watched else None
         return (self.journal.events if shared is None else shared.read)(after, limit)
+
+
+class OwnInjector(Injector):
+    """The injector around what faultinject itself serves: blocks, tests and sweeps reach it; the rules of `faultinject run` do not."""
+
+    def settle(self, first: Injector | None) -> None:
+        """Let that injector's plan be in force here, unless it has the rules of `run`; None: its own."""
+        super().settle(None if first is not None and first.of_run else first)
 
 
 def given_seed(scenario: Scenario, seed: str | int | None) -> str | None:

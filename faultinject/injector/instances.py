@@ -1,4 +1,9 @@
-"""Every injector of this process: what stands in the place of them all, and what a fork does to them."""
+"""Every injector of this process: what stands in the place of them all, what a fork does to them, and who looks for their waits.
+
+A request sees what other processes have put in force, a wait does not. One thread of the process does, and only while something
+waits in an injector that follows others. It looks at a number in a file; a server it has asked as requests have, once a second for
+all of them. What is found ends all waits by one event each, as a change in this process does.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +26,17 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds that a process waits at its end for faults that are under way."""
 
+TICK = 0.25
+"""Seconds between two looks for those who wait."""
+
 living: WeakSet[Any] = WeakSet()
 # Those that are around nothing: they have stood in the place of the others, or what they were around is untouched again.
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
 _overrides: list[Any] = []
 _follower: Follower | None = None
+_watcher = 0
+"""The process of which a thread looks: a forked child has none."""
 
 
 @contextmanager
@@ -95,6 +105,36 @@ def take_away(injector: Injector) -> None:
 def waiting() -> list[Any]:
     """The injectors that follow other processes, and in whose plan something waits."""
     return [each for each in everyone() if each.follows and each.own_plan.waiting]
+
+
+def watch() -> None:
+    """Something waits: from now on it is looked whether that is over, until nothing waits any more."""
+    global _watcher  # noqa: PLW0603
+    with per_process.lock:
+        if _watcher == os.getpid():
+            return
+        _watcher = os.getpid()
+    from threading import Thread
+
+    try:
+        Thread(target=_run, name="faultinject watch", daemon=True).start()
+    except RuntimeError:  # no more threads, or the program ends: the next request sees it
+        _watcher = 0
+
+
+def _run() -> None:
+    global _watcher  # noqa: PLW0603
+    from time import sleep
+
+    while True:
+        with per_process.lock:
+            if not waiting():
+                _watcher = 0
+                return
+        sleep(TICK)
+        for each in waiting():
+            with suppress(Exception):  # requests meet it as well, and tell
+                each.catch_up()
 
 
 def let_all_follow() -> None:

@@ -275,13 +275,8 @@ class Watcher(threading.Thread):
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Begin, unless the interpreter has begun to end."""
-        try:
-            # What `concurrent.futures` uses: called before threads are waited for. The thread must not be in the middle
-            # of watchfiles' own code when the interpreter ends.
-            threading._register_atexit(self.end)  # type: ignore[attr-defined]  # noqa: SLF001
-        except RuntimeError:
-            return
+        """Begin; the thread must not be in the middle of watchfiles' own code when the interpreter ends."""
+        atexit.register(self.end)
         super().start()
 
     def run(self) -> None:

@@ -6,7 +6,7 @@ __getattr__, __all__ = face(
     __name__,
     CallWindow="call_window",
     DrivenRun="driven_run",
-    Writers="writers",
+    Writers="reading",
     last_run="driven_run",
     of_outcomes="reading",
     read="reading",

@@ -450,10 +450,13 @@ class Faults:
             began=state.began,
         )
         self._generations.add(generation)
-        if self._counts is not None and self._session.attached:
-            # Once something was counted here, these rules go on with that.
-            if not any(matched for matched, _, _ in self._injector.own_plan.totals()):
-                self._counts.count_in(self._session.counts())
+        if self._counts is not None and self._session.attached and not self._has_counted:
+            self._counts.count_in(self._session.counts())
+
+    @property
+    def _has_counted(self) -> bool:
+        """Whether a request has met the conditions of these rules in this process."""
+        return any(matched for matched, _, _ in self._injector.own_plan.totals())
 
     def _new_counts(self) -> SessionCounts:
         from faultinject.injector.session_sync import SessionCounts

@@ -9,7 +9,7 @@ from typing import Any
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.exceptions import ConfigurationError, FaultInjectError
-from faultinject.injector.own import OwnInjector
+from faultinject.injector.injector import OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server

@@ -491,7 +491,7 @@ def test_files_are_cut_under_a_running_process(new_url, now):
         with pytest.raises(StoreUnavailable, match=r"/counts-1 was cut short"):
             counts.match(KEY, 0.0, False, [0])
         assert counts.totals([0])[0][1] == 2, "what this process knows itself"
-        with pytest.raises(StoreUnavailable, match="was cut short, or is damaged$"):
+        with pytest.raises(StoreUnavailable, match=r"was cut short, or is damaged$"):
             open_counts(url)
         with (file.parent / "lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,7 +13,7 @@ from faultinject import Injector
 from faultinject.adapters.asgi_wait import ExchangeEnd, pause
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.counts import redis_store
-from faultinject.injector import watching
+from faultinject.injector import instances
 from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -29,7 +29,7 @@ RULES = "http:503,delay=1h"
 @pytest.fixture(autouse=True)
 def looked_at_often(monkeypatch):
     """A hundred times a second, instead of four times, or once on a server."""
-    monkeypatch.setattr(watching, "TICK", 0.01)
+    monkeypatch.setattr(instances, "TICK", 0.01)
     monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 

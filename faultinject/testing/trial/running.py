@@ -227,7 +227,7 @@ class Suite:
             self._environ["PYTHONPATH"] += os.pathsep + str(BESIDE)
             return
         from faultinject.adapters.wsgi import wrap
-        from faultinject.injector.own import OwnInjector
+        from faultinject.injector.injector import OwnInjector
         from faultinject.server.connections import Server
         from faultinject.store import stores
         from faultinject.store.wsgi import ResettableStore
