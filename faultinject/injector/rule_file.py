@@ -13,7 +13,6 @@ import sys
 import threading
 import weakref
 from contextlib import suppress
-from importlib.util import find_spec
 from json import dumps, loads
 from stat import S_ISREG
 from time import sleep
@@ -233,8 +232,15 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
 
 
 def is_installed() -> bool:
-    """Whether the extra `watch` is there."""
-    return find_spec("watchfiles") is not None
+    """Whether the extra `watch` is there, which is loaded then.
+
+    Not by the thread that looks: a child that is forked meanwhile would wait for ever for what its parent's thread is loading.
+    """
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def reload_at_hangup(file: RuleFile) -> None:
@@ -244,7 +250,7 @@ def reload_at_hangup(file: RuleFile) -> None:
         MissingExtra: it is to be watched, and the extra `watch` is not there.
     """
     global _handled, _previous, _has_terminal  # noqa: PLW0603
-    if file.watch and not is_installed():
+    if not is_installed() and file.watch:
         raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
     file.reloads = True
     if _handled or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -595,6 +596,34 @@ def test_a_hangup_of_a_terminal(file, where, ends):
         assert process.stdout.readline() == b"read\n"
         os.close(controller)
         assert process.wait(WITHIN) == ends
+
+
+LOADING = """
+import os, sys, threading
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
+from faultinject import Injector, WSGIFaultMiddleware
+injector = Injector(environ={"FAULTINJECT_FILE": sys.argv[1]})
+injector.heed_file()
+WSGIFaultMiddleware(None, injector=injector)({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+while "watchfiles" not in sys.modules:
+    pass
+if not os.fork():
+    import watchfiles
+    os._exit(3)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_a_fork_right_behind_the_first_request(file, tmp_path):
+    """What looks at the file is loaded by then: a child would wait for ever for what another thread of its parent is loading."""
+    (tmp_path / "watchfiles.py").write_text("import time\ntime.sleep(1)\nwatch = None\n")
+    command = [sys.executable, "-c", LOADING, str(file("http:503"))]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+        try:
+            assert process.wait(WITHIN) == 3
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 class TestWorkers:
