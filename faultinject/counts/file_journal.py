@@ -12,13 +12,14 @@ from faultinject.counts.files import EVENTS, FLAGS, remove_file
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
-from faultinject.journal.outcome import Outcome
+from faultinject.journal.outcome import outcome_in
 from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import DirectoryStore
     from faultinject.engine.request import Entry
+    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
 
 LARGEST = 8 << 20
@@ -166,7 +167,7 @@ def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
     whole = data[: data.rfind(b"\n") + 1]
     while len(found) < limit and length < len(whole):
         end = whole.index(b"\n", length)
-        outcome = Outcome.read(whole[length:end])
+        outcome = outcome_in(whole[length:end])
         count += 1
         length = end + 1
         if outcome is not None:

@@ -13,12 +13,13 @@ from faultinject.counts.redis_scripts import PUSH
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
-from faultinject.journal.outcome import Outcome
+from faultinject.journal.outcome import outcome_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.redis_link import Link
     from faultinject.engine.request import Entry
+    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000
@@ -79,7 +80,7 @@ class RedisJournal(PerProcess):
             place = _place(after)
             dropped += place[1] - 1 - (seen if place[0] == stream else 0)
             stream, seen = place
-            outcome = Outcome.read(fields[b"line"])
+            outcome = outcome_in(fields[b"line"])
             if outcome is not None:
                 found.append(outcome)
         return found, after, dropped

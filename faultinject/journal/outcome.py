@@ -155,18 +155,6 @@ class Outcome(Struct, kw_only=True):
         """One with the fields of a line that a process of this version or another has written; those it does not know are left out."""
         return cls(**{name: fields[name] for name in cls.__struct_fields__ if name in fields})
 
-    @classmethod
-    def read(cls, line: bytes) -> Self | None:
-        """What a line of a journal says; None where that is nothing."""
-        from json import loads
-
-        try:
-            # Where a disk was full, a whole line stands behind a part of one.
-            found = loads(line[max(0, line.rfind(b'{"v":')) :])
-        except ValueError:
-            return None
-        return cls.of(found) if isinstance(found, dict) else None
-
     @property
     def injected(self) -> bool:
         """Whether the request got a fault."""
@@ -199,6 +187,18 @@ class Outcome(Struct, kw_only=True):
     def __repr__(self) -> str:
         what = f"{self.fault} by {self.rule}" if self.injected else "app's answer"
         return f"<Outcome {quoted(self.method)} {quoted(self.path)} {self.did}: {what}>"
+
+
+def outcome_in(line: bytes) -> Outcome | None:
+    """What a line of a journal says; None where that is nothing."""
+    from json import loads
+
+    try:
+        # Where a disk was full, a whole line stands behind a part of one.
+        found = loads(line[max(0, line.rfind(b'{"v":')) :])
+    except ValueError:
+        return None
+    return Outcome.of(found) if isinstance(found, dict) else None
 
 
 FIELDS = Outcome.__struct_fields__
