@@ -138,7 +138,6 @@ class Session:
 
     Attributes:
         path: the directory.
-        pid: the process that it belongs to.
 
     Raises:
         ConfigurationError: there is no place for it.
@@ -149,7 +148,6 @@ class Session:
         from faultinject.counts.private import session_path
 
         self.path = session_path()
-        self.pid = os.getpid()
         self._store: DirectoryStore = DirectoryStore(self.path, named=False)
         self._store.open()
         self._read = 0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000
-"""Lines that the ring keeps."""
+"""Lines that the ring keeps; older ones are dropped and counted."""
 LARGEST_FILE = 1 << 30
 """Bytes at which a journal file takes no more lines."""
 
@@ -38,7 +38,6 @@ class Journal:
         test: a function to the id of the test that runs, or None.
         parent: a function to the process that may start another one when this one ends, as text, or None. Given, the
             file says when this process has ended.
-        size: lines that the ring keeps; older ones are dropped and counted.
 
     Raises:
         ConfigurationError: the file cannot be opened.
@@ -50,12 +49,10 @@ class Journal:
         path: str | None = None,
         test: Callable[[], str | None] | None = None,
         parent: Parent | None = None,
-        size: int = KEPT,
     ) -> None:
         self.path = path
         self.test = test
-        self._size = size
-        self._lines: deque[Entry] = deque(maxlen=size)
+        self._lines: deque[Entry] = deque(maxlen=KEPT)
         self._taken = Counter()
         self._begun = Counter()
         self._file = None if path is None else JournalFile(path, parent=parent)
@@ -114,7 +111,7 @@ class Journal:
     @property
     def dropped(self) -> int:
         """How many lines the ring no longer holds."""
-        return max(0, self._taken.value - self._size)
+        return max(0, self._taken.value - KEPT)
 
     @property
     def requests(self) -> int:
