@@ -156,15 +156,14 @@ class FileLock(PerProcess):
 
     def _begin(self) -> None:
         self._use_threads()
-        inherited, self._file = self._file, _NONE
+        close_own(self._file, self._identity)  # what was inherited
+        self._file = _NONE
         with suppress(OSError):
             file = os.open(self.path, _FLAGS)
             if identity(file) == self._identity:
                 self._file = file
             else:
                 os.close(file)
-        if inherited != self._file:
-            close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
         self.acquire()
