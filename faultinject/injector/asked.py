@@ -55,6 +55,12 @@ class Asked:
             over.end()
         return found
 
+    @property
+    def plans(self) -> list[Plan]:
+        """The plans of the headers that are remembered."""
+        with self._lock:
+            return [each for each in self._known.values() if not isinstance(each, str)]
+
     def _read(self, text: str) -> Plan | str:
         # Servers hand out headers as Latin-1.
         text = text.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -195,8 +195,8 @@ class Injector:
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
         """A plan of rules with its own owner, in addition to the scenario: no `use` or `add` changes it.
 
-        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits with
-        `Plan.end`, and honours `enabled`.
+        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits, and honours
+        `enabled`.
 
         Args:
             rules: the rules.
@@ -333,13 +333,26 @@ class Injector:
         if self._watched:
             self.let_watch()  # where processes count together may have changed
         if plan is not None or not state.on:
-            old.end()
+            self._end(old)
 
     def _set_expiry(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
         moments = [each for each in (self._expires, self._state.until) if each is not None]
         if self._services.expire(min(moments, default=None)):
-            self._own.wake()
+            for each in self.plans:
+                each.wake()
+
+    @property
+    def plans(self) -> list[Plan]:
+        """The compiled scenario, and the plans of the rules that requests have brought themselves."""
+        return [self._own] if self._asked is None else [self._own, *self._asked.plans]
+
+    def _end(self, own: Plan) -> None:
+        """Let the waits of the scenario's plan end, and those of rules that requests have brought, which they may bring again."""
+        own.end()
+        for each in self.plans[1:]:
+            each.endings += 1
+            each.wake()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
         plan = Plan(
@@ -731,11 +744,11 @@ class Injector:
     def take_out_of_force(self) -> None:
         """The end of `put_in_force`: waits end too."""
         registry.take_away(self)
-        self._own.end()
+        self._end(self._own)
 
     def finish(self) -> int:
         """End all waits, because the process ends; return how many faults are still active."""
-        self._own.end()
+        self._end(self._own)
         return self._services.active
 
     def pause(self, by: int = 1) -> None:

@@ -103,8 +103,8 @@ def take_away(injector: Injector) -> None:
 
 
 def waiting() -> list[Any]:
-    """The injectors that follow other processes, and in whose plan something waits."""
-    return [each for each in everyone() if each.follows and each.own_plan.waiting]
+    """The injectors that follow other processes, and in whose plans something waits."""
+    return [each for each in everyone() if each.follows and any(plan.waiting for plan in each.plans)]
 
 
 def watch() -> None:

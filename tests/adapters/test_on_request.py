@@ -6,7 +6,9 @@ import threading
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Scenario, WSGIFaultMiddleware
+from tests.until import until
 
+from .conftest import NOW
 from .transport import App, Broken
 
 RULES = "x-faultinject-rules"
@@ -210,6 +212,28 @@ def test_only_so_many_texts_are_kept(ask, allowing):
     assert [ask(injector, each)[0] for each in texts[1:]] == [501] * 256
     assert ask(injector, texts[2])[0] == 200
     assert ask(injector, texts[0])[0] == 501
+
+
+CHANGES = {
+    "off": lambda injector: injector.disable(),
+    "other rules": lambda injector: injector.use("http:418,path=/tea"),
+    "a moment": lambda injector: injector.enable(until=NOW + 0.2),
+    "the end of the process": lambda injector: injector.finish(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_wait_that_was_asked_for_ends_as_every_other(ask, allowing, change):
+    """And what was counted by the header goes on."""
+    injector, text = allowing(), "http:503,delay=1h,times=1"
+    thread = threading.Thread(target=ask, args=(injector, text), daemon=True)
+    thread.start()
+    until(lambda: injector.own_plan.services.active)
+    CHANGES[change](injector)
+    thread.join(60)
+    assert not thread.is_alive()
+    injector.enable()
+    assert ask(injector, text) == (200, None, None)
 
 
 def test_threads_share_one_plan(ask, allowing):

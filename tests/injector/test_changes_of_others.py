@@ -14,6 +14,7 @@ from faultinject.adapters.asgi_wait import ExchangeEnd, pause
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.counts import redis_store
 from faultinject.injector import instances
+from tests.asking import get
 from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
@@ -95,6 +96,18 @@ def test_a_moment_that_is_named_meanwhile_ends_waits(store, how):
         thread.join(0.2)
         assert thread.is_alive()
     injector.enable(until=time.time() + 0.2)
+    assert over(thread)
+
+
+def test_what_a_request_has_asked_for_ends_too(shared):
+    """Its rules are none of the scenario's, and off is off."""
+    allowed = {"FAULTINJECT_ON_REQUEST": "1"}
+    one, other = (Injector("http:418,path=none", store=shared, seed=1, environ=allowed) for _ in range(2))
+    asked = {"HTTP_X_FAULTINJECT_RULES": "http:503,delay=1h"}
+    thread = threading.Thread(target=get, args=(other,), kwargs=asked, daemon=True)
+    thread.start()
+    until(lambda: other.own_plan.services.active)
+    one.disable()
     assert over(thread)
 
 
