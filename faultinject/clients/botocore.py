@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from inspect import iscoroutinefunction
 from io import BytesIO
-from itertools import chain
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.hooks import first_non_none_response
 
-from faultinject.adapters import wsgi
 from faultinject.adapters.client_errors import Injected
+from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
 from faultinject.injector.lookup import injector_for
 
 TYPE_CHECKING = False
@@ -109,7 +108,6 @@ class _Events:
 
 def _answer(request: Any, send: Callable[[], AWSResponse], injector: Injector) -> AWSResponse:
     passed: list[AWSResponse] = []
-    started: list[tuple[int, list[tuple[str, str]]]] = []
     environ = _environ(request)
     given, body = environ["wsgi.input"], request.body
 
@@ -126,17 +124,11 @@ def _answer(request: Any, send: Callable[[], AWSResponse], injector: Injector) -
         start_response(f"{response.status_code} ", list(response.headers.items()))
         return _Body(response, streamed=request.stream_output)
 
-    def start(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
-        started[:] = [(int(status[:3]), headers)]
-        return lambda _: None
-
     try:
-        result = wsgi.wrap(forward, injector)(environ, start)
+        status, headers, result = answer_of(forward, injector, environ)
         if isinstance(result, _Body):
             return passed[0]
-        raw = _Raw(result)
-        status, headers = started[0]
-        response = AWSResponse(request.url, status, dict(headers), raw)
+        response = AWSResponse(request.url, int(status[:3]), dict(headers), _Raw(result))
         if not request.stream_output:
             _ = response.content  # as botocore's own sending does, which tells its errors in this place
     except Injected as error:
@@ -165,23 +157,13 @@ def _environ(request: Any) -> Environ:
         if isinstance(body, str | bytes | bytearray)
         else body
     )
-    environ: Environ = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
-        "QUERY_STRING": url.query,
-        "RAW_URI": url.path,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": url.netloc.rpartition("@")[2],
-        "wsgi.input": source if source is not None else BytesIO(),
-        "wsgi.input_terminated": True,
-        "wsgi.url_scheme": url.scheme,
-    }
-    for name, value in request.headers.items():
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        key = name.upper().replace("-", "_")
-        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
-    return environ
+    headers = [("Host", url.netloc.rpartition("@")[2])]
+    headers += [
+        (name, value.decode("latin-1") if isinstance(value, bytes) else str(value))
+        for name, value in request.headers.items()
+    ]
+    read = BytesIO() if source is None else source
+    return environ_of(request.method, url.scheme, url.path, url.query, headers, read)
 
 
 class _Body:
@@ -201,27 +183,14 @@ class _Body:
         self._response.raw.close()
 
 
-class _Raw:
+class _Raw(Pieces):
     """An injected or changed body as botocore reads one; its head is known when it is made."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         # Lets the answer beneath go.
         self.close = getattr(pieces, "close", lambda: None)
-        rest = iter(pieces)
-        self._pieces = chain((next(rest, b""),), rest)
-        self._rest = b""
+        super().__init__(begun(pieces))
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
         """All pieces."""
-        return self._pieces
-
-    def read(self, size: int | None = None) -> bytes:
-        """The next `size` bytes, or all."""
-        while size is None or len(self._rest) < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            self._rest += piece
-        cut = len(self._rest) if size is None else size
-        found, self._rest = self._rest[:cut], self._rest[cut:]
-        return found
+        return iter(self.read1, b"")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import chain
-from urllib.parse import unquote_to_bytes
+from typing import cast
 
 import httpx
 
-from faultinject.adapters import asgi, wsgi
+from faultinject.adapters import asgi
+from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
 from faultinject.engine.request import PIECE
 from faultinject.injector.lookup import injector_for
 
@@ -49,12 +49,11 @@ class FaultTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, or give its fault."""
-        started: list[tuple[str, list[tuple[str, str]]]] = []
-        given = _Input(request)
+        given = Pieces(cast("Iterable[bytes]", request.stream))
 
         def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
             source = environ["wsgi.input"]
-            whole = request if source is given and not given.begun else _with_body(request, _Read(source))
+            whole = request if source is given and not given.taken else _with_body(request, _Read(source))
             response = self._transport.handle_request(whole)
             headers = [
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
@@ -63,19 +62,16 @@ class FaultTransport(httpx.BaseTransport):
             start_response(f"{response.status_code} {reason}", headers)
             return _Passed(response, headers)
 
-        def start(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
-            started[:] = [(status, headers)]
-            return lambda _: None
-
-        result = wsgi.wrap(forward, self.injector)(_environ(request, given), start)
-        status, headers = started[0]
-        if isinstance(result, _Passed) and headers is result.headers:
+        path, _, query = request.url.raw_path.decode("latin-1").partition("?")
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        environ = environ_of(request.method, request.url.scheme, path, query, headers, given)
+        status, fields, result = answer_of(forward, self.injector, environ)
+        if isinstance(result, _Passed) and fields is result.headers:
             return result.response
-        stream = _Given(result)
         return httpx.Response(
             int(status[:3]),
-            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-            stream=stream,
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields],
+            stream=_Given(result),
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": status[4:].encode("latin-1")},
         )
 
@@ -162,8 +158,7 @@ class _Given(httpx.SyncByteStream):
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._close = getattr(pieces, "close", None)
-        rest = iter(pieces)
-        self._pieces = chain((next(rest, b""),), rest)
+        self._pieces = begun(pieces)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
@@ -194,45 +189,6 @@ def _with_body(request: httpx.Request, stream: httpx.SyncByteStream | httpx.Asyn
     )
 
 
-class _Input:
-    """The body of a request, of which no more is taken from its stream than somebody asks for.
-
-    Attributes:
-        begun: whether anything was taken.
-    """
-
-    def __init__(self, request: httpx.Request) -> None:
-        self._stream: Any = request.stream
-        self._pieces: Iterator[bytes] | None = None
-        self._piece = memoryview(b"")
-
-    @property
-    def begun(self) -> bool:
-        return self._pieces is not None
-
-    def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes, or all."""
-        found = bytearray()
-        while (size < 0 or len(found) < size) and (
-            piece := self.read1(size if size < 0 else size - len(found))
-        ):
-            found += piece
-        return bytes(found)
-
-    def read1(self, size: int = -1) -> bytes:
-        """What the stream gives next, of it `size` bytes at most."""
-        if self._pieces is None:
-            self._pieces = iter(self._stream)
-        while not self._piece:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return b""
-            self._piece = memoryview(piece)
-        cut = len(self._piece) if size < 0 else size
-        found, self._piece = bytes(self._piece[:cut]), self._piece[cut:]
-        return found
-
-
 class _Read(httpx.SyncByteStream):
     """The body of a request at which a fault, or the journal, looks on its way."""
 
@@ -242,22 +198,3 @@ class _Read(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         while piece := self._read(PIECE):
             yield piece
-
-
-def _environ(request: httpx.Request, body: _Input) -> Environ:
-    path, _, query = request.url.raw_path.partition(b"?")
-    environ: Environ = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query.decode("latin-1"),
-        "RAW_URI": path.decode("latin-1"),
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.input": body,
-        "wsgi.input_terminated": True,
-        "wsgi.url_scheme": request.url.scheme,
-    }
-    for name, value in request.headers.raw:
-        key = name.decode("latin-1").upper().replace("-", "_")
-        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value.decode("latin-1")
-    return environ

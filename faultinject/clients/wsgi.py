@@ -1,0 +1,105 @@
+"""A client's request and its answer as WSGI has them, for a fault on the way; bodies are read in no larger part than somebody asks for."""
+
+from __future__ import annotations
+
+from itertools import chain
+from urllib.parse import unquote_to_bytes
+
+from faultinject.adapters import wsgi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from faultinject.adapters.types import Environ, WSGIApp
+    from faultinject.injector.injector import Injector
+
+Head = list[tuple[str, str]]
+"""Names and values of headers."""
+
+
+def environ_of(
+    method: str, scheme: str, path: str, query: str, headers: Iterable[tuple[str, str]], body: Any
+) -> Environ:
+    """The environ of a request.
+
+    Args:
+        method: of HTTP.
+        scheme: of the URL.
+        path: of the URL, percent-encoded.
+        query: of the URL.
+        headers: names and values.
+        body: a file.
+    """
+    environ: Environ = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "RAW_URI": path,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.input": body,
+        "wsgi.input_terminated": True,
+        "wsgi.url_scheme": scheme,
+    }
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+    return environ
+
+
+def answer_of(app: WSGIApp, injector: Injector, environ: Environ) -> tuple[str, Head, Iterable[bytes]]:
+    """What an app answers with faults around it: the status line, the headers and the body."""
+    started: list[tuple[str, Head]] = []
+
+    def start(status: str, headers: Head, *_: object) -> Any:
+        started[:] = [(status, headers)]
+        return lambda _: None
+
+    body = wsgi.wrap(app, injector)(environ, start)
+    return *started[0], body
+
+
+def begun(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """All pieces, the first of which is made now: an error in it comes before an answer is there."""
+    rest = iter(pieces)
+    return chain((next(rest, b""),), rest)
+
+
+class Pieces:
+    """Pieces of a body, read as a file.
+
+    Args:
+        pieces: its bytes.
+
+    Attributes:
+        taken: whether anything was taken.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.taken = False
+        self._pieces = chain(pieces)  # which iterates them when somebody asks
+        self._piece = memoryview(b"")
+
+    def read(self, size: int | None = None) -> bytes:
+        """The next `size` bytes, or all."""
+        wanted = -1 if size is None else size
+        found = bytearray()
+        while (wanted < 0 or len(found) < wanted) and (
+            piece := self.read1(wanted if wanted < 0 else wanted - len(found))
+        ):
+            found += piece
+        return bytes(found)
+
+    def read1(self, size: int = -1) -> bytes:
+        """What comes next, of it `size` bytes at most."""
+        self.taken = True
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._piece = memoryview(piece)
+        cut = len(self._piece) if size < 0 else size
+        found, self._piece = bytes(self._piece[:cut]), self._piece[cut:]
+        return found
