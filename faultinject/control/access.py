@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from secrets import token_urlsafe
@@ -67,6 +68,7 @@ ADDED_PARTS = (
 )  # fmt: skip
 """What stands anywhere in such a name: that something was handed on, and whose proxy did it."""
 _PORTS = {"http": "80", "https": "443"}
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w.-]*\w)\.?)(?::(?P<port>[0-9]+))?")
 
 
 class Access:
@@ -190,19 +192,8 @@ def split_host(host: str) -> tuple[str, str]:
     >>> split_host("LocalHost.:8000"), split_host("[::1]:8"), split_host("::1"), split_host("user@localhost")
     (('localhost', '8000'), ('::1', '8'), ('', ''), ('', ''))
     """
-    text = host.strip().lower()
-    if text[:1] == "[":
-        name, bracket, rest = text[1:].partition("]")
-        rest = rest if bracket else "?"
-    else:
-        name, colon, port = text.partition(":")
-        rest = colon + port
-        if not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
-            name = ""
-    port = rest[1:]
-    if rest and (rest[0] != ":" or not (port.isascii() and port.isdecimal())):
-        return "", ""
-    return (name.removesuffix("."), port) if name else ("", "")
+    found = _HOST.fullmatch(host.strip().lower())
+    return (found["address"] or found["name"], found["port"] or "") if found else ("", "")
 
 
 def _digest(token: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from faultinject.exceptions import (
     plain,
 )
 from faultinject.injector.injector import Injector
+from faultinject.rules.files import parse_json
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.values import nearest, shown, visible
 
@@ -157,7 +157,7 @@ class Call:
         if not text.strip():
             return {}
         try:
-            found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_table)
+            found = parse_json(text, _refuse)
         except ValueError as error:
             raise Refusal(400, f"the body is not JSON: {error}") from None
         if not isinstance(found, dict):
@@ -210,19 +210,6 @@ class Call:
         )  # fmt: skip
 
 
-def _table(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object of JSON.
-
-    Raises:
-        Refusal: a key stands in it twice, and of two values nobody knows which is meant.
-    """
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise Refusal(400, f"{shown(twice)} is given twice")
-    return found
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+def _refuse(twice: str) -> NoReturn:
+    """Of two values of a key nobody knows which is meant."""
+    raise Refusal(400, twice)

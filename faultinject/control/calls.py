@@ -322,7 +322,7 @@ def one_rule(given: Mapping[str, Any]) -> Rule:
         if not isinstance(given["rule"], dict):
             raise Refusal(400, f"{shown(json_text(given['rule']))} is not a rule: give text or an object")
         return _rule(given["rule"])
-    scenario = _parsed(given.get("text", given.get("rule")), None)
+    scenario = _parsed(given.get("text", given.get("rule")))
     if len(scenario.rules) != 1:
         raise ConfigurationError([f"one rule is asked for, and {len(scenario.rules) or 'none'} were given"])
     return scenario.rules[0]
@@ -331,29 +331,19 @@ def one_rule(given: Mapping[str, Any]) -> Rule:
 def _scenario(call: Call) -> Scenario:
     given = call.data()
     if "text" in given:
-        call.keys(("text", "seed", "abort"))
-        scenario = _parsed(given["text"], given.get("seed"))
-        if "abort" in given:
-            # Read by the very reader of files, which says what is wrong with it.
-            abort = Scenario.from_json(json_text({"rules": [], "abort": given["abort"]})).abort
-            scenario = Scenario(scenario.rules, seed=scenario.seed, abort=abort)
-    else:
-        rules = given.get("rules")
-        if rules is None:
-            raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
-        if isinstance(rules, list):
-            _check_number(len(rules))
-        scenario = Scenario.from_json(call.text)
-    _check_number(len(scenario.rules))
-    return scenario
+        given = call.keys(("text", "seed", "abort"))
+        given["rules"] = [rule.to_dict() for rule in _parsed(given.pop("text")).rules]
+    elif given.get("rules") is None:
+        raise Refusal(400, 'rules are missing: give {"rules": [...]} or {"text": "cos:SlowDown,times=2"}')
+    if isinstance(given["rules"], list):
+        _check_number(len(given["rules"]))
+    return Scenario.from_json(json_text(given))
 
 
-def _parsed(text: object, seed: object) -> Scenario:
+def _parsed(text: object) -> Scenario:
     if not isinstance(text, str):
         raise Refusal(400, f"text: {shown(json_text(text))} is not a text")
-    if seed is not None and (not isinstance(seed, str | int) or isinstance(seed, bool)):
-        raise Refusal(400, f"seed: {shown(json_text(seed))} is neither a text nor a whole number")
-    return Scenario.parse(text, seed=seed)
+    return Scenario.parse(text)
 
 
 def _rule(data: Mapping[str, object]) -> Rule:
