@@ -10,15 +10,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import click
 from msgspec import Struct
+from msgspec.json import decode
 
 from faultinject.cli import layout, listening
 from faultinject.cli.layout import CONTEXT, print_json
 from faultinject.cli.rules import MORE_RULES, read_rules_of
 from faultinject.control.api import LARGEST as MOST_SENT
+from faultinject.control.calls import RuleState, ScenarioInForce, ServerState
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, Conflict, Problem, plain
 from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
@@ -28,18 +30,33 @@ from faultinject.rules.variables import value_of
 PATIENCE = 10.0
 """Seconds in which a call is answered."""
 AGENT = "faultinject-control"
-VISIBLE = "[!-~]+"
-"""What a URL and a token are made of."""
-USUAL_PORTS = {"http": 80, "https": 443}
-STATE = frozenset(
-    "generation on enabled until expires now seed production store max_active active refused undecided failures disarmed rules"
-    " totals".split()
+TOKENS = re.compile("[!-~]+")
+URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[\da-f:.%]+\]|[\w.~-]+)(:(?P<port>\d{1,5}))?(?P<mount>(/[!-\"$->@-~]*)?)",
+    re.ASCII | re.IGNORECASE,
 )
-SCENARIO = frozenset(("seed", "rules"))
-JOURNAL = frozenset(("outcomes", "cursor", "dropped"))
-"""What the answers have that are shown; without it a server is another one, whatever its JSON."""
+USUAL_PORTS = {"http": 80, "https": 443}
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
 """Where a server that listens on all addresses is asked on this machine."""
+
+
+T = TypeVar("T")
+
+
+class LatestOutcomes(Struct):
+    """The latest requests.
+
+    Attributes:
+        outcomes: The requests in order, as lines of a journal with `injected`: whether it got a fault.
+        cursor: Where a later call goes on.
+        dropped: How many older ones are no longer kept.
+        v: The version of the format.
+    """
+
+    outcomes: list[dict[str, Any]]
+    cursor: str
+    dropped: int
+    v: int = 1
 
 
 class ControlClient:
@@ -62,49 +79,42 @@ class ControlClient:
     ) -> None:
         self._patience = patience
         option = "--url" if url is not None else CONTROL
-        text = _url(url, environ)
-        try:
-            parts = urlsplit(text)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        plain_url = (
-            parts.username is None and not (parts.query or parts.fragment) and re.fullmatch(VISIBLE, text)
-        )
-        if parts.scheme not in USUAL_PORTS or not parts.hostname or not plain_url:
+        found = URL.fullmatch(_url(url, environ))
+        scheme = found["scheme"].lower() if found else "http"
+        port = int(found["port"] or USUAL_PORTS[scheme]) if found else 0
+        if found is None or port > 65535:
             # It is not shown: a password may be in it.
             raise _wrong(option, f"this is not a URL such as http://127.0.0.1:8765; the token is in {TOKEN}")
         if port == 0:
             raise _wrong(
                 option, "port 0 lets the server take a free one: add --url and the address that its log says"
             )
-        self._host, self._port = parts.hostname, port or USUAL_PORTS[parts.scheme]
-        self._secure = parts.scheme == "https"
-        self._mount = parts.path.rstrip("/")
-        name = f"[{self._host}]" if ":" in self._host else self._host
-        self.url = visible(f"{parts.scheme}://{name}:{self._port}{self._mount}")
+        self._host, self._port = found["host"].strip("[]"), port
+        self._secure = scheme == "https"
+        self._mount = found["mount"].rstrip("/")
+        self.url = f"{scheme}://{found['host'].lower()}:{port}{self._mount}"
         token = value_of(environ, TOKEN)
         if token is None:
             raise ConfigurationError(
                 f"{TOKEN} is not set: set it to the server's token, which is in the server's log if nobody chose one"
             )
-        if not re.fullmatch(VISIBLE, token):
+        if not TOKENS.fullmatch(token):
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
         self._token = token
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ServerState:
         """The switch, the rules with their counts, and the limits."""
-        return self._call("GET", "/state", STATE)
+        return self._call("GET", "/state", ServerState)
 
-    def scenario(self) -> dict[str, Any]:
+    def scenario(self) -> ScenarioInForce:
         """The rules in force, as a file of rules in JSON has them."""
-        return self._call("GET", "/rules", SCENARIO)
+        return self._call("GET", "/rules", ScenarioInForce)
 
-    def journal(self, after: str, limit: int) -> dict[str, Any]:
+    def journal(self, after: str, limit: int) -> LatestOutcomes:
         """What happened to requests from a cursor on, and the next cursor."""
-        return self._call("GET", f"/journal?{urlencode({'after': after, 'limit': limit})}", JOURNAL)
+        return self._call("GET", f"/journal?{urlencode({'after': after, 'limit': limit})}", LatestOutcomes)
 
-    def change(self, method: str, path: str, body: object, generation: int | None = None) -> dict[str, Any]:
+    def change(self, method: str, path: str, body: object, generation: int | None = None) -> ServerState:
         """Change something; the new state.
 
         Args:
@@ -116,11 +126,11 @@ class ControlClient:
         Raises:
             Conflict: something else is in force.
         """
-        return self._call(method, path, STATE, body, generation)
+        return self._call(method, path, ServerState, body, generation)
 
     def _call(
-        self, method: str, path: str, has: frozenset[str], body: object = None, generation: int | None = None
-    ) -> dict[str, Any]:
+        self, method: str, path: str, form: type[T], body: object = None, generation: int | None = None
+    ) -> T:
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
@@ -145,7 +155,7 @@ class ControlClient:
         try:
             connection.request(method, f"{self._mount}{path}", data, headers)
             answer = connection.getresponse()
-            return self._read(answer, answer.read(), has)
+            return self._read(answer, answer.read(), form)
         except ConnectionRefusedError:
             why = (
                 f"nothing listens on {visible(self._host)}:{self._port}: start the app with"
@@ -153,8 +163,6 @@ class ControlClient:
             )
         except TimeoutError:
             why = f"{self.url} did not answer within {self._patience:.0f} s"
-        except http.client.IncompleteRead:
-            why = f"{self.url} broke off its answer"
         except http.client.HTTPException:
             why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
         except (OSError, UnicodeError) as error:  # of a host's name that cannot be one
@@ -163,16 +171,14 @@ class ControlClient:
             connection.close()
         raise ConfigurationError(why)
 
-    def _read(self, answer: http.client.HTTPResponse, data: bytes, has: frozenset[str]) -> dict[str, Any]:
+    def _read(self, answer: http.client.HTTPResponse, data: bytes, form: type[T]) -> T:
         if answer.status not in (200, 201):
             self._refuse(answer, data)
         try:
-            found = json.loads(data)
+            return decode(data, type=form)
         except (ValueError, RecursionError):
+            # Another server, whatever its JSON.
             raise self._stranger(answer) from None
-        if not isinstance(found, dict) or not found.keys() >= has:
-            raise self._stranger(answer)
-        return found
 
     def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
         """Tell what the server has against a call, and what to do.
@@ -244,40 +250,39 @@ COLUMNS = ("time", "method", "path", "did", "status", "fault", "rule")
 _WIDTHS = (12, 6, 0, 10, 6, 0, 0)
 
 
-def show_state(state: Mapping[str, Any], url: str) -> None:
+def show_state(state: ServerState, url: str) -> None:
     """Whether faults are on, what is in force, and what came of it."""
     click.echo(f"{url}: {_switch(state)}")
-    totals = state["totals"]
     said = [
-        f"generation {state['generation']}",
-        f"seed {quoted(str(state['seed']))}",
-        f"store {quoted(str(state['store']))}",
-        f"{state['active']} of at most {state['max_active']} faults under way",
-        f"{totals['injected']} injected of {totals['matched']} requests that matched a rule",
+        f"generation {state.generation}",
+        f"seed {quoted(state.seed)}",
+        f"store {quoted(state.store)}",
+        f"{state.active} of at most {state.max_active} faults under way",
+        f"{state.totals.injected} injected of {state.totals.matched} requests that matched a rule",
     ]
-    for key, what in (
-        ("refused", "not given because too many were under way"),
-        ("undecided", "passed because of the store"),
-        ("failures", "errors in faultinject"),
+    for number, what in (
+        (state.refused, "not given because too many were under way"),
+        (state.undecided, "passed because of the store"),
+        (state.failures, "errors in faultinject"),
     ):
-        if state[key]:
-            said.append(f"{state[key]} {what}")
+        if number:
+            said.append(f"{number} {what}")
     click.echo(f"  {', '.join(said)}")
-    show_rules(state["rules"])
+    show_rules(state.rules)
 
 
-def show_rules(rules: Sequence[Mapping[str, Any]]) -> None:
+def show_rules(rules: Sequence[RuleState]) -> None:
     """A row for each rule."""
     if not rules:
         click.echo("  no rules, so no faults")
         return
     rows = [
         (
-            quoted(each["name"]),
+            quoted(each.name),
             _of_rule(each),
-            str(each["injected"]),
-            str(each["matched"]),
-            plain(quoted(each["text"])),
+            str(each.injected),
+            str(each.matched),
+            plain(quoted(each.text)),
         )
         for each in rules
     ]
@@ -308,20 +313,20 @@ def journal_line(outcome: Mapping[str, Any]) -> str:
     return layout.in_columns(journal_row(outcome), _WIDTHS)
 
 
-def _switch(state: Mapping[str, Any]) -> str:
-    if state["production"]:
-        return f"off, {quoted(state['production'])} looks like production"
-    if not state["on"]:
-        why = f": {quoted(state['disarmed'])}" if state["disarmed"] else ""
+def _switch(state: ServerState) -> str:
+    if state.production:
+        return f"off, {quoted(state.production)} looks like production"
+    if not state.on:
+        why = f": {quoted(state.disarmed)}" if state.disarmed else ""
         return f"off{why}"
-    ends = [each for each in (state["until"], state["expires"]) if each is not None]
-    if not state["enabled"]:
-        over = bool(ends) and min(ends) <= state["now"]
+    ends = [each for each in (state.until, state.expires) if each is not None]
+    if not state.enabled:
+        over = bool(ends) and min(ends) <= state.now
         return f"off, {'its time is over' if over else 'the environment of the app switches it off'}"
     if not ends:
         return "on"
-    left = max(0, round(min(ends) - state["now"]))
-    now, end = time.localtime(state["now"]), time.localtime(min(ends))
+    left = max(0, round(min(ends) - state.now))
+    now, end = time.localtime(state.now), time.localtime(min(ends))
     # Whoever reads the time alone takes it for today's.
     form = "%H:%M:%S" if end[:3] == now[:3] else "%Y-%m-%d %H:%M:%S"
     return f"on for another {_duration(left)}, until {time.strftime(form, end)}"
@@ -340,10 +345,10 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def _of_rule(rule: Mapping[str, Any]) -> str:
-    if not rule["enabled"]:
+def _of_rule(rule: RuleState) -> str:
+    if not rule.enabled:
         return "disabled"
-    return "used up" if rule["spent"] else "on"
+    return "used up" if rule.spent else "on"
 
 
 F = TypeVar("F", bound=Callable[..., int])
@@ -353,22 +358,6 @@ PAGE = 5_000
 """Outcomes of one call."""
 PAUSE, GIVES_UP = 1.0, 30.0
 """Seconds between two calls for the journal, and after which a server that does not answer is given up."""
-
-
-class LatestOutcomes(Struct):
-    """The latest requests.
-
-    Attributes:
-        v: The version of the format.
-        outcomes: The requests in order, as lines of a journal with `injected`: whether it got a fault.
-        cursor: Where a later call goes on.
-        dropped: How many older ones are no longer kept.
-    """
-
-    v: int
-    outcomes: list[dict[str, Any]]
-    cursor: str
-    dropped: int
 
 
 def _common(function: F) -> F:
@@ -422,7 +411,7 @@ def rules(*, url: str | None, as_json: bool) -> int:
     if as_json:
         print_json(client.scenario())
     else:
-        show_rules(client.state()["rules"])
+        show_rules(client.state().rules)
     return 0
 
 
@@ -534,13 +523,13 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     With --follow --json, each is one line.
     """
     client = ControlClient(url)
-    outcomes, cursor, dropped = _latest(client, limit)
+    latest = _latest(client, limit)
     if follows:
-        _follow(client, outcomes, cursor, as_json=as_json)
+        _follow(client, latest, as_json=as_json)
     elif as_json:
-        print_json(LatestOutcomes(1, outcomes, cursor, dropped))
+        print_json(latest)
     elif limit:
-        show_journal(outcomes, dropped)
+        show_journal(latest.outcomes, latest.dropped)
     return 0
 
 
@@ -557,7 +546,7 @@ def _change(
     return _show(client, client.change(method, path, body, generation), as_json=as_json)
 
 
-def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int:
+def _show(client: ControlClient, state: ServerState, *, as_json: bool) -> int:
     if as_json:
         print_json(state)
     else:
@@ -565,21 +554,21 @@ def _show(client: ControlClient, state: dict[str, Any], *, as_json: bool) -> int
     return 0
 
 
-def _latest(client: ControlClient, limit: int) -> tuple[list[dict[str, Any]], str, int]:
-    """The outcomes of the last so many requests, the cursor behind them, and how many are no longer kept."""
+def _latest(client: ControlClient, limit: int) -> LatestOutcomes:
+    """The last so many requests."""
     kept: dict[tuple[int, int], dict[str, Any]] = {}
     cursor, dropped = "", 0
     while True:
         found = client.journal(cursor, PAGE)
         # The end of a request comes as an outcome of its own, and stands in the place of its beginning.
-        kept |= {(each["pid"], each["seq"]): each for each in found["outcomes"]}
-        cursor = found["cursor"]
-        dropped += found["dropped"]
-        if len(found["outcomes"]) < PAGE:
-            return [*deque(kept.values(), limit)], cursor, dropped
+        kept |= {(each["pid"], each["seq"]): each for each in found.outcomes}
+        cursor = found.cursor
+        dropped += found.dropped
+        if len(found.outcomes) < PAGE:
+            return LatestOutcomes([*deque(kept.values(), limit)], cursor, dropped)
 
 
-def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, *, as_json: bool) -> None:
+def _follow(client: ControlClient, latest: LatestOutcomes, *, as_json: bool) -> None:
     """Write each outcome as a line, and ask for further ones each second, until Ctrl-C.
 
     Raises:
@@ -589,16 +578,16 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
     alive, lost = time.monotonic(), False
     printed: deque[str] = deque(maxlen=PAGE)
     while True:
-        for each in outcomes:
+        for each in latest.outcomes:
             line = json.dumps(each) if as_json else journal_line(each)
             # The end of a request is a line of its own where it shows something else than the beginning did.
             if not each.get("final") or line not in printed:
                 click.echo(line)
                 printed.append(line)
         time.sleep(PAUSE)
-        outcomes = []
+        latest.outcomes = []
         try:
-            found = client.journal(cursor, PAGE)
+            latest = client.journal(latest.cursor, PAGE)
         except ConfigurationError:
             if time.monotonic() - alive > GIVES_UP:
                 raise
@@ -607,6 +596,5 @@ def _follow(client: ControlClient, outcomes: list[dict[str, Any]], cursor: str, 
                 click.echo(f"faultinject: the connection to {client.url} is lost; trying again", err=True)
             continue
         alive, lost = time.monotonic(), False
-        outcomes, cursor = found["outcomes"], found["cursor"]
-        if found["dropped"]:
-            click.echo(f"faultinject: missing requests: {found['dropped']}", err=True)
+        if latest.dropped:
+            click.echo(f"faultinject: missing requests: {latest.dropped}", err=True)

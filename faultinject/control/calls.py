@@ -121,6 +121,20 @@ class ServerState(Struct):
     totals: Counts
 
 
+class ScenarioInForce(Struct, omit_defaults=True):
+    """The scenario in force, as a file of rules in JSON has it.
+
+    Attributes:
+        seed: What the draws depend on.
+        rules: The rules in order.
+        abort: The bound of the app's own failures.
+    """
+
+    seed: str
+    rules: list[dict[str, Any]]
+    abort: str | None = None
+
+
 def state(injector: Injector) -> ServerState:
     """All that a client shows: switch, rules, counts and limits."""
     counts = injector.counts()
@@ -472,11 +486,8 @@ def get_state(call: Call) -> Answer:
 def get_rules(call: Call) -> Answer:
     """Show the scenario, as `PUT /rules` takes it."""
     in_force = call.injector.state
-    abort = in_force.scenario.abort
-    found: dict[str, Any] = (
-        {"seed": in_force.seed} if abort is None else {"seed": in_force.seed, "abort": abort}
-    )
-    found["rules"] = [rule.to_dict() for rule in in_force.scenario.rules]
+    rules = [rule.to_dict() for rule in in_force.scenario.rules]
+    found = ScenarioInForce(in_force.seed, rules, in_force.scenario.abort)
     return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
 
 

@@ -258,9 +258,7 @@ def test_servers_of_others(odd):
     assert odd('503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}') == (
         "faultinject: the store\\x1b[2J\n"
     )
-    assert (
-        odd("200 application/json|{}", more=5) == "faultinject: http://127.0.0.1:PORT broke off its answer\n"
-    )
+    assert "does not answer as HTTP does" in odd("200 application/json|{}", more=5)
 
 
 def test_the_json_of_others(odd):
@@ -433,7 +431,7 @@ def test_where_nothing_answers(run, port):
 
 
 STATE = {
-    "generation": 3, "on": True, "enabled": True, "until": None, "expires": None, "now": 1000.0, "seed": "42", "production": None,
+    "v": 1, "abort": None, "generation": 3, "on": True, "enabled": True, "until": None, "expires": None, "now": 1000.0, "seed": "42", "production": None,
     "store": "memory:", "max_active": 100, "active": 0, "refused": 0, "undecided": 0, "failures": 0, "disarmed": "", "rules": [],
     "totals": {"matched": 0, "injected": 0, "failed": 0},
 }  # fmt: skip
