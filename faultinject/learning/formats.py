@@ -145,22 +145,24 @@ class S3(Format):
         found = self._LINE.match(line)
         if found is None:
             return None
-        status, code, event = found["status"], found["code"], found["event"]
+        said = {name: _inside(text) for name, text in found.groupdict().items()}
+        event = said.get("event", "")
         if event.startswith(("BATCH.", "S3.")):
             raise Skip(f"{event} is no request of a client")
         if event.endswith("_GET"):  # of COPY.OBJECT and COPY.PART, which have a line each besides
             raise Skip(f"{event} is the half of a copy that reads")
-        if status == "-":
+        if said["status"] == "-":
             raise Skip("no status")
-        method, target = _split(found["request"])
+        method, target = _split(said["request"])
+        if not (method or event):
+            raise Skip("no request line")
         method = method or event.split(".")[1]
         named = _S3_EVENTS.get(event)
         if named == "ListObjects" and "list-type=2" in target:
             named = "ListObjectsV2"
         if named is None or not self.names.has(named):
-            place = _place(found["bucket"], found["key"], target)
-            named = self.names.of(method, place, "")
-        return Record(_time(found), method, named, int(status), _code(code))
+            named = self.names.of(method, _place(said["bucket"], said["key"], target), "")
+        return Record(_time(found), method, named, int(said["status"]), _code(said["code"]))
 
 
 _S3_EVENTS = {
@@ -174,8 +176,8 @@ _S3_EVENTS = {
 """What the log calls the operations that objects are read and written by."""
 
 
-class OSS(Format):
-    """Logs of Alibaba OSS: https://www.alibabacloud.com/help/en/oss/user-guide/logging."""
+class OSS(S3):
+    """Logs of Alibaba OSS, which have the same in other places: https://www.alibabacloud.com/help/en/oss/user-guide/logging."""
 
     name = "oss"
     title = "Alibaba Cloud OSS log"
@@ -186,20 +188,6 @@ class OSS(Format):
         rf" {_TEXT} {_TEXT} {_TEXT} {_TEXT} (?P<bucket>{_TEXT}) (?P<key>{_TEXT}) \S+ \S+ (?P<code>{_TEXT}|\S+)",
         re.ASCII,
     )
-
-    def read_fields(self, line: str) -> Record | None:
-        """The request of a line."""
-        found = self._LINE.match(line)
-        if found is None:
-            return None
-        if found["status"] == "-":
-            raise Skip("no status")
-        method, target = _split(found["request"])
-        if not method:
-            raise Skip("no request line")
-        place = _place(_inside(found["bucket"]), _inside(found["key"]), target)
-        named = self.names.of(method, place, "")
-        return Record(_time(found), method, named, int(found["status"]), _code(_inside(found["code"])))
 
 
 class COS(Format):
