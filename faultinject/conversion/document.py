@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple, NoReturn
@@ -84,25 +85,20 @@ def read_document(path: str, remarks: Remarks) -> Node:
         data = read_within(sys.stdin.buffer, LARGEST, where)
     else:
         where, data = path, read_bytes(path, LARGEST)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _wrong(f"{where}:{line}", f"not UTF-8: byte 0x{data[error.start]:02x}") from None
-    return Node(_parse(text, where), where, "", remarks)
+    return Node(_parse(data, where), where, "", remarks)
 
 
-def _parse(text: str, where: str) -> object:
+def _parse(data: bytes, where: str) -> object:
     def refuse(twice: str) -> None:
         raise _wrong(where, twice)
 
     try:
-        return parse_json(text, refuse)
+        return parse_json(data.decode("utf-8-sig"), refuse)
     except json.JSONDecodeError as error:
         raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
     except RecursionError:
         raise _wrong(where, "nested too deeply") from None
-    except ValueError as error:
+    except ValueError as error:  # what is not UTF-8, or a number of too many digits
         raise _wrong(where, str(error)) from None
 
 
@@ -248,7 +244,7 @@ class Rules:
     def __init__(self) -> None:
         self.made: list[Rule] = []
         self.places: list[str] = []
-        self._names: dict[str, int] = {}
+        self._names: set[str] = set()
 
     def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
         """Another rule; None where its values are none of a rule, which is told.
@@ -256,7 +252,7 @@ class Rules:
         Args:
             node: what it is made of.
             fault: its fault.
-            name: what it may be called; made one if it is none.
+            name: what it is called, as far as a rule may be and no other is.
             keys: as of `Rule`; None is not given.
         """
         given = {key: value for key, value in keys.items() if value is not None}
@@ -273,16 +269,11 @@ class Rules:
         return rule
 
     def _name(self, text: str) -> str:
-        slug = "".join(each if each.isascii() and (each.isalnum() or each in "._-") else "-" for each in text)
-        slug = slug.strip("._-")[:LONGEST_NAME]
-        if not is_name(slug):
+        slug = re.sub("[^A-Za-z0-9._-]", "-", text).strip("._-")[:LONGEST_NAME]
+        if not is_name(slug) or slug in self._names:
             return ""
-        found = slug
-        while found in self._names:
-            self._names[slug] += 1
-            found = f"{slug}-{self._names[slug]}"
-        self._names[found] = 1
-        return found
+        self._names.add(slug)
+        return slug
 
 
 def literal(text: str) -> str:
