@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -39,8 +38,6 @@ Served = tuple[Any, str, Callable[..., Any]]
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
-NEWEST = 1000
-"""Requests of which it is known what was told of them."""
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
 
 OPTIONS = (
@@ -158,7 +155,7 @@ def serve_until_ended(
                 click.echo(f"    export {variable}={certificate.authority}")
         click.echo("Ctrl-C ends it.")
         if injector is not None:
-            injector.journal.follow(FaultPrinter().tell)
+            injector.journal.follow(_tell)
         server.run(sockets=[sock])
     except SystemExit:  # uvicorn's way to say that the app did not start
         pass
@@ -248,31 +245,25 @@ def _example(vendor: str) -> str:
     return slow if slow in addresses else addresses[0]
 
 
-class FaultPrinter:
-    """What the terminal was told of faults, of the newest: the journal may have two lines before the last one."""
-
-    def __init__(self) -> None:
-        self._newest: deque[int] = deque(maxlen=NEWEST)
-
-    def tell(self, outcome: Outcome) -> None:
-        """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
-        if outcome.injected == bool(outcome.final):
-            return
-        if not outcome.final:
-            if outcome.seq in self._newest:
-                return
-            self._newest.append(outcome.seq)
-        what = outcome.fault or ""
-        if outcome.status is not None and not what.startswith("http:"):
-            what = f"{what} ({outcome.status})"
-        line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
-        if outcome.final:
-            line = f"{line} was not carried out: {outcome.did}"
-        try:
-            click.echo(line)
-        except OSError:
-            # Nobody reads any more; the server goes on.
-            sys.stdout = sys.stderr
+def _tell(outcome: Outcome) -> None:
+    """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
+    decided, over = (
+        outcome.final is None,
+        outcome.final is True,
+    )  # between them the journal may have another line
+    if not (decided if outcome.injected else over):
+        return
+    what = outcome.fault or ""
+    if outcome.status is not None and not what.startswith("http:"):
+        what = f"{what} ({outcome.status})"
+    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+    if over:
+        line = f"{line} was not carried out: {outcome.did}"
+    try:
+        click.echo(line)
+    except OSError:
+        # Nobody reads any more; the server goes on.
+        sys.stdout = sys.stderr
 
 
 def _sum_up(injector: Injector | None) -> None:
