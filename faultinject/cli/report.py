@@ -171,30 +171,25 @@ def judge_when_over(
         ReportError: there is nothing to read, or it is no journal.
         ConfigurationError: there is no such profile or check.
     """
-    judged = monotonic()
-    judgement = journals.judge()
-    last, took = judged + LONGEST + MORE, monotonic() - judged
-    sizes = journals.sizes()
+    last, due = monotonic() + LONGEST + MORE, -FOR_EVER
+    sizes: list[int | None] | None = None
     told = ""
     with Progress(lambda: told, clock=monotonic) as progress:
-        while journals.awaited and not journals.ended:
-            due = min(journals.over, last)
-            left = due - monotonic()
-            if left <= 0 and judged >= due:
+        while True:
+            found = journals.sizes()
+            if found != sizes or monotonic() >= due:
+                sizes, judged = found, monotonic()
+                judgement = journals.judge()
+                took, due = monotonic() - judged, min(journals.over, last)
+            if not journals.awaited or journals.ended or judged >= due:
                 break
-            pause = 0.0
+            left = due - monotonic()
             if left > 0:
                 first, told = not told, _what_for(left - MORE, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
                     click.echo(told, err=True)
-                pause = min(left, max(EVERY, SHARE * took))
-                rest(pause)
-            found = journals.sizes()
-            if found != sizes or pause == left or left <= 0:
-                sizes, judged = found, monotonic()
-                judgement = journals.judge()
-                took = monotonic() - judged
+                rest(min(left, max(EVERY, SHARE * took)))
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
 
