@@ -16,7 +16,6 @@ from faultinject import vendors
 from faultinject.cli import chances, layout
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, percent, sentence
-from faultinject.cli.layout import CONTEXT, print_json, refuse
 from faultinject.engine.request import environ_key
 from faultinject.engine.shown import quoted, shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
@@ -455,7 +454,7 @@ class RuleCommand(click.Command):
 
 @click.command(
     cls=RuleCommand,
-    context_settings=CONTEXT,
+    context_settings=layout.CONTEXT,
 )
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @reading.MORE_RULES
@@ -495,7 +494,7 @@ def check(
     Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or when
     no rule matches the request, with 2 when something is wrong.
     """
-    refuse(
+    layout.refuse(
         {
             f"--{name.removesuffix('s')} needs a request: add --request 'PUT /photos/cat.jpg'": (
                 request is None and context.get_parameter_source(name) is not ParameterSource.DEFAULT
@@ -513,12 +512,12 @@ def check(
     except ConfigurationError as error:
         if as_json:
             with layout.readers_may_leave():
-                print_json(mistakes(error))
+                layout.print_json(mistakes(error))
         raise
     found = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
     with layout.readers_may_leave():
         if as_json:
-            print_json(found)
+            layout.print_json(found)
         else:
             if settings is not None:
                 show_settings(settings, now)

@@ -17,7 +17,6 @@ from msgspec import Struct
 from msgspec.json import decode
 
 from faultinject.cli import layout, listening
-from faultinject.cli.layout import CONTEXT, print_json
 from faultinject.cli.rules import MORE_RULES, read_rules_of
 from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.control.calls import RuleState, ScenarioInForce, ServerState
@@ -382,7 +381,7 @@ def _changing(function: F) -> F:
 
 
 @click.group(
-    context_settings=CONTEXT,
+    context_settings=layout.CONTEXT,
 )
 def control() -> None:
     """Show and change a running server's faults.
@@ -394,7 +393,7 @@ def control() -> None:
 
 
 @control.command(
-    context_settings=CONTEXT, short_help="Show whether faults are on, the rules and their counts."
+    context_settings=layout.CONTEXT, short_help="Show whether faults are on, the rules and their counts."
 )
 @_common
 def status(*, url: str | None, as_json: bool) -> int:
@@ -403,20 +402,20 @@ def status(*, url: str | None, as_json: bool) -> int:
     return _show(client, client.state(), as_json=as_json)
 
 
-@control.command(context_settings=CONTEXT, short_help="Show the rules in force.")
+@control.command(context_settings=layout.CONTEXT, short_help="Show the rules in force.")
 @_common
 def rules(*, url: str | None, as_json: bool) -> int:
     """Show the rules in force with their counts; with --json as `set --file` takes them."""
     client = ControlClient(url)
     if as_json:
-        print_json(client.scenario())
+        layout.print_json(client.scenario())
     else:
         show_rules(client.state().rules)
     return 0
 
 
 @control.command(
-    "set", context_settings=CONTEXT, short_help="Put other rules in force; counts begin at zero."
+    "set", context_settings=layout.CONTEXT, short_help="Put other rules in force; counts begin at zero."
 )
 @click.argument("rules", nargs=-1, metavar="[RULE]...")
 @MORE_RULES
@@ -451,7 +450,7 @@ def set_rules(
     return _change("PUT", "/rules", body, **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Add one rule after those in force.")
+@control.command(context_settings=layout.CONTEXT, short_help="Add one rule after those in force.")
 @click.argument("rules", nargs=-1, metavar="RULE")
 @MORE_RULES
 @_changing
@@ -460,7 +459,7 @@ def add(rules: tuple[str, ...], more: tuple[str, ...], **asked: Any) -> int:
     return _change("POST", "/rules", {"text": "\n".join(rules + more)}, **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Take one rule away.")
+@control.command(context_settings=layout.CONTEXT, short_help="Take one rule away.")
 @click.argument("name")
 @_changing
 def remove(name: str, **asked: Any) -> int:
@@ -468,7 +467,7 @@ def remove(name: str, **asked: Any) -> int:
     return _change("DELETE", _rule(name), **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Switch one rule on again.")
+@control.command(context_settings=layout.CONTEXT, short_help="Switch one rule on again.")
 @click.argument("name")
 @_changing
 def enable(name: str, **asked: Any) -> int:
@@ -476,7 +475,7 @@ def enable(name: str, **asked: Any) -> int:
     return _change("POST", f"{_rule(name)}/enable", **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Switch one rule off.")
+@control.command(context_settings=layout.CONTEXT, short_help="Switch one rule off.")
 @click.argument("name")
 @_changing
 def disable(name: str, **asked: Any) -> int:
@@ -484,7 +483,7 @@ def disable(name: str, **asked: Any) -> int:
     return _change("POST", f"{_rule(name)}/disable", **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Switch faults on, permanently or for a time.")
+@control.command(context_settings=layout.CONTEXT, short_help="Switch faults on, permanently or for a time.")
 @click.option("--for", "duration", metavar="10m", help="Switch off again after this time.")
 @_changing
 def on(*, duration: str | None, **asked: Any) -> int:
@@ -492,21 +491,21 @@ def on(*, duration: str | None, **asked: Any) -> int:
     return _change("POST", "/on", {} if duration is None else {"for": duration}, **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Switch faults off.")
+@control.command(context_settings=layout.CONTEXT, short_help="Switch faults off.")
 @_changing
 def off(**asked: Any) -> int:
     """Switch faults off, in all processes of the store; waits end, rules and counts stay."""
     return _change("POST", "/off", **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Set all counts to zero.")
+@control.command(context_settings=layout.CONTEXT, short_help="Set all counts to zero.")
 @_changing
 def reset(**asked: Any) -> int:
     """Set the counts of all rules to zero."""
     return _change("POST", "/reset", **asked)
 
 
-@control.command(context_settings=CONTEXT, short_help="Show what happened to requests.")
+@control.command(context_settings=layout.CONTEXT, short_help="Show what happened to requests.")
 @click.option("--follow", "follows", is_flag=True, help="Print each new request, until Ctrl-C.")
 @click.option(
     "--limit",
@@ -527,7 +526,7 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     if follows:
         _follow(client, latest, as_json=as_json)
     elif as_json:
-        print_json(latest)
+        layout.print_json(latest)
     elif limit:
         show_journal(latest.outcomes, latest.dropped)
     return 0
@@ -548,7 +547,7 @@ def _change(
 
 def _show(client: ControlClient, state: ServerState, *, as_json: bool) -> int:
     if as_json:
-        print_json(state)
+        layout.print_json(state)
     else:
         show_state(state, client.url)
     return 0

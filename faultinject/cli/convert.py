@@ -14,7 +14,6 @@ from faultinject.cli import rules as reading
 from faultinject.cli.layout import CONTEXT, printed_json, readers_may_leave, write_out
 from faultinject.conversion import formats
 from faultinject.conversion.document import UNUSED, Remark, Remarks, Rules, read_document
-from faultinject.conversion.formats import SOURCES, TARGETS
 from faultinject.conversion.proxy_rules import Place
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.rule import Rule
@@ -50,13 +49,13 @@ class Conversion(Struct, rename={"source": "from"}):
 @click.option(
     "--from",
     "source",
-    type=click.Choice([*SOURCES]),
+    type=click.Choice([*formats.SOURCES]),
     help="The tool that FILE is from.  [default: detected from its content]",
 )
 @click.option(
     "--to",
     "target",
-    type=click.Choice([*TARGETS]),
+    type=click.Choice([*formats.TARGETS]),
     help="The proxy whose configuration to write.  [default: rules]",
 )
 @click.option(
@@ -115,7 +114,11 @@ def convert(
         given = _given(rules, file)
         scenario = _that_fire(given, given.display_names, remarks)
         names = ["rules"]
-    text = _toml(scenario, files, remarks) if target is None else TARGETS[target](scenario, place, remarks)
+    text = (
+        _toml(scenario, files, remarks)
+        if target is None
+        else formats.TARGETS[target](scenario, place, remarks)
+    )
     with readers_may_leave():
         for remark in remarks.found:
             if remark.kind != UNUSED:

@@ -11,7 +11,6 @@ from msgspec import Struct, defstruct
 from msgspec.json import schema_components
 
 from faultinject.cli import layout
-from faultinject.cli.layout import write_out
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.rule import Rule
 from faultinject.rules.schema import DIALECT, rules_schema
@@ -118,5 +117,5 @@ def schema(name: str, *, lists: bool, output: str | None) -> int:
     if name not in NAMES:
         meant = nearest(name, NAMES) or f"; there are {', '.join(NAMES)}"
         raise ConfigurationError(f"{name!r} is not the name of a schema{meant}")
-    write_out(f"{layout.printed_json(schema_of(name))}\n", output)
+    layout.write_out(f"{layout.printed_json(schema_of(name))}\n", output)
     return 0
