@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -28,10 +28,6 @@ from faultinject.journal.reading import of_outcomes
 from faultinject.server.connections import Server
 from faultinject.store import ObjectStore
 from faultinject.store.stores import find
-
-if TYPE_CHECKING:
-    from requests import Session
-
 
 BUCKET = "demo-1250000000"
 REGION = "ap-guangzhou"
@@ -124,40 +120,28 @@ class Workload:
         """How many calls have ended."""
         return sum(each.ended is not None for each in self.windows)
 
-    def _session(self) -> Session:
-        from requests import Session
-
-        session = Session()
-        session.trust_env = False  # no proxy stands before loopback
-        return session
-
-    def _client(self, session: Session) -> Any:
-
-        config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
-        return self._sdk.CosS3Client(config, session=session)
-
     def _work(self) -> None:
-        with self._session() as session:
-            self._call(self._client(session))
-
-    def _call(self, client: Any) -> None:
+        from requests import Session
         from urllib3.exceptions import HTTPError  # the SDK leaves the body of an answer to the caller
 
         failures = (self._sdk.CosServiceError, self._sdk.CosClientError, HTTPError)
-        while time.monotonic() - self._began < BEGIN_FOR:
-            number = next(self._numbers)
-            if number >= self._calls:
-                return
-            operation, key = OPERATIONS[number % len(OPERATIONS)], key_of(number)
-            window = CallWindow(operation, time.monotonic(), None, key=key)
-            self.windows.append(window)
-            try:
-                PERFORM[operation](client, key)
-            except failures:
-                window.returned = False
-            else:
-                window.returned = True
-            window.ended = time.monotonic()
+        config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
+        with Session() as session:
+            session.trust_env = False  # no proxy stands before loopback
+            client = self._sdk.CosS3Client(config, session=session)
+            for number in self._numbers:
+                if number >= self._calls or time.monotonic() - self._began >= BEGIN_FOR:
+                    return
+                operation, key = OPERATIONS[number % len(OPERATIONS)], key_of(number)
+                window = CallWindow(operation, time.monotonic(), None, key=key)
+                self.windows.append(window)
+                try:
+                    PERFORM[operation](client, key)
+                except failures:
+                    window.returned = False
+                else:
+                    window.returned = True
+                window.ended = time.monotonic()
 
 
 DEMO_RULES = f"""
