@@ -72,11 +72,8 @@ class Npm:
         return ("node", str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
-        """By npm, into the folder of `JAVASCRIPT_SDKS`."""
-        if os.environ.get(JAVASCRIPT):  # by its name: a table of results tells nobody's folders
-            install = f'npm install --prefix "${JAVASCRIPT}" {packages}'
-        else:
-            install = f"npm install --prefix sdks {packages} && export {JAVASCRIPT}=$PWD/sdks"
+        """By npm, into the folder of `JAVASCRIPT_SDKS`, else a new one, which the variable names then."""
+        install = f'npm install --prefix "${{{JAVASCRIPT}:=$PWD/sdks}}" {packages} && export {JAVASCRIPT}'
         return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
 
@@ -118,11 +115,7 @@ class Jar:
 
     def install(self, packages: str) -> str:
         """The jar has to be had from somewhere."""
-        jar = f"{packages}-VERSION.jar and the jars that it needs"
-        if os.environ.get(JAVA):
-            put = f'put {jar} into "${JAVA}"'
-        else:
-            put = f"put {jar} into a folder, and export {JAVA}=FOLDER"
+        put = f"put {packages}-VERSION.jar and the jars that it needs into a folder that {JAVA} names"
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
 
