@@ -39,6 +39,10 @@ class Answer:
         body = re.sub(rb'\.\d{7}Z|(?<="HostId":")\w{32}', b"", body)
         return self.status, [each for each in headers if each[0] != "x-oss-err"], body
 
+    @property
+    def names(self):
+        return [name.lower() for name, _ in self.headers]
+
     def header(self, name):
         found = [value for each, value in self.headers if each.lower() == name.lower()]
         return found[0] if len(found) == 1 else found
@@ -48,13 +52,21 @@ def unquote(path):
     return re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), path)
 
 
+def parts_of(target):
+    """Path and query on the wire, of text or of such a pair."""
+    if isinstance(target, str):
+        path, _, query = target.encode().partition(b"?")
+        return path, query
+    return target
+
+
 def make_environ(method="GET", target="/", headers=(), body=b"", **more):
-    path, _, query = target.encode().partition(b"?")
+    path, query = parts_of(target)
     environ = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote(path).decode("latin-1"),
-        "RAW_URI": target,
+        "RAW_URI": (path + (b"?" + query if query else b"")).decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "80",
@@ -80,7 +92,7 @@ def make_environ(method="GET", target="/", headers=(), body=b"", **more):
 
 
 def make_scope(method="GET", target="/", headers=(), body=b"", **more):
-    path, _, query = target.encode().partition(b"?")
+    path, query = parts_of(target)
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -94,7 +106,7 @@ def make_scope(method="GET", target="/", headers=(), body=b"", **more):
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 80),
         "headers": [
-            (b"host", b"127.0.0.1"),
+            *([(b"host", b"127.0.0.1")] if "host" not in {name.lower() for name, _ in headers} else []),
             *([(b"content-length", str(len(body)).encode())] if body else []),
             *((name.lower().encode(), value.encode("latin-1")) for name, value in headers),
         ],
@@ -121,6 +133,8 @@ def serve_wsgi(app, environ):
         if hasattr(result, "close"):
             result.close()
     status, headers = started[0]
+    assert re.fullmatch(r"[2-7]\d\d \S.*", status)
+    assert {type(text) for pair in headers for text in pair} <= {str}
     return Answer(int(status[:3]), list(headers), b"".join(pieces))
 
 
@@ -152,6 +166,7 @@ async def serve_asgi(app, scope, receive):
     assert sum(each["type"] == "http.response.start" for each in sent) == 1
     assert not sent[-1].get("more_body")
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+    assert [name for name, _ in headers] == [name.lower() for name, _ in headers]
     return Answer(start["status"], headers, body)
 
 

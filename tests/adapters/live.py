@@ -1,46 +1,20 @@
 """Real servers on threads of this process, and a client that sees every byte and how the connection ends."""
 
 import socket
-import threading
 from contextlib import contextmanager, suppress
 
 import uvicorn
 from waitress.server import create_server
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from tests.on_loopback import Keeping, in_thread, on_loopback
 
 from .transport import PATIENCE, Seen, read
 
 
-class Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_request(self, *_):
-        pass
-
-
-@contextmanager
-def thread(run, stop):
-    """`run` on a thread until `stop` makes it return."""
-    runner = threading.Thread(target=run, daemon=True)
-    runner.start()
-    try:
-        yield
-    finally:
-        stop()
-        runner.join(PATIENCE)
-        assert not runner.is_alive()
-
-
-@contextmanager
 def werkzeug_server(app):
-    """The development server, a thread for each connection: its port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    server.daemon_threads = True
-    with thread(lambda: server.serve_forever(0.01), server.shutdown):
-        yield server.server_port
-    server.server_close()
+    """The development server: its port."""
+    return on_loopback(app, Keeping)
 
 
 @contextmanager
@@ -56,7 +30,7 @@ def waitress_server(app):
         with suppress(OSError):  # its loop was awake, and has closed before the trigger was pulled
             server.trigger.pull_trigger(server.close)
 
-    with thread(run, stop):
+    with in_thread(run, stop):
         yield server.effective_port
     server.task_dispatcher.shutdown()
 
@@ -67,7 +41,7 @@ def uvicorn_server(app, **options):
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, **{"log_config": None, "lifespan": "off", "http": "h11"} | options)
     server = uvicorn.Server(config)
-    with thread(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)):
+    with in_thread(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True)):
         yield listening.getsockname()[1]
     listening.close()
 

@@ -13,11 +13,11 @@ import threading
 import time
 
 import pytest
-from werkzeug.serving import make_server
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.cli import DEMO_RULES, Workload, load_sdk
 from faultinject.store import ObjectStore
+from tests.on_loopback import on_loopback
 
 pytestmark = pytest.mark.live
 
@@ -255,18 +255,11 @@ def test_an_answer_that_breaks_off_is_a_failed_call():
     injector = Injector(["reset,when=after,after_bytes=2,method=GET"])
     store = ObjectStore("cos")
     store.fill("demo-1250000000", objects=["001.jpg"], uploads=(), content=b"a photo")
-    server = make_server("127.0.0.1", 0, WSGIFaultMiddleware(store, injector=injector), threaded=True)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        workload = Workload(load_sdk(), server.port, 2)
+    with on_loopback(WSGIFaultMiddleware(store, injector=injector)) as port:
+        workload = Workload(load_sdk(), port, 2)
         workload.start()
         while not workload.over:
             time.sleep(0.01)
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
     assert sorted((each.name, each.returned) for each in workload.windows) == [
         ("GetObject", False),
         ("PutObject", True),
@@ -283,19 +276,14 @@ def test_a_call_that_never_ends_is_not_waited_for(monkeypatch):
         left.wait(60)
         return ObjectStore("cos")(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
     monotonic = time.monotonic
-    try:
-        workload = Workload(load_sdk(), server.port, 1)
-        workload.start()
-        assert entered.wait(60)
-        assert (workload.over, workload.done, len(workload.windows)) == (False, 0, 1)
-        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 20)
-        assert workload.over
-    finally:
-        left.set()
-        server.shutdown()
-        serving.join()
-        server.server_close()
+    with on_loopback(app) as port:
+        try:
+            workload = Workload(load_sdk(), port, 1)
+            workload.start()
+            assert entered.wait(60)
+            assert (workload.over, workload.done, len(workload.windows)) == (False, 0, 1)
+            monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 20)
+            assert workload.over
+        finally:
+            left.set()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import http.client
 import socket
-import threading
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from werkzeug.serving import make_server
 from werkzeug.wsgi import get_input_stream
 
 from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
+from tests.on_loopback import on_loopback
 
 CONTENT = b"meow"
 
@@ -35,13 +34,10 @@ class Raw(NamedTuple):
 class Server:
     """One server a module; a test says which faults are in force and asks what was done."""
 
-    def __init__(self, served=app, **environ):
-        self.injector = Injector([], seed="sdks", environ=environ)
-        self.server = make_server(
-            "127.0.0.1", 0, WSGIFaultMiddleware(served, injector=self.injector), threaded=True
-        )
-        self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, injector, port):
+        self.injector = injector
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
 
     def use(self, fault, **keys):
         """Put one rule in force; a row without a documented status gets 400."""
@@ -87,17 +83,9 @@ class Server:
 
 @contextmanager
 def running(served=app, **environ):
-    started = Server(served, **environ)
-    thread = threading.Thread(
-        target=started.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-    )
-    thread.start()
-    try:
-        yield started
-    finally:
-        started.server.shutdown()
-        thread.join()
-        started.server.server_close()
+    injector = Injector([], seed="sdks", environ=environ)
+    with on_loopback(WSGIFaultMiddleware(served, injector=injector)) as port:
+        yield Server(injector, port)
 
 
 @pytest.fixture(scope="module")

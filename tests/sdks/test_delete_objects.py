@@ -7,14 +7,14 @@ import subprocess
 import sys
 import warnings
 from contextlib import closing
-from threading import Thread
 
 import pytest
 import requests
-from werkzeug.serving import make_server
 
-from faultinject import Injector, Rule, WSGIFaultMiddleware, vendors
+from faultinject import vendors
 from faultinject.store import ObjectStore
+
+from .conftest import running
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -202,28 +202,16 @@ def test_every_vendor_that_lists_errors_is_here():
 
 def test_the_embedded_store_keeps_or_deletes_them():
     """`before`: a key that is said to be deleted is not; `after`: all are, also those that are said to have failed."""
-    injector = Injector([], seed="store")
-    app = WSGIFaultMiddleware(ObjectStore("s3"), injector=injector)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        with boto(server.server_port) as client:
-            client.create_bucket(Bucket="photos")
-            for when, left in (("before", KEYS), ("after", [])):
-                injector.use([])
-                for key in KEYS:
-                    client.put_object(Bucket="photos", Key=key, Body=b"x")
-                injector.use(
-                    Rule("s3:InternalError", operation="DeleteObjects", status=200, share=0.5, when=when)
-                )
-                deleted, failed = with_boto3(server.server_port, quiet=False)
-                assert deleted
-                assert failed
-                assert sorted([*deleted, *(key for key, _, _ in failed)]) == sorted(KEYS)
-                listed = client.list_objects_v2(Bucket="photos").get("Contents", ())
-                assert sorted(each["Key"] for each in listed) == sorted(left)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(ObjectStore("s3")) as server, boto(server.port) as client:
+        client.create_bucket(Bucket="photos")
+        for when, left in (("before", KEYS), ("after", [])):
+            server.injector.use([])
+            for key in KEYS:
+                client.put_object(Bucket="photos", Key=key, Body=b"x")
+            server.use("s3:InternalError", operation="DeleteObjects", status=200, share=0.5, when=when)
+            deleted, failed = with_boto3(server.port, quiet=False)
+            assert deleted
+            assert failed
+            assert sorted([*deleted, *(key for key, _, _ in failed)]) == sorted(KEYS)
+            listed = client.list_objects_v2(Bucket="photos").get("Contents", ())
+            assert sorted(each["Key"] for each in listed) == sorted(left)

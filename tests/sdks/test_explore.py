@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import threading
 import warnings
 
 import pytest
 import requests
-from werkzeug.serving import make_server
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
 from faultinject.exceptions import ExplorationFailed
 from faultinject.store import ObjectStore
+from tests.on_loopback import on_loopback
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -32,9 +31,6 @@ class Service:
 
     def __init__(self):
         self.clear()
-        app = WSGIFaultMiddleware(self.serve, [])
-        self.server = make_server("127.0.0.1", 0, app, threaded=True)
-        self.port = self.server.server_port
 
     def clear(self):
         self.store = ObjectStore("cos")
@@ -46,14 +42,8 @@ class Service:
 @pytest.fixture(scope="module")
 def service():
     started = Service()
-    thread = threading.Thread(
-        target=started.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-    )
-    thread.start()
-    yield started
-    started.server.shutdown()
-    thread.join()
-    started.server.server_close()
+    with on_loopback(WSGIFaultMiddleware(started.serve, [])) as started.port:
+        yield started
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import socket
-import threading
 import time
 import zlib
 from base64 import b64encode
@@ -15,10 +14,10 @@ from contextlib import contextmanager
 
 import crcmod  # the COS SDK's
 import uvicorn
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import get_input_stream
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, WSGIFaultMiddleware
+from tests.on_loopback import Keeping, in_thread, on_loopback
 
 from .client import Returned
 from .http_clients import Aiohttp, Httpx, Requests, RequestsRetry, Urllib
@@ -146,21 +145,9 @@ class App:
         await send({"type": "http.response.body", "body": body})
 
 
-class Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log(self, *_):
-        """Nothing."""
-
-
-@contextmanager
-def werkzeug(app, injector):
+def on_werkzeug(app, injector):
     """The app on werkzeug, in a thread; gives the port."""
-    wrapped = WSGIFaultMiddleware(app.wsgi, injector=injector)
-    server = make_server("127.0.0.1", 0, wrapped, threaded=True, request_handler=Quiet)
-    with in_thread(lambda: server.serve_forever(poll_interval=0.01), server.shutdown):
-        yield server.server_port
-    server.server_close()
+    return on_loopback(WSGIFaultMiddleware(app.wsgi, injector=injector), Keeping)
 
 
 @contextmanager
@@ -178,19 +165,7 @@ def on_uvicorn(app, injector):
             yield listening.getsockname()[1]
 
 
-@contextmanager
-def in_thread(run, stop):
-    """`run` in a thread, till the block ends and `stop` says so."""
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop()
-        thread.join()
-
-
-SERVERS = {"werkzeug": werkzeug, "uvicorn": on_uvicorn}
+SERVERS = {"werkzeug": on_werkzeug, "uvicorn": on_uvicorn}
 
 
 def measure(server):

@@ -183,6 +183,16 @@ def test_ids_come_from_the_entropy_alone(vendor):
 
 
 @row_by_row("vendor", WITH_IDS)
+def test_a_second_later_only_the_time_in_an_id_is_another(vendor):
+    """All that is drawn stays where it stands."""
+    for entropy in ENTROPY:
+        now, later = (vendors.get(vendor).make_ids(entropy, 0x691EC880 + each) for each in (0, 1))
+        for name, value in now.items():
+            others = sum(one != other for one, other in zip(value, later[name], strict=True))
+            assert others <= len(value) / 2
+
+
+@row_by_row("vendor", WITH_IDS)
 def test_ids_are_unique_and_of_one_length(vendor):
     """Of 2,000 none comes twice, and the answers of one second are all equally long."""
     seeds = [hashlib.shake_128(bytes([number // 256, number % 256])).digest(64) for number in range(2000)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import Client
 from werkzeug.wsgi import get_input_stream
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
 from faultinject.exceptions import ExplorationFailed
+from tests.on_loopback import on_loopback
 
 
 def service(environ, start_response):
@@ -80,22 +77,6 @@ def scenarios(requests, *faults, **keys):
     return texts(exploration)
 
 
-class Quiet(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log(self, *_):
-        pass
-
-
-@contextmanager
 def served(app=service):
     """The port of a server in front of an app."""
-    server = make_server("127.0.0.1", 0, WSGIFaultMiddleware(app, []), threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return on_loopback(WSGIFaultMiddleware(app, []))

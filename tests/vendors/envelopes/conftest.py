@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import logging
 import re
 import threading
-from typing import NamedTuple
 
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware, vendors
+from tests.adapters.conftest import (
+    asgi_app,
+    make_environ,
+    make_scope,
+    messages,
+    serve_asgi,
+    serve_wsgi,
+    wsgi_app,
+)
 
 from .layout import parse
 
@@ -20,79 +27,19 @@ NOW = 1_763_625_600.25
 """The fixed clock of these tests: 0x691eca80 seconds and a bit."""
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: list
-    body: bytes
-
-    @property
-    def names(self):
-        return [name.lower() for name, _ in self.headers]
-
-    def header(self, name):
-        [value] = [value for each, value in self.headers if each.lower() == name.lower()]
-        return value
-
-
-def untouched_wsgi(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain"), ("x-app", "yes")])
-    return [b"app"]
-
-
-async def untouched_asgi(scope, receive, send):
-    headers = [(b"content-type", b"text/plain"), (b"x-app", b"yes")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"app"})
+def in_text(headers):
+    """Headers of any bytes as the makers of requests take them."""
+    return [tuple(each.decode("latin-1") for each in pair) for pair in headers]
 
 
 class Wsgi:
     """One request the way a WSGI server makes it: bytes of path, query and headers as latin-1 text."""
 
-    lower_case = False
+    kind = "wsgi"
 
-    def __call__(
-        self,
-        injector,
-        method="GET",
-        target="/",
-        *,
-        path=None,
-        query=b"",
-        headers=(),
-        body=b"",
-        more=(),
-        without=(),
-    ):
-        if path is None:
-            path, query = split(target)
-        environ = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote(path).decode("latin-1"),
-            "RAW_URI": (path + (b"?" + query if query else b"")).decode("latin-1"),
-            "QUERY_STRING": query.decode("latin-1"),
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "REMOTE_ADDR": "127.0.0.1",
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(body),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_HOST": "127.0.0.1",
-        }
-        for name, value in headers:
-            key = name.decode("latin-1").upper().replace("-", "_")
-            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-            environ[key] = value.decode("latin-1")
-        environ.update(more)
-        for name in without:
-            del environ[name]
-        started = []
-        chunks = WSGIFaultMiddleware(untouched_wsgi, injector=injector)(
-            environ, lambda *each: started.append(each)
-        )
-        [(status, got)] = started
-        assert re.fullmatch(r"[2-7]\d\d \S.*", status)
-        assert all(type(text) is str for pair in got for text in pair)
-        return Answer(int(status[:3]), list(got), b"".join(chunks))
+    def __call__(self, injector, method="GET", target="/", *, headers=(), body=b"", **more):
+        environ = make_environ(method, target, in_text(headers), body, **more)
+        return serve_wsgi(WSGIFaultMiddleware(wsgi_app, injector=injector), environ)
 
 
 class Asgi:
@@ -102,80 +49,21 @@ class Asgi:
         run: runs a coroutine in the thread that made this; other threads make a loop of their own.
     """
 
-    lower_case = True
+    kind = "asgi"
 
     def __init__(self, run):
         self.run = run
         self.thread = threading.get_ident()
 
-    def __call__(
-        self,
-        injector,
-        method="GET",
-        target="/",
-        *,
-        path=None,
-        query=b"",
-        headers=(),
-        body=b"",
-        more=(),
-        without=(),
-    ):
-        if path is None:
-            path, query = split(target)
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path).decode("utf-8", "replace"),
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "client": ("127.0.0.1", 50000),
-            "headers": [
-                (b"host", b"127.0.0.1"),
-                (b"content-length", str(len(body)).encode()),
-                *((name.lower(), value) for name, value in headers),
-            ],
-        }
-        if any(name.lower() == b"host" for name, _ in headers):
-            del scope["headers"][0]
-        scope.update(more)
-        for name in without:
-            scope["headers"] = [pair for pair in scope["headers"] if pair[0].upper() != name[5:].encode()]
-        sent = []
-
-        async def receive():
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message):
-            sent.append(message)
-
+    def __call__(self, injector, method="GET", target="/", *, headers=(), body=b"", **more):
+        scope = make_scope(method, target, in_text(headers), body, **more)
         run = self.run if threading.get_ident() == self.thread else asyncio.run
-        run(ASGIFaultMiddleware(untouched_asgi, injector=injector)(scope, receive, send))
-        start, end = sent
-        assert (start["type"], end["type"]) == ("http.response.start", "http.response.body")
-        assert not end.get("more_body")
-        assert all(type(data) is bytes for pair in start["headers"] for data in pair)
-        assert all(name == name.lower() for name, _ in start["headers"])
-        got = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
-        return Answer(start["status"], got, end.get("body", b""))
-
-
-def split(target):
-    path, _, query = target.encode().partition(b"?")
-    return path, query
-
-
-def unquote(path):
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), path)
+        return run(serve_asgi(ASGIFaultMiddleware(asgi_app, injector=injector), scope, messages(body)))
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
 def send(request):
-    """`send(injector, method, target, …)` gives the `Answer` of an adapter."""
+    """`send(injector, method, target, …)` gives the `Answer` of an adapter; a target may be bytes of path and query."""
     if request.param == "wsgi":
         yield Wsgi()
         return

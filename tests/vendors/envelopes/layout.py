@@ -217,7 +217,7 @@ def check_headers(send, row, status, answer, *, length, ids, marks, method="GET"
         *extras(row, status, "header"),
         *extras(row, status, "head" if method == "HEAD" and not head_as_get(row, status) else "body"),
     ]
-    if send.lower_case:
+    if send.kind == "asgi":
         fixed, marks = ([(name.lower(), value) for name, value in each] for each in (fixed, marks))
         carried = [name.lower() for name in carried]
     got = answer.headers

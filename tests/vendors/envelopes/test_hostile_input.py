@@ -97,8 +97,8 @@ def suitable(send, *texts):
     Where reading takes its time, one for each way by WSGI, and the first ones by ASGI.
     """
     if sum(map(len, texts)) >= 10_000:
-        return FIRST_VENDORS if send.lower_case else sorted(READERS.values())
-    return sorted({*FIRST_VENDORS, *READERS.values()}) if send.lower_case else VENDORS
+        return FIRST_VENDORS if send.kind == "asgi" else sorted(READERS.values())
+    return sorted({*FIRST_VENDORS, *READERS.values()}) if send.kind == "asgi" else VENDORS
 
 
 @lru_cache(64)
@@ -247,7 +247,7 @@ def test_any_request(send, inject_with, for_all, method, path, query, headers):
 
     def check(vendor):
         injector = inject_with(CONDITIONS.format(v=vendor, copy=COPYING.get(vendor, "CopyObject")))
-        answer = send(injector, method, path=path, query=query, headers=headers)
+        answer = send(injector, method, (path, query), headers=headers)
         assert injector.errors == []
         fields = well_formed(answer)
         # COS's own SDK drops the whole error when one element is empty
@@ -266,12 +266,12 @@ def test_what_no_server_should_send(send, inject_with, for_all, path, mount, met
     """Text that is not even a request line, from a careless server or middleware, is answered all the same."""
     path, mount, method = str(path), str(mount), str(method)
     more = {"PATH_INFO": path, "SCRIPT_NAME": mount, "REQUEST_METHOD": method, "HTTP_ORIGIN": path}
-    if send.lower_case:
+    if send.kind == "asgi":
         more = {"path": path, "root_path": mount, "method": method}
 
     def check(vendor):
         injector = inject_with(f"{vendor}:@all")
-        answer = send(injector, path=b"/sent", more=more)
+        answer = send(injector, target="/sent", **more)
         assert injector.errors == []
         if method.upper() == "HEAD" or answer.header("Content-Length") == "0":
             return
@@ -293,14 +293,16 @@ def test_conditions_on_any_request(send, inject_with, path, query, value):
         )
     ]  # fmt: skip
     injector = inject_with(rules)
-    answer = send(injector, "PUT", path=path, query=query, headers=[(b"x-a", value), (b"host", value)])
+    answer = send(injector, "PUT", (path, query), headers=[(b"x-a", value), (b"host", value)])
     assert injector.errors == []
     assert (answer.status, answer.header("x-app"), answer.body) == (200, "yes", b"app")
 
 
 HOSTILE = {
-    "path": b"/b\xff<i>&\"'%0d%0aset-cookie:%20a=b%00/k]]>%E7%8C%AB\r\nx: y\x1b\\%22%7d,%7b/\xed\xa0\x80%(code)s",
-    "query": b"uploadId=%0d%0ax:%20y%3C%2FCode%3E&partNumber=<%22'&versionId=%ff%00&comp=\"}&X-Amz-Expires=1%0a&tagging=%5c",
+    "target": (
+        b"/b\xff<i>&\"'%0d%0aset-cookie:%20a=b%00/k]]>%E7%8C%AB\r\nx: y\x1b\\%22%7d,%7b/\xed\xa0\x80%(code)s",
+        b"uploadId=%0d%0ax:%20y%3C%2FCode%3E&partNumber=<%22'&versionId=%ff%00&comp=\"}&X-Amz-Expires=1%0a&tagging=%5c",
+    ),
     "headers": [
         (name, b"a\"<b>&'\\]]>\xe9\x01\t;,=%0d%0a{}")
         for name in (
