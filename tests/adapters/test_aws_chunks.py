@@ -142,16 +142,20 @@ def test_a_body_that_is_cut(send, make_injector):
 
 
 @pytest.mark.parametrize("frame", [chunked, lambda form, _: form], ids=["chunks", "no chunks"])
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary={}", 'Multipart/Mixed; charset=x; boundary="{}"']
+)
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_content_with_boundaries(send, make_injector, rule, frame):
+def test_a_content_with_boundaries(send, make_injector, rule, kind, frame):
     """Neither the boundary of a form nor signatures change its digest, whether there are chunks or not."""
 
     def sent(boundary, signature):
-        headers = [*SIGNED, ("content-type", f"multipart/form-data; boundary={boundary}")]
-        form = f"--{boundary}\r\n\r\ncat\r\n--{boundary}--".encode()
-        return digested(send, make_injector, rule, headers, frame(form, signature))
+        headers = [*SIGNED, ("content-type", kind.format(boundary))]
+        form = "".join(f"--{boundary}\r\npart {number}\r\n" for number in range(9000)).encode()
+        [found] = digested(send, make_injector, rule, headers, frame(form, signature))
+        return found
 
-    assert sent("abc", "0b" * 32) == sent("xyz", "1c" * 32)
+    assert sent("aaaaaaaaaaaaaaaa", "0b" * 32) == sent("bbbbbbbb-cccc", "1c" * 32) is not None
 
 
 def digest(headers, *pieces):

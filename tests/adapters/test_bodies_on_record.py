@@ -165,23 +165,6 @@ def test_a_server_that_gives_no_input():
     assert (seen, outcome.request_bytes, outcome.request_digest) == ([False], 9, None)
 
 
-def test_a_multipart_boundary_does_not_change_it():
-    """It is new in each attempt, here as in an answer of ours."""
-
-    def form(boundary):
-        return (
-            f"--{boundary}\r\n\r\ncat\r\n--{boundary}--".encode(),
-            f"multipart/form-data; boundary={boundary}",
-        )
-
-    injector = recorded()
-    for boundary in ("abc", "xyz"):
-        body, kind = form(boundary)
-        ask_wsgi(injector, WAYS["pieces"], body, content_type=kind)
-    one, other = injector.journal.outcomes
-    assert one.request_digest == other.request_digest is not None
-
-
 @pytest.mark.parametrize("rules", ["http:503,path=elsewhere/", "http:503,probability=0"])
 def test_where_not_every_request_is_recorded_the_app_gets_the_servers_input(rules):
     """The very same object."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 from xml.etree import ElementTree
 
 import pytest
@@ -57,22 +56,6 @@ def test_all_keys_fail_by_default(send, make_injector):
     assert outcome.body_complete is True
 
 
-def test_a_share_of_them(send, make_injector):
-    """The others are said to be deleted."""
-    deleted, failed = keys_of(post(send, make_injector(f"{RULE},share=0.5"), document()))
-    assert sorted(deleted + failed) == sorted(KEYS)
-    assert 15 <= len(failed) <= 45
-
-
-def test_quiet(send, make_injector):
-    """`Quiet` leaves out what was deleted."""
-    rule = f"{RULE},share=0.5"
-    failed = keys_of(post(send, make_injector(rule), document()))[1]
-    assert keys_of(post(send, make_injector(rule), document(quiet="true"))) == ([], failed)
-    assert keys_of(post(send, make_injector(rule), document(quiet="false")))[1] == failed
-    assert keys_of(post(send, make_injector(f"{RULE},share=0"), document(quiet="true"))) == ([], [])
-
-
 def test_another_message(send, make_injector):
     """`message` stands in every error, escaped."""
     answer = post(send, make_injector([Rule("cos:SlowDown", status=200, message="a<b>&c")]), document(["k"]))
@@ -80,22 +63,6 @@ def test_another_message(send, make_injector):
     assert [(each.tag, each.text) for each in error] == [
         ("Key", "k"), ("Code", "SlowDown"), ("Message", "a<b>&c"),
     ]  # fmt: skip
-
-
-def test_json_vendors(send, make_injector):
-    """QingStor's `deleted` and `errors`."""
-    request = json.dumps({"objects": [{"key": key} for key in KEYS], "quiet": False}).encode()
-    answer = post(send, make_injector("qingstor:internal_error,status=200,share=0.5"), request)
-    assert answer.header("content-type") == "application/json"
-    said = json.loads(answer.body)
-    assert list(said) == ["deleted", "errors"]
-    assert {tuple(each) for each in said["deleted"]} == {("key",)}
-    assert {tuple(each) for each in said["errors"]} == {("key", "code", "message")}
-    assert {each["code"] for each in said["errors"]} == {"internal_error"}
-    assert sorted(each["key"] for each in said["deleted"] + said["errors"]) == sorted(KEYS)
-    quiet = json.dumps({"objects": [{"key": key} for key in KEYS], "quiet": True}).encode()
-    answer = post(send, make_injector("qingstor:internal_error,status=200,share=0.5"), quiet)
-    assert json.loads(answer.body) == {"errors": said["errors"]}
 
 
 def whole(answer):

@@ -235,15 +235,6 @@ def test_cors_after_is_the_apps_own(send, make_injector):
     ]
 
 
-@pytest.mark.parametrize("status", [204, 205, 304])
-def test_answers_without_body(send, make_injector, status):
-    """204, 205 and 304 have no body and no Content-Type."""
-    answer = send(make_injector(Rule("cos:SlowDown", status=status)))
-    assert (answer.status, answer.body) == (status, b"")
-    assert answer.header("content-type") == []
-    assert answer.header("content-length") == ("0" if status == 205 else [])
-
-
 def test_any_number_of_header_names(servers):
     """Names that are remembered in their wire form are few; an answer with more is as right as any."""
     keys = {f"X-Number-{number}": str(number) for number in range(1100)}

@@ -1,13 +1,12 @@
 """A rule does the same to a request whether it is the only candidate or one of several."""
 
-import io
 import logging
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from faultinject import Rule, WSGIFaultMiddleware, vendors
+from faultinject import Rule, vendors
 
 UNLIKE = ("pid", "seq", "answered", "elapsed", "arrived", "request_id")
 
@@ -127,17 +126,3 @@ def test_it_comes_to_the_same(
         for rules in ([rule], [rule, never])
     ]
     assert ways[0] == ways[1]
-
-
-@pytest.mark.parametrize("closed", [False, True])
-def test_a_body_that_cannot_be_read(servers, make_injector, closed):
-    """Closed, or shorter than it says: nobody is answered as if it had been read."""
-    injector = make_injector("cos:SlowDown")
-    body = io.BytesIO(b"da")
-    if closed:
-        body.close()
-    environ = servers.environ("PUT", "/photos/a.jpg", body=b"data", **{"wsgi.input": body})
-    statuses = []
-    WSGIFaultMiddleware(None, injector=injector)(environ, lambda status, *_: statuses.append(status))
-    assert [each[:3] for each in statuses] == ["500"]
-    assert [each.did for each in injector.journal.outcomes] == ["failed"]

@@ -33,14 +33,6 @@ def test_a_reset_becomes_a_close(wire, make_injector, only_fin, when):
     assert injector.counts()["rule-1"]["injected"] == 1
 
 
-@pytest.mark.parametrize("missing", ["UNSPEC", "LINGER"])
-def test_one_way_to_reset_is_enough(wire, make_injector, monkeypatch, missing):
-    """Linux' own, or that of all systems with dup2."""
-    monkeypatch.setattr(SERVERS + missing, False)
-    injector = make_injector("reset")
-    assert (wire(injector).end, last(injector)) == ("RST", ("reset", None))
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=50ms"])
 def test_a_gateway_answers_when_nothing_else_can_be_done(wire, make_injector, out_of_reach, rule, when):

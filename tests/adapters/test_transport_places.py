@@ -2,7 +2,7 @@
 
 import pytest
 
-from faultinject import Injector, inject
+from faultinject import Injector
 from tests.pairs import pairs
 from tests.until import until
 
@@ -110,16 +110,3 @@ def test_one_at_a_time(served, rule, end):
         assert outcome.injected
     settle()
     until(lambda: injector.finish() == 0)
-
-
-@pytest.mark.parametrize("served", live.SERVERS, indirect=True)
-def test_a_block_s_end_ends_what_it_held(served):
-    """The end of `inject()`, as of a marked test, is the end of its faults."""
-    _, port = served
-    with inject("hang", path="block/") as faults:
-        held = live.Client(port, "/block/a")
-        until(lambda: faults.outcomes)
-    with held:
-        assert held.read().saw == (0, b"", "FIN")
-    settle()
-    assert [each.did for each in faults.outcomes] == ["closed"]

@@ -20,7 +20,7 @@ def wire(servers):
     return WsgiWire(servers)
 
 
-def check(seen, rule, injector, *, app_runs=1):
+def check(seen, rule, injector):
     """What a body of ten known bytes has become."""
     outcome = injector.journal.outcomes[-1]
     assert seen.status == 200

@@ -93,44 +93,6 @@ def test_as_data(explored):
     assert (code, found["error"], found["audit"]) == (1, said, [said])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("source", "rule", "said"),
-    [
-        (
-            "ask('PUT', '/cat', b'meow') is None and ask('PUT', '/cat', b'me')",
-            "s3:SlowDown",
-            "half written: /films/cat has 2 bytes; without faults it has 4 bytes",
-        ),
-        (
-            "for _ in range(2):\n    if ask('PUT', '/log', (ask('GET', '/log') or b'') + b'line') is not None: break",
-            "reset,when=after,method=PUT",
-            "written twice: /films/log has 8 bytes; without faults it has 4 bytes",
-        ),
-        (
-            "ask('PUT', '/cat', b'meow') is None and ask('PUT', '/cat', b'purr')",
-            "s3:SlowDown",
-            "other content: /films/cat differs from what it is without faults, from byte 0 on",
-        ),
-        (
-            "ask('DELETE', '/old')",
-            "s3:SlowDown",
-            "not removed: /films/old is still there; without faults it is removed",
-        ),
-        (
-            "name = '/data-' + uuid.uuid4().hex[:8]; ask('PUT', name, b'meow')",
-            "s3:SlowDown",
-            "object lost: there are 0 objects /films/data-*, without faults 1",
-        ),
-    ],
-    ids=["half", "twice", "other", "not removed", "names that change"],
-)
-def test_what_the_store_shows(explored, source, rule, said):
-    """A command that exits with 0 and has left something else behind than it does without faults."""
-    code, lines = explored(source, "-r", rule)
-    assert (code, findings(lines)[:1]) == (1, [said])
-
-
 def test_what_is_left_behind(explored):
     """A lock that nobody takes away is a warning."""
     source = "call('PUT', '/lock', b'x'); call('PUT', '/cat', b'meow'); ask('DELETE', '/lock')"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -224,21 +223,3 @@ def test_a_server_with_the_same_port(start, port, to):
     assert answer.status_code == 502
     assert answer.text.startswith(f"faultinject: http://{to}:{port} cannot be reached: ")
     assert process.interrupt()[0] == 0
-
-
-def test_an_exploration_in_front_of_a_server(run, store, tmp_path):
-    """What breaks the command there, and how to see it again."""
-    script = tmp_path / "job.py"
-    script.write_text(
-        "import os, urllib.request as u\n"
-        "e = os.environ['ENDPOINT']\n"
-        "u.urlopen(u.Request(e + '/photos-1/a', b'meow', method='PUT'), timeout=60).read()\n"
-    )
-    reset = f"{sys.executable} -c \"import os, urllib.request as u; u.urlopen(u.Request(os.environ['ENDPOINT'] + '/photos-1', method='PUT'))\" 2>&1 || true"
-    code, out, errors = run(
-        "explore", "--to", store, "-r", "cos:SlowDown", "--reset", reset, "--", sys.executable, str(script)
-    )
-    assert (code, errors) == (1, "")
-    assert "when request 1 (PutObject /photos-1/a) gets: cos:SlowDown" in out
-    assert f"replay: faultinject explore -r cos:SlowDown --to {store} --reset" in out
-    assert f" --replay cos:SlowDown,method=PUT,path=/photos-1/a,times=1 -- {sys.executable} {script}\n" in out

@@ -149,6 +149,10 @@ def test_what_a_json_request_says():
     small = b'{"quiet": false, "objects": [{"key": "a"}, {"key": "\xe7\x8c\xab"}]}'
     assert read("qingstor", small) == [("a", None), ("猫", None)]
     assert read("bos", small) == [("a", None), ("猫", None)]
+    quiet, told = (
+        Deleting(0, "qingstor").answer(small.replace(b"false", each)) for each in (b"true", b"false")
+    )
+    assert (json.loads(quiet)["errors"], "deleted" in quiet, "deleted" in told) == ([], False, True)
 
 
 def test_what_no_format_can_hold_is_written_all_the_same():

@@ -176,17 +176,6 @@ def test_a_status_of_the_users_own(vendor, send, inject_with, id_shape, for_all)
     for_all([200, 201, 301, 307, 400, 418, 429, 567, 599], check)
 
 
-@each_vendor
-def test_message_and_resource_of_the_users_own(vendor, send, inject_with, id_shape):
-    """`message=` and `resource=` replace the documented ones; the length is counted in bytes."""
-    row = next(each for each in vendors.get(vendor).errors if not each.form and (each.status or 400) >= 400)
-    rule = rule_of(row, message="慢一点 & <\"'>", resource="/图片/猫")
-    answer = send(inject_with(rule), "GET", TARGET)
-    ids = ids_of(answer, row, id_shape)
-    assert int(answer.header("Content-Length")) == len(answer.body) > len(answer.body.decode())
-    check_body(answer, row, "慢一点 & <\"'>", answer.status, "/图片/猫", ids)
-
-
 @row_by_row(
     ("vendor", "host", "target", "resource"),
     [
