@@ -149,20 +149,18 @@ def reset_undrained(trial):
     return part_of_an_upload(trial, "reset-undrained", empty)
 
 
-@fault("truncate")
-def truncate(trial):
-    """The full length is told, half of it comes."""
-    path, answer = trial.ask("cut")
-    assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", photo(1000)[:500])
-    return trial.seen(ending(answer), path)
+def truncates(rule, kept):
+    """The full length is told, and so many bytes of it come."""
+
+    def truncated(trial):
+        path, answer = trial.ask(rule)
+        assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", photo(1000)[:kept])
+        return trial.seen(ending(answer), path)
+
+    return truncated
 
 
-@fault("truncate, keep=0")
-def truncate_all(trial):
-    """The head alone comes."""
-    path, answer = trial.ask("cut-all")
-    assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", b"")
-    return trial.seen(ending(answer), path)
+FAULTS |= {"truncate": truncates("cut", 500), "truncate, keep=0": truncates("cut-all", 0)}
 
 
 @fault("truncate, no length")
@@ -228,52 +226,40 @@ PART = 100_000
 """Of the long body what comes before a fault in its middle."""
 
 
-def in_an_upload(trial, rule, right):
-    """Send the part but for its last byte, to which nothing is said; then that byte; then, where nothing is, the rest."""
-    path = trial.path(rule, "put")
-    head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
-    with trial.connect() as client:
-        client.send(head + LONG[: PART - 1])
-        early = client.answer(patience=0.2)
-        assert (early.line, early.end) == ("", "open")
-        client.send(LONG[PART - 1 : PART])
-        answer = client.answer(patience=trial.patience(1.5, "at the byte"))
-        when = "at the byte"
-        if answer.end == "open":
-            client.send(LONG[PART:])
-            answer = client.answer()
-            when = "after the whole upload"
-    assert right(answer)
-    assert trial.server.ran(path) == 0
-    outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
-    assert (outcome["request_bytes"], outcome["body_complete"]) == (PART, False)
-    return trial.seen(f"{ending(answer)} {when}", path)
+def in_an_upload(rule, right):
+    """It comes with the last of so many bytes of the upload, where the server does not take it whole first."""
+
+    def broken(trial):
+        path = trial.path(rule, "put")
+        head = request("PUT", path, more=f"Content-Length: {len(LONG)}\r\n")
+        with trial.connect() as client:
+            client.send(head + LONG[: PART - 1])
+            early = client.answer(patience=0.2)
+            assert (early.line, early.end) == ("", "open")
+            client.send(LONG[PART - 1 : PART])
+            answer = client.answer(patience=trial.patience(1.5, "at the byte"))
+            when = "at the byte"
+            if answer.end == "open":
+                client.send(LONG[PART:])
+                answer = client.answer()
+                when = "after the whole upload"
+        assert right(answer)
+        assert trial.server.ran(path) == 0
+        outcome = trial.server.outcome(path, until=lambda outcome: outcome["request_bytes"] is not None)
+        assert (outcome["request_bytes"], outcome["body_complete"]) == (PART, False)
+        return trial.seen(f"{ending(answer)} {when}", path)
+
+    return broken
 
 
-@fault("reset, after_bytes")
-def reset_middle(trial):
-    """The reset comes with the last of so many bytes of the upload, where the server does not take it whole first."""
-    return in_an_upload(trial, "reset-middle", empty)
-
-
-@fault("close, after_bytes")
-def close_middle(trial):
-    """So does the end."""
-    return in_an_upload(trial, "close-middle", empty)
-
-
-@fault("hang, after_bytes")
-def hang_middle(trial):
-    """From there nothing comes, and then the end."""
-    return in_an_upload(trial, "hang-middle", lambda answer: empty(answer) and answer.done_at >= 0.2)
-
-
-@fault("error, after_bytes")
-def error_middle(trial):
-    """The documented error, in the middle of the upload."""
-    return in_an_upload(
-        trial, "error-middle", lambda answer: answer.whole and code(answer.body) == "SlowDown"
-    )
+FAULTS |= {
+    "reset, after_bytes": in_an_upload("reset-middle", empty),
+    "close, after_bytes": in_an_upload("close-middle", empty),
+    "hang, after_bytes": in_an_upload("hang-middle", lambda answer: empty(answer) and answer.done_at >= 0.2),
+    "error, after_bytes": in_an_upload(
+        "error-middle", lambda answer: answer.whole and code(answer.body) == "SlowDown"
+    ),
+}
 
 
 @fault("error, after_bytes, no length")
@@ -317,35 +303,25 @@ def stall_middle(trial):
     return trial.seen(f"whole, stalled {'after the whole upload' if waited[1] else 'at the byte'}", path)
 
 
-def in_an_answer(trial, rule):
-    """Half of the app's answer has come, with its full length."""
-    path, answer = trial.ask(rule)
-    assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", photo(1000)[:500])
-    outcome = trial.server.outcome(path, until=lambda outcome: outcome["response_bytes"] == 500)
-    assert outcome["applied"] is True
-    return path, answer
+def in_an_answer(rule, seconds=0.0):
+    """Half of the app's answer comes, with its full length, and then the connection ends, no sooner than asked."""
+
+    def broken(trial):
+        path, answer = trial.ask(rule)
+        assert (answer.status, answer.one("content-length"), answer.body) == (200, "1000", photo(1000)[:500])
+        assert answer.done_at >= seconds
+        outcome = trial.server.outcome(path, until=lambda outcome: outcome["response_bytes"] == 500)
+        assert outcome["applied"] is True
+        return trial.seen(ending(answer), path)
+
+    return broken
 
 
-@fault("reset, after, after_bytes")
-def reset_answer(trial):
-    """So many bytes of the answer come, and then a reset."""
-    path, answer = in_an_answer(trial, "reset-answer")
-    return trial.seen(ending(answer), path)
-
-
-@fault("close, after, after_bytes")
-def close_answer(trial):
-    """And then the end."""
-    path, answer = in_an_answer(trial, "close-answer")
-    return trial.seen(ending(answer), path)
-
-
-@fault("hang, after, after_bytes")
-def hang_answer(trial):
-    """And then nothing, and then the end."""
-    path, answer = in_an_answer(trial, "hang-answer")
-    assert answer.done_at >= 0.2
-    return trial.seen(ending(answer), path)
+FAULTS |= {
+    "reset, after, after_bytes": in_an_answer("reset-answer"),
+    "close, after, after_bytes": in_an_answer("close-answer"),
+    "hang, after, after_bytes": in_an_answer("hang-answer", seconds=0.2),
+}
 
 
 @fault("stall, after, after_bytes")
