@@ -273,14 +273,21 @@ def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
         os.kill(number, 0)
 
 
-def test_interrupted_in_a_run_without_faults(start, program, tmp_path):
-    """There is nothing to report yet."""
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [(("-r", "reset"), signal.SIGINT), (("--crash", "--vendor", "s3"), signal.SIGTERM)],
+    ids=["faults", "crash"],
+)
+def test_interrupted_in_a_run_without_faults(start, program, tmp_path, options, number):
+    """There is nothing to report yet; the command is ended too, also by `kill`."""
     there = tmp_path / "pid"
     os.mkfifo(there)
-    hangs = f"open({str(there)!r}, 'w').close()\nimport time; time.sleep(600)"
-    process = start("explore", "-r", "reset", "--", *program(hangs))
-    there.read_text()
-    assert process.interrupt() == (130, ["", "faultinject: interrupted"])
+    hangs = f"open({str(there)!r}, 'w').write(str(os.getpid()))\nimport time; time.sleep(600)"
+    process = start("explore", *options, "--", *program(hangs))
+    child = int(there.read_text())
+    assert process.end(number) == (130, ["", "faultinject: interrupted"])
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 def test_how_requests_are_read(run, refused, program):
@@ -293,27 +300,6 @@ def test_how_requests_are_read(run, refused, program):
     assert output.startswith("1 request without faults, 1 fault; 1 run in ")
     errors = refused("explore", "-r", rule, "--", *command)
     assert "container.create is no operation of S3" in errors
-
-
-@pytest.mark.slow
-def test_a_command_that_never_stops(run, program):
-    """It is ended, with all that it has started, and the report says why."""
-    code, output, _ = run(
-        "explore", "-r", "http:500,times=100000", "--", *program("ask('PUT', '/photos', 10**9)")
-    )
-    assert code == 1
-    assert "\nmore than 120 requests in one run\n" in output
-    assert "    1 CreateBucket  500 PUT /photos  <- http:500  and 60 times more, to 61\n" in output
-
-
-@pytest.mark.slow
-def test_what_it_leaves_behind_is_ended(run, program):
-    """A child that goes on would make its requests in the next run."""
-    source = (
-        "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
-        + RIGHT
-    )
-    assert run("explore", "-r", "reset", "--", *program(source))[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -346,15 +332,6 @@ def test_a_command_that_is_killed(run, program, number, said):
 def test_a_command_without_a_request(refused, command, said):
     """There is nothing to explore."""
     assert said in refused("explore", "-r", "reset", "--", command)
-
-
-def test_a_file_that_cannot_be_run(refused, tmp_path):
-    """What has the right to be run and is no program says so."""
-    path = tmp_path / "job"
-    path.write_bytes(b"\x00\x01")
-    path.chmod(0o755)
-    told = refused("explore", "-r", "reset", "--", str(path))
-    assert told == f"faultinject: {path} cannot be run: Exec format error\n"
 
 
 def test_a_file_that_may_not_be_run(refused, tmp_path):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -184,37 +182,6 @@ os.remove("over")
 
 
 @pytest.mark.slow
-def test_a_process_that_is_another_one_each_moment(run, here):
-    """Whoever looks for it finds nothing of it for a moment; it is killed all the same."""
-    source = """
-if os.fork() == 0:
-    os.setsid()
-    beats = os.open("beats", os.O_WRONLY)
-    open("begun", "w").close()
-    for _ in range(3000):
-        os.write(beats, b".")
-        time.sleep(0.005)
-        if os.fork():
-            os._exit(0)
-        os.setsid()
-    os._exit(0)
-while not os.path.exists("begun"):
-    time.sleep(0.01)
-bucket()
-ask("PUT", "/films/cat", b"meow")
-"""
-    os.mkfifo("beats")
-    beats = os.open("beats", os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        code, _, errors = run(*CRASH, "--reset", "rm -f begun", "--", *program(here, source))
-        assert (code, errors) == (0, "")
-        assert os.read(beats, 1_000_000)
-        assert os.read(beats, 1) == b"", "a process that still has its end open"
-    finally:
-        os.close(beats)
-
-
-@pytest.mark.slow
 def test_a_second_run_that_always_fails(run, here):
     """It does so where nothing was killed, too: then what the store holds is the judge, and that is said."""
     source = """
@@ -261,20 +228,6 @@ def test_a_server_of_somebody_else(run, here, serve):
     replay = shlex.split(output.partition("  replay: faultinject ")[2].splitlines()[0])
     assert replay[: len(options)] == list(options)
     assert replay[len(options)] == "--replay"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(start, here, number):
-    """Ctrl-C and `kill` end it, and the command."""
-    there = here / "pid"
-    os.mkfifo(there)
-    source = f"open({str(there)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    process = start(*CRASH, "--", *program(here, source))
-    pid = int(there.read_text())
-    assert process.end(number) == (130, ["", "faultinject: interrupted"])
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
 
 
 @pytest.mark.slow
@@ -375,23 +328,3 @@ ask("PUT", "/films/cat", b"meow")
         "  at request 4 (PutObject /films/cat) the program was to be killed, and failed before",
     ]
     assert " is killed" not in output
-
-
-@pytest.mark.slow
-def test_a_scenario_that_no_run_has(run, here):
-    """Nothing is shown as a success."""
-    words = command("locked", "right")
-    code, _, errors = run(*CRASH, "--replay", "reset,path=/films/dog,name=crash", "--", *words)
-    assert (code, errors) == (
-        2,
-        "faultinject: no run of this exploration is reset,path=/films/dog,name=crash; copy a scenario from its report\n",
-    )
-
-
-@pytest.mark.slow
-def test_the_repaired_version(run, here):
-    """Nothing is said of it; the same as data."""
-    code, output, errors = run(*CRASH, "--json", "--", *command("locked", "right"))
-    found = json.loads(output)
-    assert (code, errors, found["runs"], found["failed"], found["warnings"]) == (0, "", 10, 0, [])
-    assert (found["findings"], found["left_out"], found["faults"]) == ([], [], [])

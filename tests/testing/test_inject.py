@@ -364,30 +364,18 @@ def test_add_and_clear(get):
 
 
 def test_pause(get):
-    """A test's own requests: no fault, no count, no record; also when pauses nest."""
-    with inject("http:503", times=2) as faults:
-        assert get() == 503
-        with faults.pause():
-            assert get("/own/a") == 200
-            with faults.pause():
-                assert get() == 200
-            assert get() == 200
-        assert get() == 503
-        assert get() == 200
-    assert (faults.injected, faults.attempts) == (2, 3)
-
-
-def test_a_pause_that_is_entered_again(get):
-    """It may be kept: one behind the other, and in itself."""
-    with inject("http:503") as faults:
+    """A test's own requests: no fault, no count, no record; also when pauses nest, and when one is kept and entered again."""
+    with inject("http:503", times=3) as faults:
         own = faults.pause()
-        for _ in range(2):
+        for inner in own, faults.pause():
+            assert get() == 503
             with own:
-                with own:
+                assert get("/own/a") == 200
+                with inner:
                     assert get() == 200
                 assert get() == 200
-            assert get() == 503
-    assert (faults.injected, faults.attempts) == (2, 2)
+        assert [get(), get()] == [503, 200]
+    assert (faults.injected, faults.attempts) == (3, 4)
 
 
 def test_a_pause_cuts_no_delay_short(get):

@@ -4,7 +4,6 @@ import contextlib
 
 import pytest
 from werkzeug.test import Client
-from werkzeug.wrappers import Response
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware, inject
 from faultinject.exceptions import RetryAssertionError
@@ -223,11 +222,3 @@ def test_what_cannot_be_done_is_left_out(client, fault, why):
     exploration, _ = exploring(lambda: client.get("/photos/none"), fault)
     name = fault.partition(",")[0]
     assert left_out(exploration) == [f"left out: {name} at GetObject /photos/none ({why})"]
-
-
-def test_what_only_the_store_can_do():
-    """An app that is no store has no other writer."""
-    app = Client(WSGIFaultMiddleware(Response(b"app"), injector=Injector(Scenario([]), environ={})))
-    exploration, _ = exploring(lambda: app.get("/photos/none"), "overwrite")
-    why = "only the embedded store can do it"
-    assert left_out(exploration) == [f"left out: overwrite at GetObject /photos/none ({why})"]

@@ -19,7 +19,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.store import ObjectStore
 from faultinject.testing.exploration import Program, choices_of
 
-from .service import exploring, texts
+from .service import exploring, left_out, texts
 
 ATTEMPTS = 3
 
@@ -242,7 +242,7 @@ def test_objects_of_which_nobody_else_is_a_writer(path):
 
 
 def test_an_app_that_is_no_store():
-    """It cannot be asked for another writer: nothing is said of that, and nothing more is tried."""
+    """It cannot be asked for another writer: a set has none, and who names it is told why."""
 
     def app(environ, start_response):
         start_response("206 Partial Content", [("ETag", '"1"'), ("Content-Length", "2")])
@@ -259,8 +259,10 @@ def test_an_app_that_is_no_store():
     exploration, error = exploring(code, "s3,method=GET", without=("hang", "corrupt"), allow=OSError)
     assert error is None
     assert "overwrite" not in exploration.report()
-    _, error = exploring(lambda: client.get("/bkt/film"), "overwrite")
+    exploration, error = exploring(lambda: client.get("/bkt/film"), "overwrite")
     assert "incomplete: overwrite was injected in no run" in str(error)
+    why = "only the embedded store can do it"
+    assert left_out(exploration) == [f"left out: overwrite at GetObject /bkt/film ({why})"]
 
 
 def uploading(storage, *, right, loop=False, seen=None):
