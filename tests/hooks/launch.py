@@ -29,7 +29,6 @@ SERVED = (
     "served_django",
     "served_installed",
     "served_counted",
-    "served_patient",
     "served_measured",
     "served_failing",
     "serving",

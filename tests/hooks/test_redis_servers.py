@@ -13,11 +13,12 @@ import pytest
 
 from .launch import GRANIAN, GUNICORN, UVICORN, Way
 
+# With as long as the app gives a Redis on a busy machine.
 WAYS = {
-    "gunicorn": Way(f"{GUNICORN} -w 4 served_patient:wsgi", "gunicorn"),
-    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload served_patient:wsgi", "gunicorn"),
-    "uvicorn": Way(f"{UVICORN} --workers 4 served_patient:asgi", "uvicorn"),
-    "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 served_patient:wsgi", "granian"),
+    "gunicorn": Way(f"{GUNICORN} -w 4 served_failing:wsgi", "gunicorn"),
+    "gunicorn --preload": Way(f"{GUNICORN} -w 4 --preload served_failing:wsgi", "gunicorn"),
+    "uvicorn": Way(f"{UVICORN} --workers 4 served_failing:asgi", "uvicorn"),
+    "granian": Way(f"{GRANIAN} --interface wsgi --workers 4 served_failing:wsgi", "granian"),
 }
 # Granian ends with the first of its workers unless it is told otherwise.
 KILLED = WAYS | {"granian": Way(f"{WAYS['granian'].line} --respawn-failed-workers", "granian")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import warnings
 from contextlib import closing
 
 import pytest
@@ -15,26 +14,13 @@ from faultinject import vendors
 from faultinject.store import ObjectStore
 
 from .conftest import running
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import boto3
-    from botocore.config import Config
+from .path_style import client_of
 
 KEYS = [f"photos/{number}/猫 &<.jpg" for number in range(40)]
 
 
 def boto(port):
-    return closing(
-        boto3.client(
-            "s3",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            region_name="us-east-1",
-            aws_access_key_id="id",
-            aws_secret_access_key="key",
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-        )
-    )
+    return closing(client_of(f"http://127.0.0.1:{port}", "us-east-1"))
 
 
 def with_boto3(port, *, quiet):

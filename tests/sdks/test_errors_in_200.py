@@ -13,13 +13,11 @@ from faultinject import vendors
 from faultinject.store import ObjectStore
 
 from .conftest import running
+from .path_style import ClientError, client_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import boto3
     import oss2
-    from botocore.config import Config
-    from botocore.exceptions import ClientError
     from minio import Minio
     from minio.commonconfig import CopySource
 
@@ -42,14 +40,7 @@ XML_VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
 def boto(server, monkeypatch):
     """boto3 with two attempts in each call and no wait between them."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None, time=time.time))
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id="id",
-        aws_secret_access_key="key",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2, "mode": "standard"}),
-    )
+    client = client_of(server.url, "us-east-1", retries={"total_max_attempts": 2, "mode": "standard"})
     yield client
     client.close()
 

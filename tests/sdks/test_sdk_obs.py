@@ -8,13 +8,11 @@ from __future__ import annotations
 import socket
 import warnings
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from faultinject import vendors
 
+from .path_style import ClientError, client_of
 from .told import with_calls
 
 with warnings.catch_warnings():
@@ -98,11 +96,7 @@ def test_head(server, client):
 @pytest.mark.parametrize("signature", ["s3v4", "s3"])
 def test_boto3(signature, code, server):
     """It finds both ids in headers of S3's names, which to HEAD are all there is; a 5xx to HEAD it reads nothing of."""
-    keys = {"aws_access_key_id": "id", "aws_secret_access_key": "key", "region_name": "cn-north-4"}
-    config = Config(
-        signature_version=signature, s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}
-    )
-    client = boto3.client("s3", endpoint_url=server.url, config=config, **keys)
+    client = client_of(server.url, "cn-north-4", signature_version=signature)
     for call in (client.get_object, client.head_object):
         server.use(f"obs:{code}")
         with pytest.raises(ClientError) as caught:
