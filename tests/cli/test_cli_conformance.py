@@ -128,24 +128,7 @@ def test_results_for_programs(run):
     )
     assert (code, without_busy(err)) == (1, "")
     found = json.loads(out)
-    [client] = found.pop("clients")
-    assert found.keys() == {
-        "v",
-        "result",
-        "reason",
-        "made",
-        "faultinject",
-        "python",
-        "system",
-        "machine",
-        "seed",
-        "deadline",
-        "complete",
-        "all",
-        "skipped",
-        "failed",
-        "command",
-    }
+    [client] = found["clients"]
     assert (found["v"], found["deadline"], found["result"]) == (1, 20.0, "fail")
     assert (client["failure"], client["report"]["result"]) == (None, "fail")
     assert (client["client"], client["title"], client["version"]) == (

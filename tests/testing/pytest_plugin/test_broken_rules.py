@@ -107,18 +107,3 @@ def test_wrong_environment(run, monkeypatch):
     result.stdout.fnmatch_lines(
         ["FAULTINJECT_HAEDER is not a variable of faultinject; did you mean FAULTINJECT_HEADER?"]
     )
-
-
-def test_wrong_rule_in_the_test(run):
-    """`faults.add()` with a wrong rule raises in the test, and the rules in force stay."""
-    result = run("""
-        import pytest
-        from faultinject.exceptions import ConfigurationError
-
-        @pytest.mark.faultinject("http:503")
-        def test_marked(client, faults):
-            with pytest.raises(ConfigurationError):
-                faults.add("http:503", probability=2)
-            assert client.get("/a").status_code == 503
-    """)
-    result.assert_outcomes(passed=1)

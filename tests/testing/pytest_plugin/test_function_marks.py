@@ -32,28 +32,6 @@ def test_marker_injects_while_the_test_runs(passes):
     )
 
 
-def test_marker_takes_rules_in_every_spelling(passes):
-    """Text with several rules, several texts, `Rule` and `Scenario` say the same."""
-    passes(
-        """
-        import pytest
-        from faultinject import Rule, Scenario
-
-        marked = pytest.mark.faultinject
-
-        @pytest.mark.parametrize("_", [
-            pytest.param(1, marks=marked("http:503,times=1 http:500,times=1")),
-            pytest.param(2, marks=marked("http:503,times=1", "http:500,times=1")),
-            pytest.param(3, marks=marked(Rule("http:503", times=1), "http:500,times=1")),
-            pytest.param(4, marks=marked(Scenario(["http:503,times=1", "http:500,times=1"]))),
-        ])
-        def test_two_faults(client, _):
-            assert [client.get("/a").status_code for _ in range(3)] == [503, 500, 200]
-        """,
-        4,
-    )
-
-
 def test_fixtures_own_requests_are_left_alone(passes):
     """Set-up and clean-up of fixtures, also autouse ones, is neither failed nor counted nor recorded."""
     passes("""
