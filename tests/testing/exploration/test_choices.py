@@ -162,6 +162,7 @@ S3 = "PUT /b/k"
 PLACED = [
     # The error, a request that gets it, and one that does not; each with a body, or headers, or neither.
     ("azure-blob:CannotVerifyCopySource", ("PUT /a/c/b", {"headers": {"x-ms-copy-source": "http://x/y"}}), ("PUT /a/c/b", BODY)),
+    ("azure-blob:ContainerBeingDeleted", ("PUT /a/c?restype=container", {}), ("PUT /a/c/b", BODY)),
     ("b2:bad_auth_token", ("POST /b2api/v3/b2_list_buckets", BODY), ("GET /b2api/v3/b2_authorize_account", {})),
     ("b2:expired_auth_token", ("GET /file/b/k", {}), ("GET /b2api/v3/b2_authorize_account", {})),
     ("b2:request_timeout", ("POST /b2api/v3/b2_upload_file/u", BODY), ("GET /file/b/k", {})),
