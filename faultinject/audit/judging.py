@@ -17,6 +17,7 @@ from faultinject.audit.evidence import OUTAGE, Evidence, Silence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import Request, joined, seen
 from faultinject.audit.habits import Habits
+from faultinject.audit.matching import thing_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
@@ -287,12 +288,18 @@ def _findings(
     return sorted(found, key=lambda finding: VERDICTS.index(finding.verdict))
 
 
-def _failed_after(calls: Iterable[Call]) -> dict[str, int]:
-    """How many calls failed for good, by the first fault that they got."""
+def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
+    """How many calls failed for good, by the first fault that they got.
+
+    Not one that a changed request may have tried again, nor one of several at the same time of which another succeeded.
+    """
+    got = {thing_of(call) for call in calls if call.shared and call.succeeded}
     failed = Counter(
         next((each.answer for each in call.attempts if each.injected), NO_FAULT)
         for call in calls
-        if call.closed and (call.last.failed if call.returned is None else not call.returned)
+        if call.closed
+        and (call.last.failed if call.returned is None else not call.returned)
+        and not (call.followed or (call.shared and thing_of(call) in got))
     )
     return dict(failed.most_common())
 

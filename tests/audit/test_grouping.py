@@ -216,6 +216,9 @@ PARTS = [
             ("bytes=500-", "bytes=0-", ["reset", "200"]), (None, "bytes=-500", ["reset", "200"]), ("items=1", "bytes=1-", ["reset", "200"]),
         )
     ),
+    # The rest is asked for of the version whose beginning is there; another precondition of the whole object is another call's.
+    g([r(0, "reset", method="GET"), r(0.5, method="GET", attempt_hint={"part": "bytes=500-"}, precondition="v1")], "reset 200"),
+    g([r(0, "reset", method="GET"), r(0.5, method="GET", precondition="v1")], "reset", "200"),
     # An upload by asking how far it came, or with what is left; a part farther on is another's.
     *(
         g([r(0, "reset", attempt_hint={"part": first}, body="1234567890"), r(0.5, attempt_hint=second and {"part": second}, body="12345678901")], *expected)

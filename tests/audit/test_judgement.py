@@ -105,6 +105,26 @@ def test_calls_that_failed_for_good_are_counted():
     assert look([Made(each) for each in own]).failed_after == {"no fault": 1, "503 SlowDown": 1}
 
 
+def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
+    """A copy of a read that fails while the other one succeeds; a request that comes again at once with another token."""
+    copies = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]
+    again = [line(0.0, credential="old"), line(0.2, FINE, credential="new")]
+    assert look([Made([each]) for each in copies]).failed_after == {}
+    assert look([Made(again)]).failed_after == {}
+    # Where none of the copies succeeds, and where the last request fails.
+    assert look([Made([each | INTERNAL]) for each in copies]).failed_after == {"500 InternalError": 2}
+    assert look([Made([again[0], again[1] | INTERNAL])]).failed_after == {"500 InternalError": 1}
+
+
+def test_a_finding_shows_each_call_once():
+    """However often the client has done in one call what the finding is about."""
+    left = calls(1, 0.1, 0.1, 0.1, 0.1, 0.1, kind=DELAYED, left=True)
+    asked = calls(1, 0.1, 0.1, 0.1, 0.1, kind=SLOW_DOWN | {"hint": 3.0, "hint_form": "seconds"})
+    for check, same in {"overlap": left, "retry-after": asked}.items():
+        [found] = [each for each in look(same).findings if each.check == check]
+        assert (found.n >= 3, len(found.calls)) == (True, 1)
+
+
 def test_the_report_as_data():
     """One object of plain data, with examples of calls."""
     found = look(calls(3, 0.5, last=FINE, by=None), profile=None).to_dict()
