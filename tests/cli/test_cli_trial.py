@@ -233,7 +233,7 @@ SETS = {
         "azure-blob:InternalError",
         "azure-blob:ServerBusy",
         "azure-blob:CannotVerifyCopySource,operation=*_from_url,operation=page_blob.copy_incremental,unless.operation=blob.abort_copy_from_url",
-        "azure-blob:ContainerBeingDeleted",
+        "azure-blob:ContainerBeingDeleted,operation=container.create",
         "reset,vendor=azure-blob",
         "reset,vendor=azure-blob,when=after",
         "reset,vendor=azure-blob,after_bytes=2",
