@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import retries
-from faultinject.audit.checks.words import against_noise, plain, seconds
+from faultinject.audit.checks.words import against_noise, counted, plain, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
@@ -46,14 +46,15 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
     than half as long, and shorter by more than the machine's noise.
     """
-    asked = [
-        wait
-        for wait in hinted(evidence.everyone)
-        if _has_to_know(wait.before.hint_form or "", wait.before, evidence)
-        and not evidence.may_be_copy(wait.before, wait.call.attempts[wait.retry])
-    ]
+    waits = list(hinted(evidence.everyone))
+    own = [each for each in waits if _has_to_know(each.before.hint_form or "", each.before, evidence)]
+    asked = [each for each in own if not evidence.may_be_copy(each.before, each.call.attempts[each.retry])]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
-    if not by_form:
+    if waits and not own:
+        forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
+        told = f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which only the vendor's own clients know"
+        yield unknown(len(waits), told, [each.call for each in waits], action="Give the rules hint=seconds.")
+    elif not asked:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
         found = _one_form(evidence, form, waits)
