@@ -179,8 +179,8 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
         yield from _broken(first, [each.test for each in others], most)
     if report.faults:
         yield ""
-        heads = ("fault", "injected", "breaks")
-        numbers = [(each.rule, str(each.injected), str(each.broken)) for each in report.faults]
+        heads = ("injected", "breaks", "fault")
+        numbers = [(str(each.injected), str(each.broken), each.rule) for each in report.faults]
         yield from map(quoted, aligned([heads, *numbers]))
     for run in report.faults:
         if run.missing:

@@ -109,8 +109,8 @@ def test_a_right_client(run, suite):
     assert re.sub(r"[\d.]+ s", "~", out) == (
         "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 broken before, 0 flaky\n"
         "\n"
-        "fault                         injected  breaks\n"
-        "s3:SlowDown,times=1,per=call  3         0\n"
+        "injected  breaks  fault\n"
+        "3         0       s3:SlowDown,times=1,per=call\n"
     )
 
 
@@ -137,9 +137,9 @@ def test_a_wrong_client(run, suite):
         "  also broken by: reset,method=PUT,times=1,per=call\n"
         "  and 2 tests alike: test_it.py::test_also, test_it.py::test_third\n"
         "\n"
-        "fault                              injected  breaks\n"
-        "s3:SlowDown,times=1,per=call       12        3\n"
-        "reset,method=PUT,times=1,per=call  11        3\n"
+        "injected  breaks  fault\n"
+        "12        3       s3:SlowDown,times=1,per=call\n"
+        "11        3       reset,method=PUT,times=1,per=call\n"
         "broken before: test_it.py::test_before: AssertionError: assert not 'meow'\n"
     )
     code, found = trial(run, *shlex.split(out.partition("replay: faultinject trial ")[2].partition("\n")[0]))
@@ -670,7 +670,7 @@ def test_interrupted(start, job):
     assert code == 130
     assert "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1 (not tried)" in lines
     assert lines[-4:] == [
-        "s3:SlowDown,times=1,per=call  3         1",
+        "3         1       s3:SlowDown,times=1,per=call",
         "incomplete: interrupted in fault 2 of 2 (reset,times=1,per=call)",
         "",
         "faultinject: interrupted",
