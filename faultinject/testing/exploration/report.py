@@ -46,10 +46,10 @@ ACTIONS = {
     judge.OPEN_UPLOADS: "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest.",
     judge.MIXED_VERSIONS: "Send the first answer's ETag as If-Match or If-Range with each further part, and compare the checksum and"
     " the Content-Range of an answer.",
-    store_comparison.LOST: "Send the write again when it fails, or report the failure.",
+    store_comparison.LOST: "Send a request again when it fails, or report the failure, and remove nothing because of it.",
     store_comparison.HALF_WRITTEN: "Send the write again when it fails, or report the failure.",
     store_comparison.WRITTEN_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
-    store_comparison.OTHER_CONTENT: "Report the failure, or go on when the request has been answered.",
+    store_comparison.OTHER_CONTENT: "Report the failure, and read what is there before you write again.",
     store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
     store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
 }
