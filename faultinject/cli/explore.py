@@ -414,7 +414,6 @@ def explore(
     service: Storage | Proxied
     holds: Contents
     inconclusive = None
-    left_out: list[LeftOut] = []
     read_as = vendor
     if url is None:
         vendor = vendor or _vendor_of(rules)
@@ -432,13 +431,6 @@ def explore(
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
         holds, inconclusive = proxied.holds, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
-        if reset is None:
-            left_out.append(
-                LeftOut(
-                    "emptying the server",
-                    "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run",
-                )
-            )
     same = layout.again(click.get_current_context(), ("speed", "replay", "as_json", "outputs"))
     listening.handle_signals()  # else the command would go on
     running = Command(command, reset, service, holds, recover, run_again, speed or 1.0)
@@ -461,7 +453,11 @@ def explore(
         holds=holds if url is None else None,
     )
     sweep = exploration.sweep
-    sweep.left_out += left_out
+    if url is not None and reset is None:
+        why = (
+            "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run"
+        )
+        sweep.left_out.append(LeftOut("emptying the server", why))
     sweep.doubts = running.doubts
     sweep.exhaustive_argument = "--exhaustive"
     sweep.replay_line = lambda found: (

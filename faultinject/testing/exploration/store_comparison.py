@@ -220,25 +220,23 @@ def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, st
             yield shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
 
 
-# A number, a time or an id at the edge of what differs: more of it may differ in the next run.
-_AT_THE_END, _AT_THE_BEGINNING = re.compile(rb"[\w.:+-]*\Z"), re.compile(rb"\A[\w.:+-]*")
-_NUMBERED = re.compile(rb"[\w.:+-]*\d[\w.:+-]*")
+# A number, a time or an id.
+_NUMBER = re.compile(rb"[\w.:+-]*\d[\w.:+-]*")
 
 
 def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
-    """Whether what differs from run to run is somewhat longer or shorter this time: any number, time or id of a text, or one piece of it."""
-    if _NUMBERED.sub(b"0", found) == _NUMBERED.sub(b"0", usual[0]):
+    """Whether what differs from run to run is somewhat longer or shorter this time: numbers, times and ids of a text, or one piece."""
+    if _NUMBER.sub(b"0", found) == _NUMBER.sub(b"0", usual[0]):
         return True
     size = len(usual[0])
     least, most = min(usual), max(usual)
     same = _common(least, most)
-    begin = _AT_THE_END.sub(b"", least[:same])
     turned = [each[same:][::-1] for each in usual]
-    end = _AT_THE_BEGINNING.sub(b"", turned[0][: min(_common(turned[0], each) for each in turned)][::-1])
-    differs = size - len(begin) - len(end)
+    end = turned[0][: min(_common(turned[0], each) for each in turned)][::-1]
+    differs = size - same - len(end)
     return (
-        len(found) >= len(begin) + len(end)
-        and found.startswith(begin)
+        len(found) >= same + len(end)
+        and found.startswith(least[:same])
         and found.endswith(end)
         and abs(len(found) - size) <= min(differs - 1, differs // 4 + 3)
     )
