@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -58,6 +59,18 @@ def test_a_room(room):
     assert told["repaired"] in page
     assert told["thread"] in page
     assert told["thread"] or told["expected"] == "green" or "not reported yet" in page
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("vendor", "prepare"), sorted({(of(each)["vendor"], of(each)["prepare"]) for each in ROOMS})
+)
+def test_the_store_takes_what_a_room_prepares(faultinject_store, vendor, prepare):
+    """It refuses what the service refuses, such as content in HTTP's chunks, and a room says nothing of that itself."""
+    strict = 'set -e; curl() { command curl -f "$@"; }; ' + prepare
+    environ = {**os.environ, "ENDPOINT": faultinject_store(vendor).url}
+    done = subprocess.run(["sh", "-c", strict], env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.live
