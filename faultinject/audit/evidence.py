@@ -29,12 +29,14 @@ class Silence:
         silent: how many of them made no request and failed.
         last: how many of those came behind the last call that made a request.
         seconds: from the first of these to the last.
+        names: what those that made no request and failed are called.
     """
 
     calls: int = 0
     silent: int = 0
     last: int = 0
     seconds: float = 0.0
+    names: frozenset[str | None] = frozenset()
 
 
 @dataclass(frozen=True)

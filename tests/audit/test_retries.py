@@ -1,5 +1,6 @@
 """Whether a client tries again, what it makes of hints, and what its retries do to the data: client by client, the truth beside it."""
 
+from faultinject.journal import CallWindow
 from tests.journals import (
     DENIED,
     FINE,
@@ -22,6 +23,7 @@ from tests.rows import row_by_row
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
 PLAIN = fault("http:429", 429)
+CUT = fault("truncate", 200, "truncated", applied=True)
 RETRIED = fault("cos:ServiceUnavailable", 503)
 """An answer that the client does try again after, where it gives up after another one."""
 OWN = fault("jss:InvalidCallback", 567)
@@ -64,6 +66,11 @@ def spent(*more):
 def met(*faults, last=FINE | {"status": 400}, number=3, **more):
     """Calls that get these faults, one after the other, and then what the app says."""
     return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
+
+
+def unheard(number, name="put"):
+    """Named calls that make no request."""
+    return [CallWindow(name, 10.0 + each, 10.1 + each, False, key=f"silent-{each}") for each in range(number)]
 
 
 def storm(things, depth=3, apart=0.2, **more):
@@ -137,6 +144,19 @@ RETRIES = rows(
     # A 501 and a 505 stay the same: who asks again does what is of no use.
     to({"501 NotImplemented": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NOT_BUILT), calls(3, 0.5, at=9)),
     to({"505": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NO_VERSION), calls(4, kind=NO_VERSION), calls(3, 0.5, at=9), says="3 of 7 calls retried, although a retry cannot succeed"),
+    # A circuit breaker opens before the first wait is over: it ends calls without a retry, and others of that name without a request.
+    *(
+        to(expected, calls(10, name="put", returned=False), calls(12, 0.1, at=50, method="GET", name="get"), told=unheard(number), driven=driven)
+        for number, driven, expected in ((4, True, {"503 SlowDown": PASS}), (4, False, {"503 SlowDown": PASS}), (0, True, {"503 SlowDown": FAIL}), (0, False, {"503 SlowDown": WARN}))
+    ),
+    to({"503 SlowDown": PASS}, calls(8, kind=INTERNAL, name="put"), calls(3, 0.1, name="get"), told=unheard(4)),
+    # Where nothing is retried behind a closed breaker either, the client never retries.
+    to(FAIL, calls(8, kind=INTERNAL, name="put"), calls(3, name="get"), told=unheard(4), n=3),
+    # What goes on where a download broke off is a retry, also if it asks for the same version by a precondition; another precondition alone is none.
+    *(
+        to(expected, calls(3, 0.5, kind=CUT, last=FINE, by=None, method="GET", every=[{}, {"precondition": "same", "attempt_hint": part}], name=name))
+        for name in (None, "download") for part, expected in (({"part": "bytes=500-"}, {"truncated": PASS}), (None, INCONCLUSIVE))
+    ),
     # Some methods are never retried: no PASS, whatever the share of the others.
     to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), says="503 SlowDown: 30 of 30 GET, 0 of 3 PUT retried: PUT is never retried"),
     to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), calls(3, at=0.01, method="DELETE"), says="PUT and DELETE are never retried"),

@@ -65,7 +65,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after a 501 or 505, which no retry changes. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
-    a new token, a look at the present state. Of a method of which an SDK repeats no id, and the same requests come again under other
+    a new token, a look at the present state; nor of named calls where others of that name fail without a request, as behind
+    an open circuit breaker. Of a method of which an SDK repeats no id, and the same requests come again under other
     ids, that is not decided without a driver.
     """
     yield from _refused_retries(evidence)
@@ -226,6 +227,9 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
         careful = first.method in UNSAFE and not (uploads and _is_upload(first) and first.kind not in LOST)
         may_be = first.kind in KINDS or may_be_sent_again(first)
         if first.hint_form == "unreadable" or not (may_be or should_be_tried_again(first)):
+            continue
+        # What makes calls of that name fail without a request, as an open circuit breaker does, ends others without a retry.
+        if not call.retries and call.name in evidence.silence.names:
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
