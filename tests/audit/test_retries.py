@@ -124,6 +124,8 @@ RETRIES = rows(
     # Who is asked to wait longer than five seconds may give up.
     to(FAIL, calls(5, hint=5.0, hint_form="seconds")),
     to(INCONCLUSIVE, calls(5, hint=5.1, hint_form="seconds")),
+    # One that ends the call by its form alone says nothing of the answer.
+    to({"503 SlowDown": PASS}, calls(3, 3.01, hint=3.0, hint_form="seconds"), calls(3, at=50, hint=3.6, hint_form="date"), calls(3, 0.3, at=70)),
     # What nobody calls worth another try is no fault when it gets none.
     *(to(INCONCLUSIVE, calls(5, kind=kind), n=0) for kind in (NOT_BUILT, OWN, NO_VERSION, DENIED, HIDDEN, HUNG, REFETCH)),
     # What is tried again nevertheless is shown; a document may ask for it.
@@ -347,6 +349,16 @@ RETRY_AFTER = rows(
     to(INCONCLUSIVE, asked(3, 3.01), calls(5, 0.3, kind=INTERNAL)),
     to(FAIL, asked(3, 2.0)),
     to(INCONCLUSIVE, calls(5, hint=3.0, hint_form="seconds"), n=0),
+    # A form that the client cannot read ends the call: it waits as long for another one, and no budget is used up.
+    *(
+        to(expected, asked(3, 3.01), calls(3, at=50, hint=3.6, hint_form="date", returned=False), calls(3, 0.3, at=70), driven=driven)
+        for driven, expected in ((True, {"date": FAIL, "seconds": PASS}), (False, {"date": WARN, "seconds": PASS}))
+    ),
+    *(
+        to({"seconds": PASS}, asked(3, 3.01), calls(number, at=50, hint=hint, hint_form="date", returned=False), calls(3, 0.3, at=behind), driven=True)
+        for number, hint, behind in ((2, 3.6, 70), (3, 4.6, 70), (3, 3.6, 20))
+    ),
+    to(INCONCLUSIVE, calls(3, at=50, hint=3.6, hint_form="date", returned=False), USUAL, driven=True, n=0),
     # Each way of asking has a finding.
     to({"date": FAIL, "seconds": PASS, "x-amz-retry-after": PASS}, asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL, profile="aws-2026", says="date: 3 of 3 retried after 0.50 s instead of 3 s"),
     # The clock of another host may be a second off for a date, and for nothing else.

@@ -35,6 +35,8 @@ JUDGED = 10
 """Later calls may be held back by a budget: the first ones tell what the client does with a code."""
 PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
+DATE_ROUNDS = 1.0
+"""Seconds by which a date asks for more than was meant: it has no fractions."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
@@ -221,12 +223,17 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     found: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
+    unread = ended_by_form(evidence)
     uploads = any(call.retries and _is_upload(call.first) for call in calls)
     for call in calls:
         first = call.first
         careful = first.method in UNSAFE and not (uploads and _is_upload(first) and first.kind not in LOST)
         may_be = first.kind in KINDS or may_be_sent_again(first)
-        if first.hint_form == "unreadable" or not (may_be or should_be_tried_again(first)):
+        if (
+            first.hint_form == "unreadable"
+            or first.hint_form in unread
+            or not (may_be or should_be_tried_again(first))
+        ):
             continue
         # What makes calls of that name fail without a request, as an open circuit breaker does, ends others without a retry.
         if not call.retries and call.name in evidence.silence.names:
@@ -263,6 +270,32 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
     return any(call.retries < tried[call.first.answer] for call in ended) or any(
         sum(call.retries for call in before) >= each[0] / 2 for each in evidence.profile.quota.values()
     )
+
+
+def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
+    """By form of Retry-After: the calls that end with it, though the client waits as long where another form asks for it.
+
+    It is no budget that ended them: the client retries behind them as well.
+    """
+    asked = [
+        call
+        for call in evidence.calls
+        if call.first.hint is not None
+        and call.first.hint <= PATIENCE
+        and call.first.kind in KINDS
+        and call.first.method not in UNSAFE
+    ]
+    by_form = grouped(asked, lambda call: call.first.hint_form or "")
+    waited = [call.first.hint or 0.0 for call in asked if call.retries]
+    behind = max((call.first.arrived for call in evidence.calls if call.retries), default=0.0)
+    return {
+        form: calls
+        for form, calls in by_form.items()
+        if len(calls) >= FEWEST
+        and not any(call.retries for call in calls)
+        and sum(each + DATE_ROUNDS >= (calls[0].first.hint or 0.0) for each in waited) >= FEWEST
+        and behind > calls[-1].first.arrived
+    }
 
 
 def _is_upload(attempt: Attempt) -> bool:

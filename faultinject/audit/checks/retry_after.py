@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
-from faultinject.audit.checks.retries import retries
+from faultinject.audit.checks.retries import ended_by_form, retries
 from faultinject.audit.checks.words import against_noise, counted, plain, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
@@ -28,6 +28,7 @@ VENDORS = {
 }
 """By the header by which a vendor asks its own clients to wait: what their user agents hold, and which vendor asks for it."""
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
+READ_FORMS = "Read Retry-After in seconds and as a date, and retry without it where it cannot be read."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
 
@@ -43,18 +44,22 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
 
     One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
     time from the answer to the next arrival may be at
-    most 50 ms shorter. FAIL: two retries are earlier, or all. PASS: none, and without Retry-After the client waits less
+    most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, and the client waits as
+    long for another one and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
     than half as long, and shorter by more than the machine's noise.
     """
     waits = list(hinted(evidence.everyone))
     own = [each for each in waits if _has_to_know(each.before.hint_form or "", each.before, evidence)]
     asked = [each for each in own if not evidence.may_be_copy(each.before, each.call.attempts[each.retry])]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
+    for form, calls in ended_by_form(evidence).items():
+        told = f"{form}: 0 of {len(calls)} retried, though the client waits as long where Retry-After has another form"
+        yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=READ_FORMS)
     if waits and not own:
         forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
         told = f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which only the vendor's own clients know"
         yield unknown(len(waits), told, [each.call for each in waits], action="Give the rules hint=seconds.")
-    elif not asked:
+    elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
         found = _one_form(evidence, form, waits)
