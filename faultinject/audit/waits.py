@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from faultinject.audit.statistics import MANY, median, p95
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.calls import Call
+from faultinject.journal.calls import RETRY_MARK, SDK_ID, Call
 
 LONGEST_TURNAROUND = 0.05
 """Seconds; a longer gap holds something else than a turn-around."""
@@ -210,6 +210,35 @@ def waits_of(call: Call) -> Iterator[Wait]:
             return
         if gap is not None and gap >= 0 and before.hint_form is None:
             yield Wait(call, before, retry, gap)
+
+
+def one_of_each_pause(waits: Iterable[Wait], soon: float) -> list[Wait]:
+    """The waits, but one alone for each pause of a client that asks in rounds: for one thing after the other, then for all that failed.
+
+    Args:
+        waits: in any order.
+        soon: seconds after an answer within which a client that does not wait sends its next request.
+    """
+    found: list[Wait] = []
+    last: Wait | None = None
+    for wait in sorted(waits, key=lambda each: each.before.arrived):
+        by_sdk = wait.call.signal in (SDK_ID, RETRY_MARK)  # which waits in each call
+        if by_sdk or last is None or not _is_one_pause(last, wait, soon):
+            found.append(wait)
+        last = wait
+    return found
+
+
+def _is_one_pause(one: Wait, other: Wait, soon: float) -> bool:
+    """Whether two waits have nothing but one pause in common: each request follows at once on the other's, before it and behind it."""
+    again, again_too = one.call.attempts[one.retry], other.call.attempts[other.retry]
+
+    def follows(before: Attempt, after: Attempt) -> bool:
+        return before.answered is not None and 0 <= after.arrived - before.answered <= soon
+
+    failed_before = other.before.answered is not None and other.before.answered <= again.arrived
+    one_caller = one.call.window == other.call.window
+    return one_caller and failed_before and follows(one.before, other.before) and follows(again, again_too)
 
 
 def is_near(attempt: Attempt) -> bool:
