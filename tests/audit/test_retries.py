@@ -146,6 +146,11 @@ RETRIES = rows(
     # A 501 and a 505 stay the same: who asks again does what is of no use.
     to({"501 NotImplemented": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NOT_BUILT), calls(3, 0.5, at=9)),
     to({"505": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NO_VERSION), calls(4, kind=NO_VERSION), calls(3, 0.5, at=9), says="3 of 7 calls retried, although a retry cannot succeed"),
+    # A write whose answer was lost is known if its caller heard of success: the client looked at the object, and need not write again.
+    *(
+        to({"reset": expected}, calls(4, kind=LOST, returned=returned), calls(3, 0.5, kind=RESET, method="GET"), calls(1, kind=RESET), driven=True)
+        for returned, expected in ((True, PASS), (False, WARN))
+    ),
     # A circuit breaker opens before the first wait is over: it ends calls without a retry, and others of that name without a request.
     *(
         to(expected, calls(10, name="put", returned=False), calls(12, 0.1, at=50, method="GET", name="get"), told=unheard(number), driven=driven)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.lost_answers import is_lost
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
     LOST,
@@ -234,6 +235,9 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
             or first.hint_form in unread
             or not (may_be or should_be_tried_again(first))
         ):
+            continue
+        # A client that has found out that its write was carried out need not write again.
+        if not call.retries and is_lost(first) and call.window is not None and call.window.returned:
             continue
         # What makes calls of that name fail without a request, as an open circuit breaker does, ends others without a retry.
         if not call.retries and call.name in evidence.silence.names:
