@@ -2,6 +2,7 @@
 
 from faultinject.journal import CallWindow
 from tests.journals import (
+    DELAYED,
     DENIED,
     FINE,
     HIDDEN,
@@ -116,6 +117,9 @@ RETRIES = rows(
     to(INCONCLUSIVE, calls(9, 0.5), calls(90, at=100, apart=1.0)),
     # A client that tries nothing again: one finding for all that it got.
     to(FAIL, calls(2), calls(2, kind=INTERNAL), calls(2, kind=RESET), refused(5), n=6, subject=None, says="0 of 6 calls retried after"),
+    # A client that sends copies of what is slow, and asks for nothing again that failed, never retries.
+    to(FAIL, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), driven=True, says="0 of 5 calls retried"),
+    to({"503 SlowDown": WARN, "reset": INCONCLUSIVE}, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), calls(1, 0.5, kind=RESET, at=30, by=None), driven=True),
     # Lost connections are no answers: it may be right not to send some of them twice.
     to(WARN, calls(5, kind=RESET)),
     # A call under way that was tried again shows that the client does so; so may what cannot be told apart.

@@ -77,7 +77,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     if not by_answer:
         yield too_few(0, FEWEST, "call")
     given_up = _with_status(by_answer)
-    if len(given_up) >= FEWEST and not any(call.retries for call in evidence.everyone):
+    # A copy of a slow request that succeeds is no retry.
+    retried = any(each.failed for call in evidence.everyone for each in call.attempts[:-1])
+    if len(given_up) >= FEWEST and not retried:
         known = {
             answer: some
             for answer, calls in by_answer.items()
