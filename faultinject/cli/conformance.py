@@ -196,7 +196,7 @@ def _junit(results: Sequence[Measured], document: Results) -> str:
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
 UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
-"""What of a client's name does not stand in the name of its journal."""
+"""What of a client's name does not stand in the name of its journal; nor do dots in front, which would hide the file of `./client.sh`."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 T = TypeVar("T")
@@ -565,7 +565,9 @@ def _run(
             configured=not sdk.home or bool(sdk.note),
             require=require,
             phases=phases,
-            journal=None if journal is None else str(Path(journal, f"{UNFIT.sub('-', sdk.name)}.jsonl")),
+            journal=None
+            if journal is None
+            else str(Path(journal, f"{UNFIT.sub('-', sdk.name).lstrip('.-')}.jsonl")),
             watch=progress.at,
             certificate=certificate,
             speed=speed or 1.0,

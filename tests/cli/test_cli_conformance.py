@@ -245,6 +245,15 @@ def test_a_report_knows_of_a_client_that_broke_the_contract(run, silent, tmp_pat
     assert (code, out.startswith("FAIL: answers: ")) == (1, True)
 
 
+def test_a_journal_of_a_program_in_this_folder_is_not_hidden(run, tmp_path):
+    """The name of `./client.sh` begins with a dot, as that of a hidden file does."""
+    program = tmp_path / "client.sh"
+    program.write_text('#!/bin/sh\nread -r line\necho \'{"ready": true, "kinds": ["get"]}\'\n')
+    program.chmod(0o755)
+    run("conformance", "--client", "./client.sh", *SHORT, "--journal", "kept")
+    assert [each.name for each in (tmp_path / "kept").iterdir()] == ["client.sh.jsonl"]
+
+
 def test_a_profile_can_be_given(run):
     """What is promised for a client is the user's to say."""
     _, out, _ = run(
