@@ -135,6 +135,10 @@ RETRIES = rows(
     # What is tried again nevertheless is shown; a document may ask for it.
     *(to(PASS, calls(3, 0.5, kind=kind)) for kind in (OWN, LET_BE, TOKEN, REFRESH, CONFLICT, LOOK)),
     *(to(INCONCLUSIVE, calls(10, kind=kind), n=0) for kind in (TOKEN, REFRESH, CONFLICT, LOOK)),
+    # With the token that was refused a retry is in vain, where the document asks for a new one.
+    *(to({answer: WARN}, calls(3, 0.5, kind=kind, credential="t"), says="3 of 3 calls retried with the token that was refused") for kind, answer in ((TOKEN, "401 expired_auth_token"), (REFRESH, "401 authError"))),
+    to({"401 authError": PASS}, calls(3, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "u"}])),
+    to({"409 conflict": PASS}, calls(3, 0.5, kind=CONFLICT, credential="t")),
     to(FAIL, calls(3, kind=LET_BE)),
     to(FAIL, calls(3, kind=fault("qingstor:upstream_failed", 503))),
     to(FAIL, calls(3, kind=fault("http:599", 599))),

@@ -78,6 +78,13 @@ def may_be_sent_again(attempt: Attempt) -> bool:
     )
 
 
+def sends_refused_token(call: Call) -> bool:
+    """Whether an answer asks for a new token first, and the next attempt has the old one: of a request without a token nobody can tell."""
+    documented, token = call.first.documented, call.first.credential
+    asks = documented is not None and documented.again in ("after-authorize", "after-refresh")
+    return asks and token is not None and call.retries > 0 and call.attempts[1].credential == token
+
+
 def is_permanent(attempt: Attempt) -> bool:
     """Whether it got an injected answer that stays the same however often one asks."""
     return (
