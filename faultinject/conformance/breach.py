@@ -37,9 +37,12 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
     if vain:
         example = f"{_call(kinds[vain[0]], vain[0])} ({made[vain[0]][-1].answer})"
         return f"it answered that {counted(len(vain), 'call')} had succeeded although every request had failed, such as {example}"
+    # Behind calls that failed an open circuit breaker may let none through.
+    broken = {call.name for key, call in calls.items() if made[key] and call.returned is False}
     for kind in dict.fromkeys(kinds[key] for key in calls):
         mine = [key for key in calls if kinds[key] == kind]
-        if attempts and not any(made[key] or calls[key].ended is None for key in mine):
+        idle = not any(made[key] or calls[key].ended is None for key in mine)
+        if attempts and idle and not all(calls[key].name in broken for key in mine):
             error = calls[mine[0]].error
             answered = f"; it answered {error!r}" if error else ""
             return (

@@ -94,6 +94,16 @@ def test_a_client_that_does_what_it_is_asked_for():
     assert run(Direct, name="direct", phases=short()).failure == ""
 
 
+def test_a_circuit_breaker_is_no_breach():
+    """Behind writes that failed it lets no other call through, such as the uploads that are to be begun in the same phase."""
+
+    class Broken(Direct):
+        def post(self, key):
+            raise OSError("the circuit is open")
+
+    assert run(Broken, name="broken", phases=short("cal", "lost")).failure == ""
+
+
 def test_an_upload_that_a_second_attempt_finds_ended():
     """An earlier one was carried out: it is what was asked for."""
 
