@@ -153,6 +153,14 @@ class Evidence:
                 found[method] = again
         return found
 
+    def held_back(self, call: Call) -> bool:
+        """Whether an open circuit breaker may have ended a call that was not retried: others of that name make no request at all.
+
+        Of a driver's client that retries at all, calls of any name: each name has its own breaker, which may open with its last call.
+        """
+        open_elsewhere = self.driven and self.silence.names and any(each.retries for each in self.everyone)
+        return not call.retries and (call.name in self.silence.names or bool(open_elsewhere))
+
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.
 

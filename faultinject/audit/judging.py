@@ -347,5 +347,10 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence
     silent = [each for each in named if id(each) not in heard and each.returned is False]
     since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
     last = [each.began for each in silent if each.began > since]
-    names = frozenset(each.name for each in silent)
-    return Silence(len(named), len(silent), len(last), last[-1] - last[0] if last else 0.0, names)
+    return Silence(
+        calls=len(named),
+        silent=len(silent),
+        last=len(last),
+        seconds=last[-1] - last[0] if last else 0.0,
+        names=frozenset(each.name for each in silent),
+    )

@@ -219,26 +219,26 @@ def one_of_each_pause(waits: Iterable[Wait], soon: float) -> list[Wait]:
         waits: in any order.
         soon: seconds after an answer within which a client that does not wait sends its next request.
     """
-    found: list[Wait] = []
-    last: Wait | None = None
-    for wait in sorted(waits, key=lambda each: each.before.arrived):
-        by_sdk = wait.call.signal in (SDK_ID, RETRY_MARK)  # which waits in each call
-        if by_sdk or last is None or not _is_one_pause(last, wait, soon):
-            found.append(wait)
-        last = wait
-    return found
+    ordered = sorted(waits, key=lambda each: each.before.arrived)
+    own = (other for one, other in pairwise(ordered) if not _is_one_pause(one, other, soon))
+    return [*ordered[:1], *own]
 
 
 def _is_one_pause(one: Wait, other: Wait, soon: float) -> bool:
     """Whether two waits have nothing but one pause in common: each request follows at once on the other's, before it and behind it."""
     again, again_too = one.call.attempts[one.retry], other.call.attempts[other.retry]
+    return (
+        other.call.signal not in (SDK_ID, RETRY_MARK)  # an SDK waits in each call by itself
+        and one.call.window == other.call.window
+        and other.before.arrived <= again.arrived
+        and _follows(one.before, other.before, soon)
+        and _follows(again, again_too, soon)
+    )
 
-    def follows(before: Attempt, after: Attempt) -> bool:
-        return before.answered is not None and 0 <= after.arrived - before.answered <= soon
 
-    failed_before = other.before.answered is not None and other.before.answered <= again.arrived
-    one_caller = one.call.window == other.call.window
-    return one_caller and failed_before and follows(one.before, other.before) and follows(again, again_too)
+def _follows(before: Attempt, after: Attempt, soon: float) -> bool:
+    """Whether a request came at once after the answer to another one."""
+    return before.answered is not None and 0 <= after.arrived - before.answered <= soon
 
 
 def is_near(attempt: Attempt) -> bool:

@@ -159,7 +159,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
             n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
         )
     first = next(number for number, call in enumerate(calls) if not call.retries)
-    if first and not any(call.retries for call in calls[first:]):
+    if not any(call.retries for call in calls[first:]):
         told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
     why = "a retry budget or a deadline may be the cause"
     return unknown(n, f"{told}: {why}", again, answer, action="Use a separate client for these calls.")
@@ -245,8 +245,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
         # A client that has found out that its write was carried out need not write again.
         if not call.retries and is_lost(first) and call.window is not None and call.window.returned:
             continue
-        # What makes calls of that name fail without a request, as an open circuit breaker does, ends others without a retry.
-        if not call.retries and call.name in evidence.silence.names:
+        if evidence.held_back(call):
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
@@ -294,6 +293,7 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
         and call.first.hint <= PATIENCE
         and call.first.kind in KINDS
         and call.first.method not in UNSAFE
+        and not evidence.held_back(call)
     ]
     by_form = grouped(asked, lambda call: call.first.hint_form or "")
     waited = [call.first.hint or 0.0 for call in asked if call.retries]
