@@ -148,7 +148,7 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
         for index, attempt in enumerate(call.attempts):
             if attempt.hint_form == "unreadable" and attempt.failed:
                 again = index < call.retries
-                if again or attempt.method not in UNSAFE:
+                if again or not (attempt.method in UNSAFE or evidence.held_back(call)):
                     found.append((call, attempt.answer, again))
                 break
     verdicts = {said.subject: said.verdict for said in retries(evidence)}
