@@ -29,7 +29,7 @@ class Silence:
         silent: how many of them made no request and failed.
         last: how many of those came behind the last call that made a request.
         seconds: from the first of these to the last.
-        names: what those that made no request and failed are called.
+        names: of the calls of which some made no request and failed, or may have been about to.
     """
 
     calls: int = 0
@@ -154,12 +154,8 @@ class Evidence:
         return found
 
     def held_back(self, call: Call) -> bool:
-        """Whether an open circuit breaker may have ended a call that was not retried: others of that name make no request at all.
-
-        Of a driver's client that retries at all, calls of any name: each name has its own breaker, which may open with its last call.
-        """
-        open_elsewhere = self.driven and self.silence.names and any(each.retries for each in self.everyone)
-        return not call.retries and (call.name in self.silence.names or bool(open_elsewhere))
+        """Whether an open circuit breaker may have ended a call that was not retried."""
+        return not call.retries and call.name in self.silence.names
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.

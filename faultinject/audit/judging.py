@@ -192,7 +192,7 @@ def judge(
     }
     main, *others = evidence
     # A call without a request is nobody's: it is told with the client that has the most calls.
-    evidence[main] = replace(evidence[main], silence=_silence(requests, told))
+    evidence[main] = replace(evidence[main], silence=_silence(requests, told, driven=driven))
     titles = by_client.titles()
     times, arrived = [each.time for each in read], [each.arrived for each in read]
     return Judgement(
@@ -340,17 +340,23 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
     return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
 
 
-def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence:
-    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls."""
+def _silence(requests: Sequence[Request], told: Iterable[CallWindow], *, driven: bool) -> Silence:
+    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls.
+
+    A driver has a client for each name: what lets nothing through after some requests of one name may do so of another as well.
+    """
     heard = {id(window) for each in requests for window in each.windows}
     named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
     silent = [each for each in named if id(each) not in heard and each.returned is False]
     since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
     last = [each.began for each in silent if each.began > since]
-    return Silence(
-        calls=len(named),
-        silent=len(silent),
-        last=len(last),
-        seconds=last[-1] - last[0] if last else 0.0,
-        names=frozenset(each.name for each in silent),
-    )
+    names = {each.name for each in silent}
+    if driven and silent:
+        made = [(window.name, each.attempt.arrived) for each in requests for window in each.windows]
+        numbers = Counter(name for name, _ in made)
+        first = {each.name: each.began for each in reversed(silent)}
+        before = Counter(name for name, arrived in made if name in first and arrived < first[name])
+        least = min(before.values(), default=len(requests) + 1)
+        names |= {name for name, number in numbers.items() if number >= least}
+    seconds = last[-1] - last[0] if last else 0.0
+    return Silence(len(named), len(silent), len(last), seconds, frozenset(names))

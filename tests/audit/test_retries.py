@@ -165,10 +165,10 @@ RETRIES = rows(
         for number, driven, expected in ((4, True, {"503 SlowDown": PASS}), (4, False, {"503 SlowDown": PASS}), (0, True, {"503 SlowDown": FAIL}), (0, False, {"503 SlowDown": WARN}))
     ),
     to({"503 SlowDown": PASS}, calls(8, kind=INTERNAL, name="put"), calls(3, 0.1, name="get"), told=unheard(4)),
-    # It may end all calls of one name just so, and no other: a driver has a client for each name.
+    # It may end all calls of one name just so, and no other: a driver has a client for each name, which opens after as many requests.
     *(
-        to({"503 SlowDown": expected}, calls(10, name="one", returned=False), calls(12, 0.1, at=50, method="GET", name="get"), told=unheard(4), driven=driven)
-        for driven, expected in ((True, PASS), (False, WARN))
+        to({"503 SlowDown": expected}, calls(5, kind=MISSING, name="put", returned=False), calls(number, name="one", returned=False), calls(12, 0.1, at=50, method="GET", name="get"), told=unheard(4), driven=driven)
+        for number, driven, expected in ((5, True, PASS), (4, True, FAIL), (5, False, WARN))
     ),
     # Where nothing is retried behind a closed breaker either, the client never retries.
     to(FAIL, calls(8, kind=INTERNAL, name="put"), calls(3, name="get"), told=unheard(4), n=3),
@@ -377,7 +377,7 @@ RETRY_AFTER = rows(
         for number, hint, behind in ((2, 3.6, 70), (3, 4.6, 70), (3, 3.6, 20))
     ),
     to(INCONCLUSIVE, calls(3, at=50, hint=3.6, hint_form="date", returned=False), USUAL, driven=True, n=0),
-    to({"seconds": PASS}, asked(3, 3.01), calls(3, at=50, hint=3.6, hint_form="date", returned=False), calls(3, 0.3, at=70), told=unheard(1), driven=True),
+    to({"seconds": PASS}, asked(3, 3.01), calls(3, at=50, hint=3.6, hint_form="date", returned=False), calls(3, 0.3, at=70), calls(3, kind=MISSING, name="put", returned=False), told=unheard(1), driven=True),
     # Each way of asking has a finding.
     to({"date": FAIL, "seconds": PASS, "x-amz-retry-after": PASS}, asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL, profile="aws-2026", says="date: 3 of 3 retried after 0.50 s instead of 3 s"),
     # The clock of another host may be a second off for a date, and for nothing else.
@@ -415,7 +415,7 @@ MALFORMED = rows(
     to(PASS, junk(3, 0.3), USUAL),
     to(INCONCLUSIVE, junk(2), USUAL),
     # A circuit breaker may have opened with the last of them.
-    *(to(expected, junk(3), USUAL, told=unheard(number), driven=True) for number, expected in ((0, FAIL), (1, INCONCLUSIVE))),
+    *(to(expected, junk(3), USUAL, calls(3, kind=MISSING, name="put", returned=False), told=unheard(number), driven=True) for number, expected in ((0, FAIL), (1, INCONCLUSIVE))),
     # What it does without Retry-After has to be known first.
     to(INCONCLUSIVE, junk(3)),
     to(INCONCLUSIVE, junk(3), calls(3), says="Let the same failure come without Retry-After too"),
