@@ -317,7 +317,7 @@ class ByFingerprint:
             if changed(last, attempt) or may_succeed_now(found.requests[-1], request):
                 found.ended = True
                 return None, None
-        elif retry is None and changed(last, attempt) and not resumes(attempt.part, last.part):
+        elif retry is None and changed(last, attempt):
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
         return found, None
