@@ -117,8 +117,8 @@ NO_REQUEST_OF_APP = (
 )
 
 
-LOOK = 1.0
-"""Seconds after which the listening thread looks whether the run is over, where nothing wakes it."""
+LOOK = 0.1
+"""Seconds after which the listening thread looks whether the run is over."""
 
 
 class Teller:
@@ -148,19 +148,13 @@ class Teller:
                     self.wfile.write(b"\n")
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
-        self._over = False
-        self._thread = Thread(target=self._listen, daemon=True)
+        self._server.timeout = 0
+        self._thread = Thread(target=self._server.serve_forever, args=(LOOK,), daemon=True)
 
     @property
     def variables(self) -> dict[str, str]:
         """What the environment of the suite needs for this."""
         return {"TRIED_SUITE": f"127.0.0.1:{self._server.server_address[1]}"}
-
-    def _listen(self) -> None:
-        """Wait for one connection after the other: `serve_forever` would look around all the time beside the suite."""
-        self._server.timeout = LOOK
-        while not self._over:
-            self._server.handle_request()
 
     def _hear(self, said: dict[str, Any]) -> None:
         now = time.time()
@@ -185,10 +179,9 @@ class Teller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over = True
-        with suppress(OSError):  # the thread looks by itself, a little later
-            socket.create_connection(("127.0.0.1", self._server.server_address[1])).close()
+        self._server.shutdown()
         self._thread.join()
+        self._server.handle_request()  # one that came just now
         self._server.server_close()  # what is on its way is heard before
 
 
@@ -377,21 +370,6 @@ class Trial:
         self._only = only
         self._within = within
         self._watch = watch
-        self._took: list[float] = []
-        self._began = 0.0
-        self._left = len(faults) + 2
-
-    def how_far(self) -> str:
-        """What is done now, and the time that is left where it is known."""
-        if not self._took:
-            return self.doing
-        done = time.monotonic() - self._began
-        left = max(0.0, self._left * max(done, sum(self._took) / len(self._took)) - done)
-        return (
-            f"{self.doing}, about {left / 60:.0f} min left"
-            if left > 90
-            else f"{self.doing}, about {left:.0f} s left"
-        )
 
     def carry_out(self) -> None:
         """Make one run after the other.
@@ -407,7 +385,6 @@ class Trial:
             self._refuse_only(bare[0])
             if not bare[0].outcomes and FAILED not in {each.outcome for each in bare[0].results.values()}:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
-            self._left -= 1
         comparison = Comparison(bare, self._only)
         if self._suite.faster and comparison.flaky:
             differ = comparison.flaky
@@ -417,17 +394,13 @@ class Trial:
         self.comparison = comparison
         if not comparison.judged or not bare[0].outcomes:
             return
-        self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
             run = self._run(rules, within, fast=True)
             if self._suite.faster and (comparison.broken_in(run) or comparison.missing_in(run)):
                 run = self._run(rules, within)  # the speed may be why
             comparison.runs.append(run)
-            self._left -= 1
         groups = comparison.groups
-        self._took.clear()
-        self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
             for rule in first.smaller[:TRIES]:
@@ -436,15 +409,12 @@ class Trial:
                 if first.test in {each.test for each in comparison.broken_in(run)}:
                     self.smallest[first.test] = rule
                     break
-            self._left -= 1
 
     def _run(
         self, rules: tuple[Rule, ...], within: float | None, only: str | None = None, *, fast: bool = False
     ) -> SuiteRun:
-        self._began = time.monotonic()
         self._watch()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
-        self._took.append(run.seconds)
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:
