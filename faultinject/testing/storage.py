@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from faultinject.adapters.wsgi import wrap
@@ -15,7 +16,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
 from faultinject.store.buckets import Stored
 from faultinject.store.stores import find
-from faultinject.store.wsgi import ResettableStore
+from faultinject.store.wsgi import MAX_BYTES, ResettableStore
 from faultinject.testing.exploration.store_comparison import StoreContents
 
 SETTLES = 5.0
@@ -30,6 +31,15 @@ def contents_of(store: ResettableStore) -> StoreContents:
         for (bucket, _, key), each in store.contents.items()
         if isinstance(each, Stored)
     }
+
+
+def served(
+    vendor: str, endpoints: Sequence[str], *, sock: socket.socket | None = None, max_bytes: int = MAX_BYTES
+) -> tuple[ResettableStore, Server]:
+    """A store, and its server, which is to be started, on a free port of loopback or where the socket listens."""
+    store = ResettableStore(vendor, endpoints=endpoints, max_bytes=max_bytes)
+    # Settings of the environment belong to those who inject, not to the place where it happens.
+    return store, Server(wrap(store, OwnInjector(Scenario([]), environ={})), sock=sock)
 
 
 class Storage:
@@ -47,9 +57,7 @@ class Storage:
         settings = read_environment(os.environ, now=now, rules_given=True, forced=True)
         self._vendor = vendor
         self._row = find(vendor)
-        self.app = ResettableStore(vendor, endpoints=settings.endpoints)
-        # Settings of the environment belong to those who inject, not to the place where it happens.
-        self._server = Server(wrap(self.app, OwnInjector(Scenario([]), environ={})))
+        self.app, self._server = served(vendor, settings.endpoints)
         self._server.start()
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, Problem
@@ -219,9 +220,9 @@ def choices_of(
             problems += _not_of_a_set(within, vendor)
         if vendor:
             wanted = "" if within is None else _conditions(within)
-            for rule, where, slow in standard_set(vendor, exhaustive=exhaustive):
-                choice = Choice(rule, f"{vendor}{wanted}", where, standard=True, slow=slow, within=within)
-                found.setdefault(f"{rule}{wanted}", choice)
+            for member in standard_set(vendor, exhaustive=exhaustive):
+                choice = replace(member, source=f"{vendor}{wanted}", within=within)
+                found.setdefault(f"{member.rule}{wanted}", choice)
         for rule in rules:
             problems += _refused(rule)
             for each in _single(rule):
@@ -258,10 +259,9 @@ def _conditions(rule: Rule) -> str:
 
 def _not_of_a_set(rule: Rule, vendor: str) -> Iterator[Problem]:
     if more := [key for key in rule.options if key not in _DECIDED]:
-        one, *_ = next(standard_set(vendor))
         yield Problem(
             f"{vendor} stands for its standard set, which takes conditions alone: no {listed(more)}; name a fault for it,"
-            f" such as {one}",
+            f" such as {next(standard_set(vendor)).rule}",
             where=str(rule).replace(rule.fault, vendor, 1),
         )
 
@@ -308,21 +308,7 @@ OF_ANOTHER_WRITER = "OperationAborted"
 sends its request again."""
 
 
-class Member(NamedTuple):
-    """A fault of a standard set.
-
-    Attributes:
-        rule: the fault.
-        where: as in `Choice`.
-        slow: as in `Choice`.
-    """
-
-    rule: Rule
-    where: tuple[Rule, ...] = ()
-    slow: bool = False
-
-
-def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Member]:
+def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Choice]:
     """What a service does to its clients: each error that its document calls retryable, and what its network does.
 
     Of rows that a client cannot tell apart, the same code with the same status, the first; a row that the document has
@@ -333,6 +319,7 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Member]:
         vendor: the vendor's id.
         exhaustive: a hang lasts as long as the client waits, and not only `PATIENCE`.
     """
+    member = partial(Choice, source=vendor, standard=True)
     found = vendors.get(vendor)
     first = {(row.code, row.status): row for row in reversed(found.errors) if (row.status or 0) >= 400}
     errors = [row for row in found.errors if first.get((row.code, row.status)) is row]
@@ -341,23 +328,23 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Member]:
         rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
     for row in rows:
         if row.again not in MAY_STOP and row.code != OF_ANOTHER_WRITER:
-            yield Member(Rule(row.address), allowed(row))
-    yield Member(Rule("reset"))
-    yield Member(Rule("reset", when="after"))
-    yield Member(Rule("reset", after_bytes=LEAST))
-    yield Member(Rule("gateway:BadGateway"))
+            yield member(Rule(row.address), where=allowed(row))
+    yield member(Rule("reset"))
+    yield member(Rule("reset", when="after"))
+    yield member(Rule("reset", after_bytes=LEAST))
+    yield member(Rule("gateway:BadGateway"))
     hidden = [*found.errors_in_200]
     if found.deletes is not None:  # its answer has an error for each key, as `share=1` says
         hidden.append(found.deletes.operation)
     broken = next((row for row in errors if row.status == 500), None)
     if hidden and broken is not None:
-        yield Member(Rule(broken.address, status=200, operation=hidden))
+        yield member(Rule(broken.address, status=200, operation=hidden))
     if refused := next(filter(found.has, PERMANENT), ""):
-        yield Member(Rule(f"{vendor}:{refused}", from_=1))
-    yield Member(Rule("truncate", method="GET"))
-    yield Member(Rule("corrupt", method="GET"))
-    yield Member(Rule("overwrite", method="GET"))
-    yield Member(Rule("hang")) if exhaustive else Member(Rule("hang", duration=PATIENCE), slow=True)
+        yield member(Rule(f"{vendor}:{refused}", from_=1))
+    yield member(Rule("truncate", method="GET"))
+    yield member(Rule("corrupt", method="GET"))
+    yield member(Rule("overwrite", method="GET"))
+    yield member(Rule("hang")) if exhaustive else member(Rule("hang", duration=PATIENCE), slow=True)
 
 
 def allowed(row: DocumentedError) -> tuple[Rule, ...]:

@@ -25,9 +25,11 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import nearest
 from faultinject.rules.vocabulary import reading_as
+from faultinject.store import stores
 from faultinject.testing.exploration import Program, ProgramFailed, choices_of, ended_by
 from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.inject import Faults
+from faultinject.testing.storage import served
 from faultinject.testing.trial.comparison import (
     FAILED,
     Comparison,
@@ -219,14 +221,7 @@ class Suite:
             self._environ |= self._session.variables
             self._environ["PYTHONPATH"] += os.pathsep + str(BESIDE)
             return
-        from faultinject.adapters.wsgi import wrap
-        from faultinject.injector.injector import OwnInjector
-        from faultinject.server.connections import Server
-        from faultinject.store import stores
-        from faultinject.store.wsgi import ResettableStore
-
-        self._store = ResettableStore(vendor, endpoints=endpoints, max_bytes=MAX_BYTES)
-        self._server = Server(wrap(self._store, OwnInjector([], environ={})), sock=sock)
+        self._store, self._server = served(vendor, endpoints, sock=sock, max_bytes=MAX_BYTES)
         self._environ |= stores.find(vendor).environment(*sock.getsockname()[:2])
 
     def __enter__(self) -> Suite:
