@@ -19,12 +19,10 @@ class Uploads:
 
     Args:
         buckets: where they live.
-        min_part_bytes: the least size of every part but the last; 0 for no limit.
     """
 
-    def __init__(self, buckets: Buckets, min_part_bytes: int) -> None:
+    def __init__(self, buckets: Buckets) -> None:
         self._buckets = buckets
-        self._min_part_bytes = min_part_bytes
         self._numbers = count(1)
 
     def start(
@@ -97,11 +95,11 @@ class Uploads:
             given: the headers that say the object's checksum.
 
         Raises:
-            StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `too_small`, `bad_digest`.
+            StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `bad_digest`.
         """
         with self._buckets.lock:
             upload = self.find(bucket, key, identity)
-            chosen = self._choose(upload, wanted)
+            chosen = _choose(upload, wanted)
             digest = md5(b"".join(bytes.fromhex(each.etag) for each in chosen), usedforsecurity=False)
             checksums = of_upload(upload, chosen)
             check_given(given, checksums)
@@ -155,16 +153,15 @@ class Uploads:
         with self._buckets.lock:
             del self._buckets.find(bucket).uploads[self.find(bucket, key, identity).id]
 
-    def _choose(self, upload: Upload, wanted: Wanted) -> list[Part]:
-        numbers = [number for number, _ in wanted]
-        if any(number >= after for number, after in pairwise(numbers)):
-            raise StoreError("part_order")
-        chosen = []
-        for number, etag in wanted:
-            part = upload.parts.get(number)
-            if part is None or etag not in (None, part.etag):
-                raise StoreError("part")
-            chosen.append(part)
-        if any(each.size < self._min_part_bytes for each in chosen[:-1]):
-            raise StoreError("too_small")
-        return chosen
+
+def _choose(upload: Upload, wanted: Wanted) -> list[Part]:
+    numbers = [number for number, _ in wanted]
+    if any(number >= after for number, after in pairwise(numbers)):
+        raise StoreError("part_order")
+    chosen = []
+    for number, etag in wanted:
+        part = upload.parts.get(number)
+        if part is None or etag not in (None, part.etag):
+            raise StoreError("part")
+        chosen.append(part)
+    return chosen

@@ -36,8 +36,6 @@ class ObjectStore:
         vendor: whose requests it understands: one of `stores.names()`.
         max_bytes: how many bytes it holds at most: content, keys, stored headers, and 512 bytes for every
             bucket and object, and for every upload under way and its parts. Beyond it, writes get the vendor's "entity too large".
-        min_part_bytes: the least size of every part of a multipart upload but the last; 0 for no limit, so that
-            demos can use small parts. COS and S3 take 1 and 5 MiB at least, QingStor 4 MiB.
         endpoints: host suffixes, besides the vendor's own, below which the first labels are the bucket.
         clock: unix seconds, for Last-Modified and ids.
 
@@ -51,7 +49,6 @@ class ObjectStore:
         vendor: str = "cos",
         *,
         max_bytes: int = MAX_BYTES,
-        min_part_bytes: int = 0,
         endpoints: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,7 +60,7 @@ class ObjectStore:
             mistakes=row.mistakes,
             reading=Addressing(found, tuple(endpoints)),
             buckets=buckets,
-            uploads=Uploads(buckets, min_part_bytes),
+            uploads=Uploads(buckets),
             clock=clock,
         )
 
@@ -71,11 +68,6 @@ class ObjectStore:
     def buckets(self) -> Buckets:
         """Where it keeps what it holds."""
         return self._service.buckets
-
-    @property
-    def used_bytes(self) -> int:
-        """The bytes held now, counted as for `max_bytes`."""
-        return self.buckets.used
 
     def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:
         """Make the bucket, objects with that content, and multipart uploads whose one part it is.

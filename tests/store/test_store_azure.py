@@ -223,19 +223,15 @@ def test_conditions(photos):
 
 
 def test_conditions_of_containers(service, photos):
-    """A container with all that is in it goes only if it is as old as is said, and no lease on it is named."""
+    """A container with all that is in it goes only if it is as old as is said."""
     from datetime import UTC, datetime, timedelta
 
     photos.upload_blob("k", b"x")
     hour, now = timedelta(hours=1), datetime.now(UTC)
     refused = ("ConditionNotMet", 412)
-    no_lease = ("LeaseNotPresentWithContainerOperation", 412)
-    lease = "00000000-0000-0000-0000-000000000000"
     assert code_of(lambda: photos.delete_container(if_unmodified_since=now - hour)) == refused
     assert code_of(lambda: photos.delete_container(if_modified_since=now + hour)) == refused
     assert code_of(lambda: photos.set_container_metadata({"a": "b"}, if_modified_since=now + hour)) == refused
-    assert code_of(lambda: photos.delete_container(lease=lease)) == no_lease
-    assert code_of(lambda: photos.get_container_properties(lease=lease)) == no_lease
     assert (photos.download_blob("k").readall(), photos.get_container_properties().metadata) == (b"x", {})
     photos.set_container_metadata({"a": "b"}, if_modified_since=now - hour)
     photos.delete_container(if_unmodified_since=now + hour, if_modified_since=now - hour)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from contextlib import closing
-from http.client import HTTPConnection
 from urllib.parse import quote
 
 import pytest
@@ -55,7 +53,7 @@ def appended(data=b"x", **headers):
     def case(visitor):
         empty = {"CONTENT_LENGTH": "0"}
         visitor.put("there", {"x-ms-blob-type": "AppendBlob"}, environ_overrides=empty)
-        visitor.used = visitor.store.used_bytes
+        visitor.used = visitor.store.buckets.used
         length = {} if data else empty
         path = f"{ROOT}/there?comp=appendblock"
         return visitor.ask("PUT", path, data=data, headers=headers, environ_overrides=length)
@@ -77,12 +75,6 @@ CASES = [
     ("bucket_name", lambda v: v.ask("PUT", "/account/No?restype=container")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/a--b?restype=container")),
     ("bucket_name", lambda v: v.ask("GET", "/account/a_b?restype=container")),
-    ("container_lease", lambda v: v.ask("DELETE", f"{ROOT}?restype=container", headers=LEASE)),
-    ("container_lease", lambda v: v.ask("GET", f"{ROOT}?restype=container", headers=LEASE)),
-    (
-        "container_lease",
-        lambda v: v.ask("PUT", f"{ROOT}?restype=container&comp=metadata", headers=LEASE),
-    ),
     ("digest", lambda v: v.put("k", {"Content-MD5": "not base64"}, data=b"x")),
     ("document", lambda v: v.commit(b" " * (2 * 1024 * 1024 + 1))),
     ("empty_document", lambda v: v.commit(b"")),
@@ -95,10 +87,6 @@ CASES = [
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
     ("key_length", lambda v: v.ask("PUT", f"{ROOT}/{'k' * 1025}?comp=blocklist", data=b"<BlockList/>")),
-    ("lease", lambda v: v.put("there", LEASE, data=b"x")),
-    ("lease", lambda v: v.put("k", LEASE, data=b"x")),
-    ("lease", lambda v: v.ask("GET", f"{ROOT}/there", headers=LEASE)),
-    ("lease", lambda v: v.ask("PUT", f"{ROOT}/k?comp=block&blockid=YQ==", headers=LEASE, data=b"x")),
     ("length", lambda v: v.put("k", environ_overrides={"CONTENT_LENGTH": ""})),
     ("malformed", lambda v: v.commit(b"<BlockList><Any>YQ==</Any></BlockList>")),
     ("malformed", lambda v: v.commit(b"<BlockList>")),
@@ -110,12 +98,7 @@ CASES = [
     ("method", lambda v: v.ask("GET", f"{ROOT}/there?comp=block")),
     ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers=BLOB, data=b"x")),
     ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),
-    ("no_bucket", lambda v: v.ask("GET", "/account/nowhere?restype=container", headers=LEASE)),
-    ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers={**BLOB, **LEASE}, data=b"x")),
     ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone")),
-    ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone", headers=LEASE)),
-    ("no_key", lambda v: v.ask("DELETE", f"{ROOT}/gone", headers=LEASE)),
-    ("no_key", lambda v: v.ask("PUT", f"{ROOT}/gone?comp=metadata", headers=LEASE)),
     ("no_key", lambda v: v.copy("http://localhost/account/photos/gone")),
     ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=lease")),
     ("not_implemented", lambda v: v.ask("POST", f"{ROOT}?restype=container&comp=batch")),
@@ -141,8 +124,8 @@ CASES = [
     ("unsupported_header", appended(**{"x-ms-copy-source": f"http://localhost{ROOT}/there"})),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-structured-body": "XSM/1.0"}, data=b"x")),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-tags": "a=b"}, data=b"x")),
+    ("unsupported_header", lambda v: v.ask("GET", f"{ROOT}/there", headers=LEASE)),
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
-    ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
 LEAVE_SOMETHING = {"part_length"}
 """The cases that stage a block first."""
@@ -158,10 +141,10 @@ def test_a_mistake_gets_the_documented_error():
     expected, found = [], []
     for mistake, case in CASES:
         visitor = Visitor(max_bytes=16_384)
-        visitor.used = visitor.store.used_bytes
+        visitor.used = visitor.store.buckets.used
         answer = case(visitor)
         row = vendors.get("azure-blob").find(STORES["azure-blob"].mistakes[mistake])
-        kept = visitor.store.used_bytes - visitor.used if mistake not in LEAVE_SOMETHING else 0
+        kept = visitor.store.buckets.used - visitor.used if mistake not in LEAVE_SOMETHING else 0
         told = re.search("<Code>(.*?)</Code>", answer.get_data(as_text=True))
         expected.append((mistake, row.status, row.code, row.code, 0))
         found.append((mistake, answer.status_code, told and told[1], answer.headers["x-ms-error-code"], kept))
@@ -172,14 +155,6 @@ def test_a_full_store_says_so():
     """The message names the limit, so that nobody takes it for Azure's own."""
     answer = Visitor(max_bytes=8192).put("k", data=b"x" * 9000)
     assert "the embedded store is full (8192 bytes)" in answer.get_data(as_text=True)
-
-
-def test_what_knows_no_lease_ignores_one():
-    """The lists of containers and of blobs, and the making of a container."""
-    visitor = Visitor()
-    targets = [("GET", "/account?comp=list"), ("GET", f"{ROOT}?restype=container&comp=list")]
-    targets.append(("PUT", "/account/new?restype=container"))
-    assert [visitor.ask(*each, headers=LEASE).status_code for each in targets] == [200, 200, 201]
 
 
 def test_answers_carry_what_azure_s_carry():
@@ -214,7 +189,7 @@ def test_the_account_may_stand_in_the_host():
 def test_what_is_deleted_is_given_back():
     """A container takes blobs, blocks and metadata with it; a blob its unused blocks."""
     visitor = Visitor()
-    empty = ObjectStore("azure-blob").used_bytes
+    empty = ObjectStore("azure-blob").buckets.used
     visitor.ask("PUT", f"{ROOT}?restype=container&comp=metadata", headers={"x-ms-meta-a": "b"})
     for identity in ("YQ==", "Yg=="):
         visitor.block(identity, b"0123456789")
@@ -224,7 +199,7 @@ def test_what_is_deleted_is_given_back():
     visitor.block("Yw==", b"0123456789")
     visitor.ask("PUT", f"{ROOT}/there?comp=metadata", headers={"x-ms-meta-a": "b"})
     visitor.ask("DELETE", f"{ROOT}?restype=container")
-    assert visitor.store.used_bytes == empty
+    assert visitor.store.buckets.used == empty
 
 
 @pytest.mark.parametrize("kind", ["blob", "upload"])
@@ -242,25 +217,6 @@ def test_a_filled_store(kind):
         assert client.get(f"{ROOT}/b").data == b"meow"
     listed = client.get("/account?comp=list").get_data(as_text=True)
     assert "<Name>photos</Name>" in listed
-
-
-def test_a_name_that_is_no_utf_8(serve):
-    """A real server puts something else in its place before the store sees it: it is refused all the same."""
-    with closing(HTTPConnection("127.0.0.1", serve("azure-blob"))) as connection:
-        answers = []
-        for method, target in (
-            ("PUT", f"{ROOT}?restype=container"),
-            ("PUT", f"{ROOT}/%ff"),
-            ("GET", f"{ROOT}/%ff"),
-            ("GET", f"{ROOT}?restype=container&comp=list&prefix=%ff"),
-            ("GET", f"{ROOT}?restype=container&comp=list"),
-        ):
-            connection.request(method, target, body=b"", headers=BLOB)
-            answer = connection.getresponse()
-            answers.append((answer.status, answer.headers["x-ms-error-code"], answer.read()))
-    assert [status for status, _, _ in answers] == [201, 400, 400, 400, 200]
-    assert {code for _, code, _ in answers[1:4]} == {"InvalidUri"}
-    assert b"<Blobs></Blobs>" in answers[4][2]
 
 
 def test_blocks_are_found_again():
@@ -291,10 +247,10 @@ def test_a_list_with_a_block_many_times_is_not_beyond_the_limit():
     """The blob would take more than the store may; what was staged and the blob before stay."""
     visitor = Visitor(max_bytes=200_000)
     assert visitor.block("YQ==", b"x" * 10_000).status_code == 201
-    used = visitor.store.used_bytes
+    used = visitor.store.buckets.used
     listed = "<Latest>YQ==</Latest>"
     answer = visitor.commit(f"<BlockList>{listed * 40}</BlockList>")
-    assert (answer.status_code, visitor.store.used_bytes) == (413, used)
+    assert (answer.status_code, visitor.store.buckets.used) == (413, used)
     assert visitor.commit(f"<BlockList>{listed * 4}</BlockList>").status_code == 201
     assert len(visitor.ask("GET", f"{ROOT}/k").data) == 40_000
 

@@ -88,30 +88,30 @@ def test_aws_chunked_bodies_are_decoded(client, data, step, headers):
 )
 def test_broken_aws_chunks(client, store, data):
     """Sizes that are none, missing ends and endless trailers are an incomplete body, and nothing is kept."""
-    used = store.used_bytes
+    used = store.buckets.used
     answer = client.put("/photos/k", headers=STREAMING, data=data)
-    assert (answer.status_code, b"IncompleteBody" in answer.data, store.used_bytes) == (400, True, used)
+    assert (answer.status_code, b"IncompleteBody" in answer.data, store.buckets.used) == (400, True, used)
 
 
 def test_a_decoded_length_that_is_not_kept(client, store):
     """A body longer or shorter than it said is incomplete."""
-    used = store.used_bytes
+    used = store.buckets.used
     for length in ("10", "12"):
         headers = {**STREAMING, "x-amz-decoded-content-length": length}
         assert b"IncompleteBody" in client.put("/photos/k", headers=headers, data=SIGNED).data
-    assert store.used_bytes == used
+    assert store.buckets.used == used
 
 
 @pytest.mark.parametrize("terminated", [True, False])
 @pytest.mark.parametrize("body", [Trickle, Broken])
 def test_a_connection_that_breaks(client, store, body, terminated):
     """What was received of a broken upload is dropped, whether the server raises or just ends the body."""
-    used = store.used_bytes
+    used = store.buckets.used
     environ = {"wsgi.input": body(b"x" * 100, 10), "CONTENT_LENGTH": "200"}
     if terminated:
         environ["wsgi.input_terminated"] = True
     answer = client.put("/photos/k", environ_overrides=environ)
-    assert (b"IncompleteBody" in answer.data, store.used_bytes) == (True, used)
+    assert (b"IncompleteBody" in answer.data, store.buckets.used) == (True, used)
 
 
 def test_a_body_in_many_pieces_is_kept_in_few_blocks(client, store):

@@ -40,6 +40,6 @@ def test_what_it_holds_is_counted(store):
     client.delete("/photos/a")
     client.delete("/photos/up?uploadId=up")
     client.delete("/photos")
-    assert store.used_bytes == 0
+    assert store.buckets.used == 0
     with pytest.raises(Exception, match="full"):
         ObjectStore("cos", max_bytes=2000).fill("photos", objects=["a"], uploads=[], content=bytes(2000))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import product
 
 import pytest
-from werkzeug.test import Client, EnvironBuilder
+from werkzeug.test import Client
 
 from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
@@ -31,7 +30,7 @@ class Visitor:
 
     def __init__(self, vendor, **options):
         self.vendor = vendor
-        self.store = ObjectStore(vendor, min_part_bytes=4, **options)
+        self.store = ObjectStore(vendor, **options)
         self.client = Client(self.store)
         self.ask("PUT", "/photos")
         self.ask("PUT", "/photos/there", data=b"0123456789")
@@ -117,10 +116,6 @@ CASES = {
         "GET", "/photos/there", headers={"Range": "bytes=10-", "x-oss-range-behavior": "standard"}
     ),
     "too_many_keys": lambda v: v.ask("POST", "/photos?delete", data=v.document("keys", [("k",)] * 1001)),
-    "too_small": lambda v: v.finish(
-        (1, "187ef4436122d1cc2f40dc2b92f0eba0"), (2, "6865aeb3a9ed28f9a79ec454b259e5d0")
-    ),
-    "uri": lambda v: v.ask("GET", "/photos/there", environ_overrides={"PATH_INFO": "/photos/\xff"}),
     "version": lambda v: v.ask("GET", "/photos/there?versionId=bogus"),
 }
 
@@ -142,12 +137,12 @@ def test_a_mistake_gets_the_documented_error(vendor):
         if (vendor, mistake) == ("s3", "bucket_has_uploads"):
             continue  # Amazon's own deletes them
         visitor = Visitor(vendor, max_bytes=8192)
-        used = visitor.store.used_bytes
+        used = visitor.store.buckets.used
         answer = case(visitor)
         row = known.find(STORES[vendor].mistakes[mistake])
         body = answer.get_data(as_text=True)
         ids = [answer.headers[header] in body for header in shown]
-        kept = visitor.store.used_bytes - used if mistake != "bucket_has_uploads" else 0
+        kept = visitor.store.buckets.used - used if mistake != "bucket_has_uploads" else 0
         found[mistake] = (answer.status_code, code_of(answer), answer.content_type, ids, kept)
         expected[mistake] = (row.status, row.code, known.content_type, [True] * len(ids), 0)
     assert found == expected
@@ -259,20 +254,6 @@ def test_what_is_wrong_with_a_part_number():
     minio = Visitor("minio").part(0, b"x").get_data(as_text=True)
     assert "<Message>Part number must be an integer between 1 and 10000, inclusive</Message>" in minio
     assert code_of(Visitor("tos").part(10001, b"x")) == "InvalidPartNumber"
-
-
-def test_a_query_that_is_no_utf_8_is_refused():
-    """Servers hand such bytes on as they came."""
-    found = {}
-    paths, queries = ("/storage/v1/b", "/account/photos"), ("prefix=\xff", "prefix=%ff")
-    for vendor, path, query in product(STORES, paths, queries):
-        environ = EnvironBuilder(path, method="GET").get_environ()
-        environ["QUERY_STRING"] = query
-        _, status, _ = Client(ObjectStore(vendor)).run_wsgi_app(environ)
-        expected, _ = documented(vendor, "uri")
-        if not status.startswith(f"{expected} "):
-            found[vendor, query] = status, expected
-    assert found == {}
 
 
 def test_a_decoded_length_beyond_all_bounds():

@@ -47,7 +47,7 @@ class Known:
         """Everything that there is to be seen."""
         paths = ("/", "/bare", "/photos", "/bare?uploads", "/photos?uploads", "/photos/there")
         answers = [self.client.get(path) for path in paths]
-        return self.store.used_bytes, [(each.status, each.data) for each in answers]
+        return self.store.buckets.used, [(each.status, each.data) for each in answers]
 
 
 def unwanted(vendor, requests, wrong):

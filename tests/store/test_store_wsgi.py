@@ -223,7 +223,7 @@ def test_a_page_of_no_entries(client):
 
 def test_a_second_part_replaces_the_first(client, store):
     """A part that is sent again counts once, in memory too; unused parts are dropped at the end."""
-    used = store.used_bytes
+    used = store.buckets.used
     started = client.post("/photos/big?uploads").get_data(as_text=True)
     upload = started.partition("<UploadId>")[2].partition("<")[0]
     for data in (b"old", b"new"):
@@ -236,12 +236,12 @@ def test_a_second_part_replaces_the_first(client, store):
     assert b"NoSuchUpload" in done.data
     assert client.get("/photos/big").data == b"new"
     client.delete("/photos/big")
-    assert store.used_bytes == used
+    assert store.buckets.used == used
 
 
 def test_a_multipart_upload_replaces_an_object(client, store):
     """The object that was there is gone, with its bytes."""
-    used = store.used_bytes
+    used = store.buckets.used
     started = client.post("/photos/k?uploads", headers={"Content-Type": "text/x"}).get_data(as_text=True)
     upload = started.partition("<UploadId>")[2].partition("<")[0]
     part = client.put(f"/photos/k?partNumber=1&uploadId={upload}", data=b"9876543210")
@@ -249,7 +249,7 @@ def test_a_multipart_upload_replaces_an_object(client, store):
     done = f"<X><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></X>"
     client.post(f"/photos/k?uploadId={upload}", data=done)
     assert client.get("/photos/k").data == b"9876543210"
-    assert store.used_bytes == used
+    assert store.buckets.used == used
 
 
 def test_everything_deleted_leaves_nothing(client, store):
@@ -257,7 +257,7 @@ def test_everything_deleted_leaves_nothing(client, store):
     for _ in range(2):
         assert client.delete("/photos/k").status_code == 204
     assert client.delete("/photos").status_code == 204
-    assert store.used_bytes == 0
+    assert store.buckets.used == 0
 
 
 def test_empty_objects_are_bounded_too():
@@ -278,21 +278,21 @@ def test_a_large_upload_is_refused_before_it_is_kept():
     store = ObjectStore(max_bytes=1024 * 1024)
     client = Client(store)
     client.put("/photos")
-    used = store.used_bytes
+    used = store.buckets.used
     declared = io.BytesIO(bytes(2 * 1024 * 1024))
     assert client.put("/photos/k", input_stream=declared).status_code == 400
     assert declared.read() == b""
     chunked = io.BytesIO(bytes(2 * 1024 * 1024))
     environ = {"wsgi.input": chunked, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     assert client.put("/photos/k", environ_overrides=environ).status_code == 400
-    assert store.used_bytes == used
+    assert store.buckets.used == used
 
 
 def test_many_threads_count_exactly():
     """Puts, deletes, copies and uploads from many threads: what is left adds up."""
     store = ObjectStore(max_bytes=64 * 1024 * 1024)
     Client(store).put("/photos")
-    used = store.used_bytes
+    used = store.buckets.used
     failures = []
 
     def work(number):
@@ -314,7 +314,7 @@ def test_many_threads_count_exactly():
     for each in threads:
         each.join()
     Client(store).delete("/photos/shared")
-    assert (failures, store.used_bytes) == ([], used)
+    assert (failures, store.buckets.used) == ([], used)
 
 
 @pytest.mark.live

@@ -27,7 +27,7 @@ SETTINGS = {
     "x-ms-blob-content-md5": "Content-MD5",
 }
 """From the header that sets a property of a blob to the one that shows it."""
-ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
+ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-lease-id", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
 """Headers that change what a request means, and that this store cannot heed."""
 KIND, COUNT = "x-ms-blob-type", "x-ms-blob-committed-block-count"
 """Headers of a blob: what it is, and of an append blob how often it was appended to."""
@@ -138,21 +138,6 @@ class AzureCall(Exchange):
             StoreError: `precondition`.
         """
         _judge_time(self.header, int(there.changed))
-
-    def refuse_lease(self, *, made: bool) -> None:
-        """Refuse the id of a lease for what is there, as nothing has one; `made`: the request may make its blob.
-
-        Raises:
-            StoreError: `no_bucket`, `no_key`; `container_lease`, `lease`.
-        """
-        if not self.header("x-ms-lease-id"):
-            return
-        self.service.buckets.find(self.bucket)
-        if self.level == "container":
-            raise StoreError("container_lease")
-        if not made:
-            self.service.buckets.get(self.bucket, self.key)
-        raise StoreError("lease")
 
     def copy_source(self) -> Stored | None:
         """The blob that a copy names as its source; None when the request is no copy.

@@ -468,10 +468,6 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
 }
 """By what the request names, method and `comp`."""
 
-LEASELESS = (list_containers, create_container, list_blobs)
-"""Operations that ignore the id of a lease."""
-MAKING = (put_blob, put_block, put_block_list)
-"""Operations on a blob that need not be there."""
 COMPS = frozenset(comp for _, _, comp in ROUTES)
 ABSENT = frozenset(
     "acl batch blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
@@ -486,8 +482,6 @@ def perform(call: AzureCall) -> Answer:
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.
     """
-    if not call.valid:
-        raise StoreError("uri")
     if call.level == "container" and call.request.args.get("restype") != "container":
         raise StoreError("not_implemented", "the embedded store does not support the container $root")
     if call.bucket:
@@ -501,6 +495,4 @@ def perform(call: AzureCall) -> Answer:
     operation = ROUTES.get((call.level, call.request.method, comp))
     if operation is None:
         raise StoreError("method")
-    if operation not in LEASELESS:
-        call.refuse_lease(made=operation in MAKING)
     return operation(call)

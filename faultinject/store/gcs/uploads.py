@@ -163,7 +163,8 @@ def continue_upload(call: GcsCall) -> Answer:
     try:
         upload = _find(call, identity)
         total = _advance(call, upload)
-        return _progress(call, upload, total) or _finish(call, upload, total)
+        with call.service.buckets.lock:
+            return _progress(call, upload, total) or _finish(call, upload)
     except StoreError as error:
         ended = call.finished.get(identity)
         if error.mistake != "no_upload" or ended is None:
@@ -203,9 +204,8 @@ def _advance(call: GcsCall, upload: Upload) -> int | None:
 
 
 def _progress(call: GcsCall, upload: Upload, total: int | None) -> Answer | None:
-    """How far an upload is; None when all of it is there."""
-    with call.service.buckets.lock:
-        received = _received(_find(call, upload.id))
+    """How far an upload is; None when all of it is there. Under the lock."""
+    received = _received(_find(call, upload.id))
     if total == received:
         return None
     shown = [("Range", f"bytes=0-{received - 1}")] if received else []
@@ -227,22 +227,17 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
     return content.size
 
 
-def _finish(call: GcsCall, upload: Upload, total: int | None) -> Answer:
-    """Make the object. Its checksums take long, so the lock is left for them: who comes back first decides."""
-    with call.service.buckets.lock:
-        parts = [upload.parts[number] for number in sorted(upload.parts)]
+def _finish(call: GcsCall, upload: Upload) -> Answer:
+    """Make the object. Under the lock."""
+    parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for each in parts for block in each.blocks)
     headers = resources.whole(upload.headers, sums(blocks, claimed_sums(call, {})), call.now)
-    size = sum(each.size for each in parts)
-    with call.service.buckets.lock:
-        if more := _progress(call, upload, total):
-            return more
-        stored = Stored(upload.key, blocks, size, resources.etag(headers), call.now, headers)
-        call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
-        answer = call.json(200, call.resource_of(call.bucket, stored))
-        call.finished[upload.id] = answer.get_data()
-        if len(call.finished) > ENDED:
-            call.finished.popitem(last=False)
+    stored = Stored(upload.key, blocks, _received(upload), resources.etag(headers), call.now, headers)
+    call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
+    answer = call.json(200, call.resource_of(call.bucket, stored))
+    call.finished[upload.id] = answer.get_data()
+    if len(call.finished) > ENDED:
+        call.finished.popitem(last=False)
     return answer
 
 
