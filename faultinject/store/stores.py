@@ -452,6 +452,7 @@ STORES: Mapping[str, VendorStore] = {
             "metadata_key": "EmptyMetadataKey",
             "metadata_name": "InvalidMetadata",
             "method": "UnsupportedHttpVerb",
+            "multipart": "InvalidInput",
             "no_bucket": "ContainerNotFound",
             "no_key": "BlobNotFound",
             "not_implemented": "UnsupportedQueryParameter",

@@ -252,6 +252,28 @@ def test_blobs_that_have_blocks_only(photos):
     assert [each.name for each in photos.list_blobs()] == ["a", "c"]
 
 
+def test_deletions_in_a_batch(photos):
+    """One request deletes many, and says of each whether it is gone: of the SDK, and of obstore for a list of paths."""
+    from azure.storage.blob import PartialBatchErrorException
+
+    for name in ("a/ü b", "k", "l", "m", "n"):
+        photos.upload_blob(name, b"x")
+    assert [each.status_code for each in photos.delete_blobs("a/ü b", "k")] == [202, 202]
+    with pytest.raises(PartialBatchErrorException) as caught:
+        photos.delete_blobs("gone", "l")
+    parts = [(each.status_code, each.headers.get("x-ms-error-code")) for each in caught.value.parts]
+    assert parts == [(404, "BlobNotFound"), (202, None)]
+    [refused] = photos.delete_blobs("m", delete_snapshots="only", raise_on_any_failure=False)
+    assert (refused.status_code, refused.headers["x-ms-error-code"]) == (400, "UnsupportedHeader")
+    obstore = pytest.importorskip("obstore")
+    from obstore.store import AzureStore
+
+    address = {"endpoint": photos.primary_endpoint.rpartition("/")[0], "account_name": "account"}
+    store = AzureStore("photos", **address, account_key="a2V5", client_options={"allow_http": True})
+    obstore.delete(store, ["m", "n"])
+    assert list(photos.list_blobs()) == []
+
+
 def test_there_are_no_snapshots(photos):
     """Who deletes only them keeps the blob, and no copy is made of a blob as it was."""
     blob = photos.upload_blob("k", b"x")

@@ -96,12 +96,12 @@ CASES = [
     ("metadata_name", lambda v: v.put("k", {"x-ms-meta-a-b": "x"}, data=b"x")),
     ("method", lambda v: v.ask("POST", f"{ROOT}/there")),
     ("method", lambda v: v.ask("GET", f"{ROOT}/there?comp=block")),
+    ("multipart", lambda v: v.ask("POST", f"{ROOT}?restype=container&comp=batch", data=b"x")),
     ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers=BLOB, data=b"x")),
     ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),
     ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone")),
     ("no_key", lambda v: v.copy("http://localhost/account/photos/gone")),
     ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=lease")),
-    ("not_implemented", lambda v: v.ask("POST", f"{ROOT}?restype=container&comp=batch")),
     ("not_implemented", lambda v: v.ask("PUT", "/account/in-root", headers=BLOB, data=b"x")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/$root?restype=container")),
     ("not_implemented", lambda v: v.ask("GET", f"{ROOT}/there?snapshot=2026-11-20T12:00:00.0000000Z")),
@@ -155,6 +155,18 @@ def test_a_full_store_says_so():
     """The message names the limit, so that nobody takes it for Azure's own."""
     answer = Visitor(max_bytes=8192).put("k", data=b"x" * 9000)
     assert "the embedded store is full (8192 bytes)" in answer.get_data(as_text=True)
+
+
+def test_a_batch_has_deletions_only():
+    """Another request in it is refused in its own answer, and does nothing."""
+    body = (
+        f"--x\r\nContent-ID: 0\r\n\r\nPUT {ROOT}/k HTTP/1.1\r\nx-ms-blob-type: BlockBlob\r\n\r\n\r\n--x--\r\n"
+    )
+    visitor = Visitor()
+    kind = "multipart/mixed; boundary=x"
+    answer = visitor.ask("POST", "/account?comp=batch", data=body.encode(), content_type=kind)
+    assert (answer.status_code, b"batches of deletions only" in answer.data) == (202, True)
+    assert visitor.ask("GET", f"{ROOT}/k").status_code == 404
 
 
 def test_answers_carry_what_azure_s_carry():

@@ -12,6 +12,7 @@ from hashlib import md5
 from uuid import uuid4
 
 from werkzeug.http import http_date
+from werkzeug.test import create_environ
 
 from faultinject.http.wire import whole
 from faultinject.store.azure import documents
@@ -25,7 +26,7 @@ from faultinject.store.azure.call import (
     refuse_absent,
     state,
 )
-from faultinject.store.bodies import cut, drain, read_document, receive
+from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.documents import read_token, select, token_of
 from faultinject.store.exchange import Answer
@@ -432,6 +433,38 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
     return call.answer(202 if copied else 201, headers=[*etag_headers(stored), *(shown if copied else ())])
 
 
+def submit_batch(call: AzureCall) -> Answer:
+    """Blob Batch: several requests in one, each with an answer of its own.
+
+    https://learn.microsoft.com/rest/api/storageservices/blob-batch
+    """
+    requests = split_multipart(read_document(call.request), call.header("content-type"))
+    boundary = f"batchresponse_{uuid4()}"
+    body = b""
+    for number, (_, request) in enumerate(requests):
+        answer = _answer_of_batch(call, request)
+        headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
+        head = f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\nHTTP/1.1 {answer.status}\r\n{headers}\r\n"
+        body += head.encode() + answer.get_data() + b"\r\n"
+    told = [("Content-Type", f"multipart/mixed; boundary={boundary}")]
+    return call.answer(202, body + f"--{boundary}--\r\n".encode(), headers=told)
+
+
+def _answer_of_batch(call: AzureCall, request: bytes) -> Answer:
+    """The answer to one of the requests in a batch."""
+    line, *lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    method, target, _ = line.split(" ")
+    headers = [(name, value) for name, _, value in (each.partition(": ") for each in lines)]
+    path = target.removeprefix(call.request.root_path)
+    one = AzureCall(call.service, create_environ(path, call.request.root_url, method=method, headers=headers))
+    try:
+        if method != "DELETE":
+            raise StoreError("not_implemented", "the embedded store supports batches of deletions only")
+        return perform(one)
+    except StoreError as error:
+        return one.refusal(error)
+
+
 def describe(content: bytes, now: float) -> tuple[str, Headers]:
     """The entity tag and the headers of a blob made of a content."""
     digest = b64encode(md5(content, usedforsecurity=False).digest()).decode()
@@ -445,6 +478,7 @@ def _created(now: float) -> Headers:
 
 ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("account", "GET", "list"): list_containers,
+    ("account", "POST", "batch"): submit_batch,
     ("container", "PUT", ""): create_container,
     ("container", "GET", ""): get_container,
     ("container", "HEAD", ""): get_container,
@@ -453,6 +487,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
     ("container", "PUT", "metadata"): set_container_metadata,
     ("container", "DELETE", ""): delete_container,
     ("container", "GET", "list"): list_blobs,
+    ("container", "POST", "batch"): submit_batch,
     ("blob", "PUT", ""): put_blob,
     ("blob", "GET", ""): get_blob,
     ("blob", "HEAD", ""): get_blob,
@@ -470,7 +505,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
 
 COMPS = frozenset(comp for _, _, comp in ROUTES)
 ABSENT = frozenset(
-    "acl batch blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
+    "acl blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
     " pagelist query rename seal snapshot stats tags tier undelete userdelegationkey".split()
 )
 """Values of `comp` that the service has and this store has not."""
