@@ -57,8 +57,6 @@ def receive(request: Request, buckets: Buckets, chunked: str = "") -> Content:
     length = request.environ.get("CONTENT_LENGTH")
     if not length and "wsgi.input_terminated" not in request.environ:
         raise StoreError("length")
-    if length and whole(length) is None:
-        raise StoreError("argument", "Content-Length must be a number")
     expected = _declared(request)
     taken = expected or 0
     buckets.take(taken)

@@ -109,7 +109,6 @@ class Upload:
 
     Attributes:
         checksum: the algorithm of its checksum and whether that is of the whole object; empty where it has none.
-        crossed: whether the object of its key was deleted since it began.
     """
 
     id: str
@@ -118,7 +117,6 @@ class Upload:
     started: float
     parts: dict[int, Part] = field(default_factory=dict)
     checksum: tuple[str, bool] | tuple[()] = ()
-    crossed: bool = False
 
     @property
     def cost(self) -> int:
@@ -268,8 +266,6 @@ class Buckets:
             judge(bucket.objects.get(key))
             if key in bucket.objects:
                 self.remember(name, key, bucket.objects.pop(key))
-                for each in bucket.uploads.values():
-                    each.crossed = each.crossed or each.key == key
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
         """Remember an object as it was before its last change; None: there was none."""

@@ -74,8 +74,6 @@ KEPT_HEADERS = (  # spelled as COS sends them, since its SDK gives them to its u
 )
 VERSIONS = ("versionId", "generation")
 """Parameters that name a version of an object."""
-CROSSED = "ConditionalRequestConflict"
-"""The error of a conditional write that another one has crossed."""
 ONLY_VERSION = "null"
 """The one that every object has in a bucket without versions."""
 METADATA_BYTES = 2048
@@ -130,15 +128,6 @@ class Call(Exchange):
         """Refuse a write that the request's conditions forbid for the object that is there."""
         self.judge_start(there)
         judge_write(self.condition, there)
-
-    def refuse_crossed(self) -> None:
-        """Refuse a conditional write that a delete has crossed, where the vendor documents an error for that.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-        """
-        conditional = self.condition("if-match") or self.condition("if-none-match")
-        if conditional and self.service.vendor.has(CROSSED):
-            raise StoreError("precondition", label=CROSSED)
 
     def judge_delete(self, there: Stored | None) -> None:
         """Refuse to delete an object that the request's conditions protect."""

@@ -334,7 +334,6 @@ def finish_upload(call: Call) -> Answer:
             wanted=wanted,
             now=call.now,
             judge=call.judge_write,
-            crossing=call.refuse_crossed,
             given=given,
         )
     except StoreError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import md5
 from itertools import count, pairwise
 
@@ -79,7 +79,6 @@ class Uploads:
         wanted: Wanted,
         now: float,
         judge: Judge,
-        crossing: Callable[[], None] = lambda: None,
         given: Headers = (),
     ) -> Stored:
         """Make the object out of the wanted parts; the other parts are dropped.
@@ -91,7 +90,6 @@ class Uploads:
             wanted: the parts.
             now: unix seconds.
             judge: raises when the object that is there forbids it.
-            crossing: raises when the object was deleted since the upload began, and is not there.
             given: the headers that say the object's checksum.
 
         Raises:
@@ -103,8 +101,6 @@ class Uploads:
             digest = md5(b"".join(bytes.fromhex(each.etag) for each in chosen), usedforsecurity=False)
             checksums = of_upload(upload, chosen)
             check_given(given, checksums)
-            if upload.crossed and key not in self._buckets.find(bucket).objects:
-                crossing()
             blocks = tuple(block for each in chosen for block in each.blocks)
             stored = Stored(
                 key=key,

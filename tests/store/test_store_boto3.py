@@ -97,28 +97,6 @@ def test_listings_by_paginator(client):
     assert "StartAfter" not in client.list_objects_v2(Bucket="photos")  # only if it was sent
 
 
-@pytest.mark.parametrize("condition", [{"IfNoneMatch": "*"}, {"IfMatch": '"x"'}, {}])
-@pytest.mark.parametrize("vendor", ["s3", "cos"])
-def test_a_delete_crosses_a_conditional_upload(serve, boto, vendor, condition):
-    """S3 answers 409, as the object that the condition is about was deleted since the upload began; others by the condition."""
-    client = boto(serve(vendor))
-    client.create_bucket(Bucket="photos")
-    place = {"Bucket": "photos", "Key": "k"}
-    for key in ("k", "other"):
-        client.put_object(Bucket="photos", Key=key, Body=b"1")
-    uploads = [client.create_multipart_upload(Bucket="photos", Key=key)["UploadId"] for key in ("k", "other")]
-    client.delete_object(**place)
-    part = client.upload_part(**place, UploadId=uploads[0], PartNumber=1, Body=b"2")
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    try:
-        client.complete_multipart_upload(**place, UploadId=uploads[0], MultipartUpload=parts, **condition)
-        code = ""
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-    by_condition = "NoSuchKey" if "IfMatch" in condition else ""
-    assert code == ("ConditionalRequestConflict" if vendor == "s3" and condition else by_condition)
-
-
 def test_buckets_of_a_prefix(serve, boto):
     """They are on one page, whatever its size; the prefix is said."""
     client = boto(serve("s3"))

@@ -10,7 +10,6 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject.store import ObjectStore
-from tests.rows import row_by_row
 
 CONTENT = b"0123456789"
 DIGESTS = {
@@ -40,32 +39,6 @@ def test_sizes_of_chunks(client, size):
     data = size + b"\r\n" + CONTENT + b"\r\n0\r\n\r\n"
     assert client.put("/photos/k", data=data, headers={"Content-Encoding": "aws-chunked"}).status_code == 200
     assert client.get("/photos/k").data == CONTENT
-
-
-@row_by_row(
-    ("vendor", "length"),
-    [
-        *(("s3", each) for each in ("abc", "-1", "+1", "1.5", "9" * 20)),
-        *((each, "abc") for each in ("obs", "qingstor", "azure-blob", "gcs")),
-    ],
-)
-def test_a_content_length_that_is_none(vendor, length):
-    """400 with a documented error, and nothing is stored."""
-    store = ObjectStore(vendor)
-    client = Client(store)
-    client.put("/photos")
-    client.put("/account/photos?restype=container", environ_overrides={"CONTENT_LENGTH": "0"})
-    client.post("/storage/v1/b?project=p", json={"name": "photos"})
-    used = store.buckets.used
-    put = client.put
-    path, headers = "/photos/k", {}
-    if vendor == "azure-blob":
-        path, headers = "/account/photos/k", {"x-ms-blob-type": "BlockBlob"}
-    if vendor == "gcs":
-        path, put = "/upload/storage/v1/b/photos/o?uploadType=media&name=k", client.post
-    answer = put(path, headers=headers, environ_overrides={"CONTENT_LENGTH": length})
-    assert (answer.status_code, store.buckets.used) == (400, used)
-    assert "Content-Length must be a number" in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("name", sorted(DIGESTS))
