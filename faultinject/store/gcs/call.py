@@ -42,19 +42,11 @@ ELSEWHERE = {
 }
 """From what a path outside of `ROOTS` begins with to what it names; /BUCKET and /BUCKET/OBJECT, of the XML API, are not in it."""
 
-_OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
-_ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
-_DECODED = re.compile(_OBJECT.format(name=".+?"), re.DOTALL)
+_OBJECT = re.compile(r"([^/]+)(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)))?")
 
 
-def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
-    """What a path names, and the encoded names in it: bucket, object, and those of a copy's target.
-
-    Args:
-        path: below the mount point.
-        encoded: whether it is as the client sent it. A slash in it is none of a name, then; where the server tells
-            the decoded path only, nobody knows, and a name has all that it may have.
-    """
+def read_path(path: str) -> tuple[str, list[str]]:
+    """What a path below the mount point names, and the encoded names in it: bucket, object, and those of a copy's target."""
     root = next((each for each in ROOTS if path.startswith(each)), None)
     if root is None:
         return ELSEWHERE.get(path.removeprefix("/").partition("/")[0], "xml"), []
@@ -74,7 +66,7 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _absent(what), [bucket]
     if not name:
         return _used(use, "objects"), [bucket]
-    found = (_ENCODED if encoded else _DECODED).fullmatch(name)
+    found = _OBJECT.fullmatch(name)
     if found is None:
         source, verb = [*name.split("/"), ""][:2]
         return _absent(verb), [bucket, source]
@@ -130,9 +122,7 @@ class GcsCall(Exchange):
     def _named(self) -> tuple[str, list[str]]:
         environ = self.request.environ
         mount: str = environ.get("SCRIPT_NAME", "")
-        path = WSGIRequest(environ).raw_path
-        targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
-        return read_path(path.removeprefix(mount), encoded=path in targets)
+        return read_path(WSGIRequest(environ).raw_path.removeprefix(mount))
 
     @property
     def document(self) -> dict[str, Any]:
