@@ -21,7 +21,7 @@ EXIT_CODES = {
     },
     "explore": {1: "a fault broke the command, or was injected in no run", 2: "nothing could be explored"},
     "trial": {
-        1: "a fault broke a test, a test did not run, or a fault of `-r` came in no run",
+        1: "a fault broke a test, a test did not run, or a rule of `-r` came in no run",
         2: "also: the command reported no test, the tests pass without a request, or there is no test of `--only`",
         3: "tests fail without faults, and no fault broke one that passes",
     },

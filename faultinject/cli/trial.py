@@ -26,7 +26,7 @@ from faultinject.cli.layout import (
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
 from faultinject.processes import faster
-from faultinject.testing.trial import Suite, Trial, faults_of, report_of
+from faultinject.testing.trial import Suite, Trial, faults_of, report_of, spelled
 from faultinject.testing.trial.comparison import BrokenTest, TrialReport
 
 SHOWN = 10
@@ -93,7 +93,7 @@ def trial(
     STORAGE_EMULATOR_HOST and AZURE_STORAGE_CONNECTION_STRING. With --app they go to what the suite itself starts, such as
     moto.
 
-    The exit code is 0 when every test ends as without faults, 1 when a fault broke one, a test did not run or a fault of
+    The exit code is 0 when every test ends as without faults, 1 when a fault broke one, a test did not run or a rule of
     -r came in no run, and 3 when only tests fail that fail without faults, too, or none passes twice. Ctrl-C judges the runs that are over.
 
     \b
@@ -151,7 +151,8 @@ def trial(
             click.echo("\n".join(_lines(report, verbose=verbose)))
     if stopped:
         raise KeyboardInterrupt
-    silent = rules and not all(each.injected for each in report.faults)
+    came = {each.rule for each in report.faults if each.injected}
+    silent = any(came.isdisjoint(map(spelled, faults_of([text], vendor))) for text in rules)
     if report.broken or silent or any(each.missing for each in report.faults):
         return 1
     return 3 if report.broken_before or not report.faults else 0

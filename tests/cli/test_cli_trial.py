@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from faultinject.testing.trial import faults_of
+from tests.rows import row_by_row
 
 pytestmark = pytest.mark.live
 
@@ -225,6 +226,7 @@ def test_what_ends_early(run, suite):
     )
 
 
+CONFLICTS = [f"operation={each}" for each in ("PutObject", "CopyObject", "CompleteMultipartUpload")]
 SETS = {
     "azure-blob": [
         "azure-blob:InternalError",
@@ -262,6 +264,44 @@ def test_the_standard_set(given):
     """Each fault that a client gets over, once for every call; as the vendor reads requests."""
     rules = [str(each) for found in faults_of([given], given.partition(",")[0]) for each in found]
     assert rules == [f"{each},times=1,per=call" for each in SETS[given]]
+
+
+@row_by_row(
+    ("given", "timeouts", "conflicts", "others"),
+    [
+        (
+            "s3,method=put",
+            ["method=PUT,unless.size=0"],
+            [*CONFLICTS, "method=put"],
+            ["reset,method=put,when=after"],
+        ),
+        (
+            "s3,operation=C*Object,unless.method=POST",
+            ["method=PUT,method=POST,operation=C*Object,unless.size=0,unless.method=POST"],
+            ["operation=CopyObject", "unless.method=POST"],
+            ["truncate,method=GET,operation=C*Object,unless.method=POST"],
+        ),
+    ],
+)
+def test_a_set_where_the_user_wants_it(given, timeouts, conflicts, others):
+    """Where the document has a fault, and of that what the user says; a fault that no request may have is left out."""
+    found = [
+        str(each).removesuffix(",times=1,per=call") for rules in faults_of([given], "s3") for each in rules
+    ]
+    assert [each for each in found if "RequestTimeout" in each] == [
+        f"s3:RequestTimeout,{each}" for each in timeouts
+    ]
+    [conflict] = [each for each in found if "if-match" in each]
+    assert conflict == ",".join(["s3:ConditionalRequestConflict,header.if-match=", *conflicts])
+    assert [each for each in found if "truncate" in each or "when=after" in each][-1:] == others
+
+
+@pytest.mark.slow
+def test_a_set_of_which_some_come(run, job):
+    """It is a rule that comes: what no request of the suite can get is no failure."""
+    code, found = trial(run, *LISTENED, "-r", "s3,operation=PutObject", *job(RIGHT))
+    numbers = {each["rule"].partition(",")[0]: each["injected"] for each in found["faults"]}
+    assert (code, numbers["s3:SlowDown"] > 0, numbers["truncate"]) == (0, True, 0)
 
 
 def test_rules_of_the_user():

@@ -64,7 +64,8 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
         for text in given:
             vendor = text.strip().partition(",")[0]
             if vendor not in OWN and vendors.known(vendor):
-                found += [tuple(_once(each)) for each in choices_of([text]) if _passes(each)]
+                choices = filter(_passes, choices_of([text]))
+                found += filter(None, (tuple(_once(each)) for each in choices))
             else:
                 found.append(tuple(map(_triggered, Scenario.parse(text).rules)))
     return list(dict.fromkeys(found))
@@ -76,17 +77,25 @@ def _passes(choice: Choice) -> bool:
 
 
 def _once(choice: Choice) -> Iterator[Rule]:
-    """A rule for each place where the vendor's document has the fault."""
+    """A rule for each place where the vendor's document has the fault, and the user wants it."""
+    meant = operations_of(choice.rule.vendor).meant
     for where in choice.where or (choice.rule,):
-        conditions, unless = dict(where.conditions), dict(where.unless)
-        for each in (choice.rule, choice.within):
-            if each is not None:
-                conditions |= each.conditions
-                unless |= each.unless
+        conditions: dict[str, tuple[str, ...]] = {}
+        unless: dict[str, tuple[str, ...]] = {}
+        for rule in dict.fromkeys((where, choice.rule, choice.within or choice.rule)):
+            for key, values in rule.conditions.items():
+                known = conditions.setdefault(key, values)
+                if key == "method":
+                    conditions[key] = tuple(each for each in known if each.upper() in map(str.upper, values))
+                elif key == "operation" and known != values:
+                    conditions[key] = tuple(sorted(meant(known) & meant(values)))
+            for key, values in rule.unless.items():
+                unless[key] = (*unless.get(key, ()), *values)
         if choice.invisible_on("HEAD") and conditions.keys().isdisjoint(("method", "operation")):
             unless["method"] = ("HEAD", *unless.get("method", ()))
         options = {**choice.rule.options, **ONCE}
-        yield Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
+        if all(conditions.values()):  # else no request is in both
+            yield Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
 
 
 def _triggered(rule: Rule) -> Rule:
