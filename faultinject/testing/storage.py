@@ -92,11 +92,7 @@ class Storage:
         Raises:
             MissingExtra: it holds an object of the vendor's SDK, which is not installed.
         """
-        __tracebackhide__ = True
-        try:
-            return self._row.arguments(self.host, self.port)
-        except FaultInjectError as error:
-            raise error.with_traceback(None) from None
+        return self._row.arguments(self.host, self.port)
 
     def reset(self) -> None:
         """Restore the contents from the beginning of the test: the objects of fixtures of wider scope, or nothing.

@@ -195,7 +195,7 @@ open("over", "w").close()
     code, output, _ = run(*CRASH, "--reset", "rm -f over", "--", *words)
     assert code == 0
     assert (
-        "not judged: exit code of the restart (the program also exits with 5 when it is simply run twice)"
+        "not judged: exit code of the restart (without a crash it fails, too: exit code 5)"
         in output
     )
 

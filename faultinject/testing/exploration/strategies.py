@@ -173,7 +173,7 @@ class KilledAndRestarted(Once):
         super().learn(result)
         if result.again is not None and not self._usual_failure:
             self._usual_failure = str(result.again)
-            why = f"the program also {_present(self._usual_failure)} when it is simply run twice"
+            why = f"without a crash it fails, too: {self._usual_failure.removeprefix(SECOND)}"
             self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
@@ -209,10 +209,3 @@ class KilledAndRestarted(Once):
             amiss=bool(wrong),
         )
         return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
-
-
-def _present(failure: str) -> str:
-    """How a second run failed: `exits with 5`; in another way than by its exit code: `fails (did not end within 8 s)`."""
-    how = failure.removeprefix(SECOND)
-    code = how.removeprefix("exit code ")
-    return f"fails ({how})" if code == how else f"exits with {code}"

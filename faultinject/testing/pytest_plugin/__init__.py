@@ -92,7 +92,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def configure(config: pytest.Config) -> None:
+def _seed(config: pytest.Config) -> str:
+    given: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
+    if given == "random":
+        return str(int.from_bytes(os.urandom(4), "big"))
+    return given
+
+
+def patch(config: pytest.Config) -> None:
+    """Patch the frameworks' own apps, if that was not done yet, until the session ends."""
+    if PATCH not in config.stash:
+        from faultinject.adapters.patch import Patch
+
+        config.stash[PATCH] = found = Patch()
+        config.add_cleanup(found.undo)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known and choose the session's seed.
 
     Raises:
@@ -109,29 +125,6 @@ def configure(config: pytest.Config) -> None:
         )
     given = getattr(config, "workerinput", {}).get("faultinject_seed")
     config.stash[SEED] = _seed(config) if given is None else given
-
-
-def _seed(config: pytest.Config) -> str:
-    given: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
-    if given == "random":
-        return str(int.from_bytes(os.urandom(4), "big"))
-    if not given.isprintable():
-        raise pytest.UsageError(f"--faultinject-seed: {given!r} is not printable text")
-    return given
-
-
-def patch(config: pytest.Config) -> None:
-    """Patch the frameworks' own apps, if that was not done yet, until the session ends."""
-    if PATCH not in config.stash:
-        from faultinject.adapters.patch import Patch
-
-        config.stash[PATCH] = found = Patch()
-        config.add_cleanup(found.undo)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known and choose the session's seed."""
-    configure(config)
     # A block of `inject()` reaches unwrapped apps whichever tests are selected, as a marked test does.
     reach = partial(patch, config)
     unwrapped.patch_frameworks_hooks.append(reach)
