@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from faultinject.store.buckets import Part, Stored, StoreError, Upload
+from faultinject.store.buckets import Part, StoreError, Upload
 
 Name = tuple[str, str]
 """Key and upload id; objects have an empty id."""
@@ -63,7 +63,7 @@ def select(names: Iterable[Name], *, prefix: str, delimiter: str, after: Name, l
             last = name
         else:
             page.prefixes.append(group)
-            last = (group, LAST)
+            last = (group, "")
     return page
 
 
@@ -89,40 +89,15 @@ OWNER = "faultinject"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysPage:
-    """What was asked of a bucket's objects or uploads, and the common prefixes on a page of them."""
+    """What was asked of a bucket's objects or uploads, and the page that it gets."""
 
     bucket: str
     prefix: str
     delimiter: str
-    limit: int
-    prefixes: list[str]
-    encoded: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectsPage(KeysPage):
-    """A page of a bucket's objects; `version` is 2 for S3's second listing, where `token` led here.
-
-    `next_token` and `next_marker` are how the second and the first listing say `next`, or None.
-    """
-
-    marker: str
-    objects: list[Stored]
-    next: str | None
-    next_marker: str | None
-    version: int
-    token: str
-    next_token: str | None
-    owners: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadsPage(KeysPage):
-    """A page of a bucket's multipart uploads."""
-
     marker: Name
-    uploads: list[Upload]
-    next: Name | None
+    limit: int
+    encoded: bool
+    page: Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

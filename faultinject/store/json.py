@@ -15,10 +15,9 @@ from faultinject.store.documents import (
     OWNER,
     Deletion,
     Failure,
+    KeysPage,
     NamedObject,
-    ObjectsPage,
     PartsPage,
-    UploadsPage,
     iso,
     read_number,
 )
@@ -43,17 +42,18 @@ class QingStorDocuments:
         """The versioning of a bucket that was given none."""
         return _dump({})
 
-    def objects(self, page: ObjectsPage) -> bytes:
+    def objects(self, keys: KeysPage, objects: list[Stored], **_: object) -> bytes:
         """A page of objects; the following one begins at `next_marker`."""
+        following = keys.page.next or ("", "")
         return _dump(
             {
-                "name": page.bucket,
-                "prefix": page.prefix,
-                "delimiter": page.delimiter,
-                "marker": page.marker,
-                "next_marker": page.next or "",
-                "limit": page.limit,
-                "has_more": page.next is not None,
+                "name": keys.bucket,
+                "prefix": keys.prefix,
+                "delimiter": keys.delimiter,
+                "marker": keys.marker[0],
+                "next_marker": following[0],
+                "limit": keys.limit,
+                "has_more": keys.page.next is not None,
                 "owner": {"id": OWNER, "name": OWNER},
                 "keys": [
                     {
@@ -66,30 +66,29 @@ class QingStorDocuments:
                         "encrypted": False,
                         "storage_class": "STANDARD",
                     }
-                    for each in page.objects
+                    for each in objects
                 ],
-                "common_prefixes": page.prefixes,
+                "common_prefixes": keys.page.prefixes,
             }
         )
 
-    def uploads(self, page: UploadsPage) -> bytes:
+    def uploads(self, keys: KeysPage, uploads: list[Upload]) -> bytes:
         """A page of multipart uploads."""
-        key, identity = page.next or ("", "")
+        key, identity = keys.page.next or ("", "")
         return _dump(
             {
-                "name": page.bucket,
-                "prefix": page.prefix,
-                "delimiter": page.delimiter,
-                "marker": page.marker[0],
+                "name": keys.bucket,
+                "prefix": keys.prefix,
+                "delimiter": keys.delimiter,
+                "marker": keys.marker[0],
                 "next_key_marker": key,
                 "next_upload_id_marker": identity,
-                "limit": page.limit,
-                "has_more": page.next is not None,
+                "limit": keys.limit,
+                "has_more": keys.page.next is not None,
                 "uploads": [
-                    {"key": each.key, "upload_id": each.id, "created": iso(each.started)}
-                    for each in page.uploads
+                    {"key": each.key, "upload_id": each.id, "created": iso(each.started)} for each in uploads
                 ],
-                "common_prefixes": page.prefixes,
+                "common_prefixes": keys.page.prefixes,
             }
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import md5
 from operator import itemgetter
@@ -19,13 +19,12 @@ from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algor
 from faultinject.store.documents import (
     LAST,
     Failure,
+    KeysPage,
+    Name,
     NamedObject,
-    ObjectsPage,
     PartsPage,
-    UploadsPage,
     read_token,
     select,
-    token_of,
 )
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
@@ -88,35 +87,31 @@ def list_objects(call: Call) -> Answer:
     version = 2 if call.parameter("list-type") == "2" else 1
     token = call.parameter("continuation-token") if version == 2 else ""
     marker = call.parameter("start-after" if version == 2 else "marker")
-    limit = min(call.number("max-keys", call.dialect.pages[0]), MOST_KEYS)
-    prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
-    page = select(
-        ((key, "") for key in objects),
-        prefix=prefix,
-        delimiter=delimiter,
-        after=(read_token(token) if token else marker, ""),
-        limit=limit,
-    )
-    following = None if page.next is None else page.next[0]
+    after = read_token(token) if token else marker
+    limit = call.number("max-keys", call.dialect.pages[0])
+    keys = _keys_page(call, ((key, "") for key in objects), (marker, ""), (after, ""), limit)
     document = call.dialect.documents.objects(
-        ObjectsPage(
-            bucket=call.bucket,
-            prefix=prefix,
-            delimiter=delimiter,
-            marker=marker,
-            limit=limit,
-            objects=[objects[key] for key, _ in page.names],
-            prefixes=page.prefixes,
-            next=following,
-            next_marker=following if delimiter or not call.dialect.amazon else None,
-            encoded=call.parameter("encoding-type") == "url",
-            version=version,
-            token=token,
-            next_token=following and token_of(following),
-            owners=version == 1 or is_set(call.parameter("fetch-owner")),
-        )
+        keys,
+        [objects[key] for key, _ in keys.page.names],
+        token=token if version == 2 else None,
+        owners=version == 1 or is_set(call.parameter("fetch-owner")),
+        marks=bool(keys.delimiter) or not call.dialect.amazon,
     )
     return call.answer(200, document, document=True)
+
+
+def _keys_page(call: Call, names: Iterable[Name], marker: Name, after: Name, limit: int) -> KeysPage:
+    """The page that a listing asks for: of names that begin behind `after`, where `marker` is what the client gave."""
+    prefix, delimiter, limit = call.parameter("prefix"), call.parameter("delimiter"), min(limit, MOST_KEYS)
+    return KeysPage(
+        bucket=call.bucket,
+        prefix=prefix,
+        delimiter=delimiter,
+        marker=marker,
+        limit=limit,
+        encoded=call.parameter("encoding-type") == "url",
+        page=select(names, prefix=prefix, delimiter=delimiter, after=after, limit=limit),
+    )
 
 
 def delete_objects(call: Call) -> Answer:
@@ -376,26 +371,9 @@ def list_uploads(call: Call) -> Answer:
     """ListMultipartUploads."""
     uploads = call.service.uploads.all(call.bucket)
     marker = (call.parameter("key-marker"), call.parameter("upload-id-marker"))
-    limit = min(call.number("max-uploads", call.dialect.pages[1]), MOST_KEYS)
-    prefix, delimiter = call.parameter("prefix"), call.parameter("delimiter")
     after = marker if marker[1] or not marker[0] else (marker[0], LAST)
-    page = select(uploads, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
-    following = page.next
-    if following is not None and following[1] == LAST:
-        following = (following[0], "")
-    document = call.dialect.documents.uploads(
-        UploadsPage(
-            bucket=call.bucket,
-            prefix=prefix,
-            delimiter=delimiter,
-            marker=marker,
-            limit=limit,
-            uploads=[uploads[name] for name in page.names],
-            prefixes=page.prefixes,
-            next=following,
-            encoded=call.parameter("encoding-type") == "url",
-        )
-    )
+    keys = _keys_page(call, uploads, marker, after, call.number("max-uploads", call.dialect.pages[1]))
+    document = call.dialect.documents.uploads(keys, [uploads[name] for name in keys.page.names])
     return call.answer(200, document, document=True)
 
 

@@ -12,12 +12,12 @@ from faultinject.store.documents import (
     OWNER,
     Deletion,
     Failure,
+    KeysPage,
     NamedObject,
-    ObjectsPage,
     PartsPage,
-    UploadsPage,
     iso,
     read_number,
+    token_of,
 )
 from faultinject.vendors.vendor import escape_xml
 
@@ -65,49 +65,59 @@ class XmlDocuments:
         """`VersioningConfiguration` of a bucket that was given none."""
         return self._document("VersioningConfiguration", [])
 
-    def objects(self, page: ObjectsPage) -> bytes:
-        """`ListBucketResult`, of either version."""
-        name = _encoder(page.encoded)
-        second = page.version == 2
-        count = len(page.objects) + len(page.prefixes)
+    def objects(
+        self, keys: KeysPage, objects: list[Stored], *, token: str | None, owners: bool, marks: bool
+    ) -> bytes:
+        """`ListBucketResult`.
+
+        Args:
+            keys: what was asked for.
+            objects: those on the page.
+            token: of the second version, what led here, or empty; None: it is the first.
+            owners: whether each object's is shown.
+            marks: whether the first version says where the next page begins.
+        """
+        name, page = _encoder(keys.encoded), keys.page
+        second, (marker, _) = token is not None, keys.marker
+        following = None if page.next is None else page.next[0]
         fields: list[Field] = [
-            ("Name", page.bucket),
-            ("EncodingType", "url" if page.encoded else None),
-            ("Prefix", name(page.prefix)),
-            ("StartAfter", name(page.marker) or None) if second else ("Marker", name(page.marker)),
-            ("ContinuationToken", page.token if second and page.token else None),
-            ("KeyCount", count if second else None),
-            ("MaxKeys", page.limit),
-            ("Delimiter", name(page.delimiter) if page.delimiter else None),
-            ("IsTruncated", page.next is not None),
-            ("NextContinuationToken", page.next_token if second else None),
-            ("NextMarker", None if second or page.next_marker is None else name(page.next_marker)),
+            ("Name", keys.bucket),
+            ("EncodingType", "url" if keys.encoded else None),
+            ("Prefix", name(keys.prefix)),
+            ("StartAfter", name(marker) or None) if second else ("Marker", name(marker)),
+            ("ContinuationToken", token or None),
+            ("KeyCount", len(objects) + len(page.prefixes) if second else None),
+            ("MaxKeys", keys.limit),
+            ("Delimiter", name(keys.delimiter) if keys.delimiter else None),
+            ("IsTruncated", following is not None),
+            ("NextContinuationToken", token_of(following) if second and following else None),
+            ("NextMarker", name(following) if marks and following and not second else None),
         ]
-        for each in page.objects:
+        for each in objects:
             row: list[Field] = [("Key", name(each.key)), ("LastModified", self._time(each.modified))]
             row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size)]
-            row += [_OWNER] if page.owners else []
+            row += [_OWNER] if owners else []
             row.append(("StorageClass", "STANDARD"))
             fields.append(("Contents", row))
         fields += _prefixes(page.prefixes, name)
         return self._document("ListBucketResult", fields)
 
-    def uploads(self, page: UploadsPage) -> bytes:
+    def uploads(self, keys: KeysPage, uploads: list[Upload]) -> bytes:
         """`ListMultipartUploadsResult`."""
-        name = _encoder(page.encoded)
+        name, page = _encoder(keys.encoded), keys.page
         fields: list[Field] = [
-            ("Bucket", page.bucket),
-            ("EncodingType", "url" if page.encoded else None),
-            ("KeyMarker", name(page.marker[0])),
-            ("UploadIdMarker", page.marker[1]),
-            ("Prefix", name(page.prefix)),
-            ("Delimiter", name(page.delimiter) if page.delimiter else None),
-            ("MaxUploads", page.limit),
+            ("Bucket", keys.bucket),
+            ("EncodingType", "url" if keys.encoded else None),
+            ("KeyMarker", name(keys.marker[0])),
+            ("UploadIdMarker", keys.marker[1]),
+            ("Prefix", name(keys.prefix)),
+            ("Delimiter", name(keys.delimiter) if keys.delimiter else None),
+            ("MaxUploads", keys.limit),
             ("IsTruncated", page.next is not None),
         ]
         key, identity = (self.last, self.last) if page.next is None else (name(page.next[0]), page.next[1])
         fields += [("NextKeyMarker", key), ("NextUploadIdMarker", identity)]
-        for each in page.uploads:
+        for each in uploads:
             row: list[Field] = [("Key", name(each.key)), ("UploadId", each.id), _OWNER]
             row += [("StorageClass", "STANDARD"), ("Initiated", self._time(each.started))]
             fields.append(("Upload", row))
