@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from faultinject.store.buckets import Part, StoreError, Upload
+from faultinject.store.buckets import StoreError
 
 Name = tuple[str, str]
 """Key and upload id; objects have an empty id."""
@@ -98,19 +98,6 @@ class KeysPage:
     limit: int
     encoded: bool
     page: Page
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartsPage:
-    """A page of an upload's parts."""
-
-    bucket: str
-    upload: Upload
-    marker: int | None
-    limit: int
-    parts: list[Part]
-    next: int | None
-    encoded: bool
 
 
 @dataclass(frozen=True, slots=True)

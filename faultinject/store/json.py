@@ -10,17 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from faultinject.store.buckets import Bucket, Stored, StoreError, Upload
-from faultinject.store.documents import (
-    OWNER,
-    Deletion,
-    Failure,
-    KeysPage,
-    NamedObject,
-    PartsPage,
-    iso,
-    read_number,
-)
+from faultinject.store.buckets import Bucket, Part, Stored, StoreError, Upload
+from faultinject.store.documents import OWNER, Deletion, Failure, KeysPage, NamedObject, iso, read_number
 from faultinject.store.xml import Field, XmlDocuments
 
 
@@ -92,7 +83,7 @@ class QingStorDocuments:
             }
         )
 
-    def parts(self, page: PartsPage) -> bytes:
+    def parts(self, _upload: Upload, parts: list[Part], **_: object) -> bytes:
         """A page of parts."""
         rows = [
             {
@@ -101,7 +92,7 @@ class QingStorDocuments:
                 "created": iso(each.modified),
                 "etag": f'"{each.etag}"',
             }
-            for each in page.parts
+            for each in parts
         ]
         return _dump({"count": len(rows), "object_parts": rows})
 

@@ -16,16 +16,7 @@ from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
 from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algorithm
-from faultinject.store.documents import (
-    LAST,
-    Failure,
-    KeysPage,
-    Name,
-    NamedObject,
-    PartsPage,
-    read_token,
-    select,
-)
+from faultinject.store.documents import LAST, Failure, KeysPage, Name, NamedObject, read_token, select
 from faultinject.store.exchange import Answer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
 
@@ -350,19 +341,16 @@ def list_parts(call: Call) -> Answer:
     upload, parts = call.service.uploads.parts(call.bucket, call.key, call.parameter("uploadId"))
     limit = min(call.number("max-parts", call.dialect.pages[1]), MOST_KEYS)
     marker = call.number("part-number-marker", -1)
-    first = marker < call.dialect.parts.start
-    left = [each for each in parts if first or each.number > marker]
+    left = [each for each in parts if each.number > marker]
     shown = left[:limit]
     document = call.dialect.documents.parts(
-        PartsPage(
-            bucket=call.bucket,
-            upload=upload,
-            marker=None if first else marker,
-            limit=limit,
-            parts=shown,
-            next=shown[-1].number if shown and len(shown) < len(left) else None,
-            encoded=call.parameter("encoding-type") == "url",
-        )
+        upload,
+        shown,
+        bucket=call.bucket,
+        marker=max(marker, 0),
+        limit=limit,
+        following=shown[-1].number if shown and len(shown) < len(left) else None,
+        encoded=call.parameter("encoding-type") == "url",
     )
     return call.answer(200, document, document=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree as ET
 
-from faultinject.store.buckets import Bucket, Stored, StoreError, Upload
+from faultinject.store.buckets import Bucket, Part, Stored, StoreError, Upload
 from faultinject.store.checksums import element
 from faultinject.store.documents import (
     OWNER,
@@ -14,7 +14,6 @@ from faultinject.store.documents import (
     Failure,
     KeysPage,
     NamedObject,
-    PartsPage,
     iso,
     read_number,
     token_of,
@@ -124,21 +123,31 @@ class XmlDocuments:
         fields += _prefixes(page.prefixes, name)
         return self._document("ListMultipartUploadsResult", fields)
 
-    def parts(self, page: PartsPage) -> bytes:
-        """`ListPartsResult`."""
+    def parts(
+        self,
+        upload: Upload,
+        parts: list[Part],
+        *,
+        bucket: str,
+        marker: int,
+        limit: int,
+        following: int | None,
+        encoded: bool,
+    ) -> bytes:
+        """`ListPartsResult`; the next page begins behind the part `following`."""
         fields: list[Field] = [
-            ("Bucket", page.bucket),
-            ("EncodingType", "url" if page.encoded else None),
-            ("Key", _encoder(page.encoded)(page.upload.key)),
-            ("UploadId", page.upload.id),
+            ("Bucket", bucket),
+            ("EncodingType", "url" if encoded else None),
+            ("Key", _encoder(encoded)(upload.key)),
+            ("UploadId", upload.id),
             _OWNER,
             ("StorageClass", "STANDARD"),
-            ("PartNumberMarker", page.marker or 0),
-            ("NextPartNumberMarker", self.last if page.next is None else page.next),
-            ("MaxParts", page.limit),
-            ("IsTruncated", page.next is not None),
+            ("PartNumberMarker", marker),
+            ("NextPartNumberMarker", self.last if following is None else following),
+            ("MaxParts", limit),
+            ("IsTruncated", following is not None),
         ]
-        for each in page.parts:
+        for each in parts:
             row: list[Field] = [("PartNumber", each.number), ("LastModified", self._time(each.modified))]
             fields.append(("Part", [*row, ("ETag", f'"{each.etag}"'), ("Size", each.size)]))
         return self._document("ListPartsResult", fields)
