@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from faultinject.store.buckets import StoreError
+from faultinject.vendors.documented import DocumentedError
 
 Name = tuple[str, str]
 """Key and upload id; objects have an empty id."""
@@ -118,14 +119,8 @@ class Deletion:
     encoded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An object that could not be deleted."""
-
-    key: str
-    version: str | None
-    code: str
-    message: str
+Failure = tuple[NamedObject, DocumentedError]
+"""An object that could not be deleted, and why."""
 
 
 def iso(moment: float) -> str:

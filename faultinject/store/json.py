@@ -114,7 +114,8 @@ class QingStorDocuments:
             {
                 "deleted": [] if asked.quiet else [{"key": key} for key in keys],
                 "errors": [
-                    {"key": each.key, "code": each.code, "message": each.message} for each in failures
+                    {"key": each.key, "code": error.code, "message": error.message}
+                    for each, error in failures
                 ],
             }
         )

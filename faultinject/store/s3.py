@@ -122,8 +122,7 @@ def delete_objects(call: Call) -> Answer:
             _delete_named(call, each)
             deleted.append(each.key)
         except StoreError as error:
-            row = call.documented(error)
-            failures.append(Failure(each.key, each.version, row.code, row.message))
+            failures.append((each, call.documented(error)))
     return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
 
 

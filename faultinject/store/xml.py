@@ -174,9 +174,9 @@ class XmlDocuments:
         name = _encoder(asked.encoded)
         fields: list[Field] = [("EncodingType", "url")] if asked.encoded else []
         fields += [] if asked.quiet else [("Deleted", [("Key", name(key))]) for key in keys]
-        for each in failures:
+        for each, error in failures:
             row: list[Field] = [("Key", name(each.key)), ("VersionId", each.version)]
-            fields.append(("Error", [*row, ("Code", each.code), ("Message", each.message)]))
+            fields.append(("Error", [*row, ("Code", error.code), ("Message", error.message)]))
         return self._document("DeleteResult", fields)
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
