@@ -5,11 +5,11 @@ https://cloud.google.com/storage/docs/performing-resumable-uploads
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from faultinject.http.wire import whole
 from faultinject.store.bodies import DOCUMENT_BYTES, cut, drain, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
 from faultinject.store.exchange import Answer
@@ -245,6 +245,9 @@ def _received(upload: Upload) -> int:
     return sum(each.size for each in upload.parts.values())
 
 
+_SPAN = re.compile(r"bytes (?:\*|([0-9]{1,19})-([0-9]{1,19}|\*))/([0-9]{1,19}|\*)")
+
+
 def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
     """Start, stop and total of a Content-Range; no start is a question, no stop all that is left, no total a piece.
 
@@ -255,17 +258,12 @@ def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
     """
     if text is None:
         return 0, None, None
-    unit, _, rest = text.partition(" ")
-    span, _, total = rest.partition("/")
-    first, _, last = span.partition("-")
-    numbers = [each for each in (first, last, total) if each not in ("", "*")]
-    if unit != "bytes" or not total or any(whole(each) is None for each in numbers):
+    found = _SPAN.fullmatch(text)
+    if found is None:
         raise StoreError("content_range")
-    size = whole(total)
-    if span == "*":
-        return None, None, size
-    if first.isdecimal() and last == "*":
-        return int(first), None, size
-    if "*" in (first, last) or not (first and last) or int(last) < int(first):
+    start, last, total = (None if each in (None, "*") else int(each) for each in found.groups())
+    if start is None or last is None:
+        return start, None, total
+    if last < start:
         raise StoreError("content_range")
-    return int(first), int(last) + 1, size
+    return start, last + 1, total
