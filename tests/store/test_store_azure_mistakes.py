@@ -87,7 +87,6 @@ CASES = [
     ("metadata", lambda v: v.put("k", {"x-ms-meta-a": "x" * 8192}, data=b"x")),
     ("metadata_name", lambda v: v.put("k", {"x-ms-meta-a-b": "x"}, data=b"x")),
     ("method", lambda v: v.ask("POST", f"{ROOT}/there")),
-    ("method", lambda v: v.ask("GET", f"{ROOT}/there?comp=block")),
     ("multipart", lambda v: v.ask("POST", f"{ROOT}?restype=container&comp=batch", data=b"x")),
     ("no_bucket", lambda v: v.ask("PUT", "/account/nowhere/k", headers=BLOB, data=b"x")),
     ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),

@@ -489,12 +489,6 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
 }
 """By what the request names, method and `comp`."""
 
-ABSENT = frozenset(
-    "acl blobs copy delegationkey expiry immutabilityPolicies incrementalcopy lease legalhold page"
-    " pagelist query rename seal snapshot stats tags tier undelete userdelegationkey".split()
-)
-"""Values of `comp` that the service has and this store has not."""
-
 
 def perform(call: AzureCall) -> Answer:
     """Do what the request asks for.
@@ -507,10 +501,10 @@ def perform(call: AzureCall) -> Answer:
     if call.bucket:
         call.service.buckets.check_name(call.bucket)
     comp = call.request.args.get("comp", "")
-    if comp in ABSENT or (call.level == "account" and comp == "properties"):
-        raise StoreError("not_implemented", f"the embedded store does not support comp={comp}")
     refuse_absent(call)
     operation = ROUTES.get((call.level, call.request.method, comp))
+    if operation is None and comp:
+        raise StoreError("not_implemented", f"the embedded store does not support comp={comp}")
     if operation is None:
         raise StoreError("method")
     return operation(call)
