@@ -33,8 +33,6 @@ _MARKERS = frozenset(
     "marker key-marker upload-id-marker version-id-marker part-number-marker start-after continuation-token"
     " pagetoken page-token next token cursor".split()
 )
-LONGEST_NAME = 200
-"""Characters of a path that a request is named by where it can be no point."""
 _COUNTS = ("skip", "times")
 _OFTEN = ("differs between two runs without faults", "tries those that both make")
 _ONCE = ("differs between two runs without faults: only one makes it; make them alike",)
@@ -102,12 +100,14 @@ class Points:
                 if "operation" in found.conditions:
                     self._loose.add(outcome.operation)
             else:
-                left_out[_name(outcome), *_why(one, at, other, exhaustive=exhaustive)] += 1
+                left_out[
+                    f"{outcome.method} {outcome.path}", *_why(one, at, other, exhaustive=exhaustive)
+                ] += 1
         for at, outcome in enumerate(second):
             if other.shared(at, one, in_part=exhaustive) is None:
                 why = _why(other, at, one, exhaustive=exhaustive)
                 if why == _ONCE:  # what the first run makes as well is named by now
-                    left_out[_name(outcome), *why] += 1
+                    left_out[f"{outcome.method} {outcome.path}", *why] += 1
         self.left_out = [
             LeftOut(name if count == 1 else f"{name} x {count}", *why)
             for (name, *why), count in left_out.items()
@@ -266,11 +266,6 @@ def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str,
     finest = (exact(outcome), masked(outcome))
     there = any(each is not None and other.meeting(each) for each in finest)
     return _ONCE if exhaustive or not there else _OFTEN
-
-
-def _name(outcome: Outcome) -> str:
-    path = outcome.path if len(outcome.path) < LONGEST_NAME else f"{outcome.path[: LONGEST_NAME - 1]}…"
-    return f"{outcome.method} {path}"
 
 
 def _starred(value: str) -> str:
