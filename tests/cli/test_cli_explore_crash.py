@@ -194,10 +194,7 @@ open("over", "w").close()
     words = program(here, source)
     code, output, _ = run(*CRASH, "--reset", "rm -f over", "--", *words)
     assert code == 0
-    assert (
-        "not judged: exit code of the restart (without a crash it fails, too: exit code 5)"
-        in output
-    )
+    assert "not judged: exit code of the restart (without a crash it fails, too: exit code 5)" in output
 
 
 @pytest.mark.slow
