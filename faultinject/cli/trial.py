@@ -152,8 +152,8 @@ def trial(
     if stopped:
         raise KeyboardInterrupt
     came = {each.rule for each in report.faults if each.injected}
-    silent = any(came.isdisjoint(map(spelled, faults_of([text], vendor))) for text in rules)
-    if report.broken or silent or any(each.missing for each in report.faults):
+    silent = [text for text in rules if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
+    if report.broken or (silent and report.faults) or any(each.missing for each in report.faults):
         return 1
     return 3 if report.broken_before or not report.faults else 0
 
