@@ -7,8 +7,6 @@ from faultinject.rules.values import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from faultinject.rules.values import Mistake
 
 BEFORE, AFTER = 60, 40
@@ -66,9 +64,9 @@ class Diagnosis:
         else:
             self._owners[name] = owner
 
-    def may_claim(self, names: Iterable[str]) -> bool:
-        """Whether no rule has any of these names."""
-        return self._owners.keys().isdisjoint(names)
+    def has_claimed(self, name: str | None) -> bool:
+        """Whether a rule has this name."""
+        return name in self._owners
 
     def close(self) -> None:
         """Raise all mistakes as one error, of their own sort when they have one sort."""

@@ -3,8 +3,7 @@
     rules = rule *( SEP rule ) [ SEP ]              SEP = blanks, line ends, ";"
     rule  = fault *( "," *blank key "=" value )
 
-Text without a quote is read the quick way, by splitting. Where that fails, and for text with quotes, a slower
-reader knows the place of everything.
+A rule that is right and has no quotes is split at its commas; any other one is drafted, with the place of everything.
 """
 
 from __future__ import annotations
@@ -15,96 +14,84 @@ from typing import NamedTuple
 
 from faultinject.rules.diagnosis import MOST, Diagnosis, excerpt, owner
 from faultinject.rules.rule import Rule, place_of
-from faultinject.rules.spelling import SEPARATORS
 from faultinject.rules.values import Mistake, shown
 from faultinject.rules.vocabulary import combine, entry, split_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from re import Match
 
     from faultinject.rules.vocabulary import Entry, EntryOrWord
 
     Span = tuple[int, int]
-    Draft = tuple[str | None, Span, list["Item"], list["Misplaced"]]
 
+# A rule without quotes.
+PLAIN = re.compile('[^", \t\r\n;]*(?:,[ \t]*[^", \t\r\n;]*)*+(?![^ \t\r\n;])')
 MISQUOTED = "quotes must enclose a whole value or name"
+WORD = '[^", \t\r\n;]*+'
+IN_QUOTES = r'"(?:\\[\\"]|[^"])*+"'
+END = "(?![^, \t\r\n;])"
+FAULT = re.compile(WORD + END)
+ITEM = re.compile(rf""",[ \t]*+([^"=, \t\r\n;]*+(?:(?<=\.){IN_QUOTES})?)(?:=({IN_QUOTES}|{WORD}))?{END}""")
+"""A comma, a key and a value, both with their quotes; the value is None where there is no equals sign."""
+QUOTED = re.compile(IN_QUOTES)
 BETWEEN = re.compile("[ \t\r\n;]*")
-BLANKS = re.compile("[ \t]*")
-KEY = re.compile('[^"=, \t\r\n;]*')
-WORD = re.compile('[^", \t\r\n;]*')
 REST = re.compile("[^, \t\r\n;]*")
-QUOTED = re.compile(r'"((?:\\[\\"]|[^"])*+)"')
 ESCAPED = re.compile(r'\\([\\"])')
+
+
+class Misplaced(NamedTuple):
+    """The grammar is broken at this span."""
+
+    span: Span
+    message: str
+
+
+class Draft(NamedTuple):
+    """A rule as it stands in the text.
+
+    Attributes:
+        fault: None where that is broken.
+        fault_at: where it stands.
+        items: what `ITEM` found.
+        broken: what is no item.
+    """
+
+    fault: str | None
+    fault_at: Span
+    items: list[Match[str]]
+    broken: list[Misplaced]
 
 
 def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
     """The rules of a text that are right; mistakes go into `diagnosis`."""
-    if '"' not in text:
-        try:
-            rules = _quick(text)
-        except Mistake:
-            pass
-        else:
-            if _claim(rules, where, diagnosis):
-                return rules
-    return Reader(text).rules(where, diagnosis)
-
-
-def _quick(text: str) -> list[Rule]:
-    text = text.replace("\t", " ")
-    while ", " in text:
-        text = text.replace(", ", ",")
-    text = text.replace("\n", " ").replace("\r", " ").replace(";", " ")
     rules = []
-    wrong: list[tuple[int, Mistake]] = []
-    for chunk in text.split(" "):
-        if not chunk:
-            continue
-        fault, *items = chunk.split(",")
-        entries = [_read(item) for item in items]
-        parts = combine(fault, entries, wrong)
-        if parts is None:
-            raise wrong[0][1]
-        rules.append(Rule.of_parts(fault, parts))
+    reader = Reader(text)
+    number = 0
+    while reader.more():
+        number += 1
+        start = reader.at
+        rule = reader.plain()
+        if rule is None or diagnosis.has_claimed(rule.name):
+            reader.at = start
+            draft = reader.draft()
+            inside = f"rule {number}" if number > 1 or reader.more() else ""
+            rule = _made(text, draft, inside, where, diagnosis)
+        elif rule.name is not None:
+            inside = f"rule {number}" if number > 1 or reader.more() else ""
+            diagnosis.claim(rule.name, owner(inside, where), where)
+        if rule is not None:
+            rules.append(rule)
     return rules
 
 
-def _claim(rules: Sequence[Rule], where: str, diagnosis: Diagnosis) -> bool:
-    """Note the names that rules are given; nothing is noted when one stands twice, whose place the slower reader knows."""
-    named = [(rule.name, number) for number, rule in enumerate(rules, 1) if rule.name is not None]
-    names = dict(named)
-    if len(names) < len(named) or not diagnosis.may_claim(names):
-        return False
-    for name, number in named:
-        diagnosis.claim(name, owner(f"rule {number}" if len(rules) > 1 else "", where), "")
-    return True
-
-
 @lru_cache(1024)
-def _read(item: str) -> Entry:
-    key, equals, value = item.partition("=")
+def _entry(item: str) -> Entry:
+    """Many rules have the same."""
+    key, equals, value = item.lstrip(" \t").partition("=")
     if not equals:
         raise Mistake(item)
     return entry(*split_key(key), value)
-
-
-class Item(NamedTuple):
-    """One `key=value` and where its two halves stand."""
-
-    key: str
-    key_at: Span
-    value: str
-    value_at: Span
-
-
-class Misplaced(Exception):
-    """The grammar is broken at this span."""
-
-    def __init__(self, message: str, start: int, end: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.span = start, end
 
 
 class Reader:
@@ -114,139 +101,122 @@ class Reader:
         self.text = text
         self.at = 0
 
-    def rules(self, where: str, diagnosis: Diagnosis) -> list[Rule]:
-        """The rules that are right; mistakes go into `diagnosis`."""
-        rules = []
-        found = []
-        while self._more():
-            found.append(self._rule())
-        for number, draft in enumerate(found, 1):
-            inside = f"rule {number}" if len(found) > 1 else ""
-            place = f"{where}: {inside}" if where and inside else where or inside
-            rule = self._made(draft, place, diagnosis)
-            if rule is None:
-                continue
-            rules.append(rule)
-            if rule.name is not None:
-                at = next(item.value_at for item in draft[2] if item.key == "name")
-                head = f"{place}: name" if place else "name"
-                diagnosis.claim(rule.name, owner(inside, where), head, excerpt(self.text, *at))
-        return rules
-
-    def _made(self, draft: Draft, place: str, diagnosis: Diagnosis) -> Rule | None:
-        fault, fault_at, items, broken = draft
-        entries: list[EntryOrWord] = []
-        wrong: list[tuple[int, Mistake]] = []
-        for index, item in enumerate(items):
-            word = ""
-            if len(wrong) >= MOST:  # no further one is told
-                entries.append(word)
-                break
-            try:
-                unless, word, name = split_key(item.key)
-                entries.append(entry(unless, word, name, item.value))
-            except Mistake as found:
-                entries.append(word)
-                wrong.append((index, found))
-        if broken:
-            entries.append("")
-        parts = combine(fault, entries, wrong) if fault is not None else None
-        notes = [(each.span, "", Mistake(each.message)) for each in broken]
-        for index, mistake in wrong:
-            if index < 0:
-                notes.append((fault_at, "", mistake))
-            else:
-                item = items[index]
-                notes.append((item.key_at if mistake.at_key else item.value_at, item.key, mistake))
-        for span, key, each in sorted(notes, key=lambda note: note[0]):
-            head = ": ".join(filter(None, (place, place_of(key, each))))
-            diagnosis.note(each, head, excerpt(self.text, *span))
-        if broken or fault is None or parts is None:
-            return None
-        return Rule.of_parts(fault, parts)
-
-    def _more(self) -> bool:
+    def more(self) -> bool:
+        """Whether a further rule begins, which is then the next to be read."""
         self._take(BETWEEN)
         return self.at < len(self.text)
 
-    def _rule(self) -> Draft:
-        items: list[Item] = []
-        broken: list[Misplaced] = []
-        start = self.at
-        fault = None
-        try:
-            fault = self._word()
-        except Misplaced as misplaced:
-            broken.append(misplaced)
-            self._take(REST)
-        fault_at = start, self.at
-        while self._next == ",":
-            comma = self.at
-            self.at += 1
-            self._take(BLANKS)
-            try:
-                items.append(self._item(comma))
-            except Misplaced as misplaced:
-                broken.append(misplaced)
-                self._take(REST)
-                if len(broken) >= MOST:  # no further one is told
-                    self.at = len(self.text)
-        return fault, fault_at, items, broken
-
-    def _item(self, comma: int) -> Item:
-        start = self.at
-        key = self._key()
-        key_at = start, self.at
-        if self._next != "=":
-            if key.startswith("drop."):
-                return Item(key, key_at, "", key_at)
-            if not key and self._next != ",":
-                raise Misplaced("a rule cannot end with a comma", comma, comma + 1)
-            if not key:
-                raise Misplaced("there is nothing between two commas", comma, self.at + 1)
-            raise Misplaced(f"{shown(key)} needs a value: {shown(key)}=…", *key_at)
-        if not key:
-            raise Misplaced("there is no key before the equals sign", start, start + 1)
-        self.at += 1
-        start = self.at
-        value = self._quoted() if self._next == '"' else self._word()
-        return Item(key, key_at, value, (start, self.at))
-
-    def _key(self) -> str:
-        start = self.at
-        self._take(KEY)
-        if self._next == '"':
-            if self.text[self.at - 1] != ".":
-                raise Misplaced(MISQUOTED, self.at, self.at + 1)
-            self._quoted(ends="=,")
-        return self.text[start : self.at]
-
-    def _word(self) -> str:
-        word = self._take(WORD)
-        if self._next == '"':
-            raise Misplaced(MISQUOTED, self.at, self.at + 1)
-        return word
-
-    def _quoted(self, ends: str = ",") -> str:
-        """The text in quotes; what follows it must be an end."""
-        start = self.at
-        found = QUOTED.match(self.text, start)
+    def plain(self) -> Rule | None:
+        """The next rule where it is right and without quotes."""
+        found = self._take(PLAIN)
         if found is None:
-            self.at = len(self.text)
-            raise Misplaced("the quote is not closed", start, start + 1)
-        self.at = found.end()
-        if self._next not in f"{ends}{SEPARATORS}":
-            raise Misplaced(MISQUOTED, self.at - 1, self.at)
-        return ESCAPED.sub(r"\1", found[1])
+            return None
+        fault, *items = found[0].split(",")
+        try:
+            parts = combine(fault, [_entry(each) for each in items], [])
+        except Mistake:
+            return None
+        return None if parts is None else Rule.of_parts(fault, parts)
 
-    @property
-    def _next(self) -> str:
-        """The next character; empty at the end."""
-        return self.text[self.at : self.at + 1]
+    def draft(self) -> Draft:
+        """The next rule."""
+        start = self.at
+        broken: list[Misplaced] = []
+        fault = self._take(FAULT)
+        if fault is None:
+            broken.append(self._misquoted(self.text.index('"', start)))
+        draft = Draft(fault and fault[0], (start, self.at), [], broken)
+        while self.text.startswith(",", self.at):
+            item = self._take(ITEM)
+            if item is None:
+                broken.append(self._wrong_quote())
+            elif item[1] and (item[2] is not None or item[1].startswith("drop.")):
+                draft.items.append(item)
+            else:
+                broken.append(self._unfinished(item))
+            if len(broken) >= MOST:  # no further one is told
+                self.at = len(self.text)
+        return draft
 
-    def _take(self, pattern: re.Pattern[str]) -> str:
-        """What matches here, and may be nothing; reading goes on behind it."""
+    def _take(self, pattern: re.Pattern[str]) -> Match[str] | None:
+        """What matches here; reading goes on behind it."""
         found = pattern.match(self.text, self.at)
-        assert found is not None
-        self.at = found.end()
-        return found[0]
+        if found is not None:
+            self.at = found.end()
+        return found
+
+    def _wrong_quote(self) -> Misplaced:
+        """Which quote keeps an item from being read; nothing else does. Reading goes on behind the item."""
+        start = self.at
+        while True:
+            opening = self.text.index('"', start)
+            before = self.text[start:opening]
+            in_name = before[-1] == "." and "=" not in before
+            if not in_name and before.find("=") != len(before) - 1:
+                return self._misquoted(opening)
+            closed = QUOTED.match(self.text, opening)
+            if closed is None:
+                self.at = len(self.text)
+                return Misplaced((opening, opening + 1), "the quote is not closed")
+            start = closed.end()
+            if not in_name or self.text[start] != "=":
+                return self._misquoted(start - 1)
+
+    def _misquoted(self, at: int) -> Misplaced:
+        self.at = at + 1
+        self._take(REST)
+        return Misplaced((at, at + 1), MISQUOTED)
+
+    def _unfinished(self, item: Match[str]) -> Misplaced:
+        """What is wrong with an item without a key, or without a value."""
+        comma = item.start()
+        key, value = item.groups()
+        if key:
+            return Misplaced(item.span(1), f"{shown(key)} needs a value: {shown(key)}=…")
+        if value is not None:
+            return Misplaced(item.span(1), "there is no key before the equals sign")
+        if self.text.startswith(",", self.at):
+            return Misplaced((comma, self.at + 1), "there is nothing between two commas")
+        return Misplaced((comma, comma + 1), "a rule cannot end with a comma")
+
+
+def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis) -> Rule | None:
+    """The rule that a draft says; its mistakes, in the order of the text, go into `diagnosis`, and its name is claimed there."""
+    fault, fault_at, items, broken = draft
+    place = ": ".join(filter(None, (where, inside)))
+    entries: list[EntryOrWord] = []
+    wrong: list[tuple[int, Mistake]] = []
+    for index, item in enumerate(items):
+        unless, word, name = split_key(item[1])
+        value = item[2] or ""
+        if value[:1] == '"':
+            value = ESCAPED.sub(r"\1", value[1:-1])
+        try:
+            entries.append(entry(unless, word, name, value))
+        except Mistake as found:
+            wrong.append((index, found))
+            entries.append(word)
+            if len(wrong) >= MOST:  # no further one is told
+                break
+    if broken or len(wrong) >= MOST:
+        entries.append("")
+    parts = combine(fault, entries, wrong) if fault is not None else None
+    notes = [(each.span, "", Mistake(each.message)) for each in broken]
+    for index, mistake in wrong:
+        if index < 0:
+            notes.append((fault_at, "", mistake))
+        else:
+            item = items[index]
+            span = item.span(1) if mistake.at_key or item[2] is None else item.span(2)
+            notes.append((span, item[1], mistake))
+    for span, key, each in sorted(notes, key=lambda note: note[0]):
+        head = ": ".join(filter(None, (place, place_of(key, each))))
+        diagnosis.note(each, head, excerpt(text, *span))
+    if broken or fault is None or parts is None:
+        return None
+    rule = Rule.of_parts(fault, parts)
+    if rule.name is not None:
+        name_at = next(item.span(2) for item in items if item[1] == "name")
+        head = ": ".join(filter(None, (place, "name")))
+        diagnosis.claim(rule.name, owner(inside, where), head, excerpt(text, *name_at))
+    return rule
