@@ -429,19 +429,22 @@ class Envelope:
         open: the names of the holes that are left.
     """
 
-    __slots__ = ("_escape", "_holes", "_pieces", "open")
+    __slots__ = ("_escape", "_holes", "_start", "open")
 
     def __init__(self, template: bytes, escape: Callable[[str], str], values: Mapping[str, str]) -> None:
         start, *rest = template.decode().split("%(")
-        pieces, holes = [start.replace("%%", "%")], []
+        pieces = [["", start.replace("%%", "%")]]
         for each in rest:
             name, _, text = each.partition(")s")
-            if name not in values:
-                holes.append((len(pieces), name))
-            pieces += [escape(values.get(name, "")), text.replace("%%", "%")]
+            text = text.replace("%%", "%")
+            if name in values:
+                pieces[-1][1] += escape(values[name]) + text
+            else:
+                pieces.append([name, text])
         self._escape = escape
-        self._pieces, self._holes = _joined(pieces, holes)
-        self.open = tuple(name for _, name in holes)
+        # Each hole that is left, with the text behind it.
+        (_, self._start), *self._holes = pieces
+        self.open = tuple(name for name, _ in self._holes)
 
     def fill(self, resource: str, ids: Mapping[str, str], more: Mapping[str, str] = NO_CHILDREN) -> bytes:
         """The body of one answer.
@@ -451,25 +454,13 @@ class Envelope:
             ids: the answer's ids: ASCII letters, digits and what base64 adds, which no format needs to escape.
             more: what else is open, as it stands in the body.
         """
-        filled = self._pieces.copy()
-        for place, name in self._holes:
+        body = self._start
+        for name, behind in self._holes:
             if name == "resource":
-                filled[place] = self._escape(resource)
-            elif name in ids:
-                filled[place] = ids[name]
+                body += self._escape(resource) + behind
             else:
-                filled[place] = more[name]
-        return "".join(filled).encode()
-
-
-def _joined(pieces: list[str], holes: list[tuple[int, str]]) -> tuple[list[str], list[tuple[int, str]]]:
-    """The same with what stands between two holes as one piece."""
-    kept, left, start = [], [], 0
-    for place, name in holes:
-        kept += ["".join(pieces[start:place]), ""]
-        left.append((len(kept) - 1, name))
-        start = place + 1
-    return [*kept, "".join(pieces[start:])], left
+                body += (ids[name] if name in ids else more[name]) + behind
+        return body.encode()
 
 
 class Rendering:
@@ -491,8 +482,8 @@ class Rendering:
     """
 
     __slots__ = (
-        "_child", "_children", "_envelope", "_escape", "_headers", "_headers_of_head", "_open", "_plain", "_row", "_said",
-        "_status", "_text", "bare_head", "constants", "content_type", "id_headers", "reason",
+        "_child", "_envelope", "_escape", "_extras", "_open", "_plain", "_row", "_said", "_status", "_text", "bare_head",
+        "constants", "content_type", "id_headers", "reason",
     )  # fmt: skip
 
     def __init__(
@@ -518,33 +509,27 @@ class Rendering:
         phrase = vendor.reason(row, self._text) if row.status in (None, status) else None
         self.reason = phrase if phrase and fits_a_header(phrase) else None
         known = {"resource", "children", *vendor.make_ids(bytes(64), 0)}
-        self._open: Sources = ()
-        self._children: Sources = ()
-        self._headers: Sources = ()
-        self._headers_of_head: Sources = ()
-        self.constants: dict[str, str] = {}
         wanted = [name for name in self._envelope.open if name not in known]
         extras = [
             each
             for each in vendor.extras
             if each.belongs_to(row, status, asked) and each.name not in form.without
         ]
-        if wanted or extras:
-            from faultinject.vendors.template_values import compile_value, constant
-
-            self._open = [(name, compile_value(name)) for name in wanted]
-            compiled = [(each.place, each.name, compile_value(each.value)) for each in extras]
-            self._children = [(name, value) for place, name, value in compiled if place == "child"]
-            self._headers = [(name, value) for place, name, value in compiled if place in ("header", "body")]
-            self._headers_of_head = [
-                (name, value) for place, name, value in compiled if place in ("header", "head")
-            ]
-            for each in extras:
-                fixed = constant(each.value)
-                if each.place in ("header", "body") and fixed is not None:
-                    self.constants[each.name.lower()] = fixed
         # Whether the resource and the ids are all that differs.
-        self._plain = not (self._open or self._children or self._headers or self._headers_of_head)
+        self._plain = not (wanted or extras)
+        self._open: Sources = ()
+        self._extras: list[tuple[str, str, Source]] = []
+        self.constants: dict[str, str] = {}
+        if self._plain:
+            return
+        from faultinject.vendors.template_values import compile_value, constant
+
+        self._open = [(name, compile_value(name)) for name in wanted]
+        self._extras = [(each.place, each.name, compile_value(each.value)) for each in extras]
+        for each in extras:
+            fixed = constant(each.value)
+            if each.place in ("header", "body") and fixed is not None:
+                self.constants[each.name.lower()] = fixed
 
     def render(
         self,
@@ -583,17 +568,19 @@ class Rendering:
             said=self._said,
             size=size,
         )
-        escape, child = self._escape, self._child
-        more = {name: escape(value(given) or "") for name, value in self._open}
+        more = {name: self._escape(value(given) or "") for name, value in self._open}
         more["children"] = "".join(
-            child % {"name": name, "value": escape(text)}
-            for name, value in self._children
-            if (text := value(given)) is not None
+            self._child % {"name": name, "value": self._escape(text)}
+            for place, name, value in self._extras
+            if place == "child" and (text := value(given)) is not None
         )
         given.body = envelope.fill(resource, ids, more)
-        named = self._headers_of_head if request.method.upper() == "HEAD" else self._headers
-        found = [(name, text) for name, value in named if (text := value(given)) is not None]
-        return given.body, [(name, text) for name, text in found if fits_a_header(text)]
+        places = ("header", "head" if request.method.upper() == "HEAD" else "body")
+        return given.body, [
+            (name, text)
+            for place, name, value in self._extras
+            if place in places and (text := value(given)) is not None and fits_a_header(text)
+        ]
 
 
 def fits_a_header(text: str) -> bool:
