@@ -79,12 +79,9 @@ class Operations:
     def __init__(self, rows: Sequence[Row], prefixes: Sequence[str] = ("",)) -> None:
         self.rows = tuple(rows)
         self.names = frozenset(each.operation for each in rows)
-        order = sorted(range(len(rows)), key=lambda at: (rows[at].weight, at), reverse=True)
-        forms = [_Form(rows[at], prefixes) for at in order]
         self._spots: dict[tuple[str, str], _Spot] = {}
-        for rank, form in enumerate(forms):
-            form.rank = rank
-            self._spots.setdefault((form.row.method, form.row.level), _Spot()).file(form)
+        for row in sorted(rows, key=lambda row: row.weight)[::-1]:
+            self._spots.setdefault((row.method, row.level), _Spot()).file(_Form(row, prefixes))
         by_shape = {each.shape: each.operation for each in rows}
         self._meant = {each.operation: by_shape[each.shape] for each in rows}
         # A name is its own where at least one of its forms is.
@@ -103,16 +100,7 @@ class Operations:
             return None
         query = request.query
         given = spot.known(query) if query and spot.tells else {}
-        if given:
-            best: _Form | None = None
-            for name in given:
-                for form in spot.asking.get(name, ()):
-                    if (best is None or form.rank < best.rank) and form.fits(request, given):
-                        best = form
-                        break
-            if best is not None:
-                return best.row.operation
-        for form in spot.plain:
+        for form in spot.forms if given else spot.plain:
             if form.fits(request, given):
                 return form.row.operation
         return None
@@ -148,13 +136,12 @@ class Operations:
 class _Form:
     """One row, compiled."""
 
-    __slots__ = ("_headers", "_host", "_query", "rank", "row", "without")
+    __slots__ = ("_headers", "_host", "query", "row", "without")
 
     def __init__(self, row: Row, prefixes: Sequence[str]) -> None:
         self.row = row
-        self.rank = 0
         self.without = tuple(each[1:] for each in row.query if each[:1] == "-")
-        self._query = _wanted(each for each in row.query if each[:1] != "-")
+        self.query = _wanted(each for each in row.query if each[:1] != "-")
         self._headers: Headers = tuple(
             (
                 (name,) if name[:2] == "x-" else tuple(prefix + name for prefix in prefixes),
@@ -164,12 +151,8 @@ class _Form:
         )
         self._host: Callable[[str], bool] | None = patterns.compile_plain(row.host) if row.host else None
 
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self._query)
-
     def fits(self, request: Readable, given: dict[str, str]) -> bool:
-        for name, value in self._query:
+        for name, value in self.query:
             if name not in given or (value is not None and given[name] != value):
                 return False
         if given and self.without and not given.keys().isdisjoint(self.without):
@@ -185,21 +168,20 @@ class _Form:
 
 
 class _Spot:
-    """The forms of one method and level: by the first parameter that they ask for, and those that ask for none."""
+    """The forms of one method and level, the most demanding first, and those among them that ask for no parameter."""
 
-    __slots__ = ("asking", "plain", "tells")
+    __slots__ = ("forms", "plain", "tells")
 
     def __init__(self) -> None:
-        self.asking: dict[str, list[_Form]] = {}
+        self.forms: list[_Form] = []
         self.plain: list[_Form] = []
         self.tells: set[str] = set()  # parameters
 
     def file(self, form: _Form) -> None:
-        if form.parameters:
-            self.asking.setdefault(form.parameters[0], []).append(form)
-            self.tells.update(form.parameters)
-        else:
+        self.forms.append(form)
+        if not form.query:
             self.plain.append(form)
+        self.tells.update(name for name, _ in form.query)
         self.tells.update(form.without)
 
     def known(self, query: str) -> dict[str, str]:
