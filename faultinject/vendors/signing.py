@@ -7,6 +7,8 @@ A request that is not signed so, or is malformed, gives None, never an exception
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
@@ -23,7 +25,7 @@ _METADATA = "x-amz-meta-"
 _NEEDED = ("Credential", "SignedHeaders", "Signature")
 
 
-class Signed:
+class Signed(NamedTuple):
     """What a request says of its signature.
 
     Attributes:
@@ -36,18 +38,13 @@ class Signed:
         presigned: whether it stands in the query.
     """
 
-    __slots__ = ("algorithm", "names", "prefix", "presigned", "scope", "signature", "time")
-
-    def __init__(
-        self, algorithm: str, prefix: str, given: dict[str, str], time: str, *, presigned: bool
-    ) -> None:
-        self.algorithm = algorithm
-        self.prefix = prefix
-        self.scope = given["Credential"].partition("/")[2]
-        self.names = given["SignedHeaders"].lower()
-        self.signature = given["Signature"]
-        self.time = time
-        self.presigned = presigned
+    algorithm: str
+    scope: str
+    names: str
+    prefix: str
+    signature: str
+    time: str
+    presigned: bool
 
 
 def read_signed(request: StorageRequest) -> Signed | None:
@@ -59,20 +56,19 @@ def read_signed(request: StorageRequest) -> Signed | None:
         given = {name.strip(): value.strip() for name, _, value in pairs}
         prefix = _prefix(algorithm)
         time = _header(request, f"{prefix}date".lower()) or _header(request, "date") or ""
-        presigned = False
     else:
         asked = [_parameter(request, each, "Algorithm") for each in PREFIXES.values()]
         algorithm = next(filter(None, asked), "")
         prefix = _prefix(algorithm)
         given = {name: _parameter(request, prefix, name) for name in _NEEDED}
         time = _parameter(request, prefix, "Date")
-        presigned = True
     if not prefix or not all(given.get(name) for name in _NEEDED):
         return None
-    names = given["SignedHeaders"].lower().split(";")
-    if len(set(names)) < len(names):
+    names = given["SignedHeaders"].lower()
+    if len({*names.split(";")}) <= names.count(";"):
         return None  # or a kilobyte of names would repeat a long header into megabytes
-    return Signed(algorithm, prefix, given, time, presigned=presigned)
+    scope = given["Credential"].partition("/")[2]
+    return Signed(algorithm, scope, names, prefix, given["Signature"], time, presigned=authorization is None)
 
 
 def signature(request: StorageRequest) -> str | None:

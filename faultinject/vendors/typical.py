@@ -6,6 +6,8 @@ service sends another one to a client that reads and writes objects, `Vendor.typ
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from faultinject.exceptions import ConfigurationError
 
 TYPE_CHECKING = False
@@ -16,23 +18,17 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Vendor
 
 
-class Kind:
+class Kind(NamedTuple):
     """One kind of failure.
 
     Attributes:
-        codes: what most services call it, without `_` and in lower case; an earlier one overrides a later.
+        codes: what most services call it, without `_`, in lower case and separated by blanks; an earlier one overrides a
+            later.
         fits: whether a row is of this kind at all.
     """
 
-    __slots__ = ("codes", "fits")
-
-    def __init__(self, codes: str, fits: Callable[[DocumentedError], bool]) -> None:
-        self.codes = codes.split()
-        self.fits = fits
-
-
-def _never(_row: DocumentedError) -> bool:
-    return False
+    codes: str
+    fits: Callable[[DocumentedError], bool]
 
 
 KINDS = {
@@ -40,8 +36,8 @@ KINDS = {
         "slowdown serverbusy toomanyrequests",
         lambda row: row.category == "throttle" and row.retryable == "yes",
     ),
-    "writing": Kind("", _never),
-    "own": Kind("", _never),
+    "writing": Kind("", lambda _: False),
+    "own": Kind("", lambda _: False),
     "broken": Kind(
         "internalerror",
         lambda row: row.category == "server" and row.retryable == "yes" and (row.status or 0) >= 500,
@@ -81,7 +77,7 @@ def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
     wanted = KINDS[kind]
     rows = [each for each in vendor.errors if wanted.fits(each) and not each.where and not each.again]
     codes = {each.code.replace("_", "").lower(): each for each in reversed(rows)}
-    return next((codes[each] for each in wanted.codes if each in codes), rows[0] if rows else None)
+    return next((codes[each] for each in wanted.codes.split() if each in codes), rows[0] if rows else None)
 
 
 def check(vendor: Vendor) -> None:

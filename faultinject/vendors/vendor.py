@@ -15,6 +15,7 @@ from faultinject.vendors.documented import DocumentedError, Extra, load_errors, 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from re import Pattern
     from typing import Any
 
     from faultinject.http.types import Headers
@@ -143,15 +144,11 @@ class Vendor:
         self._reason = reason
         self.package = package
         self._extras_file = extras
-        self._templates: dict[str, bytes] = {}
         self._by_label: dict[str, DocumentedError] = {}
 
     def read_template(self, form: Form) -> bytes:
         """An envelope from the vendor's folder."""
-        found = self._templates.get(form.template)
-        if found is None:
-            found = self._templates[form.template] = read(self.package, form.template)
-        return found
+        return _template(self.package, form.template)
 
     def asked_form(self, row: DocumentedError, request: StorageRequest, status: int) -> str:
         """The name of the form that a request demands, or empty."""
@@ -317,6 +314,9 @@ def read(package: str, name: str) -> bytes:
     loader: Any = module.__loader__
     data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118  # pathlib is slow to load
     return data
+
+
+_template = cache(read)
 
 
 # Its envelopes
@@ -847,13 +847,10 @@ def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
     )
 
 
-# An identity's shape has "0" for every hexadecimal digit. What a placeholder may stand for is found in it by plain
-# search, many times faster than by regular expressions, and most identities have no run of ten at all.
+# An identity's shape has "0" for every hexadecimal digit. Whether it has ten in a row is found by plain search, many times
+# faster than by regular expressions, and most identities have none: nothing else can have a placeholder, a UUID neither.
 _SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for each in range(256))
-_UUID = "00000000-0000-0000-0000-000000000000"
-_LONG_HEX = "0" * 16
-_LONG = "0" * 10
-_LONG_BYTES = _LONG.encode()
+_LONG = b"0" * 10
 
 # Short words that only beside the two that every shared access signature has are such parameters
 # (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
@@ -902,25 +899,20 @@ def with_placeholders(identity: str) -> str:
     >>> with_placeholders("PUT /photos/2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d/1700000000.jpg")
     'PUT /photos/~/~.jpg'
     """
-    signs = identity.encode("ascii", "replace").translate(_SHAPE)
-    if _LONG_BYTES not in signs:
-        return identity
-    shape = signs.decode()
-    parts = shape.split(_UUID)
-    if len(parts) > 1:
-        kept, at = [], 0
-        for part in parts:
-            end = at + len(part)
-            kept.append(identity[at:end])
-            at = end + len(_UUID)
-        identity, shape = "~".join(kept), "~".join(parts)
-    if _LONG not in shape:
-        return identity
+    if _LONG in identity.encode("ascii", "replace").translate(_SHAPE):
+        for pattern in _placeholders():
+            identity = pattern.sub("~", identity)
+    return identity
+
+
+@cache
+def _placeholders() -> list[Pattern[str]]:
+    """What a placeholder stands for, in this order: a UUID, many hexadecimal digits, many decimal ones."""
     import re  # slow to load, and most scenarios never come here
 
-    if _LONG_HEX in shape:
-        identity = re.sub(r"[0-9A-Fa-f]{16,}", "~", identity)
-    return re.sub(r"[0-9]{10,}", "~", identity)
+    digit = "[0-9A-Fa-f]"
+    uuid = "-".join(f"{digit}{{{length}}}" for length in (8, 4, 4, 4, 12))
+    return [re.compile(each) for each in (uuid, f"{digit}{{16,}}", "[0-9]{10,}")]
 
 
 def without_new_ids(identity: str, addressing: str | None) -> str:
