@@ -7,10 +7,6 @@ from typing import NamedTuple
 from faultinject.rules import values
 from faultinject.rules.values import Mistake, decimal, number_text, shown
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.rules.diagnosis import Diagnosis
-
 LEAST = 20
 """Requests in the window below which no share says anything."""
 MOST = 1_000_000
@@ -33,17 +29,20 @@ class Abort(NamedTuple):
     least: int
 
 
-def read_bound(given: object, where: str, diagnosis: Diagnosis) -> str | None:
-    """The canonical text of a scenario's `abort`; None is none, and a mistake goes into `diagnosis`."""
+def bound_text(given: object) -> str | None:
+    """The canonical text of a scenario's `abort`; None is none.
+
+    Raises:
+        Mistake: it says no bound.
+    """
     if given is None:
         return None
+    if not isinstance(given, str):
+        raise Mistake(f"abort: {shown(repr(given))} is not text such as {EXAMPLE}")
     try:
-        if not isinstance(given, str):
-            raise Mistake(f"{shown(repr(given))} is not text such as {EXAMPLE}")
         return canonical(given)
     except Mistake as mistake:
-        diagnosis.note(Mistake(f"abort: {mistake.message}"), where)
-        return None
+        raise Mistake(f"abort: {mistake.message}") from None
 
 
 def canonical(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules.abort import read_bound
+from faultinject.rules.abort import bound_text
 from faultinject.rules.diagnosis import owner
 from faultinject.rules.files import parse_json, parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
@@ -36,13 +36,9 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         if key not in KEYS:
             hint = nearest(key, KEYS) if key != "fault" else "; write [[rules]] above a rule, in JSON [{…}]"
             diagnosis.add(f"{shown(key)} is not a key of a scenario{hint}", locate(None, key))
-    try:
-        seed = seed_text(data.get("seed"))
-    except Mistake as mistake:
-        seed = None
-        diagnosis.note(mistake, locate(None, "seed"))
     # To say where a key stands takes a look at the whole text.
-    abort = read_bound(data["abort"], locate(None, "abort"), diagnosis) if "abort" in data else None
+    seed = diagnosis.read(seed_text, data["seed"], locate(None, "seed")) if "seed" in data else None
+    abort = diagnosis.read(bound_text, data["abort"], locate(None, "abort")) if "abort" in data else None
     tables = data.get("rules", [])
     if not isinstance(tables, list):
         message = "rules is not a list of tables"
@@ -58,15 +54,6 @@ def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
         elif (rule := _rule(index, table, locate, diagnosis)) is not None:
             rules.append(rule)
     return rules, seed, abort
-
-
-def note_seed(given: object, where: str, diagnosis: Diagnosis) -> str | None:
-    """A seed as text; None is none, and a mistake goes into `diagnosis`."""
-    try:
-        return seed_text(given)
-    except Mistake as mistake:
-        diagnosis.note(mistake, where)
-        return None
 
 
 def _rule(index: int, table: Mapping[str, object], locate: Locate, diagnosis: Diagnosis) -> Rule | None:

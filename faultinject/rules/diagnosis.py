@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.rules.values import visible
+from faultinject.rules.values import Mistake, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.rules.values import Mistake
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+    R = TypeVar("R")
 
 BEFORE, AFTER = 60, 40
 MOST = 20
@@ -48,6 +52,14 @@ class Diagnosis:
     def note(self, mistake: Mistake, where: str = "", excerpt: str = "") -> None:
         """Note a mistake in a key or value."""
         self.add(mistake.message, where, excerpt, mistake.error)
+
+    def read(self, read: Callable[[T], R], given: T, where: str) -> R | None:
+        """What a reader makes of something; None where it raises a `Mistake`, which is noted."""
+        try:
+            return read(given)
+        except Mistake as mistake:
+            self.note(mistake, where)
+            return None
 
     def claim(self, name: str, owner: str, where: str, excerpt: str = "") -> None:
         """Note that a rule is given this name, which only one rule may have.

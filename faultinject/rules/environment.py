@@ -150,11 +150,9 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
     for name, read in _SETTINGS.items():
         variable = f"FAULTINJECT_{name.upper()}"
         text = value_of(environ, variable)
-        if text is not None:
-            try:
-                setattr(environment, name, read(text))
-            except Mistake as mistake:
-                diagnosis.note(mistake, variable)
+        value = None if text is None else diagnosis.read(read, text, variable)
+        if value is not None:
+            setattr(environment, name, value)
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)

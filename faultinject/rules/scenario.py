@@ -8,11 +8,11 @@ from itertools import count
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import data
-from faultinject.rules.abort import read_bound
+from faultinject.rules.abort import bound_text
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
-from faultinject.rules.values import shown
+from faultinject.rules.values import seed_text, shown
 from faultinject.rules.variables import read_variables
 
 TYPE_CHECKING = False
@@ -70,8 +70,8 @@ class Scenario:
     ) -> None:
         diagnosis = Diagnosis()
         found = read_any(rules, diagnosis)
-        text = data.note_seed(seed, "", diagnosis)
-        bound = read_bound(abort, "", diagnosis)
+        text = diagnosis.read(seed_text, seed, "")
+        bound = diagnosis.read(bound_text, abort, "")
         diagnosis.close()
         _fill(self, found, text, bound)
 
@@ -96,9 +96,9 @@ class Scenario:
         """
         diagnosis = Diagnosis()
         found = read_rules(text, where, diagnosis)
-        seed = data.note_seed(seed, where, diagnosis)
+        own = diagnosis.read(seed_text, seed, where)
         diagnosis.close()
-        return cls.of_rules(found, seed)
+        return cls.of_rules(found, own)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Scenario:

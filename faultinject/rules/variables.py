@@ -6,7 +6,7 @@ from faultinject.rules.abort import canonical
 from faultinject.rules.data import read_file
 from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
 from faultinject.rules.text import read_rules
-from faultinject.rules.values import Mistake, is_name, most_like, shown
+from faultinject.rules.values import is_name, most_like, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,13 +60,7 @@ def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> Found:
 def read_abort(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
     """The bound of FAULTINJECT_ABORT, or None."""
     text = value_of(environ, "FAULTINJECT_ABORT")
-    if text is None:
-        return None
-    try:
-        return canonical(text)
-    except Mistake as mistake:
-        diagnosis.note(mistake, "FAULTINJECT_ABORT")
-        return None
+    return None if text is None else diagnosis.read(canonical, text, "FAULTINJECT_ABORT")
 
 
 def read_seed(environ: Mapping[str, str], diagnosis: Diagnosis) -> str | None:
