@@ -11,7 +11,7 @@ Every public name is loaded on first use. PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
-import sys
+from faultinject.faces import face
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,31 +109,19 @@ _PLACES = {
     "StorageFactory": "testing.storage",
     "Vendor": "vendors.vendor",
     "WSGIFaultMiddleware": "adapters.wsgi",
+    "exceptions": "",
     "explore": "testing.runs",
     "get_injector": "injector.lookup",
     "inject": "testing.inject",
     "install": "adapters.install",
     "record": "testing.runs",
+    "strategies": "",
+    "vendors": "",
 }
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that is there
-
-    def __getattr__(name: str) -> object:
-        if name in ("exceptions", "strategies", "vendors"):
-            return _module(name)
-        if name not in _PLACES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value: object = getattr(_module(_PLACES[name]), name)
-        globals()[name] = value
-        return value
-
-
-def _module(name: str) -> object:
-    # importlib would be loaded for this alone.
-    path = f"{__name__}.{name}"
-    __import__(path)
-    return sys.modules[path]
+    __getattr__, _ = face(__name__, **_PLACES)
 
 
 def __dir__() -> list[str]:

@@ -15,14 +15,17 @@ def face(room: str, **places: str) -> tuple[Callable[[str], Any], list[str]]:
 
     Args:
         room: the package's `__name__`.
-        places: for each name the module of the package that has it, such as `parse="rule"`.
+        places: for each name the module of the package that has it, such as `parse="rule"`; empty for a module.
     """
 
     def load(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        module = f"{room}.{places[name]}"
+        module = f"{room}.{places[name] or name}"
         __import__(module)  # importlib would be loaded for this alone
-        return getattr(sys.modules[module], name)
+        found = sys.modules[module]
+        value = getattr(found, name) if places[name] else found
+        setattr(sys.modules[room], name, value)
+        return value
 
     return load, sorted(places)

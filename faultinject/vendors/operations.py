@@ -267,27 +267,13 @@ def allowed(request: StorageRequest, rows: Sequence[Row], level: str) -> str | N
 
     A subresource is the same one on a bucket and on an object.
     """
-    named = _subresource(rows, request)
-    if named is None:
-        fitting = (row for row in rows if row.level == level and not row.query)
-    else:
-        fitting = (row for row in rows if set(row.query) == named)
-    return _listed((row.method for row in fitting), request.method.upper())
-
-
-def _subresource(rows: Sequence[Row], request: StorageRequest) -> set[str] | None:
-    """The parameters of the most demanding form that the query has; those with a value alone, as `list-type=2`, are none."""
-    found: tuple[str, ...] = ()
-    for row in rows:
-        if len(row.query) > len(found) and "=" not in row.query[0] and _has(request, row.query):
-            found = row.query
-    return set(found) if found else None
+    # The most demanding form that the query has; one that begins with a value, as `list-type=2`, is no subresource.
+    forms = [row.query for row in rows if row.query and "=" not in row.query[0] and _has(request, row.query)]
+    named = {*max(forms, key=len)} if forms else set()
+    methods = {row.method for row in rows if {*row.query} == named and (named or row.level == level)}
+    methods.discard(request.method.upper())
+    return ", ".join(each for each in _ORDER if each in methods) or None
 
 
 def _has(request: StorageRequest, words: Iterable[str]) -> bool:
     return all(request.query_values(word.partition("=")[0]) for word in words)
-
-
-def _listed(methods: Iterable[str], refused: str) -> str | None:
-    there = {*methods} - {refused}
-    return ", ".join(each for each in _ORDER if each in there) or None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from faultinject.http.wire import http_date, iso, iso_ms, whole
 from faultinject.vendors.credentials import key_id, query_key_id
+from faultinject.vendors.vendor import s3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,18 +142,6 @@ def _expires(given: RenderContext) -> str | None:
     return None if moment is None else f"{iso(moment)}Z"
 
 
-def _s3_place(at: int) -> Source:
-    """A part of the address read path-style, for an S3 dialect of a vendor whose own addresses are others."""
-
-    def source(given: RenderContext) -> str | None:
-        from faultinject.vendors.vendor import s3
-
-        found: str | None = s3(given.request, None)[at]
-        return found
-
-    return source
-
-
 def _range(given: RenderContext) -> str | None:
     """The range of bytes that is asked for, without its unit."""
     asked = _header(given, "range")
@@ -253,9 +242,10 @@ SOURCES: dict[str, Source] = {
     "bucket": lambda given: _address(given)[0],
     "key": lambda given: _address(given)[1],
     "level": lambda given: given.reading.level(given.request),
-    "s3.level": _s3_place(0),
-    "s3.bucket": _s3_place(1),
-    "s3.key": _s3_place(2),
+    # As S3 has them in a path, for the S3 dialect of a vendor whose own addresses are others.
+    "s3.level": lambda given: s3(given.request, None)[0],
+    "s3.bucket": lambda given: s3(given.request, None)[1],
+    "s3.key": lambda given: s3(given.request, None)[2],
     "method": lambda given: given.request.method,
     "host": _host_name,
     "host-port": _host,
