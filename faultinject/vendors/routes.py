@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Readable, Target
 
-    Role = Callable[[str], tuple[str | None, str | None]]
-
 OTHER: Target = ("other", None, None, "")
 # Routes of no operation, which must not be taken for a bucket and an object.
 _ELSEWHERE = ("/batch/storage/v1", "/batch/{more}")
+# What names a bucket, a key, or both.
+_NAMING = frozenset(("{bucket}", "{object}", "{key}", "{entry}"))
 # What tells nothing apart, or is another at each attempt.
 _COMMON = frozenset(("storage", "v1", "b", "download", "{uploadId}", "{token}"))
 
@@ -41,7 +41,7 @@ class Route(NamedTuple):
         literals: how many of its segments are fixed.
         first: the fixed segment that it begins with, or None.
         pattern: a regular expression of paths, with a group for each segment of the route.
-        roles: what each of these says.
+        roles: what each of these is, as `_roles` says.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Route(NamedTuple):
     literals: int
     first: str | None
     pattern: str
-    roles: list[Role | None]
+    roles: list[str]
 
     @classmethod
     def of(cls, text: str, methods: Iterable[str]) -> Route:
@@ -66,12 +66,18 @@ class Route(NamedTuple):
         bucket = key = None
         rest = []
         for role, value in zip(self.roles, found, strict=True):
-            if role is None:
+            if role == "{bucket}":
+                bucket = value or None
+            elif role == "{object}":
+                key = value.replace("%2F", "/") or None
+            elif role == "{key}":
+                key = _from_base64(value)
+            elif role == "{entry}":
+                before, _, behind = (_from_base64(value) or "").partition(":")
+                bucket, key = before or None, behind or None
+            elif role:
                 # Some servers hide %2F: one identity on all of them.
                 rest.append(value.replace("%2F", "/"))
-            else:
-                in_bucket, in_key = role(value)
-                bucket, key = in_bucket or bucket, in_key or key
         if query:
             bucket = bucket or parameter(query, ("bucket", "tbl"))
             if key is None and bucket and self.text[-2:] == "/o":
@@ -124,42 +130,18 @@ def _group(segment: str, behind: Sequence[str]) -> str:
     return "([^/]+)" if segment[:1] == "{" else f"({re.escape(segment)})"
 
 
-def _roles(segments: Sequence[str]) -> list[Role | None]:
-    """What each segment of a route says: of bucket and key, nothing, or None for something else."""
+def _roles(segments: Sequence[str]) -> list[str]:
+    """What each segment of a route is: what names bucket or key, `more`, or empty for what says nothing."""
     last = {each: at for at, each in enumerate(segments)}
-    roles: list[Role | None] = []
+    roles = []
     for at, each in enumerate(segments):
         if last[each] == at and each in _NAMING:
-            roles.append(_NAMING[each])
+            roles.append(each)
         elif each in _COMMON or (each == "o" and segments[at + 1 : at + 2] == ["{object}"]):
-            roles.append(_nothing)
+            roles.append("")
         else:
-            roles.append(None)
+            roles.append("more")
     return roles
-
-
-def _nothing(value: str) -> tuple[None, None]:
-    return None, None
-
-
-def _bucket(value: str) -> tuple[str | None, str | None]:
-    return value or None, None
-
-
-def _object(value: str) -> tuple[str | None, str | None]:
-    return None, value.replace("%2F", "/") or None
-
-
-def _key(value: str) -> tuple[str | None, str | None]:
-    return None, _from_base64(value)
-
-
-def _entry(value: str) -> tuple[str | None, str | None]:
-    bucket, _, key = (_from_base64(value) or "").partition(":")
-    return bucket or None, key or None
-
-
-_NAMING = {"{bucket}": _bucket, "{object}": _object, "{key}": _key, "{entry}": _entry}
 
 
 def _from_base64(text: str) -> str | None:
