@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.abort import bound_text
 from faultinject.rules.diagnosis import owner
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 
 KEYS = ("rules", "seed", "abort")
+_PASSED_OVER = re.compile(r'''^[ \t]*#.*|"""(?s:.*?)"""|\'{3}(?s:.*?)\'{3}''', re.MULTILINE)
+"""Comments and texts in three quotes, in which nothing is a table or a key."""
 
 
 def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
@@ -156,14 +160,9 @@ class Lines:
     def _look(self) -> None:
         index: int | None = None
         table = ""
-        inside = ""
-        for number, line in enumerate(self.text.split("\n"), 1):
+        plain = _PASSED_OVER.sub(lambda found: "\n" * found[0].count("\n"), self.text)
+        for number, line in enumerate(plain.split("\n"), 1):
             text = line.strip()
-            if inside:
-                inside = "" if text.count(inside) % 2 else inside
-                continue
-            if text[:1] == "#":
-                continue
             if text[:1] == "[":
                 header = _key(text.strip("[").partition("]")[0])
                 if text[:2] == "[[" and header == "rules":
@@ -176,9 +175,6 @@ class Lines:
             elif "=" in text:
                 key = ".".join(filter(None, (table, _key(text.partition("=")[0]))))
                 self._known.setdefault((index, key), number)
-            for quotes in ('"""', "'''"):
-                if text.count(quotes) % 2:
-                    inside = quotes
 
 
 def _key(text: str) -> str:
