@@ -15,38 +15,29 @@ from faultinject.faces import face
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject import exceptions as exceptions
+    from faultinject import exceptions, vendors
     from faultinject import strategies as strategies
-    from faultinject import vendors as vendors
-    from faultinject.adapters.asgi import ASGIFaultMiddleware as ASGIFaultMiddleware
-    from faultinject.adapters.install import install as install
-    from faultinject.adapters.wsgi import WSGIFaultMiddleware as WSGIFaultMiddleware
-    from faultinject.audit.findings import Finding as Finding
-    from faultinject.audit.profiles.profile import Profile as Profile
-    from faultinject.exceptions import ConfigurationError as ConfigurationError
-    from faultinject.exceptions import FaultInjectError as FaultInjectError
-    from faultinject.exceptions import Problem as Problem
-    from faultinject.injector.injector import Injector as Injector
-    from faultinject.injector.lookup import get_injector as get_injector
-    from faultinject.journal.attempts import Attempt as Attempt
-    from faultinject.journal.calls import Call as Call
-    from faultinject.journal.outcome import Outcome as Outcome
-    from faultinject.rules.faults.fault import Fault as Fault
-    from faultinject.rules.rule import Rule as Rule
-    from faultinject.rules.rule_keys import RuleKeys as RuleKeys
-    from faultinject.rules.scenario import Rules as Rules
-    from faultinject.rules.scenario import Scenario as Scenario
-    from faultinject.testing.inject import Faults as Faults
-    from faultinject.testing.inject import inject as inject
-    from faultinject.testing.runs import Exploration as Exploration
-    from faultinject.testing.runs import Run as Run
-    from faultinject.testing.runs import explore as explore
-    from faultinject.testing.runs import record as record
-    from faultinject.testing.storage import Storage as Storage
-    from faultinject.testing.storage import StorageFactory as StorageFactory
-    from faultinject.testing.verdicts import NamedCall as NamedCall
-    from faultinject.vendors.documented import DocumentedError as DocumentedError
-    from faultinject.vendors.vendor import Vendor as Vendor
+    from faultinject.adapters.asgi import ASGIFaultMiddleware
+    from faultinject.adapters.install import install
+    from faultinject.adapters.wsgi import WSGIFaultMiddleware
+    from faultinject.audit.findings import Finding
+    from faultinject.audit.profiles.profile import Profile
+    from faultinject.exceptions import ConfigurationError, FaultInjectError, Problem
+    from faultinject.injector.injector import Injector
+    from faultinject.injector.lookup import get_injector
+    from faultinject.journal.attempts import Attempt
+    from faultinject.journal.calls import Call
+    from faultinject.journal.outcome import Outcome
+    from faultinject.rules.faults.fault import Fault
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.rule_keys import RuleKeys
+    from faultinject.rules.scenario import Rules, Scenario
+    from faultinject.testing.inject import Faults, inject
+    from faultinject.testing.runs import Exploration, Run, explore, record
+    from faultinject.testing.storage import Storage, StorageFactory
+    from faultinject.testing.verdicts import NamedCall
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
 __all__ = [
     "ASGIFaultMiddleware",
