@@ -7,6 +7,7 @@ says all.
 
 from __future__ import annotations
 
+from faultinject import vendors
 from faultinject.http.patterns import STARS
 from faultinject.rules import faults
 from faultinject.rules.conditions import CONDITIONS
@@ -15,6 +16,7 @@ from faultinject.rules.key import Condition
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD
 from faultinject.rules.values import BYTES, NO, SECONDS, YES
 from faultinject.rules.vocabulary import KEYS
+from faultinject.vendors.operations import operations_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,8 +212,6 @@ def _fault() -> Schema:
 
 def _addresses() -> list[str]:
     """All documented errors, with the groups that hold any."""
-    from faultinject import vendors
-
     found = []
     for name in vendors.names():
         vendor = vendors.get(name)
@@ -224,15 +224,10 @@ def _addresses() -> list[str]:
 
 
 def _storage_vendors() -> list[str]:
-    from faultinject import vendors
-
     return [name for name in vendors.names() if vendors.get(name).addressing is not None]
 
 
 def _operations() -> list[str]:
-    from faultinject import vendors
-    from faultinject.vendors.operations import operations_of
-
     return sorted(set().union(*(operations_of(vendors.get(name)).names for name in _storage_vendors())))
 
 
@@ -283,7 +278,5 @@ def _excludes() -> list[Schema]:
 
 
 def _without_status() -> list[str]:
-    from faultinject import vendors
-
     rows = (each for name in vendors.names() for each in vendors.get(name).errors)
     return [each.address for each in rows if each.status is None]

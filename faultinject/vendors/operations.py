@@ -15,13 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from faultinject.vendors.types import Readable
+    from faultinject.vendors.types import Readable, StorageRequest
     from faultinject.vendors.vendor import Vendor
 
     Wanted = tuple[tuple[str, str | None], ...]
     Headers = tuple[tuple[tuple[str, ...], str | None], ...]
-
-    from faultinject.vendors.types import StorageRequest
 
 S3_TABLES = ("s3/operations.csv",)
 """What a fault of no storage vendor goes by, and a relative of S3 that has no table of its own."""

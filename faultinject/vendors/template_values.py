@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from faultinject.vendors.vendor import Addressing
 
     Source = Callable[["RenderContext"], str | None]
-    from collections.abc import Callable
 
 
 @dataclass(slots=True)
