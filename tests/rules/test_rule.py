@@ -13,7 +13,6 @@ import pytest
 from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import KEYS
-from tests.rows import row_by_row
 
 
 def test_a_rule_prints_in_canonical_order():
@@ -68,29 +67,6 @@ def test_a_rule_keeps_its_texts():
     ]
     assert rule.unless == {"path": ("x",)}
     assert rule.options == {"retry_after": "2s"}
-
-
-@row_by_row(
-    ("keys", "key", "expected"),
-    [
-        ({"probability": 0.25}, "probability", 0.25),
-        ({"above": "100/s"}, "above", (100, 1.0)),
-        ({"delay": "100ms..2s"}, "delay", (0.1, 2.0)),
-        ({"delay": 2}, "delay", (2.0, 2.0)),
-        ({"end": "1h"}, "end", 3600.0),
-        ({"status": 429}, "status", 429),
-        ({"drain": "off"}, "drain", False),
-        ({"set": {"x": "y"}}, "set.x", "y"),
-        ({"hint": "date"}, "hint", "date"),
-        ({"hint": "X-Amz-Retry-After"}, "hint", "x-amz-retry-after"),
-        ({}, "vendor", None),
-    ],
-)
-def test_a_value_is_parsed(keys, key, expected):
-    """Durations in seconds, ranges and rates as pairs."""
-    rule = Rule("cos:SlowDown", **keys)
-    assert rule.value(key) == expected
-    assert rule.value(key) == expected
 
 
 def test_values_have_defaults():

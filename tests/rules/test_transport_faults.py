@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from faultinject import Rule
@@ -11,43 +9,6 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules import EFFECTS
 from faultinject.rules.faults import FAULTS
 from tests.rows import row_by_row
-
-
-# A rule in its canonical text, and its keys as TOML and JSON have them.
-@row_by_row(
-    ("rule", "key", "expected"),
-    [
-        (Rule("hang"), "duration", 300.0),
-        (Rule("hang", duration=1.5), "duration", 1.5),
-        (Rule("hang", duration=timedelta(minutes=2)), "duration", 120.0),
-        (Rule("hang", duration="1h"), "duration", 3600.0),
-        (Rule("hang", duration=0), "duration", 0.0),
-        (Rule("reset", delay="1h"), "delay", (3600.0, 3600.0)),
-        (Rule("truncate"), "keep", 0.5),
-        (Rule("truncate", keep=0), "keep", 0.0),
-        (Rule("truncate", keep=0.999999), "keep", 0.999999),
-        (Rule("truncate"), "keep_bytes", None),
-        (Rule("truncate", keep_bytes=0), "keep_bytes", 0),
-        (Rule("truncate", keep_bytes="4KiB"), "keep_bytes", 4096),
-        (Rule("reset"), "after_bytes", None),
-        (Rule("reset", after_bytes=0), "after_bytes", 0),
-        (Rule("cos:SlowDown", after_bytes="256KiB"), "after_bytes", 262_144),
-        (Rule("stall"), "duration", 300.0),
-        (Rule("truncate"), "of", None),
-        (Rule("truncate", of="cos:@server"), "of", "cos:@server"),
-        (Rule("drip", rate="1KB"), "rate", 1000),
-        (Rule("corrupt"), "flips", 1),
-        (Rule("corrupt", flips=1000), "flips", 1000),
-        (Rule("reset"), "http2", False),
-        (Rule("reset", http2="on"), "http2", True),
-        (Rule("cos:SlowDown"), "exact", False),
-        (Rule("cos:SlowDown", exact=1), "exact", True),
-    ],
-)
-def test_a_value_is_parsed(rule, key, expected):
-    """Durations in seconds, sizes and rates in bytes, and the documented defaults."""
-    assert rule.value(key) == expected
-
 
 EXAMPLES = {
     "vendor:Code": ("cos:SlowDown", {}),

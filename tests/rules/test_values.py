@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,23 +50,59 @@ def test_what_is_refused(golden):
 
 
 @row_by_row(
-    ("key", "text", "expected"),
+    ("rule", "key", "expected"),
     [
-        ("when", "after", "after"),
-        ("content_type", "a b~", "a b~"),
-        *(("probability", *each) for each in [("0", 0.0), ("1", 1.0), ("0.3", 0.3), (".5", 0.5), ("1e-3", 0.001), ("1.0", 1.0), ("0.000", 0.0)]),
-        *(("begin", *each) for each in [("200ms", 0.2), ("5s", 5.0), ("1.5m", 90.0), ("1h", 3600.0), ("0s", 0.0), ("100ms", 0.1), ("0.5ms", 0.0005)]),
-        *(("delay", *each) for each in [("200ms", (0.2, 0.2)), ("100ms..2s", (0.1, 2.0)), ("0s..0s", (0.0, 0.0))]),
-        *(("skip", *each) for each in [("0", 0), ("7", 7), ("007", 7)]),
-        *(("above", *each) for each in [("100/s", (100, 1.0)), ("5/10s", (5, 10.0)), ("1/m", (1, 60.0)), ("3/500ms", (3, 0.5))]),
-        *(("drain", each, True) for each in ("yes", "true", "on", "1", "YES")),
-        *(("drain", each, False) for each in ("no", "False", "off", "0")),
+        (Rule("cos:SlowDown", when="after"), "when", "after"),
+        (Rule("http:503", content_type="a b~"), "content_type", "a b~"),
+        *((Rule("cos:SlowDown", probability=text), "probability", value) for text, value in [("0", 0.0), ("1", 1.0), ("0.3", 0.3), (".5", 0.5), ("1e-3", 0.001), ("1.0", 1.0), ("0.000", 0.0)]),
+        *((Rule("cos:SlowDown", begin=text), "begin", value) for text, value in [("200ms", 0.2), ("5s", 5.0), ("1.5m", 90.0), ("1h", 3600.0), ("0s", 0.0), ("100ms", 0.1), ("0.5ms", 0.0005)]),
+        *((Rule("cos:SlowDown", delay=text), "delay", value) for text, value in [("200ms", (0.2, 0.2)), ("100ms..2s", (0.1, 2.0)), ("0s..0s", (0.0, 0.0))]),
+        *((Rule("cos:SlowDown", skip=text), "skip", value) for text, value in [("0", 0), ("7", 7), ("007", 7)]),
+        *((Rule("cos:SlowDown", above=text), "above", value) for text, value in [("100/s", (100, 1.0)), ("5/10s", (5, 10.0)), ("1/m", (1, 60.0)), ("3/500ms", (3, 0.5))]),
+        *((Rule("cos:SlowDown", drain=each), "drain", True) for each in ("yes", "true", "on", "1", "YES")),
+        *((Rule("cos:SlowDown", drain=each), "drain", False) for each in ("no", "False", "off", "0")),
+        (Rule("cos:SlowDown", probability=0.25), "probability", 0.25),
+        (Rule("cos:SlowDown", above="100/s"), "above", (100, 1.0)),
+        (Rule("cos:SlowDown", delay="100ms..2s"), "delay", (0.1, 2.0)),
+        (Rule("cos:SlowDown", delay=2), "delay", (2.0, 2.0)),
+        (Rule("cos:SlowDown", end="1h"), "end", 3600.0),
+        (Rule("cos:SlowDown", status=429), "status", 429),
+        (Rule("cos:SlowDown", drain="off"), "drain", False),
+        (Rule("cos:SlowDown", set={"x": "y"}), "set.x", "y"),
+        (Rule("cos:SlowDown", hint="date"), "hint", "date"),
+        (Rule("cos:SlowDown", hint="X-Amz-Retry-After"), "hint", "x-amz-retry-after"),
+        (Rule("cos:SlowDown"), "vendor", None),
+        (Rule("hang"), "duration", 300.0),
+        (Rule("hang", duration=1.5), "duration", 1.5),
+        (Rule("hang", duration=timedelta(minutes=2)), "duration", 120.0),
+        (Rule("hang", duration="1h"), "duration", 3600.0),
+        (Rule("hang", duration=0), "duration", 0.0),
+        (Rule("reset", delay="1h"), "delay", (3600.0, 3600.0)),
+        (Rule("truncate"), "keep", 0.5),
+        (Rule("truncate", keep=0), "keep", 0.0),
+        (Rule("truncate", keep=0.999999), "keep", 0.999999),
+        (Rule("truncate"), "keep_bytes", None),
+        (Rule("truncate", keep_bytes=0), "keep_bytes", 0),
+        (Rule("truncate", keep_bytes="4KiB"), "keep_bytes", 4096),
+        (Rule("reset"), "after_bytes", None),
+        (Rule("reset", after_bytes=0), "after_bytes", 0),
+        (Rule("cos:SlowDown", after_bytes="256KiB"), "after_bytes", 262_144),
+        (Rule("stall"), "duration", 300.0),
+        (Rule("truncate"), "of", None),
+        (Rule("truncate", of="cos:@server"), "of", "cos:@server"),
+        (Rule("drip", rate="1KB"), "rate", 1000),
+        (Rule("corrupt"), "flips", 1),
+        (Rule("corrupt", flips=1000), "flips", 1000),
+        (Rule("reset"), "http2", False),
+        (Rule("reset", http2="on"), "http2", True),
+        (Rule("cos:SlowDown"), "exact", False),
+        (Rule("cos:SlowDown", exact=1), "exact", True),
     ],
 )  # fmt: skip
-def test_what_a_value_means(key, text, expected):
-    """Shares from 0 to 1, seconds, ranges, numbers, rates and two answers of four spellings each."""
-    fault = "http:503" if key == "content_type" else "cos:SlowDown"
-    assert Rule(fault, **{key: text}).value(key) == expected
+def test_what_a_value_means(rule, key, expected):
+    """Shares from 0 to 1, seconds, ranges, sizes, rates and yes or no in four spellings each; and the documented defaults."""
+    assert rule.value(key) == expected
+    assert rule.value(key) == expected
 
 
 @row_by_row(
