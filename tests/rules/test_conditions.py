@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject import Rule
+from faultinject import Rule, Scenario
 from tests.decisions import condition, meets, view
 from tests.house import rooms
 from tests.rows import row_by_row
@@ -88,14 +88,10 @@ def test_a_condition_holds_for_what_it_describes(made, keys, met, not_met):
     assert (meets(rule, made(**met)), meets(rule, made(**not_met))) == (True, False)
 
 
-def test_a_host_may_be_an_address_with_colons():
-    """Only a port is refused."""
-    assert str(Rule("http:503", host=["::1", "[::1]", "a:b"])) == "http:503,host=::1,host=[::1],host=a:b"
-
-
-def test_a_client_may_have_a_name():
-    """Test clients report names, also such as begin and end like no address."""
-    assert str(Rule("http:503", client=["testclient", "X1"])) == "http:503,client=testclient,client=X1"
+def test_what_looks_like_another_thing_is_taken():
+    """Of hosts with colons only a port is refused; test clients report names, also such as begin and end like no address."""
+    for text in ("http:503,host=::1,host=[::1],host=a:b", "http:503,client=testclient,client=X1"):
+        assert str(Scenario.parse(text)) == text
 
 
 @row_by_row(

@@ -28,47 +28,29 @@ def test_a_doubt_says_what_may_be_meant(golden):
 
 
 @row_by_row(
-    "keys",
+    ("fault", "keys", "doubts"),
     [
-        {"method": "P*", "host": "*.example.com", "bucket": "photos-*"},
-        {"path": ["/a%2Fb", "/100%", "/a?b", "=/a?x=1", "**/x"], "key": "a%2Fb"},
-        {"header": {"x": "http://a%20b"}, "query": {"a": "b/c"}, "client": "testclient", "size": "1.."},
-        {
-            "host": ["h:*", "https://h/x"],
-            "key": "/a/b",
-            "query": {"c%20": "%20"},
-            "client": "localhost",
-            "bucket": "a/b",
-        },
-        {"path": ["/a%20b", "http://h/a", "/a?x=1"]},
+        ("http:503", {"method": "P*", "host": "*.example.com", "bucket": "photos-*"}, []),
+        ("http:503", {"path": ["/a%2Fb", "/100%", "/a?b", "=/a?x=1", "**/x"], "key": "a%2Fb"}, []),
+        ("http:503", {"header": {"x": "http://a%20b"}, "query": {"a": "b/c"}, "client": "testclient", "size": "1.."}, []),
+        ("http:503", {"host": ["h:*", "https://h/x"], "key": "/a/b", "query": {"c%20": "%20"}, "client": "localhost", "bucket": "a/b"}, []),
+        ("http:503", {"path": ["/a%20b", "http://h/a", "/a?x=1"]}, []),
+        ("http:503", {"per": "call"}, ["per has no effect without skip, from, every, times or above"]),
+        ("http:503", {"hint": "date"}, ["hint has no effect without retry_after"]),
+        ("http:503", {"per": "call", "times": 1, "hint": "date", "retry_after": "1s"}, []),
+        ("http:503", {"per": "key", "above": "5/s"}, []),
+        ("http:503", {"per": "rule", "hint": "seconds"}, []),
+        # Azure waits by a header of its own: there `seconds` is another form.
+        ("azure-blob:ServerBusy", {"hint": "x-ms-retry-after-ms"}, []),
+        ("azure-blob:ServerBusy", {"hint": "seconds"}, ["hint has no effect without retry_after"]),
+        # S3 names it by bucket and key, COS in an element of its own.
+        ("s3:SlowDown", {"resource": "/a"}, ["resource has no effect: errors of s3 name none"]),
+        ("cos:SlowDown", {"resource": "/a"}, []),
     ],
-)
-def test_nothing_is_said_of_the_rest(keys):
-    """A warning that is none is worse than none."""
-    assert Rule("http:503", **keys).doubts() == []
-
-
-@row_by_row(
-    ("keys", "doubts"),
-    [
-        ({"per": "call"}, ["per has no effect without skip, from, every, times or above"]),
-        ({"hint": "date"}, ["hint has no effect without retry_after"]),
-        ({"per": "call", "times": 1, "hint": "date", "retry_after": "1s"}, []),
-        ({"per": "key", "above": "5/s"}, []),
-        ({"per": "rule", "hint": "seconds"}, []),
-    ],
-)
-def test_a_key_that_does_nothing_is_doubted(keys, doubts):
-    """Who writes `per=call` alone expects one fault a call, and every attempt gets it."""
-    assert Rule("http:503", **keys).doubts() == doubts
-
-
-def test_the_form_that_a_vendor_has_anyway_is_not_doubted():
-    """Azure waits by a header of its own: there `seconds` is another form."""
-    assert Rule("azure-blob:ServerBusy", hint="x-ms-retry-after-ms").doubts() == []
-    assert Rule("azure-blob:ServerBusy", hint="seconds").doubts() == [
-        "hint has no effect without retry_after"
-    ]
+)  # fmt: skip
+def test_a_key_that_does_nothing_is_doubted_and_nothing_else(fault, keys, doubts):
+    """Who writes `per=call` alone expects one fault a call, and every attempt gets it; a warning that is none is worse than none."""
+    assert Rule(fault, **keys).doubts() == doubts
 
 
 def test_a_rule_without_such_a_key_is_asked_less():
@@ -76,12 +58,6 @@ def test_a_rule_without_such_a_key_is_asked_less():
     usual = Rule("cos:SlowDown", method="PUT", times=2, retry_after="1s")
     odd = Rule("cos:SlowDown", method="PUT", resource="/a")
     assert len(rooms(usual.doubts)) < len(rooms(odd.doubts))
-
-
-def test_a_resource_that_the_envelope_lacks_is_doubted():
-    """S3 names it by bucket and key, COS in an element of its own."""
-    assert Rule("s3:SlowDown", resource="/a").doubts() == ["resource has no effect: errors of s3 name none"]
-    assert Rule("cos:SlowDown", resource="/a").doubts() == []
 
 
 def test_no_method_of_the_registry_is_doubted(for_all):
