@@ -125,7 +125,7 @@ def trial(
     sock = None if app else listening.listen("127.0.0.1", port)
     began, stopped = time.monotonic(), ""
     with Suite(command, vendor, settings.endpoints, sock=sock, junit=junit, faster=variables) as suite:
-        progress = Progress(lambda: trying.doing)
+        progress = Progress(lambda: trying.how_far())  # noqa: PLW0108 - it is made next
         trying = Trial(suite, found, only=only, within=seconds_of("--within", within), watch=progress.show)
         try:
             with progress:

@@ -374,6 +374,21 @@ class Trial:
         self._only = only
         self._within = within
         self._watch = watch
+        self._took: list[float] = []
+        self._began = 0.0
+        self._left = len(faults) + 2
+
+    def how_far(self) -> str:
+        """What is done now, and the time that is left where it is known."""
+        if not self._took:
+            return self.doing
+        done = time.monotonic() - self._began
+        left = max(0.0, self._left * max(done, sum(self._took) / len(self._took)) - done)
+        return (
+            f"{self.doing}, about {left / 60:.0f} min left"
+            if left > 90
+            else f"{self.doing}, about {left:.0f} s left"
+        )
 
     def carry_out(self) -> None:
         """Make one run after the other.
@@ -389,6 +404,7 @@ class Trial:
             self._refuse_only(bare[0])
             if not bare[0].outcomes and FAILED not in {each.outcome for each in bare[0].results.values()}:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
+            self._left -= 1
         comparison = Comparison(bare, self._only)
         if self._suite.faster and comparison.flaky:
             differ = comparison.flaky
@@ -398,13 +414,17 @@ class Trial:
         self.comparison = comparison
         if not comparison.judged or not bare[0].outcomes:
             return
+        self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
             run = self._run(rules, within, fast=True)
             if self._suite.faster and (comparison.broken_in(run) or comparison.missing_in(run)):
                 run = self._run(rules, within)  # the speed may be why
             comparison.runs.append(run)
+            self._left -= 1
         groups = comparison.groups
+        self._took.clear()
+        self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
             for rule in first.smaller[:TRIES]:
@@ -413,12 +433,15 @@ class Trial:
                 if first.test in {each.test for each in comparison.broken_in(run)}:
                     self.smallest[first.test] = rule
                     break
+            self._left -= 1
 
     def _run(
         self, rules: tuple[Rule, ...], within: float | None, only: str | None = None, *, fast: bool = False
     ) -> SuiteRun:
+        self._began = time.monotonic()
         self._watch()
         run = self._suite.run(rules, only=only or self._only, within=within, fast=fast)
+        self._took.append(run.seconds)
         return run if self.comparison is None else self.comparison.named(run)
 
     def _refuse_only(self, run: SuiteRun) -> None:
