@@ -27,6 +27,8 @@ from faultinject.testing.pytest_plugin import SHARD, SUMMARY
 from faultinject.testing.pytest_plugin.marked import EXPLORED, explored
 from faultinject.testing.runs import RunFaults
 
+QUIET, EVERY = 2.0, 0.5
+"""Seconds after which a terminal shows how far it is, and between two such lines."""
 TIMEOUT = pytest.StashKey[Any]()
 """What pytest-timeout has for the test, where its time counts the fixtures, too."""
 WARNING = "faultinject_explore_warning"
@@ -150,7 +152,8 @@ class _Exploring:
         self._says = says
         self._cache = getattr(item.config, "cache", None)
         self._failures: dict[tuple[object, ...], tuple[FinishedRun, pytest.TestReport]] = {}
-        self._began = time.monotonic()
+        self._began = self._shown = time.monotonic()
+        self._showing = False
         own = vars(item)
         obj, instance = own.get("_obj"), own.get("_instance")
         # A conftest's or a plugin's own function is run each time, and with the instance that it may know.
@@ -172,12 +175,15 @@ class _Exploring:
                 finished = run.end()
                 if finished.failed:
                     self._note(finished, found[1])
+                self._progress(sweep)
                 sweep.stopped = str(self._item.session.shouldstop or self._item.session.shouldfail or "")
                 if sweep.stopped:
                     break
             call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
             wrong = str(error)
+        finally:
+            self._progress(None)
         # In their order: plugins that rerun tests begin their notes at the set-up.
         setup = first[0] if first else self._report(lambda: None, "setup")
         if wrong:
@@ -304,6 +310,24 @@ class _Exploring:
         info: pytest.CallInfo[None] = pytest.CallInfo.from_call(work, when)
         found: pytest.TestReport = self._item.ihook.pytest_runtest_makereport(item=self._item, call=info)
         return found
+
+    def _progress(self, sweep: Sweep | None) -> None:
+        """On a terminal, say how far a long exploration is; None clears the line."""
+        reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        now = time.monotonic()
+        if reporter is None or not reporter.isatty:
+            return
+        if sweep is None:
+            if self._showing:
+                reporter.rewrite("", erase=True)
+                reporter.rewrite("")
+                if reporter.showfspath and not reporter.showlongtestinfo:
+                    reporter.write_fspath_result(self._item.nodeid, "")
+        elif sweep.points is not None and now - self._began >= QUIET and now - self._shown >= EVERY:
+            if not self._showing:
+                reporter.ensure_newline()
+            self._showing, self._shown = True, now
+            reporter.rewrite(f"{self._item.name}: run {len(sweep.finished)} of {sweep.planned}", erase=True)
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:

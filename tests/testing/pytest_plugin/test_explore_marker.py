@@ -830,6 +830,29 @@ def test_a_scenario_to_replay(run, passes):
     result.stderr.fnmatch_lines(["*--faultinject-scenario:*SlowDwn*SlowDown*"])
 
 
+@pytest.mark.slow
+def test_progress(run, monkeypatch):
+    """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", -1)
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.EVERY", -1)
+    source = (
+        RIGHT
+        + """
+    @pytest.fixture(scope="session", autouse=True)
+    def terminal(request):
+        request.config.pluginmanager.get_plugin("terminalreporter").isatty = True
+    """
+    )
+    result = run(source)
+    result.assert_outcomes(passed=1)
+    text = result.stdout.str()
+    assert re.search(r"py *\n\s*test_right: run 1 of 8 ", text)
+    assert re.search(r"run 8 of 8 *\s+test_progress.py \.", text)
+    assert re.search(r"run 8 of 8 *\s+test_progress.py::test_right PASSED", run(source, "-v").stdout.str())
+    monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", 3600)
+    assert "run 8 of 8" not in run(source).stdout.str()
+
+
 NOT_REWOUND = (
     UPLOAD
     + """
