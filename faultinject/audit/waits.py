@@ -230,7 +230,7 @@ def _is_one_pause(one: Wait, other: Wait, soon: float) -> bool:
     return (
         other.call.signal not in (SDK_ID, RETRY_MARK)  # an SDK waits in each call by itself
         and one.call.window == other.call.window
-        and other.before.arrived <= again.arrived
+        and other.before.arrived < again.arrived
         and _follows(one.before, other.before, soon)
         and _follows(again, again_too, soon)
     )

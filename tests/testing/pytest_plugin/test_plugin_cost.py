@@ -25,6 +25,7 @@ def test_session_without_faults_loads_nothing_of_the_engine(project):
     """The plugin alone: the package's front door and the plugin itself."""
     assert loaded(project, "def test_one(): pass") == [
         "faultinject",
+        "faultinject.faces",
         "faultinject.testing",
         "faultinject.testing.pytest_plugin",
         "faultinject.testing.unwrapped",
