@@ -502,9 +502,12 @@ def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
     """Build steps, linters and clients below `run` start as quickly as without it."""
     modules = "import sys; print(' '.join(sys.modules))"
     plain, hooked = (set(python("-c", modules, **variables)[1].split()) for variables in ({}, ON))
-    assert hooked - plain == {"faultinject", "faultinject.hooks", "faultinject.hooks.watching"} | (
-        hooked & {"__future__"} - plain
-    )
+    assert hooked - plain == {
+        "faultinject",
+        "faultinject.faces",
+        "faultinject.hooks",
+        "faultinject.hooks.watching",
+    } | (hooked & {"__future__"} - plain)
 
 
 def test_the_current_directory_stays_on_the_path(run, tmp_path, monkeypatch):

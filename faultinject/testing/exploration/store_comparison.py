@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from os.path import commonprefix
 
 from faultinject.audit.findings import FAIL, WARN, Finding
@@ -220,25 +220,47 @@ def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, st
             yield shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
 
 
-# A number, a time or an id.
-_NUMBER = re.compile(rb"[\w.:+-]*\d[\w.:+-]*")
+# A number, a time or an id at the edge of what differs: more of it may differ in the next run.
+_WORD = re.compile(rb"[\w.:+-]+|[^\w.:+-]+")
+_AT_THE_END, _AT_THE_BEGINNING = re.compile(rb"[\w.:+-]*\Z"), re.compile(rb"\A[\w.:+-]*")
 
 
 def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
-    """Whether what differs from run to run is somewhat longer or shorter this time: numbers, times and ids of a text, or one piece."""
-    if _NUMBER.sub(b"0", found) == _NUMBER.sub(b"0", usual[0]):
-        return True
+    """Whether what differs from run to run, such as a time with a fraction, is somewhat longer or shorter this time."""
+    return _has_such_words(found, usual) or _has_such_a_piece(found, usual)
+
+
+def _has_such_words(found: bytes, usual: list[bytes]) -> bool:
+    """Whether each word is as long as in the runs without faults, or nearly so where those differ in it."""
+    for word, *known in zip_longest(*(_WORD.finditer(each) for each in (found, *usual))):
+        if word is None or None in known:
+            return False
+        size = len(known[0][0])
+        varies = len({each[0] for each in known}) > 1
+        if abs(len(word[0]) - size) > (_most(size) if varies else 0):
+            return False
+    return True
+
+
+def _most(size: int) -> int:
+    """How many bytes longer or shorter something of this size may be."""
+    return min(size - 1, size // 4 + 3)
+
+
+def _has_such_a_piece(found: bytes, usual: list[bytes]) -> bool:
+    """Whether only the piece in which the runs without faults differ is somewhat longer or shorter."""
     size = len(usual[0])
     least, most = min(usual), max(usual)
     same = _common(least, most)
+    begin = _AT_THE_END.sub(b"", least[:same])
     turned = [each[same:][::-1] for each in usual]
-    end = turned[0][: min(_common(turned[0], each) for each in turned)][::-1]
-    differs = size - same - len(end)
+    end = _AT_THE_BEGINNING.sub(b"", turned[0][: min(_common(turned[0], each) for each in turned)][::-1])
+    differs = size - len(begin) - len(end)
     return (
-        len(found) >= same + len(end)
-        and found.startswith(least[:same])
+        len(found) >= len(begin) + len(end)
+        and found.startswith(begin)
         and found.endswith(end)
-        and abs(len(found) - size) <= min(differs - 1, differs // 4 + 3)
+        and abs(len(found) - size) <= _most(differs)
     )
 
 
