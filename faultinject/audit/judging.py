@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 
 from msgspec import to_builtins
 
@@ -13,7 +12,6 @@ from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
-from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
 from faultinject.audit.evidence import OUTAGE, Evidence, Silence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
@@ -67,8 +65,7 @@ class Judgement:
         began: when the first request came, unix seconds; None: there was none.
         ended: when the last one came, likewise.
         failed_after: how many calls failed for good, by the first fault that they got, such as `503 SlowDown`; `no fault` of
-            those that got none. The last answer was a failure, and the same request did not succeed later; or the caller got an
-            error.
+            those that got none. The last answer was a failure, or the caller got an error.
     """
 
     client: str
@@ -294,21 +291,15 @@ def _findings(
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     """How many calls failed for good, by the first fault that they got.
 
-    Not one whose caller may have got the same thing in the end all the same: by a copy, or by a call behind it.
+    Not one that a changed request may have tried again, nor one of several at the same time of which another succeeded.
     """
-    got: dict[Hashable, float] = {}
-    for call in calls:
-        if call.succeeded and call.first.method not in UNSAFE:
-            got[thing_of(call)] = call.last.answered or call.last.arrived
+    got = {thing_of(call) for call in calls if call.shared and call.succeeded}
     failed = Counter(
         next((each.answer for each in call.attempts if each.injected), NO_FAULT)
         for call in calls
         if call.closed
-        and (
-            not call.returned
-            if call.returned is not None
-            else call.last.failed and got.get(thing_of(call), -inf) < call.last.arrived
-        )
+        and (call.last.failed if call.returned is None else not call.returned)
+        and not (call.followed or (call.shared and thing_of(call) in got))
     )
     return dict(failed.most_common())
 

@@ -105,23 +105,15 @@ def test_calls_that_failed_for_good_are_counted():
     assert look([Made(each) for each in own]).failed_after == {"no fault": 1, "503 SlowDown": 1}
 
 
-def test_what_succeeded_in_the_end_did_not_fail_for_good():
-    """A copy of a read that fails while the other one succeeds; a request that comes again with another token, or after a refusal."""
+def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
+    """A copy of a read that fails while the other one succeeds; a request that comes again at once with another token."""
     copies = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]
     again = [line(0.0, credential="old"), line(0.2, FINE, credential="new")]
-    stale = FINE | {"status": 412}
-    cut = [fault("truncate", 200, "truncated"), stale, FINE]
-    reads = [
-        line(at, kind, method="GET", precondition="v1" if kind is stale else None)
-        for at, kind in enumerate(cut)
-    ]
-    for succeeds in (copies, again, reads):
-        assert look([Made([each]) for each in succeeds]).failed_after == {}
-        fails = [each | INTERNAL | {"applied": False} for each in succeeds]
-        assert sum(look([Made([each]) for each in fails]).failed_after.values()) > 0
-    # What succeeds behind a POST is another one's.
-    posts = [line(0.0, method="POST"), line(30.0, FINE, method="POST", request_bytes=700)]
-    assert look([Made([each]) for each in posts]).failed_after == {"503 SlowDown": 1}
+    assert look([Made([each]) for each in copies]).failed_after == {}
+    assert look([Made(again)]).failed_after == {}
+    # Where none of the copies succeeds, and where the last request fails.
+    assert look([Made([each | INTERNAL]) for each in copies]).failed_after == {"500 InternalError": 2}
+    assert look([Made([again[0], again[1] | INTERNAL])]).failed_after == {"500 InternalError": 1}
 
 
 def test_a_finding_shows_each_call_once():
