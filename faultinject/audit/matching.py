@@ -134,8 +134,9 @@ def alike(one: Attempt, other: Attempt) -> bool:
 def changed(before: Attempt, attempt: Attempt) -> bool:
     """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)
-    # Whoever asks for the rest of a download says of which version.
-    what = before.precondition == attempt.precondition or resumes(attempt.part, before.part)
+    # Whoever asks for the rest of a download says of which version; not so behind a refusal, which there is no rest of.
+    rest = before.kind != "client" and resumes(attempt.part, before.part)
+    what = rest or before.precondition == attempt.precondition
     if before.seed == attempt.seed and not (who and what):
         return True
     offset, now = before.clock_offset, attempt.clock_offset

@@ -342,6 +342,8 @@ READ = {"method": "GET"}
 CHANGES = [
     # What is asked with something else is another call: a new token after a 401, a new If-Match after a 412, another key.
     *(g([r(0, "locked"), r(0.1, **change)], "401", "200") for change in ({"credential": "b"}, {"precondition": "b"}, {"region": "b"}, {"clock_offset": -3600}, {"principal": "b" * 16})),
+    # So is a part that is asked for behind a refusal of the whole: there is nothing that it could be the rest of.
+    g([r(0, "locked", method="GET"), r(0.1, method="GET", attempt_hint={"part": "bytes=500-"}, precondition="b")], "401", "200"),
     g([r(0, "locked", credential="a"), r(0.1, credential="b", seed="1")], "401 200"),
     # A write in between may let what was refused succeed: of it, its bucket, or a part; not a read, nor after a server error.
     *(
