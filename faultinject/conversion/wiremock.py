@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 from urllib.parse import parse_qsl, unquote
 
@@ -24,13 +23,11 @@ from faultinject.conversion.document import (
     TEXT,
     Kind,
     Node,
-    Remarks,
     Rules,
     literal,
     literal_path,
     milliseconds,
 )
-from faultinject.exceptions import ConfigurationError
 from faultinject.rules.effects import FORBIDDEN
 from faultinject.rules.values import listed
 
@@ -53,19 +50,21 @@ class Unsayable(Exception):
     """A condition cannot be said; it has been told of."""
 
 
-def conditions(node: Node, found: Conditions) -> None:
-    """Add the conditions of a `request` to those that are found.
+def conditions(node: Node) -> Conditions:
+    """The conditions of a `request`.
 
     Raises:
         Unsayable: one of them cannot be said, and the stub is left out.
         ConfigurationError: a value is of another type.
     """
-    _url(node, found)
+    found: Conditions = {}
+    unless: Conditions = {}
     method = node.child("method", ANY)
     if method is not None and not isinstance(method.value, str):
         _cannot(method)
     if method is not None and method.value != "ANY":
         found["method"] = literal(method.value)
+    _url(node, found)
     for key, word in (("headers", "header"), ("queryParameters", "query")):
         names: set[str] = set()
         for name, matcher in node.entries(key, OBJECT):
@@ -74,10 +73,10 @@ def conditions(node: Node, found: Conditions) -> None:
                 _cannot(matcher)
             names.add(name.lower())
             pattern, negated = _matched(matcher)
-            place = found.setdefault("unless", {}) if negated else found
-            place.setdefault(word, {})[name] = pattern
+            (unless if negated else found).setdefault(word, {})[name] = pattern
     if node.rest(CANNOT):
         raise Unsayable
+    return found | ({"unless": unless} if unless else {})
 
 
 def _url(node: Node, found: Conditions) -> None:
@@ -96,20 +95,20 @@ def _url(node: Node, found: Conditions) -> None:
             found["path"] = pattern
         return
     path, mark, query = url.value.partition("?")
-    found["path"] = literal_path(unquote(path))
     if "%2f" in path.lower():
         _cannot(url, "no path of a rule has an encoded slash, and the fault would come to other requests")
+    found["path"] = literal_path(unquote(path))
     if key == "urlPath":
         if mark:
             _cannot(url, "no path has a query, and the fault would come to requests that the stub is not for")
         return
     url.change(QUERY)
-    pairs = parse_qsl(query, keep_blank_values=True) if mark else []
-    found["query"] = {name: _exactly(value) for name, value in pairs}
     if node.child("queryParameters", ANY) is not None:
         _cannot(
             url, "it is compared with the whole query: beside it queryParameters say nothing, or exclude it"
         )
+    pairs = parse_qsl(query, keep_blank_values=True) if mark else []
+    found["query"] = {name: _exactly(value) for name, value in pairs}
     if len(found["query"]) < len(pairs):
         _cannot(url, "a rule asks for one value of a parameter, and the fault would come to other requests")
 
@@ -241,10 +240,7 @@ class _Stub:
         self.next_state = node.take("newScenarioState", TEXT, "")
         self.response = node.need("response", OBJECT)
         self._status = self.response.take("status", STATUS, 200)
-        request = node.value.get("request")
-        self.known = _known(request)
-        self.whole_query = "query" in self.known and "url" in request
-        """Whether it is for requests with these parameters and no others."""
+        self.requests = _Requests(node.value.get("request"))
         self.triggers: dict[str, int] | None = None
         """By its place in its scenario."""
 
@@ -270,10 +266,8 @@ class _Stub:
         if not self.is_fault:
             node.remarks.unused(self.response.where)
             return False
-        found: Conditions = {}
         try:
-            if request is not None:
-                conditions(request, found)
+            found = {} if request is None else conditions(request)
         except Unsayable:
             return False
         if self.scenario and self.triggers is None:
@@ -289,7 +283,7 @@ class _Stub:
             return False
         # Those of its scenario have numbers of their own.
         others = (each for each in without_rule if not self.scenario or self.scenario != each.scenario)
-        before = next((each for each in others if _may_be_of(self.known, each)), None)
+        before = next((each for each in others if self.requests.may_be_of(each.requests)), None)
         if before is not None:
             node.leave_out(
                 f"its fault could come to requests of the stub {before.node.where}, which is before it and no rule"
@@ -299,45 +293,62 @@ class _Stub:
         return rules.add(node, made[0], self._name, **found, **triggers, **made[1]) is not None
 
 
-def _known(request: object) -> Conditions:
-    """The conditions of a request as far as a rule can say them; those that are missing are any."""
-    found: Conditions = {}
-    if isinstance(request, dict):
-        with suppress(Unsayable, ConfigurationError):
-            conditions(Node(request, "", "", Remarks()), found)
-    return found
+class _Requests:
+    """Which requests a stub is for, as far as methods, paths and parameters in plain text say it.
 
+    Attributes:
+        method: empty: any.
+        path: one path, or a folder that ends in a slash; the folder "" has every path.
+        one: whether it is one path.
+        parameters: all of the query; None: any query.
+        values: what headers and parameters of the query must be, where that is one text; None: they must not be there.
+    """
 
-def _may_be_of(known: Conditions, other: _Stub) -> bool:
-    """Whether a request that a stub's rule is for may be one of another stub, as far as plain text says it."""
-    if {"method"} <= known.keys() & other.known.keys() and known["method"] != other.known["method"]:
-        return False
-    (path, one), (other_path, other_one) = _path(known), _path(other.known)
-    below = not other_one and path.startswith(other_path)
-    above = not one and other_path.startswith(path)
-    if not (below or above or path == other_path):
-        return False
-    mine, theirs = _values(known), _values(other.known)
-    if other.whole_query:
+    def __init__(self, request: object) -> None:
+        said = request if isinstance(request, dict) else {}
+        method, url = said.get("method"), next((said[key] for key in URLS if key in said), None)
+        self.method = method if isinstance(method, str) and method != "ANY" else ""
+        self.path, self.one = "", False
+        self.parameters: frozenset[Any] | None = None
+        self.values = _values(said)
+        if not isinstance(url, str):
+            return
+        if "url" in said or "urlPath" in said:
+            path, _, query = url.partition("?")
+            self.path, self.one = unquote(path), True
+            if "url" in said:
+                self.parameters = frozenset(parse_qsl(query, keep_blank_values=True))
+            return
+        pattern = path_pattern(url) or ""
+        self.path, self.one = pattern.removeprefix("="), pattern[:1] == "=" or pattern[-1:] not in ("", "/")
+
+    def may_be_of(self, other: _Requests) -> bool:
+        """Whether one of them may be one of another stub, which has no rule."""
+        if self.method and other.method and self.method != other.method:
+            return False
+        below = not other.one and self.path.startswith(other.path)
+        above = not self.one and other.path.startswith(self.path)
+        if not (below or above or self.path == other.path):
+            return False
         # A rule lets further parameters pass.
-        theirs = {**dict.fromkeys(place for place in mine if place[0] == "query"), **theirs}
-    return all(mine[place] == theirs[place] for place in mine.keys() & theirs.keys())
+        if other.parameters is not None and not (self.parameters or frozenset()) <= other.parameters:
+            return False
+        both = self.values.keys() & other.values.keys()
+        return all(self.values[each] == other.values[each] for each in both)
 
 
-def _path(known: Conditions) -> tuple[str, bool]:
-    """A path, or a folder that ends in a slash, of which the empty one has every path; and whether it is one path."""
-    pattern = known.get("path", "")
-    return pattern.removeprefix("="), pattern[:1] == "=" or pattern[-1:] not in ("", "/")
-
-
-def _values(known: Conditions) -> dict[tuple[str, str], str | None]:
-    """The values of headers and parameters that are asked for in plain text, by what they are of; None: there must be none."""
+def _values(request: dict[str, Any]) -> dict[tuple[str, str], str | None]:
+    """The values that are asked for in plain text, by what they are of; None: none."""
     found: dict[tuple[str, str], str | None] = {}
-    for conditions, negated in ((known, False), (known.get("unless", {}), True)):
-        for word in ("header", "query"):
-            for name, pattern in conditions.get(word, {}).items():
-                if negated or pattern[:1] == "=" or (pattern and "*" not in pattern):
-                    found[word, name.lower() if word == "header" else name] = None if negated else pattern
+    for part in ("headers", "queryParameters"):
+        given = request.get(part)
+        for name, matcher in given.items() if isinstance(given, dict) else ():
+            place = part, name.lower() if part == "headers" else name
+            match matcher:
+                case {"equalTo": str(text), **more} if not more:
+                    found[place] = text
+                case {"absent": _, **more} if not more:
+                    found[place] = None
     return found
 
 
