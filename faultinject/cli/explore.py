@@ -7,7 +7,6 @@ import os
 import shlex
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from types import TracebackType
@@ -37,13 +36,13 @@ from faultinject.testing.runs import Contents, Exploration, RunFaults
 from faultinject.testing.storage import Storage, contents_of
 
 if TYPE_CHECKING:
+    from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import Broken
 
 
-SETTLED, LOOK = 30.0, 0.01
-"""Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them;
-and between two looks at them."""
+SETTLED = 30.0
+"""Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them."""
 
 
 class Proxied:
@@ -59,6 +58,8 @@ class Proxied:
 
         self._target = target
         self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
+        self._under_way = 0
+        self._ended = threading.Condition()
         self._broken: list[Broken] = []
 
     @cached_property
@@ -67,7 +68,7 @@ class Proxied:
         from faultinject.proxy.front import proxy_server
 
         app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
-        self._server = proxy_server(app, self._target)
+        self._server = proxy_server(self._counted(app), self._target)
         sock = listening.listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
         self._thread.start()
@@ -77,10 +78,9 @@ class Proxied:
         """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
 
     def holds(self) -> None:
-        """Nobody can tell; but no connection that a killed client has left is served any more, and nothing noted later."""
-        end = time.monotonic() + SETTLED
-        while self._server.server_state.tasks and time.monotonic() < end:
-            time.sleep(LOOK)
+        """Nobody can tell; but no request that a killed client has left is under way any more, nor noted later."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._under_way, SETTLED)
 
     def broken(self) -> str:
         """Why the service had no whole answer to a request since the last call; empty where it had."""
@@ -98,6 +98,21 @@ class Proxied:
         if broken.status >= 500:  # else it is the request that cannot go on
             self._broken.append(broken)
         log_it(broken)
+
+    def _counted(self, app: ASGIApp) -> ASGIApp:
+        """The app; whoever waits learns when all is noted of its requests."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            with self._ended:
+                self._under_way += 1
+            try:
+                await app(scope, receive, send)
+            finally:
+                with self._ended:
+                    self._under_way -= 1
+                    self._ended.notify_all()
+
+        return counted
 
 
 def reach(target: Target) -> None:

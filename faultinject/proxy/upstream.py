@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import h11
 
@@ -171,7 +172,7 @@ class Upstream:
             except h11.RemoteProtocolError as error:
                 if self._reader.at_eof():
                     raise Broken(f"{self._target.url} ended the connection too early", reset=False) from None
-                raise Broken(f"what {self._target.url} says is no answer: {without_quotes(error)}") from None
+                raise Broken(_unreadable(self._target.url, error)) from None
             if event is h11.NEED_DATA:
                 self._connection.receive_data(await self._read())
                 continue
@@ -220,6 +221,18 @@ class Upstream:
 def lines(headers: RawHeaders) -> bytes:
     """Headers as they are sent."""
     return b"".join(b"%b: %b\r\n" % each for each in headers)
+
+
+def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
+    """Why what the server says cannot go on: it is no HTTP, or more than is done here."""
+    why = without_quotes(error)
+    if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
+        return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
+    if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, which are the most here"
+    if "_SWITCH_UPGRADE" in why:
+        return f"{url} goes on with another protocol (101), which nobody has asked for"
+    return f"what {url} says is no answer: {why}"
 
 
 def without_quotes(error: h11.ProtocolError) -> str:
