@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.values import shown
 
 PORTS = {"http": 80, "https": 443}
-_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[\da-f:.]+\]|[\w~-]+(\.[\w~-]+)*\.?)(:(?P<port>\d{1,5}))?/?",
-    re.IGNORECASE,
-)
+EXAMPLE = "http://127.0.0.1:9000"
+_NAME = re.compile(r"[\w~-]+(\.[\w~-]+)*\.?")
+_ADDRESS = re.compile(r"(\[[\da-fA-F:.]+\]|[\w.~-]+):\d+")
+_BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Target:
@@ -29,19 +32,31 @@ class Target:
     """
 
     def __init__(self, url: str) -> None:
-        found = _URL.fullmatch(url)
-        scheme = found["scheme"].lower() if found else "http"
-        port = int(found["port"] or PORTS[scheme]) if found else 0
-        if found is None or not 0 < port < 65536:
-            # It is not shown: a password or a signature may be in it.
+        told = f"--to {shown(_without_secrets(url))}"
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), "", None
+        named = ":" in host or _NAME.fullmatch(host)
+        if parts.scheme not in PORTS or port == 0 or not named or _BLANKS.search(url):
             raise ConfigurationError(
-                "--to: this is not the URL of a server, such as http://127.0.0.1:9000. Give its scheme, host and port, and nothing"
-                " else: requests keep their own path, which is signed, and their own credentials"
+                f"{told}: no host and port can be read from it; it looks like {EXAMPLE}"
+                if url.partition("://")[0].lower() in PORTS
+                else f"{told} is not the URL of a server, such as {EXAMPLE}{_nearest(url)}"
             )
-        self.scheme = scheme
-        self.host = found["host"].strip("[]").lower()
-        self.port = port
-        self.tls = scheme == "https"
+        if parts.username is not None or parts.password is not None:
+            raise ConfigurationError(
+                f"{told}: leave out what stands before the @; requests go on with what they have themselves"
+            )
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ConfigurationError(
+                f"{told}: leave out the part after the host; requests keep their own path, which is signed"
+            )
+        self.scheme = parts.scheme
+        self.host = host
+        self.port = PORTS[parts.scheme] if port is None else port
+        self.tls = parts.scheme == "https"
 
     @property
     def authority(self) -> str:
@@ -59,3 +74,19 @@ class Target:
         host, bracket, _ = authority.rpartition("@")[2].lower().partition("]")
         host = host.removeprefix("[") if bracket else host.partition(":")[0]
         return host == self.host or host.endswith(f".{self.host}")
+
+
+def _without_secrets(url: str) -> str:
+    """The URL as it may be shown: without a password, and without a query, which may be a signature."""
+    bare = url.rpartition("@")[2]
+    kept = re.split(r"[?#]", bare, maxsplit=1)[0]
+    return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
+
+
+def _nearest(url: str) -> str:
+    """What an address without a scheme may mean; empty where it is none, or its port is none."""
+    address = _without_secrets(url).partition("/")[0]
+    if _ADDRESS.fullmatch(address):
+        with suppress(ConfigurationError):
+            return f"; did you mean {Target(f'http://{address}').url}?"
+    return ""
