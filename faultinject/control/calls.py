@@ -5,13 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import gmtime, strftime
 from typing import Any
 
 from msgspec import Struct
 
 from faultinject.control.call import RETRY_SECONDS, Answer, Call, Refusal
-from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.injector.injector import Injector
 from faultinject.injector.state import State
 from faultinject.journal import log
@@ -194,8 +195,13 @@ def rule_state(name: str, rule: Rule, *, enabled: bool, counts: dict[str, int]) 
     )
 
 
+Prepared = tuple[str, Callable[..., State]]
+"""What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
+
 MOST_RULES = 10_000
 """In force by the API."""
+TRIES = 20
+"""How often a change is made anew from what another one has put in force meanwhile."""
 
 
 def switch_on(call: Call) -> Answer:
@@ -244,16 +250,21 @@ def reset(call: Call) -> Answer:
 
 def put_rules(call: Call) -> Answer:
     """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
-    given, before = _scenario(call), call.injector.state.scenario
+    given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
-    check_foreign(given, known=before.rules)
-    if "abort" not in call.data():
-        given = Scenario(given.rules, seed=given.seed, abort=before.abort)
-    what = f"put {_number(len(given.rules))} in force: {given}"
-    if given.abort != before.abort:
-        bound = f"set abort to {given.abort}" if given.abort else "removed abort"
-        what = f"{bound} and {what}"
-    return _changed(call, what, call.injector.use(given, expected=call.expected))
+
+    def change(in_force: State) -> Prepared:
+        check_foreign(given, known=in_force.scenario.rules)
+        before, scenario = in_force.scenario.abort, given
+        if not names_abort:
+            scenario = Scenario(given.rules, seed=given.seed, abort=before)
+        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
+        if scenario.abort != before:
+            bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
+            what = f"{bound} and {what}"
+        return what, partial(call.injector.use, scenario)
+
+    return _changed(call, *_carry_out(call, change))
 
 
 def add_rule(call: Call) -> Answer:
@@ -262,21 +273,26 @@ def add_rule(call: Call) -> Answer:
     rule = one_rule(given if "text" in given else {"rule": given})
     check_foreign(Scenario([rule]))
     _check_armable(call)
-    _check_number(len(call.injector.state.scenario.rules) + 1)
-    made = call.injector.add([rule], expected=call.expected)
-    return _changed(call, f"added the rule {rule}", made, status=201)
+
+    def change(in_force: State) -> Prepared:
+        _check_number(len(in_force.scenario.rules) + 1)
+        return f"added the rule {rule}", partial(call.injector.add, [rule])
+
+    return _changed(call, *_carry_out(call, change), status=201)
 
 
 def patch_rule(call: Call) -> Answer:
     """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
     given = call.keys(("text", "fault", "unless", *KEYS))
-    in_force = call.injector.state
-    old = in_force.scenario.rules[place_of(call, in_force)]
-    rule = one_rule(given) if "text" in given else _rule(_merged(old.to_dict(), given))
-    check_foreign(Scenario([rule]), known=[old])
-    _check_armable(call)
-    made = call.injector.replace(call.name, rule, expected=call.expected)
-    return _changed(call, f"changed the rule {call.name} to {rule}", made)
+
+    def change(in_force: State) -> Prepared:
+        old = in_force.scenario.rules[place_of(call, in_force)]
+        rule = one_rule(given) if "text" in given else _rule(_merged(old.to_dict(), given))
+        check_foreign(Scenario([rule]), known=[old])
+        _check_armable(call)
+        return f"changed the rule {call.name} to {rule}", partial(call.injector.replace, call.name, rule)
+
+    return _changed(call, *_carry_out(call, change))
 
 
 def delete_rule(call: Call) -> Answer:
@@ -403,13 +419,42 @@ def _number(number: int) -> str:
 
 def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool = True) -> Answer:
     call.keys(())
-    in_force = call.injector.state
-    rule = in_force.scenario.rules[place_of(call, in_force)]
-    if arms:
-        _check_armable(call)
-    made = does(call.name, expected=call.expected)
-    # A name by position says little when the rules have changed again.
-    return _changed(call, f"{said} the rule {call.name}, {rule}", made)
+
+    def change(in_force: State) -> Prepared:
+        rule = in_force.scenario.rules[place_of(call, in_force)]
+        if arms:
+            _check_armable(call)
+        # A name by position says little when the rules have changed again.
+        return f"{said} the rule {call.name}, {rule}", partial(does, call.name)
+
+    return _changed(call, *_carry_out(call, change))
+
+
+def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, State]:
+    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+
+    Args:
+        call: what is asked for.
+        change: from what is in force to the change of it, which is right but for If-Match.
+
+    Returns:
+        What the log says of it, and what is in force by it.
+
+    Raises:
+        Conflict: If-Match names another generation than the one in force.
+    """
+    for _ in range(TRIES):
+        in_force = call.injector.state
+        what, do = change(in_force)
+        expected = call.expected
+        try:
+            return what, do(expected=in_force.generation if expected is None else expected)
+        except Conflict:
+            if expected is not None:
+                raise
+    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
+    what, do = change(call.injector.state)
+    return what, do(expected=None)
 
 
 def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer:

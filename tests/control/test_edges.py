@@ -15,7 +15,7 @@ from importlib import util
 import pytest
 from anyio import fail_after, to_thread
 
-from faultinject import install
+from faultinject import Scenario, install
 from faultinject.exceptions import (
     ConfigurationError,
     Conflict,
@@ -231,6 +231,84 @@ def test_a_change_that_is_overtaken(api, monkeypatch, name, method, path):
     answer = api.call(method, path, headers={"If-Match": '"0"'})
     assert (answer.status, seen) == (412, [0])
     assert "read the rules again and repeat the change" in answer.message
+
+
+@pytest.fixture
+def overtaken(monkeypatch):
+    """Before each of the first calls of one of an injector's changes, another change is made; gives the generations that it is to change."""
+
+    def arrange(injector, name, another, *, times=1):
+        change, told = getattr(injector, name), []
+
+        def late(*given, expected=None):
+            told.append(expected)
+            assert len(told) < 50, "it is tried without end"
+            if len(told) <= times:
+                another()
+            return change(*given, expected=expected)
+
+        monkeypatch.setattr(injector, name, late)
+        return told
+
+    return arrange
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_two_changes_at_the_same_moment(overtaken, times):
+    """Neither is lost: the one that comes late is made from what the other one has put in force, and not without end."""
+    api = Api(make_injector("http:503,name=one"))
+    replace = api.injector.replace
+    told = overtaken(
+        api.injector, "replace", lambda: replace("one", "http:503,name=one,times=7"), times=times
+    )
+    [rule] = api.change("PATCH", "/rules/one", {"probability": 0.5})["rules"]
+    assert rule["text"] == "http:503,probability=0.5,times=7,name=one"
+    assert len(told) == min(times, 20) + 1
+
+
+def test_other_rules_while_another_one_changes_abort(overtaken, caplog):
+    """The bound that has just been set is the one that stays."""
+    api = Api(make_injector(Scenario("http:503", abort="5xx>5%/1m")))
+    use = api.injector.use
+    overtaken(api.injector, "use", lambda: use(Scenario("http:504", abort="5xx>1%/1m")))
+    assert api.change("PUT", "/rules", {"text": "http:505"})["abort"] == "5xx>1%/1m"
+    assert "127.0.0.1 put 1 rule in force: http:505" in caplog.text
+
+
+def test_the_last_rule_that_there_is_room_for(overtaken):
+    """Of two that are added at the same moment, one is too many."""
+    api = Api(make_injector("reset,times=0 " * 9_999))
+    add = api.injector.add
+    overtaken(api.injector, "add", lambda: add("http:504"))
+    answer = api.call("POST", "/rules", {"text": "http:505"})
+    assert (answer.status, answer.message) == (413, "10001 rules are too many: the control API takes 10000")
+    assert api.injector.state.scenario.rules[-1].fault == "http:504"
+
+
+def test_a_rule_whose_place_another_one_takes(overtaken, caplog):
+    """The log says which rule it was: a name by position is another one's when a rule before it is gone."""
+    api = Api(make_injector("http:503 http:504 http:505"))
+    remove = api.injector.remove
+    overtaken(api.injector, "remove", lambda: remove("rule-1"))
+    assert [each["text"] for each in api.change("DELETE", "/rules/rule-2")["rules"]] == ["http:504"]
+    assert "127.0.0.1 removed the rule rule-2, http:505" in caplog.text
+
+
+def test_a_change_by_what_could_not_be_read_for_a_moment(tmp_path, overtaken):
+    """It is not tried without end while the process leaves the store alone."""
+    one, other = (
+        Api(make_injector("http:503,path=b/,name=one", FAULTINJECT_STORE=f"file:{tmp_path}/store"))
+        for _ in range(2)
+    )
+    assert one.ask_app("/b/1") == 503
+    other.change("PATCH", "/rules/one", {"times": 7})
+    (scenario,) = tmp_path.glob("store/scenario-*")
+    away = scenario.rename(tmp_path / "away")
+    one.ask_app("/b/1")
+    away.rename(scenario)
+    told = overtaken(one.injector, "replace", lambda: None)
+    [rule] = one.change("PATCH", "/rules/one", {"probability": 0.5})["rules"]
+    assert (rule["rule"]["probability"], len(told) <= 21) == (0.5, True)
 
 
 def test_off_while_the_others_cannot_be_told(tmp_path, caplog):
