@@ -30,10 +30,7 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     sums = [(0, 0)]
     for n, k in zip(requests, errors, strict=True):
         sums.append((sums[-1][0] + n, sums[-1][1] + k))
-    shares = [k / n if n else -1.0 for n, k in zip(requests, errors, strict=True)]
-    # Between two pieces of the same share no cut is better than one place further on.
-    places = [at for at in range(1, len(shares)) if shares[at] != shares[at - 1]]
-    found = _best(sums, [*places, len(shares)], 6 + log(max(1, len(shares))))
+    found = _best(sums, 6 + log(max(1, len(requests))))
     while len(found) >= MOST:
         around = zip([0, *found], found, [*found[1:], len(requests)], strict=False)
         _, least, _ = min(around, key=partial(_gain, sums))
@@ -48,19 +45,19 @@ def _gain(sums: Sequence[tuple[int, int]], places: tuple[int, int, int]) -> floa
     return parts - _likelihood(sums, before, after)
 
 
-def _best(sums: Sequence[tuple[int, int]], places: Sequence[int], penalty: float) -> list[int]:
+def _best(sums: Sequence[tuple[int, int]], penalty: float) -> list[int]:
     """The best cuts, each of which costs the penalty (optimal partitioning, https://doi.org/10.1109/LSP.2001.838216)."""
-    # Up to each place: how likely the errors are with the best cuts, and the last of these.
-    best = {0: (0.0, 0)}
-    for end in places:
+    # Of each beginning of the log: how likely its errors are with the best cuts, and the last of these.
+    best = [(0.0, 0)]
+    for end in range(1, len(sums)):
         ways = (
-            (likely + _likelihood(sums, at, end) - penalty, at)
-            for at, (likely, _) in best.items()
+            (best[at][0] + _likelihood(sums, at, end) - penalty, at)
+            for at in range(end)
             if sums[end][0] - sums[at][0] >= LEAST
         )
-        best[end] = max(ways, default=(-inf, 0))
+        best.append(max(ways, default=(-inf, 0)))
     found: list[int] = []
-    at = best[places[-1]][1]
+    at = best[-1][1]
     while at:
         found.insert(0, at)
         at = best[at][1]
@@ -70,9 +67,7 @@ def _best(sums: Sequence[tuple[int, int]], places: Sequence[int], penalty: float
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
     """The logarithm of how likely the errors of a piece are, with the share that fits best."""
     n, k = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
-    if not 0 < k < n:
-        return 0.0
-    return k * log(k / n) + (n - k) * log((n - k) / n)
+    return sum(each * log(each / n) for each in (k, n - k) if each)
 
 
 def interval(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
