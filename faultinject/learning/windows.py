@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from math import inf, log
+from itertools import pairwise
+from math import log
 
 BINS = 400
 """Pieces of time that a cut may stand between."""
 MOST = 12
-"""Windows of one kind of request at most."""
+"""Windows of one kind of request, or one more."""
 LEAST = 20
 """Requests of the shortest window."""
 
@@ -17,8 +17,9 @@ LEAST = 20
 def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     """Where the share of errors changes.
 
-    Of all ways to cut the time that one is taken which explains the errors best, where each cut has to make them so much more
-    likely as chance reaches at hardly any of the places (a likelihood ratio: twice its logarithm above 12 + 2·ln of their number).
+    Binary segmentation: a piece is cut where two shares explain it better than one, by a likelihood ratio that chance
+    reaches at hardly any of the places that were tried (twice its logarithm above 12 + 2·ln of their number). Two cuts at once, as
+    of an outage in the middle, gain that much each.
 
     Args:
         requests: how many there were in each piece of time.
@@ -30,38 +31,70 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     sums = [(0, 0)]
     for n, k in zip(requests, errors, strict=True):
         sums.append((sums[-1][0] + n, sums[-1][1] + k))
-    found = _best(sums, 6 + log(max(1, len(requests))))
-    while len(found) >= MOST:
-        around = zip([0, *found], found, [*found[1:], len(requests)], strict=False)
-        _, least, _ = min(around, key=partial(_gain, sums))
-        found.remove(least)
-    return found
-
-
-def _gain(sums: Sequence[tuple[int, int]], places: tuple[int, int, int]) -> float:
-    """How much more likely a cut makes the errors between the one before it and the one behind it."""
-    before, at, after = places
-    parts = _likelihood(sums, before, at) + _likelihood(sums, at, after)
-    return parts - _likelihood(sums, before, after)
-
-
-def _best(sums: Sequence[tuple[int, int]], penalty: float) -> list[int]:
-    """The best cuts, each of which costs the penalty (optimal partitioning, https://doi.org/10.1109/LSP.2001.838216)."""
-    # Of each beginning of the log: how likely its errors are with the best cuts, and the last of these.
-    best = [(0.0, 0)]
-    for end in range(1, len(sums)):
-        ways = (
-            (best[at][0] + _likelihood(sums, at, end) - penalty, at)
-            for at in range(end)
-            if sums[end][0] - sums[at][0] >= LEAST
-        )
-        best.append(max(ways, default=(-inf, 0)))
+    bound = 12 + 2 * log(max(1, len(requests)))
     found: list[int] = []
-    at = best[-1][1]
-    while at:
-        found.insert(0, at)
-        at = best[at][1]
+    pieces = [(0, len(requests))]
+    while requests and len(found) < MOST - 1:
+        # The piece whose best cut gains most goes first.
+        (gain, places), start, end = max((_best(sums, *each), *each) for each in pieces)
+        if gain <= bound:
+            break
+        found += places
+        pieces.remove((start, end))
+        pieces += pairwise([start, *places, end])
+    return _needed(sums, sorted(found), bound)
+
+
+def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> list[int]:
+    """The cuts that still gain enough: the first stood where it did for want of those that came after it."""
+    while found:
+        edges = [0, *found, len(sums) - 1]
+        gains = [
+            2
+            * (
+                _likelihood(sums, before, at)
+                + _likelihood(sums, at, after)
+                - _likelihood(sums, before, after)
+            )
+            for before, at, after in zip(edges, found, edges[2:], strict=False)
+        ]
+        least = min(gains)
+        if least > bound:
+            break
+        del found[gains.index(least)]
     return found
+
+
+def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, list[int]]:
+    """What each of the best cuts of a piece gains, and where they are: one, or the two that have most or fewest errors between them."""
+    gain, at = _best_one(sums, start, end)
+    requests, errors = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
+
+    def excess(at: int) -> int:
+        """By how much, times the requests, more errors came before than if they were spread evenly."""
+        return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
+
+    first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
+    _, last = _best_one(sums, first, end)
+    _, first = _best_one(sums, start, last)
+    pieces = [*pairwise((start, first, last, end))]
+    if min(sums[after][0] - sums[before][0] for before, after in pieces) < LEAST:
+        return gain, [at]
+    both = 2 * (sum(_likelihood(sums, *each) for each in pieces) - _likelihood(sums, start, end))
+    return max((gain, [at]), (both / 2, [first, last]))
+
+
+def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
+    """What the best single cut of a piece gains, and where it is; the piece's beginning where there is none."""
+    whole = _likelihood(sums, start, end)
+    best = (0.0, start)
+    for at in range(start + 1, end):
+        if min(sums[at][0] - sums[start][0], sums[end][0] - sums[at][0]) < LEAST:
+            continue
+        gain = 2 * (_likelihood(sums, start, at) + _likelihood(sums, at, end) - whole)
+        if gain > best[0]:
+            best = (gain, at)
+    return best
 
 
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
