@@ -5,7 +5,6 @@ Exit codes: 0 fine, 1 a check failed, 2 wrong use or configuration, 3 nothing co
 
 from __future__ import annotations
 
-import codecs
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -18,37 +17,12 @@ from faultinject import __version__
 from faultinject.cli.layout import CONTEXT, abandon_output, readers_may_leave
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
 
-SAME = {
-    "✕": "x",
-    "✓": "+",
-    "×": "x",
-    "→": "->",
-    "…": "...",
-    "\N{MINUS SIGN}": "-",
-    "\N{EN DASH}": "-",
-    "·": "-",
-    "\N{NO-BREAK SPACE}": " ",
-    "µ": "u",
-}
-"""What says the same in ASCII."""
-PLAIN = "faultinject_plain"
-"""The name of the error handler."""
-
-
-def in_ascii(error: UnicodeError) -> tuple[str, int]:
-    r"""What stands for characters that a stream lacks: the same in ASCII, else an escape such as `\u2603`."""
-    assert isinstance(error, UnicodeEncodeError), "only streams that are written to have this handler"
-    lacking = error.object[error.start : error.end]
-    said = (SAME.get(each) or each.encode("ascii", "backslashreplace").decode() for each in lacking)
-    return "".join(said), error.end
-
 
 def fit(stream: TextIO | None) -> None:
-    """Let a stream write what its reader can show; one that cannot be set stays as it is."""
+    """Let a stream write what its reader can show, the rest as escapes; one that cannot be set stays as it is."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
-        codecs.register_error(PLAIN, in_ascii)
-        reconfigure(errors=PLAIN)
+        reconfigure(errors="backslashreplace")
 
 
 COMMANDS = {
