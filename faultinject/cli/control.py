@@ -31,7 +31,7 @@ PATIENCE = 10.0
 AGENT = "faultinject-control"
 TOKENS = re.compile("[!-~]+")
 URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[\da-f:.%]+\]|[\w.~-]+)(:(?P<port>\d{1,5}))?(?P<mount>(/[!-\"$->@-~]*)?)",
+    r"(?P<scheme>https?)://(?P<host>\[[\da-f:.]+(%[\w.~-]+)?\]|[\w.~-]+)(:(?P<port>\d{1,5}))?(?P<mount>(/[!-\"$->@-~]*)?)",
     re.ASCII | re.IGNORECASE,
 )
 USUAL_PORTS = {"http": 80, "https": 443}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from io import BufferedReader
     from os import PathLike
-    from typing import Any, BinaryIO, TextIO
+    from typing import Any, BinaryIO, NoReturn, TextIO
 
     Path = str | PathLike[str]
 
@@ -108,7 +108,7 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
     Raises:
         JSONDecodeError: it is not JSON.
-        ValueError: a number has too many digits.
+        ValueError: a number has too many digits, or is none of JSON, as NaN.
         RecursionError: it is nested too deeply.
     """
     import json
@@ -121,7 +121,10 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
             found[name] = value
         return found
 
-    return json.loads(text, object_pairs_hook=table)
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no number of JSON")
+
+    return json.loads(text, object_pairs_hook=table, parse_constant=refuse)
 
 
 def identity(file: int) -> tuple[int, int]:

@@ -451,7 +451,7 @@ REFUSED = [
             (b'{"rules": [], "rules": [{"fault": "reset"}]}', "rules is given twice"),
             ({"rules": [], "more": 1}, "more is not a key of a scenario"),
             ({"text": "\ud800"}, "not a fault"),
-            (b'{"rules": [{"fault": "http:503", "probability": NaN}]}', "rules[0].probability: nan is not"),
+            (b'{"rules": [{"fault": "http:503", "set": {"x": NaN}}]}', "NaN is no number of JSON"),
             (b"[" * 100_000, "the body is nested too deeply"),
             (b'{"text": "\xff"}', "the body is not UTF-8: byte 0xff"),
         )
