@@ -73,10 +73,9 @@ class AppBody(RawIOBase):
             return self._read(most)
         if self.size < pause.after:
             return self._read(min(most, pause.after - self.size))
-        pause.due = False
-        # Where no length says that more follows, a byte of it does.
-        ahead = b"" if self._length is not None else self._read(1)
-        if ahead or self._length is not None:
-            pause.done = True
+        # One byte shows that more follows.
+        piece = self._read(1)
+        pause.due, pause.done = False, bool(piece)
+        if piece:
             self._wait(Wait(pause.seconds))
-        return ahead or self._read(most)
+        return piece
