@@ -138,10 +138,23 @@ def at_once(body):
     return iter(lambda: body.read1(100), b"")
 
 
+def filling(body):
+    """Into a buffer."""
+    buffer = bytearray(7)
+    while size := body.readinto(buffer):
+        yield bytes(buffer[:size])
+
+
 READERS = {
     "read": lambda body: [body.read(None)],
+    "read 10": lambda body: [body.read(10)],
+    "read 5 and 5": lambda body: [body.read(5), body.read(5), body.read(0)],
     "chunks": chunks,
     "read1": at_once,
+    "readinto": filling,
+    "lines": lambda body: body,
+    "readlines": lambda body: body.readlines(),
+    "readlines of 3": lambda body: [*body.readlines(3), *body.readlines(None)],
     "readline": lambda body: [body.readline(2), body.readline(), *body],
 }
 
@@ -150,7 +163,7 @@ READERS = {
     ("reader", "body", "sized"),
     pairs(
         reader=READERS,
-        body=[b"abcdefghij", b"ab\ncd\nefg\n"],
+        body=[b"abcdefghij", b"ab\ncd\nefg\n", b"abcd\nefghi", b"\n\n\n\n\n\n\n\n\n\n"],
         sized=[True, False],
     ),
 )
@@ -160,9 +173,13 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
     class Strict(io.BytesIO):
         """Of cheroot's input a negative size is read beyond the end of the body."""
 
-        def read1(self, size=None, /):
-            assert size >= 0
-            return super().read1(size)
+        def read(self, size=None, /):
+            assert size is None or size >= 0
+            return super().read(size)
+
+        def readline(self, size=None, /):
+            assert size is None or size >= 0
+            return super().readline(size)
 
     app = Taking(how=READERS[reader])
     injector = make_injector("stall,duration=20ms,after_bytes=5")
