@@ -70,9 +70,16 @@ def _read_away(connection: Connection, over: float) -> None:
             continue
         except OSError:  # the client is gone
             return
-        if not piece:  # the client has ended its side, or the server has shut ours
-            break
         size += piece
+        if piece:
+            continue
+        # The client has ended its side; or the server has shut ours, and a client waits without end for room to send.
+        half = connection.half_ended()
+        if half:
+            connection.reset()
+        if half is not None:
+            return
+        sleep(min(left, _LAST_LOOK))
     connection.close()
 
 

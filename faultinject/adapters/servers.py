@@ -428,6 +428,8 @@ LINGER = True  # the last close() of a connection that lingers 0 seconds, too
 
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
+# FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
+_HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
 _SLICE = 0.05
 _LOOK = 0.01
 _NO_THREADS = {
@@ -539,6 +541,20 @@ class Connection:
         # Our own descriptor keeps the inode from becoming another socket's.
         ours = os.fstat(self.fileno())
         return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def half_ended(self) -> bool | None:
+        """Whether the client has heard of our end, and has not ended its own side.
+
+        Returns:
+            None while it has not heard of it; no also where a platform does not tell.
+        """
+        option = getattr(_socket, "TCP_INFO", None)
+        if option is None or self._socket.family not in INTERNET:
+            return False
+        try:
+            return _HALF_ENDED.get(self._socket.getsockopt(_socket.IPPROTO_TCP, option, 1)[0], False)
+        except OSError:
+            return False
 
     def backlog(self) -> int:
         """How many bytes its server and the system hold that the client's system does not have; as far as they tell."""

@@ -342,6 +342,8 @@ def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
 # in nothing else. The index answers with a superset: what it leaves out cannot match, what it hands out is checked in
 # full.
 
+# More methods than this tell nothing apart, and each costs a node of its own.
+_MOST_METHODS = 16
 # Letters up to which a method is known in every mixture of cases; a longer one is also looked for among the others.
 _ALL_CASES = 8
 # Where more rules than this have a literal, another one of theirs may tell them apart.
@@ -582,13 +584,15 @@ class Index:
             kept = [number for number in kept if number not in off]
         asked = [_methods(rules[number], reading, known) for number in kept]
         methods = {each for some in {*asked} if some for each in some}
+        if len(methods) > _MOST_METHODS:
+            methods = set()
         numbers: dict[str, list[int]] = {method: [] for method in methods}
         other: list[int] = []
         everywhere = [*numbers.values(), other]
         any_method = False
         long = {each for each in methods if len(each) > _ALL_CASES}
         for number, wanted in zip(kept, asked, strict=True):
-            if wanted is None:
+            if wanted is None or not methods:
                 any_method = True
                 for each in everywhere:
                     each.append(number)

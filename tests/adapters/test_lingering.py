@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from faultinject.adapters import lingering
+from faultinject.adapters import lingering, servers
 from faultinject.adapters.servers import Connection, hold
 from tests.until import until
 
@@ -102,6 +102,42 @@ def test_what_a_server_still_holds_is_its_to_send(monkeypatch):
         server.close()
         body, end = read(client)
         assert (len(body), end) == (sent, "FIN")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the platform does not tell")
+def test_a_server_that_shuts_both_directions():
+    """A client that waits for room to send is not left waiting."""
+    with answered() as (client, server, held):
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.sendall(MORE)  # until nothing more fits
+        lingering.linger(held)
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        client.settimeout(PATIENCE)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            client.sendall(MORE)
+
+
+def test_half_ended_is_not_claimed(monkeypatch):
+    """Not where a platform does not tell, of a connection that is gone, nor of one that is not TCP."""
+    with loopback() as (client, server):
+        held = ours(server)
+        assert not held.half_ended()
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        until(held.half_ended)
+        monkeypatch.delattr(servers._socket, "TCP_INFO")
+        assert not held.half_ended()
+        monkeypatch.undo()
+        held.release()
+        assert not held.half_ended()
+        client.close()
+    one, two = socket.socketpair()
+    with one, two:
+        held = ours(one)
+        assert not held.half_ended()
+        held.release()
 
 
 @pytest.mark.parametrize("missing", ["threads", "uWSGI"])
