@@ -78,6 +78,8 @@ class WSGIServer(NamedTuple):
         tell: tells the server to close it; None: the header does. It is given the environ and the `start_response`.
         in_sync: whether the server reads a body that nobody has read, before the next request; None: it does not. It is
             given the same, and whether reading was given up in the middle, so that the rest is not to be waited for.
+        reads_first: a connection that it closes under a client that is sending would be reset, and the answer lost: the body
+            is read before that.
     """
 
     name: str
@@ -91,6 +93,7 @@ class WSGIServer(NamedTuple):
     told: Told = Told.HEADER
     tell: Callable[[Environ, Any], object] | None = None
     in_sync: Callable[[Environ, Any, bool], bool] | None = None
+    reads_first: bool = False
 
 
 class ASGIServer(NamedTuple):
@@ -176,11 +179,6 @@ def _is_last(scope: Scope) -> bool:
     return scope.get("http_version") == "1.0" or b"close" in map(bytes.strip, tokens)
 
 
-def _cheroot_ends(request: Any) -> None:
-    """Let cheroot close a connection, and leave it to us: it would shut it in both directions under a client that sends."""
-    request.close_connection = request.conn.linger = True
-
-
 def _cheroot_in_sync(request: Any, broken: bool) -> bool:
     """A body of known length cheroot reads to its end before it answers, on a connection that it keeps."""
     return not (broken or request.chunked_read or request.close_connection)
@@ -226,7 +224,7 @@ WSGI_SERVERS = (
         "cheroot",
         "Cheroot/",
         lambda environ: _read_from(environ["wsgi.input"].rfile),
-        tell=lambda _, start: _cheroot_ends(_exchange(start).req),
+        tell=lambda _, start: setattr(_exchange(start).req, "close_connection", True),
         in_sync=lambda _, start, broken: _cheroot_in_sync(_exchange(start).req, broken),
     ),
     WSGIServer("gevent", "gevent/", lambda environ: _read_from(environ["wsgi.input"].rfile)),
@@ -236,7 +234,7 @@ WSGI_SERVERS = (
         lambda environ: _read_from(_unlimited(environ["wsgi.input"])),
         told=Told.BEHIND_START,
     ),
-    WSGIServer("granian", "Granian"),
+    WSGIServer("granian", "Granian", reads_first=True),
 )
 """A row for each server of WSGI apps."""
 ASGI_SERVERS = (

@@ -23,6 +23,7 @@ from faultinject.adapters.servers import (
     of_environ,
     say_behind,
     tell_wsgi,
+    wsgi_server,
 )
 from faultinject.adapters.wsgi_body import AppBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
@@ -350,12 +351,22 @@ class Driver:
 
     def _answer(self, step: Send) -> Iterable[bytes]:
         result = [step.body] if step.body else []
-        if not (step.unread or step.closes):
+        unread = step.unread and not (wsgi_server(self._environ).reads_first and self._read_rest())
+        if not (unread or step.closes):
             self._start_response(step.status_line, step.headers)
             return result
-        ending = self._ending_with(unread=step.unread, broken=step.broken, closes=step.closes)
+        ending = self._ending_with(unread=unread, broken=step.broken, closes=step.closes)
         ending.start_response(step.status_line, step.headers)
         return ending.behind(result)
+
+    def _read_rest(self) -> bool:
+        """Read what nobody has read of the request's body; no where that is a part, or does not end."""
+        if self._body is not None and self._body.size:
+            return False
+        body = None
+        with suppress(ClientGone):
+            body = drain(self._environ, self._plan, self._request)
+        return body is not None and body[2]
 
     def _ending_with(self, *, unread: bool, broken: bool, closes: bool) -> Ending:
         return Ending(

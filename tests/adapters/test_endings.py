@@ -77,9 +77,7 @@ class Cheroot(Server):
 
     def __init__(self, *, in_chunks=True):
         super().__init__()
-        self.req = SimpleNamespace(
-            close_connection=False, chunked_read=in_chunks, conn=SimpleNamespace(linger=False)
-        )
+        self.req = SimpleNamespace(close_connection=False, chunked_read=in_chunks)
 
     @property
     def told(self):
@@ -122,7 +120,7 @@ def give(injector, environ, server, app=None, to=None):
     return sent
 
 
-CLOSE = {"Connection": "close"}
+CLOSE, GRANIAN = {"Connection": "close"}, {"SERVER_SOFTWARE": "Granian"}
 LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
 
 
@@ -136,6 +134,8 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
         # What it marks the end of itself, chunks, it would take for the next request.
         (Cheroot, UNREAD, CHUNKED, True, ["close"], len(BODY)),
         (Cheroot, LATE, CHUNKED, True, ["close"], len(BODY)),
+        # granian shows no socket, and would reset the connection of a client that is sending: the body is read first.
+        (Server, UNREAD, GRANIAN, None, [], 0),
         # These take the header from an app; one that is not known has to.
         *(
             (Server, UNREAD, shows, None, ["close"], None)
@@ -144,7 +144,6 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
                 Gevent.shown,
                 {"asgi.scope": {}},
                 {"SERVER_SOFTWARE": "x/1"},
-                {"SERVER_SOFTWARE": "Granian"},
                 {},
             )
         ),
@@ -163,6 +162,27 @@ def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, s
     assert (server.told, server.connection) == (told, said)
     if left is not None:
         assert environ["wsgi.input"].left == left
+
+
+def test_a_body_that_cannot_be_read_first(servers, make_injector, monkeypatch):
+    """The client stalls, or leaves: the answer goes out, and the connection is to end behind it."""
+    released = threading.Event()
+
+    class Stalling(Stream):
+        def read(self, *size):
+            released.wait()
+            return b""
+
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
+    for stream in Stalling(BODY), Stream(BODY[:-1]):
+        server = Server()
+        assert b"SlowDown" in give(make_injector(UNREAD), environ_of(servers, stream) | GRANIAN, server)
+        assert server.connection == ["close"]
+        released.set()
+    for each in threading.enumerate():
+        if each.name == "faultinject reader":
+            each.join()
 
 
 def settle_lingering():
@@ -378,6 +398,15 @@ def test_what_an_app_has_left_of_its_body(servers, make_injector, read, more, to
     environ.pop("wsgi.input_terminated", None)
     give(make_injector("cos:SlowDown,when=after"), environ, server, reading(read))
     assert server.told is told
+
+
+def test_an_app_that_has_read_a_part(servers, make_injector):
+    """Nothing is read that may be of the next request: the connection ends."""
+    environ, server = environ_of(servers, Stream(BODY + b"next"), SERVER_SOFTWARE="Granian"), Server()
+    source = environ["wsgi.input"]
+    give(make_injector("cos:SlowDown,when=after"), environ, server, reading(lambda source: source.read(10)))
+    assert source.left >= len(b"next")
+    assert server.connection == ["close"]
 
 
 def test_an_answer_that_its_server_never_closes(servers, make_injector):

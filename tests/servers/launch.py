@@ -159,10 +159,9 @@ VARIANTS = {
 
 KINDS = SERVERS | VARIANTS
 UNREACHABLE = ("granian WSGI", "granian ASGI", "granian ASGI, TLS")
-"""granian shows no app the socket of its client: nothing is done to a connection there.
-
-It closes one behind an answer though its client is still sending, and resets it thereby.
-"""
+"""granian shows no app the socket of its client: nothing is done to a connection there."""
+SENT_AWAY = ("granian ASGI", "granian ASGI, TLS")
+"""They close a connection behind an answer though its client is still sending, and reset it thereby."""
 
 
 class Place:

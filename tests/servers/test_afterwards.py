@@ -8,7 +8,7 @@ from tests.pairs import fewest, pairs
 
 from . import results
 from .afterwards import BROKEN, CASES, CLOSED, ENDED, KEPT, Exchange, tried
-from .launch import KINDS, SERVERS, UNREACHABLE, Server
+from .launch import KINDS, SENT_AWAY, SERVERS, UNREACHABLE, Server
 from .probe import request
 from .rules import APP, CUT, NONE, RULES, THEN
 from .table import AFTERWARDS
@@ -123,7 +123,7 @@ def test_a_connection_that_is_to_close_does(pool, name, situation):
     marked(
         pairs(
             # The router's clients are another process's.
-            name=[name for name in KINDS if name not in (*UNREACHABLE, "uWSGI, router")],
+            name=[name for name in KINDS if name not in (*SENT_AWAY, "uWSGI, router")],
             rule=["error-undrained", "exact-undrained", "error-undrained-late"],
             alike={"name": way, "rule": lambda rule: "exact" in rule},
         )
@@ -141,3 +141,15 @@ def test_an_upload_is_not_cut_off(pool, name, rule):
             assert exchange.client.end() == ("FIN", b"")
     finally:
         exchange.close()
+
+
+def test_an_upload_among_other_connections(pool):
+    """It is not cut off either where the server does not show which connection is whose."""
+    server = started(pool, "granian WSGI")
+    with server.connect(), server.connect():
+        exchange = Exchange(server, "error-undrained")
+        try:
+            exchange.client.send_whole(request("PUT", exchange.path, HUGE))
+            assert exchange.check(exchange.client.answer("PUT"))
+        finally:
+            exchange.close()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pairs import pairs
 
-from .launch import SERVERS, UNREACHABLE
+from .launch import SENT_AWAY, SERVERS
 from .table import BUFFERS
 from .test_matrix import started
 from .uploading import CLIENTS, missing
@@ -78,7 +78,7 @@ def can_be(name, client, rule):
     """
     waits = client == "aiohttp, Expect" and name in ("uWSGI", "wsgiref")
     closed = (name, rule) == ("uWSGI", "once")
-    return not waits and not closed and (rule == "once" or name not in UNREACHABLE)
+    return not waits and not closed and (rule == "once" or name not in SENT_AWAY)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from tests.pairs import pairs
 
-from .launch import SERVERS, UNREACHABLE
+from .launch import SENT_AWAY, SERVERS
 from .test_matrix import QUICK, started, way
 
 SIZE = 8_000_000
@@ -27,7 +27,7 @@ _numbers = count()
     [
         pytest.param(*case, marks=() if case[0] in QUICK else pytest.mark.slow)
         for case in pairs(
-            name=[name for name in SERVERS if name not in UNREACHABLE],
+            name=[name for name in SERVERS if name not in SENT_AWAY],
             wish=LAST,
             alike={"name": way, "wish": lambda wish: wish == "the answer's"},
         )
