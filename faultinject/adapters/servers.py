@@ -78,8 +78,8 @@ class WSGIServer(NamedTuple):
         tell: tells the server to close it; None: the header does. It is given the environ and the `start_response`.
         in_sync: whether the server reads a body that nobody has read, before the next request; None: it does not. It is
             given the same, and whether reading was given up in the middle, so that the rest is not to be waited for.
-        reads_first: a connection that it closes under a client that is sending would be reset, and the answer lost: the body
-            is read before that.
+        reads_behind: a connection that is closed under a client that is sending would be reset: the rest of the body is
+            read behind the answer.
     """
 
     name: str
@@ -93,7 +93,7 @@ class WSGIServer(NamedTuple):
     told: Told = Told.HEADER
     tell: Callable[[Environ, Any], object] | None = None
     in_sync: Callable[[Environ, Any, bool], bool] | None = None
-    reads_first: bool = False
+    reads_behind: bool = False
 
 
 class ASGIServer(NamedTuple):
@@ -226,6 +226,7 @@ WSGI_SERVERS = (
         lambda environ: _read_from(environ["wsgi.input"].rfile),
         tell=lambda _, start: setattr(_exchange(start).req, "close_connection", True),
         in_sync=lambda _, start, broken: _cheroot_in_sync(_exchange(start).req, broken),
+        reads_behind=True,
     ),
     WSGIServer("gevent", "gevent/", lambda environ: _read_from(environ["wsgi.input"].rfile)),
     WSGIServer(
@@ -234,7 +235,7 @@ WSGI_SERVERS = (
         lambda environ: _read_from(_unlimited(environ["wsgi.input"])),
         told=Told.BEHIND_START,
     ),
-    WSGIServer("granian", "Granian", reads_first=True),
+    WSGIServer("granian", "Granian", reads_behind=True),
 )
 """A row for each server of WSGI apps."""
 ASGI_SERVERS = (

@@ -26,7 +26,7 @@ from faultinject.adapters.servers import (
     wsgi_server,
 )
 from faultinject.adapters.wsgi_body import AppBody
-from faultinject.adapters.wsgi_wait import delivered, drain, wait
+from faultinject.adapters.wsgi_wait import BodyReading, delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
@@ -53,7 +53,7 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
-from faultinject.http.wire import CLOSE, FLUSH, Framing, can_be_written, whole, without_connection
+from faultinject.http.wire import CLOSE, FLUSH, Framing, can_be_written, length_of, whole, without_connection
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
 TYPE_CHECKING = False
@@ -351,27 +351,18 @@ class Driver:
 
     def _answer(self, step: Send) -> Iterable[bytes]:
         result = [step.body] if step.body else []
-        unread = step.unread and not (wsgi_server(self._environ).reads_first and self._read_rest())
-        if not (unread or step.closes):
+        if not (step.unread or step.closes):
             self._start_response(step.status_line, step.headers)
             return result
-        ending = self._ending_with(unread=unread, broken=step.broken, closes=step.closes)
+        ending = self._ending_with(unread=step.unread, broken=step.broken, closes=step.closes)
         ending.start_response(step.status_line, step.headers)
         return ending.behind(result)
 
-    def _read_rest(self) -> bool:
-        """Read what nobody has read of the request's body; no where that is a part, or does not end."""
-        if self._body is not None and self._body.size:
-            return False
-        body = None
-        with suppress(ClientGone):
-            body = drain(self._environ, self._plan, self._request)
-        return body is not None and body[2]
-
     def _ending_with(self, *, unread: bool, broken: bool, closes: bool) -> Ending:
+        read = 0 if self._body is None else self._body.size
         return Ending(
-            self._environ, self._start_response, http2=self._request.http2,
-            unread=unread, broken=broken, closes=closes,
+            self._environ, self._start_response, self._plan, self._request,
+            unread=unread, broken=broken, closes=closes, read=read,
         )  # fmt: skip
 
     def _wait(self, step: Wait) -> bool:
@@ -552,13 +543,15 @@ class Driver:
                 )
                 self._push(self._framing.head)
                 return Reach.CONNECTION
-        if step.own is None:
-            self._start_response(status_line, headers)
-        else:
+        start = self._start_response
+        if transform is None or step.unread:
+            # Behind an answer that is changed it is not read: the connection ends.
+            changed, closes = transform is not None, step.own is not None and step.own.answer.closes
             self._ending = self._ending_with(
-                unread=step.unread, broken=step.broken, closes=step.own.answer.closes
+                unread=step.unread, broken=step.broken or changed, closes=closes and not changed
             )
-            self._ending.start_response(status_line, headers)
+            start = self._ending.start_response
+        start(status_line, headers)
         return self._reach
 
     # The connection itself
@@ -694,48 +687,64 @@ class Ending:
     Args:
         environ: of the request.
         start_response: the server's.
-        http2: whether other requests share the connection, which never ends then.
+        plan: the plan that decided.
+        request: the view of the request.
         unread: whether something of the request's body is left.
         broken: whether reading it was given up in the middle.
         closes: whether the rule asks for the end.
+        read: bytes of the request's body that the app has read.
     """
 
     def __init__(
         self,
         environ: Environ,
         start_response: Start,
+        plan: Plan,
+        request: WSGIRequest,
         *,
-        http2: bool,
         unread: bool,
         broken: bool,
         closes: bool,
+        read: int,
     ) -> None:
         self._environ = environ
         self._start = start_response
+        self._plan = plan
+        self._request = request
         self._connection: Connection | None = None
-        self._result: Sequence[bytes] = ()
+        self._result: Iterable[bytes] = ()
+        self._reads = False
         self._in_process = in_process(environ)
-        self._ends = not (self._in_process or http2) and (
+        self._ends = not (self._in_process or request.http2) and (
             closes or (unread and not in_sync_wsgi(environ, start_response, broken=broken))
         )
+        self._closes = closes
+        self._read = read
+        # A client that waits for 100 Continue would get it behind the answer.
+        self._readable = unread and not broken and "HTTP_EXPECT" not in environ
 
-    def start_response(self, status: str, headers: Headers) -> None:
-        """Begin the answer."""
+    def start_response(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
         if self._in_process:
-            self._start(status, headers)
-            return
+            return self._start(status, headers, *more)
         headers, told = without_connection(headers), None
         if self._ends:
-            told = tell_wsgi(self._environ, self._start)
+            # An answer without a length ends only behind what we read.
+            sized = self._readable and length_of(headers) is not None
+            self._reads = sized and wsgi_server(self._environ).reads_behind
+            if self._closes or not self._reads:
+                told = tell_wsgi(self._environ, self._start)
             if told is Told.HEADER:
                 headers.append(CLOSE)
-            # Ours before the server lets go of it.
-            self._connection = of_environ(self._environ)
-        self._start(status, headers)
+            if not self._reads:
+                # Ours before the server lets go of it.
+                self._connection = of_environ(self._environ)
+        write = self._start(status, headers, *more)
         if told is Told.BEHIND_START:
             say_behind(self._start, *CLOSE)
+        return write
 
-    def behind(self, result: Sequence[bytes]) -> Iterable[bytes]:
+    def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """What the server gets to send."""
         if not self._ends:
             return result
@@ -743,11 +752,31 @@ class Ending:
         return self
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._result
-        if self._result:
-            self.close()
+        gone = False
+        for piece in self._result:
+            yield piece
+            gone = True
+        if gone:
+            self._linger()
+        if self._reads and not self._read_away():
+            tell_wsgi(self._environ, self._start)
+            connection = of_environ(self._environ)
+            if connection is not None:
+                # Else the server would wait for our thread, which holds its reader, before it closes.
+                with connection:
+                    connection.close()
 
     def close(self) -> None:
+        """The server is done with the answer."""
+        result, self._result = self._result, ()
+        try:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._linger()
+
+    def _linger(self) -> None:
         """The answer has left, or at least its server has all of it."""
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -757,3 +786,10 @@ class Ending:
         # werkzeug closes no answer of a client that has reset the connection.
         if self._connection is not None:
             self._connection.release()
+
+    def _read_away(self) -> bool:
+        """Read the rest of the body behind the answer; no when that takes too long, or fails."""
+        reading = BodyReading(self._environ, self._plan, self._request, before=self._read)
+        with suppress(Exception):
+            reading.run_aside()
+        return reading.body[2]

@@ -116,6 +116,7 @@ class BodyReading:
         request: the view of the request; without a Content-Length the server marks the end.
         listing: gets each piece.
         upto: so many bytes of it are read, and not more; None: all.
+        before: so many bytes of it were read before.
 
     Attributes:
         cut: whether the time is over; what comes after that does not count.
@@ -129,6 +130,7 @@ class BodyReading:
         request: WSGIRequest,
         listing: Listing | None = None,
         upto: int | None = None,
+        before: int = 0,
     ) -> None:
         length = request.content_length
         self.cut = False
@@ -136,7 +138,7 @@ class BodyReading:
         self._source = source = environ["wsgi.input"]
         # What has come so far, where the server can say.
         self._read = getattr(source, "read1", source.read)
-        self._length = length
+        self._length = None if length is None else length - before
         self._upto = upto
         self._listing = listing
         self._clock = plan.services.monotonic

@@ -131,11 +131,15 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
         (Wsgiref, UNREAD, {}, CLOSE, [], None),
         (Wsgiref, CLOSES, {}, CLOSE, [], None),
         (functools.partial(Cheroot, in_chunks=False), UNREAD, {}, False, [], len(BODY)),
-        # What it marks the end of itself, chunks, it would take for the next request.
-        (Cheroot, UNREAD, CHUNKED, True, ["close"], len(BODY)),
+        # Of what it marks the end itself, chunks, the rest is read: it would take them for the next request, and closed,
+        # it would reset the connection.
+        (Cheroot, UNREAD, CHUNKED, False, [], 0),
+        # An answer without a length: its client waits for the end, nothing is read before that, and the connection closes.
         (Cheroot, LATE, CHUNKED, True, ["close"], len(BODY)),
-        # granian shows no socket, and would reset the connection of a client that is sending: the body is read first.
+        # granian shows no socket, and would reset the connection of a client that is sending: the body is read behind
+        # the answer, unless the client was not told to go on. The server would say 100 then.
         (Server, UNREAD, GRANIAN, None, [], 0),
+        (Server, UNREAD, GRANIAN | {"HTTP_EXPECT": "100-continue"}, None, ["close"], len(BODY)),
         # These take the header from an app; one that is not known has to.
         *(
             (Server, UNREAD, shows, None, ["close"], None)
@@ -164,8 +168,28 @@ def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, s
         assert environ["wsgi.input"].left == left
 
 
-def test_a_body_that_cannot_be_read_first(servers, make_injector, monkeypatch):
-    """The client stalls, or leaves: the answer goes out, and the connection is to end behind it."""
+@pytest.mark.parametrize(
+    ("stream", "length"),
+    [(Stream(BODY, OSError()), ""), (Stream(BODY[:-1]), str(len(BODY))), (SimpleNamespace(read=bytes), "")],
+    ids=["fails", "ends early", "never ends"],
+)
+def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, stream, length):
+    """Then the connection is closed all the same."""
+    server = Cheroot()
+    environ = environ_of(servers, stream) | CHUNKED | {"CONTENT_LENGTH": length}
+    give(make_injector(UNREAD), environ, server)
+    assert (server.told, server.connection) == (True, [])
+
+
+def impatient(monkeypatch):
+    """Who joins a thread for so many seconds finds that they are over soon."""
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
+
+
+@pytest.mark.parametrize("why", ["stalls", "no more threads"])
+def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
+    """Though the server's `read` waits for it without end."""
     released = threading.Event()
 
     class Stalling(Stream):
@@ -173,16 +197,34 @@ def test_a_body_that_cannot_be_read_first(servers, make_injector, monkeypatch):
             released.wait()
             return b""
 
-    join = threading.Thread.join
-    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
-    for stream in Stalling(BODY), Stream(BODY[:-1]):
-        server = Server()
-        assert b"SlowDown" in give(make_injector(UNREAD), environ_of(servers, stream) | GRANIAN, server)
-        assert server.connection == ["close"]
-        released.set()
+    impatient(monkeypatch)
+    server = Cheroot()
+    environ = environ_of(servers, Stalling(BODY)) | CHUNKED
+    with monkeypatch.context() as patch:
+        if why == "no more threads":
+
+            def start(self):
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", start)
+        assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
+    assert server.told is True
+    released.set()
     for each in threading.enumerate():
         if each.name == "faultinject reader":
             each.join()
+
+
+def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector, monkeypatch):
+    """The client that stalls has its connection ended, and with it the reading."""
+    impatient(monkeypatch)
+    with loopback() as (client, peer):
+        server, source = Cheroot(), peer.makefile("rb")
+        environ = environ_of(servers, SimpleNamespace(rfile=source, read=source.read)) | CHUNKED
+        raw = give(make_injector(UNREAD), environ, server)
+        assert (b"SlowDown" in raw, server.told) == (True, True)
+        source.close()
+        assert read(client)[1] == "FIN"
 
 
 def settle_lingering():
@@ -401,12 +443,11 @@ def test_what_an_app_has_left_of_its_body(servers, make_injector, read, more, to
 
 
 def test_an_app_that_has_read_a_part(servers, make_injector):
-    """Nothing is read that may be of the next request: the connection ends."""
-    environ, server = environ_of(servers, Stream(BODY + b"next"), SERVER_SOFTWARE="Granian"), Server()
+    """Only what it has left is read."""
+    environ = environ_of(servers, Stream(BODY + b"next"), SERVER_SOFTWARE="Granian")
     source = environ["wsgi.input"]
-    give(make_injector("cos:SlowDown,when=after"), environ, server, reading(lambda source: source.read(10)))
-    assert source.left >= len(b"next")
-    assert server.connection == ["close"]
+    give(make_injector("cos:SlowDown,when=after"), environ, Server(), reading(lambda source: source.read(10)))
+    assert source.left == len(b"next")
 
 
 def test_an_answer_that_its_server_never_closes(servers, make_injector):
