@@ -196,7 +196,7 @@ class Driver:
     _status_line = ""
     _headers: Headers = []  # noqa: RUF012 - replaced, never changed
     _pieces: Iterator[bytes] = iter(())
-    _written: list[bytes]
+    _written: list[bytes] = []  # noqa: RUF012 - replaced before it is changed
     _begun = _untouched = _unread = _slow = _anew = False
 
     def __init__(
@@ -417,13 +417,9 @@ class Driver:
         if transform is not None and transform.slow and not in_process(self._environ):
             # The app goes on in another thread, in the context in which it began.
             self._context = copy_context()
-        self._written = []
         try:
             self._result = result = self._call(self._app, self._environ, self._start_apart)
-            get = partial(next, iter(result), None)
-            if self._context is not None:
-                get = partial(self._context.run, get)
-            self._pieces = pieces_of(get, self._written)
+            self._pieces = self._pieces_of(result)
             if not step.dropped:
                 return self._app_begins()
             next_step = self._drop_all(step, result)
@@ -438,6 +434,18 @@ class Driver:
             self._fail()
             raise
         return next_step
+
+    def _pieces_of(self, result: Iterable[bytes]) -> Iterator[bytes]:
+        """What the app gives, piece by piece; what it has written by then comes before that."""
+        pieces = iter(result)
+        while (piece := self._call(next, pieces, None)) is not None:
+            yield from self._take_written()
+            yield piece
+        yield from self._take_written()
+
+    def _take_written(self) -> list[bytes]:
+        written, self._written = self._written, []
+        return written
 
     def _drop_all(self, step: RunApp, result: Iterable[bytes]) -> NextStep:
         """Drop the app's answer; what goes out instead does so behind it. A failure of the app's own goes out as it is."""
@@ -477,9 +485,8 @@ class Driver:
         """The app's answer goes out as it is."""
         self._untouched = True
         self._write_on = self._start_response(self._status_line, self._headers)
-        for each in self._written:
+        for each in self._take_written():
             self._write_on(each)
-        self._written.clear()
 
     def _is_file(self, result: Iterable[bytes]) -> bool:
         """Whether the server may send it by itself."""
@@ -494,8 +501,7 @@ class Driver:
         """Stands in for the server's `start_response`, which is called when it is known what goes out."""
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
-        self._status_line, self._headers, self._anew = status, headers, True
-        self._written.clear()
+        self._status_line, self._headers, self._anew, self._written = status, headers, True, []
         return self._write
 
     def _write(self, piece: bytes) -> None:
@@ -662,19 +668,6 @@ class Driver:
             self._advance("closed")
             raise ConnectionAbortedError("answer cut by faultinject")
         self._advance(self._connection.reset() if step.resets else self._connection.close())
-
-
-def pieces_of(get: Callable[[], bytes | None], written: list[bytes]) -> Iterator[bytes]:
-    """What an app gives, piece by piece; what it has written by then comes before that.
-
-    No method: an answer that its client leaves alone is collected at once, with all that its app keeps open.
-    """
-    piece: bytes | None = b""
-    while piece is not None:
-        piece = get()
-        at_hand = [*written] if piece is None else [*written, piece]
-        written.clear()
-        yield from at_hand
 
 
 # granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.
