@@ -77,13 +77,17 @@ def _literal(text: str) -> Test:
 
 
 def _rooted_test(pattern: str) -> Test:
-    if "*" not in pattern and "?" not in pattern:
-        return (lambda path: path.startswith(pattern)) if pattern[-1] == "/" else _literal(pattern)
-    exact = pattern.removesuffix("/**")
-    if "*" not in exact and "?" not in exact:
-        below = f"{exact}/"
+    folder = pattern[-1] == "/"
+    segments = pattern[1:].split("/")
+    wild = segments.count("**")
+    if "?" in pattern or wild > 1 or (wild and folder):
+        return _states(pattern)
+    if not wild and "*" not in pattern:
+        return (lambda path: path.startswith(pattern)) if folder else _literal(pattern)
+    if wild and "*" not in pattern[:-2]:
+        exact, below = pattern[:-3], pattern[:-2]
         return lambda path: path.startswith(below) or path == exact
-    return _states(pattern)
+    return _segments(segments, folder=folder)
 
 
 def _pieces(text: str) -> Test:
@@ -103,6 +107,32 @@ def _pieces(text: str) -> Test:
                 return False
             at += len(piece)
         return True
+
+    return test
+
+
+def _segments(pattern: list[str], *, folder: bool) -> Test:
+    """For a pattern without `?` and with at most one `**`: both ends are fixed, nothing is tried twice."""
+    if folder:
+        pattern = [*pattern[:-1], "*", "**"]
+    at = pattern.index("**") if "**" in pattern else -1
+    tests = [_pieces(each) if "*" in each else _literal(each) for each in pattern]
+    front, back = (tests, []) if at < 0 else (tests[:at], tests[at + 1 :])
+    least = len(front) + len(back)
+
+    def test(path: str) -> bool:
+        if path[:1] != "/":
+            return False
+        segments = path[1:].split("/")
+        have = len(segments)
+        # "/a/**" matches "/a", but "/**/a" does not match "": a path has at least one segment.
+        if have < least or (at < 0 and have != least):
+            return False
+        for check, segment in zip(front, segments, strict=False):
+            if not check(segment):
+                return False
+        tail = segments[have - len(back) :]
+        return all(check(segment) for check, segment in zip(back, tail, strict=False))
 
     return test
 
