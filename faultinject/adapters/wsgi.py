@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import partial
-from io import BufferedReader
-from itertools import chain
 from sys import modules
 from threading import Thread
 from typing import Any, assert_never
@@ -25,7 +23,7 @@ from faultinject.adapters.servers import (
     tell_wsgi,
     wsgi_server,
 )
-from faultinject.adapters.wsgi_body import AppBody
+from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import BodyReading, delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
@@ -192,12 +190,12 @@ class Driver:
     _ending: Ending | None = None
     _write_on: Callable[[bytes], object] | None = None
     _next_step: NextStep = None
-    _body: AppBody | None = None
+    _body: Overheard | None = None
     _status_line = ""
     _headers: Headers = []  # noqa: RUF012 - replaced, never changed
     _pieces: Iterator[bytes] = iter(())
-    _written: list[bytes] = []  # noqa: RUF012 - replaced before it is changed
-    _begun = _untouched = _unread = _slow = _anew = False
+    _first: bytes | None = None
+    _begun = _untouched = _unread = _slow = _drops = _anew = False
 
     def __init__(
         self,
@@ -221,7 +219,12 @@ class Driver:
         """What the server gets to send."""
         step = self._advance(None)
         if isinstance(step, RunApp):
-            self._note_body(step)
+            source = self._environ.get("wsgi.input")
+            if source is not None and self._request.has_body:
+                readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
+                if readers or step.dropped:
+                    self._body = Overheard(source, self._request.content_length, *readers)
+                    self._environ["wsgi.input"] = self._body
             if step.transform is not None or step.dropped:
                 step = self._run_apart(step)
             else:
@@ -252,8 +255,8 @@ class Driver:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._parts()
-            if self._untouched:
-                yield from self._pieces
+            while self._untouched and (piece := self._next()):
+                yield piece
             if isinstance(self._next_step, Cut):
                 if self._connection is None and not in_process(self._environ):
                     # What a server still has in a queue it may drop when the app fails.
@@ -354,16 +357,17 @@ class Driver:
         if not (step.unread or step.closes):
             self._start_response(step.status_line, step.headers)
             return result
-        ending = self._ending_with(unread=step.unread, broken=step.broken, closes=step.closes)
+        ending = Ending(
+            self._environ,
+            self._start_response,
+            self._plan,
+            self._request,
+            unread=step.unread,
+            broken=step.broken,
+            closes=step.closes,
+        )
         ending.start_response(step.status_line, step.headers)
         return ending.behind(result)
-
-    def _ending_with(self, *, unread: bool, broken: bool, closes: bool) -> Ending:
-        read = 0 if self._body is None else self._body.size
-        return Ending(
-            self._environ, self._start_response, self._plan, self._request,
-            unread=unread, broken=broken, closes=closes, read=read,
-        )  # fmt: skip
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
@@ -383,21 +387,20 @@ class Driver:
 
     # The app's own answer, as it is
 
-    def _note_body(self, step: RunApp) -> None:
-        """Note what the app reads of the request's body."""
-        source, pause = self._environ.get("wsgi.input"), step.pause
-        readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
-        if source is not None and self._request.has_body and (readers or step.dropped or pause is not None):
-            self._body = AppBody(source, self._request.content_length, readers, pause, self._wait)
-            self._environ["wsgi.input"] = BufferedReader(self._body)
-
     def _environ_for(self, step: RunApp) -> Environ:
         """What the app gets to see of the request."""
-        environ = self._environ
+        environ, pause = self._environ, step.pause
         if step.alteration is not None:
             hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.alteration.hidden}
             environ = {name: each for name, each in environ.items() if name not in hidden}
             environ[STORE] = step.alteration
+        elif pause is not None:
+            environ["wsgi.input"] = PausedBody(
+                environ["wsgi.input"],
+                pause,
+                lambda: self._wait(Wait(pause.seconds)),
+                sized=self._request.content_length is not None,
+            )
         return environ
 
     def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
@@ -413,80 +416,66 @@ class Driver:
 
     def _run_apart(self, step: RunApp) -> NextStep:
         """Run the app: what comes next of its answer, or in its place."""
-        transform = step.transform
+        self._next_step, self._drops, transform = step, step.dropped, step.transform
         if transform is not None and transform.slow and not in_process(self._environ):
             # The app goes on in another thread, in the context in which it began.
             self._context = copy_context()
         try:
-            self._result = result = self._call(self._app, self._environ, self._start_apart)
-            self._pieces = self._pieces_of(result)
-            if not step.dropped:
-                return self._app_begins()
-            next_step = self._drop_all(step, result)
-            if isinstance(next_step, EndApp):
-                # What an app says that was told that its client has left is no failure of its own.
-                with suppress(Exception) if next_step.cut else nullcontext():
-                    self._close_app()
-                if self._body is not None:
-                    self._environ["wsgi.input"] = self._body.source
-                next_step = self._advance(self._body is not None and not self._body.whole)
+            try:
+                self._result = result = self._call(self._app, self._environ, self._start_apart)
+                if step.dropped:
+                    self._drop_all(result)
+                else:
+                    self._pieces = iter(result)
+                    # The app may write before it gives its first piece.
+                    first = self._next_piece()
+                    if self._next_step is step:
+                        self._app_begins(first)
+                    else:
+                        self._first = first
+            except Exception:
+                if not (isinstance(self._next_step, EndApp) and self._next_step.cut):
+                    raise
+            if isinstance(self._next_step, EndApp):
+                self._next_step = self._advance(self._body is not None and not self._body.whole)
         except BaseException:
             self._fail()
             raise
-        return next_step
+        return self._next_step
 
-    def _pieces_of(self, result: Iterable[bytes]) -> Iterator[bytes]:
-        """What the app gives, piece by piece; what it has written by then comes before that."""
-        pieces = iter(result)
-        while (piece := self._call(next, pieces, None)) is not None:
-            yield from self._take_written()
-            yield piece
-        yield from self._take_written()
-
-    def _take_written(self) -> list[bytes]:
-        written, self._written = self._written, []
-        return written
-
-    def _drop_all(self, step: RunApp, result: Iterable[bytes]) -> NextStep:
+    def _drop_all(self, result: Iterable[bytes]) -> None:
         """Drop the app's answer; what goes out instead does so behind it. A failure of the app's own goes out as it is."""
-        next_step: NextStep = self._answer_begins() if self._anew else step
-        while isinstance(next_step, RunApp | NextPiece):
-            piece = None if self._is_file(result) else next(self._pieces, None)
-            if not self._status_line and piece != b"":
-                raise AssertionError("the app has not called start_response")
-            if self._anew or isinstance(next_step, RunApp):
-                next_step = self._answer_begins()
-            if isinstance(next_step, NextPiece):
-                next_step = self._advance((piece or b"", piece is not None))
-            elif next_step is None:
-                self._begun = True
-                self._pieces = chain((piece or b"",), self._pieces)
-        if next_step is None:
-            self._pass_on()
-        return next_step
+        if self._anew and isinstance(self._next_step, RunApp | NextPiece):
+            self._answer_begins()
+            if self._next_step is None:
+                self._pass_on()
+                return
+        self._pieces = iter(() if self._is_file(result) and not self._untouched else result)
+        try:
+            while isinstance(self._next_step, RunApp | NextPiece):
+                self._drop(next(self._pieces, None))
+        finally:
+            if not self._untouched:
+                self._close_app()
 
-    def _app_begins(self) -> NextStep:
-        """The app's answer begins, with its first piece."""
-        piece = self._next_piece()
-        if not self._status_line:
+    def _drop(self, piece: bytes | None) -> None:
+        """Drop a piece of the app's answer, None at its end; behind what the app has said of its answer by then."""
+        if not self._status_line and piece != b"":
             raise AssertionError("the app has not called start_response")
-        step = self._answer_begins()
-        if isinstance(step, NextPiece) and not self._begun:
-            # What will be done to it shows in that piece alone.
-            step = self._advance((piece, bool(piece)))
-        else:
-            self._pieces = chain((piece,), self._pieces)
-        if step is None and not self._begun:
-            self._begun = True
-            self._pass_on()
-        return step
+        if isinstance(self._next_step, RunApp) or (self._anew and isinstance(self._next_step, NextPiece)):
+            self._answer_begins()
+        if isinstance(self._next_step, NextPiece):
+            self._next_step = self._advance((piece or b"", piece is not None))
+        elif self._next_step is None:
+            self._first = piece or None
+            if not self._begun:
+                self._begun = True
+                self._pass_on()
 
     def _pass_on(self) -> None:
         """The app's answer goes out as it is."""
-        self._untouched = True
+        self._untouched, self._drops = True, False
         self._write_on = self._start_response(self._status_line, self._headers)
-        for each in self._take_written():
-            self._write_on(each)
 
     def _is_file(self, result: Iterable[bytes]) -> bool:
         """Whether the server may send it by itself."""
@@ -501,34 +490,74 @@ class Driver:
         """Stands in for the server's `start_response`, which is called when it is known what goes out."""
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
-        self._status_line, self._headers, self._anew, self._written = status, headers, True, []
+        self._status_line, self._headers, self._anew = status, headers, True
         return self._write
 
     def _write(self, piece: bytes) -> None:
-        """Stands in for the server's `write`, which only old apps use: what they write is held until they go on."""
-        if self._write_on is None:
-            self._written.append(piece)
+        """Stands in for the server's `write`, which only old apps use."""
+        if not piece:
+            return
+        if self._drops:
+            self._drop(piece)
+        elif isinstance(self._next_step, RunApp):
+            self._app_begins(piece)
         else:
-            self._write_on(piece)
+            self._first = piece
+        for part in self._parts(written=True):
+            assert self._write_on is not None
+            self._write_on(part)
+        if self._untouched:
+            assert self._write_on is not None
+            self._write_on(self._next())
+        elif self._next_step is None or isinstance(self._next_step, EndApp):
+            raise BrokenPipeError("the client has left")
 
-    def _answer_begins(self) -> NextStep:
+    def _answer_begins(self) -> None:
         self._anew = False
-        return self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers))
+        self._next_step = self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers))
+
+    def _app_begins(self, piece: bytes) -> None:
+        """The app's answer begins, with that piece."""
+        if not self._status_line:
+            raise AssertionError("the app has not called start_response")
+        self._answer_begins()
+        if isinstance(self._next_step, NextPiece) and not self._begun:
+            self._next_step = self._advance((piece, bool(piece)))
+        else:
+            self._first = piece
+        if self._next_step is None and not self._begun:
+            self._begun = True
+            self._pass_on()
 
     def _next_piece(self) -> bytes:
         """The next piece of the app's answer that is not empty; empty at its end."""
-        return next(filter(None, self._pieces), b"")
+        piece: bytes | None = b""
+        while piece == b"":
+            piece = self._call(next, self._pieces, None)
+        return piece or b""
 
-    def _parts(self) -> Iterator[bytes]:
-        """What the server gets of the body, each part when it is due."""
+    def _next(self) -> bytes:
+        first, self._first = self._first, None
+        return self._next_piece() if first is None else first
+
+    def _parts(self, *, written: bool = False) -> Iterator[bytes]:
+        """What the server gets of the body, each part when it is due.
+
+        Args:
+            written: only what the app has written is at hand.
+        """
         while isinstance(self._next_step, Part | NextPiece):
             if isinstance(self._next_step, Part):
                 if self._next_step.data:
                     yield self._next_step.data
                 self._next_step = self._advance(None)
+            elif written and self._first is None:
+                return
             else:
-                piece = self._next_piece()
-                self._next_step = self._advance((piece, bool(piece)))
+                piece = self._next()
+                # An app that has written meanwhile may have written all that goes out.
+                if isinstance(self._next_step, NextPiece):
+                    self._next_step = self._advance((piece, bool(piece)))
 
     def _begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""
@@ -553,11 +582,12 @@ class Driver:
         if transform is None or step.unread:
             # Behind an answer that is changed it is not read: the connection ends.
             changed, closes = transform is not None, step.own is not None and step.own.answer.closes
-            self._ending = self._ending_with(
-                unread=step.unread, broken=step.broken or changed, closes=closes and not changed
-            )
+            self._ending = Ending(
+                self._environ, start, self._plan, self._request,
+                unread=step.unread, broken=step.broken or changed, closes=closes and not changed,
+            )  # fmt: skip
             start = self._ending.start_response
-        start(status_line, headers)
+        self._write_on = start(status_line, headers)
         return self._reach
 
     # The connection itself
@@ -685,7 +715,6 @@ class Ending:
         unread: whether something of the request's body is left.
         broken: whether reading it was given up in the middle.
         closes: whether the rule asks for the end.
-        read: bytes of the request's body that the app has read.
     """
 
     def __init__(
@@ -698,7 +727,6 @@ class Ending:
         unread: bool,
         broken: bool,
         closes: bool,
-        read: int,
     ) -> None:
         self._environ = environ
         self._start = start_response
@@ -712,7 +740,6 @@ class Ending:
             closes or (unread and not in_sync_wsgi(environ, start_response, broken=broken))
         )
         self._closes = closes
-        self._read = read
         # A client that waits for 100 Continue would get it behind the answer.
         self._readable = unread and not broken and "HTTP_EXPECT" not in environ
 
@@ -782,7 +809,8 @@ class Ending:
 
     def _read_away(self) -> bool:
         """Read the rest of the body behind the answer; no when that takes too long, or fails."""
-        reading = BodyReading(self._environ, self._plan, self._request, before=self._read)
+        before = getattr(self._environ["wsgi.input"], "size", 0)
+        reading = BodyReading(self._environ, self._plan, self._request, before=before)
         with suppress(Exception):
             reading.run_aside()
         return reading.body[2]

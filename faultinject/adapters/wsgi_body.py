@@ -1,81 +1,187 @@
-"""WSGI: a request's body as the app reads it, noted, and with a pause in it."""
+"""WSGI: a request's body as the app reads it, counted, or with a pause in it."""
 
 from __future__ import annotations
 
-from io import RawIOBase
-
-from faultinject.engine.steps import Wait
+from abc import abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeVar
 
     from faultinject.engine.steps import Pause
 
+    Read = TypeVar("Read", bytes, list[bytes])
 
-class AppBody(RawIOBase):
-    """A request's body below the `io.BufferedReader` by which the app reads it: its ways to read are those of any file.
+
+class AppBody:
+    """A request's body as the app reads it: by what PEP 3333 asks for, and by what its server has beyond that.
+
+    Args:
+        source: the server's `wsgi.input`.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    @abstractmethod
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+
+    @abstractmethod
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+
+    @abstractmethod
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        """As the server's, where it has one."""
+
+    def __getattr__(self, name: str) -> Any:
+        """What a server may have beyond PEP 3333, and does not have to."""
+        found = getattr(self._source, name)
+        if name == "read1":
+            return lambda size=-1: self._read1(found, size)
+        return self._fill if name == "readinto" else found
+
+    def _fill(self, buffer: Any) -> int:
+        piece = self.read(len(buffer))
+        memoryview(buffer)[: len(piece)] = piece
+        return len(piece)
+
+
+def some_of(read: Callable[..., Read], size: int | None) -> Read:
+    """So many bytes, or lines of them; all where none or a negative size is asked for, which not every server's `read` knows."""
+    return read() if size is None or size < 0 else read(size)
+
+
+class Overheard(AppBody):
+    """A request's body as the app reads it, counted.
 
     Args:
         source: the server's `wsgi.input`.
         length: the Content-Length; None: the server marks the end.
-        listeners: each called with every piece, and with nothing at the end.
-        pause: a wait in its middle, told when it has been; or None.
-        wait: waits.
+        listeners: each called with every piece that is read, and with nothing once at the end.
 
     Attributes:
-        source: the server's `wsgi.input`.
-        size: bytes that have been read.
+        size: bytes that the app has read.
         whole: whether that is all of them.
     """
 
-    def __init__(
-        self,
-        source: Any,
-        length: int | None,
-        listeners: Sequence[Callable[[bytes], object]],
-        pause: Pause | None,
-        wait: Callable[[Wait], object],
-    ) -> None:
-        self.source = source
-        self.size = 0
-        self.whole = False
-        # What has come so far, where the server can say: an app may read on while the client waits.
-        self._read: Callable[[int], bytes] = getattr(source, "read1", source.read)
+    def __init__(self, source: Any, length: int | None, *listeners: Callable[[bytes], object]) -> None:
+        super().__init__(source)
         self._length = length
         self._listeners = listeners
+        self.size = 0
+        self.whole = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        # Asked for any number of bytes a stream gives all, and nothing only at its end.
+        return self._told(some_of(self._source.read, size), size, at_end=size is None or size < 0)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._told(some_of(self._source.readline, size), size)
+
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """As the server's own: line by line granian gives the first alone, and cheroot never comes to the end of chunks."""
+        lines = [self._told(line, hint) for line in some_of(self._source.readlines, hint)]
+        if hint is None or hint <= 0 or not lines:
+            self._told(b"", hint, at_end=True)
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._source:
+            yield self._told(line, None)
+        self._told(b"", None)
+
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        return self._told(some_of(read1, size), size)
+
+    def _told(self, piece: bytes, size: int | None, *, at_end: bool = False) -> bytes:
+        self.size += len(piece)
+        if piece:
+            for listen in self._listeners:
+                listen(piece)
+        if not self.whole and (at_end or self.size == self._length or not (piece or size == 0)):
+            self.whole = True
+            for listen in self._listeners:
+                listen(b"")
+        return piece
+
+
+class PausedBody(AppBody):
+    """A request's body as the app reads it, with a pause in it.
+
+    Args:
+        source: the server's `wsgi.input`.
+        pause: where the wait is; told when it has been.
+        wait: waits.
+        sized: whether it is known that more follows; else a byte of it is looked at first.
+    """
+
+    def __init__(self, source: Any, pause: Pause, wait: Callable[[], object], *, sized: bool) -> None:
+        super().__init__(source)
+        self._left = pause.after
         self._pause = pause
         self._wait = wait
+        self._sized = sized
+        self._ahead = b""
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._take(size, self._source.read)
 
-    def readinto(self, buffer: Any) -> int:
-        """Read what has come into the buffer; 0 at the end."""
-        piece = self._next(len(buffer))
-        buffer[: len(piece)] = piece
-        self.size += len(piece)
-        self.whole = not piece or self.size == self._length
-        for listen in self._listeners:
-            listen(piece)
-        return len(piece)
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """As the server's."""
+        return self._take(size, self._source.readline, by_line=True)
 
-    def _next(self, most: int) -> bytes:
-        """So many bytes of it at most. Some servers would wait for more than there are."""
-        if self._length is not None:
-            most = min(most, self._length - self.size)
-        if self.whole or not most:
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """As the server's."""
+        lines: list[bytes] = []
+        size = 0
+        for line in self:
+            lines.append(line)
+            size += len(line)
+            if hint is not None and 0 < hint <= size:
+                break
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.readline():
+            yield line
+
+    def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
+        return self._take(size, read1, at_once=True)
+
+    def _take(
+        self, size: int | None, read: Callable[..., bytes], *, by_line: bool = False, at_once: bool = False
+    ) -> bytes:
+        """So many bytes, a line, or what there is; with the pause where it belongs."""
+        wanted = -1 if size is None or size < 0 else size
+        if not wanted:
             return b""
-        pause = self._pause
-        if pause is None or not pause.due:
-            return self._read(most)
-        if self.size < pause.after:
-            return self._read(min(most, pause.after - self.size))
-        # One byte shows that more follows.
-        piece = self._read(1)
-        pause.due, pause.done = False, bool(piece)
-        if piece:
-            self._wait(Wait(pause.seconds))
-        return piece
+        before = b""
+        if self._pause.due and self._left:
+            asked = self._left if wanted < 0 else min(wanted, self._left)
+            before = read(asked)
+            self._left -= len(before)
+            ended = by_line and before[-1:] == b"\n"
+            if self._left or len(before) == wanted or at_once or ended:
+                return before
+        if self._pause.due:
+            self._come_to_it()
+        ahead, self._ahead = self._ahead, b""
+        before += ahead
+        if len(before) == wanted or (by_line and before[-1:] == b"\n") or (ahead and at_once):
+            return before
+        return before + some_of(read, wanted if wanted < 0 else wanted - len(before))
+
+    def _come_to_it(self) -> None:
+        self._pause.due = False
+        if not self._sized:
+            self._ahead = self._source.read(1)
+            if not self._ahead:
+                return
+        self._pause.done = True
+        self._wait()

@@ -240,29 +240,52 @@ def test_a_file_is_not_read(servers, make_injector):
     assert (closed, only(injector).did) == ([True], "answered")
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_too_many_bytes_are_cut(servers, make_injector, fails):
-    """Past 128 MiB the app is closed early; an error that it raises then is no failure; the outcome says `app_cut`."""
+@pytest.mark.parametrize("writes", [False, True])
+def test_too_many_bytes_are_cut(servers, make_injector, writes):
+    """Past 128 MiB the app is closed early, also where a debugger writes them for its first piece; the outcome says `app_cut`."""
     log = []
 
     def app(environ, start_response):
         def forever():
-            start_response("200 OK", [])
-            try:
-                while True:
-                    log.append(HALF)
+            write = start_response("200 OK", [])
+            while True:
+                if writes:
+                    write(HALF)
+                else:
                     yield HALF
-            finally:
-                log.append("close")
-                if fails:
-                    raise LookupError
 
-        return forever()
+        return Body(forever(), log)
 
     injector = make_injector(RULE)
     assert run(servers, app, injector).status == 503
-    assert log == [HALF, HALF, "close"]
+    assert log == ([] if writes else [HALF, HALF]) + ["close"]
     assert (only(injector).did, only(injector).injected, only(injector).applied) == ("app_cut", True, True)
+
+
+@pytest.mark.parametrize("catches", ["", "goes on", "fails"])
+def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector, catches):
+    """`write()` raises as it does when the client is gone; that, and what the app says then, is no failure of the app."""
+    written = []
+
+    def app(environ, start_response):
+        write = start_response("200 OK", [])
+        try:
+            for _ in range(100):
+                write(HALF)
+                written.append(HALF)
+        except OSError:
+            if not catches:
+                raise
+            if catches == "fails":
+                anew(start_response)
+                with pytest.raises(OSError, match="left"):
+                    write(b"own words")
+        return []
+
+    injector = make_injector(RULE)
+    assert run(servers, app, injector).status == 503
+    assert written == [HALF]
+    assert only(injector).did == "app_cut"
 
 
 @pytest.mark.parametrize(("starts", "piece"), [(True, b"x"), (True, b""), (False, b"")])

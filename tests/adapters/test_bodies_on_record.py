@@ -90,6 +90,9 @@ WAYS = {
 }
 
 
+WAYS_OF_LINES = {"readlines": lambda source: source.readlines(), "lines": list}
+
+
 @row_by_row("way", WAYS)
 def test_wsgi(way):
     """However the app reads it; the digest is that of a body that an answer of ours has read."""
@@ -101,31 +104,31 @@ def test_wsgi(way):
     assert outcome.request_digest != digest_of(BODY[:-1] + b"!")
 
 
-def chunks(body):
-    """cheroot's input of a body in chunks, which has no `read1`."""
-    return ChunkedRFile(io.BytesIO(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)), 1 << 20)
-
-
-class Unending(Plain):
-    """An input as wsgiref's: who asks for more than there is waits for ever."""
+class OneLine(Plain):
+    """An input as granian's: by `readline` it gives one line alone."""
 
     def __init__(self, body):
         super().__init__(body)
-        read = self.read
-        self.read = lambda size: read(size) if self._file.tell() + size <= len(BODY) else pytest.fail("waits")
+        self.readline = lambda: b"" if self._file.tell() else self._file.readline()
 
 
-@row_by_row("source, length", [(Plain, None), (chunks, None), (Unending, str(len(BODY)))])
-@pytest.mark.parametrize("way", WAYS)
-def test_any_input_is_read_in_any_way(source, length, way):
-    """The app has all the ways of a file, whatever its server's input has; nothing is asked for behind the end."""
-    injector = recorded()
+def chunks(body):
+    """cheroot's input of a body in chunks, which its `readline` never ends."""
+    return ChunkedRFile(io.BytesIO(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)), 1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("source", "way", "size"),
+    [(OneLine, "readlines", len(BODY)), (OneLine, "lines", len(BODY)), (chunks, "readlines", 0)],
+)
+def test_lines_are_those_of_the_server(source, way, size):
+    """Each way of its own: what the app gets is what it would get without us."""
+    bare, seen, injector = WAYS_OF_LINES[way](source(BODY)), [], recorded()
     ask_wsgi(
-        injector, WAYS[way], source=source(BODY), CONTENT_LENGTH=length, HTTP_TRANSFER_ENCODING="chunked"
+        injector, lambda read: seen.append(WAYS_OF_LINES[way](read)), source=source(BODY), CONTENT_LENGTH=None
     )
-    [outcome] = injector.journal.outcomes
-    shows_its_end = length is not None or way != "read a length"
-    assert outcome.request_digest == (digest_of(BODY) if shows_its_end else None)
+    assert seen == [bare]
+    assert sum(map(len, bare)) == size
 
 
 @pytest.mark.parametrize(
@@ -133,10 +136,10 @@ def test_any_input_is_read_in_any_way(source, length, way):
 )
 def test_a_body_that_the_app_does_not_read_has_a_length_only(read):
     """What it did not see nobody can compare."""
-    injector, body = recorded(), BODY * 100
-    ask_wsgi(injector, read, body)
+    injector = recorded()
+    ask_wsgi(injector, read)
     [outcome] = injector.journal.outcomes
-    assert (outcome.request_bytes, outcome.request_digest, outcome.body_complete) == (len(body), None, None)
+    assert (outcome.request_bytes, outcome.request_digest, outcome.body_complete) == (len(BODY), None, None)
 
 
 def test_a_body_without_a_length():
@@ -163,6 +166,17 @@ def test_a_server_that_gives_no_input():
     assert list(WSGIFaultMiddleware(app, injector=injector)(environ, lambda *_: None)) == []
     [outcome] = injector.journal.outcomes
     assert (seen, outcome.request_bytes, outcome.request_digest) == ([False], 9, None)
+
+
+def test_an_input_has_what_the_servers_has():
+    """Nothing more, nothing less: who asks for `read1` or a descriptor gets the server's answer."""
+    seen = []
+    ask_wsgi(recorded(), seen.append, source=Plain(BODY))
+    [source] = seen
+    assert not hasattr(source, "read1")
+    assert not hasattr(source, "readinto")
+    ask_wsgi(recorded(), lambda source: seen.append(source.getvalue()))
+    assert seen[1] == BODY
 
 
 @pytest.mark.parametrize("rules", ["http:503,path=elsewhere/", "http:503,probability=0"])
