@@ -75,8 +75,16 @@ class Comparison:
 
     def reason(self, rule: Rule, plan: Plan) -> str:
         """What kept the request away, as far as the journal tells."""
-        if self.failed or self.unknown:
-            return f"{' and '.join(self.failed) or ' or '.join(self.unknown)} did not hold"
+        if self.failed:
+            held = [each for each in self.failed if each.startswith("unless.")]
+            missing = [each for each in self.failed if not each.startswith("unless.")]
+            parts = [f"{' and '.join(missing)} did not hold"] if missing else []
+            return "; ".join(parts + ([f"{' and '.join(held)} held"] if held else []))
+        if len(self.unknown) == 1:
+            verb = "held" if self.unknown[0].startswith("unless.") else "did not hold"
+            return f"{self.unknown[0]} {verb}"
+        if self.unknown:
+            return f"of {', '.join(self.unknown)} not all held"
         age = plan.age(self.outcome.time, self.outcome.arrived)
         begin, end = rule.value("begin"), rule.value("end")
         if age < begin or (end is not None and age >= end):

@@ -11,6 +11,7 @@ from functools import cache
 
 from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
 from faultinject.journal.outcome import Outcome
+from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
@@ -289,6 +290,8 @@ class Sweep:
             raise ExplorationFailed(
                 f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
+        if len(first) >= KEPT:  # the journal's ring may have lost the first of them: no run would try those
+            raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
         self.points = found = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
         self.left_out += found.left_out
         planned = list(self._depth_1(found.points))

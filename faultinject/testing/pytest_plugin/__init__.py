@@ -96,6 +96,8 @@ def _seed(config: pytest.Config) -> str:
     given: str = config.getoption("faultinject_seed") or config.getini("faultinject_seed") or "0"
     if given == "random":
         return str(int.from_bytes(os.urandom(4), "big"))
+    if not given.isprintable():
+        raise pytest.UsageError(f"--faultinject-seed: {given!r} is not printable text")
     return given
 
 

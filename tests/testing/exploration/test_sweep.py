@@ -340,6 +340,13 @@ def test_no_request():
     )
 
 
+def test_more_requests_than_are_kept(monkeypatch):
+    """The journal keeps so many; the first of more are gone from it, and no run would try them."""
+    monkeypatch.setattr("faultinject.testing.exploration.sweep.KEPT", 3)
+    _, error = exploring(lambda: [call("PUT", "/b/k") for _ in range(3)], "reset")
+    assert str(error) == "a run makes 3 requests or more: let the code make fewer of them"
+
+
 def test_a_client_that_stops_at_410():
     """One that never stops is ended by an answer that nobody retries."""
     seen = []

@@ -106,6 +106,13 @@ def test_innermost_seed_holds(run):
     assert seed_of(result) == "function"
 
 
+def test_unprintable_seed(run):
+    """A seed that no terminal can show is refused in one line."""
+    result = run(SHOWS_ITS_SEED, "--faultinject-seed=a\x1b")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --faultinject-seed: 'a\\x1b' is not printable text"])
+
+
 def test_failing_test_shows_what_was_injected(run):
     """A line a request, in order, with text from requests escaped and secrets left out."""
     result = run("""
