@@ -69,7 +69,9 @@ class Exchange:
 
         WSGI has no underscores in them, which names of metadata have.
         """
-        sent = self.request.environ.get(SENT_HEADERS)
+        environ = self.request.environ
+        # Of another server than ours a2wsgi gives the scope.
+        sent = environ.get(SENT_HEADERS) or environ.get("asgi.scope", {}).get("headers")
         if sent is None:
             return [(name.lower(), value) for name, value in self.request.headers]
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in sent]

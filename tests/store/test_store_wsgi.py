@@ -337,6 +337,25 @@ def test_names_of_metadata(vendor, path, name, kept):
         storage.close()
 
 
+@pytest.mark.parametrize(
+    ("vendor", "path", "own"),
+    [
+        ("s3", "/photos", {"x-amz-meta-my_mood": "sleepy"}),
+        ("azure-blob", "/account/photos", {"x-ms-meta-my_mood": "sleepy", "x-ms-blob-type": "BlockBlob"}),
+    ],
+)
+def test_names_of_metadata_behind_a2wsgi(vendor, path, own):
+    """It gives the scope of ASGI, where names have their underscores."""
+    client = Client(ObjectStore(vendor))
+    client.put(f"{path}?restype=container")
+    scope = {"type": "http", "headers": [(name.encode(), value.encode()) for name, value in own.items()]}
+    headers = {name.replace("_", "-"): value for name, value in own.items()}
+    answer = client.put(f"{path}/k", data=b"x", headers=headers, environ_overrides={"asgi.scope": scope})
+    assert answer.status_code < 300
+    kept = client.head(f"{path}/k").headers
+    assert {name: kept.get(name) for name in own} == own
+
+
 def test_the_environ_is_enough():
     """A request with no more than PEP 3333 demands is answered, validly."""
     environ = {

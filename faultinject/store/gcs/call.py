@@ -20,6 +20,8 @@ from faultinject.store.exchange import Answer, Exchange, Service
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 from faultinject.store.json import read_object
 
+ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
+"""From what a path begins with to what it is for."""
 ABSENT = {
     "acl": "access control",
     "batch": "batches",
@@ -32,24 +34,52 @@ ABSENT = {
     "restore": "soft deletion",
     "xml": "the XML API here; --vendor gcs-xml does",
 }
-"""From a word of a path, and from what is no path of the JSON API, to what it is that the service has there and this store has not."""
-ROOTS = ("/storage/", "/upload/", "/download/", "/resumable/", "/discovery/")
-"""What paths of the JSON API begin with; /BUCKET and /BUCKET/OBJECT are the XML API's."""
-_TARGET = r"/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+))"
-_PATH = re.compile(
-    rf"/(?:(upload|download)/)?storage/v1/b(?:/([^/]+)(?:(/o)(?:/([^/]+)(?:{_TARGET})?|/?)|/?)|/?)"
-)
+"""From a word behind the name of a bucket, of an object or of a project, and from what is no path of the JSON API, to what it is
+that the service has there and this store has not."""
+ELSEWHERE = {
+    **dict.fromkeys(("", "storage", "upload", "download", "resumable", "discovery"), ""),
+    "batch": "batch",
+}
+"""From what a path outside of `ROOTS` begins with to what it names; /BUCKET and /BUCKET/OBJECT, of the XML API, are not in it."""
+
+_OBJECT = re.compile(r"([^/]+)(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)))?")
 
 
 def read_path(path: str) -> tuple[str, list[str]]:
     """What a path below the mount point names, and the encoded names in it: bucket, object, and those of a copy's target."""
-    found = _PATH.fullmatch(path)
+    root = next((each for each in ROOTS if path.startswith(each)), None)
+    if root is None:
+        return ELSEWHERE.get(path.removeprefix("/").partition("/")[0], "xml"), []
+    use = ROOTS[root]
+    first, _, rest = path[len(root) :].partition("/")
+    if first == "projects" and not use:
+        return _absent([*rest.split("/"), ""][1]), []
+    if first != "b":
+        return "", []
+    bucket, _, rest = rest.partition("/")
+    if not bucket:
+        return _used(use, "buckets"), []
+    if not rest:
+        return _used(use, "bucket"), [bucket]
+    what, _, name = rest.partition("/")
+    if what != "o":
+        return _absent(what), [bucket]
+    if not name:
+        return _used(use, "objects"), [bucket]
+    found = _OBJECT.fullmatch(name)
     if found is None:
-        absent = next((each for each in path.split("/") if each in ABSENT), "")
-        return absent or ("" if path == "/" or path.startswith(ROOTS) else "xml"), []
-    use, bucket, objects, key, compose, verb, *target = found.groups("")
-    kind = "object" if key else "objects" if objects else "bucket" if bucket else "buckets"
-    return f"{use} {compose or verb or kind}".strip(), [bucket, key, *target]
+        source, verb = [*name.split("/"), ""][:2]
+        return _absent(verb), [bucket, source]
+    source, compose, verb, to_bucket, to_name = found.groups("")
+    return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
+
+
+def _absent(word: str) -> str:
+    return word if word in ABSENT else ""
+
+
+def _used(use: str, kind: str) -> str:
+    return f"{use} {kind}" if use else kind
 
 
 MESSAGES = {
