@@ -42,11 +42,19 @@ ELSEWHERE = {
 }
 """From what a path outside of `ROOTS` begins with to what it names; /BUCKET and /BUCKET/OBJECT, of the XML API, are not in it."""
 
-_OBJECT = re.compile(r"([^/]+)(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)))?")
+_OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
+_ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
+_DECODED = re.compile(_OBJECT.format(name=".+?"), re.DOTALL)
 
 
-def read_path(path: str) -> tuple[str, list[str]]:
-    """What a path below the mount point names, and the encoded names in it: bucket, object, and those of a copy's target."""
+def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
+    """What a path names, and the encoded names in it: bucket, object, and those of a copy's target.
+
+    Args:
+        path: below the mount point.
+        encoded: whether it is as the client sent it. A slash in it is none of a name, then; where the server tells
+            the decoded path only, nobody knows, and a name has all that it may have.
+    """
     root = next((each for each in ROOTS if path.startswith(each)), None)
     if root is None:
         return ELSEWHERE.get(path.removeprefix("/").partition("/")[0], "xml"), []
@@ -66,7 +74,7 @@ def read_path(path: str) -> tuple[str, list[str]]:
         return _absent(what), [bucket]
     if not name:
         return _used(use, "objects"), [bucket]
-    found = _OBJECT.fullmatch(name)
+    found = (_ENCODED if encoded else _DECODED).fullmatch(name)
     if found is None:
         source, verb = [*name.split("/"), ""][:2]
         return _absent(verb), [bucket, source]
@@ -122,7 +130,9 @@ class GcsCall(Exchange):
     def _named(self) -> tuple[str, list[str]]:
         environ = self.request.environ
         mount: str = environ.get("SCRIPT_NAME", "")
-        return read_path(WSGIRequest(environ).raw_path.removeprefix(mount))
+        path = WSGIRequest(environ).raw_path
+        targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
+        return read_path(path.removeprefix(mount), encoded=path in targets)
 
     @property
     def document(self) -> dict[str, Any]:
