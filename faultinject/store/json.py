@@ -141,6 +141,7 @@ def read_object(document: bytes) -> dict[str, Any]:
     """
     try:
         loaded = json.loads(document)
+        json.dumps(loaded, ensure_ascii=False).encode()  # half a surrogate pair can stand in no answer
     except (ValueError, RecursionError) as error:
         raise StoreError("malformed") from error
     if not isinstance(loaded, dict):
@@ -161,7 +162,13 @@ def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> lis
     Raises:
         StoreError: `malformed`.
     """
-    return [(read_number(str(row.get(number))), row.get(etag)) for row in _rows(document, rows)]
+    found: list[tuple[int, str | None]] = []
+    for row in _rows(document, rows):
+        tag = row.get(etag)
+        if not (tag is None or isinstance(tag, str)):
+            raise StoreError("malformed")
+        found.append((read_number(str(row.get(number))), tag))
+    return found
 
 
 def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quiet: str) -> Deletion:
@@ -170,8 +177,10 @@ def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quie
     Raises:
         StoreError: `malformed`.
     """
-    named = [NamedObject(row.get(key, ""), row.get(version) or None) for row in _rows(document, rows)]
-    return Deletion(named, document.get(quiet) is True)
+    named: list[tuple[Any, Any]] = [(row.get(key), row.get(version) or None) for row in _rows(document, rows)]
+    if not all(isinstance(key, str) and isinstance(version, str | None) for key, version in named):
+        raise StoreError("malformed")
+    return Deletion([NamedObject(key, version) for key, version in named], document.get(quiet) is True)
 
 
 LISTS = {

@@ -125,6 +125,8 @@ def test_composites(photos):
     assert (composed.component_count, composed.md5_hash) == (3, None)
     assert composed.download_as_bytes(checksum="crc32c") == b"aba"
     assert photos.copy_blob(composed, photos, "copy").component_count == 3
+    composed.update_storage_class("COLDLINE")
+    assert (composed.component_count, composed.md5_hash) == (1, None)
     first = photos.get_blob("a").generation
     photos.blob("k").compose([photos.blob("a")], if_source_generation_match=[first])
     with pytest.raises(PreconditionFailed):
@@ -133,6 +135,8 @@ def test_composites(photos):
         photos.blob("k").compose([photos.blob("a"), photos.blob("gone")])
     with pytest.raises(BadRequest, match="the embedded store does not support deleteSourceObjects"):
         photos.blob("k").compose([photos.blob("a")], delete_source_objects=True)
+    with pytest.raises(BadRequest):
+        photos.blob("k").compose([photos.blob("a"), composed])
     assert photos.blob("k").download_as_bytes() == b"a"
 
 

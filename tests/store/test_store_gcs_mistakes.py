@@ -77,8 +77,11 @@ CASES = [
     ("argument", lambda v: v.ask("GET", f"{BUCKET}/o?maxResults=many")),
     ("argument", patch(b'{"contentType": "a\\nb"}')),
     ("argument", patch(b'{"contentType": 1}')),
+    ("argument", patch(b'{"metadata": []}')),
     ("argument", patch(b'{"metadata": {"a": 1}}')),
     ("argument", compose({"sourceObjects": [{"name": "there"}] * 33})),
+    ("argument", compose({"sourceObjects": [{"name": "there"}], "destination": 1})),
+    ("argument", compose({"sourceObjects": [{"name": "there", "objectPreconditions": 1}]})),
     ("argument", patch(b'{"storageClass": "NEARLINE"}')),
     ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": "NEAR"}'))),
     ("argument", lambda v: v.multipart(related(b'{"name": "k", "storageClass": []}'))),
@@ -108,6 +111,7 @@ CASES = [
     ("length", lambda v: v.media("k", b"", environ_overrides={"CONTENT_LENGTH": ""})),
     ("malformed", patch(b"{")),
     ("malformed", patch(b"[]")),
+    ("malformed", patch(b'{"metadata": {"a": "\\ud800"}}')),
     ("malformed", patch(b"[" * 100_000)),
     ("malformed", lambda v: v.multipart(related(b"meow"))),
     ("metadata", patch(json.dumps({"metadata": {"a": "x" * 8192}}).encode())),
@@ -164,6 +168,8 @@ CASES = [
     ("required", lambda v: v.multipart(related(b"{}"))),
     ("required", lambda v: v.ask("POST", "/storage/v1/b", json={})),
     ("required", compose({})),
+    ("required", compose({"sourceObjects": [1]})),
+    ("required", compose({"sourceObjects": [{}]})),
 ]
 LEAVE_SOMETHING = {"content_range", "incomplete", "bad_digest"}
 """The cases of which some begin an upload."""

@@ -188,12 +188,16 @@ def test_documents_that_cannot_be_read(vendor):
         ("cos", "/photos/big?uploadId={}", b"<X/>"),
         ("s3", "/photos/big?uploadId={}", b"<X><Part><PartNumber>1</PartNumber></Part></X>"),
         ("cos", "/photos/big?uploadId={}", b"<a>" * 80_000 + b"</a>" * 80_000),
+        ("jss", "/photos?delete", b'{"Object": [{"Key": 1}]}'),
+        ("jss", "/photos?delete", b'{"Object": [{"Key": "\\ud800"}]}'),
+        ("jss", "/photos/big?uploadId={}", b'{"Part": [{"PartNumber": 1, "ETag": 1}]}'),
         ("jss", "/photos/big?uploadId={}", b'{"Part": [{"PartNumber": 12345678901}]}'),
         ("jss", "/photos/big?uploadId={}", b"[" * 100_000),
     ],
 )
 def test_documents_that_make_no_sense(vendor, path, document):
-    """No keys, entities, ETags that are not there, numbers beyond reason, depth without end."""
+    """No keys, entities, keys that are no text, ETags that are none or not there, numbers beyond reason, depth without
+    end."""
     visitor = Visitor(vendor)
     answer = visitor.ask("POST", path.format(visitor.upload), data=document)
     assert code_of(answer) == documented(vendor, "malformed")[1]

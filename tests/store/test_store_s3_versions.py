@@ -126,6 +126,17 @@ def test_another_version_in_a_list_of_deletions(vendor, client):
     assert client.get("/photos/k").data == b"content"
 
 
+def test_versions_and_keys_that_are_none():
+    """A version that is a number is malformed, as a key is."""
+    client = Client(ObjectStore("bos"))
+    client.put("/photos")
+    for document in (
+        b'{"objects":[{"key":"k","versionId":1}]}',
+        b'{"objects":[{"key":"k","versionId":"\\ud800"}]}',
+    ):
+        assert code_of(client.post("/photos?delete", data=document)) == "MalformedJSON"
+
+
 def test_deletions_with_conditions(vendor, client):
     """If-Match protects an object that is another one by now; one that is gone is deleted already."""
     for headers in ({"If-Match": '"other"'}, {"If-None-Match": ETAG}):

@@ -148,31 +148,46 @@ def compose_object(call: GcsCall) -> Answer:
     """objects.compose.
 
     Raises:
-        StoreError: `required`, without sources; `argument`, with too many; `no_key`, `precondition`; `not_implemented`,
-            when they are to be deleted.
+        StoreError: `required`, without sources; `argument`, with too many or of several storage classes; `no_key`,
+            `precondition`; `not_implemented`, when they are to be deleted.
     """
     if call.document.get("deleteSourceObjects"):
         raise StoreError("not_implemented", "the embedded store does not support deleteSourceObjects")
-    named = call.document.get("sourceObjects")
-    if not named:
-        raise StoreError("required")
-    if len(named) > SOURCES:
+    destination = call.document.get("destination") or {}
+    if not isinstance(destination, dict):
         raise StoreError("argument")
     with call.service.buckets.lock:
-        sources = [_source(call, each) for each in named]
-    destination = call.document.get("destination") or {}
-    described = resources.described({**destination, "storageClass": resources.storage_class(sources[0])})
+        sources = [_source(call, each) for each in _named(call)]
+    classes = {resources.storage_class(each) for each in sources}
+    if len(classes) > 1:
+        raise StoreError("argument")
+    described = resources.described({**destination, "storageClass": classes.pop()})
     count = sum(int(resources.components(each) or 1) for each in sources)
     blocks = tuple(block for each in sources for block in each.blocks)
     described = (*described, (resources.COMPONENTS, str(count)))
     return uploads.write(call, (call.bucket, call.key), blocks, described)
 
 
+def _named(call: GcsCall) -> list[dict[str, Any]]:
+    """What a request names as the sources of a composite."""
+    named = call.document.get("sourceObjects")
+    if not (isinstance(named, list) and named and all(isinstance(each, dict) for each in named)):
+        raise StoreError("required")
+    if len(named) > SOURCES:
+        raise StoreError("argument")
+    return named
+
+
 def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
     """A source of a composite: of the generation that is meant, where one is."""
-    generation = named.get("generation")
-    found = call.get(call.bucket, named.get("name", ""), "" if generation is None else str(generation))
-    wanted = named.get("objectPreconditions", {}).get("ifGenerationMatch")
+    name, generation = named.get("name"), named.get("generation")
+    if not isinstance(name, str):
+        raise StoreError("required")
+    found = call.get(call.bucket, name, "" if generation is None else str(generation))
+    conditions = named.get("objectPreconditions") or {}
+    if not isinstance(conditions, dict):
+        raise StoreError("argument")
+    wanted = conditions.get("ifGenerationMatch")
     if wanted is not None and str(wanted) != resources.generations(found)[0]:
         raise StoreError("precondition")
     return found
@@ -181,7 +196,8 @@ def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
 def copy_object(call: GcsCall) -> Answer:
     """objects.copy, and objects.rewrite, which is done at once: with the description that the request gives, else with the source's.
 
-    A copy of a composite is one: https://cloud.google.com/storage/docs/composite-objects
+    A copy of a composite is one; of one object, if its storage class is another:
+    https://cloud.google.com/storage/docs/composite-objects
     """
     described = resources.described(call.document)
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
@@ -189,7 +205,10 @@ def copy_object(call: GcsCall) -> Answer:
         raise StoreError("precondition")
     described = described or tuple(each for each in source.headers if each[0] not in resources.OWN)
     if count := resources.components(source):
-        described = (*described, (resources.COMPONENTS, count))
+        same = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0]) == resources.storage_class(
+            source
+        )
+        described = (*described, (resources.COMPONENTS, count if same else "1"))
     return uploads.write(call, call.target, source.blocks, described)
 
 

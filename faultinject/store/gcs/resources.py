@@ -89,8 +89,11 @@ def described(document: Mapping[str, Any]) -> Headers:
         found.append((header, value))
     if wanted := _class_in(document):
         found.append((STORAGE_CLASS, wanted))
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict | None):
+        raise StoreError("argument")
     size = 0
-    for name, value in (document.get("metadata") or {}).items():
+    for name, value in (metadata or {}).items():
         if value is None:
             continue
         if not isinstance(value, str):
@@ -119,8 +122,10 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
         left = dict(stored.headers)
         gone = [header for field, header in DESCRIBED.items() if field in document]
         metadata = document.get("metadata", {})
-        gone += [f"{META}{name}" for name in metadata or ()]
-        gone += [name for name in left if metadata is None and name.startswith(META)]
+        if metadata is None:
+            gone += [name for name in left if name.startswith(META)]
+        elif isinstance(metadata, dict):
+            gone += [f"{META}{name}" for name in metadata]
         before |= {name: value for name, value in left.items() if _is_set(name) and name not in gone}
     given = {name: value for name, value in described(document) if name != STORAGE_CLASS}
     return tuple((before | given).items())
