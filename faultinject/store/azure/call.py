@@ -86,7 +86,7 @@ class AzureCall(Exchange):
         """The user metadata that the request sets; names keep their capitals.
 
         Raises:
-            StoreError: `metadata`, `metadata_name`.
+            StoreError: `metadata`, `metadata_key`, `metadata_name`.
         """
         found = []
         size = 0
@@ -94,6 +94,8 @@ class AzureCall(Exchange):
             if not name.lower().startswith(META):
                 continue
             key = name[len(META) :]
+            if not key:
+                raise StoreError("metadata_key")
             if not key.isidentifier():
                 raise StoreError("metadata_name")
             found.append((META + key, value))
@@ -146,9 +148,12 @@ class AzureCall(Exchange):
         source = self.header("x-ms-copy-source")
         if source is None:
             return None
-        parts = urlsplit(source)
-        host = parts.hostname or ""
-        if parts.netloc != self.request.host and self.service.reading.bucket_of(host) is None:
+        try:
+            parts = urlsplit(source)
+            host, known = parts.hostname or "", parts.netloc == self.request.host
+        except ValueError:
+            raise StoreError("source") from None
+        if not known and self.service.reading.bucket_of(host) is None:
             raise StoreError("unsupported_header", "the embedded store supports copies from itself only")
         _refuse_past(parse_qs(parts.query, keep_blank_values=True))
         bucket, key = _named(host, unquote(parts.path), self.service)

@@ -16,6 +16,7 @@ from faultinject.vendors.vendor import escape_xml
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 ID_BYTES = 64
 """The longest id of a block, before it is written in base64."""
+LISTS = ("Committed", "Uncommitted", "Latest")
 
 SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
 
@@ -110,7 +111,12 @@ def read_block_list(document: bytes) -> list[tuple[str, int]]:
     Raises:
         StoreError: `malformed`, `part_number`.
     """
-    return [(each.tag, block_number((each.text or "").strip())) for each in parse(document)]
+    found = []
+    for each in parse(document):
+        if each.tag not in LISTS:
+            raise StoreError("malformed")
+        found.append((each.tag, block_number((each.text or "").strip())))
+    return found
 
 
 def _container(bucket: Bucket) -> list[Field]:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from werkzeug.http import http_date
 from werkzeug.test import create_environ
 
+from faultinject.http.wire import whole
 from faultinject.store.azure import documents
 from faultinject.store.azure.call import (
     COUNT,
@@ -116,6 +117,8 @@ def _page(
     """Names and common prefixes of a page, the marker of the next one, and what the client asked for."""
     args = call.request.args
     limit = call.number("maxresults", MOST)
+    if limit == 0:
+        raise StoreError("out_of_range")
     prefix, given = args.get("prefix", ""), args.get("marker", "")
     page = select(
         ((name, "") for name in names),
@@ -138,6 +141,7 @@ def _includes(call: AzureCall, what: str) -> bool:
     return what in call.request.args.get("include", "").split(",")
 
 
+KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (
     ("Accept-Ranges", "bytes"),
     ("x-ms-lease-status", "unlocked"),
@@ -195,6 +199,8 @@ def get_block_list(call: AzureCall) -> Answer:
         kinds.append(("CommittedBlocks", blob.layout if blob else ()))
     if kind in ("uncommitted", "all"):
         kinds.append(("UncommittedBlocks", tuple(documents.sizes(parts))))
+    if not kinds:
+        raise StoreError("argument")
     headers = [("x-ms-blob-content-length", str(blob.size if blob else 0))]
     headers += etag_headers(blob) if blob else []
     return call.answer(200, documents.block_list(kinds), document=True, headers=headers)
@@ -309,14 +315,16 @@ def _judge_end(call: AzureCall, size: int, more: int) -> None:
     """Refuse to append elsewhere, or more, than the request's conditions say.
 
     Raises:
-        StoreError: `append_position`, `max_size`.
+        StoreError: `header_value`, `append_position`, `max_size`.
     """
     bounds = {"append_position": ("appendpos", size), "max_size": ("maxsize", size + more)}
     for mistake, (name, actual) in bounds.items():
         text = call.header(f"x-ms-blob-condition-{name}")
         if text is None:
             continue
-        wanted = int(text)
+        wanted = whole(text)
+        if wanted is None:
+            raise StoreError("header_value")
         if actual > wanted or (name == "appendpos" and actual != wanted):
             raise StoreError(mistake)
 
@@ -327,7 +335,11 @@ def put_blob(call: AzureCall) -> Answer:
     kind = call.header("x-ms-blob-type")
     if source is not None:
         return _copy(call, source, copied=kind is None)
-    if kind not in ("BlockBlob", "AppendBlob"):
+    if kind is None:
+        raise StoreError("header")
+    if kind not in KINDS:
+        raise StoreError("header_value")
+    if kind == "PageBlob":
         raise StoreError("unsupported_header", "the embedded store supports block and append blobs only")
     settings = dict(call.settings())
     settings.setdefault("Content-Type", call.header("content-type") or "application/octet-stream")
@@ -336,6 +348,8 @@ def put_blob(call: AzureCall) -> Answer:
     digest = b64encode(bytes.fromhex(content.md5)).decode()
     if settings.setdefault("Content-MD5", digest) != digest:
         raise StoreError("bad_digest")
+    if kind == "AppendBlob" and content.size:
+        raise StoreError("header_value")
     own = ((KIND, kind), (COUNT, "0")) if kind == "AppendBlob" else ()
     headers = (*settings.items(), *call.metadata(), *own, *_created(call.now))
     stored = Stored(call.key, content.blocks, content.size, new_etag(call.now), call.now, headers)
