@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from os import urandom
+from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIEnvironment
 
 from werkzeug.wrappers import Request, Response
@@ -45,6 +46,7 @@ class Exchange:
         key: the key that it names, or empty.
         now: unix seconds.
         below: the path below the mount point, decoded.
+        valid: whether path and query are UTF-8; of a query that is not, no parameter can be read.
     """
 
     content_type = ""
@@ -56,7 +58,10 @@ class Exchange:
         self.now = service.clock()
         self._entropy = urandom(64)
         self.ids = service.vendor.make_ids(self._entropy, int(self.now))
-        self.below = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
+        path = environ.get("PATH_INFO", "").encode("latin-1")
+        self.below = path.decode(errors="replace")
+        targets = (environ.get(name, "") for name in ("RAW_URI", "REQUEST_URI", "QUERY_STRING"))
+        self.valid = self.below.encode() == path and all(map(_is_utf8, targets))
         self.bucket = self.key = ""
 
     @property
@@ -136,6 +141,15 @@ class Exchange:
     def documented(self, error: StoreError) -> DocumentedError:
         """The vendor's row for a mistake."""
         return self.service.vendor.find(error.label or self.service.mistakes[error.mistake])
+
+
+def _is_utf8(encoded: str) -> bool:
+    """Whether a target is UTF-8 once it is decoded: some servers have put other characters in place of what is not."""
+    try:
+        unquote_to_bytes(encoded.encode("latin-1")).decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def status_line(code: int) -> str:

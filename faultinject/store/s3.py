@@ -483,6 +483,8 @@ def perform(call: Call) -> Answer:
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.
     """
+    if not call.valid:
+        raise StoreError("uri")
     name = call.service.reading.operation(WSGIRequest(call.request.environ))
     if name is None:
         raise StoreError("method")

@@ -140,6 +140,7 @@ _S3 = {
     "precondition": "PreconditionFailed",
     "range": "InvalidRange",
     "too_many_keys": "MalformedXML",
+    "uri": "InvalidURI",
     "version": "InvalidArgument",
 }
 _VERSIONS = {"version": "NoSuchVersion"}
@@ -203,6 +204,7 @@ STORES: Mapping[str, VendorStore] = {
             "precondition": "precondition_failed",
             "range": "invalid_range",
             "too_many_keys": "too_many_objects",
+            "uri": "invalid_object_name",
             "version": "invalid_argument",
         },
         Dialect(
@@ -247,6 +249,7 @@ STORES: Mapping[str, VendorStore] = {
             "document": "EntityTooLarge",
             "key_length": "KeyTooLongError",
             "part_number": "InvalidArgument/7",
+            "uri": "XMinioInvalidObjectName",
         },
         Dialect(
             XmlDocuments(S3_NAMESPACE),
@@ -274,6 +277,7 @@ STORES: Mapping[str, VendorStore] = {
             "incomplete": "RequestTimeout",
             "key_length": "InvalidObjectName",
             "metadata": "InvalidArgument",
+            "uri": "InvalidObjectName",
         },
         Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",)),
         "boto3.client",
@@ -293,6 +297,7 @@ STORES: Mapping[str, VendorStore] = {
             "part_number": "InvalidPart",
             "part_order": "InvalidPart",
             "too_many_keys": "IncompleteBody",
+            "uri": "InvalidObjectName",
             "version": "InvalidObjectName",
         },
         Dialect(XmlDocuments(S3_NAMESPACE), ("x-amz-",), chunked="length"),
@@ -303,7 +308,7 @@ STORES: Mapping[str, VendorStore] = {
         {
             **_S3,
             **dict.fromkeys(
-                ("bad_digest", "digest", "incomplete", "key_length", "length", "metadata"),
+                ("bad_digest", "digest", "incomplete", "key_length", "length", "metadata", "uri"),
                 "InvalidArgument",
             ),
             "bucket_exists": "BucketAlreadyExists",
@@ -355,6 +360,7 @@ STORES: Mapping[str, VendorStore] = {
             "metadata": "InvalidArgument",
             "method": "OperationNotSupported",
             "object_exists": "FileAlreadyExists",
+            "uri": "InvalidObjectName",
         },
         Dialect(
             OssDocuments(),
@@ -378,6 +384,7 @@ STORES: Mapping[str, VendorStore] = {
             "digest": "BadDigest",
             "key_length": "KeyTooLongError",
             "not_implemented": "ServiceNotImplemented",
+            "uri": "InvalidArgument",
         },
         Dialect(XmlDocuments(OBS_NAMESPACE), ("x-obs-", "x-amz-")),
         "obs.ObsClient",
@@ -396,6 +403,7 @@ STORES: Mapping[str, VendorStore] = {
             "part_order": "InvalidPart",
             "range": "InvalidArgument",
             "too_many_keys": "MalformedBody",
+            "uri": "InvalidArgument",
         },
         Dialect(TosDocuments(), ("x-tos-",), checksums=True, any_order=True),
         "tos.TosClientV2",
@@ -465,6 +473,7 @@ STORES: Mapping[str, VendorStore] = {
             "source": "InvalidSourceBlobUrl",
             "source_precondition": "SourceConditionNotMet",
             "unsupported_header": "UnsupportedHeader",
+            "uri": "InvalidUri",
         },
         _azure,
         "azure.storage.blob.BlobServiceClient",
@@ -500,6 +509,7 @@ STORES: Mapping[str, VendorStore] = {
             "precondition": "conditionNotMet",
             "range": "requestedRangeNotSatisfiable",
             "required": "required",
+            "uri": "invalid",
         },
         _gcs,
         "google.cloud.storage.Client",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from contextlib import closing
+from http.client import HTTPConnection
 from urllib.parse import quote
 
 import pytest
@@ -124,6 +126,7 @@ CASES = [
     ("unsupported_header", lambda v: v.put("k", {"x-ms-tags": "a=b"}, data=b"x")),
     ("unsupported_header", lambda v: v.ask("GET", f"{ROOT}/there", headers=LEASE)),
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
+    ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]
 LEAVE_SOMETHING = {"part_length"}
 """The cases that stage a block first."""
@@ -227,6 +230,25 @@ def test_a_filled_store(kind):
         assert client.get(f"{ROOT}/b").data == b"meow"
     listed = client.get("/account?comp=list").get_data(as_text=True)
     assert "<Name>photos</Name>" in listed
+
+
+def test_a_name_that_is_no_utf_8(serve):
+    """A real server puts something else in its place before the store sees it: it is refused all the same."""
+    with closing(HTTPConnection("127.0.0.1", serve("azure-blob"))) as connection:
+        answers = []
+        for method, target in (
+            ("PUT", f"{ROOT}?restype=container"),
+            ("PUT", f"{ROOT}/%ff"),
+            ("GET", f"{ROOT}/%ff"),
+            ("GET", f"{ROOT}?restype=container&comp=list&prefix=%ff"),
+            ("GET", f"{ROOT}?restype=container&comp=list"),
+        ):
+            connection.request(method, target, body=b"", headers=BLOB)
+            answer = connection.getresponse()
+            answers.append((answer.status, answer.headers["x-ms-error-code"], answer.read()))
+    assert [status for status, _, _ in answers] == [201, 400, 400, 400, 200]
+    assert {code for _, code, _ in answers[1:4]} == {"InvalidUri"}
+    assert b"<Blobs></Blobs>" in answers[4][2]
 
 
 def test_blocks_are_found_again():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
@@ -116,6 +117,7 @@ CASES = {
         "GET", "/photos/there", headers={"Range": "bytes=10-", "x-oss-range-behavior": "standard"}
     ),
     "too_many_keys": lambda v: v.ask("POST", "/photos?delete", data=v.document("keys", [("k",)] * 1001)),
+    "uri": lambda v: v.ask("GET", "/photos/there", environ_overrides={"PATH_INFO": "/photos/\xff"}),
     "version": lambda v: v.ask("GET", "/photos/there?versionId=bogus"),
 }
 
@@ -254,6 +256,20 @@ def test_what_is_wrong_with_a_part_number():
     minio = Visitor("minio").part(0, b"x").get_data(as_text=True)
     assert "<Message>Part number must be an integer between 1 and 10000, inclusive</Message>" in minio
     assert code_of(Visitor("tos").part(10001, b"x")) == "InvalidPartNumber"
+
+
+def test_a_query_that_is_no_utf_8_is_refused():
+    """Servers hand such bytes on as they came."""
+    found = {}
+    paths, queries = ("/storage/v1/b", "/account/photos"), ("prefix=\xff", "prefix=%ff")
+    for vendor, path, query in product(STORES, paths, queries):
+        environ = EnvironBuilder(path, method="GET").get_environ()
+        environ["QUERY_STRING"] = query
+        _, status, _ = Client(ObjectStore(vendor)).run_wsgi_app(environ)
+        expected, _ = documented(vendor, "uri")
+        if not status.startswith(f"{expected} "):
+            found[vendor, query] = status, expected
+    assert found == {}
 
 
 def test_a_decoded_length_beyond_all_bounds():

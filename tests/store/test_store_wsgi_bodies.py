@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import zlib
 from base64 import b64encode
 from hashlib import sha1, sha256
@@ -98,3 +99,36 @@ def test_the_last_zero_bytes(client, text):
     client.put("/photos/k", data=CONTENT)
     got = client.get("/photos/k", headers={"Range": text})
     assert (got.status_code, got.headers["Content-Range"]) == (416, "bytes */10")
+
+
+def exchanged(port, method, target, data=b""):
+    """The status of a request, byte for byte as it is given here, and the answer's body."""
+    head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(head.encode("latin-1") + data)
+        with connection.makefile("rb") as answer:
+            first, _, rest = answer.read().partition(b"\r\n")
+    return int(first.split()[1]), rest.partition(b"\r\n\r\n")[2]
+
+
+REFUSED = {
+    "s3": b"<Code>InvalidURI</Code>",
+    "cos": b"<Code>InvalidURI</Code>",
+    "minio": b"<Code>XMinioInvalidObjectName</Code>",
+    "qingstor": b'"code":"invalid_object_name"',
+}
+
+
+@pytest.mark.parametrize("vendor", sorted(REFUSED))
+def test_names_that_are_no_utf_8(serve, vendor):
+    """The server puts U+FFFD for what it cannot decode, so that they would all be one object."""
+    port = serve(vendor)
+    exchanged(port, "PUT", "/photos")
+    for target in ("/photos/%ff", "/photos/%fe", "/photos/%c3", "/photos?prefix=%ff"):
+        method = "GET" if "?" in target else "PUT"
+        status, body = exchanged(port, method, target, b"x")
+        assert (status, REFUSED[vendor] in body) == (400, True)
+    for target in ("/photos/%EF%BF%BD", "/photos/%25ff", "/photos/%C3%BC"):
+        assert exchanged(port, "PUT", target, target.encode())[0] in (200, 201)
+    for target in ("/photos/%EF%BF%BD", "/photos/%25ff", "/photos/%C3%BC"):
+        assert exchanged(port, "GET", target) == (200, target.encode())

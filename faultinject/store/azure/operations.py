@@ -510,6 +510,8 @@ def perform(call: AzureCall) -> Answer:
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.
     """
+    if not call.valid:
+        raise StoreError("uri")
     if call.level == "container" and call.request.args.get("restype") != "container":
         raise StoreError("not_implemented", "the embedded store does not support the container $root")
     if call.bucket:

@@ -103,6 +103,7 @@ MESSAGES = {
     "no_bucket": "The specified bucket does not exist.",
     "no_key": "No such object: {bucket}/{key}",
     "no_upload": "There is no such upload.",
+    "uri": "The object name is not UTF-8.",
 }
 """By mistake, where one documented reason stands for many: its message is that of one of them."""
 

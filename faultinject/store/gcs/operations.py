@@ -253,6 +253,8 @@ def perform(call: GcsCall) -> Answer:
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.
     """
+    if not call.valid:
+        raise StoreError("uri")
     if call.kind in ABSENT:
         raise StoreError("not_implemented", f"the embedded store does not support {ABSENT[call.kind]}")
     method = call.request.method
