@@ -437,12 +437,16 @@ def submit_batch(call: AzureCall) -> Answer:
     """Blob Batch: several requests in one, each with an answer of its own.
 
     https://learn.microsoft.com/rest/api/storageservices/blob-batch
+
+    Raises:
+        StoreError: `multipart`; nothing is deleted then.
     """
-    requests = split_multipart(read_document(call.request), call.header("content-type"))
+    parts = split_multipart(read_document(call.request), call.header("content-type"))
+    asked = [_read_request(call, request) for _, request in parts]
     boundary = f"batchresponse_{uuid4()}"
     body = b""
-    for number, (_, request) in enumerate(requests):
-        answer = _answer_of_batch(call, request)
+    for number, one in enumerate(asked):
+        answer = _answer_of_batch(one)
         headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
         head = f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\nHTTP/1.1 {answer.status}\r\n{headers}\r\n"
         body += head.encode() + answer.get_data() + b"\r\n"
@@ -450,15 +454,23 @@ def submit_batch(call: AzureCall) -> Answer:
     return call.answer(202, body + f"--{boundary}--\r\n".encode(), headers=told)
 
 
-def _answer_of_batch(call: AzureCall, request: bytes) -> Answer:
-    """The answer to one of the requests in a batch."""
+def _read_request(call: AzureCall, request: bytes) -> AzureCall:
+    """One of the requests in a batch."""
     line, *lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    method, target, _ = line.split(" ")
     headers = [(name, value) for name, _, value in (each.partition(": ") for each in lines)]
-    path = target.removeprefix(call.request.root_path)
-    one = AzureCall(call.service, create_environ(path, call.request.root_url, method=method, headers=headers))
     try:
-        if method != "DELETE":
+        method, target, _ = line.split(" ")
+        path = target.removeprefix(call.request.root_path)
+        environ = create_environ(path, call.request.root_url, method=method, headers=headers)
+    except ValueError:
+        raise StoreError("multipart") from None
+    return AzureCall(call.service, environ)
+
+
+def _answer_of_batch(one: AzureCall) -> Answer:
+    """The answer to one of the requests in a batch."""
+    try:
+        if one.request.method != "DELETE":
             raise StoreError("not_implemented", "the embedded store supports batches of deletions only")
         return perform(one)
     except StoreError as error:
