@@ -174,7 +174,13 @@ def test_a_batch_with_what_is_no_request():
     """It is refused whole: what stands before it is not deleted."""
     kind = "multipart/mixed; boundary=x"
     deletion = f"--x\r\n\r\nDELETE {ROOT}/there HTTP/1.1\r\n\r\n\r\n"
-    for wrong in ("", "GARBAGE", f"DELETE {ROOT}/there", "DELETE http://[ HTTP/1.1", "DELETE /a HTTP/1.1\r\nA: b\nc"):
+    for wrong in (
+        "",
+        "GARBAGE",
+        f"DELETE {ROOT}/there",
+        "DELETE http://[ HTTP/1.1",
+        "DELETE /a HTTP/1.1\r\nA: b\nc",
+    ):
         visitor = Visitor()
         body = f"{deletion}--x\r\n\r\n{wrong}\r\n\r\n\r\n--x--\r\n".encode()
         answer = visitor.ask("POST", "/account?comp=batch", data=body, content_type=kind)
