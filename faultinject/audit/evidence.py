@@ -10,7 +10,7 @@ from faultinject.audit.findings import Finding
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped
-from faultinject.audit.waits import KINDS, UNMEASURED, Group, Turnaround, Wait, one_of_each_pause, waits_of
+from faultinject.audit.waits import KINDS, UNMEASURED, Group, Turnaround, Wait, waits_of
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
 
@@ -126,8 +126,7 @@ class Evidence:
     def waits(self) -> list[Wait]:
         """The waits that can be told, also of calls that go on, outside of outages, which are too busy for measuring."""
         outages = self.outages
-        found = [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
-        return found if self.driven else one_of_each_pause(found, self.turnaround.alone)
+        return [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
 
     @cached_property
     def waits_by_number(self) -> dict[tuple[str, int], Group]:

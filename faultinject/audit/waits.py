@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from faultinject.audit.statistics import MANY, median, p95
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.calls import RETRY_MARK, SDK_ID, Call
+from faultinject.journal.calls import Call
 
 LONGEST_TURNAROUND = 0.05
 """Seconds; a longer gap holds something else than a turn-around."""
@@ -210,35 +210,6 @@ def waits_of(call: Call) -> Iterator[Wait]:
             return
         if gap is not None and gap >= 0 and before.hint_form is None:
             yield Wait(call, before, retry, gap)
-
-
-def one_of_each_pause(waits: Iterable[Wait], soon: float) -> list[Wait]:
-    """The waits, but one alone for each pause of a client that asks in rounds: for one thing after the other, then for all that failed.
-
-    Args:
-        waits: in any order.
-        soon: seconds after an answer within which a client that does not wait sends its next request.
-    """
-    ordered = sorted(waits, key=lambda each: each.before.arrived)
-    own = (other for one, other in pairwise(ordered) if not _is_one_pause(one, other, soon))
-    return [*ordered[:1], *own]
-
-
-def _is_one_pause(one: Wait, other: Wait, soon: float) -> bool:
-    """Whether two waits have nothing but one pause in common: each request follows at once on the other's, before it and behind it."""
-    again, again_too = one.call.attempts[one.retry], other.call.attempts[other.retry]
-    return (
-        other.call.signal not in (SDK_ID, RETRY_MARK)  # an SDK waits in each call by itself
-        and one.call.window == other.call.window
-        and other.before.arrived < again.arrived
-        and _follows(one.before, other.before, soon)
-        and _follows(again, again_too, soon)
-    )
-
-
-def _follows(before: Attempt, after: Attempt, soon: float) -> bool:
-    """Whether a request came at once after the answer to another one."""
-    return before.answered is not None and 0 <= after.arrived - before.answered <= soon
 
 
 def is_near(attempt: Attempt) -> bool:

@@ -116,11 +116,8 @@ JITTER = rows(
         )
     ),
     to(FAIL, unread=calls(8, 1.0)),
-    # A client that goes through what failed in rounds has waited once a round, however many things are in it; at the same time, or in named calls, they wait each by itself.
-    to(INCONCLUSIVE, calls(20, 0.4, by=None, apart=0.002, last=FINE), n=1),
-    to(INCONCLUSIVE, calls(20, 0.4, by=None, apart=0.002, last=FINE), fast=None, n=1),
-    to(FAIL, *(calls(3, 0.4, by=None, apart=0.002, at=5 * each, last=FINE) for each in range(8)), successes(3), n=8),
-    *(to(FAIL, calls(20, 0.4, apart=apart, last=FINE, **more), successes(3), n=20) for apart, more in ((0.0005, {"by": None}), (0.04, {"by": None}), (0.002, {"by": None, "name": "upload"}), (0.002, {}))),
+    # Independent callers look as one that asks in rounds: each has waited by itself.
+    to(FAIL, calls(20, 0.4, by=None, apart=0.002, last=FINE), successes(3), n=20),
     # Rigid below 5 %, or half the noise; random where the shortest is below the median by more than all of it. A wait has to be five times the noise.
     *(to(expected, spaced(8, 0.2, spread=spread), **NOISY) for spread, expected in ((0.014, FAIL), (0.016, INCONCLUSIVE), (0.05, INCONCLUSIVE), (0.06, PASS))),
     to(INCONCLUSIVE, spaced(8, 0.14, spread=0), **NOISY),
