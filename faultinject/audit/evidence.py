@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 
 from faultinject.audit.findings import Finding
+from faultinject.audit.grouping import SOON
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS, UNMEASURED, Group, Turnaround, Wait, waits_of
 from faultinject.journal.attempts import Attempt
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import SDK_ID, Call
 
 OUTAGE = 100
@@ -29,14 +33,14 @@ class Silence:
         silent: how many of them made no request and failed.
         last: how many of those came behind the last call that made a request.
         seconds: from the first of these to the last.
-        names: of the calls of which some made no request and failed, or may have been about to.
+        openings: by name, when a circuit breaker had opened, and what callers heard then without a request.
     """
 
     calls: int = 0
     silent: int = 0
     last: int = 0
     seconds: float = 0.0
-    names: frozenset[str | None] = frozenset()
+    openings: Mapping[str | None, Collection[tuple[float, str | None]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,8 +157,20 @@ class Evidence:
         return found
 
     def held_back(self, call: Call) -> bool:
-        """Whether an open circuit breaker may have ended a call that was not retried."""
-        return not call.retries and call.name in self.silence.names
+        """Whether an open circuit breaker ended a call that was not retried.
+
+        It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
+        """
+        failed, waits = call.first.answered, max(self._first_wait, call.first.hint or 0.0)
+        return (
+            not call.retries
+            and failed is not None
+            and self._first_wait > 0
+            and any(
+                failed <= opened <= failed + waits and said == call.error
+                for opened, said in self.silence.openings.get(call.name, ())
+            )
+        )
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.
@@ -176,12 +192,37 @@ class Evidence:
         return {}
 
     @cached_property
+    def _first_wait(self) -> float:
+        """The longest first wait of the client where nothing asks for one; 0 where it has none."""
+        retried = (call for call in self.everyone if call.retries and call.first.hint_form is None)
+        return max((call.gaps[0] or 0.0 for call in retried), default=0.0)
+
+    @cached_property
     def _arrivals(self) -> list[float]:
         return sorted(each.arrived for call in self.everyone for each in call.attempts)
 
     def group(self, waits: Sequence[Wait]) -> Group:
         """Some of its waits, at least one, that are judged together."""
         return Group(waits, self.turnaround, self._arrivals)
+
+
+def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
+    """When a circuit breaker opened that may be why a call made no request; None: nothing shows that.
+
+    Three failures in a row that may pass come before it, the last some seconds ago at most.
+
+    Args:
+        silent: the call.
+        answered: the requests of calls of its name, by their answers.
+    """
+    before = answered[: bisect_right(answered, silent.began, key=answered_at)][-FEWEST:]
+    may_pass = len(before) == FEWEST and all(each.kind in (*KINDS, "timeout") for each in before)
+    return answered_at(before[-1]) if may_pass and silent.began - answered_at(before[-1]) <= SOON else None
+
+
+def answered_at(attempt: Attempt) -> float:
+    """When a request was answered, or was over without an answer; while it is not, never."""
+    return inf if attempt.answered is None else attempt.answered
 
 
 def _method_of(call: Call) -> str:

@@ -13,7 +13,7 @@ from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
-from faultinject.audit.evidence import OUTAGE, Evidence, Silence
+from faultinject.audit.evidence import OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import Request, joined, seen
 from faultinject.audit.habits import Habits
@@ -189,7 +189,7 @@ def judge(
     }
     main, *others = evidence
     # A call without a request is nobody's: it is told with the client that has the most calls.
-    evidence[main] = replace(evidence[main], silence=_silence(requests, told, driven=driven))
+    evidence[main] = replace(evidence[main], silence=_silence(requests, told))
     titles = by_client.titles()
     times, arrived = [each.time for each in read], [each.arrived for each in read]
     return Judgement(
@@ -331,23 +331,26 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
     return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
 
 
-def _silence(requests: Sequence[Request], told: Iterable[CallWindow], *, driven: bool) -> Silence:
-    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls.
-
-    A driver has a client for each name: what lets nothing through after some requests of one name may do so of another as well.
-    """
+def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence:
+    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls."""
     heard = {id(window) for each in requests for window in each.windows}
     named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
     silent = [each for each in named if id(each) not in heard and each.returned is False]
     since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
     last = [each.began for each in silent if each.began > since]
-    names = {each.name for each in silent}
-    if driven and silent:
-        made = [(window.name, each.attempt.arrived) for each in requests for window in each.windows]
-        numbers = Counter(name for name, _ in made)
-        first = {each.name: each.began for each in reversed(silent)}
-        before = Counter(name for name, arrived in made if name in first and arrived < first[name])
-        least = min(before.values(), default=len(requests) + 1)
-        names |= {name for name, number in numbers.items() if number >= least}
-    seconds = last[-1] - last[0] if last else 0.0
-    return Silence(len(named), len(silent), len(last), seconds, frozenset(names))
+    by_name: dict[str | None, list[Attempt]] = {}
+    for each in sorted(requests, key=lambda each: answered_at(each.attempt)):
+        for window in each.windows:
+            by_name.setdefault(window.name, []).append(each.attempt)
+    openings: dict[str | None, set[tuple[float, str | None]]] = {}
+    for call in silent:
+        opened = opening(call, by_name.get(call.name, ()))
+        if opened is not None:
+            openings.setdefault(call.name, set()).add((opened, call.error))
+    return Silence(
+        calls=len(named),
+        silent=len(silent),
+        last=len(last),
+        seconds=last[-1] - last[0] if last else 0.0,
+        openings=openings,
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from faultinject.audit.checks.words import counted
+from faultinject.audit.evidence import answered_at, opening
 from faultinject.audit.grouping import SHORTEST, UNSEEN
 from faultinject.audit.waits import KINDS
 from faultinject.conformance.plan import PlannedCall
@@ -37,12 +38,10 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
     if vain:
         example = f"{_call(kinds[vain[0]], vain[0])} ({made[vain[0]][-1].answer})"
         return f"it answered that {counted(len(vain), 'call')} had succeeded although every request had failed, such as {example}"
-    # Behind calls that failed an open circuit breaker may let none through.
-    broken = {call.name for key, call in calls.items() if made[key] and call.returned is False}
     for kind in dict.fromkeys(kinds[key] for key in calls):
         mine = [key for key in calls if kinds[key] == kind]
         idle = not any(made[key] or calls[key].ended is None for key in mine)
-        if attempts and idle and not all(calls[key].name in broken for key in mine):
+        if attempts and idle and not all(_meets_breaker(calls[key], calls, made) for key in mine):
             error = calls[mine[0]].error
             answered = f"; it answered {error!r}" if error else ""
             return (
@@ -57,6 +56,16 @@ def breach(asked: Iterable[PlannedCall], windows: Sequence[CallWindow], attempts
                 f" {strange.answer}): the id of the upload is {key}, and so is the key of its object"
             )
     return ""
+
+
+def _meets_breaker(
+    silent: CallWindow, calls: Mapping[str, CallWindow], made: Mapping[str, Sequence[Attempt]]
+) -> bool:
+    """Whether a circuit breaker had opened before a call without a request: one that was cut off by it ended with the same error."""
+    beside = [key for key, call in calls.items() if call.name == silent.name and made[key]]
+    answered = sorted((each for key in beside for each in made[key]), key=answered_at)
+    same = any(calls[key].returned is False and calls[key].error == silent.error for key in beside)
+    return same and opening(silent, answered) is not None
 
 
 def _unknown_upload(attempts: Sequence[Attempt]) -> Attempt | None:

@@ -69,9 +69,17 @@ def met(*faults, last=FINE | {"status": 400}, number=3, **more):
     return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
 
 
-def unheard(number, name="put"):
+OPEN = "the circuit is open"
+GETS = calls(12, 0.2, at=50, method="GET", name="get")
+"""What another client of the same kind does while its breaker is closed."""
+
+
+def unheard(number, name="put", at=10.0):
     """Named calls that make no request."""
-    return [CallWindow(name, 10.0 + each, 10.1 + each, False, key=f"silent-{each}") for each in range(number)]
+    return [
+        CallWindow(name, at + each, at + each + 0.1, False, OPEN, key=f"silent-{each}")
+        for each in range(number)
+    ]
 
 
 def storm(things, depth=3, apart=0.2, **more):
@@ -161,17 +169,35 @@ RETRIES = rows(
     ),
     # A circuit breaker opens before the first wait is over: it ends calls without a retry, and others of that name without a request.
     *(
-        to(expected, calls(10, name="put", returned=False), calls(12, 0.1, at=50, method="GET", name="get"), told=unheard(number), driven=driven)
-        for number, driven, expected in ((4, True, {"503 SlowDown": PASS}), (4, False, {"503 SlowDown": PASS}), (0, True, {"503 SlowDown": FAIL}), (0, False, {"503 SlowDown": WARN}))
+        to({"503 SlowDown": expected}, calls(number, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.04 * number), driven=driven, **said)
+        for number, driven, expected, said in (
+            (5, True, INCONCLUSIVE, {"says": "an open circuit breaker may have ended 5 of 17 calls, PUT, before a retry"}),
+            (5, False, INCONCLUSIVE, {}),
+            # Those that failed a first wait before it opened had been tried again by then.
+            (10, True, FAIL, {"says": "0 of 4 PUT, 12 of 12 GET retried: PUT is never retried"}),
+            (10, False, WARN, {}),
+            # Fewer than three failures open nothing.
+            (2, True, PASS, {"says": "0 of 2 PUT, 12 of 12 GET retried"}),
+        )
     ),
-    to({"503 SlowDown": PASS}, calls(8, kind=INTERNAL, name="put"), calls(3, 0.1, name="get"), told=unheard(4)),
-    # It may end all calls of one name just so, and no other: a driver has a client for each name, which opens after as many requests.
+    # Nothing else without a request is one: before the first failure, minutes after the last, of another name, with another error, behind a refusal.
     *(
-        to({"503 SlowDown": expected}, calls(5, kind=MISSING, name="put", returned=False), calls(number, name="one", returned=False), calls(12, 0.1, at=50, method="GET", name="get"), told=unheard(4), driven=driven)
-        for number, driven, expected in ((5, True, PASS), (4, True, FAIL), (5, False, WARN))
+        to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=error), GETS, told=[silent], driven=True)
+        for error, silent in (
+            (OPEN, unheard(1, at=-5)[0]),
+            (OPEN, unheard(1, at=200)[0]),
+            (OPEN, unheard(1, "other", at=0.2)[0]),
+            ("503", unheard(1, at=0.2)[0]),
+        )
+    ),
+    to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=OPEN), refused(1, at=0.18, name="put", returned=False), GETS, told=unheard(4, at=0.3), driven=True),
+    # What asks for a wait is ended by it also later.
+    *(
+        to({"503 SlowDown": expected}, calls(4, name="put", returned=False, error=OPEN, apart=1.0, hint=hint, hint_form=hint and "seconds"), GETS, told=unheard(4, at=3.1), driven=True)
+        for hint, expected in ((3.5, INCONCLUSIVE), (None, FAIL))
     ),
     # Where nothing is retried behind a closed breaker either, the client never retries.
-    to(FAIL, calls(8, kind=INTERNAL, name="put"), calls(3, name="get"), told=unheard(4), n=3),
+    to(FAIL, calls(8, kind=INTERNAL, name="put", error=OPEN), calls(3, name="get"), told=unheard(4, at=0.4), n=11),
     # What goes on where a download broke off is a retry, also if it asks for the same version by a precondition; another precondition alone is none.
     *(
         to(expected, calls(3, 0.5, kind=CUT, last=FINE, by=None, method="GET", every=[{}, {"precondition": "same", "attempt_hint": part}], name=name))
@@ -377,7 +403,7 @@ RETRY_AFTER = rows(
         for number, hint, behind in ((2, 3.6, 70), (3, 4.6, 70), (3, 3.6, 20))
     ),
     to(INCONCLUSIVE, calls(3, at=50, hint=3.6, hint_form="date", returned=False), USUAL, driven=True, n=0),
-    to({"seconds": PASS}, asked(3, 3.01), calls(3, at=50, hint=3.6, hint_form="date", returned=False), calls(3, 0.3, at=70), calls(3, kind=MISSING, name="put", returned=False), told=unheard(1), driven=True),
+    to({"seconds": PASS}, asked(3, 3.01), calls(3, at=50, hint=3.6, hint_form="date", returned=False, name="date", error=OPEN), calls(3, 0.3, at=70), told=unheard(1, "date", at=50.2), driven=True),
     # Each way of asking has a finding.
     to({"date": FAIL, "seconds": PASS, "x-amz-retry-after": PASS}, asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL, profile="aws-2026", says="date: 3 of 3 retried after 0.50 s instead of 3 s"),
     # The clock of another host may be a second off for a date, and for nothing else.
@@ -415,7 +441,10 @@ MALFORMED = rows(
     to(PASS, junk(3, 0.3), USUAL),
     to(INCONCLUSIVE, junk(2), USUAL),
     # A circuit breaker may have opened with the last of them.
-    *(to(expected, junk(3), USUAL, calls(3, kind=MISSING, name="put", returned=False), told=unheard(number), driven=True) for number, expected in ((0, FAIL), (1, INCONCLUSIVE))),
+    *(
+        to(expected, junk(3, name="junk", returned=False, error=OPEN), USUAL, told=unheard(1, name, at=0.2), driven=True)
+        for name, expected in (("denied", FAIL), ("junk", INCONCLUSIVE))
+    ),
     # What it does without Retry-After has to be known first.
     to(INCONCLUSIVE, junk(3)),
     to(INCONCLUSIVE, junk(3), calls(3), says="Let the same failure come without Retry-After too"),

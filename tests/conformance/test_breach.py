@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -94,14 +95,34 @@ def test_a_client_that_does_what_it_is_asked_for():
     assert run(Direct, name="direct", phases=short()).failure == ""
 
 
-def test_a_circuit_breaker_is_no_breach():
+class Broken(Direct):
+    """Lets nothing through behind three failures in a row: a retry of its write meets that, and what comes later."""
+
+    failures = 0
+
+    def ask(self, method, key, body=None):
+        while True:
+            if self.failures == 3:
+                raise RuntimeError("the circuit is open")
+            try:
+                return super().ask(method, key, body)
+            except OSError:
+                self.failures += 1
+
+
+class Unbroken(Direct):
+    """Begins no uploads, and does not try again what is lost."""
+
+    def post(self, key):
+        raise RuntimeError("the circuit is open")
+
+
+@pytest.mark.parametrize(("client", "right"), [(Broken, True), (Unbroken, False)])
+def test_a_circuit_breaker_is_no_breach(client, right):
     """Behind writes that failed it lets no other call through, such as the uploads that are to be begun in the same phase."""
-
-    class Broken(Direct):
-        def post(self, key):
-            raise OSError("the circuit is open")
-
-    assert run(Broken, name="broken", phases=short("cal", "lost")).failure == ""
+    phases = short("cal", "lost", calls=(("put", 3), ("post", 1)))
+    phases = [replace(each, every=0.1, fault="reset") for each in phases]
+    assert ("no request for its post calls" in run(client, name="broken", phases=phases).failure) is not right
 
 
 def test_an_upload_that_a_second_attempt_finds_ended():

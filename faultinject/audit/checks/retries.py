@@ -24,7 +24,7 @@ from faultinject.audit.checks.questions import (
 )
 from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
 from faultinject.audit.evidence import Evidence
-from faultinject.audit.findings import Finding
+from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, WINDOW
 from faultinject.audit.matching import changed, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
@@ -45,6 +45,7 @@ PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
 BY_STATE = frozenset((404, 409, 410, 412, 416))
 """Answers of an app that depend on what is stored, so that a retry need not be their reason."""
+ONE_CLIENT = "Use a separate client for these calls."
 STOP = "Do not retry this answer."
 READ_IT = "Let a GET get this answer: a HEAD may wait for the object."
 END = "End a call after a few attempts, or after some seconds."
@@ -69,8 +70,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after a 501 or 505, which no retry changes, or with the same token after an answer that asks for a new one. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
-    a new token, a look at the present state; nor of named calls where others of that name fail without a request, as behind
-    an open circuit breaker. Of a method of which an SDK repeats no id, and the same requests come again under other
+    a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others of that name
+    failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the same requests come again under other
     ids, that is not decided without a driver.
     """
     yield from _refused_retries(evidence)
@@ -102,7 +103,19 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
             yield failed(n, told, given_up, action="Retry transient failures.")
         return
     for answer, calls in by_answer.items():
-        yield _one_answer(evidence, answer, calls)
+        yield _but_for_breakers(evidence, answer, calls)
+
+
+def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
+    """What is said of one answer where an open circuit breaker may have ended calls: no PASS by the others alone."""
+    held_back = list(filter(evidence.held_back, calls))
+    others = [call for call in calls if not evidence.held_back(call)]
+    found = _one_answer(evidence, answer, others)
+    if not held_back or found.verdict in (FAIL, WARN):
+        return found
+    methods = " and ".join(grouped(held_back, lambda call: call.first.method))
+    told = f"{answer}: an open circuit breaker may have ended {len(held_back)} of {len(calls)} calls, {methods}, before a retry"
+    return unknown(len(calls), told, held_back, answer, action=ONE_CLIENT)
 
 
 def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
@@ -135,9 +148,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if not again:
         if _may_be_spent(evidence, calls):
             why = "other calls may have used up the retry budget"
-            return unknown(
-                n, f"{told}: {why}", calls, answer, action="Use a separate client for these calls."
-            )
+            return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
         return warned(n, f"{told}, although {_why(calls[0])}", calls, answer, action="Retry this answer.")
     # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
     bare = [call for call in again if call.first.hint_form is None]
@@ -162,7 +173,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if not any(call.retries for call in calls[first:]):
         told = f"{answer}: {first} of the first {first} calls retried, 0 of the {n - first} after them"
     why = "a retry budget or a deadline may be the cause"
-    return unknown(n, f"{told}: {why}", again, answer, action="Use a separate client for these calls.")
+    return unknown(n, f"{told}: {why}", again, answer, action=ONE_CLIENT)
 
 
 def _under_other_ids(
@@ -244,8 +255,6 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
             continue
         # A client that has found out that its write was carried out need not write again.
         if not call.retries and is_lost(first) and call.window is not None and call.window.returned:
-            continue
-        if evidence.held_back(call):
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
