@@ -37,8 +37,6 @@ JUDGED = 10
 """Later calls may be held back by a budget: the first ones tell what the client does with a code."""
 PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
-DATE_ROUNDS = 1.0
-"""Seconds by which a date asks for more than was meant: it has no fractions."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
@@ -241,7 +239,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     found: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
-    unread = ended_by_form(evidence)
+    unread = [form for form, calls in ended_by_form(evidence).items() if waits_as_long(evidence, calls)]
     uploads = any(call.retries and _is_upload(call.first) for call in calls)
     for call in calls:
         first = call.first
@@ -291,30 +289,40 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
 
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
-    """By form of Retry-After: the calls that end with it, though the client waits as long where another form asks for it.
+    """By form of Retry-After: the calls that end with it, though the client waits where another form asks for it.
 
-    It is no budget that ended them: the client retries behind them as well.
+    It is no budget that ended them: the client retries behind them as well. Of a client with a circuit breaker nobody can tell.
     """
-    asked = [
-        call
-        for call in evidence.calls
-        if call.first.hint is not None
-        and call.first.hint <= PATIENCE
-        and call.first.kind in KINDS
-        and call.first.method not in UNSAFE
-        and not evidence.held_back(call)
-    ]
-    by_form = grouped(asked, lambda call: call.first.hint_form or "")
-    waited = [call.first.hint or 0.0 for call in asked if call.retries]
+    by_form = grouped(_asked_to_wait(evidence), lambda call: call.first.hint_form or "")
     behind = max((call.first.arrived for call in evidence.calls if call.retries), default=0.0)
+    waits = any(call.retries for calls in by_form.values() for call in calls)
     return {
         form: calls
         for form, calls in by_form.items()
-        if len(calls) >= FEWEST
+        if waits
+        and not evidence.silence.openings
+        and len(calls) >= FEWEST
         and not any(call.retries for call in calls)
-        and sum(each + DATE_ROUNDS >= (calls[0].first.hint or 0.0) for each in waited) >= FEWEST
         and behind > calls[-1].first.arrived
     }
+
+
+def waits_as_long(evidence: Evidence, calls: Sequence[Call]) -> bool:
+    """Whether the client is seen to wait for an answer as long as these calls were asked to, so that it is not too long for it."""
+    longest = max(call.first.hint or 0.0 for call in calls)
+    waited = (call for call in _asked_to_wait(evidence) if call.retries)
+    return any(min(call.first.hint or 0.0, call.gaps[0] or 0.0) >= longest for call in waited)
+
+
+def _asked_to_wait(evidence: Evidence) -> list[Call]:
+    return [
+        call
+        for call in evidence.calls
+        if call.first.hint_form in ("seconds", "date")  # every client has to know these
+        and (call.first.hint or 0.0) <= PATIENCE
+        and call.first.kind in KINDS
+        and call.first.method not in UNSAFE
+    ]
 
 
 def _is_upload(attempt: Attempt) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
-from faultinject.audit.checks.retries import ended_by_form, retries
+from faultinject.audit.checks.retries import ended_by_form, retries, waits_as_long
 from faultinject.audit.checks.words import against_noise, counted, plain, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
@@ -44,8 +44,8 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
 
     One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
     time from the answer to the next arrival may be at
-    most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, and the client waits as
-    long for another one and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
+    most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, and the client waits at
+    least as long for another one and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
     than half as long, and shorter by more than the machine's noise.
     """
     waits = list(hinted(evidence.everyone))
@@ -53,8 +53,15 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     asked = [each for each in own if not evidence.may_be_copy(each.before, each.call.attempts[each.retry])]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
-        told = f"{form}: 0 of {len(calls)} retried, though the client waits as long where Retry-After has another form"
-        yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=READ_FORMS)
+        told = f"{form}: 0 of {len(calls)} retried, though the client waits"
+        if waits_as_long(evidence, calls):
+            told += " as long where Retry-After has another form"
+            yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=READ_FORMS)
+        else:
+            longest = max(call.first.hint or 0.0 for call in calls)
+            told += f" where another form asks for less than {seconds(longest)}"
+            how = f"Let another form ask for {seconds(longest)} or more."
+            yield unknown(len(calls), told, calls, form, action=how)
     if waits and not own:
         forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
         told = f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which only the vendor's own clients know"
