@@ -65,7 +65,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have two attempts
     or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
     method while others are retried (FAIL where a driver asked and the vendor documents the answer as retryable); or any,
-    after a 501 or 505, which no retry changes, or with the same token after an answer that asks for a new one. A POST without a retry does not count, unless a
+    after a 501 or 505, which no retry changes, or with the same token after an answer that asks for a new one,
+    where calls with that answer have several. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others of that name
@@ -134,7 +135,10 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return warned(
             n, f"{told}, although a retry cannot succeed", again, answer, action="Do not retry this answer."
         )
-    if in_vain := list(filter(sends_refused_token, again)):
+    tokens = {each.credential for call in calls for each in call.attempts} - {None}
+    in_vain = list(filter(sends_refused_token, again))
+    # Where no call has another one, its service may give the same again, as that of a test does.
+    if in_vain and len(tokens) > 1:
         told = f"{answer}: {len(in_vain)} of {n} calls retried with the token that was refused"
         return warned(n, told, in_vain, answer, action="Get a new token before you retry.")
     enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
