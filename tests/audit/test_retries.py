@@ -17,6 +17,7 @@ from tests.journals import (
     calls,
     fault,
     layered,
+    line,
     successes,
 )  # fmt: skip
 from tests.rows import row_by_row
@@ -67,6 +68,22 @@ def spent(*more):
 def met(*faults, last=FINE | {"status": 400}, number=3, **more):
     """Calls that get these faults, one after the other, and then what the app says."""
     return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
+
+
+def lost_and_read(returned, kind, method="HEAD"):
+    """A write whose answer is lost, and behind it another request for the object, in one call."""
+    found = call(kind=LOST, returned=returned, name="write")
+    wrote = found.lines[0]
+    found.lines.append(
+        line(
+            wrote["answered"] + 0.001,
+            kind,
+            **{name: wrote[name] for name in ("path", "key", "connection")},
+            method=method,
+            request_digest="e",
+        )
+    )
+    return found
 
 
 OPEN = "the circuit is open"
@@ -171,11 +188,17 @@ RETRIES = rows(
     # A 501 and a 505 stay the same: who asks again does what is of no use.
     to({"501 NotImplemented": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NOT_BUILT), calls(3, 0.5, at=9)),
     to({"505": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NO_VERSION), calls(4, kind=NO_VERSION), calls(3, 0.5, at=9), says="3 of 7 calls retried, although a retry cannot succeed"),
-    # A write whose answer was lost is known if its caller heard of success: the client looked at the object, and need not write again.
+    # Who looks at the object behind a write whose answer was lost, and tells of success, need not write again; who only tells of it has looked at nothing.
     *(
-        to({"reset": expected}, calls(4, kind=LOST, returned=returned), calls(3, 0.5, kind=RESET, method="GET"), calls(1, kind=RESET), driven=True)
-        for returned, expected in ((True, PASS), (False, WARN))
+        to({"reset": expected}, [lost_and_read(*how) for _ in range(4)], calls(3, 0.5, kind=RESET, method="GET"), calls(1, kind=RESET), driven=True)
+        for how, expected in (
+            ((True, FINE), PASS),
+            ((False, FINE), WARN),
+            ((True, MISSING), WARN),
+            ((True, FINE, "PUT"), WARN),
+        )
     ),
+    to({"reset": WARN}, calls(4, kind=LOST, returned=True, at=-1), calls(3, 0.5, kind=RESET, method="GET"), driven=True),
     # A circuit breaker opens before the first wait is over: it ends calls without a retry, and others of that name without a request.
     *(
         to({"503 SlowDown": expected}, calls(number, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.04 * number), driven=driven, **said)

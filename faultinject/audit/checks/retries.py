@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
-from faultinject.audit.checks.lost_answers import is_lost
+from faultinject.audit.checks.lost_answers import Requests, is_lost
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
     LOST,
@@ -25,7 +25,7 @@ from faultinject.audit.checks.questions import (
 from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, WARN, Finding
-from faultinject.audit.grouping import POLL, WINDOW
+from faultinject.audit.grouping import POLL, READING, WINDOW
 from faultinject.audit.matching import changed, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
@@ -244,6 +244,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
     unread = [form for form, calls in ended_by_form(evidence).items() if waits_as_long(evidence, calls)]
+    requests = Requests(evidence.requests)
     uploads = any(call.retries and _is_upload(call.first) for call in calls)
     for call in calls:
         first = call.first
@@ -255,8 +256,7 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
             or not (may_be or should_be_tried_again(first))
         ):
             continue
-        # A client that has found out that its write was carried out need not write again.
-        if not call.retries and is_lost(first) and call.window is not None and call.window.returned:
+        if not call.retries and _has_looked(call, requests):
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
@@ -265,6 +265,17 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
         for answer, calls in found.items()
         if should_be_tried_again(calls[0].first) or any(call.retries for call in calls)
     }
+
+
+def _has_looked(call: Call, requests: Requests) -> bool:
+    """Whether the caller of a lost write read the object behind it, and heard of success: it need not write again."""
+    lost, window = call.first, call.window
+    return (
+        is_lost(lost)
+        and window is not None
+        and window.returned is True
+        and any(each.method in READING and not each.failed for each in requests.of(call, lost))
+    )
 
 
 def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
