@@ -195,8 +195,10 @@ def _junit(results: Sequence[Measured], document: Results) -> str:
 
 STALLED = 10.0
 """Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
-UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
-"""What of a client's name does not stand in the name of its journal; nor do dots in front, which would hide the file of `./client.sh`."""
+UNFIT = re.compile(r"[^\w.-]+")
+"""What of a client's name does not stand in the name of its journal; letters of any script do."""
+HIDING = re.compile(r"^\.[.-]*")
+"""What in front would hide the file of `./client.sh`."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 T = TypeVar("T")
@@ -535,6 +537,15 @@ def _run_all(
     return found, failed, True
 
 
+def _journal_of(client: str) -> str:
+    """The name of the file that has the journal of a client.
+
+    >>> [_journal_of(each) for each in ("./client.sh", "/opt/client.sh", "../客户端", "./⚡")]
+    ['client.sh.jsonl', '-opt-client.sh.jsonl', '客户端.jsonl', 'client.jsonl']
+    """
+    return f"{HIDING.sub('', UNFIT.sub('-', client)) or 'client'}.jsonl"
+
+
 def _run(
     sdk: Sdk,
     *,
@@ -565,9 +576,7 @@ def _run(
             configured=not sdk.home or bool(sdk.note),
             require=require,
             phases=phases,
-            journal=None
-            if journal is None
-            else str(Path(journal, f"{UNFIT.sub('-', sdk.name).lstrip('.-')}.jsonl")),
+            journal=None if journal is None else str(Path(journal, _journal_of(sdk.name))),
             watch=progress.at,
             certificate=certificate,
             speed=speed or 1.0,

@@ -245,13 +245,14 @@ def test_a_report_knows_of_a_client_that_broke_the_contract(run, silent, tmp_pat
     assert (code, out.startswith("FAIL: answers: ")) == (1, True)
 
 
-def test_a_journal_of_a_program_in_this_folder_is_not_hidden(run, tmp_path):
-    """The name of `./client.sh` begins with a dot, as that of a hidden file does."""
-    program = tmp_path / "client.sh"
+@pytest.mark.parametrize("name", ["client.sh", "客户端", "клиент"])
+def test_a_journal_of_a_program_in_this_folder_is_not_hidden(run, tmp_path, name):
+    """The name of `./client.sh` begins with a dot, as that of a hidden file does. Names in other scripts have a file each."""
+    program = tmp_path / name
     program.write_text('#!/bin/sh\nread -r line\necho \'{"ready": true, "kinds": ["get"]}\'\n')
     program.chmod(0o755)
-    run("conformance", "--client", "./client.sh", *SHORT, "--journal", "kept")
-    assert [each.name for each in (tmp_path / "kept").iterdir()] == ["client.sh.jsonl"]
+    run("conformance", "--client", f"./{name}", *SHORT, "--journal", "kept")
+    assert [each.name for each in (tmp_path / "kept").iterdir()] == [f"{name}.jsonl"]
 
 
 def test_a_profile_can_be_given(run):
