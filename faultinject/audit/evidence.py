@@ -9,7 +9,7 @@ from functools import cached_property
 from math import inf
 
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import SOON
+from faultinject.audit.grouping import AT_ONCE, SOON
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped
@@ -209,15 +209,25 @@ class Evidence:
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """When a circuit breaker opened that may be why a call made no request; None: nothing shows that.
 
-    Three failures in a row that may pass come before it, the last some seconds ago at most.
+    Three failures in a row that may pass come before it, the last some seconds ago at most; what came at once behind them was
+    on its way.
 
     Args:
         silent: the call.
         answered: the requests of calls of its name, by their answers.
     """
-    before = answered[: bisect_right(answered, silent.began, key=answered_at)][-FEWEST:]
-    may_pass = len(before) == FEWEST and all(each.kind in (*KINDS, "timeout") for each in before)
-    return answered_at(before[-1]) if may_pass and silent.began - answered_at(before[-1]) <= SOON else None
+    before = answered[: bisect_right(answered, silent.began, key=answered_at)]
+    last = next((number for number in range(len(before), 0, -1) if _may_pass(before[number - 1])), 0)
+    failures, behind = before[:last][-FEWEST:], before[last:]
+    if len(failures) < FEWEST or not all(map(_may_pass, failures)):
+        return None
+    opened = answered_at(failures[-1])
+    on_their_way = all(each.arrived <= opened + AT_ONCE for each in behind)
+    return opened if on_their_way and silent.began - opened <= SOON else None
+
+
+def _may_pass(attempt: Attempt) -> bool:
+    return attempt.kind in (*KINDS, "timeout")
 
 
 def answered_at(attempt: Attempt) -> float:

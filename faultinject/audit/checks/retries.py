@@ -37,6 +37,8 @@ JUDGED = 10
 """Later calls may be held back by a budget: the first ones tell what the client does with a code."""
 PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
+DATE_ROUNDS = 1.0
+"""Seconds by which a date may ask for more than was meant, which the journal has: it has no fractions."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
@@ -243,7 +245,8 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     found: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
-    unread = [form for form, calls in ended_by_form(evidence).items() if waits_as_long(evidence, calls)]
+    ended = ended_by_form(evidence)
+    unread = [form for form, calls in ended.items() if waits_as_long(evidence, longest_asked(calls))]
     requests = Requests(evidence.requests)
     uploads = any(call.retries and _is_upload(call.first) for call in calls)
     for call in calls:
@@ -322,11 +325,16 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
     }
 
 
-def waits_as_long(evidence: Evidence, calls: Sequence[Call]) -> bool:
-    """Whether the client is seen to wait for an answer as long as these calls were asked to, so that it is not too long for it."""
-    longest = max(call.first.hint or 0.0 for call in calls)
+def waits_as_long(evidence: Evidence, seconds: float) -> bool:
+    """Whether the client is seen to wait so long because an answer asked for it, so that it is not too long for it."""
     waited = (call for call in _asked_to_wait(evidence) if call.retries)
-    return any(min(call.first.hint or 0.0, call.gaps[0] or 0.0) >= longest for call in waited)
+    return any(min(call.first.hint or 0.0, call.gaps[0] or 0.0) >= seconds for call in waited)
+
+
+def longest_asked(calls: Sequence[Call]) -> float:
+    """How long calls of one form were asked to wait at most, seconds."""
+    form = calls[0].first.hint_form
+    return max(call.first.hint or 0.0 for call in calls) + (DATE_ROUNDS if form == "date" else 0.0)
 
 
 def _asked_to_wait(evidence: Evidence) -> list[Call]:

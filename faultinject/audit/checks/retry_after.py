@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
-from faultinject.audit.checks.retries import ended_by_form, retries, waits_as_long
+from faultinject.audit.checks.retries import ended_by_form, longest_asked, retries, waits_as_long
 from faultinject.audit.checks.words import against_noise, counted, plain, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
@@ -54,11 +54,11 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
         told = f"{form}: 0 of {len(calls)} retried, though the client waits"
-        if waits_as_long(evidence, calls):
+        longest = longest_asked(calls)
+        if waits_as_long(evidence, longest):
             told += " as long where Retry-After has another form"
             yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=READ_FORMS)
         else:
-            longest = max(call.first.hint or 0.0 for call in calls)
             told += f" where another form asks for less than {seconds(longest)}"
             how = f"Let another form ask for {seconds(longest)} or more."
             yield unknown(len(calls), told, calls, form, action=how)
