@@ -20,6 +20,8 @@ from faultinject.journal.calls import SDK_ID, Call
 
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
+ON_THEIR_WAY = 100
+"""Requests of one name, the last before a call without any: among these a circuit breaker has opened."""
 RARE = 0.1
 """Of what a client got, the share that it may ask for again although it does so by no habit."""
 
@@ -216,7 +218,7 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
         silent: the call.
         answered: the requests of calls of its name, by their answers.
     """
-    before = answered[: bisect_right(answered, silent.began, key=answered_at)]
+    before = answered[: bisect_right(answered, silent.began, key=answered_at)][-ON_THEIR_WAY:]
     last = next((number for number in range(len(before), 0, -1) if _may_pass(before[number - 1])), 0)
     failures, behind = before[:last][-FEWEST:], before[last:]
     if len(failures) < FEWEST or not all(map(_may_pass, failures)):
