@@ -106,7 +106,6 @@ def read_environment(
     environment = Environment(forced or None if enabled is None else enabled)
     if environment.enabled:
         check_known(environ, diagnosis)
-        _read_settings(environment, environ, diagnosis)
         place = value_of(environ, "FAULTINJECT_CONTROL")
         if place is not None:
             from faultinject.rules.control import read_control
@@ -121,12 +120,13 @@ def read_environment(
             environment.seed = scenario.seed
             # What the file alone says ends with its scenario.
             environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
-            elsewhere = environment.control or environment.session or environment.on_request
-            if not scenario.rules and not diagnosis and not elsewhere:
+            others = environment.control is not None or _has_rules_elsewhere(environ)
+            if not scenario.rules and not diagnosis and not others:
                 diagnosis.add(
                     "faultinject is on and has no rule: set FAULTINJECT_RULES, "
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
                 )
+        _read_settings(environment, environ, diagnosis)
         _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
         _check_on_request(environment, environ, diagnosis)
     diagnosis.close()
@@ -156,6 +156,12 @@ def _read_settings(environment: Environment, environ: Mapping[str, str], diagnos
     environment.journal = value_of(environ, "FAULTINJECT_JOURNAL")
     environment.session = value_of(environ, "FAULTINJECT_SESSION")
     environment.endpoints = _endpoints(value_of(environ, "FAULTINJECT_ENDPOINT") or "", diagnosis)
+
+
+def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
+    """Whether a session has the rules, or requests bring them."""
+    asked = (value_of(environ, "FAULTINJECT_ON_REQUEST") or "no").lower()
+    return value_of(environ, "FAULTINJECT_SESSION") is not None or asked not in values.NO
 
 
 def _check_on_request(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:

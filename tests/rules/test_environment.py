@@ -398,9 +398,9 @@ def test_every_mistake_is_told_at_once():
     assert type(caught.value) is ConfigurationError
     assert [each.where or each.message for each in caught.value.problems] == [
         "FAULTINJECT_SEEED is not a variable of faultinject; did you mean FAULTINJECT_SEED?",
+        "FAULTINJECT_RULES",
         "FAULTINJECT_HEADER",
         "FAULTINJECT_STORE",
-        "FAULTINJECT_RULES",
     ]
 
 
