@@ -96,6 +96,8 @@ class Link:
         except (self._errors.RedisError, OSError) as error:
             # A server that does not know a command repeats its arguments: keys, or the password.
             why = str(error).partition(" script: ")[0].partition(", with args")[0]
+            if "unauthenticated" in why:
+                why = "Authentication required."  # in the words that it has for shorter commands
             raise StoreUnavailable(f"the store {self.shown}: {why}") from None
 
 

@@ -281,7 +281,7 @@ def test_a_user_with_a_password(start_redis):
     server = start_redis("--requirepass", "se cret/1")
     url = server.url.replace("unix://", "unix://default:se%20cret%2F1@")
     assert place(open_counts(url)) == 0
-    with pytest.raises(StoreUnavailable, match=r"/s: .*(unauthenticated|Authentication required)"):
+    with pytest.raises(StoreUnavailable, match=r"/s: Authentication required\.$"):
         open_counts(server.url)
     with pytest.raises(StoreUnavailable, match="invalid username-password pair") as raised:
         open_counts(server.url.replace("unix://", "unix://:s3cret@"))
