@@ -43,6 +43,9 @@ def asked_by(
         asked = plan.asked.plan(text)
         if isinstance(asked, str):
             return None, asked
+        if plan.ended:
+            # It came before the switch, which has not seen this plan.
+            asked.end()
         candidates = range(len(asked.rules))
         return ((asked, candidates) if asked.matches(on.view(place), candidates) else None), ""
     except Exception as error:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import collections
 from _thread import allocate_lock
+from copy import copy
 from functools import partial
 from hashlib import blake2b
 from itertools import product
@@ -980,6 +981,13 @@ class Plan:
         self.ended = True
         self.endings += 1
         self.wake()
+
+    def again(self) -> Plan:
+        """The same with the same counts, for the requests that come behind an end: those before wait no more."""
+        made = copy(self)
+        made.ended = False
+        made.waiting = set()
+        return made
 
     def wake(self) -> None:
         """Let what waits look whether it is over."""

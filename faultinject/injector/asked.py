@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 
+from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.foreign import check_foreign
 from faultinject.rules.scenario import Scenario
@@ -28,8 +29,10 @@ OTHERS = frozenset(("http2",))
 """Effects that reach requests of others: one connection to a proxy may carry many clients."""
 
 
-class Asked:
+class Asked(PerProcess):
     """What is kept of the headers that requests came with: for each text a plan of its own, that counts for itself.
+
+    A forked child begins at zero: a thread of its parent may have held this lock, or one of a plan.
 
     Args:
         make: makes the plan of a scenario and the names of its rules.
@@ -37,6 +40,8 @@ class Asked:
 
     def __init__(self, make: Callable[[Scenario, Sequence[str]], Plan]) -> None:
         self._make = make
+
+    def _begin(self) -> None:
         self._known: OrderedDict[str, Plan | str] = OrderedDict()
         self._lock = Lock()
 
@@ -44,12 +49,15 @@ class Asked:
         """The plan of a header's text, or why there is none, in one line of ASCII."""
         if len(text) > LONGEST:
             return f"more than {LONGEST} bytes"
+        self._here()
         with self._lock:
             found = self._known.get(text)
-            if found is not None:
-                self._known.move_to_end(text)
-                return found
-            found = self._known[text] = self._read(text)
+            if found is None:
+                found = self._read(text)
+            elif not isinstance(found, str) and found.ended:
+                found = found.again()
+            self._known[text] = found
+            self._known.move_to_end(text)
             over = self._known.popitem(last=False)[1] if len(self._known) > KEPT else ""
         if not isinstance(over, str):
             over.end()
@@ -58,6 +66,7 @@ class Asked:
     @property
     def plans(self) -> list[Plan]:
         """The plans of the headers that are remembered."""
+        self._here()
         with self._lock:
             return [each for each in self._known.values() if not isinstance(each, str)]
 

@@ -351,8 +351,7 @@ class Injector:
         """Let the waits of the scenario's plan end, and those of rules that requests have brought, which they may bring again."""
         own.end()
         for each in self.plans[1:]:
-            each.endings += 1
-            each.wake()
+            each.end()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
         plan = Plan(

@@ -236,6 +236,49 @@ def test_a_wait_that_was_asked_for_ends_as_every_other(ask, allowing, change):
     assert ask(injector, text) == (200, None, None)
 
 
+class Changing(App):
+    """An app while whose work something changes."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def wsgi(self, environ, start_response):
+        self.change()
+        return super().wsgi(environ, start_response)
+
+    async def asgi(self, scope, receive, send):
+        self.change()
+        await super().asgi(scope, receive, send)
+
+
+@pytest.mark.parametrize("change", ["off", "other rules", "the end of the process"])
+@pytest.mark.parametrize("text", ["latency,delay=1h,when=after", "drip,rate=0.001"])
+def test_a_wait_that_was_asked_for_and_would_begin_behind_the_switch_does_not(ask, allowing, change, text):
+    """Each piece that drips is a wait of its own. Requests that come behind the end of the process do not wait either."""
+    injector, got = allowing(), []
+    app = Changing(lambda: CHANGES[change](injector))
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: got.append(ask(injector, text, app=app)[0]), daemon=True)
+        thread.start()
+        thread.join(60)
+    assert got == [200, 200]
+
+
+def test_who_asks_for_the_same_again_waits_again(ask, allowing):
+    """Whatever was switched off before."""
+    injector, text = allowing(), "http:503,delay=1h"
+    for _ in range(2):
+        injector.enable()
+        thread = threading.Thread(target=ask, args=(injector, text), daemon=True)
+        thread.start()
+        until(lambda: injector.own_plan.services.active)
+        assert thread.is_alive()
+        injector.disable()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
 def test_threads_share_one_plan(ask, allowing):
     """Whoever comes first makes it."""
     injector, got = allowing(), []

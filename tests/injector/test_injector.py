@@ -291,6 +291,30 @@ def test_a_fork_separates():
     assert run()[0] == expected
 
 
+def test_a_fork_while_another_thread_brings_rules():
+    """The child does not wait for a thread that it does not have, and counts from zero what its own requests bring."""
+    began, goes_on = threading.Event(), threading.Event()
+
+    def clock():
+        if threading.current_thread() is thread:
+            began.set()
+            goes_on.wait(60)
+        return 1000.0
+
+    def bring():
+        return get(injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1")
+
+    thread = threading.Thread(target=bring)
+    injector = make("http:418,path=/tea", clock=clock, FAULTINJECT_ON_REQUEST="1")
+    thread.start()
+    assert began.wait(60)
+    try:
+        assert in_child(lambda: [bring(), bring()]) == [503, 200]
+    finally:
+        goes_on.set()
+        thread.join()
+
+
 def test_a_fork_while_another_thread_changes():
     """A thread of the parent that holds our locks does not exist in the child."""
     injector, other = make("http:503"), make("http:500")
