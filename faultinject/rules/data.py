@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 KEYS = ("rules", "seed", "abort")
-_PASSED_OVER = re.compile(r'''^[ \t]*#.*|"""(?s:.*?)"""|\'{3}(?s:.*?)\'{3}''', re.MULTILINE)
-"""Comments and texts in three quotes, in which nothing is a table or a key."""
+_PASSED_OVER = re.compile(r""""{3}(?s:.*?)"{3}|'{3}(?s:.*?)'{3}|("(?:\\.|[^"\\\n])*"|'[^'\n]*')|#.*""")
+"""Comments and texts in three quotes, in which nothing is a table or a key; and, kept, other texts, in which they do not begin."""
 
 
 def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:
@@ -160,7 +160,7 @@ class Lines:
     def _look(self) -> None:
         index: int | None = None
         table = ""
-        plain = _PASSED_OVER.sub(lambda found: "\n" * found[0].count("\n"), self.text)
+        plain = _PASSED_OVER.sub(lambda found: found[1] or "\n" * found[0].count("\n"), self.text)
         for number, line in enumerate(plain.split("\n"), 1):
             text = line.strip()
             if text[:1] == "[":

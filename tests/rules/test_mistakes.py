@@ -153,6 +153,7 @@ def test_mistakes_behind_texts_in_three_quotes_have_their_line():
         '[[rules]]\nfault = "http:503"\nmessage = """a"""\ntimes = -1',
         "[[rules]]\nfault = 'http:503'\nmessage = '''a'''\n times=-1",
         '[[rules]]\nfault = "http:503"\n# an equals sign = and quotes """ \'\'\'\ntimes = -1',
+        '[[rules]] # see the """note"" below\nfault = "http:503"  # the text needs \'\'\'\nmessage = "#\'\'\'"\ntimes = -1 # """',
     ):
         error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
         assert str(error) == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
