@@ -55,7 +55,8 @@ _NONE = -1
 USERS = "users"
 """A file on which each process that uses a store keeps a shared `flock`, which the system gives up however it ends."""
 
-_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
 
 _known: WeakValueDictionary[tuple[int, int], FileLock] = WeakValueDictionary()
 
@@ -156,14 +157,19 @@ class FileLock(PerProcess):
 
     def _begin(self) -> None:
         self._use_threads()
-        close_own(self._file, self._identity)  # what was inherited
-        self._file = _NONE
-        with suppress(OSError):
-            file = os.open(self.path, _FLAGS)
-            if identity(file) == self._identity:
-                self._file = file
-            else:
+        inherited, own = self._file, _NONE
+        # First the very same file, even when its name is gone: then the number in it still says that nothing has changed, and
+        # `check` what is wrong; a directory that is moved back goes on.
+        for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
+            with suppress(OSError):
+                file = os.open(path, flags)
+                if identity(file) == self._identity:
+                    own = file
+                    break
                 os.close(file)
+        self._file = own
+        if inherited != own:
+            close_own(inherited, self._identity)
 
     def __enter__(self) -> None:
         self.acquire()

@@ -260,11 +260,18 @@ def hold():
 thread = threading.Thread(target=hold)
 thread.start()
 held.wait()
-if how == "gone":
+real = os.open
+if how in ("unlinked", "gone"):
     os.unlink(lock.path)
 if how == "replaced":
     os.rename(lock.path, lock.path + ".old")
     FileLock.open(lock.path)
+if how in ("gone", "replaced", "put back"):
+    def without_proc(path, *rest, **named):
+        if path.startswith("/proc"):
+            raise FileNotFoundError
+        return real(path, *rest, **named)
+    os.open = without_proc
 ready, told = os.pipe()
 pid = os.fork()
 if not pid:
@@ -293,12 +300,18 @@ else:
 
 @pytest.mark.parametrize(
     ("how", "said"),
-    [("", "held got"), ("gone", "gone gone"), ("replaced", "gone gone")],
+    [
+        ("", "held got"),
+        ("unlinked", "held got"),
+        ("gone", "gone gone"),
+        ("replaced", "gone gone"),
+        ("put back", "held got"),
+    ],
 )
 def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
     """What it inherits would be its parent's: its lock excludes the parent, and the parent's thread does not hold it.
 
-    It is the very same file: another file of that name is not taken for it.
+    It is the very same file, also when its name is gone; another file of that name is not taken for it.
     """
     forked = process(FORKED, tmp_path / "lock", how)
     assert forked.stdout.readline() == "free\n"

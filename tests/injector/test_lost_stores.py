@@ -14,6 +14,7 @@ from faultinject import Injector
 from faultinject.counts import waiting
 from faultinject.exceptions import ConfigurationError, StoreInUse
 from tests.asking import get
+from tests.injector.children import in_child
 
 RULE = "http:503,times=5"
 
@@ -72,6 +73,32 @@ def test_a_late_worker_finds_another_directory(tmp_path, now):
     assert get(late) == 200
     late.use("http:500,times=1")
     assert [get(late), get(late)] == [500, 200]
+
+
+@pytest.mark.filterwarnings("ignore:This process")
+@pytest.mark.parametrize("back", [False, True])
+def test_a_forked_worker_of_a_directory_that_was_moved(tmp_path, now, caplog, back):
+    """One line says what is wrong, and nothing of new rules; when the directory is back, its counts go on."""
+    place = tmp_path / "store"
+    injector = make(place)
+    injector.announce()
+    place.rename(tmp_path / "away")
+    caplog.clear()
+
+    def work():
+        found, told = [get(injector), get(injector)], [*caplog.messages]
+        if back:
+            (tmp_path / "away").rename(place)
+            now[0] += 60.0
+            found += [get(injector) for _ in range(5)]
+        return [found, told]
+
+    found, told = in_child(work)
+    assert found == [200, 200] + [503] * 5 * back
+    assert told == [
+        f"faultinject: nothing is injected while the store is unavailable: the store's {place}/lock was removed: "
+        "No such file or directory"
+    ]
 
 
 @pytest.mark.usefixtures("now")
