@@ -6,9 +6,8 @@ import os
 from threading import RLock
 
 lock = RLock()
-"""Held for a moment while something changes that all threads of a process have in common: which injectors there are and what stands
-first, what a session has in force, whether a store is there. It is looked up at each use, as a forked child has another one: a thread
-of its parent may have held this one. A fork may come while the forking thread itself holds it."""
+"""Held for a moment while something changes that all threads of a process have in common; looked up at each use, as a forked child
+has another one: a thread of its parent may have held this one."""
 
 
 class PerProcess:

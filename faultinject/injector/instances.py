@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 from contextlib import contextmanager, suppress
 
-from faultinject.counts import per_process
 from faultinject.counts.processes import forks_alone
 
 TYPE_CHECKING = False
@@ -34,6 +34,8 @@ living: WeakSet[Any] = WeakSet()
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
 _overrides: list[Any] = []
+# Of one thread again and again: a fork may come while it is held, and other injectors change before that.
+_lock = RLock()
 _follower: Follower | None = None
 _watcher = 0
 """The process of which a thread looks: a forked child has none."""
@@ -42,7 +44,7 @@ _watcher = 0
 @contextmanager
 def changes() -> Iterator[None]:
     """What is in force changes, and at the end every injector knows."""
-    with per_process.lock:
+    with _lock:
         try:
             yield
         finally:
@@ -54,7 +56,7 @@ def changes() -> Iterator[None]:
 def enter(injector: Injector) -> None:
     """One more injector."""
     global _entered  # noqa: PLW0603
-    with per_process.lock:
+    with _lock:
         _entered += 1
         living.add(injector)
         injector.settle(_overrides[-1] if _overrides else None)
@@ -62,7 +64,7 @@ def enter(injector: Injector) -> None:
 
 def everyone() -> list[Any]:
     """The injectors of this moment: another thread may add one while somebody goes through them."""
-    with per_process.lock:
+    with _lock:
         return list(living)
 
 
@@ -79,13 +81,13 @@ def entered() -> int:
 
 def reaches_something() -> bool:
     """Whether an injector is around something, or may be; one that only stands in the place of others is not."""
-    with per_process.lock:
+    with _lock:
         return any(each not in _bare for each in living)
 
 
 def lay_bare(injector: Injector) -> None:
     """An injector is around nothing any more."""
-    with per_process.lock:
+    with _lock:
         _bare.add(injector)
 
 
@@ -181,6 +183,10 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = RLock()
+    if _follower is not None:
+        _follower.after_fork()
     alone = forks_alone(sys._getframe().f_back)  # noqa: SLF001 - as above
     for each in everyone():
         each.after_fork(alone=alone)

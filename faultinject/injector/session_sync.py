@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from threading import Lock
 from time import time
 
-from faultinject.counts import per_process
 from faultinject.counts.memory import MemoryCounts
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
@@ -61,12 +61,13 @@ class Follower:
         self._store.open(make=False)
         self._store.attach()
         self._injector: Injector | None = None
+        self._lock = Lock()
         self.number = self._store.lock.read
         self.seen = 0
 
     def catch_up(self) -> None:
         """Put in force what the session has in force now."""
-        with per_process.lock:
+        with self._lock:
             published = self.number()
             if published == self.seen:
                 return
@@ -84,6 +85,10 @@ class Follower:
                 old.take_out_of_force()
             # Last of all: who sees it asks no further. A session that is over has nothing in force.
             self.seen = seen
+
+    def after_fork(self) -> None:
+        """In a new child nobody holds the lock."""
+        self._lock = Lock()
 
     def _in_force(self) -> tuple[Injector | None, int]:
         """What stands in the place of the injectors now, and its number."""
