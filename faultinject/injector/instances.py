@@ -13,6 +13,7 @@ from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 from contextlib import contextmanager, suppress
 
+from faultinject.counts import per_process
 from faultinject.counts.processes import forks_alone
 
 TYPE_CHECKING = False
