@@ -465,7 +465,8 @@ class Driver:
             hidden = {name.encode() for name in step.alteration.hidden}
             scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
         elif step.pause is not None:
-            receive = paused(receive, step.pause, self._wait)
+            sized = self._request.content_length is not None
+            receive = paused(receive, step.pause, self._wait, sized=sized)
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -812,12 +813,27 @@ def again(receive: Receive, body: bytes) -> Receive:
     return in_place_of(receive, heard_again)
 
 
-def paused(receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]]) -> Receive:
-    """`receive` of a request with a pause in its body, which comes when there is something behind its place."""
+def paused(
+    receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]], *, sized: bool
+) -> Receive:
+    """`receive` of a request with a pause in its body.
+
+    Args:
+        receive: the server's.
+        pause: where the wait is; told when it has been.
+        wait: waits.
+        sized: whether it is known that more follows; else a piece of it shows that.
+    """
     left, behind = pause.after, None
+
+    async def come_to_it() -> None:
+        pause.due, pause.done = False, True
+        await wait(Wait(pause.seconds))
 
     async def receive_paused() -> Message:
         nonlocal left, behind
+        if pause.due and sized and not left:
+            await come_to_it()
         message: Message = behind or await receive()
         behind = None
         piece = message.get("body", b"")
@@ -829,8 +845,7 @@ def paused(receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[obje
             message = {**message, "body": piece[:left], "more_body": True}
             left = 0
             return message
-        pause.due, pause.done = False, True
-        await wait(Wait(pause.seconds))
+        await come_to_it()
         return message
 
     return in_place_of(receive, receive_paused)

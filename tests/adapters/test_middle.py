@@ -159,6 +159,28 @@ READERS = {
 }
 
 
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector, servers, clock, interface):
+    """A client that has sent so much of an upload with a length, and waits, meets it."""
+    injector = make_injector("stall,duration=1s,after_bytes=5", waits=clock)
+    source, unread = io.BytesIO(b"x" * 10), []
+    clock.at(0.5, lambda: unread.append(10 - source.tell()))
+    app = Taking()
+    if interface == "wsgi":
+        environ = servers.environ("PUT", body=b"x" * 10) | {"wsgi.input": source}
+        assert servers.wsgi(WSGIFaultMiddleware(app.wsgi, injector=injector), environ).status == 200
+    else:
+
+        async def receive():
+            piece = source.read(5)
+            return {"type": "http.request", "body": piece, "more_body": source.tell() < 10}
+
+        wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
+        answer = clock.run(servers.asgi, wrapped, servers.scope("PUT", body=b"x" * 10), receive)
+        assert answer.status == 200
+    assert (unread, app.body) == ([5], b"x" * 10)
+
+
 @pytest.mark.parametrize(
     ("reader", "body", "sized"),
     pairs(
