@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
@@ -35,14 +35,14 @@ class Silence:
         silent: how many of them made no request and failed.
         last: how many of those came behind the last call that made a request.
         seconds: from the first of these to the last.
-        openings: by name, when a circuit breaker had opened, and what callers heard then without a request.
+        openings: when circuit breakers had opened, in order, by the name of a call and what callers heard then without a request.
     """
 
     calls: int = 0
     silent: int = 0
     last: int = 0
     seconds: float = 0.0
-    openings: Mapping[str | None, Collection[tuple[float, str | None]]] = field(default_factory=dict)
+    openings: Mapping[tuple[str | None, str | None], Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,15 +164,10 @@ class Evidence:
         It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
         """
         failed, waits = call.first.answered, max(self._first_wait, call.first.hint or 0.0)
-        return (
-            not call.retries
-            and failed is not None
-            and self._first_wait > 0
-            and any(
-                failed <= opened <= failed + waits and said == call.error
-                for opened, said in self.silence.openings.get(call.name, ())
-            )
-        )
+        opened = self.silence.openings.get((call.name, call.error), ())
+        if call.retries or failed is None or not self._first_wait:
+            return False
+        return any(each <= failed + waits for each in opened[bisect_left(opened, failed) :][:1])
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.
@@ -211,17 +206,18 @@ class Evidence:
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """When a circuit breaker opened that may be why a call made no request; None: nothing shows that.
 
-    Three failures in a row that may pass come before it, the last some seconds ago at most; what came at once behind them was
-    on its way.
+    It says what is wrong, which can be compared. Three failures in a row that may pass come before it, the last some seconds ago at
+    most; what came at once behind them was on its way.
 
     Args:
         silent: the call.
         answered: the requests of calls of its name, by their answers.
     """
-    before = answered[: bisect_right(answered, silent.began, key=answered_at)][-ON_THEIR_WAY:]
+    end = bisect_right(answered, silent.began, key=answered_at)
+    before = answered[max(0, end - ON_THEIR_WAY) : end]
     last = next((number for number in range(len(before), 0, -1) if _may_pass(before[number - 1])), 0)
     failures, behind = before[:last][-FEWEST:], before[last:]
-    if len(failures) < FEWEST or not all(map(_may_pass, failures)):
+    if not silent.error or len(failures) < FEWEST or not all(map(_may_pass, failures)):
         return None
     opened = answered_at(failures[-1])
     on_their_way = all(each.arrived <= opened + AT_ONCE for each in behind)

@@ -342,15 +342,15 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence
     for each in sorted(requests, key=lambda each: answered_at(each.attempt)):
         for window in each.windows:
             by_name.setdefault(window.name, []).append(each.attempt)
-    openings: dict[str | None, set[tuple[float, str | None]]] = {}
+    openings: dict[tuple[str | None, str | None], list[float]] = {}
     for call in silent:
         opened = opening(call, by_name.get(call.name, ()))
         if opened is not None:
-            openings.setdefault(call.name, set()).add((opened, call.error))
+            openings.setdefault((call.name, call.error), []).append(opened)
     return Silence(
         calls=len(named),
         silent=len(silent),
         last=len(last),
         seconds=last[-1] - last[0] if last else 0.0,
-        openings=openings,
+        openings={told: sorted(each) for told, each in openings.items()},
     )

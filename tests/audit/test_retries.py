@@ -212,7 +212,7 @@ RETRIES = rows(
             (2, True, PASS, {"says": "0 of 2 PUT, 12 of 12 GET retried"}),
         )
     ),
-    # Nothing else without a request is one: before the first failure, minutes after the last, of another name, with another error, behind a refusal.
+    # Nothing else without a request is one: before the first failure, minutes after the last, of another name, with another error, with none, behind a refusal.
     *(
         to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=error), GETS, told=[silent], driven=True)
         for error, silent in (
@@ -220,6 +220,7 @@ RETRIES = rows(
             (OPEN, unheard(1, at=200)[0]),
             (OPEN, unheard(1, "other", at=0.2)[0]),
             ("503", unheard(1, at=0.2)[0]),
+            (None, CallWindow("put", 0.2, 0.3, False, None, key="silent")),
         )
     ),
     to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=OPEN), refused(1, at=0.2, name="put", returned=False), GETS, told=unheard(4, at=0.3), driven=True),
@@ -233,6 +234,8 @@ RETRIES = rows(
         to({"503 SlowDown": expected}, calls(4, name="put", returned=False, error=OPEN, apart=1.0, hint=hint, hint_form=hint and "seconds"), GETS, told=unheard(4, at=3.1), driven=True)
         for hint, expected in ((3.5, INCONCLUSIVE), (None, FAIL))
     ),
+    # An answer of 200 with spoilt content that is asked for again is a retry, too: it does not never retry.
+    to({"503 SlowDown": WARN}, calls(6, 0.2, kind=fault("corrupt", 200, "corrupted", applied=True), last=FINE, method="GET"), calls(5, at=20, method="GET")),
     # Where nothing is retried behind a closed breaker either, the client never retries.
     to(FAIL, calls(8, kind=INTERNAL, name="put", error=OPEN), calls(3, name="get"), told=unheard(4, at=0.4), n=11),
     # What goes on where a download broke off is a retry, also if it asks for the same version by a precondition; another precondition alone is none.

@@ -78,8 +78,8 @@ class Check:
 
     def _completed(self, finding: Finding, evidence: Evidence) -> Finding:
         """A finding with what all findings of a check have in common."""
-        finding.calls = list({id(call): call for call in finding.calls}.values())
         downgrade_if_only_fingerprints(finding, evidence)
+        finding.calls = list({id(call): call for call in finding.calls}.values())
         finding.check = self.name
         if finding.verdict == INCONCLUSIVE:
             finding.action = finding.action or self.more

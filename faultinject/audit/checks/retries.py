@@ -81,7 +81,10 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         yield too_few(0, FEWEST, "call")
     given_up = _with_status(by_answer)
     # A copy of a slow request that succeeds is no retry.
-    retried = any(each.failed for call in evidence.everyone for each in call.attempts[:-1])
+    retried = any(
+        call.retries and (any(each.failed for each in call.attempts[:-1]) or not _is_copied(evidence, call))
+        for call in evidence.everyone
+    )
     if len(given_up) >= FEWEST and not retried:
         known = {
             answer: some
