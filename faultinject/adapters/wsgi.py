@@ -27,7 +27,7 @@ from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import BodyReading, delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
 from faultinject.engine.alterations import STORE
-from faultinject.engine.exchange import DECIDED, FAILED, first_to_note, skipped
+from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import Entry, WSGIRequest
@@ -246,10 +246,11 @@ class Driver:
             return self._result
         if self._connection is None:
             # The client has left, or sent what the server cannot read.
-            return self._answer(FAILED)
+            return self._answer(failed())
         # It has its answer; what the server has read of further requests is left alone.
         tell_wsgi(self._environ, self._start_response)
-        self._start_response(FAILED.status_line, [*FAILED.headers])
+        answer = failed()
+        self._start_response(answer.status_line, answer.headers)
         return []
 
     def __iter__(self) -> Iterator[bytes]:

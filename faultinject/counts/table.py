@@ -76,13 +76,13 @@ class Table:
     def check(self) -> None:
         """Raise `StoreUnavailable` where the file was cut, and what was read of it before may be wrong."""
         if os.pread(self.file, 8, _MARKED) != _MARK:
-            raise StoreUnavailable(f"{self._path} was cut short, or is damaged")
+            raise self._lost()
 
     def read(self, size: int, at: int) -> bytes:
         """So many bytes; whether they are those of a whole file, `check` says afterwards."""
         found = os.pread(self.file, size, at)
         if len(found) != size:
-            raise StoreUnavailable(f"{self._path} was cut short")
+            raise self._lost()
         return found
 
     def write(self, content: bytes, at: int) -> None:
@@ -128,6 +128,10 @@ class Table:
     def use(self, at: int) -> None:
         """Note that an entry is used now."""
         self.write(NUMBER.pack(time_ns()), at + _USED)
+
+    def _lost(self) -> StoreUnavailable:
+        short = os.fstat(self.file).st_size < SIZE
+        return StoreUnavailable(f"{self._path} {'was cut short' if short else 'is damaged'}")
 
 
 def rule_row(rule: int) -> int:

@@ -51,16 +51,6 @@ NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
 SOONEST = 0.05
 """Seconds within which no client loses its patience."""
-FAILED = Send(
-    500,
-    "500 Internal Server Error",
-    [("Content-Length", "0"), ("x-faultinject", "error")],
-    b"",
-    unread=True,
-    broken=True,
-    closes=False,
-)
-"""The answer where the request's body could be read in part only, or there was an error inside faultinject by then."""
 UNTOUCHED = RunApp(untouched=True)
 NOTED_ONLY = RunApp(noted=True)
 
@@ -121,6 +111,22 @@ class Injection:
         """The fault is not carried out: its count is returned, and the journal says why; see `undo`."""
         self._settled = True
         undo(self._plan, self._entry, did, applied=self.applied, status=status, left=left)
+
+
+def failed() -> Send:
+    """The answer where the request's body could be read in part only, or there was an error inside faultinject by then.
+
+    A new one each time: middleware and servers add to its headers.
+    """
+    return Send(
+        500,
+        "500 Internal Server Error",
+        [("Content-Length", "0"), ("x-faultinject", "error")],
+        b"",
+        unread=True,
+        broken=True,
+        closes=False,
+    )
 
 
 def undo(
@@ -281,7 +287,7 @@ def _before(
                 # The body is half read: neither the app nor the vendor's answer makes sense any more.
                 plan.services.failed(error, entry.rule or "")
                 injection.undo("failed")
-                yield FAILED
+                yield failed()
                 return
             if too_short:
                 injection.run_app()

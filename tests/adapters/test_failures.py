@@ -1,11 +1,13 @@
 """Errors inside faultinject never break the app; too many faults at once are not begun."""
 
+import io
 import logging
 import re
 from types import SimpleNamespace
 
 import anyio
 import pytest
+from werkzeug.test import EnvironBuilder
 
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, vendors
 from faultinject.exceptions import InjectionFailed
@@ -103,6 +105,24 @@ def test_after_the_body_was_read_the_app_is_never_called(send, servers, make_inj
     assert [each.did for each in injector.journal.outcomes] == ["failed"]
     assert len(errors(caplog)) == 1
     assert send(injector, "PUT", "/b/k").status == 503
+
+
+def test_what_middleware_adds_to_such_an_answer_is_not_in_the_next_one(servers, make_injector):
+    """Also where no server is between: each answer has headers of its own."""
+    injector, seen = make_injector("cos:SlowDown"), []
+
+    def start_response(_status, headers, *_):
+        headers.append(("x-added", "yes"))
+        seen.append(headers)
+
+    for _ in range(2):
+        body = io.BytesIO(b"da")
+        body.close()
+        environ = EnvironBuilder("/b/k", method="PUT", data=b"data").get_environ() | {"wsgi.input": body}
+        WSGIFaultMiddleware(None, injector=injector)(environ, start_response)
+    assert [[*dict(each)] for each in seen] == [["Content-Length", "x-faultinject", "x-added"]] * 2
+    assert [len(each) for each in seen] == [3, 3]
+    assert [each.did for each in injector.journal.outcomes] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize("own", [None, LookupError])

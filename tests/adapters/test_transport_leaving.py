@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+from contextlib import nullcontext
 from itertools import count
 
 import anyio
@@ -65,12 +66,15 @@ def reset(connection):
     assert looked.poll(30_000), "what was sent has not been refused"
 
 
+@pytest.mark.parametrize("writes", [False, True])
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
-def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
+def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes):
     """Nothing of the answer could be given: the take goes back."""
 
     def app(environ, start_response):
-        start_response("200 OK", list(SIZED))
+        write = start_response("200 OK", list(SIZED))
+        if writes:
+            write(b"0123456789")
         return [b"0123456789"]
 
     injector = make_injector(f"{rule},times=1")
@@ -78,7 +82,8 @@ def test_wsgi_client_that_has_left_already(servers, make_injector, rule):
         leave(client)
         environ = servers.environ(**{"werkzeug.socket": server})
         wrapped = WSGIFaultMiddleware(app, injector=injector)
-        assert wrapped(environ, lambda *_: None) == []
+        with pytest.raises(BrokenPipeError) if writes else nullcontext():
+            assert wrapped(environ, lambda *_: None) == []
     settle()
     assert last(injector).did == "failed"
     assert injector.counts()["rule-1"]["injected"] == 0
