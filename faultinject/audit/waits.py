@@ -188,13 +188,13 @@ class Group:
 
     @property
     def calls(self) -> list[Call]:
-        """Whose each of them is, those with the most retries first."""
+        """Whose they are, those with the most retries first."""
         return calls_of(self.waits)
 
 
 def calls_of(waits: Iterable[Wait]) -> list[Call]:
-    """Whose each of these waits is, those with the most retries first."""
-    return sorted((each.call for each in waits), key=lambda call: -call.retries)
+    """Whose waits these are, those with the most retries first."""
+    return sorted({id(each.call): each.call for each in waits}.values(), key=lambda call: -call.retries)
 
 
 def waits_of(call: Call) -> Iterator[Wait]:

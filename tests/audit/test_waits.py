@@ -66,6 +66,15 @@ def outage(*attempts, kind=INTERNAL, name="out", at=0.0, **more):
     ]
 
 
+def call_of_another(method):
+    """What else comes between, and is asked for again although it succeeded, so that a fingerprint proves nothing."""
+    return [
+        *calls(1, 0.002, method=method, by=None, at=50.01),
+        *successes(6, 6, method=method),
+        *successes(5, 5, method=method, at=40, wait=0.3),
+    ]
+
+
 BACKOFF = rows(
     "backoff",
     # Second and later retries wait: less than 20 ms is no wait, ten waits tell, the first retry may come at once.
@@ -90,6 +99,14 @@ BACKOFF = rows(
     # The calls of an outage are too busy for measuring.
     to(PASS, outage(*[3] * 120), calls(10, 1.0, 1.0, name="thr", at=50)),
     to(FAIL, calls(120, 0.001, 0.001, last=FINE, name="out")),
+    # One call that an SDK's id proves is one, however many waits it has: others that look like it prove nothing.
+    *(
+        to(
+            expected, calls(number, *[0.002] * 4, method="GET"), calls(4, *[0.002] * 4, method="GET", by=None, at=50),
+            call_of_another("GET"), n=3 * number + 12, says="grouped by fingerprint" if expected == WARN else "backoff",
+        )
+        for number, expected in ((1, WARN), (3, FAIL))
+    ),
 )  # fmt: skip
 
 STUMBLES = {1: 1.1, 5: 1.2, 9: 1.06, 13: 1.4, 17: 1.3}
