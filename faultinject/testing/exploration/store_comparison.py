@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
@@ -220,9 +221,9 @@ def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, st
             yield shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
 
 
-# A number, a time or an id at the edge of what differs: more of it may differ in the next run.
+# Of a number, a time or an id: at the edge of what differs more of it may differ in the next run.
+_SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
 _WORD = re.compile(rb"[\w.:+-]+|[^\w.:+-]+")
-_AT_THE_END, _AT_THE_BEGINNING = re.compile(rb"[\w.:+-]*\Z"), re.compile(rb"\A[\w.:+-]*")
 
 
 def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
@@ -252,9 +253,9 @@ def _has_such_a_piece(found: bytes, usual: list[bytes]) -> bool:
     size = len(usual[0])
     least, most = min(usual), max(usual)
     same = _common(least, most)
-    begin = _AT_THE_END.sub(b"", least[:same])
+    begin = least[:same].rstrip(_SIGNS)
     turned = [each[same:][::-1] for each in usual]
-    end = _AT_THE_BEGINNING.sub(b"", turned[0][: min(_common(turned[0], each) for each in turned)][::-1])
+    end = turned[0][: min(_common(turned[0], each) for each in turned)][::-1].lstrip(_SIGNS)
     differs = size - len(begin) - len(end)
     return (
         len(found) >= len(begin) + len(end)

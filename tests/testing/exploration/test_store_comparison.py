@@ -264,3 +264,10 @@ def test_several_numbers_of_which_only_some_differ_without_a_fault(content, chec
         for run, at in ((b"a1a1", 1795449479), (b"c3c3", 1795449489))
     ]
     assert [each[0] for each in said({}, {"/b/report": content}, *ends)] == ([check] if check else [])
+
+
+def test_a_long_word_before_what_differs_is_read_once():
+    """An object of one long text costs no more than its length; read again from each of its signs this would not end."""
+    ends = [{"/b/report": b"x" * 300_000 + b" at %d.125" % at} for at in (1795449479, 1795449489)]
+    cut = {"/b/report": b"x" * 200_000 + b" at 1795449499.125"}
+    assert [each[0] for each in said({}, cut, *ends)] == ["other content"]
