@@ -13,7 +13,6 @@ from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 from contextlib import contextmanager, suppress
 
-from faultinject.counts import per_process
 from faultinject.counts.processes import forks_alone
 
 TYPE_CHECKING = False
@@ -113,7 +112,7 @@ def waiting() -> list[Any]:
 def watch() -> None:
     """Something waits: from now on it is looked whether that is over, until nothing waits any more."""
     global _watcher  # noqa: PLW0603
-    with per_process.lock:
+    with _lock:
         if _watcher == os.getpid():
             return
         _watcher = os.getpid()
@@ -130,7 +129,7 @@ def _run() -> None:
     from time import sleep
 
     while True:
-        with per_process.lock:
+        with _lock:
             if not waiting():
                 _watcher = 0
                 return
