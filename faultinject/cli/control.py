@@ -162,6 +162,8 @@ class ControlClient:
             )
         except TimeoutError:
             why = f"{self.url} did not answer within {self._patience:.0f} s"
+        except http.client.IncompleteRead:
+            why = f"{self.url} broke off its answer"
         except http.client.HTTPException:
             why = f"{self.url} does not answer as HTTP does: name the address of a control API with --url"
         except (OSError, UnicodeError) as error:  # of a host's name that cannot be one

@@ -94,11 +94,14 @@ def _parse(data: bytes, where: str) -> object:
 
     try:
         return parse_json(data.decode("utf-8-sig"), refuse)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _wrong(f"{where}:{line}", f"not UTF-8: byte 0x{data[error.start]:02x}") from None
     except json.JSONDecodeError as error:
         raise _wrong(f"{where}:{error.lineno}:{error.colno}", f"no JSON: {error.msg}") from None
     except RecursionError:
         raise _wrong(where, "nested too deeply") from None
-    except ValueError as error:  # what is not UTF-8, or a number of too many digits
+    except ValueError as error:  # a number of too many digits, or none of JSON
         raise _wrong(where, str(error)) from None
 
 

@@ -258,7 +258,9 @@ def test_servers_of_others(odd):
     assert odd('503 application/json|{"error": {"message": "the store\\u001b[2J", "problems": []}}') == (
         "faultinject: the store\\x1b[2J\n"
     )
-    assert "does not answer as HTTP does" in odd("200 application/json|{}", more=5)
+    assert (
+        odd("200 application/json|{}", more=5) == "faultinject: http://127.0.0.1:PORT broke off its answer\n"
+    )
 
 
 def test_the_json_of_others(odd):
