@@ -15,7 +15,9 @@ PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
 WRONG, REPAIRED = [line for line in PAGE.splitlines() if line.startswith("faultinject ")]
 [PRINTED] = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client")
+pytestmark = pytest.mark.skipif(
+    shutil.which("curl") is None, reason="curl is the client: apt-get install curl"
+)
 
 
 def explored(command: str) -> subprocess.CompletedProcess[str]:

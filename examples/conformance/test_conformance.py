@@ -40,7 +40,7 @@ def test_the_league_has_every_sdk_and_every_check() -> None:
     assert [*Draft202012Validator(schema_of("conformance")).iter_errors(LEAGUE)] == []
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is the client: apt-get install curl")
 def test_a_client_in_the_shell() -> None:
     """curl tries again after a 503 and a 429, and not after a 403."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}

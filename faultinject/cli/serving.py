@@ -247,10 +247,8 @@ def _example(vendor: str) -> str:
 
 def _tell(outcome: Outcome) -> None:
     """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
-    decided, over = (
-        outcome.final is None,
-        outcome.final is True,
-    )  # between them the journal may have another line
+    # Between the first line and the last one the journal may have another.
+    decided, over = outcome.final is None, outcome.final is True
     if not (decided if outcome.injected else over):
         return
     what = outcome.fault or ""

@@ -250,7 +250,9 @@ def reload_at_hangup(file: RuleFile) -> None:
         MissingExtra: it is to be watched, and the extra `watch` is not there.
     """
     global _handled, _previous, _has_terminal  # noqa: PLW0603
-    if not is_installed() and file.watch:
+    # Asked in any case, and in this thread: it loads what the watching thread needs.
+    installed = is_installed()
+    if file.watch and not installed:
         raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
     file.reloads = True
     if _handled or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
