@@ -64,8 +64,8 @@ class Scenario:
     def __init__(
         self,
         rules: str | Rule | Sequence[str | Rule] = (),
-        seed: str | int | None = None,
         *,
+        seed: str | int | None = None,
         abort: str | None = None,
     ) -> None:
         diagnosis = Diagnosis()

@@ -36,6 +36,12 @@ def test_one_rule_is_a_scenario():
     assert Scenario().rules == Scenario("").rules == ()
 
 
+def test_a_second_rule_is_no_seed():
+    """`inject` takes rules one after another: somebody who writes so here would lose a fault, and pass without it."""
+    with pytest.raises(TypeError, match="takes from 1 to 2 positional arguments but 3 were given"):
+        Scenario("http:503", "http:500")
+
+
 @row_by_row(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
 def test_a_seed_is_text(seed, text):
     """`42` and `"42"` are the same."""

@@ -73,6 +73,7 @@ def mistakes() -> None:
     inject("http:503", bogus=3)  # type: ignore[call-arg]
     inject(["http:503"])  # type: ignore[arg-type]
     Scenario(rules={"http:503"})  # type: ignore[arg-type]
+    Scenario("http:503", "http:500")  # type: ignore[call-arg]
 
 
 def of_a_wrapper(**keys: Unpack[RuleKeys]) -> Rule:
