@@ -41,17 +41,21 @@ def install(
         rules: text, `Rule`, a list of either, or a `Scenario`; None for those of the environment. Apps with the
             environment's rules share one injector: `times=5` is five in all.
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
-        enabled: None: `FAULTINJECT_ENABLED` decides; yes or no otherwise (`FAULTINJECT_ENABLED=0` overrides it).
+        enabled: None: `FAULTINJECT_ENABLED` decides; else True or False (`FAULTINJECT_ENABLED=0` overrides it). No text.
         injector: an injector of your own, instead of rules.
         interface: `wsgi` or `asgi`, if the callable itself does not show it.
 
     Raises:
-        ConfigurationError: rules or variables are wrong.
+        ConfigurationError: rules, variables or `enabled` are wrong.
         UnsupportedServer: this process runs under eventlet.
         TypeError: `app` is a class or an app factory.
 
     While faults are off, `app` is not inspected.
     """
+    if enabled not in (None, True, False):  # a text such as "0" would be taken for yes
+        from faultinject.exceptions import ConfigurationError
+
+        raise ConfigurationError(f"enabled: {enabled!r} is not True, False or None")
     says = _switched_on()
     if says is False or not (says if enabled is None else enabled):
         if enabled is None and says is None:
