@@ -520,6 +520,9 @@ class Driver:
         elif self._next_step is None:
             if self._cut_off:
                 raise OSError("the client has left")
+            if kind == "http.response.trailers" and not (self._tasks or self._broken or self._error):
+                # A server that was promised them would break the connection off where none come.
+                await self._server(message)
             # An app that goes on without end is to hear from others that nobody listens any more.
             await checkpoint()
         elif kind == "http.response.start":

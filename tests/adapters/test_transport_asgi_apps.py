@@ -94,6 +94,34 @@ def test_other_messages_pass(servers, make_injector, rule):
 
 
 @pytest.mark.parametrize(
+    ("rule", "comes"),
+    [
+        ("corrupt", True),
+        ("drip,rate=1KB", True),
+        ("stall,when=after,duration=1ms,after_bytes=3", True),
+        ("truncate,keep_bytes=10", True),
+        ("reset,when=after,after_bytes=10", True),
+        ("truncate", False),
+        ("reset,when=after", False),
+        ("reset,when=after,after_bytes=3", False),
+        ("http:503,when=after", False),
+    ],
+)
+def test_trailers_come_behind_a_whole_answer(servers, make_injector, rule, comes):
+    """A server that was promised trailers and gets none ends an HTTP/2 connection, with all other requests on it."""
+    sent, send = recorder()
+    trailers = {"type": "http.response.trailers", "headers": [(b"x-sum", b"1")]}
+    app = saying(START | {"headers": [], "trailers": True}, WHOLE, trailers)
+    with suppress(OSError):
+        asyncio.run(
+            ASGIFaultMiddleware(app, injector=make_injector(rule))(
+                servers.scope(**TESTCLIENT), servers.messages(), send
+            )
+        )
+    assert (trailers in sent) == comes
+
+
+@pytest.mark.parametrize(
     "rule", ["reset", "close", "hang,duration=1ms", "truncate", "cos:SlowDown,exact=yes"]
 )
 @pytest.mark.parametrize("when", ["before", "after"])
