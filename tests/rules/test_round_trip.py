@@ -122,7 +122,7 @@ def scenarios():
     return st.builds(
         Scenario,
         st.lists(rules(), max_size=4, unique_by=lambda each: each.name or id(each)),
-        st.none() | TEXT | st.integers(),
+        seed=st.none() | TEXT | st.integers(),
     )
 
 
