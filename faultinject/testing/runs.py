@@ -39,6 +39,10 @@ class RunAway(BaseException):
     """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
 
+RUN_AWAY = "run-away"
+"""The rule that gives the answers which nobody retries."""
+
+
 class Watch:
     """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
 
@@ -54,7 +58,7 @@ class Watch:
             self._end(f"more than {2 * self._limit} requests in one run")
         elif number > self._limit and not self._over:
             self._over = True
-            self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
+            self._injector.use(Scenario(f'http:410,message="too many requests in one run",name={RUN_AWAY}'))
 
 
 def _raise(why: str) -> None:
@@ -113,6 +117,7 @@ class RunFaults(Faults):
         self._holds = None if self.crashes else holds
         self._later: tuple[Rule, ...] = ()
         self._always = beside.rules
+        self._limit = sweep.limit
         if self.crashes:
             self._later = scenario.rules[1:]
             scenario = Scenario.of_rules(scenario.rules[:1], scenario.seed or "0")
@@ -148,14 +153,27 @@ class RunFaults(Faults):
 
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
         """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
+        outcomes = self.outcomes
         return replace(
             self._found,
             names=self.names,
-            outcomes=self.outcomes,
-            error=error,
+            outcomes=outcomes,
+            error=self._without_end(outcomes, error),
             seconds=seconds,
             windows=self._verdicts.windows,
         )
+
+    def _without_end(self, outcomes: Sequence[Outcome], error: BaseException | None) -> BaseException | None:
+        """The run's error, or that it had no end of its own: only the answer that nobody retries has stopped it."""
+        stopped = any(each.rule == RUN_AWAY and each.injected for each in outcomes)
+        if not stopped or not isinstance(error, Exception | None):
+            return error
+        why = f"more than {self._limit} requests in one run"
+        if isinstance(error, ProgramFailed):
+            return error if error.code is None else ProgramFailed(why, error.output)
+        without_end = RunAway(why)
+        without_end.__cause__ = error
+        return without_end
 
     def _run(self, program: Program, again: Program, store: Storage | None) -> None:
         if self.crashes:

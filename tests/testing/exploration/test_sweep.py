@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import traceback
 from xml.etree import ElementTree
 
 import pytest
@@ -358,9 +359,47 @@ def test_a_client_that_stops_at_410():
 
     exploration, error = exploring(code, "http:503,times=1000")
     assert seen == [503] * 60 + [503, 410]
-    assert "AssertionError: gone" in str(error)
+    assert "RunAway: more than 60 requests in one run" in str(error)
+    assert "AssertionError: gone" in "".join(traceback.format_exception(error))
     assert "1 PutObject  503 PUT /b/k  <- http:503  and 60 times more, to 61\n" in str(error)
     assert len(exploration.runs) == 1
+
+
+def refuses_410():
+    while (status := send("PUT", "/b/k")) >= 500:
+        pass
+    assert status == 200
+
+
+def takes_410_for_success():
+    while send("PUT", "/b/k") >= 500:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "rule", "allow"),
+    [
+        (refuses_410, "http:503,from=1", ()),
+        (refuses_410, "http:503,times=1000", AssertionError),
+        (takes_410_for_success, "http:503,times=1000", ()),
+    ],
+    ids=["a fault that stays", "may give up", "takes it for success"],
+)
+def test_who_stops_at_410_alone_has_not_given_up(code, rule, allow):
+    """A client that retries a failure for ever fails its run, however it ends when the failure is no longer given."""
+    exploration, error = exploring(code, rule, allow=allow)
+    assert "RunAway: more than 60 requests in one run" in str(error)
+    assert [(each.failed, each.gave_up) for each in exploration.runs] == [(True, False)]
+
+
+def test_who_stops_at_the_last_request_gives_up():
+    """As many requests as a run may have are none too many."""
+
+    def code():
+        assert 200 in (send("PUT", "/b/k") for _ in range(60))
+
+    exploration, error = exploring(code, "http:503,times=1000", allow=AssertionError)
+    assert (error, [each.gave_up for each in exploration.runs]) == (None, [True])
 
 
 def retries():
