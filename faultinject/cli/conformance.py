@@ -368,7 +368,7 @@ def conformance(
     writers = [writer(each) for each in outputs]
     if journal is not None:
         Path(journal).mkdir(parents=True, exist_ok=True)
-    asked = _chosen(clients, vendor or "cos")
+    asked = _chosen(clients, vendor, "cos")
     _refuse_idle(asked, phases)
     missing = [each for each in SDKS.values() if whole and each.version is None]
     show_skipped(missing)
@@ -441,7 +441,7 @@ def _play(
         The exit code: 1 where a case says FAIL, 3 where no case could be decided for a client.
     """
     cases = specification(name)
-    asked = _chosen(clients or (cases.client,), vendor or cases.vendor)
+    asked = _chosen(clients or (cases.client,), vendor, cases.vendor)
     if others := [each.name for each in asked if each.vendor != cases.vendor]:
         raise ConfigurationError(f"--cases {name} is for clients of {cases.vendor}, which {others[0]} is not")
 
@@ -491,25 +491,31 @@ def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
         click.echo(f"faultinject: {told}", err=True)
 
 
-def _chosen(clients: Sequence[str], vendor: str) -> list[Sdk]:
+def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]:
     """The clients that were asked for.
 
     Args:
         clients: as `--client` took them; none: all that are installed.
-        vendor: whose errors a client of the user's own gets.
+        vendor: whose errors a client of the user's own gets; None: those of the usual vendor.
+        usual: that vendor.
 
     Raises:
         MissingExtra: none is installed, or one that is named is not.
-        ConfigurationError: there is no such vendor.
+        ConfigurationError: there is no such vendor, or no client that gets its errors.
     """
+    played = vendor or usual
     try:
-        plan.codes_of(vendor)
+        plan.codes_of(played)
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
     installed = (name for name, each in SDKS.items() if each.version is not None)
     if not clients and not (clients := tuple(installed)):
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
-    return [sdks.of(each, vendor) for each in clients]
+    asked = [sdks.of(each, played) for each in clients]
+    if vendor is not None and vendor not in (each.vendor for each in asked):
+        told = f"--vendor {vendor} is for a client of your own; {asked[0].name} gets the errors of {asked[0].vendor}"
+        raise ConfigurationError(told)
+    return asked
 
 
 def _run_all(

@@ -90,6 +90,8 @@ FASTER = "5<=x<=50"
         ("conformance --phase denied --deadline 10ms", "--deadline: less than a second"),
         ("conformance --phase denied --vendor azure", "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
         ("conformance --phase denied --vendor gateway", "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
+        ("conformance --phase denied --client boto3 --vendor cos", "--vendor cos is for a client of your own; boto3 gets the errors of s3"),
+        ("conformance --cases aws-standard-2.1 --vendor cos", "--vendor cos is for a client of your own; boto3 gets the errors of s3"),
         ("conformance --phase x", "Invalid value for '--phase': 'x' is not one of 'cal', 'throttled"),
         ("conformance --client boto", "did you mean boto3?"),
         (r"""conformance --client "sh -c 'x" """, "--client: \"sh -c 'x\" is not a command: No closing quotation"),
