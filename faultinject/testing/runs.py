@@ -229,7 +229,7 @@ class RunFaults(Faults):
                 raise ConfigurationError(
                     f"recover: it cannot be run: {error}\n{error.output}".rstrip()
                 ) from None
-            found.again = ProgramFailed(f"{SECOND}{error}", error.output)
+            found.again = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
         finally:
             found.after = holds() or {}
         if found.killed and found.again is not None:
@@ -249,7 +249,7 @@ class RunFaults(Faults):
         try:
             job()
         except ProgramFailed as error:
-            raise ProgramFailed(f"{SECOND}{error}", error.output) from None
+            raise ProgramFailed(f"{SECOND}{error}", error.output, error.code) from None
 
     def _begin_second_run(self) -> None:
         """What comes in the second run is in force from now on."""

@@ -88,6 +88,8 @@ class PlannedRun:
 
     def may_end(self, error: BaseException, bounds: Bounds) -> bool:
         """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
+        if isinstance(error, ProgramFailed) and error.code is None:
+            return False  # it was ended, and has not given up
         if bounds.allow and not any(each.moves for each in self.chosen):
             return bounds.allows(error)
         return any(each.ends(error) for each in self.chosen)

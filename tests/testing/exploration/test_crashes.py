@@ -19,6 +19,7 @@ from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.testing.exploration import programs
 
 from . import crashing
+from .service import exploring, send
 
 pytestmark = pytest.mark.live
 
@@ -263,6 +264,48 @@ def test_it_cannot_be_started(tmp_path, words, place, said):
     run = next(iter(faultinject.explore("reset")))
     with run as faults, pytest.raises(ConfigurationError, match=f"^{said}$"):
         faults.run(words, cwd=tmp_path / place)
+
+
+def test_a_second_run_that_gives_up(storage, tmp_path):
+    """It may end with an exit code, where `allow` says so."""
+    source = (
+        "import http.client, os, sys; os.path.exists('lock') and sys.exit(3)\n"
+        "def ask(method):\n"
+        "    store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:])\n"
+        "    store.request(method, '/films/to'); store.getresponse()\n"
+        "ask('PUT'); open('lock', 'w').close(); ask('GET'); os.remove('lock')"
+    )
+    exploration, error = explore(storage, tmp_path, [sys.executable, "-S", "-c", source], allow=Exception)
+    assert error is None
+    assert {each.said for each in exploration.runs if each.gave_up} == {"the second run: exit code 3"}
+
+
+def test_a_program_that_was_ended_has_not_given_up():
+    """It did not end by itself, in time or at all: `allow` says only how the code may end."""
+
+    def code():
+        if send("PUT", "/b/k") != 200:
+            raise programs.ProgramFailed("did not end within 5 s")
+
+    exploration, _ = exploring(code, "reset", allow=Exception)
+    assert [(each.said, each.failed) for each in exploration.runs] == [("did not end within 5 s", True)]
+
+
+def test_a_program_that_retries_for_ever(storage):
+    """What stops it is only that its failure is no longer given."""
+    source = (
+        "import http.client, os, sys; status = 503\n"
+        "while status >= 500:\n"
+        "    store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:]); store.request('PUT', '/films')\n"
+        "    status = store.getresponse().status\n"
+        "sys.exit(status != 200)"
+    )
+    exploration = faultinject.explore("s3:SlowDown,times=1000", allow=Exception)
+    with pytest.raises(ExplorationFailed, match=r"(?m)^more than 60 requests in one run$"):
+        for run in exploration:
+            storage.app.reset()
+            with run as given:
+                given.run([sys.executable, "-S", "-c", source], env={**os.environ, "ENDPOINT": storage.url})
 
 
 def test_a_program_that_nothing_kills(storage):
