@@ -39,10 +39,6 @@ class RunAway(BaseException):
     """The code under test makes requests without end; no `except Exception` of a client may hide it."""
 
 
-RUN_AWAY = "run-away"
-"""The rule that gives the answers which nobody retries."""
-
-
 class Watch:
     """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
 
@@ -58,7 +54,7 @@ class Watch:
             self._end(f"more than {2 * self._limit} requests in one run")
         elif number > self._limit and not self._over:
             self._over = True
-            self._injector.use(Scenario(f'http:410,message="too many requests in one run",name={RUN_AWAY}'))
+            self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
 
 
 def _raise(why: str) -> None:
@@ -109,8 +105,10 @@ class RunFaults(Faults):
         end: Callable[[str], None] | None = None,
         holds: Contents | None = None,
     ) -> None:
-        if session is not None and not session.attached:
-            session = None  # nobody to tell: thousands of runs need not do it
+        if session is not None and sweep.limit is not None and not session.attached:
+            session = (
+                None  # the first run has shown that there is nobody to tell: thousands of runs need not do it
+            )
         self.patience = sweep.patience
         self.crashes = sweep.run.kills
         self._found = RunResult()
@@ -153,20 +151,18 @@ class RunFaults(Faults):
 
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
         """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
-        outcomes = self.outcomes
         return replace(
             self._found,
             names=self.names,
-            outcomes=outcomes,
-            error=self._without_end(outcomes, error),
+            outcomes=self.outcomes,
+            error=self._without_end(error),
             seconds=seconds,
             windows=self._verdicts.windows,
         )
 
-    def _without_end(self, outcomes: Sequence[Outcome], error: BaseException | None) -> BaseException | None:
-        """The run's error, or that it had no end of its own: only the answer that nobody retries has stopped it."""
-        stopped = any(each.rule == RUN_AWAY and each.injected for each in outcomes)
-        if not stopped or not isinstance(error, Exception | None):
+    def _without_end(self, error: BaseException | None) -> BaseException | None:
+        """The run's error, or that it had no end of its own: most clients stop at the answer that nobody retries."""
+        if self._limit is None or self.attempts <= self._limit or not isinstance(error, Exception | None):
             return error
         why = f"more than {self._limit} requests in one run"
         if isinstance(error, ProgramFailed):

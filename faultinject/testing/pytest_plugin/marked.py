@@ -370,6 +370,8 @@ class MarkedTests:
         return item.stash[MARKED].faults
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
+        if self._session is not None:  # pragma: no branch - Windows
+            self._session.forget()  # not at a test's end: what a run of an explored one shows is read behind its tear-down
         try:
             item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
         except FaultInjectError as error:
@@ -415,8 +417,6 @@ class MarkedTests:
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
-                if self._session is not None:  # pragma: no branch - Windows
-                    self._session.forget()
         return report
 
     def pytest_unconfigure(self) -> None:

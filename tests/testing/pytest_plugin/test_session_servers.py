@@ -255,6 +255,32 @@ def test_a_server_that_the_test_itself_starts(tests):
     """).assert_outcomes(passed=1)
 
 
+def test_an_explored_test(tests):
+    """Its first run starts the server, and each run's requests are those of that run."""
+    result = tests(
+        """
+        @pytest.mark.faultinject_explore("http:503", "http:500,when=after")
+        def test_retries(url):
+            assert any(ask(url + "/photos/1") == 200 for attempt in range(2))
+            assert any(ask(url + "/photos/2") == 200 for attempt in range(2))
+
+        @pytest.mark.faultinject_explore("http:503", "http:500,path=never/")
+        def test_tries_once(url):
+            assert ask(url + "/photos/1") == 200
+        """,
+        "-p",
+        "no:randomly",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "1 request without faults, 2 faults; 1 run in *, 1 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+            '  replay: @pytest.mark.faultinject("http:503,method=GET,path=/photos/1,times=1")',
+            "*::test_retries: 2 requests without faults, 2 faults; 4 runs in *, 0 failed, *, 0 not reached, 0 pruned",
+        ]
+    )
+
+
 @pytest.mark.slow
 def test_requests_here_before_there(tests):
     """What was counted in memory stays there when a server joins in the middle of a test."""
