@@ -158,6 +158,8 @@ RETRIES = rows(
         to({"503 SlowDown": expected}, calls(3, hint + 0.01, hint=hint, hint_form="seconds"), calls(3, at=50, hint=3.0, hint_form="date"), calls(3, 0.3, at=70))
         for hint, expected in ((4.0, PASS), (3.9, INCONCLUSIVE))
     ),
+    # Nor does it of a method that is never tried again, whatever the form.
+    to({"503 SlowDown": FAIL}, calls(3, 4.01, hint=4.0, hint_form="seconds"), calls(3, at=50, hint=3.0, hint_form="date", method="GET"), calls(3, 0.3, at=70), driven=True, says="GET is never retried"),
     # What nobody calls worth another try is no fault when it gets none.
     *(to(INCONCLUSIVE, calls(5, kind=kind), n=0) for kind in (NOT_BUILT, OWN, NO_VERSION, DENIED, HIDDEN, HUNG, REFETCH)),
     # What is tried again nevertheless is shown; a document may ask for it.
@@ -448,6 +450,8 @@ RETRY_AFTER = rows(
         for number, behind in ((2, 70), (3, 20))
     ),
     to(INCONCLUSIVE, calls(3, at=50, hint=3.0, hint_form="date", returned=False), USUAL, driven=True, n=0),
+    # It is not the form that ends what the client never tries again: another method, or another answer.
+    *(to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, **other), calls(3, 0.3, at=70), driven=True) for other in ({"method": "GET"}, {"kind": PLAIN})),
     to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, name="date", error=OPEN), calls(3, 0.3, at=70), told=unheard(1, "date", at=50.2), driven=True),
     # Each way of asking has a finding.
     to({"date": FAIL, "seconds": PASS, "x-amz-retry-after": PASS}, asked(5, 3.01), asked(3, 0.5, form="date"), asked(5, 3.02, form="x-amz-retry-after"), USUAL, profile="aws-2026", says="date: 3 of 3 retried after 0.50 s instead of 3 s"),

@@ -310,28 +310,26 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
 
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
-    """By form of Retry-After: the calls that end with it, though the client waits where another form asks for it.
+    """By form of Retry-After: the calls that end with it, though the client waits where the same answer to the same method has another form.
 
     It is no budget that ended them: the client retries behind them as well. Of a client with a circuit breaker nobody can tell.
     """
-    by_form = grouped(_asked_to_wait(evidence), lambda call: call.first.hint_form or "")
+    asked = grouped(_asked_to_wait(evidence), lambda call: (call.first.method, call.first.answer))
+    waited = [call for calls in asked.values() if any(call.retries for call in calls) for call in calls]
     behind = max((call.first.arrived for call in evidence.calls if call.retries), default=0.0)
-    waits = any(call.retries for calls in by_form.values() for call in calls)
     return {
         form: calls
-        for form, calls in by_form.items()
-        if waits
-        and not evidence.silence.openings
+        for form, calls in grouped(waited, lambda call: call.first.hint_form or "").items()
+        if not evidence.silence.openings
         and len(calls) >= FEWEST
         and not any(call.retries for call in calls)
-        and behind > calls[-1].first.arrived
+        and behind > max(call.first.arrived for call in calls)
     }
 
 
 def waits_as_long(evidence: Evidence, seconds: float) -> bool:
-    """Whether the client is seen to wait so long because an answer asked for it, so that it is not too long for it."""
-    waited = (call for call in _asked_to_wait(evidence) if call.retries)
-    return any(min(call.first.hint or 0.0, call.gaps[0] or 0.0) >= seconds for call in waited)
+    """Whether the client is seen to wait so long where an answer asked for a wait, so that it is not too long for it."""
+    return any((call.gaps[0] or 0.0) >= seconds for call in _asked_to_wait(evidence) if call.retries)
 
 
 def longest_asked(calls: Sequence[Call]) -> float:

@@ -44,8 +44,8 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
 
     One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
     time from the answer to the next arrival may be at
-    most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, and the client waits at
-    least as long for another one and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
+    most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, where the client waits at
+    least as long for another form with the same answer to the same method, and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
     than half as long, and shorter by more than the machine's noise.
     """
     waits = list(hinted(evidence.everyone))
