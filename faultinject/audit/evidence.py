@@ -21,7 +21,7 @@ from faultinject.journal.calls import SDK_ID, Call
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
 ON_THEIR_WAY = 100
-"""Requests of one name, the last before a call without any: among these a circuit breaker has opened."""
+"""Requests of one client, the last before a call without any: among these a circuit breaker has opened."""
 RARE = 0.1
 """Of what a client got, the share that it may ask for again although it does so by no habit."""
 
@@ -35,7 +35,7 @@ class Silence:
         silent: how many of them made no request and failed.
         last: how many of those came behind the last call that made a request.
         seconds: from the first of these to the last.
-        openings: when circuit breakers had opened, in order, by the name of a call and what callers heard then without a request.
+        openings: when circuit breakers had opened, in order, by the name of a driver's calls and what callers heard then without a request.
     """
 
     calls: int = 0
@@ -164,7 +164,7 @@ class Evidence:
         It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
         """
         failed, waits = call.first.answered, max(self._first_wait, call.first.hint or 0.0)
-        opened = self.silence.openings.get((call.name, call.error), ())
+        opened = self.silence.openings.get((call.name if self.driven else None, call.error), ())
         if call.retries or failed is None or not self._first_wait:
             return False
         return any(each <= failed + waits for each in opened[bisect_left(opened, failed) :][:1])
@@ -211,7 +211,7 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
 
     Args:
         silent: the call.
-        answered: the requests of calls of its name, by their answers.
+        answered: the requests of calls of its client, by their answers.
     """
     end = bisect_right(answered, silent.began, key=answered_at)
     before = answered[max(0, end - ON_THEIR_WAY) : end]

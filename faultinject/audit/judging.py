@@ -188,8 +188,12 @@ def judge(
         for each in by_client.names
     }
     main, *others = evidence
-    # A call without a request is nobody's: it is told with the client that has the most calls.
-    evidence[main] = replace(evidence[main], silence=_silence(requests, told))
+    # A call without a request is nobody's: it is told with the client that has the most calls, and any may have its breaker.
+    silence = _silence(requests, told, driven=driven)
+    evidence = {
+        each: replace(own, silence=silence if each == main else Silence(openings=silence.openings))
+        for each, own in evidence.items()
+    }
     titles = by_client.titles()
     times, arrived = [each.time for each in read], [each.arrived for each in read]
     return Judgement(
@@ -331,22 +335,26 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
     return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
 
 
-def _silence(requests: Iterable[Request], told: Iterable[CallWindow]) -> Silence:
-    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls."""
+def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven: bool) -> Silence:
+    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls.
+
+    Those of a driver are of one client when they have one name; a test may give each call a name of its own.
+    """
     heard = {id(window) for each in requests for window in each.windows}
     named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
     silent = [each for each in named if id(each) not in heard and each.returned is False]
     since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
     last = [each.began for each in silent if each.began > since]
-    by_name: dict[str | None, list[Attempt]] = {}
+    by_client: dict[str | None, list[Attempt]] = {}
     for each in sorted(requests, key=lambda each: answered_at(each.attempt)):
-        for window in each.windows:
-            by_name.setdefault(window.name, []).append(each.attempt)
+        for name in {window.name if driven else None for window in each.windows}:
+            by_client.setdefault(name, []).append(each.attempt)
     openings: dict[tuple[str | None, str | None], list[float]] = {}
     for call in silent:
-        opened = opening(call, by_name.get(call.name, ()))
+        client = call.name if driven else None
+        opened = opening(call, by_client.get(client, ()))
         if opened is not None:
-            openings.setdefault((call.name, call.error), []).append(opened)
+            openings.setdefault((client, call.error), []).append(opened)
     return Silence(
         calls=len(named),
         silent=len(silent),

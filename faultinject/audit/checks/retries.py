@@ -71,9 +71,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     where calls with that answer have several. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
-    a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others of that name
-    failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the same requests come again under other
-    ids, that is not decided without a driver.
+    a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
+    of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
+    same requests come again under other ids, that is not decided without a driver.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
