@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import to_builtins
@@ -293,19 +293,31 @@ def _findings(
 
 
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
-    """How many calls failed for good, by the first fault that they got.
-
-    Not one that a changed request may have tried again, nor one of several at the same time of which another succeeded.
-    """
-    got = {thing_of(call) for call in calls if call.shared and call.succeeded}
+    """How many calls failed for good, by the first fault that they got."""
     failed = Counter(
         next((each.answer for each in call.attempts if each.injected), NO_FAULT)
-        for call in calls
-        if call.closed
-        and (call.last.failed if call.returned is None else not call.returned)
-        and not (call.followed or (call.shared and thing_of(call) in got))
+        for call in _failed_for_good(calls)
     )
     return dict(failed.most_common())
+
+
+def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
+    """Those whose last answer is a failure, or whose caller got an error.
+
+    Not one that a changed request may have tried again, nor one whose caller got a result all the same, nor the copy of a request
+    at the same time that succeeded.
+    """
+    copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
+    for call in calls:
+        failed = call.last.failed if call.returned is None else not call.returned
+        known = call.window is not None and call.window.returned
+        if not call.closed or not failed or known or call.followed:
+            continue
+        thing = thing_of(call)
+        if call.shared and copied[thing]:
+            copied[thing] -= 1
+        else:
+            yield call
 
 
 def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:

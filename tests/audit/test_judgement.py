@@ -111,9 +111,19 @@ def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
     again = [line(0.0, credential="old"), line(0.2, FINE, credential="new")]
     assert look([Made([each]) for each in copies]).failed_after == {}
     assert look([Made(again)]).failed_after == {}
+    # One success is the answer of two copies, not of fifty callers.
+    crowd = [[line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)]
+    assert look([Made(each) for each in crowd]).failed_after == {"500 InternalError": 48}
     # Where none of the copies succeeds, and where the last request fails.
     assert look([Made([each | INTERNAL]) for each in copies]).failed_after == {"500 InternalError": 2}
     assert look([Made([again[0], again[1] | INTERNAL])]).failed_after == {"500 InternalError": 1}
+
+
+def test_what_the_caller_heard_decides_whether_a_call_failed_for_good():
+    """A lost write behind which its client found the object, and told its caller of success, has not failed."""
+    for returned, failed in ((True, {}), (False, {"reset": 1, "no fault": 1}), (None, {"reset": 1})):
+        looked = Made([line(0.0, LOST), line(0.1, FINE, method="HEAD")], "write", returned)
+        assert look([looked]).failed_after == failed
 
 
 def test_a_finding_shows_each_call_once():
