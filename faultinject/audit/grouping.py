@@ -289,10 +289,12 @@ class ByFingerprint:
         """
         attempt, windows, retry = request.attempt, request.windows, request.retry
         now = attempt.arrived
+        if self._crowded:
+            return None, None
         self._open = [each for each in self._open if each.may_go_on(now)]
         here = [each for each in self._open if each.may_be(windows)]
         if len(here) > CROWD or len(self._mixed) > CROWD:
-            self._crowded, self._open = True, []
+            self._crowded = True
             return None, None
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if each.waits(now)]
