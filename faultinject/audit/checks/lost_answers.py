@@ -10,7 +10,7 @@ from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
-from faultinject.audit.grouping import READING, SOON
+from faultinject.audit.grouping import CROWD, READING, SOON
 from faultinject.audit.matching import alike, fingerprint, has_own_key
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
@@ -35,7 +35,7 @@ ACTIONS = {
 UNCLEAR = "not decided"
 """Stands for an answer that the journal does not tell."""
 WRITES = 1000
-"""How many requests behind a lost write are looked at: a client without an end to its calls makes any number."""
+"""How many writes behind a lost one are looked at: a client without an end to its calls makes any number."""
 APPENDS = frozenset(("AppendObject", "append_blob.append_block", "append_blob.append_block_from_url"))
 """Operations that add to an object."""
 QUERIES = tuple(
@@ -96,12 +96,12 @@ class Requests:
         self.compared = more is not None
 
     def of(self, call: Call, last: Attempt) -> Iterator[Attempt]:
-        """What the caller of a call asked for of the same object behind an attempt, in order of arrival."""
-        return self._behind(self._by_thing.get(_thing(last), ()), call, last)
+        """What the caller of a call asked for of the same object behind an attempt, in order of arrival: of a crowd nobody can tell."""
+        return self._behind(self._by_thing.get(_thing(last), ()), call, last, CROWD)
 
     def writes(self, call: Call, last: Attempt) -> Iterator[Attempt]:
         """What it wrote behind an attempt, be it of the same object or of another."""
-        return filter(self.about, self._behind(self._writes, call, last))
+        return filter(self.about, self._behind(self._writes, call, last, WRITES))
 
     def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
         """Whether the caller of a call had written something before its lost write."""
@@ -120,11 +120,12 @@ class Requests:
         """Whether it is known that the object that a write has made names what another request is about."""
         return self._names is not None and self._names(write, other)
 
-    def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt) -> Iterator[Attempt]:
+    def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt, most: int) -> Iterator[Attempt]:
         window = call.window
         until = last.arrived + self._soon if window is None else (window.ended or inf)
         begin = bisect_right(some, last.arrived, key=_arrival)
-        return (each for each in some[begin : begin + WRITES] if each.arrived <= until and _is_of(each, call))
+        end = bisect_right(some, until, begin, min(len(some), begin + most), key=_arrival)
+        return (each for each in some[begin:end] if _is_of(each, call))
 
     @cached_property
     def _writes(self) -> list[Attempt]:
@@ -163,10 +164,9 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     if call.window is not None:
         heard = call.window.returned
     own = call.attempts[call.attempts.index(lost) + 1 :]
+    asked, behind = fingerprint(lost), list(requests.of(call, call.last))
     repeats = [
-        each
-        for each in requests.of(call, call.last)
-        if fingerprint(each) == fingerprint(lost) and alike(lost, each) and requests.about(each)
+        each for each in behind if fingerprint(each) == asked and alike(lost, each) and requests.about(each)
     ]
     later = [*own, *repeats]
     last = later[-1] if later else lost
