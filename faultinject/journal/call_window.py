@@ -76,13 +76,17 @@ class CallWindows:
             return ()
         self._begun = [each for each in self._begun if each.ended is None or each.ended >= now]
         found = [each for each in self._begun if each.began <= now and each.test in (None, attempt.test)]
-        return tuple(each for each in found if not any(_inside(other, each) for other in found))
+        outer = {began for each in found for began in each.within}
+        inner = [each for each in found if each.name is None or each.began not in outer]
+        return tuple(
+            each
+            for each in inner
+            if each.name is not None or not any(_inside(other, each) for other in inner)
+        )
 
 
-def _inside(inner: CallWindow, outer: CallWindow) -> bool:
-    """Whether a call was made inside another one; of a test whatever lies in its time is inside."""
-    if outer.name is not None:
-        return outer.began in inner.within
+def _inside(inner: CallWindow, test: CallWindow) -> bool:
+    """Whether a call, or another test, lies in the time of a test."""
     last = float("inf")
-    ends, end = (last if each.ended is None else each.ended for each in (inner, outer))
-    return outer.began <= inner.began and ends <= end and (inner.began, ends) != (outer.began, end)
+    ends, end = (last if each.ended is None else each.ended for each in (inner, test))
+    return test.began <= inner.began and ends <= end and (inner.began, ends) != (test.began, end)
