@@ -545,6 +545,70 @@ def test_of_too_many_calls_at_a_time_nothing_is_said(number, shared):
     assert {call.shared for call in found} == {shared}
 
 
+def shared_pool(kind, *waits, things=3, number=4):
+    """Workers with a connection each, that read one object after the other; each waits so long before it asks again."""
+    return of(
+        *(
+            line(
+                20 * thing + 0.07 * each + sum(waits[:turn]) + 0.014 * each * turn,
+                kind,
+                path=f"/hot/{thing}",
+                connection=1 + each,
+                method="GET",
+            )
+            for thing in range(things)
+            for each in range(number)
+            for turn in range(len(waits) + 1)
+        )
+    )
+
+
+def state_written(*kinds, sizes=(120, 100, 110), objects=5):
+    """Objects that are written anew again and again, each time with another length."""
+    return of(
+        *(
+            line(
+                20 * each + 3 * turn,
+                kind,
+                path=f"/state/{each}",
+                request_bytes=size,
+                request_digest=f"{turn}",
+            )
+            for each in range(objects)
+            for turn, (kind, size) in enumerate(zip(kinds, sizes, strict=True))
+        )
+    )
+
+
+def batches(number=12):
+    """What is collected is sent to one address every five seconds, three times each, and then dropped."""
+    return [
+        call(0.5, 0.5, at=5 * each, by=None, path="/collect", method="POST", request_bytes=300 + each, request_digest=f"{each}")
+        for each in range(number)
+    ]  # fmt: skip
+
+
+@row_by_row(
+    ("made", "expected"),
+    [
+        # Callers of one thing together make more attempts than each of them, and one does not retry for the other.
+        (workers(4, 6, DENIED), {"permanent": INCONCLUSIVE}),
+        (workers(4, 6, SLOW_DOWN), {"backoff": INCONCLUSIVE}),
+        (shared_pool(DENIED, 0.45, 0.45), {"permanent": INCONCLUSIVE, "gives up": INCONCLUSIVE}),
+        (shared_pool(SLOW_DOWN, 0.3, 0.6, 1.2), {"gives up": INCONCLUSIVE, "backoff grows": INCONCLUSIVE}),
+        # A shorter body is what was not rewound; of an object that is written again and again it is the next one.
+        (state_written(INTERNAL, FINE, FINE), {"same bytes": INCONCLUSIVE}),
+        (state_written(INTERNAL, FINE, FINE, sizes=(120, 100, 120)), {"same bytes": INCONCLUSIVE}),
+        # Where a client sends each body again, the next one is another call, be it right behind a failure.
+        (batches(), {"gives up": PASS, "jitter": WARN}),
+    ],
+)
+def test_whose_requests_they_are_changes_what_is_said(made, expected):
+    """Of everyday programs: a fingerprint alone would blame one caller for what several do."""
+    found = by_name(made)
+    assert {name: found[name] for name in expected} == expected
+
+
 def test_a_body_that_is_sent_twice_at_once_is_no_doubt_of_others():
     """Not even where all are of one length."""
     twice = [line(at, SLOW_DOWN, path="/collect", method="POST", request_bytes=512, request_digest="twice", took=0.2) for at in (-30, -29.9)]  # fmt: skip

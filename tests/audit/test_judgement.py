@@ -112,7 +112,9 @@ def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
     assert look([Made([each]) for each in copies]).failed_after == {}
     assert look([Made(again)]).failed_after == {}
     # One success is the answer of two copies, not of fifty callers.
-    crowd = [[line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)]
+    crowd = [
+        [line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)
+    ]
     assert look([Made(each) for each in crowd]).failed_after == {"500 InternalError": 48}
     # Where none of the copies succeeds, and where the last request fails.
     assert look([Made([each | INTERNAL]) for each in copies]).failed_after == {"500 InternalError": 2}

@@ -571,6 +571,8 @@ SAME_BYTES = rows(
     to(INCONCLUSIVE, again(3, UNREAD), says="of 3 others the journal has only the length"),
     to(PASS, again(3, UNREAD), again(3, at=5)),
     to(PASS, calls(3, 0.5, 0.5, last=FINE, every=[{}, {}, UNREAD])),
+    # A job that keeps its state in one object writes that it has failed; its caller hears of the failure, and it is no retry.
+    *(to(expected, again(3, OTHER, **TOLD | {"returned": returned})) for returned, expected in ((False, INCONCLUSIVE), (True, FAIL))),
     # The number of calls is told, and what they sent.
     to(FAIL, again(52), again(4, NOTHING, by=ID, at=90), says="4 of 56 retried calls sent 0 bytes on retry"),
     to(FAIL, again(52), again(4, OTHER, by=ID, at=90), says="4 of 56 retried calls sent different bytes on retry"),
