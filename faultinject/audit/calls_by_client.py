@@ -143,13 +143,7 @@ class CallsByClient:
 
 def _keeps_bytes(calls: Sequence[Call]) -> bool:
     """Whether a client is seen to send the same body again when it tries again, so that another body is another call."""
-    same = sum(
-        call.other_bytes is None
-        and len({each.request_digest for each in call.attempts if each.request_digest}) == 1
-        and sum(each.request_digest is not None for each in call.attempts) > 1
-        and bool(call.first.request_bytes)
-        for call in calls
-    )
+    same = sum(call.same_digests and bool(call.first.request_bytes) for call in calls)
     return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
 

@@ -79,17 +79,16 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 
 
 def sends_refused_token(call: Call) -> bool:
-    """Whether an answer asks for a new token first, and the next attempt has the old one: of a request without a token nobody can tell."""
+    """Whether an answer asks for a new token first, and the retry has the old one: of a request without a token nobody can tell."""
     documented, token = call.first.documented, call.first.credential
     asks = documented is not None and documented.again in ("after-authorize", "after-refresh")
-    return asks and token is not None and call.retries > 0 and call.attempts[1].credential == token
+    return asks and token is not None and call.attempts[1].credential == token
 
 
 def is_permanent(attempt: Attempt) -> bool:
     """Whether it got an injected answer that stays the same however often one asks."""
     return (
         attempt.answered_by_fault
-        and attempt.kind == "client"
         and attempt.status in PERMANENT
         and not should_be_tried_again(attempt)
         and not may_be_sent_again(attempt)
@@ -162,8 +161,6 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
     return (
         call.signal in (FINGERPRINT, TOLD)
         and not evidence.driven
-        and call.retries > 0
-        and call.first.kind == "client"
         and all(
             gap is not None and gap >= least(before)
             for before, gap in zip(call.attempts, call.gaps, strict=False)
@@ -194,7 +191,7 @@ def sent_nothing(call: Call) -> bool:
 
 def is_cleared(call: Call) -> bool:
     """Whether its last attempt got through and its caller saw an error all the same: then that was no retry."""
-    return call.returned is False and call.succeeded and len(call.attempts) > 1
+    return call.returned is False and call.succeeded
 
 
 def is_rest(call: Call) -> bool:

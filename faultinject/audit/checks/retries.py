@@ -344,8 +344,6 @@ def _asked_to_wait(evidence: Evidence) -> list[Call]:
         for call in evidence.calls
         if call.first.hint_form in ("seconds", "date")  # every client has to know these
         and (call.first.hint or 0.0) <= PATIENCE
-        and call.first.kind in KINDS
-        and call.first.method not in UNSAFE
     ]
 
 
