@@ -142,6 +142,8 @@ HEDGES = [
             to(expected, crowd_at_once(**about), calls(3, 0.1, kind=DENIED, apart=10.0, **about), **how)
             for about, how, expected in (({}, QUICK, FAIL), ({"by": None, "name": "get"}, {}, FAIL), ({"by": None}, {}, INCONCLUSIVE))
         ),
+        # One thing is no habit.
+        to(FAIL, hedging()[:1], calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
         # Who has never sent a copy has read what it sends again.
         *(to(FAIL, calls(3, *gaps, kind=DENIED, apart=10.0, **about), **how) for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {})) for gaps in ((0.019,), (0.001,) * 9)),
     ),

@@ -70,14 +70,14 @@ def met(*faults, last=FINE | {"status": 400}, number=3, **more):
     return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
 
 
-def lost_and_read(returned, kind, method="HEAD"):
+def lost_and_read(returned, answer, method="HEAD", kind=LOST):
     """A write whose answer is lost, and behind it another request for the object, in one call."""
-    found = call(kind=LOST, returned=returned, name="write")
+    found = call(kind=kind, returned=returned, name="write")
     wrote = found.lines[0]
     found.lines.append(
         line(
             wrote["answered"] + 0.001,
-            kind,
+            answer,
             **{name: wrote[name] for name in ("path", "key", "connection")},
             method=method,
             request_digest="e",
@@ -136,7 +136,7 @@ RETRIES = rows(
     to(FAIL, layered(3, 11.0)),
     *(to(INCONCLUSIVE, layered(4, *[2.0] * 11, method=method, apart=40.0)) for method in ("GET", "HEAD")),
     to({"503 SlowDown": WARN, "500 InternalError": PASS}, layered(3, 0.5, 0.7), calls(3, 0.5, kind=INTERNAL, at=20)),
-    to(INCONCLUSIVE, calls(2), calls(8, 0.5, at=1)),
+    to(INCONCLUSIVE, calls(2), calls(8, 0.5, at=1), says="8 of 10 calls retried: a retry budget or a deadline may be the cause"),
     # The first ten calls tell; a budget that ran dry later is no reason.
     to(PASS, calls(10, 0.5), calls(90, at=100, apart=1.0)),
     to(INCONCLUSIVE, calls(9, 0.5), calls(90, at=100, apart=1.0)),
@@ -175,6 +175,9 @@ RETRIES = rows(
     to({"401 authError": WARN}, calls(3, 0.5, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "t"}, {"credential": "u"}])),
     to({"401 authError": PASS}, calls(3, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "u"}])),
     to({"409 conflict": PASS}, calls(3, 0.5, kind=CONFLICT, credential="t")),
+    # Of one without a token, and where no document asks for a new one, nobody can tell.
+    to({"401 authError": PASS}, calls(3, 0.5, kind=REFRESH, last=FINE), calls(1, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "u"}])),
+    to({"503 SlowDown": PASS}, *(calls(3, 0.5, credential=each) for each in ("t", "u"))),
     to(FAIL, calls(3, kind=LET_BE)),
     to(FAIL, calls(3, kind=fault("qingstor:upstream_failed", 503))),
     to(FAIL, calls(3, kind=fault("http:599", 599))),
@@ -183,6 +186,9 @@ RETRIES = rows(
     to(PASS, calls(5, method="POST"), calls(3, 0.5)),
     to({"503 SlowDown": PASS, "429": WARN}, calls(3, 0.5, **FORM), calls(3, kind=PLAIN, **FORM)),
     to({"503 SlowDown": PASS}, calls(3, 0.5, user_agent=FORM["user_agent"]), calls(3, kind=PLAIN, **FORM)),
+    # What is no request of object storage is none of the others that are retried.
+    to({"503 SlowDown": PASS}, calls(3, 0.5, method="POST"), calls(3, kind=PLAIN, method="POST")),
+    to({"503 SlowDown": PASS}, calls(3, 0.5, method="POST", operation="CreateMultipartUpload"), calls(3, kind=PLAIN, method="POST")),
     to({"reset": PASS}, calls(3, 0.5, kind=HIDDEN, last=FINE, **FORM), calls(4, kind=LOST, **FORM), calls(3, 0.5, kind=RESET, user_agent=FORM["user_agent"])),
     # Each answer has a finding of its own.
     to({"503 SlowDown": PASS, "429": WARN, "reset": PASS}, calls(4, 0.5), calls(3, kind=PLAIN), calls(3, 0.1, kind=RESET, last=FINE)),
@@ -201,6 +207,8 @@ RETRIES = rows(
         )
     ),
     to({"reset": WARN}, calls(4, kind=LOST, returned=True, at=-1), calls(3, 0.5, kind=RESET, method="GET"), driven=True),
+    # What was not carried out is not there, whoever looks and tells of success.
+    to({"503 SlowDown": FAIL}, [lost_and_read(True, FINE, kind=SLOW_DOWN) for _ in range(4)], calls(3, 0.5, method="GET", at=9), driven=True),
     # A circuit breaker opens before the first wait is over: it ends calls without a retry, and others of that name without a request.
     *(
         to({"503 SlowDown": expected}, calls(number, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.04 * number), driven=driven, **said)
@@ -296,6 +304,7 @@ PERMANENT = rows(
     # One call in three that repeats a 403 is one too many.
     to(INCONCLUSIVE, refused(2)),
     to(PASS, refused(3)),
+    to(INCONCLUSIVE, refused(2, 0.5), n=2),
     to(FAIL, refused(1, 0.5), refused(2, at=5)),
     to(FAIL, refused(3, 0.5)),
     *(to(FAIL, calls(3, 0.5, kind=fault(f"http:{status}", status))) for status in (400, 401, 403, 404, 405, 409, 412)),
@@ -327,12 +336,16 @@ PERMANENT = rows(
     to(FAIL, waiter(0.3, 0.3, method="GET")),
     to(FAIL, waiter(0.3, 0.3), driven=True),
     to(FAIL, waiter(0.3, 0.3, by=ID)),
+    # Nor one that is refused otherwise; what fails in passing while it waits is asked for again as soon as it likes.
+    to(FAIL, waiter(0.3, 0.3, kind=DENIED)),
+    to(INCONCLUSIVE, waiter(0.3, 0.001, 0.3, every=[{}, SLOW_DOWN])),
     # An answer that took the place of a success is no refusal: the retry of what was carried out may meet its own effect.
     *(
         to(INCONCLUSIVE, calls(3, 0.5, kind=DENIED | {"applied": True, "app_status": 200, "when": "after"}, last=FINE | {"status": status}), n=0)
         for status in (404, 409, 412)
     ),
     to(FAIL, calls(3, 0.5, kind=DENIED | {"applied": True, "app_status": 200, "when": "after"})),
+    to(FAIL, calls(3, 0.5, kind=DENIED, last=FINE | {"status": 409})),
     # Who asks with something else asks for something else; a clock that goes on is not put right.
     *(
         to(PASS, refused(3, 0.5, every=[{}, changed]))
@@ -358,6 +371,8 @@ PERMANENT = rows(
 GIVES_UP = rows(
     "gives up",
     *(to(expected, calls(3, *[0.1] * (attempts - 1))) for attempts, expected in ((1, PASS), (3, PASS), (10, PASS), (11, WARN), (20, WARN), (21, FAIL))),
+    to(INCONCLUSIVE, calls(2, *[0.1] * 14), n=2),
+    to(INCONCLUSIVE, calls(2, *[0.1] * 24), n=2),
     to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
@@ -368,6 +383,7 @@ GIVES_UP = rows(
     to(INCONCLUSIVE, calls(5, 0.5, last=DENIED), n=0),
     to(INCONCLUSIVE, calls(5, kind=LEFT_UPLOAD), n=0),
     to(PASS, refused(5, 0.5), n=5),
+    to(PASS, calls(5, 0.5, last=SLOW_DOWN, kind=LEFT_UPLOAD), n=5),
     to(PASS, calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1), n=3),
     # Who waits for a change of what is refused ends when it comes.
     to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
@@ -377,6 +393,9 @@ GIVES_UP = rows(
     to(FAIL, waiter(*[0.3] * 20, 0.001, *[0.3] * 9, every=[*[ABSENT] * 20, SLOW_DOWN, *[ABSENT] * 10], name=None)),
     *(to(FAIL, waiter(*[0.3] * 60, kind=FINE | {"status": status}, method=method, name=name)) for method, status in (("PUT", 403), ("POST", 400), ("GET", 403)) for name in (None, "put")),
     to(FAIL, waiter(1.5, *[0.002] * 40, every=[ABSENT], kind=SLOW_DOWN, name=None)),
+    to(FAIL, waiter(*[1.5] * 41, every=[ABSENT], kind=SLOW_DOWN, name=None)),
+    to(FAIL, waiter(*[1.5] * 30, kind=FINE | {"status": 403})),
+    to(FAIL, waiter(*[0.3] * 30, kind=FINE | {"status": 412}, method="PUT")),
     to(FAIL, waiter(*[0.6] * 30)),
     to(FAIL, waiter(*[0.001] * 30, kind=ABSENT)),
     # Where nobody can tell which requests are of one call, what is left shows nothing.
@@ -386,6 +405,7 @@ GIVES_UP = rows(
     to(INCONCLUSIVE, storm(8, depth=2)),
     to(INCONCLUSIVE, storm(8), [call(at=20 * thing, path=f"/bucket/storm-{thing}", by=None, connection=9999) for thing in range(8)]),
     to(FAIL, storm(2), calls(3, *[0.1] * 20, at=90)),
+    to(PASS, [call(kind=kind, at=at, by=None, path="/bucket/hot", took=0.4) for at, kind in ((0.0, SLOW_DOWN), (0.2, FINE))], calls(3, 0.5, at=90), n=3),
     # A call without end needs no end.
     to(FAIL, unread=calls(3, *[0.1] * 20)),
     to(INCONCLUSIVE, unread=calls(3, *[0.1] * 19)),
@@ -453,6 +473,7 @@ RETRY_AFTER = rows(
         for number, behind in ((2, 70), (3, 20))
     ),
     to(INCONCLUSIVE, calls(3, at=50, hint=3.0, hint_form="date", returned=False), USUAL, driven=True, n=0),
+    to({"seconds": PASS}, asked(3, 11.01, 11.0), calls(3, at=50, hint=10.0, hint_form="date", returned=False), calls(3, 0.3, at=99), driven=True),
     # It is not the form that ends what the client never tries again: another method, or another answer.
     *(to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, **other), calls(3, 0.3, at=70), driven=True) for other in ({"method": "GET"}, {"kind": PLAIN})),
     to({"seconds": PASS}, asked(3, 4.01, 4.0), calls(3, at=50, hint=3.0, hint_form="date", returned=False, name="date", error=OPEN), calls(3, 0.3, at=70), told=unheard(1, "date", at=50.2), driven=True),
@@ -572,6 +593,7 @@ SAME_BYTES = rows(
     to(PASS, again(3, UNREAD), again(3, at=5)),
     to(PASS, calls(3, 0.5, 0.5, last=FINE, every=[{}, {}, UNREAD])),
     # A job that keeps its state in one object writes that it has failed; its caller hears of the failure, and it is no retry.
+    to(FAIL, again(3, OTHER | SLOW_DOWN, **TOLD | {"returned": False, "last": SLOW_DOWN})),
     *(to(expected, again(3, OTHER, **TOLD | {"returned": returned})) for returned, expected in ((False, INCONCLUSIVE), (True, FAIL))),
     # The number of calls is told, and what they sent.
     to(FAIL, again(52), again(4, NOTHING, by=ID, at=90), says="4 of 56 retried calls sent 0 bytes on retry"),
@@ -628,6 +650,8 @@ NOT_IDEMPOTENT = rows(
     to(PASS, lost(3), says="0 of 3 lost POSTs were retried"),
     to(FAIL, lost(1, 0.5), lost(2, at=5)),
     to(FAIL, lost(3, 0.5), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
+    # One that failed before anything was lost is tried again rightly.
+    to(PASS, calls(3, 0.5, last=LOST, method="POST"), n=3),
     to(INCONCLUSIVE, lost(2, 0.5)),
     to(INCONCLUSIVE, lost(2)),
     # Under another id of the SDK, or too late for a retry, a layer above it retries, or the caller asks again; other bodies, and what
