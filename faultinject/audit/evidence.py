@@ -163,11 +163,10 @@ class Evidence:
 
         It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
         """
-        failed, waits = call.first.answered, max(self._first_wait, call.first.hint or 0.0)
+        failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
         opened = self.silence.openings.get((call.name if self.driven else None, call.error), ())
-        if call.retries or failed is None or not self._first_wait:
-            return False
-        return any(each <= failed + waits for each in opened[bisect_left(opened, failed) :][:1])
+        after = opened[bisect_left(opened, failed) :][:1]
+        return not call.retries and any(each <= failed + waits for each in after)
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.
@@ -176,12 +175,11 @@ class Evidence:
         it is a retry is one.
         """
         copies = self.copies.get(before.method)
-        if copies is None or before.answered is None or marked(after):
+        if copies is None or marked(after):
             return False
         # The turnaround is measured while nothing else is under way: a client that sends copies is later than that.
         noise = max(self.turnaround.noise, UNMEASURED * self.turnaround.speed)
-        late = after.arrived - before.arrived
-        return after.arrived - before.answered <= noise or late <= copies.after + noise
+        return after.arrived - before.arrived <= copies.after + noise
 
     @cached_property
     def findings(self) -> dict[str, list[Finding]]:
@@ -206,8 +204,8 @@ class Evidence:
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """When a circuit breaker opened that may be why a call made no request; None: nothing shows that.
 
-    It says what is wrong, which can be compared. Three failures in a row that may pass come before it, the last some seconds ago at
-    most; what came at once behind them was on its way.
+    It says what is wrong, which can be compared. Three failures that may pass come before it, the last some seconds ago at most; what
+    came at once behind that one was on its way.
 
     Args:
         silent: the call.
@@ -215,17 +213,12 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """
     end = bisect_right(answered, silent.began, key=answered_at)
     before = answered[max(0, end - ON_THEIR_WAY) : end]
-    last = next((number for number in range(len(before), 0, -1) if _may_pass(before[number - 1])), 0)
-    failures, behind = before[:last][-FEWEST:], before[last:]
-    if not silent.error or len(failures) < FEWEST or not all(map(_may_pass, failures)):
+    failed = [number for number, each in enumerate(before) if each.kind in (*KINDS, "timeout")]
+    if not silent.error or len(failed) < FEWEST:
         return None
-    opened = answered_at(failures[-1])
+    opened, behind = answered_at(before[failed[-1]]), before[failed[-1] + 1 :]
     on_their_way = all(each.arrived <= opened + AT_ONCE for each in behind)
     return opened if on_their_way and silent.began - opened <= SOON else None
-
-
-def _may_pass(attempt: Attempt) -> bool:
-    return attempt.kind in (*KINDS, "timeout")
 
 
 def answered_at(attempt: Attempt) -> float:

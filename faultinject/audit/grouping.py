@@ -124,7 +124,7 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
         agent, retry = client_of(each.user_agent), marked(each)
         if retry and invocation(each) is None:
             marking.add(agent)
-        elif retry is None and agent in marking:
+        elif agent in marking:
             retry = False  # who marks its retries would have marked this one
         own = clients.setdefault((each.clock, each.client, agent), [])
         found.append(Request(each, fingerprint(each), windows.of(each), own, len(own), retry))
@@ -147,10 +147,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
     by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
     tried_again = {
-        (each.windows, each.fingerprint)
-        for (_, own), same in by_id.items()
-        if own is not None and len(same) > 1
-        for each in same
+        (each.windows, each.fingerprint) for same in by_id.values() if len(same) > 1 for each in same
     }
 
     def one_call(request: Request) -> tuple[str, Hashable]:

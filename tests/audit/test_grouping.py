@@ -185,6 +185,8 @@ BY_WORD = [
         g([r(0, "503", **more), r(1, **{**more, **({"number": 3} if "number" in more else {})})], f"503 200 [{signal}, cut]")
         for more, signal in (({"retry": True}, "retry mark"), ({"number": 2}, "retry mark"), ({"number": 2, "id": "x-1"}, "SDK id"))
     ),
+    # An SDK that sends ids may leave them out with some requests, such as those of a resumable upload.
+    g([r(0, "503", id="x-1", number=1), r(1, id="x-1", number=2), r(2, "503", path="/2"), r(3, path="/2")], "503 200 [SDK id]", "503 200"),
     g([r(0, "denied"), r(5, retry=True, credential="b")], "403 200 [retry mark]"),
     g([r(0, "denied", id="a-1"), r(5, id="a-1", credential="b")], "403 200 [SDK id]"),
 ]  # fmt: skip

@@ -237,6 +237,9 @@ RETRIES = rows(
     # Where nobody drives, calls may have names of their own, and clients a breaker each.
     to({"503 SlowDown": INCONCLUSIVE}, *(calls(1, at=0.04 * each, name=f"put {each}", returned=False, error=OPEN) for each in range(5)), GETS, told=unheard(4, "put 9", at=0.2)),
     to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": PASS}, calls(5, name="put", returned=False, error=OPEN), GETS, calls(30, 0.5, kind=INTERNAL, user_agent="other/1.0"), told=unheard(4, at=0.2)),
+    # One that opens by the share of failures lets successes come between them; what was tried again until then counts.
+    to({"503 SlowDown": INCONCLUSIVE}, *([*calls(1, at=0.1 * each, name="put", returned=False, error=OPEN), *calls(1, kind=FINE, at=0.1 * each - 0.05, name="put")] for each in range(3)), GETS, told=unheard(4, at=0.26), driven=True),
+    to({"503 SlowDown": PASS}, calls(3, 0.1, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.3), driven=True),
     # A retry that was on its way when it opened may succeed; what begins behind that shows that it is closed.
     *(
         to({"503 SlowDown": expected}, calls(5, name="put", returned=False, error=OPEN), [call(kind=FINE, at=at, name="put")], GETS, told=unheard(4, at=0.24), driven=True)
