@@ -15,7 +15,7 @@ All attempts are held, about 1 KB for each.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from faultinject.audit.matching import (
     resumes,
     shorter,
 )
-from faultinject.audit.statistics import grouped
+from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.journal.attempts import BROKEN, Attempt
 from faultinject.journal.call_window import CallWindow, CallWindows
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
@@ -58,7 +58,9 @@ STALE = 412
 LOCKED_OUT = (401, 403)
 """Answers after which a client may have to log in, wherever that is."""
 
-OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL = "other body", "other key", "other credential"
+OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL, OTHER_STATE, OTHER_NAME = (
+    f"other {each}" for each in ("body", "key", "credential", "state", "name")
+)
 """Why a like request that comes right after a failure may be a retry, and may be none."""
 FOR_EVER = float("inf")
 
@@ -167,14 +169,17 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         return FINGERPRINT, request.fingerprint
 
     uses = grouped(requests, _connection_of)
+    places = grouped(requests, _place_of)
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
-            calls += ByFingerprint(uses, alone=driven).calls(same)
+            calls += ByFingerprint(uses, places, alone=driven).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
     _link_ids(calls)
+    if not driven:
+        _link_names(calls)
     return _told(calls, until)
 
 
@@ -228,11 +233,19 @@ class ByFingerprint:
 
     Args:
         uses: all requests of the journal by client and connection.
+        places: the same by client and path.
         alone: whether they are of one caller for sure.
     """
 
-    def __init__(self, uses: Mapping[Hashable, Sequence[Request]], *, alone: bool) -> None:
+    def __init__(
+        self,
+        uses: Mapping[Hashable, Sequence[Request]],
+        places: Mapping[Hashable, Sequence[Request]],
+        *,
+        alone: bool,
+    ) -> None:
         self._uses = uses
+        self._places = places
         self._alone = alone
         self._open: list[OpenCall] = []
         # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined to it.
@@ -319,7 +332,22 @@ class ByFingerprint:
         elif retry is None and changed(last, attempt):
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
+        elif retry is None and attempt.method in READING and self._has_turned(found.requests[-1], request):
+            # Who takes what it could not read for absent, and writes it, reads it again to see that it is there.
+            found.ended = True
+            found.followed = None if named else OTHER_STATE
+            return None, found.followed
         return found, None
+
+    def _has_turned(self, before: Request, request: Request) -> bool:
+        """Whether a client that reads has written to that place since it did so before; of one that writes, whether it has read it."""
+        reads = request.attempt.method in READING
+        here = self._places[_place_of(request)]
+        begin = bisect_right(here, before.attempt.arrived, key=_arrived)
+        end = bisect_left(here, request.attempt.arrived, key=_arrived)
+        return any(
+            (each.attempt.method in READING) != reads and not each.attempt.failed for each in here[begin:end]
+        )
 
     def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
@@ -338,7 +366,9 @@ class ByFingerprint:
         # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
         is_told = is_named(request.windows) and found.windows == request.windows
         if is_told and found.last.kind != "client":
-            return found
+            # Who sends what is left, from where the last part ended or from what it has read meanwhile, tries nothing again.
+            goes_on = _is_other_part(found.first, attempt) or self._has_turned(found.requests[-1], request)
+            return None if goes_on else found
         if not shorter(attempt, found.first):
             return None
         if _is_one_of(self._mixed, attempt):  # that body has been another call's
@@ -493,7 +523,11 @@ def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:
     follows = None
     for each in here:
         last = each.last
-        if not _may_be_one_caller(last, attempt) or not each.waits(attempt.arrived):
+        if (
+            not _may_be_one_caller(last, attempt)
+            or not each.waits(attempt.arrived)
+            or _is_other_part(each.first, attempt)
+        ):
             continue
         if last.kind == "client" and changed(last, attempt):
             each.ended = True
@@ -522,8 +556,54 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
             before.again = wait
 
 
+def _link_names(calls: Iterable[OpenCall]) -> None:
+    """Note where what failed may go on under another name: soon the same bytes go there, and never where they have been written.
+
+    Where no test says that these are of one call, three bodies or more: some callers write the same to many places.
+    """
+    bodies = grouped(
+        (each for each in calls if each.first.request_bytes and each.first.request_digest), _body_of
+    )
+    renamed: dict[Hashable, list[list[OpenCall]]] = {}
+    for (who, _), same in bodies.items():
+        names = {each.first.path for each in same}
+        if len(names) > 1 and all(_goes_on_soon(one, other) for one, other in pairwise(same)):
+            renamed.setdefault(who, []).append(same)
+    for found in renamed.values():
+        for same in found if is_named(found[0][0].windows) or len(found) >= FEWEST else ():
+            for one, other in pairwise(same):
+                one.followed = other.follows = OTHER_NAME
+
+
+def _body_of(call: OpenCall) -> tuple[Hashable, Hashable]:
+    """Who sends a body, in which call of a test if one is named, and which."""
+    first = call.first
+    window = call.windows if is_named(call.windows) else None
+    who = window, first.clock, first.test, first.client, client_of(first.user_agent), first.principal
+    return who, (first.method, first.request_bytes, first.request_digest)
+
+
+def _goes_on_soon(call: OpenCall, other: OpenCall) -> bool:
+    wait = other.first.arrived - call.over - (call.last.hint or 0.0)
+    return call.last.failed and not call.in_flight(other.first.arrived) and wait <= SOON
+
+
 def _connection_of(request: Request) -> Hashable:
     return request.attempt.client, request.attempt.connection
+
+
+def _place_of(request: Request) -> Hashable:
+    attempt = request.attempt
+    return attempt.clock, attempt.client, client_of(attempt.user_agent), attempt.path
+
+
+def _arrived(request: Request) -> float:
+    return request.attempt.arrived
+
+
+def _is_other_part(one: Attempt, other: Attempt) -> bool:
+    """Whether both say which part they are of, and it is not the same."""
+    return None not in (one.part, other.part) and one.part != other.part
 
 
 def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
@@ -537,7 +617,7 @@ def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[R
     ):
         return False
     same = uses[before.client, before.connection]
-    place = bisect_right(same, after.arrived, key=lambda each: each.attempt.arrived)
+    place = bisect_right(same, after.arrived, key=_arrived)
     return place < len(same) and same[place].attempt.arrived - before.arrived <= WINDOW
 
 

@@ -15,6 +15,7 @@ UNNAMED = "a client without a User-Agent"
 
 _COMMENT = re.compile(r"\([^()]*\)")
 _SPAN = re.compile(r"bytes[= ]([0-9]{1,15})-([0-9]{0,15})")
+_PRESIGNED = re.compile(r"(?i)\bsig(nature)?=")
 _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
 CORRECTED = 60
@@ -132,7 +133,7 @@ def alike(one: Attempt, other: Attempt) -> bool:
 
 
 def changed(before: Attempt, attempt: Attempt) -> bool:
-    """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock."""
+    """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock, its presigned URL."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)
     # Whoever asks for the rest of a download says of which version; not so behind a refusal, which there is no rest of.
     rest = before.kind != "client" and resumes(attempt.part, before.part)
@@ -140,7 +141,13 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
     if before.seed == attempt.seed and not (who and what):
         return True
     offset, now = before.clock_offset, attempt.clock_offset
-    return offset is not None and now is not None and abs(now - offset) >= CORRECTED
+    if offset is None or now is None:
+        return False
+    # Behind a refusal a URL that was signed at another time is another one: its client has asked for it.
+    signed_anew = before.kind == "client" and _PRESIGNED.search(attempt.query) is not None
+    if signed_anew and round(before.time + offset) != round(attempt.time + now):
+        return True
+    return abs(now - offset) >= CORRECTED
 
 
 def has_own_key(attempt: Attempt) -> bool:

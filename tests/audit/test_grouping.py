@@ -298,6 +298,8 @@ LAYERS = [
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
 ]  # fmt: skip
 
+WHOLE = {"request_digest": "67890", "body_complete": True}
+FIRST, SECOND = ({"attempt_hint": {"part": part}} for part in ("bytes=0-99", "bytes=100-199"))
 UPLOAD = [w("upload", 0, 9)]
 TWO = [*UPLOAD, w("upload", -1, 8)]
 SLOW = [r(0, "slow", took=0.5), r(0.15), r(0.2)]
@@ -338,16 +340,25 @@ BY_TEST = [
     g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503", told=TWO),
     g([r(0.1, "503", body="a"), r(0.2, body="b", principal="b" * 16)], "upload: 503", "upload: 200", told=UPLOAD),
     g([r(0.1, "denied", body="a"), r(0.2, body="bb")], "upload: 403", "upload: 200", told=UPLOAD),
+    # Another part is not tried again in the place of one, nor is what goes on from where a look at the object says that it ends.
+    g([r(0.1, "503", method="GET", **FIRST), r(0.2, method="GET", **SECOND), r(0.9, method="GET", **FIRST)], "upload: 503 200", "upload: 200", told=UPLOAD),
+    g([r(0.1, "reset", **BODY), r(0.2, method="HEAD"), r(0.3, body="67890", **WHOLE), r(0.4, body="67")], "upload: reset", "upload: 200", "upload: 200", "upload: 200", told=UPLOAD),
+    g([r(0.1, "reset", **BODY), r(0.2, method="HEAD"), r(0.3, **BODY)], "upload: reset 200", "upload: 200", told=UPLOAD),
+    g([r(0.1, "reset", **BODY), r(0.2, "503", method="HEAD"), r(0.3, body="67890", **WHOLE)], "upload: reset 200", "upload: 503", told=UPLOAD),
+    # Who writes what it could not read, and then reads it, has not tried the first reading again.
+    g([r(0.1, "503", method="HEAD"), r(0.2), r(0.3, method="HEAD")], "upload: 503", "upload: 200", "upload: 200", told=UPLOAD),
+    g([r(0.1, "503", method="HEAD"), r(0.2, path="/photos/dog.jpg"), r(0.3, method="HEAD")], "upload: 503 200", "upload: 200", told=UPLOAD),
 ]  # fmt: skip
 
 READ = {"method": "GET"}
+SIGNED = {"query": "X-Amz-Date=…&X-Amz-Signature=…"}
 CHANGES = [
     # What is asked with something else is another call: a new token after a 401, a new If-Match after a 412, another key.
     *(g([r(0, "locked"), r(0.1, **change)], "401", "200") for change in ({"credential": "b"}, {"precondition": "b"}, {"region": "b"}, {"clock_offset": -3600}, {"principal": "b" * 16})),
     # So is a part that is asked for behind a refusal of the whole: there is nothing that it could be the rest of.
     g([r(0, "locked", method="GET"), r(0.1, method="GET", attempt_hint={"part": "bytes=500-"}, precondition="b")], "401", "200"),
     g([r(0, "locked", credential="a"), r(0.1, credential="b", seed="1")], "401 200"),
-    # A write in between may let what was refused succeed: of it, its bucket, or a part; not a read, nor after a server error.
+    # A write in between may let what was refused succeed: of it, its bucket, or a part; not a read.
     *(
         g([r(0, "absent", **READ), r(0.1, path=path, method=method), r(0.2, **READ)], *expected)
         for path, method, expected in (
@@ -355,7 +366,18 @@ CHANGES = [
             ("/photos/cat.jpg/part", "POST", ["404", "200", "200"]), ("/photos/dog.jpg", "PUT", ["404 200", "200"]), ("/photos/cat.jpg", "HEAD", ["404 200", "200"]),
         )
     ),
-    g([r(0, "503", **READ), r(0.1, method="PUT"), r(0.2, **READ)], "503 200", "200"),
+    # After a server error only of the thing itself, by a client that took it for absent.
+    g([r(0, "503", **READ), r(0.1, method="PUT"), r(0.2, **READ)], "503", "200", "200"),
+    g([r(0, "503", **READ), r(0.1, "503", method="PUT"), r(0.2, **READ)], "503 200", "503"),
+    g([r(0, "503", **READ), r(0.1, path="/photos", method="PUT"), r(0.2, **READ)], "503 200", "200"),
+    g([r(0, "503", **READ), r(0.1, method="PUT"), r(0.2, retry=True, **READ)], "503 200 [retry mark]", "200"),
+    # A presigned URL that is signed anew behind a refusal is another one; the same one is sent again, however long after that.
+    *(
+        g([r(0, "denied", clock_offset=0, **SIGNED, **READ), r(2.2, clock_offset=now, **SIGNED, **READ)], *expected)
+        for now, expected in ((0, ["403", "200"]), (-2, ["403 200"]))
+    ),
+    g([r(0, "denied", clock_offset=0, **READ), r(2.2, clock_offset=0, **READ)], "403 200"),
+    g([r(0, "503", clock_offset=0, **SIGNED, **READ), r(2.2, clock_offset=0, **SIGNED, **READ)], "503 200"),
     # The same request for another body is another caller's.
     g([r(0, "denied", body="a"), r(0.1, body="bb"), r(0.2, body="a")], "403 200", "200"),
     # Who logs in, anywhere, may ask again.
