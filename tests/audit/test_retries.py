@@ -91,6 +91,15 @@ GETS = calls(12, 0.2, at=50, method="GET", name="get")
 """What another client of the same kind does while its breaker is closed."""
 
 
+def renamed(bodies, *kinds, body=str, **more):
+    """Uploads each attempt of which has a name of its own."""
+    return [
+        call(kind=kind, at=20 * each + 0.3 * number, by=None, path=f"/bucket/tmp-{each}-{number}", request_digest=body(each), **more)
+        for each in range(bodies)
+        for number, kind in enumerate(kinds)
+    ]  # fmt: skip
+
+
 def unheard(number, name="put", at=10.0):
     """Named calls that make no request."""
     return [
@@ -126,6 +135,13 @@ RETRIES = rows(
     to(FAIL, calls(3), says="although the vendor documents it as retryable"),
     to(INCONCLUSIVE, calls(2)),
     to(PASS, calls(1), calls(9, 0.5, at=1)),
+    # Who uploads under a new name each time sends the same bytes; of few bodies, or one in all places, that proves nothing.
+    to(INCONCLUSIVE, renamed(3, SLOW_DOWN, SLOW_DOWN, FINE), n=0),
+    to(INCONCLUSIVE, renamed(1, SLOW_DOWN, FINE), calls(3, at=20), told=[CallWindow("upload", -0.1, 9.0)], n=3),
+    to(FAIL, renamed(2, SLOW_DOWN, SLOW_DOWN), n=4),
+    to(FAIL, renamed(3, SLOW_DOWN, SLOW_DOWN, body=lambda each: "d"), n=6),
+    to(FAIL, renamed(3, SLOW_DOWN, FINE, SLOW_DOWN), n=6),
+    to(FAIL, renamed(3, SLOW_DOWN, SLOW_DOWN, request_bytes=0), n=6),
     # A layer above an SDK that retries nothing gives each attempt an id of its own; so does who asks again.
     to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, run"),
     # Of another method, of which nothing came again, that says nothing.
@@ -395,12 +411,19 @@ GIVES_UP = rows(
     to(INCONCLUSIVE, waiter(*[0.3] * 30, kind=ABSENT, last=FINE), n=0),
     to(FAIL, waiter(*[0.3] * 20, 0.001, *[0.3] * 9, every=[*[ABSENT] * 20, SLOW_DOWN, *[ABSENT] * 10], name=None)),
     *(to(FAIL, waiter(*[0.3] * 60, kind=FINE | {"status": status}, method=method, name=name)) for method, status in (("PUT", 403), ("POST", 400), ("GET", 403)) for name in (None, "put")),
+    # A lock that somebody else holds is free later; a version that is gone does not come back.
+    *(
+        to(expected, waiter(*[0.3] * 30, kind=FINE | {"status": 412}, method="PUT", guarded=True, name=name, **more), **said)
+        for more, expected, said in (({}, INCONCLUSIVE, {"n": 0}), ({"if_match": "1"}, FAIL, {}))
+        for name in (None, "lock")
+    ),
     to(FAIL, waiter(1.5, *[0.002] * 40, every=[ABSENT], kind=SLOW_DOWN, name=None)),
     to(FAIL, waiter(*[1.5] * 41, every=[ABSENT], kind=SLOW_DOWN, name=None)),
     to(FAIL, waiter(*[1.5] * 30, kind=FINE | {"status": 403})),
     to(FAIL, waiter(*[0.3] * 30, kind=FINE | {"status": 412}, method="PUT")),
     to(FAIL, waiter(*[0.6] * 30)),
     to(FAIL, waiter(*[0.001] * 30, kind=ABSENT)),
+    to(INCONCLUSIVE, renamed(8, *[SLOW_DOWN] * 25), n=0),
     # Where nobody can tell which requests are of one call, what is left shows nothing.
     to(INCONCLUSIVE, storm(8), says="calls with failures ran at the same time as others for the same objects"),
     to(WARN, storm(1), calls(3, *[0.1] * 14, at=90), says="up to 15 attempts per call"),
@@ -496,6 +519,9 @@ RETRY_AFTER = rows(
     # A client may promise to honour no more than some: AWS SDKs five seconds.
     *(to(expected, asked(3, gap, hint=60.0, form=form), USUAL, profile="aws-2026") for form in ("x-amz-retry-after", "seconds", "date") for gap, expected in ((5.2, PASS), (3.9, FAIL))),
     to(FAIL, asked(3, 5.2, hint=60.0), USUAL),
+    # Another host has asked for nothing.
+    to(INCONCLUSIVE, calls(3, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}, {"host": "secondary.example"}]), n=0),
+    to(FAIL, calls(3, 0.1, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds", "host": host} for host in ("a.example", "a.example", "b.example")])),
     # A vendor's own header is for its own clients; others know nothing of it.
     to(INCONCLUSIVE, asked(3, 0.5, form="x-amz-retry-after"), USUAL, profile=None, n=3, says="3 answers asked for a wait by x-amz-retry-after, which only the vendor's own clients know Give the rules hint=seconds."),
     to(FAIL, asked(3, 0.5, form="x-amz-retry-after", user_agent="aws-sdk-go-v2/0.1"), profile=None, subject="x-amz-retry-after"),
@@ -598,6 +624,8 @@ SAME_BYTES = rows(
     # A job that keeps its state in one object writes that it has failed; its caller hears of the failure, and it is no retry.
     to(FAIL, again(3, OTHER | SLOW_DOWN, **TOLD | {"returned": False, "last": SLOW_DOWN})),
     *(to(expected, again(3, OTHER, **TOLD | {"returned": returned})) for returned, expected in ((False, INCONCLUSIVE), (True, FAIL))),
+    # Other bytes for the same object right after a failure may be those of a retry, also of a client that is seen to send the same.
+    to(INCONCLUSIVE, again(3), [call(kind=kind, at=50 + at, by=None, path="/bucket/part", request_digest=digest) for at, kind, digest in ((0, SLOW_DOWN, "a"), (0.3, FINE, "b"))], says="3 of 3 retried calls sent the same bytes, but 1 that failed were followed by other bytes"),
     # The number of calls is told, and what they sent.
     to(FAIL, again(52), again(4, NOTHING, by=ID, at=90), says="4 of 56 retried calls sent 0 bytes on retry"),
     to(FAIL, again(52), again(4, OTHER, by=ID, at=90), says="4 of 56 retried calls sent different bytes on retry"),

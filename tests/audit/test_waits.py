@@ -133,8 +133,10 @@ JITTER = rows(
         )
     ),
     to(FAIL, unread=calls(8, 1.0)),
-    # Independent callers look as one that asks in rounds: each has waited by itself.
-    to(FAIL, calls(20, 0.4, by=None, apart=0.002, last=FINE), successes(3), n=20),
+    # By fingerprint alone, waits that have a moment in common may be one: independent callers look as one that asks in rounds.
+    to(FAIL, calls(20, 0.4, by=None, last=FINE), successes(3), n=20),
+    to(WARN, calls(20, 0.4, by=None, apart=0.002, last=FINE), successes(3), n=20, says="or it tries all that has failed again after one pause"),
+    to(FAIL, calls(20, 0.4, apart=0.002, last=FINE), n=20, says_not="one pause"),
     # Rigid below 5 %, or half the noise; random where the shortest is below the median by more than all of it. A wait has to be five times the noise.
     *(to(expected, spaced(8, 0.2, spread=spread), **NOISY) for spread, expected in ((0.014, FAIL), (0.016, INCONCLUSIVE), (0.05, INCONCLUSIVE), (0.06, PASS))),
     to(INCONCLUSIVE, spaced(8, 0.14, spread=0), **NOISY),

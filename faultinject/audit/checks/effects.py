@@ -35,7 +35,7 @@ from faultinject.audit.checks.questions import (
 from faultinject.audit.checks.words import DRIVE_IT, NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import OTHER_KEY
+from faultinject.audit.grouping import OTHER_BODY, OTHER_KEY
 from faultinject.audit.matching import fingerprint, has_own_key, invocation
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.engine.shown import quoted
@@ -57,7 +57,8 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
     FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
-    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. A batch, such
+    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing, and nothing is
+    decided where other bytes for the same object came right after a failure. A batch, such
     as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to do.
     """
     everyone = [
@@ -72,12 +73,16 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
     certain = [call for call in other if evidence.driven or call.signal != FINGERPRINT or call in empty]
+    unclear = [call for call in evidence.everyone if call.followed == OTHER_BODY]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
         found = too_few(n, FEWEST, "retried upload", everyone)
         if lengths := len(everyone) - n:
             found.message += f"; of {counted(lengths, 'other')} the journal has only the length"
             found.action = "Record every request, or use times=2,per=call."
         yield found
+    elif not other and unclear:
+        told = f"{n} of {n} retried calls sent the same bytes, but {len(unclear)} that failed were followed by other bytes for the same object"
+        yield unknown(n, told, unclear, action=NAME_THEM)
     elif not other:
         yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     elif certain:

@@ -43,14 +43,14 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
     One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
-    time from the answer to the next arrival may be at
+    time from the answer to the next arrival at the same host may be at
     most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, where the client waits at
     least as long for another form with the same answer to the same method, and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
     than half as long, and shorter by more than the machine's noise.
     """
     waits = list(hinted(evidence.everyone))
     own = [each for each in waits if _has_to_know(each.before.hint_form or "", each.before, evidence)]
-    asked = [each for each in own if not evidence.may_be_copy(each.before, each.call.attempts[each.retry])]
+    asked = [each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence)]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
         told = f"{form}: 0 of {len(calls)} retried, though the client waits"
@@ -72,6 +72,11 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         found = _one_form(evidence, form, waits)
         found.reference = VENDORS[form][1] if form in VENDORS else ""
         yield found
+
+
+def _goes_on(before: Attempt, after: Attempt, evidence: Evidence) -> bool:
+    """Whether a request goes to the host that has asked for a wait, and was not sent before its answer was read."""
+    return before.host == after.host and not evidence.may_be_copy(before, after)
 
 
 def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
