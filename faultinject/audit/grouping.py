@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import NamedTuple
 
 from faultinject.audit.matching import (
@@ -559,28 +559,29 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
 def _link_names(calls: Iterable[OpenCall]) -> None:
     """Note where what failed may go on under another name: soon the same bytes go there, and never where they have been written.
 
-    Where no test says that these are of one call, three bodies or more: some callers write the same to many places.
+    Three bodies or more, or as many calls of a test: some callers write the same to many places.
     """
     bodies = grouped(
         (each for each in calls if each.first.request_bytes and each.first.request_digest), _body_of
     )
     renamed: dict[Hashable, list[list[OpenCall]]] = {}
-    for (who, _), same in bodies.items():
+    for (who, *_), same in bodies.items():
         names = {each.first.path for each in same}
         if len(names) > 1 and all(_goes_on_soon(one, other) for one, other in pairwise(same)):
             renamed.setdefault(who, []).append(same)
     for found in renamed.values():
-        for same in found if is_named(found[0][0].windows) or len(found) >= FEWEST else ():
-            for one, other in pairwise(same):
-                one.followed = other.follows = OTHER_NAME
+        if len(found) < FEWEST:
+            continue
+        for one, other in chain.from_iterable(map(pairwise, found)):
+            one.followed = other.follows = OTHER_NAME
 
 
-def _body_of(call: OpenCall) -> tuple[Hashable, Hashable]:
-    """Who sends a body, in which call of a test if one is named, and which."""
+def _body_of(call: OpenCall) -> tuple[Hashable, ...]:
+    """Who sends a body, which, and in which call of a test if one is named."""
     first = call.first
+    who = first.clock, first.test, first.client, client_of(first.user_agent), first.principal
     window = call.windows if is_named(call.windows) else None
-    who = window, first.clock, first.test, first.client, client_of(first.user_agent), first.principal
-    return who, (first.method, first.request_bytes, first.request_digest)
+    return who, first.method, first.request_bytes, first.request_digest, window
 
 
 def _goes_on_soon(call: OpenCall, other: OpenCall) -> bool:

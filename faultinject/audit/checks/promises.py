@@ -179,7 +179,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
         told = f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more"
         yield unknown(len(bounded), told, action=how)
         return
-    shares = [(wait.seconds - usual - low) / (high - low) for wait, low, high in held]
+    shares = [max(0.0, (wait.seconds - usual - low) / (high - low)) for wait, low, high in held]
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))

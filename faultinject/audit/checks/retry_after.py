@@ -28,6 +28,7 @@ VENDORS = {
 }
 """By the header by which a vendor asks its own clients to wait: what their user agents hold, and which vendor asks for it."""
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
+OTHER_VENDOR = "Choose a `--vendor` that sends Retry-After, for example cos."
 READ_FORMS = "Read Retry-After in seconds and as a date, and retry without it where it cannot be read."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
@@ -65,7 +66,8 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     if waits and not own:
         forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
         told = f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which only the vendor's own clients know"
-        yield unknown(len(waits), told, [each.call for each in waits], action="Give the rules hint=seconds.")
+        how = OTHER_VENDOR if evidence.driven else "Give the rules hint=seconds."
+        yield unknown(len(waits), told, [each.call for each in waits], action=how)
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
