@@ -145,9 +145,10 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
-    # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
-    # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
+    # What an SDK sends once under each of several ids in a call of a driver or a test is one call: a layer above the SDK tries
+    # again. Where the SDK tries again as well, each id is a call of its own, which shows both layers.
+    named = (each for each in requests if is_named(each.windows))
+    by_id = grouped(named, lambda each: (each.fingerprint, invocation(each.attempt)))
     tried_again = {
         (each.windows, each.fingerprint) for same in by_id.values() if len(same) > 1 for each in same
     }
@@ -156,8 +157,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         attempt = request.attempt
         own = invocation(attempt)
         framed = (
-            driven
-            and is_named(request.windows)
+            is_named(request.windows)
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )

@@ -147,7 +147,7 @@ RETRIES = rows(
     to(FAIL, renamed(3, SLOW_DOWN, FINE, SLOW_DOWN), n=6),
     to(FAIL, renamed(3, SLOW_DOWN, SLOW_DOWN, request_bytes=0), n=6),
     # A layer above an SDK that retries nothing gives each attempt an id of its own; so does who asks again.
-    to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, run"),
+    to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, wrap each call"),
     # Of another method, of which nothing came again, that says nothing.
     to(FAIL, layered(1, 0.5, method="GET"), calls(50, at=10), says="never retries: 0 of 50 calls retried"),
     to({"503 SlowDown": INCONCLUSIVE}, layered(3, 0.5, 0.7), calls(3, 0.5, method="GET", at=0.01), says="0 of 9 PUT, 3 of 3 GET retried, but 6 requests came again"),

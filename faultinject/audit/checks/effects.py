@@ -32,7 +32,7 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import DRIVE_IT, NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
+from faultinject.audit.checks.words import NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import OTHER_BODY, OTHER_KEY
@@ -130,7 +130,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
         yield warned(n, told, keyed, action="Send the same Idempotency-Key with every attempt of a call.")
     elif repeated := _sent_again(lost, evidence.requests):
         told = f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client retries them, or the caller asks again"
-        yield unknown(n, told, repeated, action=DRIVE_IT)
+        yield unknown(n, told, repeated, action=NAME_THEM)
     elif any(call.followed for call in lost):
         unclear = [call for call in lost if call.followed]
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"

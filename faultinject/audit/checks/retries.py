@@ -22,7 +22,7 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
+from faultinject.audit.checks.words import IDLE, NAME_THEM, OTHER_IDS, counted, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
@@ -73,7 +73,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
     of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
-    same requests come again under other ids, that is not decided without a driver.
+    same requests come again under other ids, that is not decided without a driver or a named call.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -190,7 +190,7 @@ def _under_other_ids(
     methods = {call.first.method for call in calls}
     again = sum(len(each) for method, each in evidence.under_other_ids.items() if method in methods)
     told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
-    return unknown(len(calls), told, calls, answer, action=DRIVE_IT)
+    return unknown(len(calls), told, calls, answer, action=NAME_THEM)
 
 
 def _tried(calls: Sequence[Call]) -> int:
