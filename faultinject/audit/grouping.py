@@ -85,6 +85,10 @@ class Request(NamedTuple):
     retry: bool | None
 
 
+RequestsBy = Mapping[Hashable, Sequence[Request]]
+"""Requests in order of arrival, by what they have in common."""
+
+
 class Joined(NamedTuple):
     """A call, and when it must be over: seconds; infinity where an answer is not there yet."""
 
@@ -175,7 +179,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         if by == FINGERPRINT:
             calls += ByFingerprint(uses, places, alone=driven).calls(same)
         else:
-            calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
+            calls += _in_a_row(same, places, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
     _link_ids(calls)
     if not driven:
@@ -183,13 +187,13 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     return _told(calls, until)
 
 
-def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
+def _in_a_row(requests: Sequence[Request], places: RequestsBy, signal: str) -> list[OpenCall]:
     """The calls of requests that have one id, or were made in one call of a driver: each goes on with the latest that it may."""
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
     for request in requests:
         running = [each for each in running if each.may_go_on(request.attempt.arrived)]
-        found = next((each for each in reversed(running) if _goes_on(each, request)), None)
+        found = next((each for each in reversed(running) if _goes_on(each, request, places)), None)
         if found is None:
             found = OpenCall(request, signal, own=True)
             calls.append(found)
@@ -199,7 +203,7 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     return calls
 
 
-def _goes_on(call: OpenCall, request: Request) -> bool:
+def _goes_on(call: OpenCall, request: Request, places: RequestsBy) -> bool:
     """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
     last, attempt = call.last, request.attempt
     own = invocation(attempt)
@@ -207,10 +211,11 @@ def _goes_on(call: OpenCall, request: Request) -> bool:
         return _failed_alike(call, request) and _asks_again(call, request)
     if own is not None:
         return True
-    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is not asked
-    # for again behind that, as the answer may be another one.
+    # Without ids: behind a failure another part is of another call, and so is what the client reads behind its own write, as
+    # the answer may be another one.
     again = attempt.part in (call.first.part, last.part) or resumes(attempt.part, last.part)
-    return (again or not last.failed) and not _may_succeed_behind(call, request)
+    looks = attempt.method in READING and _has_turned(places, call.requests[-1], request)
+    return (again or not last.failed) and not looks and not _may_succeed_behind(call, request)
 
 
 def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
@@ -239,8 +244,8 @@ class ByFingerprint:
 
     def __init__(
         self,
-        uses: Mapping[Hashable, Sequence[Request]],
-        places: Mapping[Hashable, Sequence[Request]],
+        uses: RequestsBy,
+        places: RequestsBy,
         *,
         alone: bool,
     ) -> None:
@@ -332,22 +337,16 @@ class ByFingerprint:
         elif retry is None and changed(last, attempt):
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
-        elif retry is None and attempt.method in READING and self._has_turned(found.requests[-1], request):
+        elif (
+            retry is None
+            and attempt.method in READING
+            and _has_turned(self._places, found.requests[-1], request)
+        ):
             # Who takes what it could not read for absent, and writes it, reads it again to see that it is there.
             found.ended = True
             found.followed = None if named else OTHER_STATE
             return None, found.followed
         return found, None
-
-    def _has_turned(self, before: Request, request: Request) -> bool:
-        """Whether a client that reads has written to that place since it did so before; of one that writes, whether it has read it."""
-        reads = request.attempt.method in READING
-        here = self._places[_place_of(request)]
-        begin = bisect_right(here, before.attempt.arrived, key=_arrived)
-        end = bisect_left(here, request.attempt.arrived, key=_arrived)
-        return any(
-            (each.attempt.method in READING) != reads and not each.attempt.failed for each in here[begin:end]
-        )
 
     def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
@@ -367,7 +366,9 @@ class ByFingerprint:
         is_told = is_named(request.windows) and found.windows == request.windows
         if is_told and found.last.kind != "client":
             # Who sends what is left, from where the last part ended or from what it has read meanwhile, tries nothing again.
-            goes_on = _is_other_part(found.first, attempt) or self._has_turned(found.requests[-1], request)
+            goes_on = _is_other_part(found.first, attempt) or _has_turned(
+                self._places, found.requests[-1], request
+            )
             return None if goes_on else found
         if not shorter(attempt, found.first):
             return None
@@ -593,6 +594,17 @@ def _connection_of(request: Request) -> Hashable:
     return request.attempt.client, request.attempt.connection
 
 
+def _has_turned(places: RequestsBy, before: Request, request: Request) -> bool:
+    """Whether a client that reads has written to that place since it did so before; of one that writes, whether it has read it."""
+    reads = request.attempt.method in READING
+    here = places[_place_of(request)]
+    begin = bisect_right(here, before.attempt.arrived, key=_arrived)
+    end = bisect_left(here, request.attempt.arrived, key=_arrived)
+    return any(
+        (each.attempt.method in READING) != reads and not each.attempt.failed for each in here[begin:end]
+    )
+
+
 def _place_of(request: Request) -> Hashable:
     attempt = request.attempt
     return attempt.clock, attempt.client, client_of(attempt.user_agent), attempt.path
@@ -607,7 +619,7 @@ def _is_other_part(one: Attempt, other: Attempt) -> bool:
     return None not in (one.part, other.part) and one.part != other.part
 
 
-def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
+def _crosses(before: Attempt, after: Attempt, uses: RequestsBy) -> bool:
     """Whether a request came at once on another connection than the one before, which was used on."""
     if (
         before.answered is None

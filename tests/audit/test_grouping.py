@@ -287,6 +287,8 @@ LAYERS = [
     # Behind a write of the client's own the answer may be another one, whatever the ids.
     g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="c-1", method="HEAD", **KEYED)], "one: 404 [SDK id]", "one: 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, "absent", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 404", "one: 200", "one: 200", **FRAME),
+    g([r(1, "503", method="HEAD", **KEYED), r(2, **KEYED), r(3, method="HEAD", **KEYED)], "one: 503", "one: 200", "one: 200", **FRAME),
+    g([r(1, "503", method="HEAD", **KEYED), r(2, "503", **KEYED), r(3, method="HEAD", **KEYED)], "one: 503 200", "one: 503", **FRAME),
     # One id is one call all the same; and what other calls write or send does not count.
     g([r(1, "absent", id="a-1", method="HEAD", **KEYED), r(2, id="b-1", **KEYED), r(3, id="a-1", method="HEAD", **KEYED)], "one: 404 200 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(8, "503", id="a-1", **KEYED), r(101, id="a-1", **KEYED)], "503 200 [SDK id]", **FRAME),
