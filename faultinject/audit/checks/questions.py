@@ -172,9 +172,11 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
 def may_wait(call: Call, evidence: Evidence) -> bool:
     """Whether a client that may have polled met nothing but refusals: of the app itself, which may be over, or each a second or more before the next.
 
-    A lock that another holds is free later, and an object is there later; the version that If-Match names does not come back.
+    An object is there later, and so a lock that another holds is free, which is taken with If-None-Match; the version that
+    If-Match names does not come back.
     """
-    own = all((is_done_already(each) and not each.if_match) or not each.failed for each in call.attempts)
+    waits = call.first.method in ("GET", "HEAD") or (call.first.guarded and not call.first.if_match)
+    own = waits and all(is_done_already(each) or not each.failed for each in call.attempts)
     slow = call.inferred and all(gap is not None and gap >= POLL for gap in call.gaps)
     refused = all(each.kind in ("client", None) for each in call.attempts)
     return may_poll(call, evidence) and refused and (own or slow)

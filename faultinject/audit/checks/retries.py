@@ -446,11 +446,11 @@ def _asked_again(call: Call) -> bool:
 def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
 
-    The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone allows 20), or
-    than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not counted is what the
-    app itself refuses with 404, 409 or 412 and no If-Match is the reason, asked for again after a wait, and refusals that come a second or more apart where a
-    fingerprint groups them. Not decided where failed calls for one
-    object ran at the same time, or came again under other ids of an SDK that repeats none.
+    The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone
+    allows 20), or than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not counted are a
+    GET or HEAD to which the app itself says 404, 409 or 412, or a write with If-None-Match, each asked again after
+    a wait, and refusals that come a second or more apart where a fingerprint groups them. Not decided where failed
+    calls for one object ran at the same time, or came again under other ids of an SDK that repeats none.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_wait(call, evidence)]
     endless = [
