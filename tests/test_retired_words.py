@@ -101,6 +101,9 @@ RETIRED = {
     "made again": "repeated, rendered again",
     "no Python app": "not a Python app",
     "became of": "the result, the outcome",
+    "broken before": "fails without faults",
+    "what is so": "what was observed",
+    "came in no run": "was injected in no run",
 }
 """What is said instead, by what was said."""
 END = r"(?!\w)"

@@ -130,7 +130,7 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
         subject: its subject, if a check has several: `503 SlowDown`, `seconds`; otherwise None.
         verdict: `PASS`, `FAIL`, `WARN` or `INCONCLUSIVE`.
         n: how many calls, waits or requests it rests on.
-        message: what is so, in one line, with its numbers.
+        message: what was observed, in one line, with its numbers.
         action: what to do about it, one imperative sentence; empty for PASS. For INCONCLUSIVE, how to decide it.
         reference: the document that asks for it, in one line.
         calls: some of the calls that show it, the clearest first.

@@ -318,7 +318,8 @@ def conformance(
 ) -> int:
     """Let a client make about 200 calls with every kind of fault, and judge its retries.
 
-    With --cases the client plays the cases of a specification instead, and a case that it does not keep to fails.
+    With --cases the client plays the test cases of a specification instead of the plan; one case that fails makes the exit
+    code 1.
 
     Everything is on loopback and in memory; each SDK runs in its own process, one after the other, for about 20
     seconds. Exits with 1 when a check says FAIL (with --strict also WARN), or a client that was ready dies, stops

@@ -307,7 +307,7 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 @click.option(
     "--crash",
     is_flag=True,
-    help="Kill COMMAND at each request instead, and run it again; faults of -r come in its second run.",
+    help="Kill COMMAND at each request instead, and run it again; its second run gets the faults of -r.",
 )
 @click.option(
     "--recover",
@@ -323,7 +323,7 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 @click.option(
     "--within",
     metavar="DURATION",
-    help="The time that a run may take.  [default: 10 × the time of a run without faults, and 5 min; with --crash 30 s]",
+    help="The time that a run may take.  [default: 10 × the time of a run without faults, plus 5 min (with --crash plus 30 s)]",
 )
 @click.option(
     "--speed",
@@ -385,12 +385,12 @@ def explore(
 ) -> int:
     """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
 
-    The variable ENDPOINT has the address of an object store, which is emptied before each run, or with --to of a proxy
-    in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and leaves in the store
-    what it leaves there without faults: an object that is lost, half written, written twice or not removed fails. Its
-    requests are checked too. With --again, a COMMAND that fails is run again, without faults, as a scheduler does: then
-    the run passes if both together leave what one run leaves without faults. This command exits with 1 when a fault
-    broke COMMAND or was injected in no run, and with 2 when nothing could be explored.
+    The variable ENDPOINT has the address of an object store, which is emptied before each run. With --to it has the address
+    of a proxy in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and leaves the same
+    in the store as without faults: an object that is lost, half written, written twice or not removed fails. Its
+    requests are checked too. With --again, a shell command runs without faults after a COMMAND that fails, as a scheduler
+    does: then the run passes if both together leave what one run leaves without faults. The exit code is 1 when a fault
+    broke COMMAND or was injected in no run, and 2 when nothing could be explored.
 
     With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the store
     carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its exit

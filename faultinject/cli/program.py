@@ -26,16 +26,16 @@ def fit(stream: TextIO | None) -> None:
 
 
 COMMANDS = {
-    "demo": "Watch a real SDK meet 30 % of documented errors.",
+    "demo": "Watch a real SDK get documented errors for 30 % of its requests.",
     "serve": "Serve an app, or the embedded object store, with faults in front.",
     "proxy": "Put faults in front of any HTTP server.",
     "run": "Run any Python server or script with faults.",
-    "control": "Look at a running server's faults, and change them, by its control API.",
-    "explore": "Run a command once for every request it makes × every fault.",
+    "control": "Show and change the faults of a running server, by its control API.",
+    "explore": "Run a command once for every request that it makes and every fault.",
     "trial": "Run a test suite once for each fault, and compare test by test.",
     "report": "Judge how clients handled the faults in a journal.",
     "conformance": "Drive storage SDKs through a plan of faults, and judge them.",
-    "learn": "Make a scenario of an access log's errors.",
+    "learn": "Turn the errors of access logs into a scenario.",
     "convert": "Convert faults of other tools to rules, and rules for proxies.",
     "vendors": "List vendors, a vendor's documented errors, or one in full.",
     "preview": "Show the exact bytes of a rule's answer.",

@@ -40,12 +40,12 @@ SHOWN = 10
     "rules",
     multiple=True,
     metavar="RULE",
-    help="A fault in the place of the standard set; it gets times=1,per=call unless it has triggers. May be given again.",
+    help="A fault instead of the standard set; it gets times=1,per=call unless it has triggers. May be given again.",
 )
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Storage API that the suite speaks; without -r its standard set comes.  [default: that of the first rule, else s3]",
+    help="Storage API that the suite speaks; without -r the faults are its standard set.  [default: that of the first rule, else s3]",
 )
 @click.option("--app", is_flag=True, help="Inject into the apps that the suite starts itself, as run does.")
 @click.option(
@@ -60,7 +60,7 @@ SHOWN = 10
 @click.option(
     "--within",
     metavar="DURATION",
-    help="The time that a run may take.  [default: 10 × the time of a run without faults, and 5 min]",
+    help="The time that a run may take.  [default: 10 × the time of a run without faults, plus 5 min]",
 )
 @click.option(
     "--speed",
@@ -87,14 +87,14 @@ def trial(
 ) -> int:
     """Run the test suite COMMAND twice without faults, then once for each fault, and compare test by test.
 
-    In each run one fault comes once for every call: the first request fails, a retry succeeds. Which tests does that
-    break? Under pytest it comes anew in each test. The suite's requests go to a store that is empty before each run. Its
-    address is in ENDPOINT and, with credentials, in the variables that SDKs read, such as AWS_ENDPOINT_URL,
-    STORAGE_EMULATOR_HOST and AZURE_STORAGE_CONNECTION_STRING. With --app they go to what the suite itself starts, such as
-    moto.
+    In a run with a fault, the first request of every call fails, and a retry succeeds; under pytest this begins again in each
+    test. The suite's requests go to a store that is empty before each run. Its address is in ENDPOINT and, with credentials,
+    in the variables that SDKs read, such as AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST and AZURE_STORAGE_CONNECTION_STRING.
+    With --app the faults are injected into the servers that the suite itself starts, such as moto.
 
-    The exit code is 0 when every test ends as without faults, 1 when a fault broke one, a test did not run or a rule of
-    -r came in no run, and 3 when only tests fail that fail without faults, too, or none passes twice. Ctrl-C judges the runs that are over.
+    The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, a test did not run,
+    or a rule of -r was injected in no run; 3 when every failing test also fails without faults, or no test passed twice.
+    Ctrl-C judges the runs that have ended.
 
     \b
     Examples:
@@ -170,7 +170,7 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     yield (
         f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')}, {counted(len(report.faults), 'fault')}"
         f" in {_duration(report.seconds)} (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a"
-        f" fault, {len(report.broken_before)} broken before, {len(report.flaky)} flaky"
+        f" fault, {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
     )
     alike: dict[str, list[BrokenTest]] = {}
     for each in report.broken:
@@ -186,7 +186,9 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     for run in report.faults:
         if run.missing:
             yield _listed(f"did not run with {run.rule} ({run.ended or 'exit code 0'})", run.missing, most)
-    before = [f"broken before: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()]
+    before = [
+        f"fails without faults: {quoted(f'{test}: {error}')}" for test, error in report.broken_before.items()
+    ]
     yield from before[:most]
     if before[len(before) if most is None else most :]:
         yield f"  … and {len(before) - SHOWN} more (-v)"
@@ -218,7 +220,7 @@ def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterat
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
     if alike:
-        yield _listed(f"  and {counted(len(alike), 'test')} alike", alike, most)
+        yield _listed(f"  and {counted(len(alike), 'similar test')}", alike, most)
 
 
 def _why_no_smaller(test: BrokenTest) -> str:

@@ -438,7 +438,7 @@ def explore(
         crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
         replay: the text of the only scenario to run, as a report prints it.
         within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
-            faults, and 5 min, with `crash` 30 s.
+            faults, plus 5 min, with `crash` plus 30 s.
 
     Raises:
         ConfigurationError: a rule is wrong, or has a trigger that says when it fires.

@@ -107,7 +107,7 @@ def test_a_right_client(run, suite):
     code, out, err = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
     assert code == 0, err
     assert re.sub(r"[\d.]+ s", "~", out) == (
-        "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 broken before, 0 flaky\n"
+        "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 failing without faults, 0 flaky\n"
         "\n"
         "injected  breaks  fault\n"
         "3         0       s3:SlowDown,times=1,per=call\n"
@@ -124,7 +124,7 @@ def test_a_wrong_client(run, suite):
     assert code == 1, err
     again = shlex.join(["faultinject", "trial", "--vendor", "s3", "--only", "test_it.py::test_wrong"])
     assert re.sub(r"[\d.]+ s", "~", out) == (
-        "5 tests with 12 requests, 2 faults in ~ (the suite alone: ~): 3 broken by a fault, 1 broken before, 0 flaky\n"
+        "5 tests with 12 requests, 2 faults in ~ (the suite alone: ~): 3 broken by a fault, 1 failing without faults, 0 flaky\n"
         "\n"
         "✕ test_it.py::test_wrong: RuntimeError: gave up on PUT /wrong/dog\n"
         "    1 CreateBucket  503 PUT /wrong  <- s3:SlowDown\n"
@@ -135,12 +135,12 @@ def test_a_wrong_client(run, suite):
         "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1\n"
         f"  replay: {again} -r s3:SlowDown,operation=PutObject,times=1,skip=1 -- {shlex.join([*PYTEST, name])}\n"
         "  also broken by: reset,method=PUT,times=1,per=call\n"
-        "  and 2 tests alike: test_it.py::test_also, test_it.py::test_third\n"
+        "  and 2 similar tests: test_it.py::test_also, test_it.py::test_third\n"
         "\n"
         "injected  breaks  fault\n"
         "12        3       s3:SlowDown,times=1,per=call\n"
         "11        3       reset,method=PUT,times=1,per=call\n"
-        "broken before: test_it.py::test_before: AssertionError: assert not 'meow'\n"
+        "fails without faults: test_it.py::test_before: AssertionError: assert not 'meow'\n"
     )
     code, found = trial(run, *shlex.split(out.partition("replay: faultinject trial ")[2].partition("\n")[0]))
     assert code == 1
@@ -164,12 +164,12 @@ def test_many_are_cut_short(run, job):
     many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(12))
     words = [*LISTENED, "-r", "s3:SlowDown", *job(many)]
     code, out, _ = run("trial", *words)
-    assert (code, out.count("broken before: ")) == (3, 10)
+    assert (code, out.count("fails without faults: ")) == (3, 10)
     assert out.endswith(
         "\n  … and 2 more (-v)\nno fault was tried: none of the tests passes in both runs without faults\n"
     )
     _, out, _ = run("trial", "-v", *words)
-    assert (out.count("broken before: "), "-v" in out) == (12, False)
+    assert (out.count("fails without faults: "), "-v" in out) == (12, False)
 
 
 @pytest.mark.slow
@@ -457,7 +457,7 @@ def test_junit(run, suite, tmp_path):
         "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject trial --vendor s3 --junit out.xml --only"
         in out
     )
-    assert out.endswith("broken before: Photos.before: it is broken\n")
+    assert out.endswith("fails without faults: Photos.before: it is broken\n")
     code, _, err = run("trial", "--junit", "other.xml", *words[2:])
     assert code == 2
     assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
@@ -765,5 +765,5 @@ def test_a_suite_that_fails_before_its_first_request(run, suite, others):
     name = suite(f"def test_it():\n    raise ValueError('no such table')\n{others}")
     code, out, err = run("trial", "--", *PYTEST, name)
     assert (code, err) == (3, "")
-    assert "\nbroken before: test_it.py::test_it: ValueError: no such table\n" in out
+    assert "\nfails without faults: test_it.py::test_it: ValueError: no such table\n" in out
     assert out.endswith("\nno fault was tried: no request was seen\n")

@@ -170,21 +170,21 @@ def _asked(attempt: Attempt) -> Hashable:
 @check(
     "lost answer",
     reference="RFC 9110 9.2.2; RFC 9110 13.1.1",
-    minimum="3 writes whose answer was lost after the app had run; what is wrong is said of one",
+    minimum="3 writes whose answer was lost after the app had run; for a FAIL or WARN one",
     more=LOSE_ANSWERS,
 )
 def lost_answer(evidence: Evidence) -> Iterator[Finding]:
-    """A write that was carried out is known, or repeated without harm, although its answer was lost.
+    """After a lost answer, the client finds out that its write was carried out, or repeats it without harm.
 
-    Writes that the app has carried out and whose answer did not come (`reset,when=after`; an injected error; a client that
-    left), by what the client did then, the worst first; what its caller heard is known in named calls, else the last answer
-    of the call stands for it. `undid its own write`: after a refusal its next write removed or overwrote the object, or removed
-    what it had written before it: FAIL. `wrote twice`: a POST, PATCH or append took effect again, or in a named call the object
-    was written again, longer: FAIL. `false conflict`: the last answer was 404, 409 or 412 from the app, for which the client's
-    own write is the reason: FAIL. Of all three WARN where a fingerprint alone groups the attempts. `told an error`: the caller
-    heard of a failure, and the write stands: WARN. PASS: all were known, or repeated with the same effect. A client that read
-    the object after a refusal may know; without a named call that is not decided. Where no answer of a write was lost, the
-    check says nothing.
+    Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a client that
+    left), by the client's reaction, here with the worst first. What the client reported to its caller is known in named calls;
+    elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal its next write removed or
+    overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or append took
+    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer was 404, 409
+    or 412 from the app, caused by the client's own write: FAIL. These three are a WARN if a fingerprint alone groups the
+    attempts. `told an error`: the client reported a failure, and the write is there: WARN. PASS: the client knew of all its
+    writes, or repeated them with the same effect. A client that read the object after a refusal may know; without a named call
+    that is not decided. If no answer of a write was lost, the check says nothing.
     """
     requests = Requests(evidence.requests)
     found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]

@@ -81,16 +81,16 @@ def _start(attempt: Attempt) -> float:
 @check(
     "mixed versions",
     reference="RFC 9110 13.1.5",
-    minimum="3 downloads in parts whose object was replaced meanwhile; one that is mixed decides",
+    minimum="3 downloads in parts whose object was replaced meanwhile; for a FAIL one",
     more="Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call.",
 )
 def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
-    """A download is of one version of the object, and has its bytes.
+    """A download has the right bytes, all of one version of the object.
 
-    Calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL: bytes
-    of two versions are in what the client has read, and the caller got no error; or the caller of a named call was told success
-    although an answer has a checksum that its bytes do not have (`corrupt`), or another Content-Range than was asked for
-    (`edit,range=shift`), and the client did not read these bytes again. Where no object changed in the middle of a call, the check
+    Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL:
+    the client has read bytes of two versions, and its caller got no error; or the client of a named call reported success,
+    although the bytes of an answer do not match its checksum (`corrupt`), or its Content-Range is not the requested one
+    (`edit,range=shift`), and the client did not read these bytes again. If no object changed in the middle of a call, the check
     says nothing else.
     """
     moved = [

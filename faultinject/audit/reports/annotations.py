@@ -29,7 +29,7 @@ class Annotation(NamedTuple):
         level: `ERROR` or `WARNING`.
         check: the name of its check.
         reference: the document that asks for it.
-        text: what is so, the requests that show it, and what to do.
+        text: what was observed, the requests that show it, and what to do.
         path: the file of the first test that shows it; empty if the journal names no test.
         line: the line of the test's marker, or of the test; 1 if the file does not show it.
     """

@@ -29,12 +29,12 @@ NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
 
 
 class FindingText(NamedTuple):
-    """A finding in words: what is so, the requests that show it, and what to do.
+    """A finding in words: what was observed, the requests that show it, and what to do.
 
     Attributes:
         verdict: its verdict.
         name: the check, and what it was about: `retries: 503 SlowDown`, `gives up of curl/8.1`.
-        message: what is so.
+        message: what was observed.
         n: how many calls, waits or requests it rests on.
         calls: the story of each call that shows it, and where it stands in the journal.
         action: what to do, and the documents that say so.

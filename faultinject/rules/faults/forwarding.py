@@ -309,7 +309,7 @@ class OfStore(OwnAnswer):
 
 
 class Overwrite(OfStore):
-    """Another writer replaces the object in the embedded store before this request: as long, and every byte another one.
+    """Before this request another writer replaces the object in the embedded store: the same length, every byte different.
 
     >>> print(Rule("overwrite", operation="GetObject", skip=1))
     overwrite,operation=GetObject,skip=1
@@ -321,7 +321,7 @@ class Overwrite(OfStore):
 
 
 class Stale(OfStore):
-    """The embedded store answers a read as before the last change: of the object, or in a list of any in the bucket.
+    """The embedded store answers a read with the state before the last change of the object; a list, of the bucket.
 
     >>> print(Rule("stale", operation="ListObjectsV2", times=1))
     stale,operation=ListObjectsV2,times=1
@@ -329,4 +329,4 @@ class Stale(OfStore):
 
     title = "stale"
     did = "stale"
-    words = "the embedded store's own answer as before the last change"
+    words = "the embedded store's own answer, with the state before the last change"
