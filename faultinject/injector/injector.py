@@ -65,8 +65,8 @@ class Injector:
         seed: the seed's text or number; overrides the scenario's own, which overrides FAULTINJECT_SEED.
         store: where counts live: `memory:`, `file:DIRECTORY`, `redis://HOST` or another package's scheme; by default
             FAULTINJECT_STORE, otherwise memory for one process and a private directory for several.
-        clock: unix seconds, for ids, rates and expiry; a clock of your own also moves begin and end, which a test that
-            travels in time does not.
+        clock: unix seconds, for ids, rates and expiry. A clock of your own also decides about `begin` and `end`; by default
+            they follow a clock that a change of the system's time does not move.
         environ: the environment that settings are read from, by default the process's.
         waits: for tests of what lasts, the clock by which delays and durations are measured, and how a thread waits: an
             object with `monotonic()`, which gives seconds, and `wait(seconds, sleep)`, called where a thread would call
@@ -620,7 +620,7 @@ class Injector:
         return bool(self._count_storage.shown)
 
     def detach(self) -> bool:
-        """Several processes serve the app: they share a directory, unless its store is `memory:`; whether they have not so far."""
+        """Share a directory from now on, unless the store is `memory:`, because several processes serve the app; whether this is new."""
         if self._count_storage.settled:
             return False
         with self._change:

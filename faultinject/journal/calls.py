@@ -22,7 +22,7 @@ class Call:
 
     Args:
         attempts: at least one.
-        signal: what grouped them, one of the four words above.
+        signal: what grouped them: `told` (a test label), `SDK id`, `retry mark` or `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
         crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.
@@ -31,8 +31,8 @@ class Call:
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
         error: the error's text, if the caller got one and reported it.
         alone: whether its client sent no other request between its first attempt and its last.
-        followed: why a similar request right after its last failure may be a retry and does not count as one: `other
-            body`, `other key`, `other credential`, `other state`, `other name`; None if there was none.
+        followed: why a similar request right after its last failure may be a retry and does not count as one:
+            `other body`, `other key`, `other credential`, `other state`, `other name`; None if there was none.
         follows: in the same way, why its first attempt may belong to the call before.
         again: seconds after its failure at which its client repeated the request under another id of its SDK, with
             nothing changed; None if it did not do so within ten seconds.

@@ -78,7 +78,7 @@ class Outcome(Struct, kw_only=True):
         guarded: Whether a key or a precondition makes a repeat safe.
         precondition: Two bytes of a digest of the precondition.
         range: Which part of an object it asks for: its Range.
-        if_range: Two bytes of a digest of its If-Range: of that version it wants the part, else the whole.
+        if_range: Two bytes of a digest of its If-Range, the version of which it asks for a part; of another version it asks for the whole.
         if_match: Two bytes of a digest of its If-Match, the version that it asks for.
         region: Two bytes of a keyed digest of the region that it was signed for.
         clock_offset: Seconds by which its signing time, or the expiry of its presigned URL, is ahead of `time`;

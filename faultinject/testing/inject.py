@@ -251,14 +251,15 @@ class Faults:
         program.check()
 
     def fast_forward(self) -> None:
-        """Let waits pass at once until the end of the block; in front of it: from its beginning on.
+        """Skip waits until the end of the block; called before the block, from its beginning.
 
         `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The clocks of
-        `time` and `datetime` go on as if they had taken their time, and so do the waits that findings judge. Sockets and the
-        delays of faults take their time, and so do threads that run already.
+        `time` and `datetime` move forward by the whole wait, and findings judge the whole wait. Waits of sockets, delays of
+        faults, and waits of threads that already run are not skipped.
 
         Raises:
-            ConfigurationError: at the end of the block, when a client waited for real: in compiled code, or by a task's time-out.
+            ConfigurationError: at the end of the block, if a wait of the client was not skipped: in compiled code, or by a
+                task's time-out.
         """
         if self._in_run is not self:
             self._in_run.fast_forward()
@@ -326,8 +327,8 @@ class Faults:
     ) -> None:
         """Fail when a check says FAIL. An undecided check is not a failure, unless it is required; `findings()` has it.
 
-        Of a WARN, and if no check at all could be decided, it warns once (a `PytestWarning` in a test, otherwise a
-        `UserWarning`).
+        A WARN is one warning (a `PytestWarning` in a test, otherwise a `UserWarning`), and so is a result in which no check
+        at all could be decided.
 
         Args:
             profile: as for `findings()`; None: the client's user agent chooses it.

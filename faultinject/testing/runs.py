@@ -435,7 +435,7 @@ def explore(
             objects, such as `/bucket/*.log`.
         exhaustive: whether to try also the cases that are left out by default, which the report names.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
-        crash: the program that `faults.run()` runs is killed at each request and run again, where the faults come.
+        crash: the program that `faults.run()` runs is killed at each request and run again; the second run gets the faults.
         replay: the text of the only scenario to run, as a report prints it.
         within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
             faults, plus 5 min, with `crash` plus 30 s.
