@@ -24,7 +24,7 @@ GONE = LOST | {"app_status": 200}
 REFUSED, MISSING = FINE | {"status": 412}, FINE | {"status": 404}
 GAVE_ERROR = fault("http:503", 503, applied=True, when="after", app_status=200)
 CONFLICT, UNDID, TWICE, ERROR = "false conflict", "undid its own write", "wrote twice", "told an error"
-AGAIN = "or what a later write of the same object meant"
+AGAIN = "or why it wrote the object again"
 KEY = {"invocation": "0123456789abcdef"}
 
 
@@ -102,7 +102,7 @@ TABLE = rows(
     to({CONFLICT: WARN}, lost(1, 0.1, last=REFUSED, by=None)),
     to({CONFLICT: INCONCLUSIVE}, lost(2, 0.1, last=REFUSED, by=None), says="or another caller sent it"),
     # Who reads it afterwards may know; only a named call tells.
-    to(INCONCLUSIVE, story(*COMMIT, get()), says="of 1 of 1 lost writes the journal does not say what the caller heard"),
+    to(INCONCLUSIVE, story(*COMMIT, get()), says="for 1 of 1 lost writes the journal does not show what the client reported to its caller"),
     to(INCONCLUSIVE, story(put(kind=GONE), get())),
     to({CONFLICT: FAIL}, story(*COMMIT, get(), name="commit", returned=False)),
     to(INCONCLUSIVE, story(*COMMIT, get(), name="commit", returned=True), says="Not enough data: 1 of 3"),

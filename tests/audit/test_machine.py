@@ -132,7 +132,7 @@ HEDGES = [
             for about, how in (({}, QUICK), ({"by": None, "name": "get"}, {}))
             for gaps, expected in (((0.019,), INCONCLUSIVE), ((0.149,), INCONCLUSIVE), ((0.648,), INCONCLUSIVE), ((0.651,), FAIL), ((0.001, 0.001), FAIL), ((0.001,) * 9, FAIL))
         ),
-        to(INCONCLUSIVE, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK, says="3 refused calls sent the same request again as soon as the client sends copies of what is not answered: it may not have read the refusal Repeat it on an idle machine."),
+        to(INCONCLUSIVE, hedging(), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK, says="3 refused calls sent the same request again at the time when the client sends copies of slow requests: it may not have read the refusal Repeat it on an idle machine."),
         # Beside them others that are not retried show nothing; of another method, which it never copies, they are retries.
         to(INCONCLUSIVE, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, n=6),
         to(FAIL, hedging(), calls(6, 0.1, kind=DENIED, apart=10.0, method="GET"), calls(3, kind=DENIED, apart=10.0, at=90), **QUICK, says="6 of 9 calls retried"),

@@ -195,7 +195,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             yield _of_answer(answer, same, n, evidence)
     unclear = [each.call for each in found if each.answer == UNCLEAR]
     if unclear:
-        told = f"of {len(unclear)} of {n} lost writes the journal does not say what the caller heard, or what a later write of the same object meant"
+        told = f"for {len(unclear)} of {n} lost writes the journal does not show what the client reported to its caller, or why it wrote the object again"
         yield unknown(len(unclear), told, unclear, action=NAME_THEM)
     elif found and all(each.answer not in ACTIONS for each in found):
         calls = [each.call for each in found]

@@ -183,7 +183,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
-    told = f"half of {n} waits are below {percent(median(shares))} of their bound; evenly drawn ones are so"
+    told = f"half of {n} waits are below {percent(median(shares))} of their bound; with an even draw that happens"
     if probability > LIKELY:
         yield passed(n, f"{told} in {percent(probability)} of all cases", calls)
         return

@@ -384,8 +384,8 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     unread = [call for call in copied if is_permanent(call.first)]
     if unread and (n < FEWEST or not (again or above or polling)):
-        told = f"{counted(len(unread), 'refused call')} sent the same request again as soon as the client sends copies"
-        told += " of what is not answered: it may not have read the refusal"
+        told = f"{counted(len(unread), 'refused call')} sent the same request again at the time when the client sends copies"
+        told += " of slow requests: it may not have read the refusal"
         yield unknown(len(unread), told, unread, action=IDLE)
         return
     if n < FEWEST:

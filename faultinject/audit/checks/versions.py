@@ -109,8 +109,8 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     taken = [call for call in told if call.returned and foreign(call.attempts)]
     n = len(moved)
     if taken and not wrong:
-        said = f"{len(taken)} of {len(told)} downloads took bytes of which the answer said that they are not the object's"
-        how = "Compare the checksum of an answer, and its Content-Range with the Range that was asked for, and read it again."
+        said = f"{len(taken)} of {len(told)} downloads accepted bytes that do not match the answer's own checksum or Content-Range"
+        how = "Check the checksum of an answer, and compare its Content-Range with the requested Range; read the bytes again if they differ."
         yield failed(len(told), said, taken, action=how)
     elif wrong:
         said = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
