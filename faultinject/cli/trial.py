@@ -220,7 +220,7 @@ def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterat
     if first.rules[1:]:
         yield _listed("  also broken by", first.rules[1:], most)
     if alike:
-        yield _listed(f"  and {counted(len(alike), 'similar test')}", alike, most)
+        yield _listed(f"  and {counted(len(alike), 'test')} like it", alike, most)
 
 
 def _why_no_smaller(test: BrokenTest) -> str:

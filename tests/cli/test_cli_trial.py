@@ -135,7 +135,7 @@ def test_a_wrong_client(run, suite):
         "  smallest: s3:SlowDown,operation=PutObject,times=1,skip=1\n"
         f"  replay: {again} -r s3:SlowDown,operation=PutObject,times=1,skip=1 -- {shlex.join([*PYTEST, name])}\n"
         "  also broken by: reset,method=PUT,times=1,per=call\n"
-        "  and 2 similar tests: test_it.py::test_also, test_it.py::test_third\n"
+        "  and 2 tests like it: test_it.py::test_also, test_it.py::test_third\n"
         "\n"
         "injected  breaks  fault\n"
         "12        3       s3:SlowDown,times=1,per=call\n"
