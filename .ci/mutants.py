@@ -57,6 +57,7 @@ TESTS = (
     "tests/adapters/test_aws_chunks.py",
     "tests/adapters/test_bodies_on_record.py",
     "tests/adapters/test_delete_objects.py",
+    "tests/adapters/test_edited.py",
     "tests/adapters/test_hints.py",
     "tests/adapters/test_marks.py",
     "tests/adapters/test_middle.py",

@@ -153,7 +153,6 @@ def undo(
     entry.left = entry.left or left
     if entry.take is not None:
         plan.counts.give_back(entry.take)
-        entry.take = None
     entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
 
 

@@ -41,8 +41,8 @@ async def asgi(scope, receive, send):
 def made(send):
     """From rules to what asks an app with them, and its injector; an answer is status, body and headers in lower case."""
 
-    def make(rules, **environ):
-        injector = Injector(Scenario(rules), environ=environ)
+    def make(rules, *, record_all=False, **environ):
+        injector = Injector(Scenario(rules), environ=environ, record_all=record_all)
 
         def get(path="/photos/cat", **headers):
             app = wsgi if send.kind == "wsgi" else asgi
@@ -77,6 +77,7 @@ def test_an_ignored_range(made):
     assert get(Range="bytes=1-3")[:2] == (200, BODY)
     assert "x-faultinject" not in get()[2]
     assert [did for did, _ in told(injector)] == ["edited", "nothing_to_cut"]
+    assert {each.fault for each in injector.journal.outcomes} == {"edit,range=ignore"}
 
 
 def test_a_shifted_range(made):
@@ -89,13 +90,15 @@ def test_a_shifted_range(made):
     assert [did for did, _ in told(injector)] == ["edited", *["nothing_to_cut"] * 3]
 
 
-def test_what_changes_nothing_does_not_count(made):
+@pytest.mark.parametrize("record_all", [False, True])
+def test_what_changes_nothing_does_not_count(made, record_all):
     """A header that is not there cannot be dropped: `times` counts only what was done."""
-    get, injector = made("edit,drop.content-range,times=1")
+    get, injector = made("edit,drop.content-range,times=1", record_all=record_all)
     get()
     get(Range="bytes=1-3")
     assert "content-range" in get(Range="bytes=1-3")[2]
     assert [did for did, _ in told(injector)] == ["nothing_to_cut", "edited", "passed"]
+    assert told(injector)[0][1] == (200 if record_all else None)
 
 
 def test_without_a_mark(made):

@@ -234,6 +234,7 @@ def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make):
     assert list(WSGIFaultMiddleware(app, injector=injector)(servers.environ(), start)) == [b"x"]
     assert calls == [("200 OK", True, None), ("404 Not Found", True, LookupError)]
     assert clock.now < 2.1
+    assert [(each.did, each.when) for each in injector.journal.outcomes] == [("delayed", "after")]
 
 
 @pytest.mark.parametrize("noted", [True, False])

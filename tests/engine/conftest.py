@@ -102,9 +102,11 @@ class Site:
     `ask` gives the name of the rule that answered, or None when the app did.
     """
 
-    def __init__(self, rules, seed="0", *, app=None, now=None, **settings):
+    def __init__(self, rules, seed="0", *, app=None, now=None, record_all=False, **settings):
         self.now = 1_700_000_000.0 if now is None else now
-        self.injector = Injector(rules, seed=seed, environ=settings, clock=lambda: self.now)
+        self.injector = Injector(
+            rules, seed=seed, environ=settings, clock=lambda: self.now, record_all=record_all
+        )
         self.app = WSGIFaultMiddleware(app or answer, injector=self.injector)
 
     def ask(self, target="PUT /photos/cat.jpg", **more):

@@ -275,16 +275,18 @@ def test_too_many_under_way_are_refused(site, fault, did):
     assert {each.fault for each in made.outcomes if each.did == "refused"} == {fault.partition(",")[0]}
 
 
+@pytest.mark.parametrize("record_all", [False, True])
 @pytest.mark.parametrize("fault", ["truncate", "truncate,keep=0", "drip,rate=1GB", "corrupt"])
-def test_an_answer_without_a_body_is_passed_over(site, fault):
-    """The take goes to the next answer that has one."""
+def test_an_answer_without_a_body_is_passed_over(site, fault, record_all):
+    """The take goes to the next answer that has one; the status of the one without is told where all requests are."""
     apps = iter([empty, empty, answer, answer])
 
     def app(environ, start_response):
         return next(apps)(environ, start_response)
 
-    made = site(f"{fault},times=1", app=app)
+    made = site(f"{fault},times=1", app=app, record_all=record_all)
     got = [made.meet() for _ in range(4)]
+    assert [each.status for each in made.outcomes[:2]] == [200 if record_all else None] * 2
     assert got[:2] == [b"", b""] and got[3] == BODY
     did = {"truncate": "truncated", "drip": "dripped", "corrupt": "corrupted"}[fault.partition(",")[0]]
     assert told(made) == ["nothing_to_cut", "nothing_to_cut", did, "passed"]

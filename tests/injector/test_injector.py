@@ -62,6 +62,14 @@ def test_a_rule_draws_alike_whatever_stands_before_it():
     assert set(drawn) == {200, 503}
 
 
+def test_the_age_of_a_scenario_is_its_own():
+    """By the clock that goes on whatever date a test sets: a scenario is new when it comes into force."""
+    injector = Injector("http:503,end=1h http:500,begin=1h", environ={})
+    assert get(injector) == 503
+    injector.use("http:500,begin=1h http:502,end=1h")
+    assert get(injector) == 502
+
+
 def test_seed_order():
     """In code: seed=, the scenario's, FAULTINJECT_SEED; from the environment: the variable above the file's."""
     env = {"FAULTINJECT_SEED": "env", "FAULTINJECT_RULES": "http:503"}
