@@ -209,7 +209,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
     if share > MANY_TOGETHER:
         one_pause = _in_one_pause([group])
-        told += ONE_PAUSE if one_pause else ""
+        told += ONE_PAUSE if one_pause and not of_jitter.wrong else ""
         sure = share >= MOST_TOGETHER and not one_pause
         found = (failed if sure else warned)(n, told, calls, action=ADD_JITTER)
         found.said_by = "jitter" if of_jitter.wrong else None
@@ -284,7 +284,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     else:
         groups = max(kinds.values(), key=len, default=[])
         n = sum(map(len, groups))
-        told = f"{few(n, GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)} of {GROUPS} retries"
+        told = f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)} of {GROUPS} retries"
         short = sum(len(each) for each in evidence.waits_by_number.values() if each.median < long_enough)
         yield unknown(n + short, told, action=in_real_time(evidence.turnaround, "") if short else "")
 
