@@ -456,6 +456,9 @@ POLLED = {"followed": 1, "begun earlier": 1}
         # Of a client that is seen to keep its bytes another body is another call, also right after a failure.
         ([r(at + each, "503", body=f"body {at:02}") for at in range(0, 12, 3) for each in (0, 0.5, 1.5)], {}),
         ([r(at, "503", body=f"body {at:02}") for at in range(0, 12, 3)], {"followed": 1, "begun earlier": 3}),
+        # Whoever takes a new name for each attempt sends the same bytes.
+        ([r(at + each, "503", body=f"body {at:02}", path=f"/{at + each}") for at in (0, 20, 40) for each in (0, 0.5, 9)], {"renamed": 9}),
+        ([r(at + each, "503", body=f"body {at:02}", path=f"/{at + each}") for at in (0, 20, 40) for each in (0, 11)], {}),
         # A shared key and a beginning that is missing.
         ([r(at, "503", connection=each) for each, at in enumerate((0.0, 0.0005, 1.0, 1.1))], {"shared": 2}),
         ([r(0, user_agent="cos/1", retry=True)], {"begun earlier": 1}),

@@ -39,7 +39,7 @@ PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 DATE_ROUNDS = 1.0
 """Seconds by which a date may ask for more than was meant, which the journal has: it has no fractions."""
-UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
+UNCLEAR = ("shared", "repeated", "followed", "renamed", "begun earlier")
 """Why calls are left out that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
