@@ -70,9 +70,9 @@ def met(*faults, last=FINE | {"status": 400}, number=3, **more):
     return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
 
 
-def lost_and_read(returned, answer, method="HEAD", kind=LOST):
+def lost_and_read(returned, answer, method="HEAD", kind=LOST, write="PUT"):
     """A write whose answer is lost, and behind it another request for the object, in one call."""
-    found = call(kind=kind, returned=returned, name="write")
+    found = call(kind=kind, returned=returned, name="write", method=write)
     wrote = found.lines[0]
     found.lines.append(
         line(
@@ -224,6 +224,10 @@ RETRIES = rows(
             ((False, FINE), WARN),
             ((True, MISSING), WARN),
             ((True, FINE, "PUT"), WARN),
+            # What was removed is gone, and not there.
+            ((True, ABSENT, "HEAD", LOST, "DELETE"), PASS),
+            ((True, FINE, "HEAD", LOST, "DELETE"), WARN),
+            ((True, DENIED, "HEAD", LOST, "DELETE"), WARN),
         )
     ),
     to({"reset": WARN}, calls(4, kind=LOST, returned=True, at=-1), calls(3, 0.5, kind=RESET, method="GET"), driven=True),

@@ -360,6 +360,8 @@ NESTED = rows(
     to(WARN, in_a_row(3, 3), [call(0.1, kind=INTERNAL, at=300.0, path=f"/b/{each}.0") for each in range(3)], says="3 objects were requested by up to 3 SDK calls in a row"),
     to(WARN, in_a_row(3, 3), successes(3, 1)),
     to(FAIL, in_a_row(3, 3), successes(41), says="as of 41 successful requests the client repeated none"),
+    # What a test asks for again in another call is no repeat of the client.
+    to(FAIL, in_a_row(3, 3), *(calls(1, kind=FINE, at=each + at, by=None, path=f"/b/told{each}", name="get", returned=True) for each in range(100, 141) for at in (0, 0.5))),
     # A layer above an SDK that does not try again is the only one.
     to(PASS, layered(5, 0.5, 0.7), driven=True, says="no second retry layer in 5 failed calls"),
     # Without a driver nobody can tell it from two layers, nor from a client that polls.

@@ -11,6 +11,7 @@ from faultinject.audit.checks.questions import (
     DONE_ALREADY,
     LOST,
     UNSAFE,
+    is_done_already,
     is_permanent,
     is_storage_call,
     may_be_sent_again,
@@ -274,13 +275,14 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
 
 
 def _has_looked(call: Call, requests: Requests) -> bool:
-    """Whether the caller of a lost write read the object behind it, and heard of success: it need not write again."""
+    """Whether the caller of a lost write read the object behind it, or found that it is gone, and heard of success: it need not write again."""
     lost, window = call.first, call.window
-    return (
-        is_lost(lost)
-        and window is not None
-        and window.returned is True
-        and any(each.method in READING and not each.failed for each in requests.of(call, lost))
+    if not is_lost(lost) or window is None or window.returned is not True:
+        return False
+    removed = lost.method == "DELETE"
+    return any(
+        each.method in READING and (is_done_already(each) if removed else not each.failed)
+        for each in requests.of(call, lost)
     )
 
 
