@@ -175,11 +175,12 @@ class Evidence:
         it is a retry is one.
         """
         copies = self.copies.get(before.method)
-        if copies is None or marked(after):
+        if copies is None or before.answered is None or marked(after):
             return False
         # The turnaround is measured while nothing else is under way: a client that sends copies is later than that.
         noise = max(self.turnaround.noise, UNMEASURED * self.turnaround.speed)
-        return after.arrived - before.arrived <= copies.after + noise
+        late = after.arrived - before.arrived
+        return after.arrived - before.answered <= noise or late <= copies.after + noise
 
     @cached_property
     def findings(self) -> dict[str, list[Finding]]:

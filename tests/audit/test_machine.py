@@ -142,6 +142,8 @@ HEDGES = [
             to(expected, crowd_at_once(**about), calls(3, 0.1, kind=DENIED, apart=10.0, **about), **how)
             for about, how, expected in (({}, QUICK, FAIL), ({"by": None, "name": "get"}, {}, FAIL), ({"by": None}, {}, INCONCLUSIVE))
         ),
+        # Not every copy comes after the same time: what the client reads late it has not read, be it a slow answer.
+        *(to(expected, hedging(), calls(3, gap, kind=DENIED, every=[{"took": 0.9}], apart=10.0), **QUICK) for gap, expected in ((0.49, INCONCLUSIVE), (0.51, FAIL))),
         # One thing is no habit.
         to(FAIL, hedging()[:1], calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
         # Who has never sent a copy has read what it sends again.
