@@ -403,6 +403,8 @@ GIVES_UP = rows(
     to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
+    # What is refused and asked for again is no failure that another layer tries again.
+    to(PASS, above(3, 1.5), calls(3, at=90), n=3),
     to(INCONCLUSIVE, layered(3, *[0.1] * 29), says="no id came more than 1 time, but 87 requests came again under another id"),
     # Calls that succeed, that are refused, and that another answer ended rightly show no end.
     to(INCONCLUSIVE, calls(2, 0.5), calls(5, 0.5, last=FINE), refused(5)),

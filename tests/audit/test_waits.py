@@ -98,7 +98,7 @@ BACKOFF = rows(
     to(INCONCLUSIVE, apart(9, 1, 1, kind=HUNG), apart(9, 1, 1, kind=fault("http:403", 403)), apart(10, 0.001, 0.001, kind=RESET, every=[{}, {"answered": None}]), n=0),
     to(FAIL, unread=calls(10, 0.001, 0.0003)),
     # The calls of an outage are too busy for measuring.
-    to(PASS, outage(*[3] * 120), calls(10, 1.0, 1.0, name="thr", at=50)),
+    to(PASS, calls(120, 0.001, 0.001, kind=INTERNAL, name="out"), calls(10, 1.0, 1.0, name="thr", at=50)),
     to(FAIL, calls(120, 0.001, 0.001, last=FINE, name="out")),
     # One call that an SDK's id proves is one, however many waits it has: others that look like it prove nothing.
     *(

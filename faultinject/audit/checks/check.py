@@ -104,7 +104,7 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
     """
     inferred = [call for call in finding.calls if call.inferred and call.retries]
     proven = [call for call in finding.calls if call.retries and not call.inferred]
-    if finding.verdict != FAIL or evidence.driven or not inferred or len(proven) >= FEWEST:
+    if finding.verdict != FAIL or not inferred or len(proven) >= FEWEST:
         return
     methods = {call.first.method for call in inferred}
     things = set(map(thing_of, inferred))

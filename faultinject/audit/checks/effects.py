@@ -40,7 +40,7 @@ from faultinject.audit.matching import fingerprint, has_own_key, invocation
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.calls import FINGERPRINT, Call
+from faultinject.journal.calls import Call
 
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
 """What gives more to judge."""
@@ -72,7 +72,7 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
-    certain = [call for call in other if evidence.driven or call.signal != FINGERPRINT or call in empty]
+    certain = [call for call in other if not call.inferred or call in empty]
     unclear = [call for call in evidence.everyone if call.followed == OTHER_BODY]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
         found = too_few(n, FEWEST, "retried upload", everyone)

@@ -394,7 +394,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
         yield too_few(n, FEWEST, "call", calls)
         return
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
-    proven = [call for call in again if evidence.driven or not call.inferred]
+    proven = [call for call in again if not call.inferred]
     things = set(map(thing_of, again or above or polling))
     if proven:
         yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
