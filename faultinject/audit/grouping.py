@@ -283,15 +283,22 @@ class ByFingerprint:
             self._mixed.append(attempt)
 
     def _find_crossing(self, calls: Iterable[OpenCall]) -> None:
-        """Note whose attempts came at once on another connection while theirs was used on: there were two callers."""
+        """Note whose attempts came at once on another connection while theirs was used on: there were two callers.
+
+        Of each body it is asked once, and of a crowd of bodies it is true of all.
+        """
         crossing: list[Attempt] = []
         for call in calls:
-            for one, other in pairwise(call.requests):
-                crosses = _crosses(one.attempt, other.attempt, self._uses) and not is_named(call.windows)
-                if crosses and not _is_one_of(crossing, one.attempt):
-                    crossing.append(one.attempt)
+            if len(crossing) > CROWD:
+                break
+            crosses = not is_named(call.windows) and any(
+                _crosses(one.attempt, other.attempt, self._uses) for one, other in pairwise(call.requests)
+            )
+            if crosses and not _is_one_of(crossing, call.first):
+                crossing.append(call.first)
         for call in calls:
-            call.crossed = not call.shared and _is_one_of(crossing, call.first)
+            crosses = len(crossing) > CROWD or _is_one_of(crossing, call.first)
+            call.crossed = crosses and not call.shared
 
     def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
