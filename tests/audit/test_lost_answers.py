@@ -128,6 +128,12 @@ TABLE = rows(
         )
     ),
     to({CONFLICT: WARN}, story(*COMMIT, remove(), apart=11.0)),
+    # Nor what it has not written itself before: its write failed, it removed it or only read it, another client wrote it, or an earlier call.
+    *(
+        to({CONFLICT: WARN}, story(before, *COMMIT[1:], remove("/bucket/data")))
+        for before in (put("/bucket/data", SLOW_DOWN), remove("/bucket/data"), get("/bucket/data"), put("/bucket/data", client="10.0.0.1"))
+    ),
+    to({CONFLICT: FAIL}, story(put("/bucket/data"), at=-9), story(*COMMIT[1:], remove("/bucket/data"), name="commit", returned=False)),
     to({CONFLICT: FAIL}, story(*COMMIT, name="commit", returned=False), story(remove("/bucket/elsewhere"))),
     # After an error it is a way back: nothing stands. Without a precondition it does not name what was written before.
     to(INCONCLUSIVE, story(put(kind=GONE), remove()), says="Not enough data: 1 of 3"),

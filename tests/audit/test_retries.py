@@ -644,6 +644,7 @@ SAME_BYTES = rows(
     to(INCONCLUSIVE, again(3, {"body_complete": False, "request_bytes": 3, "request_digest": None}, by=ID), n=0),
     to(INCONCLUSIVE, again(3, {"request_bytes": None, "request_digest": None}, by=ID), n=0),
     to(INCONCLUSIVE, calls(3, 0.5, method="GET", **NOTHING), calls(3, at=9), n=0),
+    to(INCONCLUSIVE, calls(3, 0.5, method="GET", request_bytes=0, request_digest="0"), n=0),
     # A resumed upload is no upload of other bytes; the same part is held against the same part.
     *(to(INCONCLUSIVE, resumed(BROKEN_OFF, ASKED, REST, by=by), resumed(WHOLE, ASKED, REST, by=by, at=5), n=0) for by in (None, ID)),
     to(FAIL, resumed(WHOLE, REST, {**REST, "request_digest": "x"})),

@@ -43,11 +43,12 @@ MISREAD = 0.2
 def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
-    One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to know): the
-    time from the answer to the next arrival at the same host may be at
-    most 50 ms shorter. FAIL: two retries are earlier, or all; or a form ends 3 calls or more of a driver, where the client waits at
-    least as long for another form with the same answer to the same method, and retries behind them as well (WARN without a driver). PASS: none, and without Retry-After the client waits less
-    than half as long, and shorter by more than the machine's noise.
+    One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to
+    know): the time from the answer to the next arrival at the same host may be at most 50 ms shorter. FAIL: two
+    retries are earlier; or a form ends 3 calls or more of a driver, where the client waits at least as long for
+    another form with the same answer to the same method, and retries behind them as well (WARN without a driver).
+    PASS: none, and without Retry-After the client waits less than half as long, and shorter by more than the
+    machine's noise.
     """
     waits = list(hinted(evidence.everyone))
     own = [each for each in waits if _has_to_know(each.before.hint_form or "", each.before, evidence)]
@@ -99,7 +100,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         (wait, wanted) for wait, wanted in zip(waits, asked, strict=True) if wait.seconds < wanted - SLACK
     ]
     usual = _usual(evidence, waits)
-    if len(early) >= 2 or len(early) == n:
+    if len(early) >= 2:
         middle = median([wait.seconds for wait, _ in early])
         told = f"{form}: {len(early)} of {n} retried after {seconds(middle)}"
         told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
