@@ -10,14 +10,16 @@ import pytest
 from faultinject.audit import judge, judge_run
 from faultinject.audit.checks import CHECKS
 from faultinject.exceptions import ConfigurationError
-from faultinject.journal import DrivenRun
+from faultinject.journal import CallWindow, DrivenRun
 from tests.journals import (
     DELAYED,
     DENIED,
     FINE,
     HIDDEN,
     INTERNAL,
+    LATER,
     LOST,
+    PID,
     RESET,
     SLOW_DOWN,
     UNSEEN,
@@ -258,6 +260,23 @@ def test_a_driver_that_breaks_its_contract():
     """It is a failure, whatever else is said of its client."""
     first = judge_run([], DrivenRun(7, [], 100.0, failure="3 of 9 calls never ended")).findings[0]
     assert (first.check, first.verdict, first.message) == ("answers", FAIL, "3 of 9 calls never ended")
+
+
+def test_a_driven_run_is_judged_by_its_own_requests():
+    """Not by those of other processes, of earlier runs, or without a key, such as one for a token."""
+    own = calls(3, at=10.0)
+    path = own[0].lines[0]["path"]
+    others = [call(at=11.0, path=path, pid=8), call(at=1.0, path=path), call(at=12.0, path="/token")]
+    run = DrivenRun(PID, [each.window("thr") for each in own], LATER)
+    assert [(found.calls, found.attempts) for found in [judge_run(attempts(own, others), run)]] == [(3, 3)]
+
+
+def test_a_call_without_a_request_is_told_once():
+    """With the client that has the most calls: it is nobody's."""
+    silent = [CallWindow("put", 9.0 + each, 9.1 + each, False, key=f"silent-{each}") for each in range(11)]
+    other = calls(2, kind=FINE, user_agent="other/1.0", name="get", returned=True)
+    found = look(calls(3, kind=FINE, name="put", returned=True), calls(3, 0.5), other, calls(1, 0.5, user_agent="other/1.0"), told=silent)  # fmt: skip
+    assert [each.client for each in found.findings if each.check == "retry budget" and each.wrong] == ["acme/1.0"]  # fmt: skip
 
 
 def test_a_driven_run_is_of_one_client_whatever_it_calls_itself():
