@@ -128,6 +128,9 @@ TABLE = rows(
         )
     ),
     to({CONFLICT: WARN}, story(*COMMIT, remove(), apart=11.0)),
+    # A refusal is enough, whatever asked for it; and another body right behind a loss may be a retry or another write.
+    to({UNDID: WARN}, story(put("/bucket/data"), put(kind=GONE), put(kind=FINE | {"status": 409}), remove("/bucket/data"))),
+    to(None, story(put(kind=GONE), put(**LONGER))),
     # Nor what it has not written itself before: its write failed, it removed it or only read it, another client wrote it, or an earlier call.
     *(
         to({CONFLICT: WARN}, story(before, *COMMIT[1:], remove("/bucket/data")))

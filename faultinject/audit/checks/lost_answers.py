@@ -186,7 +186,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
             return said(UNDID if more < 0 else TWICE, fine[-1])
         return said(HARMLESS)
     read = any(each.method in READING and not each.failed for each in requests.of(call, last))
-    refused = last is not lost and is_done_already(last)
+    refused = is_done_already(last)
     part = _is_of_upload(lost)
     # The end of an upload removes its parts, and no object.
     deed = next((each for each in requests.writes(call, last) if part or not _is_of_upload(each)), None)
