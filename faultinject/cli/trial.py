@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
@@ -25,6 +26,7 @@ from faultinject.cli.layout import (
 )
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
+from faultinject.exceptions import ConfigurationError
 from faultinject.processes import faster
 from faultinject.testing.trial import Suite, Trial, faults_of, report_of, spelled
 from faultinject.testing.trial.comparison import BrokenTest, TrialReport
@@ -107,6 +109,9 @@ def trial(
     reading.refuse_switched_off()
     reading.refuse_production(settings)
     program_of(command[0])
+    if junit is not None and Path(junit).exists() and not Path(junit).is_file():
+        # It is removed before each run: root would lose a device such as /dev/null.
+        raise ConfigurationError(f"--junit: {junit} is no file; name the one that COMMAND writes")
     given = rules or (vendor or "s3",)
     vendor = vendor or _vendor_of(given)
     found = faults_of(given, vendor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -461,6 +462,16 @@ def test_junit(run, suite, tmp_path):
     code, _, err = run("trial", "--junit", "other.xml", *words[2:])
     assert code == 2
     assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
+
+
+def test_junit_to_what_is_no_file(refused, tmp_path):
+    """What is removed before each run is a file of results, and no device such as /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert refused("trial", "--junit", str(pipe), "--", "true") == (
+        f"faultinject: --junit: {pipe} is no file; name the one that COMMAND writes\n"
+    )
+    assert pipe.is_fifo()
 
 
 SIZES = r"""
