@@ -111,6 +111,7 @@ class Process:
         self._tell = tell
         self._wake = wake
         self._ready = Event()
+        self._was_ready = False
         self._dead = Event()
         self._closing = False
         self._running: set[str] = set()
@@ -156,7 +157,7 @@ class Process:
             self.failure = "interrupted"
             self.close()
             raise
-        if self.failure:
+        if self.failure and not self._was_ready:
             self.close()
             raise ConfigurationError(f"{self.failure}\n{self.said}".rstrip())
 
@@ -238,6 +239,7 @@ class Process:
             elif not kinds:
                 self._fail(f"can do none of {', '.join(plan.KINDS)}")
             self.title = title and _line(title)
+            self._was_ready = not self.failure
             self._ready.set()
             return True
         key, ok, error = said.get("key"), said.get("ok"), said.get("error")

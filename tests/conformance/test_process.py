@@ -142,6 +142,18 @@ def test_a_command_that_answers_all_and_ends_badly(program):
     )
 
 
+@pytest.mark.parametrize("key", ["", "x"])
+def test_a_command_that_is_ready_and_breaks_the_contract_at_once(program, key):
+    """It was ready, and fails: it is not refused, as one is that never was."""
+    line = {"key": "x", "ok": True} if key else "bye"
+    text = (
+        HEAD
+        + f'print(json.dumps({{"ready": True}}) + "\\n" + json.dumps({line!r}), flush=True)\nsys.stdin.read()\n'
+    )
+    done = run(program(text), name="broken", phases=short("cal"))
+    assert done.judgement.findings[0].name == "answers"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("environment", ["None", "{}"])
 def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, environment):
