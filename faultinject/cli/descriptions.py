@@ -66,12 +66,12 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     values = listed(shown(each) for each in texts)
     if word in ("header", "query"):
         thing = f"{'header' if word == 'header' else 'parameter'} {shown(name)}"
-        return f"with the {thing}" if "" in texts else f"whose {thing} is {values}"
+        return f"with the {thing}" if "" in texts else f"whose {thing} matches {values}"
     if word == "client":
         return f"from {values}"
     if word == "size":
         return f"of size {values}"
-    return f"whose {word} is {values}"
+    return f"whose {word} matches {values}"
 
 
 def _share(text: str) -> str:

@@ -41,7 +41,7 @@ def test_what_it_says_and_does(proxy, store, tmp_path):
     assert process.head == [
         f"in front of {store} on {url}",
         "  rule-1: cos:SlowDown,operation=PutObject,times=1",
-        "    Requests whose operation is PutObject get cos:SlowDown (503), at most once in all.",
+        "    Requests whose operation matches PutObject get cos:SlowDown (503), at most once in all.",
         "  seed: 4",
         f"  journal: {journal}",
         "Ctrl-C ends it.",
