@@ -23,7 +23,7 @@ def sentence(rule: Rule) -> str:
     """What the rule does.
 
     >>> sentence(Rule("cos:SlowDown", method="PUT", path="photos/", probability=0.3, times=5))
-    'PUT requests whose path is photos/ get cos:SlowDown (503) with a chance of 0.3, at most 5 times in all.'
+    'PUT requests whose path matches photos/ get cos:SlowDown (503) with a chance of 0.3, at most 5 times in all.'
     """
     parts = [f"{_requests(rule)} get {rule.resolved.in_words(rule)}", *_how_often(rule), *_how(rule)]
     text = ", ".join(parts).replace(", with a chance", " with a chance", 1)
