@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Copies, Evidence
-from faultinject.audit.grouping import OTHER_BODY, OTHER_NAME, SOON
+from faultinject.audit.grouping import OTHER_BODY, SOON
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 from faultinject.audit.profiles import Profile
@@ -89,8 +89,6 @@ class CallsByClient:
             into, reason = counted, ""
             if unsure:
                 into, reason = shared, "shared"
-            elif OTHER_NAME in (call.followed, call.follows):
-                into, reason = [], "renamed"
             elif call.cut or (call.follows and not excused):
                 into, reason = [], "begun earlier"
             elif self._is_habit(call):

@@ -35,10 +35,6 @@ LEFT_OUT = {
         "Wrap each call in faults.call().",
     ),
     "repeated": ("recurred as they also do without faults", "Wrap each call in faults.call()."),
-    "renamed": (
-        "may be attempts of one call under several names, since they sent the same bytes",
-        "Let the client use one name for all attempts of a call.",
-    ),
     "begun earlier": (
         "began before the journal, or right after a similar call that failed, as a retry does",
         "Start the journal before the client, and wrap each call in faults.call().",

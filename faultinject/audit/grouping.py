@@ -15,9 +15,9 @@ All attempts are held, about 1 KB for each.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from itertools import chain, groupby, pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from faultinject.audit.matching import (
@@ -31,7 +31,7 @@ from faultinject.audit.matching import (
     resumes,
     shorter,
 )
-from faultinject.audit.statistics import FEWEST, grouped
+from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import BROKEN, Attempt
 from faultinject.journal.call_window import CallWindow, CallWindows
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
@@ -58,9 +58,7 @@ STALE = 412
 LOCKED_OUT = (401, 403)
 """Answers after which a client may have to log in, wherever that is."""
 
-OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL, OTHER_STATE, OTHER_NAME = (
-    f"other {each}" for each in ("body", "key", "credential", "state", "name")
-)
+OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL = "other body", "other key", "other credential"
 """Why a like request that comes right after a failure may be a retry, and may be none."""
 FOR_EVER = float("inf")
 
@@ -83,10 +81,6 @@ class Request(NamedTuple):
     own: list[Attempt]
     number: int
     retry: bool | None
-
-
-RequestsBy = Mapping[Hashable, Sequence[Request]]
-"""Requests in order of arrival, by what they have in common."""
 
 
 class Joined(NamedTuple):
@@ -149,10 +143,9 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
-    # What an SDK sends once under each of several ids in a call of a driver or a test is one call: a layer above the SDK tries
-    # again. Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    named = (each for each in requests if is_named(each.windows))
-    by_id = grouped(named, lambda each: (each.fingerprint, invocation(each.attempt)))
+    # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
+    # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
+    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
     tried_again = {
         (each.windows, each.fingerprint) for same in by_id.values() if len(same) > 1 for each in same
     }
@@ -161,7 +154,8 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         attempt = request.attempt
         own = invocation(attempt)
         framed = (
-            is_named(request.windows)
+            driven
+            and is_named(request.windows)
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )
@@ -173,27 +167,24 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         return FINGERPRINT, request.fingerprint
 
     uses = grouped(requests, _connection_of)
-    places = grouped(requests, _place_of)
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
-            calls += ByFingerprint(uses, places, alone=driven).calls(same)
+            calls += ByFingerprint(uses, alone=driven).calls(same)
         else:
-            calls += _in_a_row(same, places, SDK_ID if by == SDK_ID else FINGERPRINT)
+            calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
     _link_ids(calls)
-    if not driven:
-        _link_names(calls)
     return _told(calls, until)
 
 
-def _in_a_row(requests: Sequence[Request], places: RequestsBy, signal: str) -> list[OpenCall]:
+def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     """The calls of requests that have one id, or were made in one call of a driver: each goes on with the latest that it may."""
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
     for request in requests:
         running = [each for each in running if each.may_go_on(request.attempt.arrived)]
-        found = next((each for each in reversed(running) if _goes_on(each, request, places)), None)
+        found = next((each for each in reversed(running) if _goes_on(each, request)), None)
         if found is None:
             found = OpenCall(request, signal, own=True)
             calls.append(found)
@@ -203,7 +194,7 @@ def _in_a_row(requests: Sequence[Request], places: RequestsBy, signal: str) -> l
     return calls
 
 
-def _goes_on(call: OpenCall, request: Request, places: RequestsBy) -> bool:
+def _goes_on(call: OpenCall, request: Request) -> bool:
     """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
     last, attempt = call.last, request.attempt
     own = invocation(attempt)
@@ -211,11 +202,10 @@ def _goes_on(call: OpenCall, request: Request, places: RequestsBy) -> bool:
         return _failed_alike(call, request) and _asks_again(call, request)
     if own is not None:
         return True
-    # Without ids: behind a failure another part is of another call, and so is what the client reads behind its own write, as
-    # the answer may be another one.
+    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is not asked
+    # for again behind that, as the answer may be another one.
     again = attempt.part in (call.first.part, last.part) or resumes(attempt.part, last.part)
-    looks = attempt.method in READING and _has_turned(places, call.requests[-1], request)
-    return (again or not last.failed) and not looks and not _may_succeed_behind(call, request)
+    return (again or not last.failed) and not _may_succeed_behind(call, request)
 
 
 def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
@@ -238,19 +228,11 @@ class ByFingerprint:
 
     Args:
         uses: all requests of the journal by client and connection.
-        places: the same by client and path.
         alone: whether they are of one caller for sure.
     """
 
-    def __init__(
-        self,
-        uses: RequestsBy,
-        places: RequestsBy,
-        *,
-        alone: bool,
-    ) -> None:
+    def __init__(self, uses: Mapping[Hashable, Sequence[Request]], *, alone: bool) -> None:
         self._uses = uses
-        self._places = places
         self._alone = alone
         self._open: list[OpenCall] = []
         # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined to it.
@@ -344,15 +326,6 @@ class ByFingerprint:
         elif retry is None and changed(last, attempt):
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
-        elif (
-            retry is None
-            and attempt.method in READING
-            and _has_turned(self._places, found.requests[-1], request)
-        ):
-            # Who takes what it could not read for absent, and writes it, reads it again to see that it is there.
-            found.ended = True
-            found.followed = None if named else OTHER_STATE
-            return None, found.followed
         return found, None
 
     def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
@@ -372,11 +345,7 @@ class ByFingerprint:
         # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
         is_told = is_named(request.windows) and found.windows == request.windows
         if is_told and found.last.kind != "client":
-            # Who sends what is left, from where the last part ended or from what it has read meanwhile, tries nothing again.
-            goes_on = _is_other_part(found.first, attempt) or _has_turned(
-                self._places, found.requests[-1], request
-            )
-            return None if goes_on else found
+            return None if _is_other_part(found.first, attempt) else found
         if not shorter(attempt, found.first):
             return None
         if _is_one_of(self._mixed, attempt):  # that body has been another call's
@@ -531,11 +500,9 @@ def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:
     follows = None
     for each in here:
         last = each.last
-        if (
-            not _may_be_one_caller(last, attempt)
-            or not each.waits(attempt.arrived)
-            or _is_other_part(each.first, attempt)
-        ):
+        if not _may_be_one_caller(last, attempt) or not each.waits(attempt.arrived):
+            continue
+        if _is_other_part(each.first, attempt):
             continue
         if last.kind == "client" and changed(last, attempt):
             each.ended = True
@@ -564,61 +531,8 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
             before.again = wait
 
 
-def _link_names(calls: Iterable[OpenCall]) -> None:
-    """Note where what failed may go on under another name: soon the same bytes go there, and never where they have been written.
-
-    Three bodies or more, or as many calls of a test: some callers write the same to many places.
-    """
-    bodies = grouped(
-        (each for each in calls if each.first.request_bytes and each.first.request_digest), _body_of
-    )
-    renamed: dict[Hashable, list[list[OpenCall]]] = {}
-    for (who, *_), same in bodies.items():
-        names = {each.first.path for each in same}
-        if len(names) > 1 and all(_goes_on_soon(one, other) for one, other in pairwise(same)):
-            renamed.setdefault(who, []).append(same)
-    for found in renamed.values():
-        if len(found) < FEWEST:
-            continue
-        for one, other in chain.from_iterable(map(pairwise, found)):
-            one.followed = other.follows = OTHER_NAME
-
-
-def _body_of(call: OpenCall) -> tuple[Hashable, ...]:
-    """Who sends a body, which, and in which call of a test if one is named."""
-    first = call.first
-    who = first.clock, first.test, first.client, client_of(first.user_agent), first.principal
-    window = call.windows if is_named(call.windows) else None
-    return who, first.method, first.request_bytes, first.request_digest, window
-
-
-def _goes_on_soon(call: OpenCall, other: OpenCall) -> bool:
-    wait = other.first.arrived - call.over - (call.last.hint or 0.0)
-    return call.last.failed and not call.in_flight(other.first.arrived) and wait <= SOON
-
-
 def _connection_of(request: Request) -> Hashable:
     return request.attempt.client, request.attempt.connection
-
-
-def _has_turned(places: RequestsBy, before: Request, request: Request) -> bool:
-    """Whether a client that reads has written to that place since it did so before; of one that writes, whether it has read it."""
-    reads = request.attempt.method in READING
-    here = places[_place_of(request)]
-    begin = bisect_right(here, before.attempt.arrived, key=_arrived)
-    end = bisect_left(here, request.attempt.arrived, key=_arrived)
-    return any(
-        (each.attempt.method in READING) != reads and not each.attempt.failed for each in here[begin:end]
-    )
-
-
-def _place_of(request: Request) -> Hashable:
-    attempt = request.attempt
-    return attempt.clock, attempt.client, client_of(attempt.user_agent), attempt.path
-
-
-def _arrived(request: Request) -> float:
-    return request.attempt.arrived
 
 
 def _is_other_part(one: Attempt, other: Attempt) -> bool:
@@ -626,7 +540,7 @@ def _is_other_part(one: Attempt, other: Attempt) -> bool:
     return None not in (one.part, other.part) and one.part != other.part
 
 
-def _crosses(before: Attempt, after: Attempt, uses: RequestsBy) -> bool:
+def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
     """Whether a request came at once on another connection than the one before, which was used on."""
     if (
         before.answered is None
@@ -637,7 +551,7 @@ def _crosses(before: Attempt, after: Attempt, uses: RequestsBy) -> bool:
     ):
         return False
     same = uses[before.client, before.connection]
-    place = bisect_right(same, after.arrived, key=_arrived)
+    place = bisect_right(same, after.arrived, key=lambda each: each.attempt.arrived)
     return place < len(same) and same[place].attempt.arrived - before.arrived <= WINDOW
 
 

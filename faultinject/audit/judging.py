@@ -49,7 +49,7 @@ class Judgement:
         seconds: from the first request to the last.
         signal: how many calls each signal joined: `SDK id`, `retry mark`, `fingerprint`, `told`.
         left_out: how many calls count for no check, or only for what has already happened in them, by reason:
-            `shared`, `repeated`, `followed`, `renamed`, `open`, `begun earlier`, `further clients`.
+            `shared`, `repeated`, `followed`, `open`, `begun earlier`, `further clients`.
         skipped: how many lines of the journal were not read, by reason.
         not_given: how many faults were decided on and could not be given, by what `did` says of them.
         rules: of each rule that chose a fault, which faults, and how many were given, refused and failed.

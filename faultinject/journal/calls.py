@@ -32,7 +32,7 @@ class Call:
         error: the error's text, if the caller got one and reported it.
         alone: whether its client sent no other request between its first attempt and its last.
         followed: why a similar request right after its last failure may be a retry and does not count as one:
-            `other body`, `other key`, `other credential`, `other state`, `other name`; None if there was none.
+            `other body`, `other key`, `other credential`; None if there was none.
         follows: in the same way, why its first attempt may belong to the call before.
         again: seconds after its failure at which its client repeated the request under another id of its SDK, with
             nothing changed; None if it did not do so within ten seconds.

@@ -91,15 +91,6 @@ GETS = calls(12, 0.2, at=50, method="GET", name="get")
 """What another client of the same kind does while its breaker is closed."""
 
 
-def renamed(bodies, *kinds, body=str, **more):
-    """Uploads each attempt of which has a name of its own."""
-    return [
-        call(kind=kind, at=20 * each + 0.3 * number, by=None, path=f"/bucket/tmp-{each}-{number}", request_digest=body(each), **more)
-        for each in range(bodies)
-        for number, kind in enumerate(kinds)
-    ]  # fmt: skip
-
-
 def unheard(number, name="put", at=10.0):
     """Named calls that make no request."""
     return [
@@ -135,19 +126,8 @@ RETRIES = rows(
     to(FAIL, calls(3), says="although the vendor documents it as retryable"),
     to(INCONCLUSIVE, calls(2)),
     to(PASS, calls(1), calls(9, 0.5, at=1)),
-    # Who uploads under a new name each time sends the same bytes; of few bodies, or one in all places, that proves nothing.
-    to(INCONCLUSIVE, renamed(3, SLOW_DOWN, SLOW_DOWN, FINE), n=0),
-    *(
-        to(expected, renamed(number, SLOW_DOWN, FINE, body=lambda each: "d"), n=n, told=[CallWindow("upload", 20 * each - 0.1, 20 * each + 9.0) for each in range(3)])
-        for number, expected, n in ((3, INCONCLUSIVE, 0), (2, INCONCLUSIVE, 2))
-    ),
-    to(FAIL, renamed(1, *[SLOW_DOWN] * 9), told=[CallWindow("job", -0.1, 9.0)], n=9),
-    to(FAIL, renamed(2, SLOW_DOWN, SLOW_DOWN), n=4),
-    to(FAIL, renamed(3, SLOW_DOWN, SLOW_DOWN, body=lambda each: "d"), n=6),
-    to(FAIL, renamed(3, SLOW_DOWN, FINE, SLOW_DOWN), n=6),
-    to(FAIL, renamed(3, SLOW_DOWN, SLOW_DOWN, request_bytes=0), n=6),
     # A layer above an SDK that retries nothing gives each attempt an id of its own; so does who asks again.
-    to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, wrap each call"),
+    to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, run"),
     # Of another method, of which nothing came again, that says nothing.
     to(FAIL, layered(1, 0.5, method="GET"), calls(50, at=10), says="never retries: 0 of 50 calls retried"),
     to({"503 SlowDown": INCONCLUSIVE}, layered(3, 0.5, 0.7), calls(3, 0.5, method="GET", at=0.01), says="0 of 9 PUT, 3 of 3 GET retried, but 6 requests came again"),
@@ -433,7 +413,6 @@ GIVES_UP = rows(
     to(FAIL, waiter(*[0.3] * 30, kind=FINE | {"status": 412}, method="PUT")),
     to(FAIL, waiter(*[0.6] * 30)),
     to(FAIL, waiter(*[0.001] * 30, kind=ABSENT)),
-    to(INCONCLUSIVE, renamed(8, *[SLOW_DOWN] * 25), n=0),
     # Where nobody can tell which requests are of one call, what is left shows nothing.
     to(INCONCLUSIVE, storm(8), says="calls with failures ran at the same time as others for the same objects"),
     to(WARN, storm(1), calls(3, *[0.1] * 14, at=90), says="up to 15 attempts per call"),
@@ -476,6 +455,10 @@ def asked(number, gap, hint=3.0, form="seconds", **more):
 FAR = {"client": "10.0.0.9"}
 RETRY_AFTER = rows(
     "retry-after",
+    # Another host has asked for nothing.
+    to(INCONCLUSIVE, calls(3, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}, {"host": "secondary.example"}]), n=0),
+    to(FAIL, calls(3, 0.1, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds", "host": host} for host in ("a.example", "a.example", "b.example")])),
+    to(INCONCLUSIVE, asked(3, 0.5, form="x-amz-retry-after"), USUAL, profile=None, driven=True, says="Choose a `--vendor` that sends Retry-After, for example cos."),
     # Two early ones of three fail, one may be chance; three decide. Clocks and timers get 50 ms.
     to(PASS, asked(3, 3.01), USUAL, says="seconds: 3 of 3 waited: 3.01 s where Retry-After asked for 3 s"),
     to(INCONCLUSIVE, asked(1, 0.5), asked(2, 3.01), USUAL),
@@ -529,12 +512,8 @@ RETRY_AFTER = rows(
     # A client may promise to honour no more than some: AWS SDKs five seconds.
     *(to(expected, asked(3, gap, hint=60.0, form=form), USUAL, profile="aws-2026") for form in ("x-amz-retry-after", "seconds", "date") for gap, expected in ((5.2, PASS), (3.9, FAIL))),
     to(FAIL, asked(3, 5.2, hint=60.0), USUAL),
-    # Another host has asked for nothing.
-    to(INCONCLUSIVE, calls(3, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}, {"host": "secondary.example"}]), n=0),
-    to(FAIL, calls(3, 0.1, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds", "host": host} for host in ("a.example", "a.example", "b.example")])),
     # A vendor's own header is for its own clients; others know nothing of it.
     to(INCONCLUSIVE, asked(3, 0.5, form="x-amz-retry-after"), USUAL, profile=None, n=3, says="3 answers asked for a wait by x-amz-retry-after, which only the vendor's own clients know Give the rules hint=seconds."),
-    to(INCONCLUSIVE, asked(3, 0.5, form="x-amz-retry-after"), USUAL, profile=None, driven=True, says="Choose a `--vendor` that sends Retry-After, for example cos."),
     to(FAIL, asked(3, 0.5, form="x-amz-retry-after", user_agent="aws-sdk-go-v2/0.1"), profile=None, subject="x-amz-retry-after"),
     to(FAIL, asked(3, 0.5, form="retry-after-ms", user_agent="azsdk-go-azblob/v0.1"), profile=None, subject="retry-after-ms"),
 )  # fmt: skip
@@ -635,8 +614,6 @@ SAME_BYTES = rows(
     # A job that keeps its state in one object writes that it has failed; its caller hears of the failure, and it is no retry.
     to(FAIL, again(3, OTHER | SLOW_DOWN, **TOLD | {"returned": False, "last": SLOW_DOWN})),
     *(to(expected, again(3, OTHER, **TOLD | {"returned": returned})) for returned, expected in ((False, INCONCLUSIVE), (True, FAIL))),
-    # Other bytes for the same object right after a failure may be those of a retry, also of a client that is seen to send the same.
-    to(INCONCLUSIVE, again(3), [call(kind=kind, at=50 + at, by=None, path="/bucket/part", request_digest=digest) for at, kind, digest in ((0, SLOW_DOWN, "a"), (0.3, FINE, "b"))], says="3 of 3 retried calls sent the same bytes, but 1 that failed were followed by other bytes"),
     # The number of calls is told, and what they sent.
     to(FAIL, again(52), again(4, NOTHING, by=ID, at=90), says="4 of 56 retried calls sent 0 bytes on retry"),
     to(FAIL, again(52), again(4, OTHER, by=ID, at=90), says="4 of 56 retried calls sent different bytes on retry"),

@@ -11,7 +11,6 @@ from tests.journals import (
     DENIED,
     FINE,
     HUNG,
-    ID,
     INTERNAL,
     MARK,
     RESET,
@@ -134,10 +133,8 @@ JITTER = rows(
         )
     ),
     to(FAIL, unread=calls(8, 1.0)),
-    # By fingerprint alone, waits that have a moment in common may be one: independent callers look as one that asks in rounds.
-    to(FAIL, calls(20, 0.4, by=None, last=FINE), successes(3), n=20),
-    to(WARN, calls(20, 0.4, by=None, apart=0.002, last=FINE), successes(3), n=20, says="or it tries all that has failed again after one pause"),
-    to(FAIL, calls(20, 0.4, apart=0.002, last=FINE), n=20, says_not="one pause"),
+    # Independent callers look as one that asks in rounds: each has waited by itself.
+    to(FAIL, calls(20, 0.4, by=None, apart=0.002, last=FINE), successes(3), n=20),
     # Rigid below 5 %, or half the noise; random where the shortest is below the median by more than all of it. A wait has to be five times the noise.
     *(to(expected, spaced(8, 0.2, spread=spread), **NOISY) for spread, expected in ((0.014, FAIL), (0.016, INCONCLUSIVE), (0.05, INCONCLUSIVE), (0.06, PASS))),
     to(INCONCLUSIVE, spaced(8, 0.14, spread=0), **NOISY),
@@ -197,12 +194,6 @@ HERD = rows(
     to(INCONCLUSIVE, calls(20, 0.09), says="the first waits are too short to judge Configure waits of 100 ms or more"),
     *(to(INCONCLUSIVE, [call(0.26 + 0.004 * each, at=each) for each in range(20)], **how, says=f"a busy machine may have spread them {action}") for how, action in (({"fast": (0.002, 0.025)}, "Repeat it on an idle machine."), (UNKNOWN, "Add 20 successful"))),
     to(FAIL, calls(20, 0.11)),
-    # By fingerprint alone, waits that have a moment in common may be one; `jitter` says so where it warns of the same.
-    *(
-        to(expected, [call(1.0 + 0.0045 * each, at=apart * each, by=by, last=FINE) for each in range(20)], successes(3), **said)
-        for by, apart, expected, said in ((None, 0.002, WARN, {"says": "after one pause"}), (None, 0.2, FAIL, {"says_not": "one pause"}), (ID, 0.002, FAIL, {"says_not": "one pause"}))
-    ),
-    to(WARN, calls(20, 1.0, apart=0.002, by=None, last=FINE), successes(3), says_not="one pause"),
     # Kinds of failure are not mixed.
     to(INCONCLUSIVE, calls(15, 1.0), calls(15, 1.0, kind=INTERNAL)),
     to(FAIL, calls(20, 1.0), drawn(20, 4.0, kind=INTERNAL)),

@@ -9,6 +9,7 @@ from faultinject.audit.checks.check import check, failed, passed, too_few, unkno
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
+    DRIVE_IT,
     NAME_THEM,
     NO_OUTAGE,
     OTHER_IDS,
@@ -143,8 +144,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
     would show 8 such cases, by waits that no answer asked for. Random waits have to grow from part to part, because two
-    layers with jitter look like one. Where an SDK repeats no id, what comes again under another one is not judged without a driver
-    or a named call.
+    layers with jitter look like one. Where an SDK repeats no id, what comes again under another one is not judged without a driver.
     """
     ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)
@@ -181,7 +181,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     elif other_ids:
         repeated = [call for calls in other_ids.values() for call in calls]
         told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
-        yield unknown(n, told, repeated, action=NAME_THEM)
+        yield unknown(n, told, repeated, action=DRIVE_IT)
     elif told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
         yield unknown(n, told, told_by_waits, action=REAL_TIME)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import ceil, exp, log
 
 from faultinject.audit.checks.amplification import nested_retries
@@ -49,7 +49,6 @@ GROUPS, GROWN = 2, 6
 SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
 LET_WAIT = "Configure waits of 100 ms or more, or run it on an idle machine."
-ONE_PAUSE = ", or it tries all that has failed again after one pause"
 ADD_JITTER = "Add a random part to each wait."
 
 
@@ -136,9 +135,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         share = percent(max(spread / group.median / 2, 0.001))
         told = f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were {seconds(group.median)} ± {share}"
         shown = calls_of(wait for _, group in rigid for wait in group.waits)
-        one_pause = _in_one_pause(group for _, group in rigid)
-        told += ONE_PAUSE if one_pause else ""
-        yield (warned if one_pause else failed)(n, told, shown, action=ADD_JITTER)
+        yield failed(n, told, shown, action=ADD_JITTER)
         return
     told = f"the waits vary by {', '.join(percent(each) for each in shares[:6])} of their median"
     calls = calls_of(wait for group in groups for wait in group.waits)
@@ -146,20 +143,6 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, told, calls)
     else:
         yield unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
-
-
-def _in_one_pause(groups: Iterable[Group]) -> bool:
-    """Whether a fingerprint alone groups the attempts, and the waits before each retry have a moment in common.
-
-    A program that does again all that has failed, in a second pass, waits once.
-    """
-
-    def is_pause(group: Group) -> bool:
-        ends = [wait.call.attempts[wait.retry].arrived for wait in group.waits]
-        begins = [end - wait.seconds for end, wait in zip(ends, group.waits, strict=True)]
-        return max(begins) < min(ends) and all(wait.call.inferred for wait in group.waits)
-
-    return all(map(is_pause, groups))
 
 
 def _none_long_enough(
@@ -208,10 +191,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     [of_jitter] = jitter(evidence)
     told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
     if share > MANY_TOGETHER:
-        one_pause = _in_one_pause([group])
-        told += ONE_PAUSE if one_pause and not of_jitter.wrong else ""
-        sure = share >= MOST_TOGETHER and not one_pause
-        found = (failed if sure else warned)(n, told, calls, action=ADD_JITTER)
+        found = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
         found.said_by = "jitter" if of_jitter.wrong else None
         yield found
     elif of_jitter.verdict == PASS or tenth >= 2 * group.doubt:

@@ -32,10 +32,10 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
+from faultinject.audit.checks.words import DRIVE_IT, NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import OTHER_BODY, OTHER_KEY
+from faultinject.audit.grouping import OTHER_KEY
 from faultinject.audit.matching import fingerprint, has_own_key, invocation
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.engine.shown import quoted
@@ -57,8 +57,7 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
     FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
-    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing, and nothing is
-    decided where other bytes for the same object came right after a failure. A batch, such
+    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. A batch, such
     as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to do.
     """
     everyone = [
@@ -73,16 +72,12 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
     certain = [call for call in other if not call.inferred or call in empty]
-    unclear = [call for call in evidence.everyone if call.followed == OTHER_BODY]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
         found = too_few(n, FEWEST, "retried upload", everyone)
         if lengths := len(everyone) - n:
             found.message += f"; of {counted(lengths, 'other')} the journal has only the length"
             found.action = "Record every request, or use times=2,per=call."
         yield found
-    elif not other and unclear:
-        told = f"{n} of {n} retried calls sent the same bytes, but {len(unclear)} that failed were followed by other bytes for the same object"
-        yield unknown(n, told, unclear, action=NAME_THEM)
     elif not other:
         yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     elif certain:
@@ -130,7 +125,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
         yield warned(n, told, keyed, action="Send the same Idempotency-Key with every attempt of a call.")
     elif repeated := _sent_again(lost, evidence.requests):
         told = f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client retries them, or the caller asks again"
-        yield unknown(n, told, repeated, action=NAME_THEM)
+        yield unknown(n, told, repeated, action=DRIVE_IT)
     elif any(call.followed for call in lost):
         unclear = [call for call in lost if call.followed]
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"

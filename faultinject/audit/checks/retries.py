@@ -23,7 +23,7 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import IDLE, NAME_THEM, OTHER_IDS, counted, seconds
+from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
@@ -40,7 +40,7 @@ PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 DATE_ROUNDS = 1.0
 """Seconds by which a date may ask for more than was meant, which the journal has: it has no fractions."""
-UNCLEAR = ("shared", "repeated", "followed", "renamed", "begun earlier")
+UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
 """Why calls are left out that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
@@ -74,7 +74,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
     of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
-    same requests come again under other ids, that is not decided without a driver or a named call.
+    same requests come again under other ids, that is not decided without a driver.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -191,7 +191,7 @@ def _under_other_ids(
     methods = {call.first.method for call in calls}
     again = sum(len(each) for method, each in evidence.under_other_ids.items() if method in methods)
     told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
-    return unknown(len(calls), told, calls, answer, action=NAME_THEM)
+    return unknown(len(calls), told, calls, answer, action=DRIVE_IT)
 
 
 def _tried(calls: Sequence[Call]) -> int:

@@ -10,6 +10,7 @@ NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinj
 """What decides which requests belong together."""
 OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the caller asks again"
 """Why nobody can tell which requests under several ids are one call."""
+DRIVE_IT = "To decide, run `faultinject conformance`, whose calls are known."
 REWIND = "Send the whole body again from its beginning, or do not retry."
 SEND_KEY = "Send an Idempotency-Key, or do not retry."
 READ_BODY = "Look for an error in the body of a 200 before you report success."
