@@ -239,6 +239,7 @@ class ByFingerprint:
         self._mixed: list[Attempt] = []
         self._guesses: list[tuple[Attempt, Attempt]] = []
         self._crowded = False
+        self._goes_on = -FOR_EVER
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
         """The calls that they belong to; those that nobody can tell apart are shared."""
@@ -293,12 +294,13 @@ class ByFingerprint:
         """
         attempt, windows, retry = request.attempt, request.windows, request.retry
         now = attempt.arrived
-        if self._crowded:
+        if now < self._goes_on:
             return None, None
         self._open = [each for each in self._open if each.may_go_on(now)]
         here = [each for each in self._open if each.may_be(windows)]
         if len(here) > CROWD or len(self._mixed) > CROWD:
-            self._crowded = True
+            # Looked at one by one, they would take time with the square of their number.
+            self._crowded, self._open, self._goes_on = True, [], now + SOON
             return None, None
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if each.waits(now)]

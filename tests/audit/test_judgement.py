@@ -107,6 +107,22 @@ def test_calls_that_failed_for_good_are_counted():
     assert look([Made(each) for each in own]).failed_after == {"no fault": 1, "503 SlowDown": 1}
 
 
+def test_what_comes_behind_a_crowd_is_grouped_again():
+    """Of a crowd nobody can tell which request is whose; of what its client does later that is known."""
+    crowd = [
+        [line(0.0005 * each, INTERNAL if each % 2 else FINE, took=1.0, method="GET")] for each in range(700)
+    ]
+    later = [
+        [
+            line(at, INTERNAL, method="GET"),
+            line(at + 0.3, INTERNAL, method="GET"),
+            line(at + 0.9, FINE, method="GET"),
+        ]
+        for at in range(100, 400, 10)
+    ]
+    assert look([Made(each) for each in crowd], [Made(each) for each in later]).failed_after == {}
+
+
 def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
     """A copy of a read that fails while the other one succeeds; a request that comes again at once with another token."""
     copies = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]

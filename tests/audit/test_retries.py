@@ -455,6 +455,13 @@ def asked(number, gap, hint=3.0, form="seconds", **more):
 FAR = {"client": "10.0.0.9"}
 RETRY_AFTER = rows(
     "retry-after",
+    # What ended a call of another client, with another error, says nothing of calls that end with one form.
+    to(
+        [WARN, PASS],
+        asked(5, 3.05), calls(5, at=50, hint=2.0, hint_form="date", returned=False, error="503"), calls(5, 0.3, at=100, last=FINE),
+        calls(3, kind=INTERNAL, at=200, user_agent="other/1", returned=False, error="boom"),
+        told=[CallWindow("other", 201, 201.01, False, "no such file", key="other")],
+    ),
     # Another host has asked for nothing.
     to(INCONCLUSIVE, calls(3, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}, {"host": "secondary.example"}]), n=0),
     to(FAIL, calls(3, 0.1, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds", "host": host} for host in ("a.example", "a.example", "b.example")])),

@@ -314,7 +314,7 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
     """By form of Retry-After: the calls that end with it, though the client waits where the same answer to the same method has another form.
 
-    It is no budget that ended them: the client retries behind them as well. Of a client with a circuit breaker nobody can tell.
+    It is no budget that ended them: the client retries behind them as well. Of calls that a circuit breaker may have ended nobody can tell.
     """
     asked = grouped(_asked_to_wait(evidence), lambda call: (call.first.method, call.first.answer))
     waited = [call for calls in asked.values() if any(call.retries for call in calls) for call in calls]
@@ -322,9 +322,8 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
     return {
         form: calls
         for form, calls in grouped(waited, lambda call: call.first.hint_form or "").items()
-        if not evidence.silence.openings
-        and len(calls) >= FEWEST
-        and not any(call.retries for call in calls)
+        if len(calls) >= FEWEST
+        and not any(call.retries or evidence.openings(call) for call in calls)
         and behind > max(call.first.arrived for call in calls)
     }
 
