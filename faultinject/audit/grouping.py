@@ -299,8 +299,8 @@ class ByFingerprint:
         self._open = [each for each in self._open if each.may_go_on(now)]
         here = [each for each in self._open if each.may_be(windows)]
         if len(here) > CROWD or len(self._mixed) > CROWD:
-            # Looked at one by one, they would take time with the square of their number.
-            self._crowded, self._open, self._goes_on = True, [], now + SOON
+            # Each looked at against all others, they would take too long: it begins anew where nothing goes on with them any more.
+            self._crowded, self._open, self._goes_on = True, [], now + WINDOW
             return None, None
         same = [each for each in here if each.carries(attempt)]
         waiting = [each for each in same if each.waits(now)]
