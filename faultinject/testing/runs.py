@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -18,7 +19,7 @@ from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.testing.exploration.bounds import Allowed, Bounds
-from faultinject.testing.exploration.causes import SECOND, FinishedRun, RunResult
+from faultinject.testing.exploration.causes import SECOND, FinishedRun, RunAway, RunResult
 from faultinject.testing.exploration.choices import CRASH
 from faultinject.testing.exploration.programs import Program, ProgramFailed
 from faultinject.testing.exploration.report import groups, incomplete, printed, report
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 Contents = Callable[[], StoreContents | None]
 
 
-class RunAway(BaseException):
-    """The code under test makes requests without end; no `except Exception` of a client may hide it."""
+RUN_AWAY = "run-away"
+"""The rule that gives the answers which nobody retries."""
 
 
 class Watch:
@@ -54,7 +55,7 @@ class Watch:
             self._end(f"more than {2 * self._limit} requests in one run")
         elif number > self._limit and not self._over:
             self._over = True
-            self._injector.use(Scenario('http:410,message="too many requests in one run",name=run-away'))
+            self._injector.use(Scenario(f'http:410,message="too many requests in one run",name={RUN_AWAY}'))
 
 
 def _raise(why: str) -> None:
@@ -70,6 +71,24 @@ def is_of_the_code(error: BaseException) -> bool:
     if of_pytest:
         return "Exit" not in of_pytest
     return isinstance(error, Exception | RunAway)
+
+
+def _is_without_end(outcomes: Iterable[Outcome], limit: int) -> bool:
+    """Whether a client retried a fault until it got the answer that nobody retries, or more often than a run may.
+
+    What asks for something else meanwhile, such as a poll, may do so for as long as the run takes.
+    """
+    faults: Counter[tuple[str, str]] = Counter()
+    for each in outcomes:
+        asked = each.method, each.path
+        if each.rule == RUN_AWAY:
+            if faults[asked]:
+                return True
+        else:
+            faults[asked] = faults[asked] + 1 if each.injected else 0
+            if faults[asked] > limit:
+                return True
+    return False
 
 
 class RunFaults(Faults):
@@ -151,22 +170,26 @@ class RunFaults(Faults):
 
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
         """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
+        outcomes = self.outcomes
+        if self._limit is not None and _is_without_end(outcomes, self._limit):
+            error, self._found.again = self._without_end(error), None
         return replace(
             self._found,
             names=self.names,
-            outcomes=self.outcomes,
-            error=self._without_end(error),
+            outcomes=outcomes,
+            error=error,
             seconds=seconds,
             windows=self._verdicts.windows,
         )
 
     def _without_end(self, error: BaseException | None) -> BaseException | None:
-        """The run's error, or that it had no end of its own: most clients stop at the answer that nobody retries."""
-        if self._limit is None or self.attempts <= self._limit or not isinstance(error, Exception | None):
-            return error
+        """What a run failed with that had no end of its own, however its code ended."""
         why = f"more than {self._limit} requests in one run"
         if isinstance(error, ProgramFailed):
             return error if error.code is None else ProgramFailed(why, error.output)
+        ended = isinstance(error, RunAway | BaseExceptionGroup) and not isinstance(error, Exception)
+        if ended or not (error is None or is_of_the_code(error)):
+            return error
         without_end = RunAway(why)
         without_end.__cause__ = error
         return without_end

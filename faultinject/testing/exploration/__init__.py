@@ -12,6 +12,7 @@ __getattr__, __all__ = face(
     __name__,
     Program="programs",
     ProgramFailed="programs",
+    RunAway="causes",
     RunResult="causes",
     StoreComparison="store_comparison",
     Sweep="sweep",

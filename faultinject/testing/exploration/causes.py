@@ -28,6 +28,10 @@ _OURS = ("faultinject", "_pytest", "pluggy")
 _INSTALLED = tuple(filter(None, map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))))
 
 
+class RunAway(BaseException):
+    """The code under test makes requests without end; no `except Exception` of a client may hide it."""
+
+
 @dataclass
 class RunResult:
     """What came of one run, before anybody judges it.
@@ -88,7 +92,7 @@ class PlannedRun:
 
     def may_end(self, error: BaseException, bounds: Bounds) -> bool:
         """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
-        if isinstance(error, ProgramFailed) and error.code is None:
+        if isinstance(error, RunAway) or (isinstance(error, ProgramFailed) and error.code is None):
             return False  # it was ended, and has not given up
         if bounds.allow and not any(each.moves for each in self.chosen):
             return bounds.allows(error)

@@ -13,8 +13,7 @@ import faultinject
 from faultinject import inject
 from faultinject.cli.explore import FORMATS
 from faultinject.exceptions import ExplorationFailed
-from faultinject.testing.exploration import RunResult, Sweep, choices_of
-from faultinject.testing.runs import RunAway
+from faultinject.testing.exploration import RunAway, RunResult, Sweep, choices_of
 
 from .service import call, exploring, left_out, scenarios, send, texts
 
@@ -371,6 +370,13 @@ def refuses_410():
     assert status == 200
 
 
+def fails_at_410():
+    while (status := send("PUT", "/b/k")) >= 500:
+        pass
+    if status != 200:
+        pytest.fail("gone")
+
+
 def takes_410_for_success():
     while send("PUT", "/b/k") >= 500:
         pass
@@ -381,15 +387,29 @@ def takes_410_for_success():
     [
         (refuses_410, "http:503,from=1", ()),
         (refuses_410, "http:503,times=1000", AssertionError),
+        (refuses_410, "http:503,times=1000", BaseException),
+        (fails_at_410, "http:503,times=1000", pytest.fail.Exception),
         (takes_410_for_success, "http:503,times=1000", ()),
     ],
-    ids=["a fault that stays", "may give up", "takes it for success"],
+    ids=["a fault that stays", "may give up", "may end in any way", "may fail", "takes it for success"],
 )
 def test_who_stops_at_410_alone_has_not_given_up(code, rule, allow):
     """A client that retries a failure for ever fails its run, however it ends when the failure is no longer given."""
     exploration, error = exploring(code, rule, allow=allow)
     assert "RunAway: more than 60 requests in one run" in str(error)
     assert [(each.failed, each.gave_up) for each in exploration.runs] == [(True, False)]
+
+
+def test_who_asks_for_something_else_meanwhile_has_an_end():
+    """A poll beside a job makes more requests than a run may, and meets the answer that nobody retries: the job ends well."""
+
+    def code():
+        polls = (send("GET", "/b/progress") for _ in range(40))
+        assert 200 in (send("PUT", "/b/k") for _ in polls)
+        assert [send("GET", "/b/progress") for _ in range(60)][-1] in (200, 410)
+
+    exploration, error = exploring(code, "http:503,method=PUT")
+    assert (error, [each.failed for each in exploration.runs]) == (None, [False])
 
 
 def test_who_stops_at_the_last_request_gives_up():
