@@ -52,11 +52,11 @@ def install(
 
     While faults are off, `app` is not inspected.
     """
-    if enabled not in (None, True, False):  # a text such as "0" would be taken for yes
+    says = _switched_on()
+    if says is not False and enabled and isinstance(enabled, str):  # "0" would be taken for yes
         from faultinject.exceptions import ConfigurationError
 
-        raise ConfigurationError(f"enabled: {enabled!r} is not True, False or None")
-    says = _switched_on()
+        raise ConfigurationError(f"enabled: {enabled!r} is a text; use True, False or None")
     if says is False or not (says if enabled is None else enabled):
         if enabled is None and says is None:
             _say_what_was_meant(rules_given=rules is not None or injector is not None)

@@ -432,12 +432,16 @@ def test_factories_and_classes_are_refused(on):
         install(wsgi_app, interface="http")
 
 
-def test_a_text_is_no_switch():
+def test_a_text_is_no_switch(monkeypatch):
     """`enabled=os.environ.get("FAULTS")` with FAULTS=0 would switch faults on: a text is true, whatever it says."""
     for text in ("0", "no", "false", "1"):
-        with pytest.raises(ConfigurationError, match=f"enabled: '{text}' is not True, False or None"):
+        with pytest.raises(ConfigurationError, match=f"enabled: '{text}' is a text; use True, False or None"):
             install(wsgi_app, "http:503", enabled=text)
     assert install(wsgi_app, "http:503", enabled=False) is wsgi_app
+    # An unset variable says no, and what is switched off looks at nothing.
+    assert install(wsgi_app, "http:503", enabled="") is wsgi_app
+    monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
+    assert install(wsgi_app, "http:503", enabled="yes") is wsgi_app
 
 
 @pytest.mark.parametrize(
