@@ -124,10 +124,9 @@ class RunFaults(Faults):
         end: Callable[[str], None] | None = None,
         holds: Contents | None = None,
     ) -> None:
+        # Once the first run has shown that there is nobody to tell, thousands of runs need not do it.
         if session is not None and sweep.limit is not None and not session.attached:
-            session = (
-                None  # the first run has shown that there is nobody to tell: thousands of runs need not do it
-            )
+            session = None
         self.patience = sweep.patience
         self.crashes = sweep.run.kills
         self._found = RunResult()

@@ -198,6 +198,27 @@ open("over", "w").close()
 
 
 @pytest.mark.slow
+def test_a_second_run_that_always_fails_and_has_no_end(run, here):
+    """That it fails without a crash says nothing of one that stops only at our 410."""
+    source = """
+import http.client
+again, status = os.path.exists("begun"), 503
+open("begun", "w").close()
+while status >= 500:
+    store = http.client.HTTPConnection(os.environ["ENDPOINT"][7:])
+    store.request("PUT", "/films")
+    status = store.getresponse().status
+sys.exit(again or status != 200)
+"""
+    words = program(here, source)
+    options = ("--exhaustive", "-r", "s3:SlowDown,times=1000", "--reset", "rm -f begun")
+    code, output, _ = run(*CRASH, *options, "--", *words)
+    assert code == 1
+    assert "more than 60 requests in one run\n" in output
+    assert "not judged: exit code of the restart" in output
+
+
+@pytest.mark.slow
 def test_a_command_that_fails(refused, here):
     """Without a crash: nothing is explored."""
     errors = refused(*CRASH, "--", *program(here, "bucket(); sys.exit(4)"))
