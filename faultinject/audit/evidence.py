@@ -163,14 +163,19 @@ class Evidence:
 
         It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
         """
+        client = call.name if self.driven else None
+        return self._opened_behind(call, self.silence.openings.get((client, call.error), ()))
+
+    def may_be_held_back(self, call: Call) -> bool:
+        """The same, whatever the caller heard."""
+        client = call.name if self.driven else None
+        openings = self.silence.openings.items()
+        return any(self._opened_behind(call, opened) for (whose, _), opened in openings if whose == client)
+
+    def _opened_behind(self, call: Call, opened: Sequence[float]) -> bool:
         failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
-        opened = self.openings(call)
         after = opened[bisect_left(opened, failed) :][:1]
         return not call.retries and any(each <= failed + waits for each in after)
-
-    def openings(self, call: Call) -> Sequence[float]:
-        """When circuit breakers had opened that may have ended a call, by what its caller heard."""
-        return self.silence.openings.get((call.name if self.driven else None, call.error), ())
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.

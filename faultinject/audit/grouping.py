@@ -280,8 +280,8 @@ class ByFingerprint:
             if crosses and not _is_one_of(crossing, call.first):
                 crossing.append(call.first)
         for call in calls:
-            crosses = len(crossing) > CROWD or _is_one_of(crossing, call.first)
-            call.crossed = crosses and not call.shared
+            all_cross = len(crossing) > CROWD and not is_named(call.windows)
+            call.crossed = (all_cross or _is_one_of(crossing, call.first)) and not call.shared
 
     def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.

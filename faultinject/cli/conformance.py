@@ -502,7 +502,7 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
 
     Raises:
         MissingExtra: none is installed, or one that is named is not.
-        ConfigurationError: there is no such vendor, or a client gets those of another one.
+        ConfigurationError: there is no such vendor, or no client that gets its errors.
     """
     played = vendor or usual
     try:
@@ -513,9 +513,8 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
     if not clients and not (clients := tuple(installed)):
         raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
     asked = [sdks.of(each, played) for each in clients]
-    others = [each for each in asked if vendor not in (None, each.vendor)]
-    if others and all(each in SDKS for each in clients):
-        told = f"--vendor {vendor} is for a client of your own; {others[0].name} gets the errors of {others[0].vendor}"
+    if vendor is not None and vendor not in (each.vendor for each in asked):
+        told = f"--vendor {vendor} is for a client of your own; {asked[0].name} gets the errors of {asked[0].vendor}"
         raise ConfigurationError(told)
     return asked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -73,22 +73,26 @@ def is_of_the_code(error: BaseException) -> bool:
     return isinstance(error, Exception | RunAway)
 
 
-def _is_without_end(outcomes: Iterable[Outcome], limit: int) -> bool:
-    """Whether a client retried a fault until it got the answer that nobody retries, or more often than a run may.
+def _is_without_end(outcomes: Sequence[Outcome], limit: int) -> bool:
+    """Whether a run made more requests than it may, not counting a poll beside it, or retried a fault so often.
 
-    What asks for something else meanwhile, such as a poll, may do so for as long as the run takes.
+    A poll asks for one thing again and again, and gets it. It makes most of the requests then, and may go on as long as the run.
     """
+    polls: Counter[tuple[str, str]] = Counter()
     faults: Counter[tuple[str, str]] = Counter()
     for each in outcomes:
         asked = each.method, each.path
-        if each.rule == RUN_AWAY:
-            if faults[asked]:
-                return True
-        else:
+        stopped = each.rule == RUN_AWAY
+        if stopped and faults[asked]:
+            return True
+        if not stopped:
             faults[asked] = faults[asked] + 1 if each.injected else 0
-            if faults[asked] > limit:
-                return True
-    return False
+        if each.method in ("GET", "HEAD") and (stopped or not each.injected):
+            polls[asked] += 1
+    most = max(polls.values(), default=0)
+    return max(faults.values(), default=0) > limit or (
+        len(outcomes) > limit and 3 * most <= 2 * len(outcomes)
+    )
 
 
 class RunFaults(Faults):

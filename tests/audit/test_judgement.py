@@ -123,6 +123,46 @@ def test_what_comes_behind_a_crowd_is_grouped_again():
     assert look([Made(each) for each in crowd], [Made(each) for each in later]).failed_after == {}
 
 
+def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
+    """Where more bodies than can be told apart come at once on other connections, a test still says what is one call."""
+    crowd = [
+        [
+            line(
+                0.1 * each,
+                INTERNAL,
+                method="POST",
+                path="/orders",
+                connection=each % 20,
+                request_digest=f"{each}",
+                request_bytes=9,
+            ),
+            line(
+                0.1 * each + 0.01,
+                FINE,
+                method="POST",
+                path="/orders",
+                connection=(each + 7) % 20,
+                request_digest=f"{each}",
+                request_bytes=9,
+            ),
+        ]
+        for each in range(330)
+    ]
+    refused = calls(
+        5,
+        0.3,
+        kind=DENIED,
+        last=DENIED,
+        at=200,
+        by=None,
+        method="POST",
+        path="/orders",
+        name="write",
+        returned=False,
+    )
+    assert by_name(look([Made(each) for each in crowd], refused))["permanent"] == FAIL
+
+
 def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
     """A copy of a read that fails while the other one succeeds; a request that comes again at once with another token."""
     copies = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]

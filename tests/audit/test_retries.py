@@ -462,6 +462,15 @@ RETRY_AFTER = rows(
         calls(3, kind=INTERNAL, at=200, user_agent="other/1", returned=False, error="boom"),
         told=[CallWindow("other", 201, 201.01, False, "no such file", key="other")],
     ),
+    # A breaker may have ended them, whatever it says of each.
+    to(
+        PASS,
+        asked(5, 3.05, name="s", returned=True), calls(5, 0.3, at=900, apart=5, last=FINE, name="s", returned=True),
+        [call(at=at + 0.05 * each, hint=2.0, hint_form="date", name="s", returned=False, error=f"{at}: open") for at in (100, 160) for each in range(3)],
+        told=[CallWindow("s", at + 0.5, at + 0.5001, False, f"{at} z: open", key=f"z{at}") for at in (100, 160)],
+        driven=True,
+        n=5,
+    ),
     # Another host has asked for nothing.
     to(INCONCLUSIVE, calls(3, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds"}, {"host": "secondary.example"}]), n=0),
     to(FAIL, calls(3, 0.1, 0.1, last=FINE, every=[{"hint": 3.0, "hint_form": "seconds", "host": host} for host in ("a.example", "a.example", "b.example")])),

@@ -377,7 +377,8 @@ def test_a_live_journal_that_breaks_off(start, paged):
     assert "faultinject: missing requests: 1" in (process.line(), process.line())
     assert [paged.asked.get(timeout=300) for _ in range(6)] == ["", "4999", "5001", "5001", "5001", "5002"]
     code, said = process.interrupt()
-    assert (code, said[-1]) == (130, "faultinject: interrupted")
+    # Behind it Python may warn of a socket: Ctrl-C may come between its making and the line that notes it.
+    assert code == 130 and "faultinject: interrupted" in said
 
 
 @pytest.mark.slow

@@ -91,7 +91,6 @@ FASTER = "5<=x<=50"
         ("conformance --phase denied --vendor azure", "--vendor: 'azure' is not a vendor; did you mean azure-blob?"),
         ("conformance --phase denied --vendor gateway", "--vendor: gateway is no storage service; there are azure-blob, b2, bos"),
         ("conformance --phase denied --client boto3 --vendor cos", "--vendor cos is for a client of your own; boto3 gets the errors of s3"),
-        ("conformance --phase denied --client boto3 --client minio --client requests --vendor cos", "--vendor cos is for a client of your own; boto3 gets the errors of s3"),
         ("conformance --cases aws-standard-2.1 --vendor cos", "--vendor cos is for a client of your own; boto3 gets the errors of s3"),
         ("conformance --phase x", "Invalid value for '--phase': 'x' is not one of 'cal', 'throttled"),
         ("conformance --client boto", "did you mean boto3?"),

@@ -323,7 +323,7 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
         form: calls
         for form, calls in grouped(waited, lambda call: call.first.hint_form or "").items()
         if len(calls) >= FEWEST
-        and not any(call.retries or evidence.openings(call) for call in calls)
+        and not any(call.retries or evidence.may_be_held_back(call) for call in calls)
         and behind > max(call.first.arrived for call in calls)
     }
 

@@ -370,6 +370,11 @@ def refuses_410():
     assert status == 200
 
 
+def takes_new_names():
+    attempts = (send("PUT", f"/b/k{number}") for number in itertools.count())
+    assert next(status for status in attempts if status < 500) == 200
+
+
 def fails_at_410():
     while (status := send("PUT", "/b/k")) >= 500:
         pass
@@ -389,9 +394,17 @@ def takes_410_for_success():
         (refuses_410, "http:503,times=1000", AssertionError),
         (refuses_410, "http:503,times=1000", BaseException),
         (fails_at_410, "http:503,times=1000", pytest.fail.Exception),
+        (takes_new_names, "http:503,from=1", ()),
         (takes_410_for_success, "http:503,times=1000", ()),
     ],
-    ids=["a fault that stays", "may give up", "may end in any way", "may fail", "takes it for success"],
+    ids=[
+        "a fault that stays",
+        "may give up",
+        "may end in any way",
+        "may fail",
+        "new names",
+        "takes it for success",
+    ],
 )
 def test_who_stops_at_410_alone_has_not_given_up(code, rule, allow):
     """A client that retries a failure for ever fails its run, however it ends when the failure is no longer given."""
