@@ -22,7 +22,7 @@ class Call:
 
     Args:
         attempts: at least one.
-        signal: what grouped them: `told` (a test label), `SDK id`, `retry mark` or `fingerprint`.
+        signal: what grouped them: `told` (by a test or a driver), `SDK id`, `retry mark` or `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
         crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.

@@ -327,8 +327,8 @@ class Faults:
     ) -> None:
         """Fail when a check says FAIL. An undecided check is not a failure, unless it is required; `findings()` has it.
 
-        A WARN is one warning (a `PytestWarning` in a test, otherwise a `UserWarning`), and so is a result in which no check
-        at all could be decided.
+        All WARNs together are one warning (a `PytestWarning` in a test, otherwise a `UserWarning`), and so is a result in
+        which no check at all could be decided. A warning of the same checks is not repeated.
 
         Args:
             profile: as for `findings()`; None: the client's user agent chooses it.

@@ -109,7 +109,7 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     taken = [call for call in told if call.returned and foreign(call.attempts)]
     n = len(moved)
     if taken and not wrong:
-        said = f"{len(taken)} of {len(told)} downloads accepted bytes that do not match the answer's own checksum or Content-Range"
+        said = f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own checksum or Content-Range"
         how = "Check the checksum of an answer, and compare its Content-Range with the requested Range; read the bytes again if they differ."
         yield failed(len(told), said, taken, action=how)
     elif wrong:

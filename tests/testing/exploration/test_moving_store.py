@@ -205,7 +205,7 @@ def test_a_named_call_that_took_other_bytes(client, code, fails):
         with contextlib.suppress(ValueError), faults.call("load"):
             code(client)
         found = [each.message for each in faults.findings() if each.check == "mixed versions"]
-    took = "1 of 1 downloads accepted bytes that do not match the answer's own checksum or Content-Range"
+    took = "1 of 1 downloads accepted bytes that are wrong by the answer's own checksum or Content-Range"
     assert found == [took] * fails
 
 
