@@ -167,12 +167,13 @@ class Evidence:
         return self._opened_behind(call, self.silence.openings.get((client, call.error), ()))
 
     def may_be_held_back(self, call: Call) -> bool:
-        """The same, whatever the caller heard."""
+        """Whether an open circuit breaker may have ended a call that was not retried, whatever its caller heard."""
         client = call.name if self.driven else None
         openings = self.silence.openings.items()
         return any(self._opened_behind(call, opened) for (whose, _), opened in openings if whose == client)
 
     def _opened_behind(self, call: Call, opened: Sequence[float]) -> bool:
+        """Whether one of these breakers opened before the client's first wait was over, and the call was not retried."""
         failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
         after = opened[bisect_left(opened, failed) :][:1]
         return not call.retries and any(each <= failed + waits for each in after)
