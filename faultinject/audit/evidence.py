@@ -145,17 +145,19 @@ class Evidence:
     def under_other_ids(self) -> dict[str, list[Call]]:
         """By method: failed calls whose request came again under another id, of an SDK that is never seen to repeat an id.
 
-        A layer above the SDK tries them again, or somebody asks again: by its ids nobody can tell. Half of what failed came
-        again so, or more.
+        A layer above the SDK tries them again, or somebody asks again: by its ids nobody can tell. Half of what failed with
+        one answer came again so, or more.
         """
-        found = {}
+        found: dict[str, list[Call]] = {}
         with_id = grouped((call for call in self.everyone if call.signal == SDK_ID), _method_of)
         for method, calls in with_id.items():
+            if any(call.retries for call in calls):
+                continue
             failed = [call for call in calls if call.first.failed and call.first.kind != "client"]
-            again = [call for call in failed if call.again is not None]
-            many = 2 * len(set(map(thing_of, again))) >= len(set(map(thing_of, failed)))
-            if again and many and not any(call.retries for call in calls):
-                found[method] = again
+            for same in grouped(failed, lambda call: call.first.answer).values():
+                again = [call for call in same if call.again is not None]
+                if again and 2 * len(set(map(thing_of, again))) >= len(set(map(thing_of, same))):
+                    found.setdefault(method, []).extend(again)
         return found
 
     def held_back(self, call: Call) -> bool:

@@ -39,8 +39,8 @@ from tests.rows import row_by_row
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
 NAMES = [
-    "retries", "permanent", "gives up", "backoff", "jitter", "thundering herd", "backoff grows", "retry-after", "malformed retry-after", "same bytes",
-    "non-idempotent retry", "lost answer", "error in 200", "mixed versions", "retry budget", "nested retries", "overlap", "attempts", "backoff bound", "full jitter", "retry quota",
+    "same bytes", "non-idempotent retry", "lost answer", "error in 200", "mixed versions", "retries", "permanent", "gives up", "retry budget", "nested retries",
+    "overlap", "backoff", "jitter", "thundering herd", "backoff grows", "retry-after", "malformed retry-after", "attempts", "backoff bound", "full jitter", "retry quota",
 ]  # fmt: skip
 BOTO3 = "Boto3/1.44.5 md/Botocore#1.44.5 m/{} cfg/retry-mode#standard Botocore/1.44.5"
 
@@ -239,9 +239,9 @@ def test_a_check_can_be_left_out():
         (["retries: 503", "same_byte"], [], "'same_byte' is not a check; did you mean 'same bytes'?"),
         (["retry-aftr: date"], [], "did you mean 'retry-after: date'?"),
         ([], ["permanant"], "'permanant' is not a check; did you mean 'permanent'?"),
-        ([], ["zzz: date"], "'zzz: date' is not a check; there are retries, "),
+        ([], ["zzz: date"], "'zzz: date' is not a check; there are same bytes, "),
         (["all"], [], "'all' is not a check"),
-        ([""], [], "'' is not a check; there are retries, "),
+        ([""], [], "'' is not a check; there are same bytes, "),
         (["retry-after"], ["retry-after"], "'retry-after' is both ignored and required"),
         (["retry-after"], ["retry-after: date"], "'retry-after: date' is both ignored and required"),
     ],

@@ -41,6 +41,7 @@ REFETCH = fault("r2:PreconditionFailed", 412)
 LOOK = fault("azure-blob:OperationTimedOut", 500)
 FORM = {"user_agent": "QiniuPython/7.18.0", "method": "POST"}
 LOOKS = {"by": None}
+ASKED = {"hint": 3.0, "hint_form": "seconds"}
 LEFT_UPLOAD = fault("cos:SlowDown", did="failed", left=True)
 NO_VERDICT = None
 """The check has nothing that it could say anything of."""
@@ -58,6 +59,11 @@ def waiter(*gaps, kind=MISSING, **more):
 def alone(number, *gaps, **more):
     """One after the other, nothing else in between."""
     return calls(number, *gaps, apart=100.0, by=None, **more)
+
+
+def side_by_side(number, *, at=0.0, apart=0.01, **more):
+    """Calls of as many callers, each with a connection of its own."""
+    return [call(at=at + apart * each, by=None, connection=each, **more) for each in range(number)]
 
 
 def spent(*more):
@@ -109,10 +115,10 @@ def storm(things, depth=3, apart=0.2, **more):
     ]  # fmt: skip
 
 
-def above(things, pause, **more):
+def above(things, pause, kind=DENIED, **more):
     """Two calls of an SDK for each thing, one `pause` seconds after the other."""
     return [
-        call(kind=DENIED, at=20 * each + at, path=f"/bucket/thing-{each}", **more)
+        call(kind=kind, at=20 * each + at, path=f"/bucket/thing-{each}", **more)
         for each in range(things)
         for at in (0, pause)
     ]
@@ -128,12 +134,31 @@ RETRIES = rows(
     to(PASS, calls(1), calls(9, 0.5, at=1)),
     # A layer above an SDK that retries nothing gives each attempt an id of its own; so does who asks again.
     to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, run"),
+    # So do answers of which nothing came again, where others did: nobody retries those.
+    to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": WARN}, layered(10, 0.5, 0.7, kind=INTERNAL), calls(29, at=20), says="0 of 29 calls retried, although"),
+    # A queue may send again after minutes what failed; a job that runs again sends what succeeded, too.
+    to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), says="0 of 6 calls retried after 503 SlowDown (6), but the same requests came again 70.0 s later or more, unlike those that succeeded"),
+    to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), calls(6, kind=FINE, by=None)),
+    to(FAIL, above(3, 70.0, SLOW_DOWN, by=None), successes(20, 10, wait=200.0)),
+    to(FAIL, above(1, 70.0, SLOW_DOWN, by=None), calls(6, by=None)),
+    # Failures side by side, on connections that were used before, may have opened a circuit breaker where nothing follows.
+    *(
+        to(expected, side_by_side(8, kind=FINE, at=-9), side_by_side(number, apart=apart), then)
+        for number, apart, then, expected in (
+            (8, 0.01, [], INCONCLUSIVE),
+            (4, 0.01, [], FAIL),
+            (8, 0.2, [], FAIL),
+            (8, 0.01, calls(1, kind=FINE, at=0.5), FAIL),
+        )
+    ),
+    to(FAIL, side_by_side(8)),
+    to(FAIL, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.01, connection=1)),
     # Of another method, of which nothing came again, that says nothing.
     to(FAIL, layered(1, 0.5, method="GET"), calls(50, at=10), says="never retries: 0 of 50 calls retried"),
     to({"503 SlowDown": INCONCLUSIVE}, layered(3, 0.5, 0.7), calls(3, 0.5, method="GET", at=0.01), says="0 of 9 PUT, 3 of 3 GET retried, but 6 requests came again"),
     to(INCONCLUSIVE, layered(1, 0.5)),
     to(FAIL, layered(3, 0.5), calls(4, at=100.0)),
-    to(FAIL, layered(3, 11.0)),
+    to(INCONCLUSIVE, layered(3, 11.0), says="came again 11.0 s later or more"),
     *(to(INCONCLUSIVE, layered(4, *[2.0] * 11, method=method, apart=40.0)) for method in ("GET", "HEAD")),
     to({"503 SlowDown": WARN, "500 InternalError": PASS}, layered(3, 0.5, 0.7), calls(3, 0.5, kind=INTERNAL, at=20)),
     to(INCONCLUSIVE, calls(2), calls(8, 0.5, at=1), says="8 of 10 calls retried: a retry budget or a deadline may be the cause"),
@@ -266,8 +291,23 @@ RETRIES = rows(
     # Some methods are never retried: no PASS, whatever the share of the others.
     to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), says="503 SlowDown: 30 of 30 GET, 0 of 3 PUT retried: PUT is never retried"),
     to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), calls(3, at=0.01, method="DELETE"), says="PUT and DELETE are never retried"),
-    # Who retries only what has Retry-After is compared with its like: here no GET without one was retried either.
-    to(INCONCLUSIVE, calls(8, 3.2, method="GET", hint=3.0, hint_form="seconds"), calls(4, method="GET"), calls(3, at=0.01)),
+    # Who retries only what has Retry-After: a budget that was spent on the first ones is no reason where three others came before, or by turns.
+    to({"503 SlowDown": WARN}, calls(8, 3.2, method="GET", **ASKED), calls(4, method="GET"), calls(3, at=0.01), says="8 of 8 calls with Retry-After retried, 0 of 7 without it"),
+    to({"503 SlowDown": INCONCLUSIVE}, calls(8, 3.2, method="GET", **ASKED), calls(4, method="GET", at=0.3), calls(3, at=0.31)),
+    to({"503 SlowDown": WARN}, calls(4, method="GET"), calls(3, at=0.01), calls(8, 3.2, method="GET", at=0.2, **ASKED), says="8 of 8 calls with Retry-After retried, 0 of 7 without it"),
+    to({"503 SlowDown": FAIL}, calls(4, method="GET"), calls(8, 3.2, method="GET", at=0.2, **ASKED), driven=True),
+    to({"503 SlowDown": WARN}, calls(3, 3.2, apart=9.0, **ASKED), calls(3, at=4.0, apart=9.0), calls(1, 3.2, at=27.0, **ASKED)),
+    to({"503 SlowDown": INCONCLUSIVE}, calls(2, 3.2, apart=9.0, **ASKED), calls(2, at=4.0, apart=9.0), calls(1, 3.2, at=27.0, **ASKED), calls(5, at=30)),
+    to({"503 SlowDown": INCONCLUSIVE}, calls(2), calls(8, 3.2, method="GET", at=0.2, **ASKED), calls(9, at=9.0)),
+    # The other way round: Retry-After ends the call.
+    to({"503 SlowDown": WARN}, calls(24, 0.2, apart=0.5), calls(5, at=1, **ASKED), says="0 of 5 calls with Retry-After retried, 24 of 24 without it"),
+    to({"503 SlowDown": INCONCLUSIVE}, calls(9, 0.2), calls(5, at=9, **ASKED), says="9 of the first 9 calls retried, 0 of the 5 after them"),
+    to({"503 SlowDown": WARN, "500 InternalError": PASS}, calls(24, 0.2), calls(5, at=9, **ASKED), calls(3, 0.2, kind=INTERNAL, at=20)),
+    to({"503 SlowDown": PASS}, calls(24, 0.2, apart=0.5), calls(2, at=1, **ASKED)),
+    # Nor is it a share: no PASS by those that ask.
+    to({"503 SlowDown": WARN}, calls(3), calls(40, 3.2, at=0.2, **ASKED)),
+    # Others may have used up the budget before.
+    to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": INCONCLUSIVE}, spent(*calls(3, kind=INTERNAL, at=-39)), calls(3, at=-30), calls(3, 3.2, at=9.0, **ASKED)),
     to({"503 SlowDown": FAIL}, calls(30, 0.1, method="GET"), calls(3, at=0.01), driven=True),
     to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01, method="DELETE"), driven=True),
     to({"503": WARN}, calls(30, 0.1, method="GET", kind=fault("http:503", 503)), calls(3, at=0.01, kind=fault("http:503", 503)), driven=True),
@@ -277,6 +317,9 @@ RETRIES = rows(
     to({"reset": PASS}, layered(4, 0.003, kind=LOST, last=FINE), driven=True),
     # Those behind all retries may have found no budget.
     to({"503 SlowDown": INCONCLUSIVE}, calls(30, 0.1, method="GET"), calls(3, at=9), says="503 SlowDown: 30 of the first 30 calls retried, 0 of the 3 after them"),
+    # Clients of a driver have budgets of their own, whatever the others retried.
+    to({"reset": WARN}, calls(6, 0.1, kind=RESET, method="GET", name="reset"), calls(4, kind=LOST, at=9, name="lost", returned=False), driven=True, says="6 of 6 GET, 0 of 4 PUT retried: PUT is never retried"),
+    to({"reset": INCONCLUSIVE}, calls(6, 0.1, kind=RESET, method="GET", name="reset"), calls(4, kind=LOST, at=9, name="reset", returned=False), driven=True),
     # What the retry gets: a refusal of the app itself, which it gives to nobody else, is the retry's own.
     to({None: FAIL, "503 SlowDown": PASS}, met(SLOW_DOWN, name="put", returned=False), says="3 of 3 calls failed for good after one 503 SlowDown: the app refused the retry with 400"),
     to({None: FAIL, "503 SlowDown": PASS}, met(SLOW_DOWN), calls(1, 0.2, last=FINE, at=9), driven=True),
@@ -302,6 +345,9 @@ RETRIES = rows(
     to({"500 InternalError": PASS, "503 SlowDown": WARN}, spent(*calls(3, 0.5, kind=INTERNAL, last=DENIED, at=-39)), calls(3, at=-30)),
     to({"500 InternalError": PASS, "503 SlowDown": WARN}, calls(8, 0.5, 0.5, kind=INTERNAL), calls(3, at=10), profile="aws-2026"),
     to({"500 InternalError": PASS, "503 SlowDown": INCONCLUSIVE}, calls(9, 0.5, 0.5, kind=INTERNAL), calls(3, at=10), profile="aws-2026"),
+    # Retries of calls that succeeded cost as much; what came before any was held back had its budget.
+    to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": INCONCLUSIVE, "reset": INCONCLUSIVE}, calls(5, 0.5, 0.5, last=FINE), calls(24, at=1), calls(10, kind=INTERNAL, at=3), calls(5, kind=RESET, at=4)),
+    to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": WARN}, calls(5, 0.5, 0.5, last=FINE), calls(3, kind=INTERNAL, at=0.5), calls(24, at=1), calls(10, kind=INTERNAL, at=3)),
     # The phases of a driver have clients of their own.
     to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": WARN}, [*calls(3, 0.5, 0.5, kind=INTERNAL, name="out"), *calls(3, kind=INTERNAL, name="out", at=1)], calls(3, at=10, name="thr"), driven=True),
 )  # fmt: skip
@@ -367,8 +413,11 @@ PERMANENT = rows(
     # A layer above the SDK: a driver knows that there is one caller; a waiter asks every few seconds.
     to(WARN, above(3, 0.5)),
     to(INCONCLUSIVE, above(2, 0.5)),
-    to(INCONCLUSIVE, above(3, 1.1)),
-    to(INCONCLUSIVE, above(3, 9.9)),
+    to(WARN, above(3, 1.1), says="the same request came again up to 1 time, 1.10 s later or more, for 3 of 3 objects: the client retries, or waits"),
+    to(WARN, above(3, 9.9), refused(20, at=90)),
+    to(INCONCLUSIVE, above(2, 1.1)),
+    to(PASS, above(2, 1.1), refused(3, at=90)),
+    to(INCONCLUSIVE, above(3, 1.1, kind=fault("http:404", 404)), says="wrap each call"),
     to(PASS, above(3, 10.1)),
     to(PASS, above(3, 0.0005)),
     to(FAIL, layered(3, 0.5, kind=DENIED), driven=True, says="3 of 3 calls retried after 403 AccessDenied"),
@@ -383,6 +432,10 @@ GIVES_UP = rows(
     to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
+    # A deadline ends calls at the same time, whatever the number of their attempts; another limit than that has one number.
+    to(PASS, *(calls(1, *[9.0 / number] * number, at=20 * number) for number in (8, 10, 11, 12)), says="each of 4 failed calls ended after at most 13 attempts, within 9.01 s"),
+    to(WARN, *(calls(1, *[5.0 / number] * number, at=90 * number) for number in (10, 11)), *(calls(1, *[0.7] * number, at=9000) for number in (12, 13))),
+    *(to(WARN, *(calls(1, *[took / number] * number, at=90 * number) for number in numbers)) for took, numbers in ((9.0, (12, 12, 12)), (9.0, (11, 11, 12)), (61.0, (10, 11, 12)))),
     # What is refused and asked for again is no failure that another layer tries again.
     to(PASS, above(3, 1.5), calls(3, at=90), n=3),
     to(INCONCLUSIVE, layered(3, *[0.1] * 29), says="no id came more than 1 time, but 87 requests came again under another id"),

@@ -220,7 +220,7 @@ def test_a_client_that_does_wrong(forbidden):
 @row_by_row(
     ("keys", "error", "match"),
     [
-        ({"ignore": "random"}, ConfigurationError, "'random' is not a check; there are retries, permanent"),
+        ({"ignore": "random"}, ConfigurationError, "'random' is not a check; there are same bytes, non-idempotent retry"),
         ({"ignore": ["permament"]}, ConfigurationError, "permament"),
         ({"profile": "nobody"}, ConfigurationError, "nobody"),
         ({"require": ["retry-aftr"]}, ConfigurationError, "did you mean 'retry-after'"),
@@ -248,7 +248,7 @@ def test_a_client_that_does_right():
     head, hint = said(error)
     assert head == "required but not decided: retry-after, retry quota"
     assert hint.startswith("? retry-after: Not enough data: 0 of 3 answers with Retry-After. ")
-    with pytest.raises(RetryAssertionError, match="required but not decided: permanent, "):
+    with pytest.raises(RetryAssertionError, match="required but not decided: same bytes, "):
         faults.assert_retries(require=["all"])
 
 

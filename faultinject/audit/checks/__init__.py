@@ -6,8 +6,10 @@ from faultinject.audit.checks import amplification, backoff, effects, promises, 
 from faultinject.audit.checks import check as _check
 from faultinject.audit.checks.check import Check
 
+# What harms data comes first, then what ends a call or multiplies its requests, then when they come: the first line of a report,
+# which is all that many people read, names the worst of its findings.
 _modules = [
-    each.__name__ for each in (retries, backoff, retry_after, effects, versions, amplification, promises)
+    each.__name__ for each in (effects, versions, retries, amplification, backoff, retry_after, promises)
 ]
 
 CHECKS: dict[str, Check] = dict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -24,10 +25,10 @@ from faultinject.audit.checks.questions import (
     stays_the_same,
 )
 from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
-from faultinject.audit.evidence import Evidence
+from faultinject.audit.evidence import RARE, Evidence
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
-from faultinject.audit.matching import changed, thing_of
+from faultinject.audit.matching import changed, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.shown import quoted
@@ -50,6 +51,15 @@ ONE_CLIENT = "Use a separate client for these calls."
 STOP = "Do not retry this answer."
 READ_IT = "Let a GET get this answer: a HEAD may wait for the object."
 END = "End a call after a few attempts, or after some seconds."
+SPREAD = "Let the client make more calls afterwards, or let fewer fail at the same time."
+OPENS_A_BREAKER = 5
+"""Failures at the same time that open a circuit breaker, in the libraries that many use."""
+FIRST_WAIT = 1.0
+"""Seconds; most clients wait less before their first retry."""
+LONG_ENOUGH = 0.7
+"""A call that a deadline ends lasts so much of the longest one at least: it is over before the wait that would cross it."""
+A_MINUTE = 60.0
+"""Seconds, after which a caller is seldom there any more."""
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
 
@@ -67,9 +77,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint alone
     groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have two attempts
     or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
-    method while others are retried (FAIL where a driver asked and the vendor documents the answer as retryable); or any,
-    after a 501 or 505, which no retry changes, or with the same token after an answer that asks for a new one,
-    where calls with that answer have several. A POST without a retry does not count, unless a
+    method, none with or none without Retry-After, while others are retried (FAIL where a driver asked and the vendor documents the
+    answer as retryable); or any, after a 501 or 505, which no retry changes, or with the same token after an answer that asks
+    for a new one, where calls with that answer have several. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
@@ -87,26 +97,39 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         for call in evidence.everyone
     )
     if len(given_up) >= FEWEST and not retried:
+        others = _under_other_ids(evidence)
         known = {
             answer: some
             for answer, calls in by_answer.items()
-            if (some := [call for call in calls if call.first.method not in evidence.under_other_ids])
+            if (some := [call for call in calls if (call.first.method, call.first.answer) not in others])
         }
-        if decided := len(_with_status(known)) >= FEWEST:
-            by_answer, given_up = known, _with_status(known)
-        answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in by_answer.items())
-        n = sum(map(len, by_answer.values()))
+        decided = len(_with_status(known)) >= FEWEST
+        told_of = known if decided else by_answer
+        given_up = _with_status(told_of)
+        answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in told_of.items())
+        n = sum(map(len, told_of.values()))
         told = f"0 of {n} calls retried after {answers}"
         unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
         if not decided:
-            yield _under_other_ids(evidence, told, given_up)
-        elif unclear:
+            yield _told_under_other_ids(evidence, told, given_up)
+            return
+        if unclear:
             why = f"{counted(unclear, 'other call')} may have retried"
             yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
-        else:
+            return
+        if later := _came_again_after(evidence, given_up):
+            why = f"the same requests came again {seconds(later)} later or more, unlike those that succeeded: a queue may send them"
+            yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
+            return
+        if _may_have_opened_a_breaker(evidence, given_up):
+            why = "they failed at the same time, and no request followed: a circuit breaker may have opened"
+            yield unknown(n, f"{told}, but {why}", given_up, action=SPREAD)
+            return
+        if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             told = f"the client never retries: {told}, although {_why(given_up[0])}"
             yield failed(n, told, given_up, action="Retry transient failures.")
-        return
+            return
+        # A layer above the SDK retries other answers: of these alone is it known that nobody does.
     for answer, calls in by_answer.items():
         yield _but_for_breakers(evidence, answer, calls)
 
@@ -147,34 +170,68 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if in_vain and len(tokens) > 1:
         told = f"{answer}: {len(in_vain)} of {n} calls retried with the token that was refused"
         return warned(n, told, in_vain, answer, action="Get a new token before you retry.")
+    others = _under_other_ids(evidence)
+    comes_again = any((call.first.method, call.first.answer) in others for call in calls)
+    # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
+    bare = [call for call in again if call.first.hint_form is None]
+    unasked = [call for call in calls if call.first.hint_form is None]
+    if (
+        again
+        and not bare
+        and not comes_again
+        and _came_before_a_budget_was_spent(unasked, again)
+        and not _may_be_spent(evidence, unasked)
+    ):
+        said = f"{answer}: {len(again)} of {n - len(unasked)} calls with Retry-After retried, 0 of {len(unasked)} without it"
+        return (failed if _is_promised(evidence, unasked) else warned)(
+            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
+        )
+    asked = [call for call in calls if call.first.hint_form is not None]
+    whose = {call.name for call in asked}
+    # A budget was left where the client retries something behind them.
+    last = max(
+        (
+            call.first.arrived
+            for call in evidence.calls
+            if call.retries and (call.name in whose or not evidence.driven)
+        ),
+        default=0.0,
+    )
+    if (
+        len(bare) >= FEWEST
+        and not _tried(asked)
+        and not comes_again
+        and sum(call.first.arrived < last for call in asked) >= FEWEST
+    ):
+        said = f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {len(bare)} of {len(unasked)} without it"
+        return warned(n, said, asked, answer, action="Retry after the wait that Retry-After asks for.")
     enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
     if all(all(call.retries for call in each[:JUDGED]) or _tried(each) >= 0.9 * len(each) for each in enough):
         return passed(n, told, again, answer)
-    other_ids = [call for name in by_method for call in evidence.under_other_ids.get(name, ())]
-    if any(quoted(call.first.answer) == answer for call in other_ids):
-        return _under_other_ids(evidence, told, calls, answer)
+    if comes_again:
+        return _told_under_other_ids(evidence, told, calls, answer)
     if not again:
         if _may_be_spent(evidence, calls):
             why = "other calls may have used up the retry budget"
             return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
         return warned(n, f"{told}, although {_why(calls[0])}", calls, answer, action="Retry this answer.")
-    # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
-    bare = [call for call in again if call.first.hint_form is None]
     never = {
         method: each
         for method, each in by_method.items()
-        # What comes behind all retries may have found their budget used up.
+        # What comes behind all retries may have found their budget used up; clients of a driver have budgets of their own.
         if bare
         and not _tried(each)
-        and sum(call.first.arrived < bare[-1].first.arrived for call in each) >= FEWEST
+        and sum(
+            call.first.arrived < bare[-1].first.arrived or _has_own_budget(evidence, call) for call in each
+        )
+        >= FEWEST
     }
     if never:
         names = " and ".join(never)
         unsure = [call for each in never.values() for call in each]
-        documented = unsure[0].first.documented
-        sure = evidence.driven and documented is not None and documented.retryable == "yes"
         said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
-        return (failed if sure and "DELETE" not in never else warned)(
+        sure = "DELETE" not in never and _is_promised(evidence, unsure)
+        return (failed if sure else warned)(
             n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
         )
     first = next(number for number, call in enumerate(calls) if not call.retries)
@@ -184,7 +241,68 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     return unknown(n, f"{told}: {why}", again, answer, action=ONE_CLIENT)
 
 
-def _under_other_ids(
+def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
+    """Whether the vendor documents the answer of these calls as retryable, and a driver made them: nobody else has a say then."""
+    documented = calls[0].first.documented
+    return evidence.driven and documented is not None and documented.retryable == "yes"
+
+
+def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Call]) -> bool:
+    """Whether three calls that nobody retried came before the first one that was, or three by turns with such ones."""
+    in_order = sorted((*calls, *retried), key=lambda call: call.first.arrived)
+    first = next(number for number, call in enumerate(in_order) if call.retries)
+    turns = sum(after.retries > before.retries == 0 for before, after in pairwise(in_order))
+    return max(first, turns) >= FEWEST
+
+
+def _has_own_budget(evidence: Evidence, call: Call) -> bool:
+    """Whether a driver's client that made this call had not retried any before."""
+    return evidence.driven and not any(
+        each.retries and each.name == call.name and each.first.arrived < call.first.arrived
+        for each in evidence.calls
+    )
+
+
+def _under_other_ids(evidence: Evidence) -> set[tuple[str, str]]:
+    """Methods and answers of calls that came again under other ids of an SDK, so that each such call may have."""
+    return {
+        (call.first.method, call.first.answer) for same in evidence.under_other_ids.values() for call in same
+    }
+
+
+def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None:
+    """Seconds after which half of these requests, or more, came again, so late that they are calls of their own; None: fewer did.
+
+    None as well where those that succeeded came again, too: then it is no failure that brings them back.
+    """
+    arrived = grouped(evidence.requests, fingerprint)
+    again = [
+        later - call.last.arrived
+        for call in calls
+        if (later := arrived[thing_of(call)][-1].arrived) > call.last.arrived
+    ]
+    got = [each for each in evidence.requests if not each.failed]
+    got_again = sum(arrived[fingerprint(each)][-1] is not each for each in got)
+    return min(again) if 2 * len(again) >= len(calls) and got_again <= RARE * len(got) else None
+
+
+def _may_have_opened_a_breaker(evidence: Evidence, calls: Sequence[Call]) -> bool:
+    """Whether these calls failed side by side, before a first wait was over, and the client then asked for nothing more.
+
+    A circuit breaker may have ended them. Nobody knows, as no call is named that made no request. They were side by side where
+    each came on a connection of its own that had been used before: one caller would have used one.
+    """
+    arrived = [call.first.arrived for call in calls]
+    used = {each.connection for each in evidence.requests if each.arrived < min(arrived)}
+    return (
+        not evidence.driven
+        and len(used & {call.first.connection for call in calls}) >= OPENS_A_BREAKER
+        and max(arrived) - min(arrived) < FIRST_WAIT
+        and not any(each.arrived > max(arrived) for each in evidence.requests)
+    )
+
+
+def _told_under_other_ids(
     evidence: Evidence, told: str, calls: Sequence[Call], answer: str | None = None
 ) -> Finding:
     """What is said where the same requests come again under other ids of an SDK."""
@@ -297,16 +415,25 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
         for call in evidence.calls
         if since <= call.first.arrived <= until and (not evidence.driven or call.name == calls[0].name)
     ]
-    ended = [
+    others = [
         call
         for call in before
+        if call.first.method not in UNSAFE and call.first.answer != calls[0].first.answer
+    ]
+    most = {
+        key: max(call.retries for call in same)
+        for key, same in grouped(others, lambda call: (call.first.method, call.first.answer)).items()
+    }
+    short = [
+        call
+        for call in others
         if call.last.kind in KINDS
         and call.last.hint_form is None
-        and call.first.method not in UNSAFE
-        and call.first.answer != calls[0].first.answer
+        and call.retries < most[call.first.method, call.first.answer]
     ]
-    tried = {call.first.answer: call.retries for call in sorted(ended, key=lambda call: call.retries)}
-    return any(call.retries < tried[call.first.answer] for call in ended) or any(
+    # Calls that were not retried before any other was held back are no budget's.
+    spent = short and sum(call.first.arrived < short[0].first.arrived for call in calls) < FEWEST
+    return bool(spent) or any(
         sum(call.retries for call in before) >= each[0] / 2 for each in evidence.profile.quota.values()
     )
 
@@ -381,7 +508,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
     repeated = [call for call in everyone if not call.retries and call.again is not None]
     above = [call for call in repeated if evidence.driven or (call.again or 0.0) < POLL]
-    later = {thing_of(call) for call in repeated if not evidence.driven and (call.again or 0.0) >= POLL}
+    later = [call for call in repeated if not evidence.driven and (call.again or 0.0) >= POLL]
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     unread = [call for call in copied if is_permanent(call.first)]
     if unread and (n < FEWEST or not (again or above or polling)):
@@ -392,9 +519,12 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     if n < FEWEST:
         yield too_few(n, FEWEST, "call", calls)
         return
-    answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or polling or calls}))
+    times = Counter(map(thing_of, later))
+    unclear = sum(thing_of(call) in times for call in everyone)
+    slow = polling or (later if len(times) >= FEWEST or n - unclear < FEWEST else [])
+    answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or slow or calls}))
     proven = [call for call in again if not call.inferred]
-    things = set(map(thing_of, again or above or polling))
+    things = set(map(thing_of, again or above or slow))
     if proven:
         yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
     elif again or above:
@@ -409,17 +539,14 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
             yield (warned if enough else unknown)(
                 n, told, again or above, action=STOP if enough else NAME_THEM
             )
-    elif polling:
-        most = max(call.retries for call in polling)
-        soonest = seconds(min(gap for call in polling for gap in call.gaps if gap is not None))
-        told = f"after {answers} the same request came again up to {counted(most, 'time')}, {soonest} later or more, for {len(things)} of"
+    elif slow:
+        most = max(call.retries or times[thing_of(call)] for call in slow)
+        gaps = [gap for call in slow for gap in (call.gaps or (call.again,)) if gap is not None]
+        told = f"after {answers} the same request came again up to {counted(most, 'time')}, {seconds(min(gaps))} later or more, for {len(things)} of"
         told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
-        sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in polling)
-        how = STOP if sure else NAME_THEM if polling[0].inferred else READ_IT
-        yield (warned if sure else unknown)(n, told, polling, action=how)
-    elif n - len(unclear := [call for call in everyone if thing_of(call) in later]) < FEWEST:
-        told = f"after {answers} the same request came a second or more later, for {counted(len(later), 'object')}: a retry, or polling for a change"
-        yield unknown(n, told, unclear, action=NAME_THEM)
+        sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in slow)
+        how = STOP if sure else NAME_THEM if later or slow[0].inferred else READ_IT
+        yield (warned if sure else unknown)(n, told, slow, action=how)
     else:
         yield passed(n, f"0 of {n} calls retried after {answers}", calls)
 
@@ -448,7 +575,8 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone
-    allows 20), or than 20. WARN: more than 10. A call with more than 20 is judged before it ends. Not counted are a
+    allows 20), or than 20. WARN: more than 10, but for calls of various numbers of attempts that all end at the same time, within
+    a minute: a deadline ends them. A call with more than 20 is judged before it ends. Not counted are a
     GET or HEAD to which the app itself says 404, 409 or 412, or a write with If-None-Match, each asked again after
     a wait, and refusals that come a second or more apart where a fingerprint groups them. Not decided where failed
     calls for one object ran at the same time, or came again under other ids of an SDK that repeats none.
@@ -468,10 +596,12 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         allowed = "" if limit == TOO_MANY else f"; {profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
-    elif n >= FEWEST and most > MANY:
+    elif n >= FEWEST and most > MANY and not _end_by_a_deadline(ended):
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
     elif other_ids and n - len(other_ids) < FEWEST:
-        yield _under_other_ids(evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids)
+        yield _told_under_other_ids(
+            evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
+        )
     elif crowded := _crowded(evidence):
         told = f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
         told += ": which requests are of one call is not known"
@@ -483,6 +613,19 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         took = max(call.last.arrived - call.first.arrived for call in known)
         told = f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
         yield passed(len(known), f"{told}, within {seconds(took)}", known)
+
+
+def _end_by_a_deadline(calls: Sequence[Call]) -> bool:
+    """Whether what ends the longest of these calls is their time, of a minute at most, and no number of attempts."""
+    longest = [call for call in calls if len(call.attempts) > MANY]
+    took = [call.last.arrived - call.first.arrived for call in longest]
+    attempts = {len(call.attempts) for call in calls}
+    return (
+        len(longest) >= FEWEST
+        and len(attempts) >= FEWEST
+        and LONG_ENOUGH * max(took) <= min(took)
+        and max(took) <= A_MINUTE
+    )
 
 
 def _crowded(evidence: Evidence) -> list[Call]:
