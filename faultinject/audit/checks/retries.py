@@ -180,6 +180,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         and not bare
         and not comes_again
         and _came_before_a_budget_was_spent(unasked, again)
+        and not any(_has_a_breaker(evidence, call) for call in unasked)
         and not _may_be_spent(evidence, unasked)
     ):
         said = f"{answer}: {len(again)} of {n - len(unasked)} calls with Retry-After retried, 0 of {len(unasked)} without it"
@@ -256,11 +257,21 @@ def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Cal
 
 
 def _has_own_budget(evidence: Evidence, call: Call) -> bool:
-    """Whether a driver's client that made this call had not retried any before."""
-    return evidence.driven and not any(
-        each.retries and each.name == call.name and each.first.arrived < call.first.arrived
-        for each in evidence.calls
+    """Whether a driver's client that made this call had not retried any before, and nothing shows that it has a circuit breaker."""
+    return (
+        evidence.driven
+        and not _has_a_breaker(evidence, call)
+        and not any(
+            each.retries and each.name == call.name and each.first.arrived < call.first.arrived
+            for each in evidence.calls
+        )
     )
+
+
+def _has_a_breaker(evidence: Evidence, call: Call) -> bool:
+    """Whether the client that made this call is seen to fail others without a request."""
+    client = call.name if evidence.driven else None
+    return any(client == whose for whose, _ in evidence.silence.openings)
 
 
 def _under_other_ids(evidence: Evidence) -> set[tuple[str, str]]:
