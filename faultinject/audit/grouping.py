@@ -22,11 +22,13 @@ from typing import NamedTuple
 
 from faultinject.audit.matching import (
     alike,
+    body_of,
     changed,
     client_of,
     fingerprint,
     has_own_key,
     invocation,
+    length_of,
     marked,
     resumes,
     shorter,
@@ -73,6 +75,7 @@ class Request(NamedTuple):
         own: all requests of its client, in order of arrival.
         number: its place among them.
         retry: whether its client says that it is a retry, or that it is none; None: neither.
+        body: a number for what it sends; another number may be the same body as far as can be told.
     """
 
     attempt: Attempt
@@ -81,6 +84,7 @@ class Request(NamedTuple):
     own: list[Attempt]
     number: int
     retry: bool | None
+    body: int
 
 
 class Joined(NamedTuple):
@@ -119,6 +123,7 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     windows = CallWindows(told)
     clients: dict[Hashable, list[Attempt]] = {}
     marking: set[str] = set()
+    bodies: dict[Hashable, int] = {}
     found = []
     for each in attempts:
         agent, retry = client_of(each.user_agent), marked(each)
@@ -127,7 +132,8 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
         elif agent in marking:
             retry = False  # who marks its retries would have marked this one
         own = clients.setdefault((each.clock, each.client, agent), [])
-        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own), retry))
+        body = bodies.setdefault(body_of(each), len(bodies))
+        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own), retry, body))
         own.append(each)
     return found
 
@@ -183,7 +189,7 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
     for request in requests:
-        running = [each for each in running if each.may_go_on(request.attempt.arrived)]
+        running = [each for each in running if each.until > request.attempt.arrived]
         found = next((each for each in reversed(running) if _goes_on(each, request)), None)
         if found is None:
             found = OpenCall(request, signal, own=True)
@@ -214,7 +220,7 @@ def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
 
 def _failed_alike(call: OpenCall, request: Request) -> bool:
     """Whether a call has failed before a request for the same part, with the same body, as far as can be told."""
-    over = not call.in_flight(FOR_EVER) and call.over <= request.attempt.arrived
+    over = call.answers < FOR_EVER and call.over <= request.attempt.arrived
     return over and call.last.failed and alike(call.last, request.attempt)
 
 
@@ -296,15 +302,23 @@ class ByFingerprint:
         now = attempt.arrived
         if now < self._goes_on:
             return None, None
-        self._open = [each for each in self._open if each.may_go_on(now)]
-        here = [each for each in self._open if each.may_be(windows)]
+        self._open = [each for each in self._open if each.until > now]
+        here = [each for each in self._open if each.windows == windows or each.may_be(windows)]
         if len(here) > CROWD or len(self._mixed) > CROWD:
             # Each looked at against all others, they would take too long: it begins anew where nothing goes on with them any more.
             self._crowded, self._open, self._goes_on = True, [], now + WINDOW
             return None, None
-        same = [each for each in here if each.carries(attempt)]
-        waiting = [each for each in same if each.waits(now)]
-        running = [each for each in same if each.in_flight(now)]
+        # Most are told by a number, or by the length: hundreds may be open for one thing at a time.
+        length = length_of(attempt)
+        same = [
+            each
+            for each in here
+            if each.body == request.body
+            or ((length is None or each.length in (length, None)) and each.carries(attempt))
+        ]
+        failed = [each for each in here if each.answers <= now and each.waits]
+        waiting = [each for each in same if each.answers <= now and each.waits]
+        running = next((each for each in reversed(same) if each.answers > now), None)
         named = is_named(windows)
         if (running or len(waiting) > 1) and not (named and all(each.windows == windows for each in same)):
             self._share(attempt)
@@ -312,12 +326,12 @@ class ByFingerprint:
             return None, None
         if named and running:
             # A test says that there is one call: then this is a copy of what is slow.
-            return running[-1], None
-        found = None if same else self._with_other_bytes(request, here)
+            return running, None
+        found = None if same else self._with_other_bytes(request, failed)
         if found is None:
             self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
-                return None, _follow(attempt, here)
+                return None, _follow(attempt, failed)
             used = _connection_of(request)
             found = next((each for each in waiting if _connection_of(each.requests[-1]) == used), waiting[0])
         last = found.last
@@ -330,17 +344,16 @@ class ByFingerprint:
             return None, OTHER_CREDENTIAL
         return found, None
 
-    def _with_other_bytes(self, request: Request, here: Sequence[OpenCall]) -> OpenCall | None:
+    def _with_other_bytes(self, request: Request, failed: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
 
         By its fingerprint alone only with one that has fewer: what was read and not rewound leaves none, or a rest.
 
         Args:
             request: the request.
-            here: the calls that it may be of.
+            failed: the failed calls that it may be of.
         """
         attempt = request.attempt
-        failed = [each for each in here if each.waits(attempt.arrived)]
         if len(failed) != 1 or not _may_be_one_caller(failed[0].last, attempt):
             return None
         [found] = failed
@@ -386,6 +399,8 @@ class OpenCall:
     Attributes:
         requests: so far, in order of arrival.
         first: its first attempt.
+        body: the number of what that sends.
+        length: how long the body is of any request of it; None: they differ, or it is not known.
         last: its last attempt so far.
         windows: the call windows that it may be.
         shared: whether nobody can tell which of its attempts are another call's.
@@ -394,11 +409,15 @@ class OpenCall:
         again: as `Call` has it.
         ended: whether what came after it cannot be of it.
         answered: when the last answer came to any of its attempts; minus infinity: none has come.
+        answers: when its last attempt is answered, or one that it is a copy of; infinity: it hangs.
+        until: when nothing can go on with it any more.
     """
 
     def __init__(self, request: Request, signal: str, *, own: bool, follows: str | None = None) -> None:
-        self.requests = [request]
-        self.first = self.last = request.attempt
+        self.requests: list[Request] = []
+        self.first = request.attempt
+        self.body = request.body
+        self.length = length_of(self.first)
         self.signal = signal
         self.own = own
         self.windows = request.windows
@@ -407,17 +426,29 @@ class OpenCall:
         self.follows = follows
         self.again: float | None = None
         self.ended = False
-        self.answered = _answered(self.first)
+        self.answered = -FOR_EVER
+        self.add(request)
 
     def add(self, request: Request) -> None:
         """Add an attempt."""
         self.requests.append(request)
-        self.last = request.attempt
-        if self.signal == SDK_ID and invocation(self.last) != invocation(self.first):
+        last = self.last = request.attempt
+        if self.signal == SDK_ID and invocation(last) != invocation(self.first):
             self.signal = TOLD
-        self.answered = max(self.answered, _answered(self.last))
+        if length_of(last) != self.length:
+            self.length = None
         if self.windows:
             self.windows = tuple(each for each in self.windows if each in request.windows)
+        if last.answered is not None:
+            self.answered = max(self.answered, last.answered)
+        # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
+        hangs = last.answered is None and last.did not in BROKEN and last.injected
+        self.answers = -FOR_EVER if last.left else FOR_EVER if hangs else self.answered
+        # A client may try again though it got an answer: something was done to it, or it is not on record.
+        touched = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
+        self.until = self.over + self.patience if touched else self.answers
+        if self.windows:
+            self.until = min(self.until, max(map(_end, self.windows)))
 
     @property
     def alone(self) -> bool:
@@ -429,31 +460,10 @@ class OpenCall:
         """When the last answer was given, or the last request came."""
         return self.answered if self.last.answered is not None else max(self.answered, self.last.arrived)
 
-    def in_flight(self, now: float) -> bool:
-        """Whether the last attempt has no answer yet, or one that it is a copy of."""
-        last = self.last
-        if last.left:
-            return False
-        if last.answered is None:
-            # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
-            return last.did not in BROKEN and last.injected
-        return self.answered > now
-
-    def may_go_on(self, now: float) -> bool:
-        """Whether a request that comes now may be of it, or a copy."""
-        if self.windows and all(_has_ended(each, now) for each in self.windows):
-            return False
-        last = self.last
-        if last.answered is not None and self.in_flight(now):
-            return True
-        # A client may try again though it got an answer: something was done to it, or it is not on record.
-        touched = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
-        return touched and now - self.over <= self.patience
-
-    def waits(self, now: float) -> bool:
-        """Whether it may be tried again now."""
-        failed = self.last.failed and not self.ended and not self.in_flight(now)
-        return failed and now - self.over <= self.patience
+    @property
+    def waits(self) -> bool:
+        """Whether it may be tried again once it is answered."""
+        return self.last.failed and not self.ended
 
     @property
     def patience(self) -> float:
@@ -497,14 +507,12 @@ def is_named(windows: tuple[CallWindow, ...]) -> bool:
     return len(windows) == 1 and windows[0].name is not None
 
 
-def _follow(attempt: Attempt, here: list[OpenCall]) -> str | None:
+def _follow(attempt: Attempt, failed: Sequence[OpenCall]) -> str | None:
     """Note where calls that have just failed may go on with a request that carries another body."""
     follows = None
-    for each in here:
+    for each in failed:
         last = each.last
-        if not _may_be_one_caller(last, attempt) or not each.waits(attempt.arrived):
-            continue
-        if _is_other_part(each.first, attempt):
+        if not _may_be_one_caller(last, attempt) or _is_other_part(each.first, attempt):
             continue
         if last.kind == "client" and changed(last, attempt):
             each.ended = True
@@ -594,7 +602,7 @@ def _told_one(
     """
     windows = call.windows
     wait = longest.get(client_of(call.first.user_agent))
-    if call.in_flight(FOR_EVER):
+    if call.answers == FOR_EVER:
         over = FOR_EVER
     elif not call.last.failed:
         over = -FOR_EVER
@@ -628,10 +636,6 @@ def _told_one(
     return Joined(made, over)
 
 
-def _answered(attempt: Attempt) -> float:
-    return -FOR_EVER if attempt.answered is None else attempt.answered
-
-
 def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
     return any(alike(each, attempt) for each in bodies)
 
@@ -646,6 +650,6 @@ def _related(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _has_ended(told: CallWindow, now: float) -> bool:
-    """Whether a call window is over by its time; one with a key holds what has that key."""
-    return told.key is None and told.ended is not None and told.ended < now
+def _end(told: CallWindow) -> float:
+    """When a call window is over by its time; one with a key holds what has that key."""
+    return FOR_EVER if told.key is not None or told.ended is None else told.ended

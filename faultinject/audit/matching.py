@@ -132,6 +132,23 @@ def alike(one: Attempt, other: Attempt) -> bool:
     return one.body_complete is False or other.body_complete is False
 
 
+def body_of(attempt: Attempt) -> Hashable:
+    """All that `alike` compares."""
+    return (
+        attempt.seed,
+        attempt.principal,
+        attempt.part,
+        attempt.body_complete,
+        attempt.request_bytes,
+        attempt.request_digest,
+    )
+
+
+def length_of(attempt: Attempt) -> int | None:
+    """The length of its body where that of whatever is `alike` must be the same; None: it need not be."""
+    return None if attempt.body_complete is False or attempt.part is not None else attempt.request_bytes
+
+
 def changed(before: Attempt, attempt: Attempt) -> bool:
     """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock, its presigned URL."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)

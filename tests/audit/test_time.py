@@ -1,0 +1,114 @@
+"""A report on twice as many requests takes twice as long, whatever they ask for: lines of Python are counted, no seconds."""
+
+import sys
+
+import pytest
+
+from faultinject.audit import judge
+from faultinject.journal import CallWindow
+from tests.journals import FINE, INTERNAL, LOST, Made, attempts, line
+
+NUMBER = 1000
+"""More requests than are compared with one another."""
+GROWTH = 2.5
+"""By how much twice the requests may take longer."""
+
+
+def hot_key(number):
+    """100 requests for one object are always under way, and some fail."""
+    for each in range(number):
+        kind = FINE if each % 20 else INTERNAL
+        yield line(0.005 * each, kind, took=0.5, method="GET", connection=each % 100)
+
+
+def crowds(number):
+    """Again and again more requests for one object at a time than can be told apart, and then some that can."""
+    for each in range(number):
+        at = 0.0005 * each if each % 500 < 400 else 2.0 + each % 500
+        yield line(600.0 * (each // 500) + at, FINE if each % 2 else INTERNAL, took=1.0, method="GET")
+
+
+def never_tried_again(number):
+    """Uploads to one key, each with another body, of which half fail."""
+    for each in range(number):
+        body = {"request_bytes": each, "request_digest": f"{each}"}
+        yield line(0.05 * each, FINE if each % 2 else INTERNAL, **body)
+
+
+def orders(number):
+    """100 a second, all of which are under way for long."""
+    for each in range(number):
+        body = {"request_bytes": each, "request_digest": f"{each}"}
+        yield line(0.01 * each, FINE, took=60.0, method="POST", path="/orders", **body)
+
+
+def pooled_orders(number):
+    """Orders that fail and are tried again at once, on whatever connection of a pool is free."""
+    for each in range(number // 2):
+        fields = {"method": "POST", "path": "/orders", "request_bytes": each, "request_digest": f"{each}"}
+        yield line(0.05 * each, INTERNAL, connection=each % 7, **fields)
+        yield line(0.05 * each + 0.01, FINE, connection=(each + 3) % 7, **fields)
+
+
+def lost_writes(number):
+    """One object is written 200 times a second, and each answer is lost."""
+    for each in range(number // 2):
+        body = {"request_bytes": each, "request_digest": f"{each}"}
+        yield line(0.01 * each, LOST, **body)
+        yield line(0.01 * each + 0.005, FINE, **body)
+
+
+def named(number):
+    """Calls that a test has named, 100 at a time."""
+    for each in range(number // 2):
+        yield line(0.01 * each, INTERNAL, method="GET", connection=each % 50)
+        yield line(0.01 * each + 0.9, FINE, method="GET", connection=each % 50)
+
+
+def windows(number):
+    """What the test says of them, and of itself."""
+    return [
+        CallWindow(None, 0.0, 0.02 * number),
+        *(CallWindow(f"call {each}", 0.01 * each - 0.01, 0.01 * each + 0.95) for each in range(number // 2)),
+    ]
+
+
+def lines_run(shape, number):
+    """How many lines of Python the verdict on so many requests takes."""
+    read = attempts(Made(list(shape(number))))
+    told = windows(number) if shape is named else ()
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        found = judge(read, told=told, until=float("inf"))
+    finally:
+        sys.settrace(before)
+    assert found.attempts == number
+    return count
+
+
+@pytest.mark.parametrize(
+    ("shape", "most"),
+    [
+        (hot_key, 2_000),
+        (crowds, 2_000),
+        (never_tried_again, 4_500),
+        (orders, 1_500),
+        (pooled_orders, 2_000),
+        (lost_writes, 6_000),
+        (named, 4_000),
+    ],
+)
+def test_the_time_grows_with_the_number_of_requests(shape, most):
+    """And not with its square; nor does a request take long because many others are under way."""
+    lines_run(shape, 10)  # what is loaded, or remembered, once
+    once, twice = (lines_run(shape, number) for number in (NUMBER, 2 * NUMBER))
+    assert twice < GROWTH * once
+    assert twice < most * 2 * NUMBER
