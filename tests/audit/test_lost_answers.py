@@ -25,7 +25,7 @@ REFUSED, MISSING = FINE | {"status": 412}, FINE | {"status": 404}
 GAVE_ERROR = fault("http:503", 503, applied=True, when="after", app_status=200)
 CONFLICT, UNDID, TWICE, ERROR = "false conflict", "undid its own write", "wrote twice", "told an error"
 AGAIN = "or why it wrote the object again"
-KEY = {"invocation": "0123456789abcdef"}
+KEY, OTHER_KEY = ({"invocation": each} for each in ("0123456789abcdef", "fedcba9876543210"))
 
 
 def lost(number, *gaps, last=FINE, **more):
@@ -64,6 +64,11 @@ def get(path="/bucket/table", kind=FINE):
 
 def remove(path="/bucket/table", kind=FINE, **own):
     return ("DELETE", path, kind, {"request_bytes": 0, "request_digest": None, **own})
+
+
+def order(key, kind=GONE):
+    """A POST with an Idempotency-Key."""
+    return ("POST", "/orders", kind, {"operation": None, "guarded": key is not None, "attempt_hint": key})
 
 
 COMMIT = put("/bucket/data"), put(kind=GONE, guarded=True), put(kind=REFUSED, guarded=True)
@@ -149,6 +154,13 @@ TABLE = rows(
     to({TWICE: FAIL}, lost(1, 0.1, operation="append_blob.append_block")),
     to(PASS, lost(3, 0.1, operation="AppendObject", method="POST", guarded=True)),
     to({TWICE: WARN}, lost(1, 0.1, method="POST", by=None)),
+    # A key that is made anew for each attempt keeps nothing off: in one named call that is sure, else another caller may have sent it.
+    to({TWICE: FAIL}, story(order(KEY), order(OTHER_KEY, FINE), name="order", returned=True), says="by POST /orders"),
+    to({TWICE: FAIL}, story(order(None), order(KEY, FINE), name="order", returned=True)),
+    to(INCONCLUSIVE, story(order(KEY), order(OTHER_KEY, FINE)), says=AGAIN),
+    to(INCONCLUSIVE, story(order(KEY), order(KEY, FINE), name="order", returned=True), says="Not enough data: 1 of 3"),
+    to(INCONCLUSIVE, story(order(KEY), order(KEY, FINE), order(OTHER_KEY, FINE)), says="Not enough data: 1 of 3"),
+    to({ERROR: WARN}, story(order(KEY), order(OTHER_KEY, SLOW_DOWN), name="order", returned=False)),
     to({TWICE: FAIL}, story(*COMMIT, get(), put(guarded=True, **LONGER), name="append", returned=True), says="by PUT /bucket/table"),
     to({TWICE: FAIL}, story(put(kind=GONE), get(), put(**LONGER), name="append", returned=True)),
     to(INCONCLUSIVE, story(*COMMIT, get(), put(guarded=True), name="merge", returned=True), says="Not enough data"),

@@ -775,6 +775,7 @@ NOT_IDEMPOTENT = rows(
     to(INCONCLUSIVE, lost(1, 0.5, name="order", returned=True, last=RESET)),
     # Another key does not make it safe, and another body may be another call.
     to(WARN, *map(keyed, (0, 20, 40)), says="3 of 3 lost POSTs were retried with another Idempotency-Key"),
+    to(FAIL, *map(keyed, (0, 20, 40)), told=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
     to(INCONCLUSIVE, [call(kind=kind, at=each + at, by=None, path=f"/bucket/{each}", method="POST", request_digest=f"{at}", request_bytes=100 + round(10 * at)) for each in range(3) for at, kind in ((0, LOST), (0.1, FINE))]),
 )  # fmt: skip
 

@@ -102,9 +102,10 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
-    no Idempotency-Key. WARN: likewise, to a storage service, which allows it. A retry that its precondition kept from
-    taking effect does not count: what the client made of the refusal is asked by `lost answer`. Not decided where the same
-    request comes again in another call, however late, unless a test says that its call had ended.
+    no Idempotency-Key, or in a named call another one. WARN: no key, to a storage service, which allows it; or another key
+    without a named call. A retry that its precondition kept from taking effect does not count: what the client made of the
+    refusal is asked by `lost answer`. Not decided where the same request comes again in another call, however late, unless a
+    test says that its call had ended.
     """
     lost = [
         call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
@@ -122,7 +123,9 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
-        yield warned(n, told, keyed, action="Send the same Idempotency-Key with every attempt of a call.")
+        sure = [call for call in keyed if call.window is not None]
+        how = "Send the same Idempotency-Key with every attempt of a call."
+        yield (failed if sure else warned)(n, told, sure or keyed, action=how)
     elif repeated := _sent_again(lost, evidence.requests):
         told = f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client retries them, or the caller asks again"
         yield unknown(n, told, repeated, action=DRIVE_IT)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
 from faultinject.audit.grouping import CROWD, READING, SOON
-from faultinject.audit.matching import alike, fingerprint, has_own_key
+from faultinject.audit.matching import alike, fingerprint, has_own_key, invocation
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
@@ -178,6 +178,10 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     again = next((each for each in later if took_effect(each) and _adds(lost, each)), None)
     if again is not None:
         return said(TWICE, again)
+    other = next((each for each in repeats if took_effect(each) and _has_other_key(lost, each)), None)
+    if other is not None and not call.succeeded:
+        # By its key it is another request: in one named call it is the same one all the same.
+        return said(UNCLEAR if call.window is None else TWICE, other)
     # The answer may be that to a copy, be it sent before or behind the lost one.
     fine = [each for each in (*call.attempts, *repeats) if took_effect(each) and not each.failed]
     if fine:
@@ -242,7 +246,16 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
     """Whether a write that takes effect a second time adds to what is there."""
     if lost.operation in APPENDS:
         return not again.guarded
-    return lost.method in UNSAFE and not is_storage_call(lost) and not has_own_key(again)
+    return _makes_another(lost) and not has_own_key(again)
+
+
+def _makes_another(lost: Attempt) -> bool:
+    return lost.method in UNSAFE and not is_storage_call(lost)
+
+
+def _has_other_key(lost: Attempt, again: Attempt) -> bool:
+    """Whether a POST came again with an Idempotency-Key that the lost one did not have: it takes effect again."""
+    return _makes_another(lost) and has_own_key(again) and invocation(again) != invocation(lost)
 
 
 def _is_of_upload(attempt: Attempt) -> bool:
