@@ -77,6 +77,8 @@ def turnarounds(
 ) -> dict[str, Turnaround]:
     """Of each client: from a success to the next request on its connection, with nobody else under way.
 
+    Of one that never uses a connection again: to its next request.
+
     Args:
         attempts: in order of arrival.
         of: the client that an attempt is of.
@@ -85,6 +87,7 @@ def turnarounds(
         speed: how many times as fast as the machine's clock that of the times is.
     """
     found: dict[str, list[float]] = {}
+    elsewhere: dict[str, list[float]] = {}
     busy = float("-inf")
     for last, attempt in pairwise(attempts):
         if last.answered is None:
@@ -94,19 +97,15 @@ def turnarounds(
         gap = attempt.arrived - last.answered
         succeeded = last.status is not None and not (last.injected or last.failed)
         here = driven or (last.client, last.connection) == (attempt.client, attempt.connection)
-        if (
-            alone
-            and succeeded
-            and here
-            and 0 <= gap < LONGEST_TURNAROUND * speed
-            and last.clock == attempt.clock
-        ):
-            found.setdefault(of(attempt), []).append(gap)
+        one_client = of(last) == of(attempt) and last.client == attempt.client
+        short = 0 <= gap < LONGEST_TURNAROUND * speed
+        if alone and succeeded and (here or one_client) and short and last.clock == attempt.clock:
+            (found if here else elsewhere).setdefault(of(attempt), []).append(gap)
     return {
         client: Turnaround(median(gaps), p95(gaps), len(gaps), speed)
         if len(gaps) >= MANY
         else Turnaround(n=len(gaps), speed=speed)
-        for client, gaps in found.items()
+        for client, gaps in (elsewhere | found).items()
     }
 
 

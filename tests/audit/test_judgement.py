@@ -437,6 +437,25 @@ def test_the_turnaround():
     assert look(run(number=20)).to_dict()["turnaround"] == few
 
 
+def test_the_turnaround_of_a_client_that_opens_a_connection_for_each_call():
+    """To its next request on any; of a client that keeps some the other connections may be another caller's."""
+    opens = [
+        call(kind=FINE, at=0.003 * each, by=None, connection=each, user_agent="opens/1") for each in range(25)
+    ]
+    keeps = [
+        call(kind=FINE, at=9 + 0.003 * each, by=None, connection=max(each, 2), user_agent="keeps/1")
+        for each in range(4)
+    ]
+    found = look(opens).turnaround
+    assert (found.n, found.median) == (24, pytest.approx(0.002))
+    assert look(keeps).turnaround.n == 2
+    two = [
+        call(kind=FINE, at=0.003 * each, by=None, connection=each, client=f"10.0.0.{each % 2}")
+        for each in range(25)
+    ]
+    assert look(two).turnaround.n == 0
+
+
 def test_a_driven_client_is_measured_before_the_others_begin():
     """On any connection; what comes while everything runs at once would spoil it."""
     cal = [call(kind=FINE, at=0.003 * each, name="cal", returned=True, by=None) for each in range(25)]
