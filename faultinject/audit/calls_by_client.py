@@ -151,9 +151,11 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     """By method the copies that a client is seen to send of what is not answered yet, where it does so of two things or more.
 
     Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A client that times
-    out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
+    out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it. A server notices
+    late that a client has left: where as many requests came again behind that, all that were left have timed out.
     """
     found: dict[str, list[Sequence[Attempt]]] = {}
+    timed_out: Counter[str] = Counter()
     requests = [(call, each) for call in calls for each in call.attempts]
     for same in grouped(
         requests, lambda one: (None if one[0].inferred else one[0], fingerprint(one[1]))
@@ -166,6 +168,14 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
             if some[1:] and in_time:
                 found.setdefault(before.method, []).append(some)
                 break
+            following = ordered[number + 1 : number + 2]
+            timed_out[before.method] += before.left and any(
+                each.arrived <= ended + SOON for each in following
+            )
+    for method, things in found.items():
+        left = [some for some in things if some[0].left]
+        if len(left) <= timed_out[method]:
+            found[method] = [some for some in things if not some[0].left]
     return {
         method: Copies(
             max(len(some) - 1 for some in things),

@@ -112,6 +112,12 @@ def hedging():
     return calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
 
 
+def left(gap, number, at=-100):
+    """Requests that their client leaves after 0.15 s, and sends again so long after that, or before."""
+    kind = DELAYED | {"left": True}
+    return calls(number, gap, kind=kind, last=FINE, every=[{"took": 0.15}], apart=10.0, at=at)
+
+
 def crowd_at_once(**about):
     """Two threads that read each of two slow objects at the same time."""
     return [
@@ -144,6 +150,9 @@ HEDGES = [
         ),
         # Not every copy comes after the same time: what the client reads late it has not read, be it a slow answer.
         *(to(expected, hedging(), calls(3, gap, kind=DENIED, every=[{"took": 0.9}], apart=10.0), **QUICK) for gap, expected in ((0.49, INCONCLUSIVE), (0.51, FAIL))),
+        # Who lets the loser go hedges; who times out does not, though a server may notice late that it has left.
+        *(to(expected, left(-0.002, number), left(0.002, 2, at=-50), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK) for number, expected in ((2, FAIL), (3, INCONCLUSIVE))),
+        to(INCONCLUSIVE, left(-0.002, 2), calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
         # One thing is no habit.
         to(FAIL, hedging()[:1], calls(3, 0.1, kind=DENIED, apart=10.0), **QUICK),
         # Who has never sent a copy has read what it sends again.

@@ -327,17 +327,26 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer:
     the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise, and the
-    client's work for its other requests, explain (the median of all such copies). WARN: the client left three requests or more before they were answered, and then sent them
-    again. Judged only where a driver or a test says which requests belong together.
+    client's work for its other requests, explain (the median of all such copies). WARN: the client left three requests or more before
+    they were answered, and then sent them again; or it sent three writes or more again, and then left the first. Judged only where a driver or a test says which requests belong together.
     """
-    given_up = _given_up(evidence)
-    if len(given_up) >= FEWEST:
-        soon = median([waited for _, waited in given_up])
+    left = _left(evidence)
+    behind = sum(after.arrived >= (before.answered or 0.0) for _, before, after in left)
+    writes_left = [each for each in left if each[1].method not in READING]
+    if len(left) >= FEWEST and 2 * behind >= len(left):
+        soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in left])
         n = sum(each.left or each.did == "delayed" for call in evidence.calls for each in call.attempts)
         told = f"the client gave up after {seconds(soon)} (median) while the server was still at work, and sent the request"
-        told += f" again: {len(given_up)} of {n} requests"
+        told += f" again: {len(left)} of {n} requests"
         how = "Make the client's time-out longer than its slowest answers take."
-        yield warned(n, told, [call for call, _ in given_up], action=how)
+        yield warned(n, told, [call for call, _, _ in left], action=how)
+        return
+    if len(writes_left) >= FEWEST:
+        soon = median([after.arrived - before.arrived for _, before, after in writes_left])
+        told = f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median), and then left the first:"
+        told += " a hedge whose loser is cancelled, or a time-out that is too short"
+        how = "Send a copy of reads only, and wait longer for the answer to a write."
+        yield warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
         return
     told_calls = [call for call in evidence.calls if evidence.driven or call.signal == TOLD]
     if not told_calls and not evidence.driven:
@@ -385,16 +394,16 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, f"{told}: these reads are hedged", calls)
 
 
-def _given_up(evidence: Evidence) -> list[tuple[Call, float]]:
-    """The calls in which the client left a request and then sent it again, each with the seconds that it had waited.
+def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
+    """The requests that the client left, each with its call and with the same request that it sent next.
 
-    One that was sent again before that is a copy, and its client left when the other one was answered.
+    A server notices late that a client has left: some of those behind seem to come before.
     """
     return [
-        (call, before.answered - before.arrived)
+        (call, before, after)
         for call in evidence.calls
         for before, after in pairwise(call.attempts)
-        if before.left and before.answered is not None and after.arrived >= before.answered
+        if before.left and before.answered is not None
     ]
 
 
