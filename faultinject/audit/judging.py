@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import to_builtins
@@ -15,7 +15,7 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
 from faultinject.audit.evidence import OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
-from faultinject.audit.grouping import Request, joined, seen
+from faultinject.audit.grouping import AT_ONCE, Request, joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import thing_of
 from faultinject.audit.profiles import Profile
@@ -30,6 +30,8 @@ from faultinject.journal.lines import TORN
 
 ANSWERS = "answers"
 """The check that is there only for a client that fails it: each call of a driver ends, as its contract says."""
+HEDGE = 5
+"""Requests that a client sends at most for one answer: gRPC allows no more hedged attempts."""
 CALIBRATION = "cal"
 """What a driver names the calls that it makes first and alone, to see how fast the client is."""
 
@@ -305,9 +307,13 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
     """Those whose last answer is a failure, or whose caller got an error.
 
     Not one that a changed request may have tried again, nor one whose caller got a result all the same, nor the copy of a request
-    at the same time that succeeded.
+    at the same time that succeeded: one for each success, or all copies of a hedge.
     """
-    copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
+    copied: Counter[Hashable] = Counter()
+    for thing, same in grouped((call for call in calls if call.shared), thing_of).items():
+        for run in _hedges(same):
+            well = sum(call.succeeded for call in run)
+            copied[thing] += max(well, len(run) - well) if well and len(run) <= HEDGE else well
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
         known = call.window is not None and call.window.returned
@@ -318,6 +324,22 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
             copied[thing] -= 1
         else:
             yield call
+
+
+def _hedges(same: Iterable[Call]) -> list[list[Call]]:
+    """Calls for one thing by what may be copies of one another: each came a while after the one before, while it was under way."""
+    runs: list[list[Call]] = []
+    until = last = float("-inf")
+    for call in sorted(same, key=lambda call: call.first.arrived):
+        now, end = call.first.arrived, answered_at(call.last)
+        if now < until and now - last >= AT_ONCE:
+            runs[-1].append(call)
+            until = max(until, end)
+        else:
+            runs.append([call])
+            until = end
+        last = now
+    return runs
 
 
 def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:

@@ -174,6 +174,15 @@ def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
         [line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)
     ]
     assert look([Made(each) for each in crowd]).failed_after == {"500 InternalError": 48}
+    # A hedge of several copies, of which one succeeds; more than a client sends, and callers at once, are none.
+    for number, apart, failed in ((3, 0.1, 0), (5, 0.1, 0), (6, 0.1, 4), (3, 0.01, 1)):
+        for fine in (0, number - 1):
+            sent = [
+                line(apart * each, FINE if each == fine else INTERNAL, took=1.0, connection=each)
+                for each in range(number)
+            ]
+            found = look([Made([each]) for each in sent])
+            assert found.failed_calls == failed
     # Where none of the copies succeeds, and where the last request fails.
     assert look([Made([each | INTERNAL]) for each in copies]).failed_after == {"500 InternalError": 2}
     assert look([Made([again[0], again[1] | INTERNAL])]).failed_after == {"500 InternalError": 1}

@@ -67,19 +67,19 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind them were; or the
     last 10 named calls or more made no request for 5 s, and failed.
     """
-    silence = evidence.silence
-    if silence.last >= NEVER_AGAIN and silence.seconds >= OPEN:
+    silence, spent_ones = evidence.silence, list(_not_refilled(evidence))
+    never_closed = silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
+    if never_closed:
         told = f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last {silence.last},"
         told += f" for {seconds(silence.seconds)}: a circuit breaker opened and did not close"
         yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
-    for spent, behind in _not_refilled(evidence):
+    for spent, behind in spent_ones:
         told = f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
         told += " a budget is used up and not refilled"
         how = "Refill the budget with each success, or with time."
         yield warned(len(spent) + len(behind), told, behind, action=how)
-    if not evidence.outages:
+    if not evidence.outages and not (never_closed or spent_ones):
         yield unknown(0, NO_OUTAGE)
-        return
     for calls in evidence.outages.values():
         third = len(calls) // 3
         n, late = len(calls), calls[-third:]

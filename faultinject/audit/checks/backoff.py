@@ -40,6 +40,8 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Seconds of the beats at which clients may come back."""
 GROWING, STANDING = 1.15, 1.25
 """By what waits grow at least from retry to retry when they grow, and at most when they do not."""
+STEP = 1.1
+"""By what the second wait is longer than the first, and later ones are not, where they may have reached the longest wait."""
 LATE_STEPS = 4
 """A wait may end so many times later than a driver's calls began: the client reads its answer, waits, connects and sends."""
 COUNTED = 4
@@ -236,7 +238,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
     driver's calls began late. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first
-    of them to the last. Not judged where retries are nested, nor where the client may need as long for its other requests.
+    of them to the last. Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not
+    decided. Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
         how = "Switch one of the two layers off to judge the other."
@@ -277,7 +280,7 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     low, high = exp(by - margin), exp(by + margin)
     n, calls = len(found), calls_of(found)
     told = f"by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
-    first, *_, last = groups
+    first, second, *_, last = *groups, groups[-1]
     if high < STANDING and not first.turnaround.exact:
         told += "; at this speed that may be the client's work"
         return unknown(n, f"the waits change {told}", calls, action=REAL_TIME)
@@ -285,6 +288,12 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
         # What is added to all waits alike hides how they grow.
         told += f"; a busy machine was late by {seconds(first.turnaround.late)}, and may have added more to each of them"
         return unknown(n, f"the waits change {told}", calls, action=IDLE)
+    stands = len(groups) > 2 and last.median <= STEP * second.median
+    if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
+        told += f"; before the second retry and later ones they are {seconds(last.median)}: the longest wait, or always the same one"
+        return unknown(
+            n, f"the waits change {told}", calls, action="Raise the longest wait to judge the growth."
+        )
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."

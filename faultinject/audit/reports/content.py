@@ -151,6 +151,9 @@ def _facts(judgement: Judgement) -> Iterator[str]:
     calls, attempts = counted(judgement.calls, "call"), counted(judgement.attempts, "attempt")
     yield f"{calls}, {attempts} in {seconds(judgement.seconds)}{clock}."
     yield failed_for_good(judgement)
+    silence = judgement.evidence.silence
+    if silence.silent:
+        yield f"{silence.silent:,} of {counted(silence.calls, 'call')} made no request and failed."
     for reason, n in judgement.left_out.items():
         yield f"Left out: {counted(n, 'call')} that {LEFT_OUT[reason][0]}."
     if judgement.not_given:
