@@ -112,6 +112,18 @@ def hedging():
     return calls(2, 0.15 - 0.5, kind=DELAYED, every=[{"took": 0.5}, FINE], apart=10.0, at=-100)
 
 
+def test_a_driver_that_was_late_is_not_asked_for_requests_that_it_has_made():
+    """On a busy machine they ran beside one another, and showed nothing."""
+    cal = [
+        call(kind=FINE, at=0.001 * each, took=0.01, name="cal", returned=True, by=None) for each in range(25)
+    ]
+    made = calls(30, 0.3, 0.3, at=10.0, apart=2.0)
+    said = {late: finding("backoff", cal, made, driven=True, fast=None, late=late) for late in (0.0, 0.1)}
+    assert {each.verdict for each in said.values()} == {INCONCLUSIVE}
+    assert said[0.0].action.startswith("Add 20 successful requests")
+    assert said[0.1].action == "Repeat it on an idle machine."
+
+
 def left(gap, number, at=-100):
     """Requests that their client leaves after 0.15 s, and sends again so long after that, or before."""
     kind = DELAYED | {"left": True}
