@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
 from faultinject.audit.evidence import OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
-from faultinject.audit.grouping import AT_ONCE, Request, joined, seen
+from faultinject.audit.grouping import AT_ONCE, SOON, Request, joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import thing_of
 from faultinject.audit.profiles import Profile
@@ -309,21 +310,35 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
     Not one that a changed request may have tried again, nor one whose caller got a result all the same, nor the copy of a request
     at the same time that succeeded: one for each success, or all copies of a hedge.
     """
+    well = grouped((call for call in calls if call.succeeded), thing_of)
     copied: Counter[Hashable] = Counter()
     for thing, same in grouped((call for call in calls if call.shared), thing_of).items():
         for run in _hedges(same):
-            well = sum(call.succeeded for call in run)
-            copied[thing] += max(well, len(run) - well) if well and len(run) <= HEDGE else well
+            fine = sum(call.succeeded for call in run)
+            copied[thing] += max(fine, len(run) - fine) if fine and len(run) <= HEDGE else fine
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
         known = call.window is not None and call.window.returned
-        if not call.closed or not failed or known or call.followed:
+        if not call.closed or not failed or known or call.followed or _is_corrected(call, well):
             continue
         thing = thing_of(call)
         if call.shared and copied[thing]:
             copied[thing] -= 1
         else:
             yield call
+
+
+def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
+    """Whether the app itself refused it in the end, and the same was asked for again at once, and succeeded.
+
+    Args:
+        call: the call; its caller tells of no result.
+        well: the calls that succeeded, by what they are for.
+    """
+    last, same = call.last, well.get(thing_of(call), ())
+    number = bisect_right(same, last.arrived, key=lambda each: each.first.arrived)
+    refused = call.returned is None and last.kind == "client" and not last.answered_by_fault
+    return refused and any(each.first.arrived - last.arrived <= SOON for each in same[number : number + 1])
 
 
 def _hedges(same: Iterable[Call]) -> list[list[Call]]:

@@ -105,6 +105,15 @@ def test_calls_that_failed_for_good_are_counted():
     refused = {"method": "PUT", "path": "/bucket/refused"}
     own = [[line(9.0, FINE | {"status": 404}, **refused)], [line(20.0), line(21.0, FINE | {"status": 400})]]
     assert look([Made(each) for each in own]).failed_after == {"no fault": 1, "503 SlowDown": 1}
+    # A download that goes on with another version of the object is refused, and then begun anew.
+    get = {"method": "GET", "path": "/bucket/version", "request_bytes": 0, "precondition": "a"}
+    for at, failed in ((2.0, {}), (20.0, {"truncated": 1})):
+        torn = [
+            line(0.0, fault("truncate", 200, "truncated"), **get),
+            line(1.0, FINE | {"status": 412}, **get),
+            line(at, FINE, **get | {"precondition": None}),
+        ]
+        assert look([Made(torn)]).failed_after == failed
 
 
 def test_what_comes_behind_a_crowd_is_grouped_again():
