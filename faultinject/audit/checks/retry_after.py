@@ -104,7 +104,7 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         middle = median([wait.seconds for wait, _ in early])
         told = f"{form}: {len(early)} of {n} retried after {seconds(middle)}"
         told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
-        if usual and middle < evidence.turnaround.zero and middle < MISREAD * median(usual):
+        if usual and middle < evidence.turnaround.zero < MISREAD * median(usual):
             told += ", sooner than without Retry-After: the client may read it as milliseconds"
         return failed(
             n, told, [wait.call for wait, _ in early], form, action="Wait as long as the answer asks."
