@@ -14,7 +14,7 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 
 LONGEST_TURNAROUND = 0.05
-"""Seconds; a longer gap holds something else than a turn-around."""
+"""Seconds; a longer gap holds something else than a turn-around, or the machine is busy."""
 SHORTEST, UNMEASURED = 0.02, 0.5
 """Seconds below which no machine tells a wait from none, and by which a wait may be late where nobody has measured it."""
 WORK = 0.005
@@ -33,6 +33,7 @@ class Turnaround:
             takes so many times as long by it.
         late: how much later than at best a driver's calls began, in the middle of them. The rest is measured first and alone; this
             is measured while the client waits.
+        slow: 19 of 20 were no longer than this, the longer gaps among them: by what the machine may do, not by what the client does.
     """
 
     median: float | None = None
@@ -40,6 +41,7 @@ class Turnaround:
     n: int = 0
     speed: float = 1.0
     late: float = 0.0
+    slow: float = 0.0
 
     @property
     def exact(self) -> bool:
@@ -53,8 +55,8 @@ class Turnaround:
 
     @property
     def alone(self) -> float:
-        """By how much the machine makes a wait longer while the client does one thing at a time, seconds: twice the p95; 0.5 where it was not measured."""
-        return UNMEASURED * self.speed if self.p95 is None else self.zero
+        """By how much the machine makes a wait longer while the client does one thing at a time, seconds: twice the p95, with longer gaps; 0.5 where it was not measured."""
+        return UNMEASURED * self.speed if self.p95 is None else max(self.zero, 2 * self.slow)
 
     @property
     def noise(self) -> float:
@@ -98,15 +100,18 @@ def turnarounds(
         succeeded = last.status is not None and not (last.injected or last.failed)
         here = driven or (last.client, last.connection) == (attempt.client, attempt.connection)
         one_client = of(last) == of(attempt) and last.client == attempt.client
-        short = 0 <= gap < LONGEST_TURNAROUND * speed
+        short = 0 <= gap < UNMEASURED / 2 * speed
         if alone and succeeded and (here or one_client) and short and last.clock == attempt.clock:
             (found if here else elsewhere).setdefault(of(attempt), []).append(gap)
-    return {
-        client: Turnaround(median(gaps), p95(gaps), len(gaps), speed)
-        if len(gaps) >= MANY
-        else Turnaround(n=len(gaps), speed=speed)
-        for client, gaps in (elsewhere | found).items()
-    }
+    return {client: _turnaround(gaps, speed) for client, gaps in (elsewhere | found).items()}
+
+
+def _turnaround(gaps: Sequence[float], speed: float) -> Turnaround:
+    """How fast a client is by the gaps that are not too long for one; how busy its machine is the others say as well."""
+    own = [gap for gap in gaps if gap < LONGEST_TURNAROUND * speed]
+    if len(own) < MANY:
+        return Turnaround(n=len(own), speed=speed)
+    return Turnaround(median(own), p95(own), len(own), speed, slow=p95(gaps))
 
 
 KINDS = ("throttle", "server", "transport")

@@ -455,6 +455,17 @@ def test_the_turnaround():
     assert look(run(number=20)).to_dict()["turnaround"] == few
 
 
+def test_longer_gaps_say_how_busy_the_machine_is():
+    """The client is as fast as the short ones say; what is longer by half may be the machine, and a pause is neither."""
+    at, made = 0.0, run(number=1)
+    for each in range(40):
+        at += 0.001 + (0.01 if each % 2 else 0.15)
+        made.append(call(kind=FINE, at=at, by=None, connection=1))
+    found = look(made, [call(kind=FINE, at=at + 0.3, by=None, connection=1)]).to_dict()["turnaround"]
+    assert found.pop("busy") is None
+    assert found == pytest.approx({"median": 0.01, "p95": 0.01, "n": 20, "zero": 0.02, "noise": 0.3})
+
+
 def test_the_turnaround_of_a_client_that_opens_a_connection_for_each_call():
     """To its next request on any; of a client that keeps some the other connections may be another caller's."""
     opens = [
