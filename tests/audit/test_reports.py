@@ -9,10 +9,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from faultinject import Attempt
 from faultinject.audit import judge
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal import CallWindow
 from tests.rows import row_by_row
 
 from .judged import attempt, call, finding, given, judgement
@@ -65,6 +67,15 @@ def test_text_of_a_client_without_a_fault_to_find():
     assert text.splitlines()[0] == "PASS: 1 check passed"
     assert "\nNo call failed for good.\n" in text
     assert text.partition("\n\n")[2] == "✓ passed: gives up\n"
+
+
+def test_calls_without_a_request_are_counted():
+    """A circuit breaker that fails them at once is seen in no request."""
+    windows = [CallWindow(f"call {each}", each, each + 0.1, False) for each in range(4)]
+    seen = [attempt(1, 0.05, None, 200)]
+    found = judge([Attempt.of(each) for each in seen], told=windows, until=float("inf"))
+    assert "\n3 of 4 calls made no request and failed.\n" in render(found)
+    assert "made no request" not in render(judgement(**NUMBERS))
 
 
 def test_text_of_an_empty_journal():
