@@ -486,6 +486,8 @@ OVERLAP = rows(
     to(WARN, given_up(2, 0.002), given_up(2, -0.002, at=9), says="sent the request again: 4 of 4 requests"),
     # One that lets the loser go has sent a write twice all the same.
     to(WARN, given_up(3, -0.02, name="put"), says="sent 3 writes a second time after 0.18 s (median), and then left the first: a hedge whose loser is cancelled, or"),
+    to(FAIL, given_up(3, -0.02, after=0.4, name="put"), says="a second copy of 3 of 3 slow requests came 0.38 s (median) after the first, before the answer; 3 writes"),
+    to(WARN, given_up(3, -0.02), slow(3, at=9), **DRIVEN),
     to(INCONCLUSIVE, given_up(2, -0.02, name="put"), given_up(3, -0.02, at=9, method="GET", name="get")),
 )  # fmt: skip
 

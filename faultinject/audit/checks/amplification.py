@@ -326,9 +326,11 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer:
-    the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS, if it comes later than the machine's noise, and the
-    client's work for its other requests, explain (the median of all such copies). WARN: the client left three requests or more before
-    they were answered, and then sent them again; or it sent three writes or more again, and then left the first. Judged only where a driver or a test says which requests belong together.
+    the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS,
+    if it comes later than the machine's noise, and the client's work for its other requests, explain (the median of all such
+    copies). WARN: the client left three requests or more before they were answered, and then sent them again; or it sent three
+    writes or more a second time, and left the first, which was not slow yet. Judged only where a driver or a test says which
+    requests belong together.
     """
     left = _left(evidence)
     behind = sum(after.arrived >= (before.answered or 0.0) for _, before, after in left)
@@ -341,23 +343,10 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         how = "Make the client's time-out longer than its slowest answers take."
         yield warned(n, told, [call for call, _, _ in left], action=how)
         return
-    if len(writes_left) >= FEWEST:
-        soon = median([after.arrived - before.arrived for _, before, after in writes_left])
-        told = f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median), and then left the first:"
-        told += " a hedge whose loser is cancelled, or a time-out that is too short"
-        how = "Send a copy of reads only, and wait longer for the answer to a write."
-        yield warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
-        return
     told_calls = [call for call in evidence.calls if evidence.driven or call.signal == TOLD]
-    if not told_calls and not evidence.driven:
-        yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
-        return
     requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]
     slow = [(call, each) for call, _, each in requests if _is_slow(each)]
     n = len(slow)
-    if n < FEWEST:
-        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
-        return
     requests.sort(key=lambda found: found[2].arrived)
     same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
     copies_of = [
@@ -369,6 +358,19 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         for call, each in slow
     ]
     copied = [(call, copies) for (call, _), copies in zip(slow, copies_of, strict=True) if copies]
+    if len(writes_left) >= FEWEST and (n < FEWEST or not copied):
+        soon = median([after.arrived - before.arrived for _, before, after in writes_left])
+        told = f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median), and then left the first:"
+        told += " a hedge whose loser is cancelled, or a time-out that is too short"
+        how = "Send a copy of reads only, and wait longer for the answer to a write."
+        yield warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
+        return
+    if not told_calls and not evidence.driven:
+        yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
+        return
+    if n < FEWEST:
+        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
+        return
     if not copied:
         yield passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
         return
