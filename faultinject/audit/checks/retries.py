@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -587,7 +587,8 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone
     allows 20), or than 20. WARN: more than 10, but for calls of various numbers of attempts that all end at the same time, within
-    a minute: a deadline ends them. A call with more than 20 is judged before it ends. Not counted are a
+    a minute: a deadline ends them. WARN too where the same request came more than 20 times under other ids of an SDK that
+    repeats none, without a success, for three objects or more. A call with more than 20 is judged before it ends. Not counted are a
     GET or HEAD to which the app itself says 404, 409 or 412, or a write with If-None-Match, each asked again after
     a wait, and refusals that come a second or more apart where a fingerprint groups them. Not decided where failed
     calls for one object ran at the same time, or came again under other ids of an SDK that repeats none.
@@ -609,6 +610,10 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     elif n >= FEWEST and most > MANY and not _end_by_a_deadline(ended):
         yield warned(n, f"up to {most} attempts per call", longest, action=END)
+    elif len(often := _without_end(evidence, other_ids)) >= FEWEST:
+        told = f"the same request came up to {max(often.values())} times under other ids of the SDK for {len(often)} objects, and never succeeded"
+        shown = [call for call in other_ids if thing_of(call) in often]
+        yield warned(n, f"{told}: a layer above it, or the caller, does not give up", shown, action=END)
     elif other_ids and n - len(other_ids) < FEWEST:
         yield _told_under_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
@@ -624,6 +629,13 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         took = max(call.last.arrived - call.first.arrived for call in known)
         told = f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
         yield passed(len(known), f"{told}, within {seconds(took)}", known)
+
+
+def _without_end(evidence: Evidence, calls: Sequence[Call]) -> dict[Hashable, int]:
+    """By thing that was asked for more often than in any call, and never with success: how often."""
+    got = {fingerprint(each) for each in evidence.requests if not each.failed}
+    times = Counter(thing for thing in map(thing_of, calls) if thing not in got)
+    return {thing: number for thing, number in times.items() if number > TOO_MANY}
 
 
 def _end_by_a_deadline(calls: Sequence[Call]) -> bool:
