@@ -8,12 +8,14 @@ import re
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import faultinject
 from faultinject.testing.trial import Suite, Trial, faults_of
 from tests.rows import row_by_row
 
@@ -378,6 +380,26 @@ def test_node(run, suite, tmp_path):
     assert [each for each in found["broken"][0]["requests"] if each.endswith("PUT /wrong  <- s3:SlowDown")]
     assert found["broken"][0]["smallest"] == "s3:SlowDown,operation=CreateBucket,times=1,skip=1"
     assert found["broken"][0]["confirmed"] is True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+def test_node_of_a_package_in_a_folder_with_a_blank(suite, tmp_path):
+    """NODE_OPTIONS is parted at blanks, and a module is named by a URL: so is the reporter."""
+    suite()
+    (tmp_path / "photos.test.js").write_text(NODE)
+    folder = tmp_path / "my 50%41 #1"
+    folder.mkdir()
+    (folder / "faultinject").symlink_to(Path(faultinject.__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-m", "faultinject", "trial", "-r", "s3:SlowDown", "--", "node", "--test"],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, "photos ~ > wrong: 503 for /wrong" in done.stdout) == (1, True), done
 
 
 GO = """

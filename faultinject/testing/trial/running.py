@@ -327,7 +327,7 @@ def _heard(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables by which pytest and Node's test runner load what tells of their tests."""
     added = {
         "PYTEST_ADDOPTS": "-p faultinject_trial",
-        "NODE_OPTIONS": f"--test-reporter={BESIDE / 'node_reporter.mjs'}",
+        "NODE_OPTIONS": f"--test-reporter={(BESIDE / 'node_reporter.mjs').as_uri()}",
         "PYTHONPATH": str(BESIDE),
     }
     between = {"PYTHONPATH": os.pathsep}
