@@ -23,7 +23,7 @@ EXIT_CODES = {
     "trial": {
         1: "a fault broke a test, a test did not run, or a rule of `-r` was injected in no run",
         2: "also: the command reported no test, the tests pass without a request, or there is no test of `--only`",
-        3: "tests fail without faults, and no fault broke one that passes; or no test passed twice",
+        3: "tests fail without faults, and no fault broke one that passes; or the command fails without a failing test; or no test passed twice",
     },
     "report": {
         1: "a check says FAIL; with `--strict` also WARN",

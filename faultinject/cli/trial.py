@@ -95,7 +95,8 @@ def trial(
     With --app the faults are injected into the servers that the suite itself starts, such as moto.
 
     The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, a test did not run,
-    or a rule of -r was injected in no run; 3 when every failing test also fails without faults, or no test passed twice.
+    or a rule of -r was injected in no run; 3 when every failing test also fails without faults, the command fails without a
+    test that does, or no test passed twice.
     Ctrl-C judges the runs that have ended.
 
     \b
@@ -109,9 +110,12 @@ def trial(
     reading.refuse_switched_off()
     reading.refuse_production(settings)
     program_of(command[0])
-    if junit is not None and Path(junit).exists() and not Path(junit).is_file():
-        # It is removed before each run: root would lose a device such as /dev/null.
-        raise ConfigurationError(f"--junit: {junit} is no file; name the one that COMMAND writes")
+    results = None if junit is None else Path(junit)
+    # Each run begins without the file: what is no result of tests is the user's own, or a device such as /dev/null.
+    if results and results.exists() and not (results.is_file() and b"<testcase" in results.read_bytes()):
+        raise ConfigurationError(
+            f"--junit: {junit} holds no results of tests, and each run begins without it; name the file that COMMAND writes"
+        )
     given = rules or (vendor or "s3",)
     vendor = vendor or _vendor_of(given)
     found = faults_of(given, vendor)
@@ -157,10 +161,10 @@ def trial(
     if stopped:
         raise KeyboardInterrupt
     came = {each.rule for each in report.faults if each.injected}
-    silent = [text for text in rules if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
+    silent = [text for text in given if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
     if report.broken or (silent and report.faults) or any(each.missing for each in report.faults):
         return 1
-    return 3 if report.broken_before or not report.faults else 0
+    return 3 if report.broken_before or report.ended or not report.faults else 0
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
@@ -197,6 +201,8 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
     yield from before[:most]
     if before[len(before) if most is None else most :]:
         yield f"  … and {len(before) - SHOWN} more (-v)"
+    if report.ended:
+        yield f"fails without faults, though no test does: the command ({report.ended}); tests may have been left out"
     if report.flaky:
         yield _listed("flaky", report.flaky, most)
     if report.too_fast:

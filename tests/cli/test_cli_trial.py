@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -160,6 +161,35 @@ def test_the_suite_fails_without_faults(run, job):
     assert found["broken_before"] == {"test_before": "broken"}
     code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, before))
     assert (code, len(found["faults"])) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("ends", "words", "how"),
+    [
+        ("os._exit(9)", (), "exit code 9"),
+        ("os.kill(os.getpid(), 9)", (), "ended by SIGKILL"),
+        pytest.param(
+            "time.sleep(600)", ("--within", "20s"), "did not end within 20 s", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_the_suite_ends_early_without_faults(run, suite, ends, words, how):
+    """Exit code 3, although the tests before pass: those behind were not tried, and nobody knows how many they are."""
+    name = suite(RIGHT, f"import time\ndef test_ends():\n    {ends}\ndef test_behind():\n    pass\n")
+    words = [*words, "-r", "s3:SlowDown", "--", *PYTEST, name]
+    code, out, _ = run("trial", *words)
+    assert (code, out.splitlines()[-1]) == (
+        3,
+        f"fails without faults, though no test does: the command ({how}); tests may have been left out",
+    )
+
+
+def test_the_command_fails_without_faults(run, job):
+    """So it is where every test passes and something behind them does not, such as a limit of coverage."""
+    code, found = trial(
+        run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, "import atexit\natexit.register(os._exit, 2)\n")
+    )
+    assert (code, found["ended"], found["broken"]) == (3, "exit code 2", [])
 
 
 def test_many_are_cut_short(run, job):
@@ -319,6 +349,23 @@ def test_rules_of_the_user():
     ]
     hidden = [str(each) for [each] in faults_of(["cos"], "cos") if "unless.method=HEAD" in str(each)]
     assert hidden == []
+
+
+@pytest.mark.parametrize("given", [(), ("-r", "s3")])
+def test_a_set_of_which_none_comes(run, job, given):
+    """Nothing was tried, so that is no success: here the suite makes its request only in the runs without faults."""
+    twice = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
+    code, found = trial(run, *LISTENED, *given, *job(twice))
+    assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (1, {0}, [])
+
+
+@pytest.mark.parametrize("rule", ["", " ; "])
+def test_a_rule_without_a_fault(refused, rule):
+    """It is refused, as by every command: it may be a variable of the shell that is not set."""
+    words = ["-r", "s3:SlowDown", "-r", rule, "--", "true"]
+    assert refused("trial", *words) == (
+        "faultinject: there is no rule: give one, such as 'cos:SlowDown,times=2'\n"
+    )
 
 
 @pytest.mark.slow
@@ -486,14 +533,21 @@ def test_junit(run, suite, tmp_path):
     assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
 
 
-def test_junit_to_what_is_no_file(refused, tmp_path):
-    """What is removed before each run is a file of results, and no device such as /dev/null."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    assert refused("trial", "--junit", str(pipe), "--", "true") == (
-        f"faultinject: --junit: {pipe} is no file; name the one that COMMAND writes\n"
+@pytest.mark.parametrize(
+    "kind", ["a pipe", "def test_it(): pass\n", "<project><name>photos</name></project>\n"]
+)
+def test_junit_to_what_is_not_of_the_command(refused, tmp_path, kind):
+    """What is removed before each run holds results of tests: it is no device such as /dev/null, and no file of the user."""
+    named = tmp_path / "named"
+    if kind == "a pipe":
+        os.mkfifo(named)
+    else:
+        named.write_text(kind)
+    assert refused("trial", "--junit", str(named), "--", "true") == (
+        f"faultinject: --junit: {named} holds no results of tests, and each run begins without it; name the file that COMMAND"
+        " writes\n"
     )
-    assert pipe.is_fifo()
+    assert named.is_fifo() or named.read_text() == kind
 
 
 SIZES = r"""
@@ -775,6 +829,20 @@ def test_the_time_that_is_left(job):
         "smallest rule 1 of 1",
         *["smallest rule 1 of 1, about 3 min left"] * 2,
     ]
+
+
+def test_the_time_that_is_left_of_a_long_run(job):
+    """None is told of a run that takes longer than those before: it is not about 0 s."""
+    _, *command = job("import time\n", RIGHT, "def test_long():\n    time.sleep(run_number() == 3)\n")
+    said = []
+    with Suite(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
+        trying = Trial(suite, faults_of(["s3:SlowDown"], "s3"), watch=lambda: None)
+        done = Thread(target=trying.carry_out)
+        done.start()
+        while done.is_alive():
+            said.append(trying.how_far())
+            done.join(0.05)
+    assert said[-1] == "fault 1 of 1 (s3:SlowDown,times=1,per=call)", said
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ class Result:
     exact: bool = False
 
     @property
+    def error(self) -> str:
+        """What its error says, in one line; without one, how it ended."""
+        return self.said.partition("\n")[0] or self.outcome
+
+    @property
     def alike(self) -> str:
         """Its id with `~` for what another run may name otherwise, such as a time or a UUID."""
         return self.test if self.exact else with_placeholders(self.test)
@@ -151,6 +156,11 @@ class SuiteRun:
     seconds: float
     ended: str = ""
 
+    @property
+    def fails(self) -> bool:
+        """Whether a test of it does."""
+        return any(each.outcome == FAILED for each in self.results.values())
+
     def of(self, test: str) -> list[Outcome]:
         """The requests of one test; of a suite that does not say when it runs which test, all of them."""
         if named := [each for each in self.outcomes if each.test == test]:
@@ -181,15 +191,10 @@ class Breakage:
     causes: Sequence[Outcome]
 
     @property
-    def said(self) -> str:
-        """How it ended, in one line."""
-        return _said(self.result)
-
-    @property
     def kind(self) -> tuple[object, ...]:
         """What is the same of breakages that have one cause."""
         where = self.causes[0].operation if self.causes else None
-        return self.run.rules, where, self.said.partition(":")[0]
+        return self.run.rules, where, self.result.error.partition(":")[0]
 
     @property
     def smaller(self) -> list[Rule]:
@@ -212,10 +217,6 @@ class Breakage:
         options = {name: text for name, text in options.items() if name not in ("per", "skip")}
         options = {**options, "times": "1", **({"skip": str(skip)} if skip else {})}
         return Rule.of_parts(rules[number].fault, (None, {**conditions, key: (value,)}, unless, options))
-
-
-def _said(result: Result) -> str:
-    return result.said.partition("\n")[0] or result.outcome
 
 
 def breakage(run: SuiteRun, test: str) -> Breakage:
@@ -252,6 +253,7 @@ class Comparison:
         broken_before: the tests that fail in both runs without faults.
         flaky: the tests that two runs without faults do not agree about.
         judged: the tests that pass in both.
+        ended: how the command ended without faults, if not with exit code 0, and no test that failed says why.
     """
 
     def __init__(self, bare: Sequence[SuiteRun], only: str | None = None) -> None:
@@ -268,6 +270,7 @@ class Comparison:
         self.tests = len(outcomes)
         self.broken_before = [each for each, found in outcomes.items() if found == (FAILED, FAILED)]
         self.flaky = [each for each, (one, other) in outcomes.items() if one != other]
+        self.ended = next((each.ended for each in bare if each.ended and not each.fails), "")
         self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
 
     def named(self, run: SuiteRun) -> SuiteRun:
@@ -363,6 +366,12 @@ class TrialReport(Struct):
     broken_before: Annotated[
         dict[str, str], Meta(description="By test that fails without faults, too: how it ended.")
     ]
+    ended: Annotated[
+        str,
+        Meta(
+            description="How the command ended without faults, if not with exit code 0, and no test failed; tests may have been left out."
+        ),
+    ]
     flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
     too_fast: Annotated[
         list[str],
@@ -411,7 +420,8 @@ def report_of(
             for run in comparison.runs
         ],
         broken=list(_broken(comparison, replay, smallest, tried)),
-        broken_before={each: _said(comparison.bare[0].results[each]) for each in comparison.broken_before},
+        broken_before={each: comparison.bare[0].results[each].error for each in comparison.broken_before},
+        ended=comparison.ended,
         flaky=comparison.flaky,
         too_fast=too_fast,
         stopped=stopped,
@@ -439,7 +449,7 @@ def _broken(
             test,
             rules=[spelled(each.run.rules) for each in found],
             like=like[test],
-            error=first.said,
+            error=first.result.error,
             requests=[each.strip() for each in rows(first.requests)],
             smallest=rule,
             confirmed=confirmed,

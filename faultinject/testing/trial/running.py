@@ -31,7 +31,6 @@ from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.inject import Faults
 from faultinject.testing.storage import served
 from faultinject.testing.trial.comparison import (
-    FAILED,
     Comparison,
     Result,
     SuiteRun,
@@ -56,7 +55,7 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
             they have triggers of their own.
 
     Raises:
-        ConfigurationError: a rule is wrong.
+        ConfigurationError: a rule is wrong, or a text has none.
     """
     found: list[tuple[Rule, ...]] = []
     names = operations_of(vendors.get(speaks)).names
@@ -67,7 +66,10 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
                 choices = filter(_passes, choices_of([text]))
                 found += filter(None, (tuple(_once(each)) for each in choices))
             else:
-                found.append(tuple(map(_triggered, Scenario.parse(text).rules)))
+                rules = Scenario.parse(text).rules
+                if not rules:
+                    raise ConfigurationError("there is no rule: give one, such as 'cos:SlowDown,times=2'")
+                found.append(tuple(map(_triggered, rules)))
     return list(dict.fromkeys(found))
 
 
@@ -379,11 +381,12 @@ class Trial:
         self._left = len(faults) + 2
 
     def how_far(self) -> str:
-        """What is done now, and the time that is left where it is known."""
-        if not self._took:
-            return self.doing
+        """What is done now, and the time that is left where it is known: not in a run that takes longer than those before."""
         done = time.monotonic() - self._began
-        left = max(0.0, self._left * max(done, sum(self._took) / len(self._took)) - done)
+        usual = sum(self._took) / max(1, len(self._took))
+        if done >= usual:
+            return self.doing
+        left = self._left * usual - done
         return (
             f"{self.doing}, about {left / 60:.0f} min left"
             if left > 90
@@ -402,7 +405,7 @@ class Trial:
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
             self._refuse_only(bare[0])
-            if not bare[0].outcomes and FAILED not in {each.outcome for each in bare[0].results.values()}:
+            if not bare[0].outcomes and not bare[0].fails:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
             self._left -= 1
         comparison = Comparison(bare, self._only)
@@ -419,6 +422,7 @@ class Trial:
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
             run = self._run(rules, within, fast=True)
             if self._suite.faster and (comparison.broken_in(run) or comparison.missing_in(run)):
+                self.doing += ", in real time"
                 run = self._run(rules, within)  # the speed may be why
             comparison.runs.append(run)
             self._left -= 1
