@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
 
 
-LAYOUT = b"5\n"
+LAYOUT = b"6\n"
 PATIENCE = 2.0
 """Seconds that opening and publishing wait for the lock; requests wait less."""
 

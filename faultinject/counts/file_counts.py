@@ -106,12 +106,9 @@ class FileCounts(SharedCounts):
         sums = self._counters.sums()
         found = []
         for rule in rules:
-            at = rule_row(rule)
             matched, injected, failed = sums.get(rule, _NOTHING)
             with suppress(StoreUnavailable, OSError):
-                counted = self._table.number(at)
-                self._table.check()
-                matched += counted
+                matched += NUMBER.unpack_from(self._table.rule(rule)[1])[0]
             found.append((matched, injected, failed))
         return found
 
@@ -132,11 +129,9 @@ class FileCounts(SharedCounts):
         """Count one request against one rule; under the lock."""
         rule, scope, _, above = key
         table = self._table
-        at = rule_row(rule)
-        row = table.read(ROW.size, at)
         own_at, own_row = table.find(IDENTITIES, own)
         part_at, part_row = table.find(SCOPES, part) if scope else (0, b"")
-        table.check()
+        at, row = table.rule(rule)
         place, out, rated, due = ROW.unpack_from(part_row or row)
         exceeds = True
         if above is not None:
@@ -147,7 +142,7 @@ class FileCounts(SharedCounts):
         if scope:
             table.put(part, part_at, counted)
             self._remember(rule, scope, part, part_at)
-            matches, *rest = ROW.unpack(row)
+            matches, *rest = ROW.unpack_from(row)
             counted = ROW.pack(matches + 1, *rest)
         table.write(counted, at)
         n: int = NUMBER.unpack(own_row)[0]
@@ -160,13 +155,12 @@ class FileCounts(SharedCounts):
         if scope:
             key = key_of(ask.rule, scope)
             at, row = table.find(SCOPES, key)
+            table.check()
         else:
-            at = rule_row(ask.rule)
-            row = table.read(ROW.size, at)
+            at, row = table.rule(ask.rule)
         matches, out, *rest = ROW.unpack_from(row)
         if times is not None and out >= times:
             return False
-        table.check()
         row = ROW.pack(matches, out + by, *rest)
         if scope:
             table.put(key, at, row)

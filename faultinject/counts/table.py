@@ -2,9 +2,10 @@
 
     identities  4,096 buckets of 32 entries of 32 bytes: key, last use; matches
     scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, when the rate allows the next one
-    rules       65,536 rows of 64 bytes: matches, takes, when the rate allows the next one
     counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that began it
-    header      how many processes count, how many counters there are; last a mark
+    header      how many processes count, how many counters there are
+    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, when the rate allows the next one
+    mark        64 bytes; behind the rows of the first rules, so that one call reads it with such a row
 
 A file that was cut, or cut and made longer again, has lost its mark: what was read before the mark was read is of a whole file.
 Nothing is written before that, so that no file is written to whose number somebody else has by now.
@@ -29,16 +30,16 @@ BUCKETS = 4_096
 RULE, COUNTER = 64, 32
 """Bytes of a row."""
 
-_MARK = b"faults 5"
+_MARK = b"faults 6"
+_PAGE = 4_096
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 IDENTITIES = 4_096, 32
 """The first byte of the buckets, and the bytes of an entry."""
 SCOPES = 4_096 + BUCKETS * WAYS * 32, 64
-RULES = SCOPES[0] + BUCKETS * WAYS * 64
-COUNTERS = RULES + MOST_RULES * RULE
+COUNTERS = SCOPES[0] + BUCKETS * WAYS * 64
 HEADER = COUNTERS + MOST_COUNTERS * COUNTER
-SIZE = HEADER + 4_096
+SIZE = HEADER + 4_096 + (MOST_RULES + 1) * RULE
 _MARKED = SIZE - len(_MARK)
 
 NUMBER = Struct("=q")
@@ -102,6 +103,18 @@ class Table:
         found: int = NUMBER.unpack(self.read(8, at))[0]
         return found
 
+    def rule(self, rule: int) -> tuple[int, bytes]:
+        """Where the row of a rule stands, and the row, of zeros where there is none.
+
+        Raises:
+            StoreUnavailable: the file was cut, and what was read of it before may be wrong.
+        """
+        at = rule_row(rule)
+        found = self.read(min(SIZE - at, _PAGE), at)
+        if not found.endswith(_MARK):  # it stands too far behind, or is not there
+            self.check()
+        return at, found
+
     def find(self, buckets: tuple[int, int], key: bytes) -> tuple[int, bytes]:
         """Where the entry of a key stands or is to stand, and its row, of zeros where there is none; under the lock.
 
@@ -138,7 +151,7 @@ def rule_row(rule: int) -> int:
     """Where the row of a rule stands."""
     if rule >= MOST_RULES:
         raise IndexError(rule)
-    return RULES + rule * RULE
+    return SIZE - (rule + 2) * RULE
 
 
 def make_table(name: str, *, directory: int) -> None:
