@@ -142,7 +142,7 @@ def exchange(
     request = None
     try:
         request = WSGIRequest(environ)
-        if "eventlet.patcher" in modules or "eventlet.posthooks" in environ:
+        if "eventlet.patcher" in modules:
             refuse_eventlet(environ)
         action = plan.decide(request, candidates) if candidates else None
         if action is not None:

@@ -525,12 +525,11 @@ READS: dict[str, Callable[[Request, Any], Sequence[str | None]]] = {
 
 
 def _host_in_scope(scope: Place) -> bytes | None:
-    headers = scope["headers"]
-    # Clients send Host first.
-    if headers and headers[0][0] == b"host":
-        first: bytes = headers[0][1]
-        return first
-    return next((value for name, value in headers if name == b"host"), None)
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    for name, value in headers:
+        if name == b"host":
+            return value
+    return None
 
 
 ENVIRON = Interface(
@@ -907,7 +906,12 @@ class Plan:
         finally:
             if held:
                 counts.release()
-        return self._pass(matched[0], request, numbers[0][1], now, arrived)
+        rule = matched[0]
+        entry = Entry(self, request, rule.reading, now, arrived, rule.name, numbers[0][1])
+        if services.record_all:
+            return Pass(entry)
+        services.journal(entry)
+        return PASSED
 
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
@@ -951,14 +955,6 @@ class Plan:
         if taken is not None:
             self.counts.give_back(taken)
         return action
-
-    def _pass(self, rule: CompiledRule, request: Request, n: int, now: float, arrived: float) -> Pass:
-        """A request that a rule matched, and that gets no fault."""
-        entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
-        if self.services.record_all:
-            return Pass(entry)
-        self.services.journal(entry)
-        return PASSED
 
     def matches(self, request: Request, candidates: Sequence[int]) -> bool:
         """Whether the conditions of any of these rules hold; nothing is counted."""

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Body = tuple[int, str, bool]
     # The scenario's generation, its seed and the seed's key.
     Origin = tuple[int, str, bytes]
+    # The client's address and port, Authorization, time of signing, User-Agent, Content-Length, and recorded headers.
+    Description = tuple[str | None, object, str | None, str | None, str | None, str | None, Mapping[str, str]]
 
 
 PIECE = 64 * 1024
@@ -199,7 +201,7 @@ class Request:
         def first(self, name: str) -> str | None: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def recorded(self, name: str) -> str | None: ...
-        def describe(self, entry: Entry) -> None: ...
+        def describe(self) -> Description: ...
 
     @property
     def origin(self) -> str | None:
@@ -307,8 +309,8 @@ class WSGIRequest(Request):
         """Whether other requests share the connection at the same time: HTTP/2 or later."""
         return self._environ.get("SERVER_PROTOCOL", "")[5:6] in _MULTIPLEXED
 
-    def describe(self, entry: Entry) -> None:
-        """Note in an entry what the journal keeps of the request."""
+    def describe(self) -> Description:
+        """What the journal keeps of the request besides its target."""
         environ = self._environ
         get = environ.get
         recorded = NONE_RECORDED
@@ -323,17 +325,9 @@ class WSGIRequest(Request):
         ):
             length = "0"
         authorization = get("HTTP_AUTHORIZATION")
-        describe(
-            entry,
-            self,
-            get("REMOTE_ADDR"),
-            get("REMOTE_PORT"),
-            authorization,
-            _first_of(environ, _SIGNED_AT_KEYS) if authorization else None,
-            get("HTTP_USER_AGENT"),
-            length,
-            recorded,
-        )
+        date = _first_of(environ, _SIGNED_AT_KEYS) if authorization else None
+        client, port = get("REMOTE_ADDR"), get("REMOTE_PORT")
+        return client, port, authorization, date, get("HTTP_USER_AGENT"), length, recorded
 
 
 class ASGIRequest(Request):
@@ -417,8 +411,8 @@ class ASGIRequest(Request):
         """Whether other requests share the connection at the same time: HTTP/2 or later."""
         return self._scope.get("http_version", "")[:1] in _MULTIPLEXED
 
-    def describe(self, entry: Entry) -> None:
-        """Note in an entry what the journal keeps of the request."""
+    def describe(self) -> Description:
+        """What the journal keeps of the request besides its target."""
         known = self._known
         recorded = NONE_RECORDED
         if not _RECORDED_NAMES.isdisjoint(known):
@@ -434,7 +428,7 @@ class ASGIRequest(Request):
         ):
             length = "0"
         date = _first_of(known, SIGNED_AT) if authorization else None
-        describe(entry, self, host, port, authorization, date, agent, length, recorded)
+        return host, port, authorization, date, agent, length, recorded
 
 
 def environ_key(name: str) -> str:
@@ -459,7 +453,8 @@ def header_name(raw: bytes) -> str:
 _STREAMING = "STREAMING-"
 _AWS_CHUNKED = "aws-chunked"
 _NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
-_RECORDED_KEYS = RECORDED_KEYS.keys()
+# A set: the keys of a dict take twice as long to compare with an environ.
+_RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = RECORDED_AS.keys()
 _DECIDING = (
     "authorization content-encoding content-length content-type expect host origin transfer-encoding upgrade user-agent"
@@ -488,6 +483,7 @@ def record(headers: Mapping[str, bool]) -> None:
             SILENT.add(name)
         key = f"HTTP_{name.upper().replace('-', '_')}"
         RECORDED_AS[name], RECORDED_KEYS[key], _KNOWN[name.encode()] = key, name, name
+        _RECORDED_KEYS.add(key)
 
 
 # The body
@@ -617,69 +613,10 @@ def boundary(content_type: str) -> bytes:
 # What the journal keeps
 
 
-def describe(
-    entry: Entry,
-    request: Request,
-    client: str | None,
-    port: object,
-    authorization: str | None,
-    date: str | None,
-    user_agent: str | None,
-    content_length: str | None,
-    recorded: Mapping[str, str],
-) -> None:
-    """Note in an entry what is kept of its request, worked out no further than the secrets in it demand."""
-    method, path, host, query = request.method, request.path, request.host, request.query
-    key = credential = precondition = region = None
-    if authorization:
-        key, credential = told_by(authorization)
-        date, region = date or signed_at(authorization), signed_for(authorization)
-    if recorded:
-        if key is None and credential is None and "x-auth-token" in recorded:
-            credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
-        if not PRECONDITIONS.isdisjoint(recorded):
-            precondition = checksum_of_preconditions(recorded)
-    if query:
-        if not authorization:
-            key, region = query_key_id(query), signed_for(query)
-            date = signed_at(query) or expires_at(query)
-        query = shown_query(query)
-    if "?" in path:
-        path = shown_path(path)
-    if len(method) + len(path) + len(host) + len(query) + len(user_agent or "") > LONGEST_TEXT:
-        method, path, host, query = method[:64], _cut(path), _cut(host), _cut(query)
-        user_agent = _cut(user_agent) if user_agent else user_agent
-    if recorded:
-        versions = {name: checksum_of_version(recorded[name]) for name in VERSIONS if name in recorded}
-        recorded = {
-            name: "" if name in SILENT else _cut(value) for name, value in recorded.items()
-        } | versions
-    entry.method = method
-    entry.path = path
-    entry.mount = len(request.mount)
-    entry.query = query
-    entry.host = host
-    entry.client = client
-    entry.port = port
-    entry.key_id = key
-    entry.credential = credential
-    entry.precondition = precondition
-    entry.user_agent = user_agent
-    entry.signed_at = date and date[:LONGEST_DATE]
-    entry.region = None if region is None else crc32(region.encode("utf-8", "replace"))
-    entry.headers = recorded
-    entry.content_length = content_length[:20] if content_length else None
-    entry.read_by = entry.named_by = None
-
-
 def told_by(authorization: str) -> tuple[str | None, int | None]:
     """What is kept of an Authorization header: its access-key id, or a checksum where it has none."""
     key = key_id(authorization)
     return (key, None) if key is not None else (None, checksum_of_credential(authorization))
-
-
-def _cut(text: str) -> str:
-    return text[:LONGEST_TEXT]
 
 
 def checksum_of_credential(authorization: str) -> int:
@@ -847,7 +784,46 @@ class Entry:
         self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
         self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
         self.body = self.final = self.fired = self.seen = None
-        request.describe(self)
+        self.read_by = self.named_by = None
+        self._describe(request)
+
+    def _describe(self, request: Request) -> None:
+        """Note what is kept of the request, worked out no further than the secrets in it demand."""
+        path, query = request.path, request.query
+        self.client, self.port, authorization, date, agent, length, recorded = request.describe()
+        key = credential = precondition = region = None
+        if authorization:
+            key, credential = told_by(authorization)
+            date, region = date or signed_at(authorization), signed_for(authorization)
+        if recorded:
+            if key is None and credential is None and "x-auth-token" in recorded:
+                credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
+            if not PRECONDITIONS.isdisjoint(recorded):
+                precondition = checksum_of_preconditions(recorded)
+            versions = {name: checksum_of_version(recorded[name]) for name in VERSIONS if name in recorded}
+            recorded = {
+                name: "" if name in SILENT else value[:LONGEST_TEXT] for name, value in recorded.items()
+            } | versions
+        if query:
+            if not authorization:
+                key, region = query_key_id(query), signed_for(query)
+                date = signed_at(query) or expires_at(query)
+            query = shown_query(query)
+        if "?" in path:
+            path = shown_path(path)
+        self.method = request.method[:64]
+        self.path = path[:LONGEST_TEXT]
+        self.mount = len(request.mount)
+        self.query = query[:LONGEST_TEXT]
+        self.host = request.host[:LONGEST_TEXT]
+        self.key_id = key
+        self.credential = credential
+        self.precondition = precondition
+        self.user_agent = agent and agent[:LONGEST_TEXT]
+        self.signed_at = date and date[:LONGEST_DATE]
+        self.region = None if region is None else crc32(region.encode("utf-8", "replace"))
+        self.headers = recorded
+        self.content_length = length[:20] if length else None
 
     @property
     def below(self) -> str:

@@ -70,10 +70,9 @@ class Journal:
         """Keep one line; what goes wrong with it is no concern of the request."""
         if self.test is not None:
             line.test = self.test()
-        begins = line.final is None
         self._lines.append(line)
         self._taken.next()
-        if begins:
+        if line.final is None:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)

@@ -275,13 +275,14 @@ def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
         conditions: tests that all hold.
         unless: tests of which none does.
     """
-    if unless:
-        return lambda request: (
-            all(holds(request) for holds in conditions) and not any(holds(request) for holds in unless)
-        )
-    if len(conditions) == 1:
-        return conditions[0]
-    return lambda request: all(holds(request) for holds in conditions)
+
+    def check(request: Request) -> bool:
+        for holds in conditions:
+            if not holds(request):
+                return False
+        return not unless or not any(holds(request) for holds in unless)
+
+    return check
 
 
 CONDITIONS: dict[str, Condition] = {
