@@ -317,8 +317,6 @@ class DirectoryStore(SharedStore):
         counts = generation if old is None else old["counts"]
         kept = f"{SCENARIO}{generation}", f"{COUNTS}{counts}"
         if counts == generation:
-            # From a process that was killed before it was done.
-            remove_file(kept[1], self.directory)
             make_table(kept[1], directory=self.directory)
         write_file(kept[0], self.directory, dumps({"counts": counts, "data": data}).encode())
         self.lock.write(generation)

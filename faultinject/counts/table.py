@@ -155,12 +155,12 @@ def rule_row(rule: int) -> int:
 
 
 def make_table(name: str, *, directory: int) -> None:
-    """Make a file in which everything is at zero.
+    """Make a file in which everything is at zero, also in the place of one from a process that was killed before it was done.
 
     Raises:
         OSError: it cannot be made.
     """
-    file = os.open(name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+    file = os.open(name, _FLAGS | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=directory)
     try:
         os.ftruncate(file, SIZE)
         os.pwrite(file, _MARK, _MARKED)
