@@ -669,10 +669,8 @@ OF_THE_ANSWER = "x-ms-content-crc64"
 _LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
 """How long the names are of the headers that are noted of an answer."""
 
-INJECTED = frozenset(
-    "answered app_cut drain_cut delayed stalled truncated dripped corrupted edited overwritten stale reset closed raised".split()
-)
-"""What `did` says of a request that got a fault; anything else left the app's own answer."""
+NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
+"""What `did` says of a request that got no fault. Every other word is of a fault, also one of another package."""
 
 _seq = count()
 

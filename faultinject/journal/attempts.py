@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from faultinject.engine.request import INJECTED
+from faultinject.engine.request import NOT_INJECTED
 from faultinject.journal.outcome import Outcome
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str
         if _gave_up(did, applied=applied):
             return TIMEOUT
         return "server" if _raised(did, applied=applied) else None
-    documented = None if fault is None or did not in INJECTED else _find(fault)
+    documented = None if fault is None or did in NOT_INJECTED else _find(fault)
     if documented is not None and status < 300:
         return "hidden"
     if status == 429 or (documented is not None and documented.category == "throttle" and status >= 400):

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from faultinject.engine.request import INJECTED
+from faultinject.engine.request import NOT_INJECTED
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text, printable
 
@@ -158,7 +158,7 @@ class Outcome(Struct, kw_only=True):
     @property
     def injected(self) -> bool:
         """Whether the request got a fault."""
-        return self.did in INJECTED
+        return self.did not in NOT_INJECTED
 
     @property
     def undecided(self) -> bool:

@@ -10,7 +10,7 @@ from sys import modules
 from threading import Lock
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.request import INJECTED
+from faultinject.engine.request import NOT_INJECTED
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.rules.files import TO_APPEND, close_own, identity
@@ -84,7 +84,7 @@ class Journal:
             wanted = self._tells_injections
             if wanted is None:
                 wanted = self._tells_injections = log.injections_told()
-            told = wanted(log.DEBUG) and (line.final is None) is (line.did in INJECTED)
+            told = wanted(log.DEBUG) and (line.final is None) is (line.did not in NOT_INJECTED)
         try:
             if self.share is not None:
                 self.share(line, self.reading)

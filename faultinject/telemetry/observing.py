@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from faultinject.engine.request import INJECTED
+from faultinject.engine.request import NOT_INJECTED
 from faultinject.injector.lookup import get_injector
 
 TYPE_CHECKING = False
@@ -78,4 +78,4 @@ def observe(
 
 def is_injected(line: Entry) -> bool:
     """Whether a fault was given, and is over."""
-    return line.fault is not None and line.last and line.did in INJECTED
+    return line.fault is not None and line.last and line.did not in NOT_INJECTED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.request import INJECTED
+from faultinject.engine.request import NOT_INJECTED
 from faultinject.exceptions import MissingExtra
 from faultinject.installation import install_extra
 from faultinject.journal.line_fields import RESENT
@@ -57,7 +57,7 @@ def _noted(line: Entry) -> None:
         line.headers = {**line.headers, RESENT: str(resent)}
     if line.fault is None:
         return
-    injected = line.did in INJECTED
+    injected = line.did not in NOT_INJECTED
     # What is known at once is told once, and of what is told later only that it came to nothing.
     if injected is (line.final is None):
         span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))

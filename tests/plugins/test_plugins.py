@@ -382,6 +382,50 @@ def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
     assert [line.split() for line in lines if line.split()[:1] == ["odd"]] == [["odd", "Something", "odd."]]
 
 
+BLANK = """
+from faultinject import Fault
+from faultinject.engine.actions import Forward
+from faultinject.engine.body_transforms import BodyTransform
+
+class Zeros(BodyTransform):
+    did = "blanked"
+
+    def feed(self, piece):
+        self.touched = True
+        return bytes(len(piece))
+
+class Blank(Fault):
+    title = "blank"
+    changes_body = True
+
+    def in_words(self, rule):
+        return "the app's own answer, all zeros"
+
+    def prepare(self, rule):
+        def act(request, entry, digest):
+            entry.fault = self.text
+            return Forward(entry, after=False, delay=0.0, transform=Zeros())
+        return act
+"""
+
+
+def test_what_a_fault_of_theirs_does_is_injected(bare: Python) -> None:
+    """Outcomes and counts say so, whatever word it has for it; and exploration knows that it needs a body."""
+    bare.add("blank 1", "faults", "blank = blank_fault:Blank", blank_fault=BLANK)
+    told, _ = bare(
+        "-c",
+        f"""{ASK}
+from faultinject.testing.exploration import choices_of
+
+injector = faultinject.Injector("blank")
+print(repr(ask(faultinject.WSGIFaultMiddleware(app, injector=injector))[2][:3]))
+[outcome] = injector.journal.outcomes
+print(outcome.did, outcome.injected, [choice.needs_body for choice in choices_of(["blank"])])
+""",
+    )
+    assert told.splitlines() == [r"'\x00\x00\x00'", "blanked True [True]"]
+
+
 def test_an_error_of_theirs_is_told_as_one(bare: Python) -> None:
     """Here of a fault that cannot be prepared: `preview` shows no answer."""
     wrong = ODD.replace(

@@ -27,6 +27,7 @@ export function open(outcome) {
 }
 
 const DONE = {
+  answered: (fault) => `answered with ${fault}`,
   delayed: () => "let the app answer late",
   stalled: () => "held the exchange up",
   truncated: () => "cut the answer",
@@ -48,7 +49,7 @@ function story(outcome) {
   if (outcome.did === "passed") return outcome.rule ? `${rule} matched and did not fire: the app answered${after}.` : `The app answered${after}.`;
   if (kindOf(outcome) === "bad") return `${rule} was to give ${outcome.fault ?? "a fault"}, and did not: ${DID[outcome.did] ?? outcome.did}.`;
   const fault = `${outcome.fault}${outcome.status ? ` (${outcome.status})` : ""}`;
-  const did = DONE[outcome.did]?.(fault) ?? `answered with ${fault}`;
+  const did = DONE[outcome.did]?.(fault) ?? `gave ${fault}`;
   return `${rule} ${did}${after}. ${outcome.applied ? "The app ran." : "The app did not see the request."}`;
 }
 

@@ -26,6 +26,7 @@ class Breaking(Fault):
     """
 
     how = "closed"
+    breaks = True
     after = "after the app has run"
     takes: tuple[str, ...] = ("when", "delay", "drain", "after_bytes", "http2")
 

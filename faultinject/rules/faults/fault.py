@@ -26,6 +26,8 @@ class Fault:
         takes: the effects that it takes.
         after: the effect of `when=after`, in words.
         of_store: whether the embedded store carries it out.
+        changes_body: whether it changes the body of an answer on its way, so that there must be one.
+        breaks: whether the connection ends in place of an answer, or in the middle of one.
         vendor: the vendor that documents the error, or None.
         rows: its documented errors, evenly drawn; empty if it has none.
     """
@@ -34,6 +36,8 @@ class Fault:
     takes: tuple[str, ...] = ()
     after = "after the app has run and in place of its answer"
     of_store = False
+    changes_body = False
+    breaks = False
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -127,6 +127,8 @@ class Stall(OwnAnswer):
 class Shaped(Fault):
     """An answer whose body is changed on its way: the app's own, or with `of` a documented error."""
 
+    changes_body = True
+
     def act_on(
         self, rule: CompiledRule, make: Callable[[bytes], BodyTransform], refuses: Callable[[Request], bool]
     ) -> Act:

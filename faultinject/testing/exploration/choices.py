@@ -26,10 +26,6 @@ _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
 _NEVER_KNOWN = ("header", "client", "size", "sample")
 # Their meaning is in the status itself, which a client sees without a body.
 _TELLING_STATUS = (408, 429)
-# They change a body on its way, so there must be one.
-_SHAPING = ("truncate", "drip", "corrupt")
-# What they do to an answer, its body has to be long enough for.
-_CUTTING = (*_SHAPING, "reset", "close", "hang", "stall")
 # Headers that hold the code, such as x-ms-error-code, or the whole error.
 _TELLING_VALUES = ("code", "body.base64")
 
@@ -96,7 +92,7 @@ class Choice:
         """Whether it is something done to the body of the app's own answer."""
         options = self.rule.options
         in_the_middle = "after_bytes" in options and self.rule.value("when") == "after"
-        return in_the_middle or (self.rule.fault in _SHAPING and "of" not in options)
+        return in_the_middle or (self.rule.resolved.changes_body and "of" not in options)
 
     @property
     def uploaded(self) -> int | None:
@@ -122,9 +118,8 @@ class Choice:
             return "only the embedded store can do it"
         if self.uploaded is not None:
             return "its body ends before"
-        return (
-            "its answer has nothing to cut" if self.rule.fault in _CUTTING else "there is nothing to change"
-        )
+        of_a_body = self.needs_body or self.rule.resolved.changes_body
+        return "its answer has nothing to cut" if of_a_body else "there is nothing to change"
 
     def told(self, _rule: Rule) -> str:
         """What the report says of it; empty: what the rule itself says."""

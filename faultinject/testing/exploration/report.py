@@ -37,7 +37,6 @@ def marker(rules: Sequence[Rule]) -> str:
     return f"@pytest.mark.faultinject({', '.join(texts)})"
 
 
-BREAKING = ("reset", "close", "hang")
 ACTIONS = {
     **lost_answers.ACTIONS,
     judge.SAME_BYTES: REWIND,
@@ -314,9 +313,9 @@ def _what(rule: Rule, method: str) -> str:
         return said
     if method in READS:
         cut = f"the answer is cut after {count(rule.value('after_bytes') or 0, 'byte')} ({said})"
-        return cut if rule.fault in BREAKING else said
+        return cut if rule.resolved.breaks else said
     done = "after the store had done it"
-    return f"the answer is lost ({said}) {done}" if rule.fault in BREAKING else f"{said} {done}"
+    return f"the answer is lost ({said}) {done}" if rule.resolved.breaks else f"{said} {done}"
 
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
