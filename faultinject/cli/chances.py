@@ -9,6 +9,7 @@ from faultinject.engine.plan import asks_for_options
 from faultinject.rules.key import any_of, folded
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
+from faultinject.rules.triggers import DECIDING
 from faultinject.rules.values import listed
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.targets import can_name
@@ -79,7 +80,7 @@ def sampled(rule: Rule) -> float:
 
 def counts(rule: Rule) -> bool:
     """Whether its rate depends on more than chance."""
-    return not {"skip", "from", "every", "times", "above", "begin", "end"}.isdisjoint(rule.options)
+    return not rule.options.keys().isdisjoint(DECIDING)
 
 
 def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:

@@ -7,16 +7,8 @@ from faultinject.rules.descriptions import seconds
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
+from faultinject.rules.triggers import IN_ALL, TRIGGERS
 from faultinject.rules.values import listed, shown
-
-SCOPES = {
-    "rule": "in all",
-    "call": "for every call",
-    "key": "for every key",
-    "bucket": "for every bucket",
-    "operation": "for every operation",
-    "client": "for every client",
-}
 
 
 def sentence(rule: Rule) -> str:
@@ -84,29 +76,14 @@ def _share(text: str) -> str:
 
 def _how_often(rule: Rule) -> list[str]:
     """The triggers, in the order in which they are asked."""
-    value = rule.value
+    per = rule.value("per")
+    scope = IN_ALL if per == "rule" else f"for every {per}"
     found = []
-    if value("probability") != 1:
-        found.append(f"with a chance of {rule.options['probability']}")
-    scope = SCOPES[value("per")]
-    if value("skip"):
-        found.append(f"after the first {value('skip')} {scope}")
-    if value("from") > 1:
-        each = "" if value("per") == "rule" else f" {scope}"
-        found.append(f"from the {_ordinal(value('from'))} of them on{each}, for good")
-    if value("every") > 1:
-        found.append(f"every {_ordinal(value('every'))} of them {scope}")
-    if value("times") is not None:
-        found.append(
-            "never (times=0)" if value("times") == 0 else f"at most {_times(value('times'))} {scope}"
-        )
-    if value("above") is not None:
-        found.append(f"as far as they exceed {rule.options['above']} {scope}")
-    if value("begin"):
-        found.append(f"from {rule.options['begin']} after the start on")
-    if value("end") is not None:
-        found.append(f"until {rule.options['end']} after the start")
-    return found
+    for key, trigger in TRIGGERS.items():
+        value = rule.value(key)
+        if value != trigger.default:
+            found.append(trigger.in_words(value, rule.options[key], scope))
+    return [each for each in found if each]
 
 
 def _how(rule: Rule) -> list[str]:
@@ -131,12 +108,3 @@ def percent(chance: float) -> str:
     digits = 2 if chance >= 0.1 else 3 if chance < 0.001 else 2
     text = f"{chance * 100:.{digits}f}".rstrip("0").rstrip(".")
     return f"{text} %"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"

@@ -18,12 +18,11 @@ from faultinject.rules.faults.answering import Documented, Http
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
-from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.triggers import DECIDING, TRIGGERS
 
 ANSWER = "answer"
 MILLION = 1_000_000
 """Parts of a whole in which a chance is counted."""
-COUNTED = ("skip", "from", "every", "times", "above", "begin", "end")
 SPARED = "without it the fault would come to requests that the rule spares"
 MOMENT = 1_800_000_000.0
 """What the time is in answers, unix seconds."""
@@ -180,7 +179,7 @@ class _Translation:
         rule, title = self.rule, self.can.title
         if self.fault not in self.can.faults:
             self.leave(rule.fault, f"{title} cannot do it")
-        for key in COUNTED:
+        for key in DECIDING:
             if key in rule.options and rule.value(key) != TRIGGERS[key].default:
                 self.leave(key, f"{title} does not count, and without it the fault would come more often")
         if rule.value("when") == "after" and "when" in rule.options:

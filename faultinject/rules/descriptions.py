@@ -33,6 +33,12 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def share(number: float) -> str:
     """`half`, or `90 %`."""
     return "half" if number == 0.5 else f"{_plain(round(number * 100, 10))} %"

@@ -9,6 +9,7 @@ from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
 from faultinject.rules.diagnosis import MOST, Diagnosis
 from faultinject.rules.key import Reading
+from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import Mistake, listed, number_text, shown, text_of
 from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Split = tuple[bool, str, str | None]
 
 # Keys that only say how another one is meant, and keys that some rule has in vain.
-_NEEDING = {"per": ("skip", "from", "every", "times", "above"), "hint": ("retry_after",)}
+_NEEDING = {"per": tuple(key for key, each in TRIGGERS.items() if each.counts), "hint": ("retry_after",)}
 _MAY_DO_NOTHING = frozenset((*_NEEDING, "resource"))
 # A key that is a word of Python's own.
 _PYTHON = {"from_": "from"}

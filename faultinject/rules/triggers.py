@@ -1,13 +1,35 @@
-"""The triggers: which of the matching attempts get the fault. One row each, in the canonical order."""
+"""The triggers: which of the matching attempts get the fault. One row each, in the order in which they are asked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
+from faultinject.engine.plan import SCOPES
 from faultinject.rules import values
+from faultinject.rules.descriptions import ordinal
 from faultinject.rules.key import Key
 
-SCOPES = ("rule", "call", "key", "bucket", "operation", "client")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+IN_ALL = "in all"
+"""The scope of `per=rule` in words."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Trigger(Key):
+    """A key that says which of the matching attempts get the fault.
+
+    Attributes:
+        in_words: what a reader of a rule must know of it, from its value, the value as written and the scope of `per` in words.
+        counts: whether it counts attempts, in the scope of `per`.
+    """
+
+    in_words: Callable[[Any, str, str], str]
+    counts: bool = False
 
 
 def _plain_number(text: str) -> str:
@@ -15,10 +37,20 @@ def _plain_number(text: str) -> str:
     return values.number_text(float(text)) if "e" in text.lower() else text
 
 
-TRIGGERS: dict[str, Key] = {
+def _from_in_words(number: int, _text: str, scope: str) -> str:
+    where = "" if scope == IN_ALL else f" {scope}"
+    return f"from the {ordinal(number)} of them on{where}, for good"
+
+
+def _times_in_words(number: int, _text: str, scope: str) -> str:
+    often = {1: "once", 2: "twice"}.get(number, f"{number} times")
+    return f"at most {often} {scope}" if number else "never (times=0)"
+
+
+TRIGGERS: dict[str, Trigger] = {
     each.key: each
     for each in (
-        Key(
+        Trigger(
             key="probability",
             doc="""The chance per matching attempt, 0 to 1.
 
@@ -30,8 +62,9 @@ TRIGGERS: dict[str, Key] = {
             number=True,
             default=1.0,
             default_text="1",
+            in_words=lambda _value, text, _scope: f"with a chance of {text}",
         ),
-        Key(
+        Trigger(
             key="skip",
             doc="""Skip the first N matching attempts.
 
@@ -42,8 +75,10 @@ TRIGGERS: dict[str, Key] = {
             number=True,
             default=0,
             default_text="0",
+            in_words=lambda value, _text, scope: f"after the first {value} {scope}",
+            counts=True,
         ),
-        Key(
+        Trigger(
             key="from",
             doc="""Fire from the Nth matching attempt on, for good; in Python `from_`.
 
@@ -54,8 +89,10 @@ TRIGGERS: dict[str, Key] = {
             number=True,
             default=1,
             default_text="1",
+            in_words=_from_in_words,
+            counts=True,
         ),
-        Key(
+        Trigger(
             key="every",
             doc="""Then only every Nth of them: the Nth, the 2Nth and so on.
 
@@ -66,8 +103,10 @@ TRIGGERS: dict[str, Key] = {
             number=True,
             default=1,
             default_text="1",
+            in_words=lambda value, _text, scope: f"every {ordinal(value)} of them {scope}",
+            counts=True,
         ),
-        Key(
+        Trigger(
             key="times",
             doc="""At most N injected faults; 0 is never.
 
@@ -77,8 +116,10 @@ TRIGGERS: dict[str, Key] = {
             read=values.count,
             number=True,
             default_text="no limit",
+            in_words=_times_in_words,
+            counts=True,
         ),
-        Key(
+        Trigger(
             key="per",
             doc="""The scope in which skip, from, every, times and above count.
 
@@ -88,11 +129,12 @@ TRIGGERS: dict[str, Key] = {
             >>> print(Rule("http:503", per="call", times=2))
             http:503,times=2,per=call
             """,
-            choices=SCOPES,
+            choices=tuple(SCOPES),
             default="rule",
             default_text="rule",
+            in_words=lambda _value, _text, _scope: "",  # the others say it
         ),
-        Key(
+        Trigger(
             key="above",
             doc="""Only the attempts in excess of a rate, `100/s` or `5/10s`.
 
@@ -101,8 +143,10 @@ TRIGGERS: dict[str, Key] = {
             """,
             read=values.rate,
             default_text="off",
+            in_words=lambda _value, text, scope: f"as far as they exceed {text} {scope}",
+            counts=True,
         ),
-        Key(
+        Trigger(
             key="begin",
             doc="""Only from this long after the scenario took effect.
 
@@ -112,8 +156,9 @@ TRIGGERS: dict[str, Key] = {
             seconds=True,
             default=0.0,
             default_text="0",
+            in_words=lambda _value, text, _scope: f"from {text} after the start on",
         ),
-        Key(
+        Trigger(
             key="end",
             doc="""Only until this long after the scenario took effect.
 
@@ -122,8 +167,11 @@ TRIGGERS: dict[str, Key] = {
             """,
             seconds=True,
             default_text="no end",
+            in_words=lambda _value, text, _scope: f"until {text} after the start",
         ),
     )
 }
+DECIDING = tuple(each for each in TRIGGERS if each not in ("probability", "per"))
+"""Where a rule has one of these, more than chance decides how often it fires."""
 FOR_GOOD, NOT_FOR_GOOD = "from", ("skip", "every", "times")
 """A fault that stays, and what says that it does not."""
