@@ -302,18 +302,19 @@ def test_every_reason_to_leave_a_call_out_is_explained() -> None:
 
 
 def test_every_outcome_that_this_version_has_is_explained() -> None:
-    """What `did` may say, injected and not, is what the code may write."""
+    """What `did` may say, injected and not, is what the code may write: a new fault's word stands in the table."""
     journal = PAGES["docs/reference/journal.md"]
     [row] = [each for each in journal.splitlines() if each.startswith("| `did` |")]
-    done, _, passed = row.partition("injected")
+    done, _, rest = row.partition(": injected")
     told = set(re.findall(r"`(\w+)`", done)) - {"did"}
-    passed_on = set(re.findall(r"`(\w+)`", passed))
+    passed_on = set(re.findall(r"`(\w+)`", rest.partition(": not")[0]))
     assert [
         each for each in (*told, *passed_on) if Outcome.of(line(did=each)).injected != (each in told)
     ] == []
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "faultinject").rglob("*.py"))
-    for word in [*told, *re.findall(r"`(\w+)`", passed)]:
+    for word in (*told, *passed_on):
         assert f'"{word}"' in source, word
+    assert {*re.findall(r'^    did = "(\w+)"', source, re.MULTILINE)} <= told
 
 
 def named_files() -> list[tuple[str, tuple[str, ...]]]:

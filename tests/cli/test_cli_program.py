@@ -11,28 +11,13 @@ from pathlib import Path
 import pytest
 
 import faultinject
+from faultinject.cli import group
 from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
 
 KINDS = ("reset", "close", "hang", "latency", "stall", "truncate", "drip", "corrupt")
-COMMANDS = [
-    "demo",
-    "serve",
-    "proxy",
-    "run",
-    "control",
-    "explore",
-    "trial",
-    "report",
-    "conformance",
-    "learn",
-    "convert",
-    "vendors",
-    "preview",
-    "check",
-    "schema",
-]
+COMMANDS = list(group.commands)
 
 
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])

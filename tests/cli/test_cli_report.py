@@ -213,7 +213,7 @@ def test_what_is_required_must_be_decided(run, journal):
     """`--require` makes exit code 3 of a check that is not decided, and says which; a failure overrides it."""
     path = journal(forbidden(repeated=False))
     code, out, _ = run("report", path, "--require", "permanent")
-    assert (code, out.splitlines()[0]) == (0, "PASS: 1 check passed, 14 not decided")
+    assert (code, out.startswith("PASS: 1 check passed, ")) == (0, True)
     code, out, _ = run("report", path, "--require", "permanent", "--require", "retry-after")
     assert (code, out.startswith("Required but not decided: retry-after: Not enough data: ")) == (3, True)
     code, out, _ = run("report", path, "--require", "backoff grows")

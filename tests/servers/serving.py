@@ -67,6 +67,4 @@ def wsgiref(place, certificate):
 
 if __name__ == "__main__":
     _, name, place, *rest = sys.argv
-    {each.__name__: each for each in (faultinject, werkzeug, gevent, waitress, cheroot, wsgiref)}[name](
-        place, rest[0] if rest else None
-    )
+    globals()[name](place, rest[0] if rest else None)
