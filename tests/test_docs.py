@@ -27,7 +27,8 @@ from tests.documents import PAGES, ROOT, table, table_of, write_table
 from tests.journals import line
 from tests.rows import row_by_row
 
-CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" / "architecture.md")
+"""The pages that name files and what is in them."""
 
 
 def doc_of(word: object) -> str:
@@ -318,16 +319,15 @@ def test_every_outcome_that_this_version_has_is_explained() -> None:
 
 
 def named_files() -> list[tuple[str, tuple[str, ...]]]:
-    """Every file that the contributor's page names, with the names of things in it: `engine/plan.py` (`Plan.run`)."""
-    prose = re.sub(
-        r"^```.*?^```$", "", CONTRIBUTING.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
-    )
-    found = re.findall(r"`([\w./-]+\.(?:py|csv|toml|txt|md))`(?:\s\(((?:`[\w.]+`(?:,\s)?)+)\))?", prose)
+    """Every file that the pages name, with the names of things in it: `engine/plan.py` (`Plan.run`)."""
+    pages = "".join(each.read_text(encoding="utf-8") for each in OF_THE_HOUSE)
+    prose = re.sub(r"^ *```.*?^ *```$", "", pages, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"`([\w./-]+\.(?:py|csv|toml|txt|md))`(?:\s+\(((?:`[\w.]+`(?:,\s+)?)+)\))?", prose)
     return sorted({(path, tuple(re.findall(r"`([\w.]+)`", names))) for path, names in found})
 
 
-def test_files_and_functions_of_the_contributors_page_exist() -> None:
-    """A file or function that was moved or renamed is moved on the page too."""
+def test_files_and_functions_that_the_pages_name_exist() -> None:
+    """A file or function that was moved or renamed is moved on the pages too."""
     folders = ROOT, ROOT / "faultinject", *(ROOT / "faultinject" / "vendors").iterdir()
     for path, names in named_files():
         [place, *_] = [folder / path for folder in folders if (folder / path).is_file()] or [None]
@@ -354,7 +354,7 @@ def defined(path: Path) -> set[str]:
     return found
 
 
-def test_the_contributors_page_is_there_and_names_things() -> None:
+def test_the_pages_name_things() -> None:
     """The check of names has something to check."""
     assert sum(bool(names) for _, names in named_files()) >= 10
 

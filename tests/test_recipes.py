@@ -124,11 +124,11 @@ def attempts(wait):
 
 for wait, ignore in ((2.0, ()), (0.5, ()), (0.5, ["{name}"])):
     findings = judge(attempts(wait), until=1000.0, ignore=ignore).findings
-    print([(each.verdict, each.message, len(each.calls)) for each in findings if each.check == "{name}"])
+    print([(each.verdict, each.message, len(each.calls), each.action) for each in findings if each.check == "{name}"])
 """
     assert run(copy, "-c", ask).splitlines() == [
-        "[('PASS', '0 of 3 calls retried within a second', 0)]",
-        "[('FAIL', '3 of 3 calls retried within a second', 3)]",
+        "[('PASS', '0 of 3 calls retried within a second', 0, '')]",
+        "[('FAIL', '3 of 3 calls retried within a second', 3, 'Wait a second before the first retry.')]",
         "[]",
     ]
 

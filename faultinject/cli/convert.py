@@ -92,8 +92,8 @@ def convert(
 ) -> int:
     """Read the faults of another tool and write them as rules, or write rules as the configuration of a proxy.
 
-    FILE is stub mappings of WireMock or a configuration of Toxiproxy, in JSON; `-` is the standard input. With --to the rules of FILE, of
-    -r and --file, or of the environment become the configuration of Envoy or Istio.
+    FILE is the configuration of one of the tools of --from, in JSON; `-` is the standard input. With --to the rules of FILE, of
+    -r and --file, or of the environment become the configuration of that proxy.
 
     It names on standard error everything that it cannot express or that changes its meaning, with its place. It leaves
     out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
