@@ -420,7 +420,6 @@ def _first_and_last(text: str, size: int) -> tuple[int, int]:
 
 Operation = Callable[[Call], Answer]
 
-SUBRESOURCES = ("uploads", "uploadId", "delete", "location", "versioning")
 OPERATIONS: Mapping[str, tuple[Operation, str]] = {
     "AbortMultipartUpload": (abort_upload, "uploadId"),
     "CompleteMultipartUpload": (finish_upload, "uploadId"),
@@ -448,6 +447,7 @@ OPERATIONS: Mapping[str, tuple[Operation, str]] = {
 }
 """What the store does, as the vendors name it, and which subresource the query names then; OBS's GetApiVersion and OSS's
 GetObjectMeta are HEADs."""
+SUBRESOURCES = frozenset(subresource for _, subresource in OPERATIONS.values() if subresource)
 NEVER_SET: Mapping[str, str] = {
     "GetBucketCors": "NoSuchCORSConfiguration",
     "GetBucketLifecycle": "NoSuchLifecycleConfiguration",
@@ -459,11 +459,11 @@ NEVER_SET: Mapping[str, str] = {
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
 }
 """What reads a setting that no bucket of the store has, and the error by which S3 says so."""
-PARAMETERS = frozenset(
+PARAMETERS = SUBRESOURCES.union(
     """
-    apiversion continuation-token delete delimiter encoding-type fetch-owner generation key-marker list-type
-    location marker max-buckets max-keys max-parts max-uploads objectMeta part-number-marker partNumber prefix start-after
-    upload-id-marker uploadId uploads versionId versioning
+    apiversion continuation-token delimiter encoding-type fetch-owner generation key-marker list-type
+    marker max-buckets max-keys max-parts max-uploads objectMeta part-number-marker partNumber prefix start-after
+    upload-id-marker versionId
     """.split()
 )
 """By S3's names: parameters of what the store does, which may be empty."""
@@ -494,7 +494,7 @@ def perform(call: Call) -> Answer:
         _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
     operation, wanted = OPERATIONS[name]
-    if wanted != next((each for each in SUBRESOURCES if call.has(each)), ""):
+    if {wanted} - {""} != {each for each in SUBRESOURCES if call.has(each)}:
         raise StoreError("method")
     for absent in _absent(call):
         raise StoreError("not_implemented", f"the embedded store does not support ?{absent}")
