@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from faultinject.engine.plan import SCOPES
 from faultinject.rules import values
 from faultinject.rules.descriptions import ordinal
 from faultinject.rules.key import Key
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 IN_ALL = "in all"
 """The scope of `per=rule` in words."""
