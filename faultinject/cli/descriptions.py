@@ -78,12 +78,9 @@ def _how_often(rule: Rule) -> list[str]:
     """The triggers, in the order in which they are asked."""
     per = rule.value("per")
     scope = IN_ALL if per == "rule" else f"for every {per}"
-    found = []
-    for key, trigger in TRIGGERS.items():
-        value = rule.value(key)
-        if value != trigger.default:
-            found.append(trigger.in_words(value, rule.options[key], scope))
-    return [each for each in found if each]
+    given = [each for key, each in TRIGGERS.items() if rule.value(key) != each.default]
+    said = [each.in_words(rule.value(each.key), rule.options[each.key], scope) for each in given]
+    return [each for each in said if each]
 
 
 def _how(rule: Rule) -> list[str]:
