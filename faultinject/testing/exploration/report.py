@@ -15,6 +15,7 @@ from faultinject.audit.findings import SIGNS, WARN, Finding
 from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import BROKEN
 from faultinject.journal.outcome import Outcome
+from faultinject.journal.reading import of_outcomes
 from faultinject.rules import spelling
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
@@ -115,7 +116,18 @@ def action_of(finding: Finding, sweep: Sweep) -> str:
 
 def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
     """What to do about all that is wrong with a run, each once."""
-    return [*dict.fromkeys(action_of(each, sweep) for each in run.findings)]
+    found = [*dict.fromkeys(action_of(each, sweep) for each in run.findings)]
+    return found or [*_taken_for_final(run)]
+
+
+def _taken_for_final(run: FinishedRun) -> Iterator[str]:
+    """What to do where code gives up on a 4xx that its vendor's document says to retry: many clients take it for final."""
+    for row in dict.fromkeys(each.documented for each in of_outcomes(run.outcomes)):
+        if row is not None and row.retryable == "yes" and 400 <= (row.status or 0) < 500:
+            yield (
+                f"Send the request again: {row.vendor} documents {row.label} as retryable, in spite of its status {row.status}"
+                f" (faultinject vendors {row.address}). Or leave it out with `without`."
+            )
 
 
 def warnings(finished: FinishedRun) -> list[Finding]:

@@ -51,6 +51,23 @@ def test_the_text():
     )
 
 
+def test_a_4xx_that_may_be_retried():
+    """Many clients take each 4xx for final. The report says what the vendor's document says, and how to leave the fault out."""
+
+    def code():
+        assert send("PUT", "/b/cat") == 200
+
+    def actions(fault):
+        _, error = exploring(code, fault)
+        return [line.strip() for line in str(error).splitlines() if "→" in line]
+
+    assert actions("s3:RequestTimeout") == [
+        "→ Send the request again: s3 documents RequestTimeout as retryable, in spite of its status 400"
+        " (faultinject vendors s3:RequestTimeout). Or leave it out with `without`."
+    ]
+    assert actions("s3:SlowDown") == actions("s3:NoSuchKey") == actions("http:408") == []
+
+
 def test_two_faults():
     """Two faults in a row are one rule and two lines; two that differ are two rules in one marker."""
 
