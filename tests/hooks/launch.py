@@ -218,13 +218,16 @@ class Server(Started):
 
     def workers(self):
         """The processes that a server of several has started to serve."""
-        return {int(each.name) for each in Path("/proc").glob("[0-9]*") if is_worker(each, self.process.pid)}
+        found = set()
+        for each in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with suppress(OSError):  # the thread has gone meanwhile
+                found.update(each.read_text().split())
+        return {int(each) for each in found if serves(Path("/proc", each))}
 
 
-def is_worker(process, master):
-    """Whether that folder of /proc is of a process that the master has started; one that only clears up behind it serves nothing."""
+def serves(process):
+    """Whether that folder of /proc is of a process that lives; one that only clears up behind its parent serves nothing."""
     with suppress(OSError):  # it has gone meanwhile
-        state, parent = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-        command = (process / "cmdline").read_bytes()
-        return int(parent) == master and state != "Z" and b"resource_tracker" not in command
+        state = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        return state != "Z" and b"resource_tracker" not in (process / "cmdline").read_bytes()
     return False
