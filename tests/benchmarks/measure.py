@@ -19,6 +19,7 @@ Block = Callable[[int], object]
 AGAIN = "the base again"
 CONTROL = (0.95, 1.05)
 ATTEMPTS = 3
+"""Of a measurement whose control is off: it says nothing of the contenders. What a valid one says is never measured again."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def side_by_side(
     order = list(contenders)
     shuffle = random.Random(1).shuffle
     sample = Sample(base, {})
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):  # while the base and the base again differ, the machine was busy
         sample = Sample(base, {name: [] for name in order})
         gc.collect()
         gc.freeze()
