@@ -14,7 +14,7 @@ import threading
 import time
 from ast import literal_eval
 from collections import Counter
-from functools import partial
+from functools import cache, partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -182,8 +182,22 @@ def golden(request):
     return check
 
 
+ONLY_SLOW = ("slow", "slow and not alone", "alone")
+
+
+@cache
+def says_slow(path):
+    """Whether a module may have a slow test: `@pytest.mark.slow`, `others_slowly(…)`, or a mark from elsewhere whose name says SLOW."""
+    return bool(re.search(r"mark\.slow|slowly|SLOW", path.read_text(encoding="utf-8")))
+
+
 def pytest_ignore_collect(collection_path, config):
-    """Without what is live the folders of it, and with them the SDKs and servers, are not even imported."""
+    """Modules without what is asked for are not even imported, which takes a worker longer than to run many a test.
+
+    Without what is live these are the folders of it, and with them the SDKs and servers.
+    """
+    if config.option.markexpr in ONLY_SLOW and collection_path.match("test_*.py"):
+        return not says_slow(collection_path) or None
     if config.option.markexpr == "not live" and collection_path.is_dir():
         folder = collection_path.relative_to(ROOT).parts if collection_path.is_relative_to(ROOT) else ()
         if not LIVE.isdisjoint(folder):
@@ -224,7 +238,12 @@ def pytest_collection_modifyitems(items):
     live = {path: not LIVE.isdisjoint(path.relative_to(ROOT).parts) for path in {each.path for each in items}}
     for item in items:
         connects = "wire" in getattr(item, "fixturenames", ())
-        if connects or live[item.path] or item.get_closest_marker("slow"):
+        slow = item.get_closest_marker("slow")
+        if slow and not says_slow(item.path):
+            raise pytest.UsageError(
+                f"{item.nodeid} is slow: its module has to say so, or `-m slow` leaves it out"
+            )
+        if connects or live[item.path] or slow:
             item.add_marker("live")
 
 

@@ -13,7 +13,7 @@ from tests.ports import ReservedPort
 
 from .programs import MOUNT, Client, Program, wait_for
 
-IN_CHROMIUM = [
+SLOWLY_IN_CHROMIUM = [
     pytest.mark.live,
     pytest.mark.slow,
     pytest.mark.skipif(command() is None, reason="no Chromium is installed"),

@@ -6,8 +6,8 @@ import json
 import re
 
 from tests.control.page import (
-    IN_CHROMIUM,
     ROOT,
+    SLOWLY_IN_CHROMIUM,
     choose,
     enter,
     fill,
@@ -19,7 +19,7 @@ from tests.control.page import (
     text,
 )
 
-pytestmark = IN_CHROMIUM
+pytestmark = SLOWLY_IN_CHROMIUM
 
 
 def test_it_asks_for_the_token_and_keeps_it_nowhere(browser, server):

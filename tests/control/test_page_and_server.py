@@ -6,9 +6,9 @@ import json
 import re
 import signal
 
-from tests.control.page import GUNICORN, IN_CHROMIUM, Server, enter, open_form, row, shows, text
+from tests.control.page import GUNICORN, SLOWLY_IN_CHROMIUM, Server, enter, open_form, row, shows, text
 
-pytestmark = IN_CHROMIUM
+pytestmark = SLOWLY_IN_CHROMIUM
 
 # The page sleeps for ever between two questions about the state, from the next one that fails: `asleep` says that it does.
 ONLY_BY_HAND = """{

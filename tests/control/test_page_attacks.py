@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.control.page import IN_CHROMIUM, fill, open_form, row, shows
+from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, row, shows
 
-pytestmark = IN_CHROMIUM
+pytestmark = SLOWLY_IN_CHROMIUM
 
 
 EVIL = "/<img src=x onerror='owned=1'>\u202egpj.exe<script>owned=1</script>"

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.control.page import IN_CHROMIUM, open_form, row, shows
+from tests.control.page import SLOWLY_IN_CHROMIUM, open_form, row, shows
 
-pytestmark = IN_CHROMIUM
+pytestmark = SLOWLY_IN_CHROMIUM
 
 
 LOOKS = {

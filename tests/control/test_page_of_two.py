@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.control.page import IN_CHROMIUM, fill, open_form, shows
+from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, shows
 
-pytestmark = IN_CHROMIUM
+pytestmark = SLOWLY_IN_CHROMIUM
 
 
 def test_who_is_slower(opened, server):

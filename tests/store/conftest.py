@@ -17,7 +17,7 @@ from tests.slowly import FOUNDING, others_slowly
 
 S3_VENDORS = sorted(set(STORES) - {"azure-blob", "gcs"})
 """Those whose store speaks S3, each in its own way."""
-VENDORS = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
+VENDORS_MOSTLY_SLOW = others_slowly(S3_VENDORS, lambda vendor: vendor in FOUNDING or vendor in ("oss", "s3"))
 """The same, most of them marked slow."""
 
 

@@ -13,7 +13,7 @@ from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
 from tests.rows import row_by_row
 
-from .conftest import VENDORS, code_of, documented
+from .conftest import VENDORS_MOSTLY_SLOW, code_of, documented
 
 S3 = {"parts": ("Part", "PartNumber", "ETag"), "keys": ("Object", "Key")}
 DOCUMENTS = {
@@ -122,13 +122,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_every_mistake_has_a_case(vendor):
     """A new mistake is not forgotten here, nor by a vendor."""
     assert set(CASES) == set(STORES[vendor].mistakes)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_mistake_gets_the_documented_error(vendor):
     """Status, code, Content-Type and ids are the vendor's; what was held for the request is given back."""
     known = vendors.get(vendor)
@@ -150,14 +150,14 @@ def test_a_mistake_gets_the_documented_error(vendor):
     assert found == expected
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_full_store_says_so(vendor):
     """The message names the limit, so that nobody takes it for the vendor's own limit."""
     answer = put(data=b"x" * 6000)(Visitor(vendor, max_bytes=8192))
     assert "the embedded store is full (8192 bytes)" in answer.get_data(as_text=True)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_head_has_the_headers_of_the_error_and_no_body(vendor):
     """HEAD of a missing object: the GET's status, Content-Type, Content-Length and ids; no byte of body.
 
@@ -172,7 +172,7 @@ def test_head_has_the_headers_of_the_error_and_no_body(vendor):
         assert [name for name, _ in head.headers] == [name for name, _ in got.headers]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_documents_that_cannot_be_read(vendor):
     """Whatever is not the dialect's document is malformed."""
     visitor = Visitor(vendor)
@@ -294,7 +294,7 @@ COMPLETES_AGAIN = {
 """Whether a vendor answers a repeated CompleteMultipartUpload as it answered the first."""
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_repeated_end_of_an_upload(vendor):
     """With the same answer, or the upload is not there any more; never with an object that is another one."""
     visitor = Visitor(vendor)

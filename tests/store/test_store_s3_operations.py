@@ -14,7 +14,7 @@ from faultinject.store.s3 import NEVER_SET
 from faultinject.vendors import operations_of
 from tests.rows import row_by_row
 
-from .conftest import S3_VENDORS, VENDORS, code_of, documented
+from .conftest import S3_VENDORS, VENDORS_MOSTLY_SLOW, code_of, documented
 
 HANDLED = {
     "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateBucket", "CreateMultipartUpload",
@@ -82,7 +82,7 @@ def forms(vendor):
         yield row.operation, (row.method, row.level, row.query, headers, host)
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_what_the_store_has_not_is_refused(vendor):
     """Every operation of the vendor's tables that the store has not: refused as such, and nothing is changed.
 
@@ -108,7 +108,7 @@ def test_what_the_store_has_not_is_refused(vendor):
     assert {name for name, _ in those} > had
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_parts_are_parts(vendor):
     """Whatever the parameters are called that name an upload: one that is not there changes no object."""
     known = Known(vendor)
@@ -125,7 +125,7 @@ def test_parts_are_parts(vendor):
     assert wrong == []
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_what_no_table_has_is_refused_too(vendor):
     """A name alone in the query makes a request one about something else; the founders' tables have none of theirs."""
     names = (
@@ -157,7 +157,7 @@ EMPTY = (
 )
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_parameters_that_may_be_empty(vendor):
     """What clients send without a value, of listings and of signatures in the query."""
     known = Known(vendor)
@@ -168,7 +168,7 @@ def test_parameters_that_may_be_empty(vendor):
         assert known.client.get(f"/photos?{query}").status_code == 200, query
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_single_part(vendor):
     """`partNumber` without an upload: S3 and MinIO read a part of a finished object; others refuse it."""
     known = Known(vendor)
@@ -181,7 +181,7 @@ def test_a_single_part(vendor):
     assert known.seen() == known.before
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_bucket_that_is_not_there_comes_first(vendor):
     """SDKs ask for a bucket's access list to know whether it is there."""
     known = Known(vendor)
@@ -197,7 +197,7 @@ CHANGING = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_values_that_make_a_request_another_one(vendor):
     """Deleting a whole folder, listing backwards, an image made smaller: refused; switched off they are nothing."""
     known = Known(vendor)
@@ -212,7 +212,7 @@ def test_values_that_make_a_request_another_one(vendor):
     assert known.ask("GET", "bucket", ("reverse=False", "recursive=false")).status_code == 200
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_headers_that_make_a_put_another_one(vendor):
     """An append at an offset; with MinIO, an archive that is to be unpacked."""
     known = Known(vendor)
@@ -275,7 +275,7 @@ def test_encoded_keys_to_delete():
     assert client.get("/photos/a b%2B").status_code == 404
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_no_bucket_has_versions(vendor):
     """A document that is empty but for its root, as S3 has it of a bucket that was never given any."""
     told = Known(vendor).ask("GET", "bucket", ["versioning"])

@@ -11,14 +11,14 @@ from werkzeug.test import Client
 from faultinject import vendors
 from faultinject.store import STORES, ObjectStore
 
-from .conftest import VENDORS, code_of, documented
+from .conftest import VENDORS_MOSTLY_SLOW, code_of, documented
 
 ETAG = '"9a0364b9e99bb480dd25e1f0284c8555"'
 KNOWN = ("s3", "minio", "oss", "obs", "cos", "qiniu-mix")
 """Vendors whose documents have NoSuchVersion."""
 
 
-@pytest.fixture(params=VENDORS)
+@pytest.fixture(params=VENDORS_MOSTLY_SLOW)
 def vendor(request):
     return request.param
 
