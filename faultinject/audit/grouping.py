@@ -189,7 +189,7 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
     for request in requests:
-        running = [each for each in running if each.until > request.attempt.arrived]
+        running = [each for each in running if each.may_go_on(request.attempt.arrived)]
         found = next((each for each in reversed(running) if _goes_on(each, request)), None)
         if found is None:
             found = OpenCall(request, signal, own=True)
@@ -302,7 +302,7 @@ class ByFingerprint:
         now = attempt.arrived
         if now < self._goes_on:
             return None, None
-        self._open = [each for each in self._open if each.until > now]
+        self._open = [each for each in self._open if each.may_go_on(now)]
         here = [each for each in self._open if each.windows == windows or each.may_be(windows)]
         if len(here) > CROWD or len(self._mixed) > CROWD:
             # Each looked at against all others, they would take too long: it begins anew where nothing goes on with them any more.
@@ -437,18 +437,22 @@ class OpenCall:
             self.signal = TOLD
         if length_of(last) != self.length:
             self.length = None
-        if self.windows:
+        if self.windows != request.windows:
             self.windows = tuple(each for each in self.windows if each in request.windows)
         if last.answered is not None:
             self.answered = max(self.answered, last.answered)
         # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
         hangs = last.answered is None and last.did not in BROKEN and last.injected
-        self.answers = -FOR_EVER if last.left else FOR_EVER if hangs else self.answered
+        self.answers = FOR_EVER if hangs else self.answered
+        if last.left or (last.answered is None and not hangs):
+            self.answers = -FOR_EVER
         # A client may try again though it got an answer: something was done to it, or it is not on record.
         touched = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
         self.until = self.over + self.patience if touched else self.answers
-        if self.windows:
-            self.until = min(self.until, max(map(_end, self.windows)))
+
+    def may_go_on(self, now: float) -> bool:
+        """Whether a request at that time may be of this call."""
+        return self.until > now and not (self.windows and all(_has_ended(each, now) for each in self.windows))
 
     @property
     def alone(self) -> bool:
@@ -650,6 +654,6 @@ def _related(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _end(told: CallWindow) -> float:
-    """When a call window is over by its time; one with a key holds what has that key."""
-    return FOR_EVER if told.key is not None or told.ended is None else told.ended
+def _has_ended(told: CallWindow, now: float) -> bool:
+    """Whether a call window is over by its time; one with a key holds what has that key."""
+    return told.key is None and told.ended is not None and told.ended < now

@@ -18,7 +18,7 @@ from faultinject.audit.evidence import OUTAGE, Evidence, Silence, answered_at, o
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import AT_ONCE, SOON, Request, joined, seen
 from faultinject.audit.habits import Habits
-from faultinject.audit.matching import thing_of
+from faultinject.audit.matching import alike, thing_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
@@ -338,7 +338,10 @@ def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
     last, same = call.last, well.get(thing_of(call), ())
     number = bisect_right(same, last.arrived, key=lambda each: each.first.arrived)
     refused = call.returned is None and last.kind == "client" and not last.answered_by_fault
-    return refused and any(each.first.arrived - last.arrived <= SOON for each in same[number : number + 1])
+    return refused and any(
+        each.first.arrived - last.arrived <= SOON and alike(last, each.first)
+        for each in same[number : number + 1]
+    )
 
 
 def _hedges(same: Iterable[Call]) -> list[list[Call]]:

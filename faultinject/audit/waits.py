@@ -56,7 +56,9 @@ class Turnaround:
     @property
     def alone(self) -> float:
         """By how much the machine makes a wait longer while the client does one thing at a time, seconds: twice the p95, with longer gaps; 0.5 where it was not measured."""
-        return UNMEASURED * self.speed if self.p95 is None else max(self.zero, 2 * self.slow)
+        return (
+            UNMEASURED * self.speed if self.p95 is None and not self.slow else max(self.zero, 2 * self.slow)
+        )
 
     @property
     def noise(self) -> float:
@@ -101,9 +103,20 @@ def turnarounds(
         here = driven or (last.client, last.connection) == (attempt.client, attempt.connection)
         one_client = of(last) == of(attempt) and last.client == attempt.client
         short = 0 <= gap < UNMEASURED / 2 * speed
-        if alone and succeeded and (here or one_client) and short and last.clock == attempt.clock:
-            (found if here else elsewhere).setdefault(of(attempt), []).append(gap)
-    return {client: _turnaround(gaps, speed) for client, gaps in (elsewhere | found).items()}
+        if alone and succeeded and here and short and last.clock == attempt.clock:
+            found.setdefault(of(attempt), []).append(gap)
+        run = elsewhere.setdefault(of(attempt), [])
+        if alone and succeeded and one_client and not here and last.clock == attempt.clock:
+            if short:
+                run.append(gap)
+        elif len(run) < MANY:
+            run.clear()
+    measured = {client: _turnaround(gaps, speed) for client, gaps in found.items()}
+    for client, run in elsewhere.items():
+        if len(run) >= MANY and (client not in measured or measured[client].p95 is None):
+            # Of several callers it may be anybody's next request: an upper bound of what the machine adds, and no speed of the client.
+            measured[client] = Turnaround(n=len(run), speed=speed, slow=p95(run))
+    return measured
 
 
 def _turnaround(gaps: Sequence[float], speed: float) -> Turnaround:

@@ -112,7 +112,7 @@ def trial(
     program_of(command[0])
     results = None if junit is None else Path(junit)
     # Each run begins without the file: what is no result of tests is the user's own, or a device such as /dev/null.
-    if results and results.exists() and not (results.is_file() and b"<testcase" in results.read_bytes()):
+    if results and results.exists() and not (results.is_file() and _may_be_replaced(results.read_bytes())):
         raise ConfigurationError(
             f"--junit: {junit} holds no results of tests, and each run begins without it; name the file that COMMAND writes"
         )
@@ -165,6 +165,11 @@ def trial(
     if report.broken or (silent and report.faults) or any(each.missing for each in report.faults):
         return 1
     return 3 if report.broken_before or report.ended or not report.faults else 0
+
+
+def _may_be_replaced(results: bytes) -> bool:
+    """Whether a file is a report of tests, or nothing yet."""
+    return not results or b"<testsuite" in results
 
 
 def _vendor_of(rules: Sequence[str]) -> str:

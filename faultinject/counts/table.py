@@ -110,8 +110,9 @@ class Table:
             StoreUnavailable: the file was cut, and what was read of it before may be wrong.
         """
         at = rule_row(rule)
-        found = self.read(min(SIZE - at, _PAGE), at)
-        if not found.endswith(_MARK):  # it stands too far behind, or is not there
+        near = SIZE - at <= _PAGE
+        found = self.read(SIZE - at if near else RULE, at)
+        if not (near and found.endswith(_MARK)):  # it stands too far behind, or is not there
             self.check()
         return at, found
 

@@ -484,6 +484,7 @@ OVERLAP = rows(
     to(INCONCLUSIVE, given_up(3, -0.02, method="GET", name="get")),
     # A server may notice late that a client has left: it has timed out where it did so before half of all.
     to(WARN, given_up(2, 0.002), given_up(2, -0.002, at=9), says="sent the request again: 4 of 4 requests"),
+    to(WARN, given_up(8, -0.02, method="GET", name="get"), given_up(4, at=99, method="GET", name="get"), says="gave up after 0.20 s (median) while the server was still at work, and sent the request again: 4 of 12"),
     # One that lets the loser go has sent a write twice all the same.
     to(WARN, given_up(3, -0.02, name="put"), says="sent 3 writes a second time after 0.18 s (median), and then left the first: a hedge whose loser is cancelled, or"),
     to(FAIL, given_up(3, -0.02, after=0.4, name="put"), says="a second copy of 3 of 3 slow requests came 0.38 s (median) after the first, before the answer; 3 writes"),

@@ -333,15 +333,21 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     requests belong together.
     """
     left = _left(evidence)
-    behind = sum(after.arrived >= (before.answered or 0.0) for _, before, after in left)
-    writes_left = [each for each in left if each[1].method not in READING]
-    if len(left) >= FEWEST and 2 * behind >= len(left):
-        soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in left])
+    behind = [each for each in left if each[2].arrived >= (each[1].answered or 0.0)]
+    writes_left = [
+        (call, before, after)
+        for call, before, after in left
+        if before.method not in READING and after.arrived < (before.answered or 0.0)
+    ]
+    # A server notices late that some have left. Of a client that hedges most copies come before: what it gave up counts alone.
+    gone = left if 2 * len(behind) >= len(left) else behind
+    if len(gone) >= FEWEST:
+        soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
         n = sum(each.left or each.did == "delayed" for call in evidence.calls for each in call.attempts)
         told = f"the client gave up after {seconds(soon)} (median) while the server was still at work, and sent the request"
-        told += f" again: {len(left)} of {n} requests"
+        told += f" again: {len(gone)} of {n} requests"
         how = "Make the client's time-out longer than its slowest answers take."
-        yield warned(n, told, [call for call, _, _ in left], action=how)
+        yield warned(n, told, [call for call, _, _ in gone], action=how)
         return
     told_calls = [call for call in evidence.calls if evidence.driven or call.signal == TOLD]
     requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]

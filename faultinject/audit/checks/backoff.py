@@ -51,6 +51,7 @@ GROUPS, GROWN = 2, 6
 SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
 LET_WAIT = "Configure waits of 100 ms or more, or run it on an idle machine."
+RAISE_LONGEST = "Raise the longest wait to judge the growth."
 ADD_JITTER = "Add a random part to each wait."
 
 
@@ -260,7 +261,9 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
         if len(groups) >= GROUPS and sum(map(len, groups)) >= GROWN
     ]
     if found:
-        yield min(found, key=lambda each: (WARN, PASS, INCONCLUSIVE).index(each.verdict))
+        # Waits that may not grow after one kind of failure are not hidden by those that do after another.
+        order = (WARN, PASS, INCONCLUSIVE)
+        yield min(found, key=lambda each: 0.5 if each.action == RAISE_LONGEST else order.index(each.verdict))
     elif work:
         told = f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its other requests alone"
         yield unknown(len(work), told, calls_of(work), action=FEWER)
@@ -288,12 +291,10 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
         # What is added to all waits alike hides how they grow.
         told += f"; a busy machine was late by {seconds(first.turnaround.late)}, and may have added more to each of them"
         return unknown(n, f"the waits change {told}", calls, action=IDLE)
-    stands = len(groups) > 2 and last.median <= STEP * second.median
+    stands = len(groups) > 2 and second.median / STEP <= last.median <= STEP * second.median
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
         told += f"; before the second retry and later ones they are {seconds(last.median)}: the longest wait, or always the same one"
-        return unknown(
-            n, f"the waits change {told}", calls, action="Raise the longest wait to judge the growth."
-        )
+        return unknown(n, f"the waits change {told}", calls, action=RAISE_LONGEST)
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -102,7 +103,7 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
-    no Idempotency-Key, or in a named call another one. WARN: no key, to a storage service, which allows it; or another key
+    no Idempotency-Key, or in a named call another one that took effect too. WARN: no key, to a storage service, which allows it; or another key
     without a named call. A retry that its precondition kept from taking effect does not count: what the client made of the
     refusal is asked by `lost answer`. Not decided where the same request comes again in another call, however late, unless a
     test says that its call had ended.
@@ -123,7 +124,8 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     elif any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
-        sure = [call for call in keyed if call.window is not None]
+        sent = grouped(evidence.requests, fingerprint)
+        sure = [call for call in keyed if call.window is not None and _took_effect_again(call, sent)]
         how = "Send the same Idempotency-Key with every attempt of a call."
         yield (failed if sure else warned)(n, told, sure or keyed, action=how)
     elif repeated := _sent_again(lost, evidence.requests):
@@ -163,6 +165,12 @@ def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]
 def _asked(attempt: Attempt) -> Hashable:
     """What a request asks for, by whom, and with which body."""
     return fingerprint(attempt), attempt.principal, attempt.request_bytes, attempt.request_digest
+
+
+def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -> bool:
+    """Whether the app carried out what came next of that kind."""
+    behind = (each for each in sent[fingerprint(call.last)] if each.arrived > call.last.arrived)
+    return any(took_effect(each) for each in islice(behind, 1))
 
 
 @check(
