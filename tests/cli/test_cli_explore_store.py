@@ -241,38 +241,6 @@ def test_another_name_for_each_attempt(explored):
     assert explored("call('PUT', '/row-7', b'day 7')", "-r", "reset,when=after")[0] == 0
 
 
-COMMIT = """
-import http.client
-
-def commit(name):
-    "The status of the first answer: 200, or 412 where the version is there."
-    while True:
-        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
-        try:
-            connection.request("PUT", name, b"add row 7", {"If-None-Match": "*"})
-            return connection.getresponse().status
-        except OSError:
-            pass
-
-"""
-
-
-def test_the_next_version_after_its_own_write(explored):
-    """A writer of a table takes the refusal of its own commit for another's, and commits the same as the next version."""
-    source = COMMIT + "commit('/films/log-1') == 412 and commit('/films/log-2')"
-    code, lines = explored(source, "-r", "reset,when=after")
-    said = (
-        "lost answer: wrote twice: request 1 (PUT) was carried out and its answer lost; request 2 got 412, and"
-        " request 3 (PUT /films/log-2) wrote the same under another name"
-    )
-    assert (code, lines[2]) == (1, said)
-    looks = (
-        COMMIT
-        + "commit('/films/log-1') == 412 and ask('GET', '/log-1') != b'add row 7' and commit('/films/log-2')"
-    )
-    assert explored(looks, "-r", "reset,when=after")[0] == 0
-
-
 @pytest.fixture
 def run_again(explored, tmp_path):
     """Explore a program that a scheduler runs again when it has failed."""

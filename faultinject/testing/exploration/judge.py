@@ -12,7 +12,6 @@ from faultinject.audit.checks.lost_answers import CONFLICT, ERROR, TWICE, UNDID,
 from faultinject.audit.checks.questions import (
     UNSAFE,
     is_cleared,
-    is_done_already,
     is_storage_call,
     lost_write,
     sent_nothing,
@@ -246,16 +245,6 @@ class Judge:
         ):
             return  # its effect is the same
         did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
-        if is_done_already(last) and (twin := _same_elsewhere(lost, requests.writes(hit.call, last))):
-            # The code took the refusal of its own write for another's, and took the next name.
-            name = f"request {hit.number(twin)} ({twin.method} {quoted(twin.path)})"
-            yield finding(
-                LOST_ANSWER,
-                f"{TWICE}: request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request"
-                f" {hit.number(last)} got {last.answer}, and {name} wrote the same under another name",
-                subject=TWICE,
-            )
-            return
         said = {
             UNDID: f"{did} then removed or overwrote what the code had written itself",
             TWICE: f"{did} wrote it again",
@@ -420,16 +409,6 @@ def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
     key, object_ = other.key or "", f"/{other.bucket}/{other.key}"
     names = key.encode() in held.get(f"/{write.bucket}/{write.key}", b"")
     return len(key) >= NAME and other.bucket == write.bucket and names and object_ not in held
-
-
-def _same_elsewhere(lost: Attempt, later: Iterable[Attempt]) -> Attempt | None:
-    """A later write of the same bytes to another object of the same bucket."""
-    wanted = lost.method, lost.bucket, lost.request_digest
-    for each in later:
-        same = lost.request_digest and (each.method, each.bucket, each.request_digest) == wanted
-        if same and each.path != lost.path and took_effect(each):
-            return each
-    return None
 
 
 def _writes(method: str) -> bool:
