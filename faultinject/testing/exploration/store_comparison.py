@@ -146,27 +146,7 @@ class StoreComparison:
             check = LOST if number < least else NOT_REMOVED if held[name] > most else LEFT_BEHIND
             there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
             usual = f"without {self._without} {least if least == most else f'{least} to {most}'}"
-            twice = self._twice(name, before, after) if check == LEFT_BEHIND and least else ""
-            yield finding(
-                WRITTEN_TWICE if twice else check,
-                f"{there}, {usual}{twice}",
-                WARN if check == LEFT_BEHIND and not twice else FAIL,
-            )
-
-    def _twice(self, name: str, before: StoreContents, after: StoreContents) -> str:
-        """Which content stands there more often than usual; empty: none, or it is unknown whether that counts."""
-        written = {path for path, content in after.items() if before.get(path) != content}
-        if any(self._counted_as(path) != name for path in written):
-            return ""  # another object may say which of them counts, as the manifest of a table does
-        copies = self._copies(name, after)
-        usual = max(max(self._copies(name, end).values(), default=0) for end in self._ends)
-        content, number = max(copies.items(), key=lambda each: each[1])
-        if number <= usual or not content:
-            return ""
-        return f": {number} of them hold the same {in_bytes(len(content))}"
-
-    def _copies(self, name: str, contents: StoreContents) -> Counter[bytes]:
-        return Counter(content for path, content in contents.items() if self._counted_as(path) == name)
+            yield finding(check, f"{there}, {usual}", WARN if check == LEFT_BEHIND else FAIL)
 
     def _counted_as(self, path: str) -> str | None:
         """What an object is called whose name is another in each run; None: it has the same one.
