@@ -74,6 +74,11 @@ class Contrast:
         again, got = self.things.get(method, (0, 0))
         return got >= FEWEST and again <= RARE * got
 
+    def repeats(self, method: str) -> bool:
+        """Whether what succeeds is asked for again as well."""
+        again, got = self.things.get(method, (0, 0))
+        return again > RARE * got
+
     def said(self, methods: Iterable[str]) -> str:
         """The same in words."""
         found = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]

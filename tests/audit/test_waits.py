@@ -222,6 +222,9 @@ GROWS = rows(
     to(PASS, calls(3, 0.5, 1, 2, 4, 4, 4, 4, 4, 4, 4)),
     to(WARN, calls(3, 0.5, 0.5, 0.5, 0.5, 60.0)),
     # Where only the first wait is shorter, the others may be the longest wait; one that creeps has not reached it.
+    to(WARN, [call(1.0 + each / 50, 1.2, 0.9, 0.6, at=9 * each) for each in range(4)]),
+    # It is not hidden by the growth after another kind of failure.
+    to(INCONCLUSIVE, [call(0.4, 0.5, 0.5, 0.5, kind=INTERNAL, at=9 * each) for each in range(4)], [call(0.2, 0.4, 0.8, 1.6, at=99 + 9 * each) for each in range(4)]),
     to(INCONCLUSIVE, [call(2.2 + each / 5, 3.1, 3.1, 3.1, at=each) for each in range(4)], says="they are 3.10 s: the longest wait, or always the same one Raise the longest wait"),
     *(to(WARN, calls(4, *waits)) for waits in ((2.9, 3.1, 3.1, 3.1), (1.0, 1.1, 1.21, 1.33), (1.0, 1.15), (3.1, 3.1, 3.1, 2.5))),
     # Wide jitter and few calls do not tell.

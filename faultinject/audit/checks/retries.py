@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import Requests, is_lost
@@ -28,7 +29,7 @@ from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS,
 from faultinject.audit.evidence import RARE, Evidence
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
-from faultinject.audit.matching import changed, fingerprint, thing_of
+from faultinject.audit.matching import alike, changed, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
 from faultinject.engine.shown import quoted
@@ -172,40 +173,8 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return warned(n, told, in_vain, answer, action="Get a new token before you retry.")
     others = _under_other_ids(evidence)
     comes_again = any((call.first.method, call.first.answer) in others for call in calls)
-    # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
-    bare = [call for call in again if call.first.hint_form is None]
-    unasked = [call for call in calls if call.first.hint_form is None]
-    if (
-        again
-        and not bare
-        and not comes_again
-        and _came_before_a_budget_was_spent(unasked, again)
-        and not any(_has_a_breaker(evidence, call) for call in unasked)
-        and not _may_be_spent(evidence, unasked)
-    ):
-        said = f"{answer}: {len(again)} of {n - len(unasked)} calls with Retry-After retried, 0 of {len(unasked)} without it"
-        return (failed if _is_promised(evidence, unasked) else warned)(
-            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
-        )
-    asked = [call for call in calls if call.first.hint_form is not None]
-    whose = {call.name for call in asked}
-    # A budget was left where the client retries something behind them.
-    last = max(
-        (
-            call.first.arrived
-            for call in evidence.calls
-            if call.retries and (call.name in whose or not evidence.driven)
-        ),
-        default=0.0,
-    )
-    if (
-        len(bare) >= FEWEST
-        and not _tried(asked)
-        and not comes_again
-        and sum(call.first.arrived < last for call in asked) >= FEWEST
-    ):
-        said = f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {len(bare)} of {len(unasked)} without it"
-        return warned(n, said, asked, answer, action="Retry after the wait that Retry-After asks for.")
+    if not comes_again and (found := _split_by_hint(evidence, answer, calls)):
+        return found
     enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
     if all(all(call.retries for call in each[:JUDGED]) or _tried(each) >= 0.9 * len(each) for each in enough):
         return passed(n, told, again, answer)
@@ -216,6 +185,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
             why = "other calls may have used up the retry budget"
             return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
         return warned(n, f"{told}, although {_why(calls[0])}", calls, answer, action="Retry this answer.")
+    # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
+    bare = [call for call in again if call.first.hint_form is None]
+    began = _first_retries(evidence)
     never = {
         method: each
         for method, each in by_method.items()
@@ -223,7 +195,8 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         if bare
         and not _tried(each)
         and sum(
-            call.first.arrived < bare[-1].first.arrived or _has_own_budget(evidence, call) for call in each
+            call.first.arrived < bare[-1].first.arrived or _has_own_budget(evidence, call, began)
+            for call in each
         )
         >= FEWEST
     }
@@ -248,6 +221,40 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
     return evidence.driven and documented is not None and documented.retryable == "yes"
 
 
+def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding | None:
+    """What is said where calls are retried with Retry-After alone, or without it alone, of methods that got both; None: nothing."""
+    by_method = grouped(calls, lambda call: call.first.method).values()
+    both = [same for same in by_method if len({call.first.hint_form is None for call in same}) > 1]
+    calls = sorted((call for same in both for call in same), key=lambda call: call.first.arrived)
+    asked = [call for call in calls if call.first.hint_form is not None]
+    unasked = [call for call in calls if call.first.hint_form is None]
+    if any(_has_a_breaker(evidence, call) for call in calls):
+        return None
+    n = len(calls)
+    retried = [call for call in asked if call.retries]
+    if (
+        retried
+        and not _tried(unasked)
+        and _came_before_a_budget_was_spent(unasked, retried)
+        and not _may_be_spent(evidence, unasked)
+    ):
+        said = f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of {len(unasked)} without it"
+        sure = _is_promised(evidence, unasked) and all(call.first.method != "DELETE" for call in unasked)
+        return (failed if sure else warned)(
+            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
+        )
+    whose = {call.name for call in asked}
+    mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
+    # A budget was left where the client retries something behind them, and a deadline where another call lasted as long.
+    last = max((call.first.arrived for call in mine if call.retries), default=0.0)
+    longest = max((call.last.arrived - call.first.arrived for call in evidence.everyone), default=0.0)
+    held = [call for call in asked if call.first.arrived < last and (call.first.hint or 0.0) <= longest]
+    if len(held) >= FEWEST and not _tried(asked) and _tried(unasked) >= max(FEWEST, 0.9 * len(unasked)):
+        said = f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of {len(unasked)} without it"
+        return warned(n, said, asked, answer, action="Retry after the wait that Retry-After asks for.")
+    return None
+
+
 def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Call]) -> bool:
     """Whether three calls that nobody retried came before the first one that was, or three by turns with such ones."""
     in_order = sorted((*calls, *retried), key=lambda call: call.first.arrived)
@@ -256,15 +263,19 @@ def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Cal
     return max(first, turns) >= FEWEST
 
 
-def _has_own_budget(evidence: Evidence, call: Call) -> bool:
-    """Whether a driver's client that made this call had not retried any before, and nothing shows that it has a circuit breaker."""
+def _first_retries(evidence: Evidence) -> dict[str | None, float]:
+    """When the first call that was retried began, by the name of its client."""
+    retried = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
+    return {name: min(call.first.arrived for call in calls) for name, calls in retried.items()}
+
+
+def _has_own_budget(evidence: Evidence, call: Call, began: Mapping[str | None, float]) -> bool:
+    """Whether nothing but its method ended a call: a driver's client made it before any retry, has no circuit breaker, and was asked for no wait."""
     return (
         evidence.driven
+        and call.first.hint_form is None
         and not _has_a_breaker(evidence, call)
-        and not any(
-            each.retries and each.name == call.name and each.first.arrived < call.first.arrived
-            for each in evidence.calls
-        )
+        and call.first.arrived <= began.get(call.name, inf)
     )
 
 
@@ -291,10 +302,12 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
         later - call.last.arrived
         for call in calls
         if (later := arrived[thing_of(call)][-1].arrived) > call.last.arrived
+        and alike(arrived[thing_of(call)][-1], call.last)
     ]
     got = [each for each in evidence.requests if not each.failed]
     got_again = sum(arrived[fingerprint(each)][-1] is not each for each in got)
-    return min(again) if 2 * len(again) >= len(calls) and got_again <= RARE * len(got) else None
+    seen = len(got) >= FEWEST and got_again <= RARE * len(got)
+    return min(again) if 2 * len(again) >= len(calls) and seen else None
 
 
 def _may_have_opened_a_breaker(evidence: Evidence, calls: Sequence[Call]) -> bool:
@@ -308,6 +321,7 @@ def _may_have_opened_a_breaker(evidence: Evidence, calls: Sequence[Call]) -> boo
     return (
         not evidence.driven
         and len(used & {call.first.connection for call in calls}) >= OPENS_A_BREAKER
+        and len(calls) <= 2 * OPENS_A_BREAKER
         and max(arrived) - min(arrived) < FIRST_WAIT
         and not any(each.arrived > max(arrived) for each in evidence.requests)
     )
@@ -440,10 +454,12 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
         for call in others
         if call.last.kind in KINDS
         and call.last.hint_form is None
+        and call.last.answer != calls[0].first.answer
         and call.retries < most[call.first.method, call.first.answer]
     ]
-    # Calls that were not retried before any other was held back are no budget's.
-    spent = short and sum(call.first.arrived < short[0].first.arrived for call in calls) < FEWEST
+    # Calls that were not retried while others still were are no budget's.
+    last = max((call.first.arrived for call in others if call.retries), default=0.0)
+    spent = short and sum(call.first.arrived < min(last, short[0].first.arrived) for call in calls) < FEWEST
     return bool(spent) or any(
         sum(call.retries for call in before) >= each[0] / 2 for each in evidence.profile.quota.values()
     )
@@ -533,6 +549,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     times = Counter(map(thing_of, later))
     unclear = sum(thing_of(call) in times for call in everyone)
     slow = polling or (later if len(times) >= FEWEST or n - unclear < FEWEST else [])
+    habit = not polling and any(map(evidence.contrast.repeats, {call.first.method for call in later}))
     answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or slow or calls}))
     proven = [call for call in again if not call.inferred]
     things = set(map(thing_of, again or above or slow))
@@ -555,7 +572,11 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
         gaps = [gap for call in slow for gap in (call.gaps or (call.again,)) if gap is not None]
         told = f"after {answers} the same request came again up to {counted(most, 'time')}, {seconds(min(gaps))} later or more, for {len(things)} of"
         told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
-        sure = len(things) >= FEWEST and all(call.first.status not in DONE_ALREADY for call in slow)
+        sure = (
+            not habit
+            and len(things) >= FEWEST
+            and all(call.first.status not in DONE_ALREADY for call in slow)
+        )
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else READ_IT
         yield (warned if sure else unknown)(n, told, slow, action=how)
     else:
@@ -642,7 +663,11 @@ def _end_by_a_deadline(calls: Sequence[Call]) -> bool:
     """Whether what ends the longest of these calls is their time, of a minute at most, and no number of attempts."""
     longest = [call for call in calls if len(call.attempts) > MANY]
     took = [call.last.arrived - call.first.arrived for call in longest]
-    attempts = {len(call.attempts) for call in calls}
+    attempts = {
+        len(call.attempts)
+        for call in calls
+        if call.last.arrived - call.first.arrived >= LONG_ENOUGH * max(took, default=0.0)
+    }
     return (
         len(longest) >= FEWEST
         and len(attempts) >= FEWEST
