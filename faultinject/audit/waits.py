@@ -81,7 +81,8 @@ def turnarounds(
 ) -> dict[str, Turnaround]:
     """Of each client: from a success to the next request on its connection, with nobody else under way.
 
-    Of one that never uses a connection again: to its next request.
+    Of one that opens a connection for each request, gaps to its next request, 20 in a row or more: another of its callers may
+    have made that one, so they bound the noise alone.
 
     Args:
         attempts: in order of arrival.
