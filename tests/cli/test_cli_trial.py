@@ -192,6 +192,14 @@ def test_the_command_fails_without_faults(run, job):
     assert (code, found["ended"], found["broken"]) == (3, "exit code 2", [])
 
 
+def test_one_test_alone_may_end_its_command_otherwise(run, suite):
+    """Alone it covers less than a limit asks for: the line that replays it ends with 0 once its client is mended."""
+    name = suite(RIGHT, "import atexit, os\natexit.register(os._exit, 1)\n")
+    test = RIGHT.partition("def ")[2].partition("(")[0]
+    words = ["--only", f"{name}::{test}", "-r", "s3:SlowDown", "--", *PYTEST, name]
+    assert run("trial", *words)[0] == 0
+
+
 def test_many_are_cut_short(run, job):
     """Of the tests that fail without faults ten are listed; with -v all."""
     many = "".join(f"def test_{n}():\n    ask('PUT', '/before')\n    assert 0\n" for n in range(12))
@@ -528,6 +536,9 @@ def test_junit(run, suite, tmp_path):
         in out
     )
     assert out.endswith("fails without faults: Photos.before: it is broken\n")
+    for left in ("", "<testsuites><testsuite tests='0'/></testsuites>"):
+        (tmp_path / "out.xml").write_text(left)
+        assert run("trial", *words)[0] == 1, left
     code, _, err = run("trial", "--junit", "other.xml", *words[2:])
     assert code == 2
     assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
