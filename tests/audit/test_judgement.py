@@ -178,6 +178,17 @@ def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
     again = [line(0.0, credential="old"), line(0.2, FINE, credential="new")]
     assert look([Made([each]) for each in copies]).failed_after == {}
     assert look([Made(again)]).failed_after == {}
+    # What the app refused, and what its client then asked for rightly; another writer, or another body, corrects nothing.
+    for other, failed in (
+        ({}, {}),
+        ({"principal": "other"}, {"no fault": 1}),
+        ({"request_digest": "other", "body_complete": True}, {"no fault": 1}),
+    ):
+        refused = line(0.0, FINE | {"status": 412}, precondition="a", body_complete=True)
+        found = look(
+            [Made([refused]), Made([line(2.0, FINE, precondition="b", **{"body_complete": True, **other})])]
+        )
+        assert found.failed_after == failed, other
     # One success is the answer of two copies, not of fifty callers.
     crowd = [
         [line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)

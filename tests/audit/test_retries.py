@@ -734,10 +734,10 @@ STORAGE = [
 KEYS = ("0123456789abcdef", "fedcba9876543210")
 
 
-def keyed(at):
+def keyed(at, second=FINE):
     """A POST that is sent again with another Idempotency-Key."""
     return [
-        call(kind=LOST if n == 0 else FINE, at=at + 0.1 * n, by=None, path=f"/bucket/{at}", method="POST", guarded=True, attempt_hint={"invocation": key})
+        call(kind=LOST if n == 0 else second, at=at + 0.1 * n, by=None, path=f"/bucket/{at}", method="POST", guarded=True, attempt_hint={"invocation": key})
         for n, key in enumerate(KEYS)
     ]  # fmt: skip
 
@@ -784,6 +784,8 @@ NOT_IDEMPOTENT = rows(
     # Another key does not make it safe, and another body may be another call.
     to(WARN, *map(keyed, (0, 20, 40)), says="3 of 3 lost POSTs were retried with another Idempotency-Key"),
     to(FAIL, *map(keyed, (0, 20, 40)), told=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
+    # An app that knows the order by its content refused the second one.
+    to(WARN, *(keyed(at, FINE | {"status": 409}) for at in (0, 20, 40)), told=[CallWindow("order", at - 0.1, at + 2, True) for at in (0, 20, 40)]),
     to(INCONCLUSIVE, [call(kind=kind, at=each + at, by=None, path=f"/bucket/{each}", method="POST", request_digest=f"{at}", request_bytes=100 + round(10 * at)) for each in range(3) for at, kind in ((0, LOST), (0.1, FINE))]),
 )  # fmt: skip
 
