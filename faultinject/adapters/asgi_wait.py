@@ -433,7 +433,8 @@ class AsyncioWatch(Watch):
         self._loop = loop
         self._timer: TimerHandle | None = None
         self._by_file: dict[int, Wait] = {}
-        self._epoll: Any = None  # where the platform has one
+        self._epoll: Any = None
+        # macOS has no epoll, Windows' loop watches no files, and a process may have no descriptor left: `look` asks each connection then.
         with suppress(AttributeError, NotImplementedError, OSError):
             epoll = select.epoll()
             loop.add_reader(epoll.fileno(), self._hear)

@@ -173,6 +173,14 @@ class Evidence:
         client = call.name if self.driven else None
         return self._opened_behind(call, self.silence.openings.get((client, call.error), ()))
 
+    @cached_property
+    def _with_breakers(self) -> set[str | None]:
+        return {client for client, _ in self.silence.openings}
+
+    def has_a_breaker(self, call: Call) -> bool:
+        """Whether the client that made this call is seen to fail others without a request."""
+        return (call.name if self.driven else None) in self._with_breakers
+
     def may_be_held_back(self, call: Call) -> bool:
         """Whether an open circuit breaker may have ended a call that was not retried, whatever its caller heard."""
         client = call.name if self.driven else None

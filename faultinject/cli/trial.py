@@ -31,6 +31,8 @@ from faultinject.processes import faster
 from faultinject.testing.trial import Suite, Trial, faults_of, report_of, spelled
 from faultinject.testing.trial.comparison import BrokenTest, TrialReport
 
+BEGINNING = 65_536
+"""Bytes of a report of tests in which its first suite stands."""
 SHOWN = 10
 """Tests that are listed of each kind, unless -v asks for all."""
 
@@ -112,7 +114,7 @@ def trial(
     program_of(command[0])
     results = None if junit is None else Path(junit)
     # Each run begins without the file: what is no result of tests is the user's own, or a device such as /dev/null.
-    if results and results.exists() and not (results.is_file() and _may_be_replaced(results.read_bytes())):
+    if results and results.exists() and not (results.is_file() and _may_be_replaced(results)):
         raise ConfigurationError(
             f"--junit: {junit} holds no results of tests, and each run begins without it; name the file that COMMAND writes"
         )
@@ -167,9 +169,11 @@ def trial(
     return 3 if report.broken_before or report.ended or not report.faults else 0
 
 
-def _may_be_replaced(results: bytes) -> bool:
-    """Whether a file is a report of tests, or nothing yet."""
-    return not results or b"<testsuite" in results
+def _may_be_replaced(results: Path) -> bool:
+    """Whether a file begins as a report of tests, or is empty."""
+    with results.open("rb") as file:
+        beginning = file.read(BEGINNING)
+    return not beginning or b"<testsuite" in beginning
 
 
 def _vendor_of(rules: Sequence[str]) -> str:

@@ -262,8 +262,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     ]
     if found:
         # Waits that may not grow after one kind of failure are not hidden by those that do after another.
-        order = (WARN, PASS, INCONCLUSIVE)
-        yield min(found, key=lambda each: 0.5 if each.action == RAISE_LONGEST else order.index(each.verdict))
+        order = (WARN, RAISE_LONGEST, PASS, INCONCLUSIVE)
+        yield min(found, key=lambda each: order.index(each.action if each.action in order else each.verdict))
     elif work:
         told = f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its other requests alone"
         yield unknown(len(work), told, calls_of(work), action=FEWER)

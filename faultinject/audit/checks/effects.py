@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -103,10 +102,10 @@ def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
     POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`). FAIL: a retry has
-    no Idempotency-Key, or in a named call another one that took effect too. WARN: no key, to a storage service, which allows it; or another key
-    without a named call. A retry that its precondition kept from taking effect does not count: what the client made of the
-    refusal is asked by `lost answer`. Not decided where the same request comes again in another call, however late, unless a
-    test says that its call had ended.
+    no Idempotency-Key, or in a named call another one that took effect too. WARN: no key, to a storage service, which allows
+    it; or another key otherwise. A retry that its precondition kept from taking effect does not count: what the client made of
+    the refusal is asked by `lost answer`. Not decided where the same request comes again in another call, however late, unless
+    a test says that its call had ended.
     """
     lost = [
         call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
@@ -169,8 +168,9 @@ def _asked(attempt: Attempt) -> Hashable:
 
 def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -> bool:
     """Whether the app carried out what came next of that kind."""
-    behind = (each for each in sent[fingerprint(call.last)] if each.arrived > call.last.arrived)
-    return any(took_effect(each) for each in islice(behind, 1))
+    same = sent[fingerprint(call.last)]
+    again = next((each for each in same if each.arrived > call.last.arrived), None)
+    return again is not None and took_effect(again)
 
 
 @check(

@@ -52,12 +52,12 @@ ONE_CLIENT = "Use a separate client for these calls."
 STOP = "Do not retry this answer."
 READ_IT = "Let a GET get this answer: a HEAD may wait for the object."
 END = "End a call after a few attempts, or after some seconds."
-SPREAD = "Let the client make more calls afterwards, or let fewer fail at the same time."
+CALL_ON = "Let the client make more calls afterwards, or let fewer fail at the same time."
 OPENS_A_BREAKER = 5
 """Failures at the same time that open a circuit breaker, in the libraries that many use."""
 FIRST_WAIT = 1.0
 """Seconds; most clients wait less before their first retry."""
-LONG_ENOUGH = 0.7
+OF_THE_LONGEST = 0.7
 """A call that a deadline ends lasts so much of the longest one at least: it is over before the wait that would cross it."""
 A_MINUTE = 60.0
 """Seconds, after which a caller is seldom there any more."""
@@ -85,7 +85,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
     of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
-    same requests come again under other ids, that is not decided without a driver.
+    same requests come again under other ids, that is not decided without a driver. Nor is it where the client retries nothing, and
+    the same requests come again minutes later, unlike those that succeeded, as a queue sends them; or where five to ten calls fail
+    within a second on connections that were used before, and no request follows: a circuit breaker may have opened.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -124,7 +126,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
             return
         if _may_have_opened_a_breaker(evidence, given_up):
             why = "they failed at the same time, and no request followed: a circuit breaker may have opened"
-            yield unknown(n, f"{told}, but {why}", given_up, action=SPREAD)
+            yield unknown(n, f"{told}, but {why}", given_up, action=CALL_ON)
             return
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             told = f"the client never retries: {told}, although {_why(given_up[0])}"
@@ -228,7 +230,7 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
     calls = sorted((call for same in both for call in same), key=lambda call: call.first.arrived)
     asked = [call for call in calls if call.first.hint_form is not None]
     unasked = [call for call in calls if call.first.hint_form is None]
-    if any(_has_a_breaker(evidence, call) for call in calls):
+    if any(evidence.has_a_breaker(call) for call in calls):
         return None
     n = len(calls)
     retried = [call for call in asked if call.retries]
@@ -274,15 +276,9 @@ def _has_own_budget(evidence: Evidence, call: Call, began: Mapping[str | None, f
     return (
         evidence.driven
         and call.first.hint_form is None
-        and not _has_a_breaker(evidence, call)
+        and not evidence.has_a_breaker(call)
         and call.first.arrived <= began.get(call.name, inf)
     )
-
-
-def _has_a_breaker(evidence: Evidence, call: Call) -> bool:
-    """Whether the client that made this call is seen to fail others without a request."""
-    client = call.name if evidence.driven else None
-    return any(client == whose for whose, _ in evidence.silence.openings)
 
 
 def _under_other_ids(evidence: Evidence) -> set[tuple[str, str]]:
@@ -311,10 +307,10 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
 
 
 def _may_have_opened_a_breaker(evidence: Evidence, calls: Sequence[Call]) -> bool:
-    """Whether these calls failed side by side, before a first wait was over, and the client then asked for nothing more.
+    """Whether these calls, ten at most, failed side by side, before a first wait was over, and the client then asked for nothing more.
 
     A circuit breaker may have ended them. Nobody knows, as no call is named that made no request. They were side by side where
-    each came on a connection of its own that had been used before: one caller would have used one.
+    they came on five connections or more that had been used before: one caller would have used one.
     """
     arrived = [call.first.arrived for call in calls]
     used = {each.connection for each in evidence.requests if each.arrived < min(arrived)}
@@ -666,12 +662,12 @@ def _end_by_a_deadline(calls: Sequence[Call]) -> bool:
     attempts = {
         len(call.attempts)
         for call in calls
-        if call.last.arrived - call.first.arrived >= LONG_ENOUGH * max(took, default=0.0)
+        if call.last.arrived - call.first.arrived >= OF_THE_LONGEST * max(took, default=0.0)
     }
     return (
         len(longest) >= FEWEST
         and len(attempts) >= FEWEST
-        and LONG_ENOUGH * max(took) <= min(took)
+        and OF_THE_LONGEST * max(took) <= min(took)
         and max(took) <= A_MINUTE
     )
 
