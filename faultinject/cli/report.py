@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from io import BufferedReader
 from itertools import chain
 from math import ceil
@@ -279,8 +278,8 @@ def report(
     """
     know(ignore, require)
     # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
-    click.get_current_context().call_on_close(partial(gc.set_threshold, *gc.get_threshold()))
-    gc.set_threshold(200_000, 20, 20)
+    click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)
+    gc.disable()
     chosen = format_ or format_of(output or "")
     if output is not None and output != STANDARD:
         refuse_to_overwrite(output, journals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
@@ -61,6 +62,18 @@ def test_ignored_checks_are_not_in_the_report(run, journal):
     path = journal(forbidden())
     code, out, _ = run("report", path, "--ignore", "permanent", "--format", "json")
     assert (code, "permanent" in verdicts(out)) == (0, False)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_as_before(run, journal, enabled):
+    """A report collects nothing; a process that goes on behind it, as this one does, has its collector as it was."""
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        assert run("report", journal(RIGID))[0] == 1
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_json(run, journal):
