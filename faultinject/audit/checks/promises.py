@@ -7,6 +7,7 @@ differs from it is measured, and not judged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
@@ -42,6 +43,8 @@ FAR = 0.25
 """Distance from an even draw at which no machine puts the waits."""
 LIKELY, UNLIKELY, NEVER = 0.01, 1e-4, 1e-9
 """Probabilities that waits as uneven as these were drawn evenly; the last is the smallest that is told."""
+WAITS = "its waits"
+"""What a profile of the client's own would hold where the waits differ, of which a busy machine may be the cause."""
 BODILESS = "HEAD"
 """The method whose answer has no body: its client cannot see the code of an error, which the bound may depend on."""
 
@@ -56,7 +59,8 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
     The client's own header (`amz-sdk-request: max=5`) overrides the profile. Where the client also promises a quota, the
-    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls.
+    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, if the calls that
+    had begun by their end made fewer retries than the quota.
     """
     profile = evidence.profile
     if profile.attempts is None:
@@ -83,7 +87,7 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     said = next(filter(None, map(own_limit, wrong)), None)
     if not wrong:
         yield passed(n, made, calls)
-    elif not more and profile.quota and not all(call in fewer for call in calls[:JUDGED]):
+    elif not more and profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
         told = f"{made}, fewer than {said or promised}; its quota may be used up"
         yield unknown(n, told, fewer, action="Use a new client for these calls.")
     elif said is not None:
@@ -92,6 +96,15 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     else:
         setting = f"`attempts = {numbers[-1]}`"
         yield _broken(evidence, profile, n, made, wrong, f"{promised} attempts", setting)
+
+
+def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Sequence[Call]) -> bool:
+    """Whether these calls all made fewer attempts, although the client's quota cannot have been used up by their end."""
+    end = max(call.attempts[-1].arrived for call in first)
+    begun = (call for call in evidence.calls if call.first.arrived <= end)
+    retries = sum(call.retries for call in begun if not call.succeeded)  # a success gives its retries back
+    quota = evidence.profile.outage_retries(first[0].first.kind or "")
+    return all(call in fewer for call in first) and retries < min(quota, default=inf)
 
 
 @check("backoff bound", reference=PROFILE, minimum="20 waits", more=MORE_FAILURES)
@@ -140,7 +153,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     told += f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
     if often and evidence.turnaround.exact:
         bound = f"at most {seconds(most)} there"
-        yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, "its waits")
+        yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, WAITS)
     else:
         told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
         how = IDLE if evidence.turnaround.exact else REAL_TIME
@@ -183,13 +196,13 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
-    told = f"half of {n} waits are below {percent(median(shares))} of their bound; with an even draw that happens"
+    told = f"the median of {n} waits is {percent(median(shares))} of their bound; an even draw, whose median is 50 %, is as uneven"
     if probability > LIKELY:
         yield passed(n, f"{told} in {percent(probability)} of all cases", calls)
         return
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
-        yield _broken(evidence, profile, n, told, calls, "full jitter", "its waits")
+        yield _broken(evidence, profile, n, told, calls, "full jitter", WAITS)
     else:
         how = "" if evidence.turnaround.exact else REAL_TIME
         yield unknown(n, told, calls, action=how)
@@ -243,6 +256,9 @@ def _broken(
     if evidence.detected:
         told += f". The default of {profile.title} is {promised}: this client is configured otherwise, or breaks it"
         how = f"To judge the client's own settings, give `--profile FILE` with {setting}."
+        if setting == WAITS:
+            told += ", or its machine was busy"
+            how = f"Repeat it on an idle machine, or give `--profile FILE` with {setting}."
         return unknown(n, told, calls, action=how)
     return failed(
         n, f"{told}; {profile.name} promises {promised}", calls, action="Keep to what the profile promises."
