@@ -107,7 +107,12 @@ def trial(
       faultinject trial --vendor gcs -- npm test
       faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
     """  # noqa: D301 - click reads this mark
-    refuse({"a command is missing, as in: faultinject trial -- pytest tests": not command})
+    refuse(
+        {
+            "a command is missing, as in: faultinject trial -- pytest tests": not command,
+            "--port is the port of the store, and with --app there is none: leave one of them out": app and port,
+        }
+    )
     settings = reading.services()
     reading.refuse_switched_off()
     reading.refuse_production(settings)

@@ -592,6 +592,11 @@ def test_numbers_in_the_names_of_tests(run, suite, only, broken, before):
     assert (found["broken_before"], found["flaky"]) == (before, [])
 
 
+def test_a_port_without_a_store(refused):
+    """Nothing listens there: a suite that counts on it would miss it."""
+    assert "with --app there is none" in refused("trial", "--app", "--port", "5000", "--", *PYTEST)
+
+
 def test_only_a_test_that_is_not_there(refused, suite, job):
     """It is said at once, with the name that was meant; pytest runs none for it."""
     words = ["-r", "s3:SlowDown", *job(RIGHT)]
