@@ -8,7 +8,7 @@ from anyio.to_thread import run_sync
 
 from faultinject.engine.actions import Pass
 from faultinject.engine.counting import Counter
-from faultinject.engine.exchange import undo
+from faultinject.engine.exchange import Injection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,5 +60,5 @@ async def decide(plan: Plan, request: Request, candidates: Sequence[int]) -> Act
 def _undo(plan: Plan, action: Action | None) -> None:
     """Nobody is left to carry it out."""
     if action is not None and not isinstance(action, Pass):
-        undo(plan, action.entry, "failed")
-        plan.services.finish()
+        with Injection(plan, action.entry):
+            pass  # what is not given is returned at its end: the count, and the slot

@@ -108,9 +108,21 @@ class Injection:
         self._settled = True
 
     def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
-        """The fault is not carried out: its count is returned, and the journal says why; see `undo`."""
+        """The fault is not carried out: its count is returned, and the journal says why.
+
+        The status of the app's own answer is told only where every request is noted, as with requests that pass.
+
+        Args:
+            did: the outcome's word.
+            status: of the app's own answer, which starts now.
+            left: whether the client has left.
+        """
         self._settled = True
-        undo(self._plan, self._entry, did, applied=self.applied, status=status, left=left)
+        plan, entry = self._plan, self._entry
+        entry.left = entry.left or left
+        if entry.take is not None:
+            plan.counts.give_back(entry.take)
+        entry.cancel(did, applied=self.applied, status=status if plan.services.record_all else None)
 
 
 def failed() -> Send:
@@ -127,33 +139,6 @@ def failed() -> Send:
         broken=True,
         closes=False,
     )
-
-
-def undo(
-    plan: Plan,
-    entry: Entry,
-    did: str,
-    *,
-    applied: bool = False,
-    status: int | None = None,
-    left: bool = False,
-) -> None:
-    """A fault that was decided on is not carried out: its count is returned, and the journal says why.
-
-    The status of the app's own answer is told only where every request is noted, as with requests that pass.
-
-    Args:
-        plan: the plan that decided.
-        entry: of the request.
-        did: the outcome's word.
-        applied: whether the app ran.
-        status: of the app's own answer, which starts now.
-        left: whether the client has left.
-    """
-    entry.left = entry.left or left
-    if entry.take is not None:
-        plan.counts.give_back(entry.take)
-    entry.cancel(did, applied=applied, status=status if plan.services.record_all else None)
 
 
 def skipped(

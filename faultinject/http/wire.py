@@ -183,17 +183,12 @@ def iso_ms(text: str) -> str | None:
     >>> iso_ms("Fri, 20 Nov 2026 12:00:00 GMT"), iso_ms("20261120T120000Z"), iso_ms("Fri, 31 Nov 2026 12:00:00 GMT")
     ('2026-11-20T12:00:00.000Z', '2026-11-20T12:00:00.000Z', None)
     """
-    from calendar import timegm
-    from email.utils import parsedate
-
+    moment = moment_of(text)
+    if moment is None:
+        return None
     try:
-        if text[-4:] == " GMT":
-            moment = timegm(parsedate(text) or ())
-            same = http_date(moment)
-        else:
-            moment = timegm(tuple(int(text[start:end]) for start, end in _FIELDS))
-            same = f"{iso(moment).translate(_BETWEEN)}Z"
-    except (ValueError, OverflowError):
+        same = http_date(moment) if text[-4:] == " GMT" else f"{iso(moment).translate(_WITHOUT)}Z"
+    except (ValueError, OverflowError, OSError):
         return None
     # A 31 November would be the first of December.
     return f"{iso(moment)}.000Z" if same == text else None
@@ -224,7 +219,6 @@ def moment_of(text: str) -> float | None:
 
 _WITHOUT = {ord("-"): None, ord(":"): None}
 _FIELDS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
-_BETWEEN = {ord(each): None for each in "-:"}
 
 METHODS = frozenset(
     """

@@ -6,22 +6,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-CATEGORIES = (
-    "throttle",
-    "server",
-    "auth",
-    "not-found",
-    "conflict",
-    "precondition",
-    "limit",
-    "request",
-    "redirect",
-)
-
-
-AGAIN = ("after-authorize", "after-refresh", "with-care", "new-session", "query-first", "after-signing")
-"""What a document can demand before a client sends an error's request again."""
-
 
 class DocumentedError:
     """One row of a vendor's table.
