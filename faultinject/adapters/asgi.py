@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -61,7 +61,6 @@ from faultinject.exceptions import FaultInjectError
 from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
 from faultinject.injector.lookup import injector_for
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 

@@ -25,13 +25,11 @@ from functools import partial
 from struct import pack
 from time import monotonic, sleep
 from types import FunctionType, MethodType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakSet
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any, Self
 
     from faultinject.adapters.types import Environ, Scope
 

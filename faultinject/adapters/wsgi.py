@@ -7,7 +7,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from sys import modules
 from threading import Thread
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.lingering import end, linger
@@ -54,7 +54,6 @@ from faultinject.engine.steps import (
 from faultinject.http.wire import CLOSE, FLUSH, Framing, can_be_written, length_of, whole, without_connection
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 

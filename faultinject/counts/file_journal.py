@@ -12,14 +12,13 @@ from faultinject.counts.files import EVENTS, FLAGS, remove_file
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
-from faultinject.journal.outcome import outcome_in
+from faultinject.journal.outcome import Outcome, outcome_in
 from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import DirectoryStore
     from faultinject.engine.request import Entry
-    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
 
 LARGEST = 8 << 20

@@ -8,18 +8,16 @@ from threading import Lock
 from time import time
 
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_link import Unanswered
+from faultinject.counts.redis_link import Link, Unanswered
 from faultinject.counts.redis_scripts import PUSH
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
-from faultinject.journal.outcome import outcome_in
+from faultinject.journal.outcome import Outcome, outcome_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.counts.redis_link import Link
     from faultinject.engine.request import Entry
-    from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000

@@ -9,7 +9,7 @@ from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.counts.store import open_store
 from faultinject.exceptions import FaultInjectError, StoreUnavailable
-from faultinject.injector.state import SWITCH, read_state
+from faultinject.injector.state import SWITCH, State, read_state
 from faultinject.rules.store import MEMORY
 
 TYPE_CHECKING = False
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.counts.store import SharedJournal, SharedStore
     from faultinject.engine.counting import Counts
-    from faultinject.injector.state import State
     from faultinject.rules.scenario import Scenario
 
 # How many injectors of this process had the same scenario: those of two apps are two, in every worker.

@@ -18,7 +18,7 @@ from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
-from faultinject.rules.scenario import Scenario
+from faultinject.rules.scenario import Rules, Scenario
 from faultinject.rules.store import read_store
 from faultinject.rules.values import Mistake, shown
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.rule import Rule
-    from faultinject.rules.scenario import Rules
 
 WALL = time.time
 """The clock that a test moves, and with it what is measured by it; but not under a clock that somebody gives."""

@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from hashlib import blake2b
 
-from faultinject.engine.request import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, checksum_of_version
+from faultinject.engine.request import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, Entry, checksum_of_version
 from faultinject.http.wire import moment_of, whole
 from faultinject.journal.outcome import AttemptHint, Outcome
 
@@ -14,7 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from faultinject.engine.request import Entry
     from faultinject.vendors.vendor import Addressing
 
 LONGEST_PART = 100

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from json import JSONDecoder
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, convert
 from msgspec.json import Decoder
 
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.outcome import VERSION
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 NOT_JSON = "not JSON"
 ANOTHER_TOOL = "another tool's"

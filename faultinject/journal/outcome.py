@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -12,10 +12,8 @@ from faultinject.engine.request import NOT_INJECTED
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text, printable
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
 
 VERSION = 1
 """The version of the journal's lines."""

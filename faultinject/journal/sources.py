@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ReportError
 from faultinject.journal.lines import TOO_LONG, TORN
 from faultinject.rules.files import open_to_read
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader

@@ -10,7 +10,7 @@ from sys import modules
 from threading import Lock
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.request import NOT_INJECTED
+from faultinject.engine.request import NOT_INJECTED, Entry
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.rules.files import TO_APPEND, close_own, identity
@@ -19,7 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultinject.engine.request import Entry
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing

@@ -6,7 +6,7 @@ import re
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.abort import bound_text
-from faultinject.rules.diagnosis import owner
+from faultinject.rules.diagnosis import Diagnosis, owner
 from faultinject.rules.files import parse_json, parse_toml, read_bytes
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule, place_of, read_table
@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
-
-    from faultinject.rules.diagnosis import Diagnosis
 
     Found = tuple[list[Rule], str | None, str | None]
     """Rules, seed and `abort`."""

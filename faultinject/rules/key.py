@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from faultinject.http import patterns
 from faultinject.rules.values import (
@@ -18,10 +18,8 @@ from faultinject.rules.values import (
     text_of,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
     from faultinject.engine.request import Request
     from faultinject.vendors.vendor import Addressing

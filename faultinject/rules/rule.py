@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from faultinject.rules import faults, spelling
@@ -15,7 +15,6 @@ from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_k
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any, Unpack
 
     from faultinject.rules.key import Check

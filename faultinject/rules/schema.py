@@ -12,7 +12,7 @@ from faultinject.http.patterns import STARS
 from faultinject.rules import faults
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.effects import EFFECTS, EXCLUDING, FORBIDDEN
-from faultinject.rules.key import Condition
+from faultinject.rules.key import Condition, Key
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD
 from faultinject.rules.values import BYTES, NO, SECONDS, YES
 from faultinject.rules.vocabulary import KEYS
@@ -22,8 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
-
-    from faultinject.rules.key import Key
 
     Schema = dict[str, Any]
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from faultinject.rules.diagnosis import MOST, Diagnosis, excerpt, owner
 from faultinject.rules.rule import Rule, place_of
 from faultinject.rules.values import Mistake, shown
 from faultinject.rules.vocabulary import combine, entry, split_key
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match
 

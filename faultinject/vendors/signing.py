@@ -7,9 +7,8 @@ A request that is not signed so, or is malformed, gives None, never an exception
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from faultinject.http.wire import http_date, iso, iso_ms, whole
 from faultinject.vendors.credentials import key_id, query_key_id
-from faultinject.vendors.vendor import s3
+from faultinject.vendors.vendor import Addressing, s3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.vendors.types import StorageRequest
-    from faultinject.vendors.vendor import Addressing
 
     Source = Callable[["RenderContext"], str | None]
 

@@ -6,11 +6,10 @@ service sends another one to a client that reads and writes objects, `Vendor.typ
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from faultinject.exceptions import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

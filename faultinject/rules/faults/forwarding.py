@@ -5,8 +5,8 @@ from __future__ import annotations
 from faultinject.engine import answers, body_transforms
 from faultinject.engine.actions import Forward, Pass
 from faultinject.engine.alterations import RANGES, Edited, Moved
-from faultinject.engine.body_transforms import Interrupted
-from faultinject.engine.plan import delays
+from faultinject.engine.body_transforms import BodyTransform, Interrupted
+from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.answering import Documented
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from faultinject.engine.actions import Act, Action
-    from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Entry, Request
     from faultinject.rules.rule import Rule
 
