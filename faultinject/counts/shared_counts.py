@@ -17,10 +17,12 @@ from faultinject.journal import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, NoReturn, Self
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, NoReturn, Self, TypeVar
 
     from faultinject.engine.counting import MatchKey, Number, Take
+
+    T = TypeVar("T")
 
 BUSY_TOLD_EVERY = 10.0
 """Seconds between two lines of the log on requests that got no decision because another process had the lock."""
@@ -120,20 +122,9 @@ class SharedCounts(ABC):
             StoreBusy: another process has the lock.
             StoreUnavailable: the store failed, or is being left alone.
         """
-        pause = self._pause
-        try:
-            if enough is not None and (found := self.match_without_lock(keys, enough)) is not None:
-                return found
-            if pause:
-                self._ask_again()
-            found = self._match(keys, now, hold)
-        except (StoreUnavailable, OSError) as error:
-            for rule, _, _, _ in keys:
-                self.note_failed(rule)
-            raise self._failed(pause, error) from error
-        if pause:
-            self._answered(pause)
-        return found
+        without_lock = None if enough is None else lambda: self.match_without_lock(keys, enough)
+        rules = (rule for rule, _, _, _ in keys)
+        return self._ask_store(lambda: self._match(keys, now, hold), rules, without_lock)
 
     def take(self, ask: Take, held: bool = False) -> bool:
         """Whether the rule may inject once more in this scope.
@@ -146,35 +137,49 @@ class SharedCounts(ABC):
             StoreBusy: another process has the lock.
             StoreUnavailable: the store failed, or is being left alone; it may have counted a take before.
         """
-        pause = self._pause
-        try:
-            if pause:
-                self._ask_again()
-            taken = self._take(ask, held)
-        except (StoreUnavailable, OSError) as error:
-            self.note_failed(ask.rule)
-            raise self._failed(pause, error) from error
-        if pause:
-            self._answered(pause)
-        return taken
+        return self._ask_store(lambda: self._take(ask, held), (ask.rule,))
 
     def give_back(self, ask: Take) -> None:
         """Undo a take; what cannot be given back counts as taken."""
-        pause = self._pause
-        try:
-            if pause:
-                self._ask_again()
-            self._give_back(ask)
-        except (StoreUnavailable, OSError) as error:
-            self._failed(pause, error)
-            return
-        if pause:
-            self._answered(pause)
+        with suppress(StoreUnavailable):
+            self._ask_store(lambda: self._give_back(ask))
 
     def replaced(self) -> None:
         """Other counts answer in place of these: where these did not, the store is available again."""
         if self._pause:
             self._tell_back()
+
+    def _ask_store(
+        self,
+        ask: Callable[[], T],
+        rules: Iterable[int] = (),
+        without_lock: Callable[[], T | None] | None = None,
+    ) -> T:
+        """What the store answers, unless it is being left alone.
+
+        Args:
+            ask: asks it.
+            rules: those of the request, which is not decided where there is no answer.
+            without_lock: tried first, also where the store is being left alone; None: it must be asked.
+
+        Raises:
+            StoreBusy: another process has the lock.
+            StoreUnavailable: the store failed, or is being left alone.
+        """
+        pause = self._pause
+        try:
+            if without_lock is not None and (found := without_lock()) is not None:
+                return found
+            if pause:
+                self._ask_again()
+            answer = ask()
+        except (StoreUnavailable, OSError) as error:
+            for rule in rules:
+                self.note_failed(rule)
+            raise self._failed(pause, error) from error
+        if pause:
+            self._answered(pause)
+        return answer
 
     def _ask_again(self) -> None:
         """When the pause is over one tries, and the others wait for what it finds."""
