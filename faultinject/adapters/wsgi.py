@@ -733,7 +733,7 @@ class Ending:
         self._plan = plan
         self._request = request
         self._connection: Connection | None = None
-        self._result: Iterable[bytes] = ()
+        self._pieces: Sequence[bytes] = ()
         self._reads = False
         self._in_process = in_process(environ)
         self._ends = not (self._in_process or request.http2) and (
@@ -743,10 +743,10 @@ class Ending:
         # A client that waits for 100 Continue would get it behind the answer.
         self._readable = unread and not broken and "HTTP_EXPECT" not in environ
 
-    def start_response(self, status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+    def start_response(self, status: str, headers: Headers) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
         if self._in_process:
-            return self._start(status, headers, *more)
+            return self._start(status, headers)
         headers, told = without_connection(headers), None
         if self._ends:
             # An answer without a length ends only behind what we read.
@@ -759,25 +759,22 @@ class Ending:
             if not self._reads:
                 # Ours before the server lets go of it.
                 self._connection = of_environ(self._environ)
-        write = self._start(status, headers, *more)
+        write = self._start(status, headers)
         if told is Told.BEHIND_START:
             say_behind(self._start, *CLOSE)
         return write
 
-    def behind(self, result: Iterable[bytes]) -> Iterable[bytes]:
+    def behind(self, pieces: Sequence[bytes]) -> Iterable[bytes]:
         """What the server gets to send."""
         if not self._ends:
-            return result
-        self._result = result
+            return pieces
+        self._pieces = pieces
         return self
 
     def __iter__(self) -> Iterator[bytes]:
-        gone = False
-        for piece in self._result:
-            yield piece
-            gone = True
-        if gone:
-            self._linger()
+        yield from self._pieces
+        if self._pieces:
+            self.close()
         if self._reads and not self._read_away():
             tell_wsgi(self._environ, self._start)
             connection = of_environ(self._environ)
@@ -787,17 +784,7 @@ class Ending:
                     connection.close()
 
     def close(self) -> None:
-        """The server is done with the answer."""
-        result, self._result = self._result, ()
-        try:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
-        finally:
-            self._linger()
-
-    def _linger(self) -> None:
-        """The answer has left, or at least its server has all of it."""
+        """The answer has left, or at least its server has all of it; again is nothing."""
         connection, self._connection = self._connection, None
         if connection is not None:
             linger(connection)
