@@ -91,7 +91,7 @@ async def drain(
     plan: Plan,
     request: ASGIRequest,
     listing: Listing | None = None,
-    upto: int | None = None,
+    up_to: int | None = None,
     kept: list[bytes] | None = None,
 ) -> Body:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
@@ -101,8 +101,8 @@ async def drain(
         plan: the plan that decided.
         request: the view of the request.
         listing: gets each piece.
-        upto: so many bytes of it are read, and not more; None: all.
-        kept: gets each piece, for whom the body may turn out to be shorter than `upto`.
+        up_to: so many bytes of it are read, and not more; None: all.
+        kept: gets each piece, for whom the body may turn out to be shorter than `up_to`.
 
     Returns:
         Bytes read, their digest, whether that was all.
@@ -114,7 +114,7 @@ async def drain(
     reader = BodyReader(receive)
     length = request.content_length
     # Where no length is told, a first byte shows that there is a body.
-    most = MOST if upto is None else min(MOST, upto if length is not None else max(upto, 1))
+    most = MOST if up_to is None else min(MOST, up_to if length is not None else max(up_to, 1))
     left = False
     with anyio.move_on_after(LONGEST):
         while digest.size < most and not (reader.whole or left):
@@ -127,15 +127,15 @@ async def drain(
             if reader.gone:
                 raise ClientGone
             piece = message.get("body", b"")
-            if upto is not None and len(piece) > upto - digest.size:
-                piece = piece[: upto - digest.size]
+            if up_to is not None and len(piece) > up_to - digest.size:
+                piece = piece[: up_to - digest.size]
                 left = True
             digest.update(piece)
             if listing is not None:
                 listing.feed(piece)
             if kept is not None:
                 kept.append(piece)
-    whole = (reader.whole and not left) or (upto is not None and digest.size == length)
+    whole = (reader.whole and not left) or (up_to is not None and digest.size == length)
     return digest.size, digest.hexdigest(), whole
 
 

@@ -60,18 +60,18 @@ def drain(
     plan: Plan,
     request: WSGIRequest,
     listing: Listing | None = None,
-    upto: int | None = None,
+    up_to: int | None = None,
 ) -> Body | None:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
 
-    A body without a length that ends before `upto` is put back, for the app to read.
+    A body without a length that ends before `up_to` is put back, for the app to read.
 
     Args:
         environ: of the request.
         plan: the plan that decided.
         request: the view of the request.
         listing: gets each piece.
-        upto: so many bytes of it are read, and not more; None: all.
+        up_to: so many bytes of it are read, and not more; None: all.
 
     Returns:
         Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
@@ -82,7 +82,7 @@ def drain(
     length = request.content_length
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
-    reading = BodyReading(environ, plan, request, listing, upto)
+    reading = BodyReading(environ, plan, request, listing, up_to)
     if in_process(environ) or is_at_hand(environ) or not threads_run():
         reading.run()
     elif OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
@@ -115,12 +115,12 @@ class BodyReading:
         plan: the plan that decided.
         request: the view of the request; without a Content-Length the server marks the end.
         listing: gets each piece.
-        upto: so many bytes of it are read, and not more; None: all.
+        up_to: so many bytes of it are read, and not more; None: all.
         before: so many bytes of it were read before.
 
     Attributes:
         cut: whether the time is over; what comes after that does not count.
-        kept: what was read, where the body may turn out to be shorter than `upto`; else None.
+        kept: what was read, where the body may turn out to be shorter than `up_to`; else None.
     """
 
     def __init__(
@@ -129,17 +129,17 @@ class BodyReading:
         plan: Plan,
         request: WSGIRequest,
         listing: Listing | None = None,
-        upto: int | None = None,
+        up_to: int | None = None,
         before: int = 0,
     ) -> None:
         length = request.content_length
         self.cut = False
-        self.kept: list[bytes] | None = [] if upto is not None and length is None else None
+        self.kept: list[bytes] | None = [] if up_to is not None and length is None else None
         self._source = source = environ["wsgi.input"]
         # What has come so far, where the server can say.
         self._read = getattr(source, "read1", source.read)
         self._length = None if length is None else length - before
-        self._upto = upto
+        self._up_to = up_to
         self._listing = listing
         self._clock = plan.services.monotonic
         self._rest = plan.services.rest
@@ -165,7 +165,7 @@ class BodyReading:
             ClientGone: the body ends too early, or the server cannot read it.
         """
         length, digest = self._length, self._digest
-        wanted = length if self._upto is None else self._upto
+        wanted = length if self._up_to is None else self._up_to
         end = self._clock() + LONGEST
         while wanted is None or digest.size < wanted:
             if digest.size >= MOST or self.cut or self._clock() >= end:
@@ -192,7 +192,7 @@ class BodyReading:
         if length is not None and digest.size < (wanted or 0):
             raise ClientGone
         # Of a body without a length as much as was wanted says nothing of its end.
-        self._whole = digest.size == length if self._upto is not None and digest.size == wanted else True
+        self._whole = digest.size == length if self._up_to is not None and digest.size == wanted else True
 
     def run_aside(self) -> bool:
         """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for.

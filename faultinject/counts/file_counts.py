@@ -112,9 +112,11 @@ class FileCounts(SharedCounts):
             found.append((matched, injected, failed))
         return found
 
-    def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+    def match_without_lock(
+        self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
+    ) -> list[Number] | None:
         """See `SharedCounts.match_without_lock`."""
-        for (rule, scope, _, _), most in zip(keys, enough):  # noqa: B905 - one each
+        for (rule, scope, _, _), most in zip(keys, lock_free_after):  # noqa: B905 - one each
             if most and not self._is_spent(rule, scope, most):
                 return None
         self._table.check()

@@ -78,7 +78,7 @@ class MemoryCounts:
         keys: Sequence[MatchKey],
         now: float,
         hold: bool = False,  # noqa: ARG002 - of counts that are shared
-        enough: Sequence[int] | None = None,  # noqa: ARG002 - of counts that are shared
+        lock_free_after: Sequence[int] | None = None,  # noqa: ARG002 - of counts that are shared
     ) -> list[Number]:
         """Count one request against each of these rules.
 
@@ -87,7 +87,7 @@ class MemoryCounts:
             now: seconds since the scenario took effect, for rates: sums of short gaps would lose their digits behind
                 unix time's.
             hold: of no interest: nobody waits here.
-            enough: of no interest: everything is counted here.
+            lock_free_after: of no interest: everything is counted here.
         """
         numbers = []
         rules, identities = self._rules, self._identities

@@ -89,9 +89,11 @@ class RedisCounts(SharedCounts):
         else:
             self._take_one(self._keys, *_place(ask))
 
-    def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+    def match_without_lock(
+        self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
+    ) -> list[Number] | None:
         """See `SharedCounts.match_without_lock`."""
-        if any(enough):
+        if any(lock_free_after):
             return None
         for rule, _, _, _ in keys:
             self._statistics.add(f"{_NOTED}{rule}")

@@ -66,12 +66,14 @@ class SharedCounts(ABC):
         """Undo a take."""
 
     @abstractmethod
-    def match_without_lock(self, keys: Sequence[MatchKey], enough: Sequence[int]) -> list[Number] | None:
+    def match_without_lock(
+        self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
+    ) -> list[Number] | None:
         """Note one request for each of these rules where no decision depends on its numbers; None where one does.
 
         Args:
             keys: as for `match`.
-            enough: for each rule, after how many takes none of its decisions depends on a number.
+            lock_free_after: for each rule, after how many takes none of its decisions depends on a number.
 
         Returns:
             Numbers of which the second is below 0: no identity was counted, it only tells this process from others.
@@ -108,7 +110,11 @@ class SharedCounts(ABC):
         return self
 
     def match(
-        self, keys: Sequence[MatchKey], now: float, hold: bool = False, enough: Sequence[int] | None = None
+        self,
+        keys: Sequence[MatchKey],
+        now: float,
+        hold: bool = False,
+        lock_free_after: Sequence[int] | None = None,
     ) -> list[Number]:
         """Count one request against each of these rules, all in one step.
 
@@ -116,13 +122,15 @@ class SharedCounts(ABC):
             keys: rule, scope (empty for the rule as a whole), identity and rate of each.
             now: seconds since the scenario took effect, for rates.
             hold: keep the store for the takes of the same request, until `release`.
-            enough: as for `match_without_lock`, which is asked first; None: each decision depends on a number.
+            lock_free_after: as for `match_without_lock`, which is asked first; None: each decision depends on a number.
 
         Raises:
             StoreBusy: another process has the lock.
             StoreUnavailable: the store failed, or is being left alone.
         """
-        without_lock = None if enough is None else lambda: self.match_without_lock(keys, enough)
+        without_lock = (
+            None if lock_free_after is None else lambda: self.match_without_lock(keys, lock_free_after)
+        )
         rules = (rule for rule, _, _, _ in keys)
         return self._ask_store(lambda: self._match(keys, now, hold), rules, without_lock)
 

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
             keys: Sequence[MatchKey],
             now: float,
             hold: bool = False,
-            enough: Sequence[int] | None = None,
+            lock_free_after: Sequence[int] | None = None,
         ) -> list[Number]:
             """Count a request against these rules."""
 
