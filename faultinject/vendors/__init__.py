@@ -7,6 +7,8 @@ know.
 
 from __future__ import annotations
 
+from functools import cache
+
 from faultinject.exceptions import ConfigurationError, UnknownVendor
 from faultinject.faces import face
 from faultinject.registry import Registry
@@ -41,12 +43,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted((*own_names(), *plugins.names())))
 
 
+@cache  # a message about a rule asks for them several times, and each look lists the folder
 def own_names() -> tuple[str, ...]:
     """The ids of the vendors that come with faultinject, sorted."""
     import pkgutil
 
-    folders = (each.name for each in pkgutil.iter_modules(__path__) if each.ispkg)
-    return tuple(sorted(each.replace("_", "-") for each in folders))
+    return tuple(sorted(each.name.replace("_", "-") for each in pkgutil.iter_modules(__path__) if each.ispkg))
 
 
 def known(id: str) -> bool:  # noqa: A002
