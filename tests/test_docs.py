@@ -8,7 +8,7 @@ import json
 import re
 import runpy
 import tomllib
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +336,7 @@ def test_files_and_functions_that_the_pages_name_exist() -> None:
             assert set(names) <= defined(place), path
 
 
+@cache
 def defined(path: Path) -> set[str]:
     """The functions, classes, methods and constants of a module: `Plan`, `Plan.run`, `CONDITIONS`."""
     found = set()
