@@ -50,12 +50,25 @@ for room in ROOMS:
     for each in pkgutil.walk_packages([f"{faultinject.__path__[0]}/{room}"], f"faultinject.{room}."):
         importlib.import_module(each.name)
 
+
+class ReadOnce:
+    """An installed package, with all that pytest asks it for in each run: each time it would read and parse its files again."""
+
+    def __init__(self, package):
+        self.package = package
+        self.metadata, self.version = package.metadata, package.version
+        self.entry_points, self.files = package.entry_points, package.files
+
+    def __getattr__(self, name):
+        return getattr(self.package, name)
+
+
 PLUGINS = [
-    each
+    ReadOnce(each)
     for each in importlib.metadata.distributions()
     if any(point.group == "pytest11" for point in each.entry_points)
 ]
-"""The installed packages that pytest looks for: it would read what all packages say of themselves, twice for each run."""
+"""The installed packages that pytest looks for: it would look at all packages, twice for each run."""
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +79,8 @@ def only_plugins_are_installed(monkeypatch):
 
 INI = """
 [pytest]
-addopts = --strict-markers -p no:randomly -p no:cacheprovider -p no:hypothesispytest
+addopts = --strict-markers -p no:randomly -p no:cacheprovider -p no:hypothesispytest -p no:platformdirs -p no:doctest
+    -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
 asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
 """

@@ -1,44 +1,48 @@
 """Markers that are wrong: the test that carries them fails with a message, the others run."""
 
-import pytest
+WRONG = {
+    '"cos:Slowdown"': "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
+    '"http:503", probability=1.5': "http:503: probability: 1.5 is not between 0 and 1",
+    "": "no rule is given; a marker needs one, such as faultinject('cos:SlowDown')",
+    '"http:503", "http:500", times=1': "times: keys need exactly one fault, such as 'cos:SlowDown'",
+    '"http:503", seed=1.5': "seed: 1.5 is not text or a whole number",
+    "503": "rules[[]0[]]: 503 is not a rule: give text or a Rule",
+}
 
 
-@pytest.mark.parametrize(
-    ("marker", "message"),
-    [
-        ('"cos:Slowdown"', "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?"),
-        ('"http:503", probability=1.5', "http:503: probability: 1.5 is not between 0 and 1"),
-        ("", "no rule is given; a marker needs one, such as faultinject('cos:SlowDown')"),
-        ('"http:503", "http:500", times=1', "times: keys need exactly one fault, such as 'cos:SlowDown'"),
-        ('"http:503", seed=1.5', "seed: 1.5 is not text or a whole number"),
-        ("503", "rules[[]0[]]: 503 is not a rule: give text or a Rule"),
-    ],
-)
-def test_message(run, marker, message):
+def test_message(run):
     """An error at set-up names the node and the mistake, without a traceback; no fixture is set up."""
-    result = run(f"""
+    broken = [
+        f"""
+        @pytest.mark.faultinject({marker})
+        def test_{number}(never):
+            pass
+    """
+        for number, marker in enumerate(WRONG)
+    ]
+    result = run(
+        """
         import pytest
 
         @pytest.fixture
         def never():
             raise AssertionError("set up")
 
-        @pytest.mark.faultinject({marker})
-        def test_broken(never):
-            pass
-
         @pytest.mark.faultinject("http:503")
         def test_fine(client):
             assert client.get("/a").status_code == 503
-    """)
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(
-        [
-            "*_ ERROR at setup of test_broken _*",
-            f"test_message.py::test_broken: marker faultinject of test_broken: {message}",
-            "ERROR test_message.py::test_broken*",
-        ]
+    """
+        + "".join(broken)
     )
+    result.assert_outcomes(passed=1, errors=len(WRONG))
+    for number, message in enumerate(WRONG.values()):
+        result.stdout.fnmatch_lines(
+            [
+                f"*_ ERROR at setup of test_{number} _*",
+                f"test_message.py::test_{number}: marker faultinject of test_{number}: {message}",
+                f"ERROR test_message.py::test_{number}*",
+            ]
+        )
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*marked.py*")
 

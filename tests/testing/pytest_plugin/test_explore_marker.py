@@ -522,26 +522,35 @@ def test_a_wider_fixture_that_fails_at_its_end(run, body, outcome):
     result.stdout.fnmatch_lines(["E       KeyError: 'wide'"])
 
 
-@pytest.mark.parametrize(
-    ("mark", "message"),
-    [
-        ('"cos:SlowDown,skip=1"', "*explore decides where a fault comes: no skip"),
-        ("", "*explore needs a fault, such as 'cos' or 'cos:SlowDown'"),
-        ('"cos", deep=2', "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, again, shards, crash, replay and within"),
-        ('"cos", depth=5', "depth is 1 or 2, not 5"),
-        ('"cos", max_runs=3', "8 runs are needed, and max_runs is 3: 1 request*"),
-        ('"cos", shards="many"', "shards is a whole number from 1 on, not 'many'"),
-        ('"cos", shards=0', "shards is a whole number from 1 on, not 0"),
-        ('"cos", "reset,path=nowhere/"', "incomplete: reset,path=nowhere/ was injected in no run (nearest: PUT /b/k)"),
-        ('"cos", "reset,path=nowhere/", shards=2', "incomplete: reset,path=nowhere/ was injected in no run *"),
-        ('"cos", depth=2, max_runs=10', "incomplete: * runs of depth 2 not made: max_runs is 10"),
-    ],
-)  # fmt: skip
-def test_what_is_wrong(run, mark, message):
-    """One failed test with a message, and no traceback of ours."""
-    result = run(RIGHT.replace('("cos")', f"({mark})"))
-    assert result.ret == 1
-    result.stdout.fnmatch_lines([message])
+MISTAKES = {
+    '"cos:SlowDown,skip=1"': "*explore decides where a fault comes: no skip",
+    "": "*explore needs a fault, such as 'cos' or 'cos:SlowDown'",
+    '"cos", deep=2': "faultinject_explore takes no deep; it takes depth, max_runs, allow, ignore, exhaustive, without, again, shards, crash, replay and within",
+    '"cos", depth=5': "depth is 1 or 2, not 5",
+    '"cos", max_runs=3': "8 runs are needed, and max_runs is 3: 1 request*",
+    '"cos", shards="many"': "shards is a whole number from 1 on, not 'many'",
+    '"cos", shards=0': "shards is a whole number from 1 on, not 0",
+    '"cos", "reset,path=nowhere/"': "incomplete: reset,path=nowhere/ was injected in no run (nearest: PUT /b/k)",
+    '"cos", "reset,path=nowhere/", shards=2': "incomplete: reset,path=nowhere/ was injected in no run *",
+    '"cos", depth=2, max_runs=10': "incomplete: * runs of depth 2 not made: max_runs is 10",
+}  # fmt: skip
+
+
+def test_what_is_wrong(run):
+    """Each is one failed test with a message, and no traceback of ours."""
+    tests = [
+        f"""
+    @pytest.mark.faultinject_explore({mark})
+    def test_{number}(client):
+        assert upload(client)
+"""
+        for number, mark in enumerate(MISTAKES)
+    ]
+    result = run(UPLOAD + "".join(tests))
+    failures = result.reprec.getfailures()
+    for number, message in enumerate(MISTAKES.values()):
+        texts = [each.longreprtext for each in failures if re.search(rf"::test_{number}\b", each.nodeid)]
+        pytest.LineMatcher("\n".join(texts).splitlines()).fnmatch_lines([message])
     result.stdout.no_fnmatch_line("*During handling*")
 
 

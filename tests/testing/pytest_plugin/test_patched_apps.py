@@ -17,8 +17,7 @@ APPS = {
 }
 
 
-@pytest.mark.parametrize("app", APPS.values(), ids=APPS)
-def test_wsgi(passes, app):
+def test_wsgi(passes):
     """One decision and one record a request, however often it passes us."""
     passes(
         f"""
@@ -56,22 +55,24 @@ def test_wsgi(passes, app):
             app.wsgi_app = faultinject.WSGIFaultMiddleware(app.wsgi_app, "http:418")
             return app
 
-        app = {app}
+        each_app = pytest.mark.parametrize("app", [{", ".join(APPS.values())}], ids={[*APPS]})
 
+        @each_app
         @pytest.mark.faultinject("cos:SlowDown", times=1, path="mount/")
-        def test_werkzeug(faults):
+        def test_werkzeug(faults, app):
             client = Client(app)
             assert [client.get("/mount/a").status_code for _ in range(2)] == [503, 200]
             assert [each.did for each in faults.outcomes] == ["answered", "passed"]
 
+        @each_app
         @pytest.mark.faultinject("cos:SlowDown", method="PUT", times=1)
-        def test_httpx(faults):
+        def test_httpx(faults, app):
             with httpx.Client(transport=httpx.WSGITransport(app), base_url="http://storage.test") as client:
                 assert client.get("/mount/a").status_code == 200
                 assert client.put("/mount/a").status_code == 503
             assert [each.did for each in faults.outcomes] == ["passed", "answered"]
     """,
-        2,
+        2 * len(APPS),
     )
 
 
@@ -86,10 +87,10 @@ ASGI_APPS = {
 }
 
 
-@pytest.mark.parametrize("app", ASGI_APPS.values(), ids=ASGI_APPS)
-def test_asgi(passes, app):
+def test_asgi(passes):
     """The same for ASGI, with Starlette's test client."""
-    passes(f"""
+    passes(
+        f"""
         import faultinject
         import pytest
         from fastapi import FastAPI
@@ -114,15 +115,16 @@ def test_asgi(passes, app):
             app.add_middleware(faultinject.ASGIFaultMiddleware, rules="http:418")
             return app
 
-        app = {app}
-
+        @pytest.mark.parametrize("app", [{", ".join(ASGI_APPS.values())}], ids={[*ASGI_APPS]})
         @pytest.mark.faultinject("cos:SlowDown", times=1, path="mount/")
-        def test_one(faults):
+        def test_one(faults, app):
             with TestClient(app) as client:
                 assert [client.get("/mount/a").status_code for _ in range(2)] == [503, 200]
                 assert client.put("/mount/b").text == "app"
             assert [each.did for each in faults.outcomes] == ["answered", "passed", "passed"]
-    """)
+    """,
+        len(ASGI_APPS),
+    )
 
 
 def test_websockets_pass(passes):
