@@ -258,7 +258,7 @@ def _hidden_by(evidence: Evidence) -> str:
 @check(
     "error in 200",
     reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
-    minimum="3 answers of 200 with an error in them",
+    minimum="3 answers of 200 with an error in them; for a FAIL one, in a named call",
 )
 def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     """An error inside of a 200 is treated as an error.
