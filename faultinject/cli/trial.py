@@ -110,7 +110,7 @@ def trial(
     refuse(
         {
             "a command is missing, as in: faultinject trial -- pytest tests": not command,
-            "--port is the port of the store, and with --app there is none: leave one of them out": app and port,
+            "--port is the port of the store, and with --app there is none": app and port,
         }
     )
     settings = reading.services()
