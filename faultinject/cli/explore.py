@@ -38,7 +38,7 @@ from faultinject.testing.storage import Storage, contents_of
 if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
-    from faultinject.proxy.upstream import Broken
+    from faultinject.proxy.upstream import UpstreamFailure
 
 
 SETTLED = 30.0
@@ -60,7 +60,7 @@ class Proxied:
         self._proxy = Proxy(target, rewrite_host=rewrite_host, notice=self._note)
         self._under_way = 0
         self._ended = threading.Condition()
-        self._broken: list[Broken] = []
+        self._broken: list[UpstreamFailure] = []
 
     @cached_property
     def url(self) -> str:
@@ -92,7 +92,7 @@ class Proxied:
         self._server.should_exit = True
         self._thread.join(10)
 
-    def _note(self, broken: Broken) -> None:
+    def _note(self, broken: UpstreamFailure) -> None:
         from faultinject.proxy.app import log_it
 
         if broken.status >= 500:  # else it is the request that cannot go on
@@ -121,7 +121,7 @@ def reach(target: Target) -> None:
     Raises:
         ConfigurationError: it is not; the message says why.
     """
-    from faultinject.proxy.upstream import Broken, Upstream
+    from faultinject.proxy.upstream import Upstream, UpstreamFailure
 
     async def connect() -> None:
         context = ssl.create_default_context() if target.tls else None
@@ -129,7 +129,7 @@ def reach(target: Target) -> None:
 
     try:
         asyncio.run(connect())
-    except Broken as broken:
+    except UpstreamFailure as broken:
         raise ConfigurationError(f"--to: {broken}") from None
 
 

@@ -45,7 +45,7 @@ COMMANDS = {
 """What each command does, in the order of a newcomer's way. `faultinject.cli` has a module of that name with it."""
 
 
-class Program(click.Group):
+class CommandGroup(click.Group):
     """A group that loads the one command that is asked for; errors of every kind end as one message and the right exit code."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
@@ -107,7 +107,7 @@ def tell(error: FaultInjectError) -> None:
 
 
 @click.group(
-    cls=Program,
+    cls=CommandGroup,
     commands={name: click.Command(name) for name in COMMANDS},  # names alone: `get_command` has the commands
     invoke_without_command=True,
     context_settings=CONTEXT,

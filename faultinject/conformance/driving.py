@@ -115,7 +115,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Run:
+class ConformanceRun:
     """A plan that was run.
 
     Attributes:
@@ -217,7 +217,7 @@ def run(
     certificate: Certificate | None = None,
     ready: float = READY,
     speed: float = 1.0,
-) -> Run:
+) -> ConformanceRun:
     """Run the plan against a client and judge it.
 
     Args:
@@ -286,7 +286,7 @@ def run(
         if journal is not None:
             with suppress(OSError):  # its lines could not be written either, which the log has said
                 driven.write(journal)
-    return Run(
+    return ConformanceRun(
         name,
         opened.title,
         outcomes,
@@ -358,7 +358,7 @@ SHORTEST = 0.2
 """Seconds; what is shorter cannot be told from a client's own work at a speed."""
 
 
-def first_waits(run: Run) -> dict[str, list[float]]:
+def first_waits(run: ConformanceRun) -> dict[str, list[float]]:
     """By phase the wait of each call before its first retry, seconds by the client's clock."""
     found: dict[str, list[float]] = {}
     for call in run.judgement.evidence.everyone:

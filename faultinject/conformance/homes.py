@@ -77,7 +77,7 @@ class Npm:
         return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
 
-class Program(Pip):
+class Programs(Pip):
     """Programs of the machine, each of which the factory of its driver starts."""
 
     def version(self, package: str) -> str | None:
@@ -90,7 +90,7 @@ class Program(Pip):
         return f"apt-get install {packages}"
 
 
-class Script(Program):
+class Scripts(Programs):
     """Programs that a distribution brings."""
 
     install = Pip.install
@@ -119,11 +119,11 @@ class Jar:
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
 
-HOMES: dict[str, Pip | Npm | Program | Jar] = {
+HOMES: dict[str, Pip | Npm | Programs | Jar] = {
     "pip": Pip(),
     "npm": Npm(),
-    "program": Program(),
-    "script": Script(),
+    "program": Programs(),
+    "script": Scripts(),
     "jar": Jar(),
 }
 """By the name that `clients.toml` has."""

@@ -14,7 +14,7 @@ import msgspec
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
 from faultinject.audit.waits import UNMEASURED, turnarounds
 from faultinject.conformance.breach import requests_by_key
-from faultinject.conformance.cases import Answer, Case, Specification
+from faultinject.conformance.cases import Case, CaseAnswer, Specification
 from faultinject.conformance.driving import Calls, ask, serving
 from faultinject.conformance.plan import PlannedCall
 from faultinject.conformance.process import Process
@@ -130,13 +130,13 @@ class Script:
 
     def rules(self) -> str:
         """The rules of its answers, one a line: each answer is given once, in order."""
-        lines = [f"{_fault(Answer(500))},path=**/{self.name}-{what}-*" for what in ("spend", "count")]
+        lines = [f"{_fault(CaseAnswer(500))},path=**/{self.name}-{what}-*" for what in ("spend", "count")]
         for key, answers in zip(self.keys("call", len(self.case.calls)), self.case.calls, strict=True):
             lines += [f"{_fault(each)},times=1,path=**/{key}/**" for each in answers if each.status != 200]
         return "\n".join(lines)
 
 
-def _fault(answer: Answer) -> str:
+def _fault(answer: CaseAnswer) -> str:
     if not answer.status:
         return "reset"
     body = f"<Error><Code>{answer.code}</Code><Message>{answer.code}</Message></Error>"
@@ -144,7 +144,7 @@ def _fault(answer: Answer) -> str:
     return f'http:{answer.status},content_type=application/xml,message="{body}"{hint}'
 
 
-CALIBRATION = Script("cal", Case("calibration", calls=((Answer(200),),) * 25), "cal")
+CALIBRATION = Script("cal", Case("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
 """Calls without a fault, before all others: how fast the client is."""
 
 
@@ -334,9 +334,9 @@ class _Judge:
                 what = "success" if _succeeds(answers) else "an error"
                 yield f"{call}the caller did not get {what}"
 
-    def _waits(self) -> list[tuple[Answer, float]]:
+    def _waits(self) -> list[tuple[CaseAnswer, float]]:
         """By answer, the third shortest wait after it; of one client alone it is the only one."""
-        waits: list[tuple[Answer, list[float]]] = [(answer, []) for answer in self._case.calls[0][:-1]]
+        waits: list[tuple[CaseAnswer, list[float]]] = [(answer, []) for answer in self._case.calls[0][:-1]]
         for key in self._keys(0):
             for (_, found), (before, after) in zip(waits, pairwise(self._requests[key]), strict=False):
                 if before.answered is not None:
@@ -375,7 +375,7 @@ class _Judge:
         return "; ".join(said)
 
 
-def _succeeds(answers: Sequence[Answer]) -> bool:
+def _succeeds(answers: Sequence[CaseAnswer]) -> bool:
     return answers[-1].status == 200
 
 

@@ -21,7 +21,7 @@ from faultinject.audit.judging import ANSWERS
 from faultinject.audit.report import RESULTS, Report
 from faultinject.audit.statistics import variation
 from faultinject.conformance import plan
-from faultinject.conformance.driving import SEED, Run
+from faultinject.conformance.driving import SEED, ConformanceRun
 from faultinject.conformance.sdks import SDKS, Sdk
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.call_window import CallWindow
@@ -222,7 +222,7 @@ class Numbers(Struct):
     gives_up: dict[str, Spread | None]
 
 
-def numbers_of(run: Run) -> Numbers:
+def numbers_of(run: ConformanceRun) -> Numbers:
     """Everything that is measured of a client."""
     evidence = run.judgement.evidence
     calls = evidence.everyone
@@ -500,10 +500,10 @@ class Measured(NamedTuple):
     """
 
     result: ClientResult
-    run: Run
+    run: ConformanceRun
 
 
-def measured(sdk: Sdk, run: Run) -> Measured:
+def measured(sdk: Sdk, run: ConformanceRun) -> Measured:
     """The result of a client's run."""
     result = ClientResult(
         client=sdk.name,

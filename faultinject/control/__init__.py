@@ -6,4 +6,4 @@ It is off unless asked for (`FAULTINJECT_CONTROL`). `mount` puts it below a path
 
 from faultinject.faces import face
 
-__getattr__, __all__ = face(__name__, CALLS="calls", Server="server")
+__getattr__, __all__ = face(__name__, CALLS="calls", ControlServer="server")

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
 from faultinject.control.access import Access
-from faultinject.control.call import JSON, Answer, Call, Refusal, refusal_of
-from faultinject.control.calls import CALLS, Does, Entry
+from faultinject.control.call import JSON, ControlAnswer, ControlCall, Refusal, refusal_of
+from faultinject.control.calls import CALLS, Does, Endpoint
 from faultinject.exceptions import FaultInjectError
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
@@ -85,7 +85,7 @@ class ControlApi:
             entry, name = _find("GET" if method == "HEAD" else method, path)
             parameters = dict(parse_qsl(query, keep_blank_values=True))
             check_parameters(parameters, entry.query)
-            call = Call(
+            call = ControlCall(
                 self.injector,
                 self.access,
                 client=client or "",
@@ -168,11 +168,11 @@ def check_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
             raise Refusal(400, f"{visible(name)[:200]} is not a parameter of this call{hint}")
 
 
-def _to_page(call: Call) -> Answer:
+def _to_page(call: ControlCall) -> ControlAnswer:
     """Lead to the page, whose own links are relative."""
     # One slash alone at the beginning: two would name another host.
     place = quote(call.mount.strip("/"), safe="/-._~!$&'()*+,;=:@")
-    return Answer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
+    return ControlAnswer(b"", status=308, content_type="text/plain", headers={"Location": f"/{place}/"})
 
 
 @cache
@@ -181,25 +181,25 @@ def _pages() -> dict[str, Does]:
     found: dict[str, Does] = {"": _to_page}
     for file in sorted(PAGE.iterdir()):
         path = "/" if file.name == "index.html" else f"/static/{file.name}"
-        found[path] = partial(_show, Answer(file.read_bytes(), content_type=KINDS[file.suffix]))
+        found[path] = partial(_show, ControlAnswer(file.read_bytes(), content_type=KINDS[file.suffix]))
     return found
 
 
-def _show(answer: Answer, _: Call) -> Answer:
+def _show(answer: ControlAnswer, _: ControlCall) -> ControlAnswer:
     return answer
 
 
 @cache
-def _paths() -> dict[str, dict[str, Entry]]:
+def _paths() -> dict[str, dict[str, Endpoint]]:
     """All that is answered, by path and method."""
-    found: dict[str, dict[str, Entry]] = {}
-    shown = [Entry("GET", path, does) for path, does in _pages().items()]
+    found: dict[str, dict[str, Endpoint]] = {}
+    shown = [Endpoint("GET", path, does) for path, does in _pages().items()]
     for entry in (*CALLS, *shown):
         found.setdefault(entry.path, {})[entry.method] = entry
     return found
 
 
-def _find(method: str, path: str) -> tuple[Entry, str]:
+def _find(method: str, path: str) -> tuple[Endpoint, str]:
     """The call of a method and a path, and the name of a rule in it.
 
     Raises:

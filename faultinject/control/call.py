@@ -32,7 +32,7 @@ RETRY_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ControlAnswer:
     """What goes back to the client.
 
     Attributes:
@@ -50,7 +50,7 @@ class Answer:
     @classmethod
     def of_data(
         cls, data: object, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
-    ) -> Answer:
+    ) -> ControlAnswer:
         """Structs or plain data as JSON; what others wrote into it is escaped where it does not print."""
         # Half a surrogate pair has no UTF-8.
         return cls(json_text(to_builtins(data)).encode("utf-8", "replace"), status=status, headers=headers)
@@ -80,10 +80,10 @@ class Refusal(FaultInjectError):
         self.headers = headers
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> ControlAnswer:
         """What tells the client of it."""
         error = {"message": str(self), "problems": [problem_data(each) for each in self.problems]}
-        return Answer.of_data({"error": error}, status=self.status, headers=self.headers)
+        return ControlAnswer.of_data({"error": error}, status=self.status, headers=self.headers)
 
 
 def problem_data(problem: Problem) -> dict[str, str]:
@@ -112,7 +112,7 @@ def refusal_of(error: FaultInjectError) -> Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ControlCall:
     """What a client asks for.
 
     Attributes:

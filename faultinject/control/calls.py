@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from faultinject.control.call import RETRY_SECONDS, Answer, Call, Refusal
+from faultinject.control.call import RETRY_SECONDS, ControlAnswer, ControlCall, Refusal
 from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
 from faultinject.injector.injector import Injector
 from faultinject.injector.state import State
@@ -204,7 +204,7 @@ TRIES = 20
 """How often a change is made anew from what another one has put in force meanwhile."""
 
 
-def switch_on(call: Call) -> Answer:
+def switch_on(call: ControlCall) -> ControlAnswer:
     """Switch faults on, in all processes, for good or for a time."""
     given = call.keys(("for",))
     until = None
@@ -225,7 +225,7 @@ def switch_on(call: Call) -> Answer:
     return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}", made)
 
 
-def switch_off(call: Call) -> Answer:
+def switch_off(call: ControlCall) -> ControlAnswer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
     try:
@@ -240,7 +240,7 @@ def switch_off(call: Call) -> Answer:
     return _changed(call, "switched faults off", made)
 
 
-def reset(call: Call) -> Answer:
+def reset(call: ControlCall) -> ControlAnswer:
     """Set all counts to zero."""
     call.keys(())
     _check_armable(call)
@@ -248,7 +248,7 @@ def reset(call: Call) -> Answer:
     return _changed(call, "set all counts to zero", made)
 
 
-def put_rules(call: Call) -> Answer:
+def put_rules(call: ControlCall) -> ControlAnswer:
     """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
     given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
@@ -267,7 +267,7 @@ def put_rules(call: Call) -> Answer:
     return _changed(call, *_carry_out(call, change))
 
 
-def add_rule(call: Call) -> Answer:
+def add_rule(call: ControlCall) -> ControlAnswer:
     """Add one rule after those in force."""
     given = call.data()
     rule = one_rule(given if "text" in given else {"rule": given})
@@ -281,7 +281,7 @@ def add_rule(call: Call) -> Answer:
     return _changed(call, *_carry_out(call, change), status=201)
 
 
-def patch_rule(call: Call) -> Answer:
+def patch_rule(call: ControlCall) -> ControlAnswer:
     """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
     given = call.keys(("text", "fault", "unless", *KEYS))
 
@@ -295,22 +295,22 @@ def patch_rule(call: Call) -> Answer:
     return _changed(call, *_carry_out(call, change))
 
 
-def delete_rule(call: Call) -> Answer:
+def delete_rule(call: ControlCall) -> ControlAnswer:
     """Remove one rule; the others keep their counts."""
     return _change_one(call, call.injector.remove, "removed")
 
 
-def enable_rule(call: Call) -> Answer:
+def enable_rule(call: ControlCall) -> ControlAnswer:
     """Switch one rule on again; its counts stay."""
     return _change_one(call, call.injector.enable_rule, "enabled")
 
 
-def disable_rule(call: Call) -> Answer:
+def disable_rule(call: ControlCall) -> ControlAnswer:
     """Switch one rule off; its counts stay."""
     return _change_one(call, call.injector.disable_rule, "disabled", arms=False)
 
 
-def place_of(call: Call, in_force: State) -> int:
+def place_of(call: ControlCall, in_force: State) -> int:
     """Where the rule stands that the path names.
 
     Raises:
@@ -342,7 +342,7 @@ def one_rule(given: Mapping[str, Any]) -> Rule:
     return scenario.rules[0]
 
 
-def _scenario(call: Call) -> Scenario:
+def _scenario(call: ControlCall) -> Scenario:
     given = call.data()
     if "text" in given:
         given = call.keys(("text", "seed", "abort"))
@@ -384,7 +384,7 @@ def _merged(data: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _check_armable(call: Call) -> None:
+def _check_armable(call: ControlCall) -> None:
     """Nothing is armed where nothing may be injected.
 
     Raises:
@@ -399,7 +399,7 @@ def _check_armable(call: Call) -> None:
         )
 
 
-def _check_time(call: Call) -> None:
+def _check_time(call: ControlCall) -> None:
     """Faults are not switched on where they would stay off.
 
     Raises:
@@ -417,7 +417,9 @@ def _number(number: int) -> str:
     return "1 rule" if number == 1 else f"{number} rules"
 
 
-def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool = True) -> Answer:
+def _change_one(
+    call: ControlCall, does: Callable[..., State], said: str, *, arms: bool = True
+) -> ControlAnswer:
     call.keys(())
 
     def change(in_force: State) -> Prepared:
@@ -430,7 +432,7 @@ def _change_one(call: Call, does: Callable[..., State], said: str, *, arms: bool
     return _changed(call, *_carry_out(call, change))
 
 
-def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, State]:
+def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[str, State]:
     """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
 
     Args:
@@ -457,14 +459,14 @@ def _carry_out(call: Call, change: Callable[[State], Prepared]) -> tuple[str, St
     return what, do(expected=None)
 
 
-def _changed(call: Call, what: str, made: State, *, status: int = 200) -> Answer:
+def _changed(call: ControlCall, what: str, made: State, *, status: int = 200) -> ControlAnswer:
     """The new state; the log says who has changed what."""
     _tell(call, what, made)
     found = state(call.injector)
-    return Answer.of_data(found, status=status, headers={"ETag": f'"{found.generation}"'})
+    return ControlAnswer.of_data(found, status=status, headers={"ETag": f'"{found.generation}"'})
 
 
-def _tell(call: Call, what: str, made: State) -> None:
+def _tell(call: ControlCall, what: str, made: State) -> None:
     log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)
 
 
@@ -472,26 +474,26 @@ MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
 _LONGEST = 2_048
 
 
-def get_health(_: Call) -> Answer:
+def get_health(_: ControlCall) -> ControlAnswer:
     """Say that it answers."""
-    return Answer.of_data({"ok": True})
+    return ControlAnswer.of_data({"ok": True})
 
 
-def get_state(call: Call) -> Answer:
+def get_state(call: ControlCall) -> ControlAnswer:
     """Show the switch, the rules with their counts, and the limits."""
     found = state(call.injector)
-    return Answer.of_data(found, headers={"ETag": f'"{found.generation}"'})
+    return ControlAnswer.of_data(found, headers={"ETag": f'"{found.generation}"'})
 
 
-def get_rules(call: Call) -> Answer:
+def get_rules(call: ControlCall) -> ControlAnswer:
     """Show the scenario, as `PUT /rules` takes it."""
     in_force = call.injector.state
     rules = [rule.to_dict() for rule in in_force.scenario.rules]
     found = ScenarioInForce(in_force.seed, rules, in_force.scenario.abort)
-    return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
+    return ControlAnswer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
 
 
-def get_rule(call: Call) -> Answer:
+def get_rule(call: ControlCall) -> ControlAnswer:
     """Show one rule with its counts."""
     in_force = call.injector.state
     index = place_of(call, in_force)
@@ -499,10 +501,10 @@ def get_rule(call: Call) -> Answer:
     found = rule_state(
         call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
     )
-    return Answer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
+    return ControlAnswer.of_data(found, headers={"ETag": f'"{in_force.generation}"'})
 
 
-def get_journal(call: Call) -> Answer:
+def get_journal(call: ControlCall) -> ControlAnswer:
     """Show the outcomes of requests after a cursor."""
     limit = call.number("limit", default=USUAL_OUTCOMES, least=1, most=MOST_OUTCOMES)
     after = call.query.get("after", "")
@@ -510,10 +512,10 @@ def get_journal(call: Call) -> Answer:
         raise Refusal(400, f"after: {shown(after)} is not the cursor of an earlier answer")
     found, cursor, dropped = call.injector.events(after, limit)
     outcomes = [{**each.to_dict(), "injected": each.injected} for each in found]
-    return Answer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
+    return ControlAnswer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
 
 
-def preview(call: Call) -> Answer:
+def preview(call: ControlCall) -> ControlAnswer:
     """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
     from faultinject.engine.answers import answer_keys
@@ -529,7 +531,7 @@ def preview(call: Call) -> Answer:
     says = rule.resolved.in_words(rule)
     found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
     if not isinstance(action, Respond):
-        return Answer.of_data(
+        return ControlAnswer.of_data(
             {**found, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
         )
     answer_keys(action)
@@ -542,7 +544,7 @@ def preview(call: Call) -> Answer:
         "body": b64encode(body).decode(),
         "raw": b64encode(trials.head_of(action, now) + body).decode(),
     }
-    return Answer.of_data(found)
+    return ControlAnswer.of_data(found)
 
 
 def _word(given: Mapping[str, object], key: str) -> str:
@@ -559,11 +561,11 @@ def _word(given: Mapping[str, object], key: str) -> str:
     return value
 
 
-Does = Callable[[Call], Answer]
+Does = Callable[[ControlCall], ControlAnswer]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Endpoint:
     """One call.
 
     Attributes:
@@ -580,19 +582,19 @@ class Entry:
 
 
 CALLS = (
-    Entry("GET", "/health", get_health),
-    Entry("GET", "/state", get_state),
-    Entry("POST", "/on", switch_on),
-    Entry("POST", "/off", switch_off),
-    Entry("POST", "/reset", reset),
-    Entry("GET", "/rules", get_rules),
-    Entry("PUT", "/rules", put_rules),
-    Entry("POST", "/rules", add_rule),
-    Entry("GET", "/rules/{name}", get_rule),
-    Entry("PATCH", "/rules/{name}", patch_rule),
-    Entry("DELETE", "/rules/{name}", delete_rule),
-    Entry("POST", "/rules/{name}/enable", enable_rule),
-    Entry("POST", "/rules/{name}/disable", disable_rule),
-    Entry("GET", "/journal", get_journal, query=("after", "limit")),
-    Entry("POST", "/preview", preview),
+    Endpoint("GET", "/health", get_health),
+    Endpoint("GET", "/state", get_state),
+    Endpoint("POST", "/on", switch_on),
+    Endpoint("POST", "/off", switch_off),
+    Endpoint("POST", "/reset", reset),
+    Endpoint("GET", "/rules", get_rules),
+    Endpoint("PUT", "/rules", put_rules),
+    Endpoint("POST", "/rules", add_rule),
+    Endpoint("GET", "/rules/{name}", get_rule),
+    Endpoint("PATCH", "/rules/{name}", patch_rule),
+    Endpoint("DELETE", "/rules/{name}", delete_rule),
+    Endpoint("POST", "/rules/{name}/enable", enable_rule),
+    Endpoint("POST", "/rules/{name}/disable", disable_rule),
+    Endpoint("GET", "/journal", get_journal, query=("after", "limit")),
+    Endpoint("POST", "/preview", preview),
 )

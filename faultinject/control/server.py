@@ -19,10 +19,9 @@ from faultinject.control.mount import wsgi
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
-from faultinject.server.connections import Server as OwnServer
-from faultinject.server.connections import listening_socket
+from faultinject.server.connections import Server, listening_socket
 
-_server: Server | None = None
+_server: ControlServer | None = None
 _listen: Callable[[str, int], socket.socket] | None = None
 """What takes the address where no other process may have it; None where others may."""
 
@@ -31,7 +30,7 @@ def serve(injector: Injector) -> None:
     """Let this process serve the control API when no other does; the first injector that asks has it."""
     global _server  # noqa: PLW0603
     if _server is None:
-        made = Server(injector)
+        made = ControlServer(injector)
         if _listen is not None:
             made.bind_now(_listen)
         _server = made
@@ -69,7 +68,7 @@ def _supervises() -> bool:
     return "werkzeug._reloader" in sys.modules and not is_reloaded()
 
 
-class Server:
+class ControlServer:
     """The thread that has the address, or waits for it.
 
     Args:
@@ -138,7 +137,7 @@ class Server:
             return
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
-        with OwnServer(wsgi(self._api), sock=listening) as served:
+        with Server(wsgi(self._api), sock=listening) as served:
             log.control(f"{served.url}/", self.access.token if self.settings.token is None else None)
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():

@@ -11,9 +11,9 @@ from typing import Any
 from faultinject.conversion.document import Remarks
 from faultinject.conversion.proxy_rules import (
     ANSWER,
-    Answer,
     Capabilities,
     Place,
+    ProxyAnswer,
     ProxyRule,
     RequestCondition,
     delay_of,
@@ -116,7 +116,7 @@ def _filter(rule: ProxyRule, matchers: list[dict[str, Any]], remarks: Remarks) -
     return {"name": f"faultinject.{rule.name}", "typed_config": config}
 
 
-def _mapper(answer: Answer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
+def _mapper(answer: ProxyAnswer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
     """What an abort by the fault filter says, to a request that the rule is for."""
     code = {
         "comparison": {"op": "EQ", "value": {"default_value": answer.status, "runtime_key": "faultinject"}}

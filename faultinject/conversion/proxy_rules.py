@@ -64,7 +64,7 @@ class RequestCondition:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProxyAnswer:
     """What an injected answer says.
 
     Attributes:
@@ -116,7 +116,7 @@ class ProxyRule:
     tests: tuple[RequestCondition, ...]
     probability: float
     fault: str
-    answer: Answer | None = None
+    answer: ProxyAnswer | None = None
     delay: float = 0.0
 
 
@@ -222,7 +222,7 @@ class _Translation:
             self.remarks.change(self.at("delay"), "always the middle of the range")
         return float(low + high) / 2
 
-    def answer(self) -> Answer:
+    def answer(self) -> ProxyAnswer:
         """What it says, to a request that is like those that are meant."""
         without = dict.fromkeys((*TRIGGERS, "delay"))
         always = trials.unconditional(trials.replace_options(self.rule, **without))
@@ -285,7 +285,7 @@ def _expression(word: str, name: str, values: Sequence[str]) -> str:
     return expressions.any_of(of_value(changed(each)) for each in values)
 
 
-def _answered(rule: Rule, target: str, number: int) -> Answer:
+def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
     """The answer to the GET of a target, at a moment that is always the same: so is what is written."""
     injector = trials.Trial([rule], "0").injector
     action = trials.decided_again(
@@ -298,7 +298,7 @@ def _answered(rule: Rule, target: str, number: int) -> Answer:
             content_type = value
         elif name.lower() not in ("content-length", "connection"):
             headers.append((name, value))
-    return Answer(action.answer.status, content_type, tuple(headers), action.body)
+    return ProxyAnswer(action.answer.status, content_type, tuple(headers), action.body)
 
 
 def printed(data: dict[str, object]) -> str:

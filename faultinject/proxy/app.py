@@ -13,7 +13,7 @@ from faultinject.adapters.asgi import TO_THE_END
 from faultinject.journal import log
 from faultinject.proxy.front import BODILESS, FRAMING, KEY, SPELLING, Front
 from faultinject.proxy.target import Target
-from faultinject.proxy.upstream import Broken, Upstream
+from faultinject.proxy.upstream import Upstream, UpstreamFailure
 from faultinject.server.heads import without_upgrade
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PROXY_S_OWN = b"proxy-authorization"
 """What is for a proxy that is asked by the variable HTTP_PROXY: a secret of its user, and none of the server's."""
 
 
-def log_it(broken: Broken) -> None:
+def log_it(broken: UpstreamFailure) -> None:
     """Say in the log why there is no answer."""
     log.no_answer(str(broken))
 
@@ -43,7 +43,7 @@ class Proxy:
         target: Target,
         *,
         rewrite_host: bool = False,
-        notice: Callable[[Broken], None] = log_it,
+        notice: Callable[[UpstreamFailure], None] = log_it,
     ) -> None:
         self.target = target
         self._notice = notice
@@ -58,7 +58,7 @@ class Proxy:
         front: Front = scope[KEY]
         try:
             front.upstream = upstream = await self._connected(front.upstream)
-        except Broken as broken:
+        except UpstreamFailure as broken:
             self._notice(broken)
             await _tell(send, broken)
             return
@@ -89,7 +89,12 @@ class _Exchange:
     """One request and its answer. The request goes on while the answer comes back: a server may answer before it has all."""
 
     def __init__(
-        self, front: Front, upstream: Upstream, receive: Receive, send: Send, notice: Callable[[Broken], None]
+        self,
+        front: Front,
+        upstream: Upstream,
+        receive: Receive,
+        send: Send,
+        notice: Callable[[UpstreamFailure], None],
     ) -> None:
         self._front = front
         self._upstream = upstream
@@ -98,7 +103,7 @@ class _Exchange:
         self._notice = notice
         self._started = self._left = False
         # Why the request could not go on.
-        self._stuck: Broken | None = None
+        self._stuck: UpstreamFailure | None = None
 
     async def run(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Until the answer is there, or one side has left."""
@@ -111,7 +116,7 @@ class _Exchange:
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
-        except Broken as broken:
+        except UpstreamFailure as broken:
             upstream.leave()
             if not (self._left or front.transport.is_closing()):
                 await self._end(self._stuck or broken)
@@ -137,7 +142,7 @@ class _Exchange:
                 more = message.get("more_body", False)
                 if not more:
                     await self._upstream.send_end(self._front.trailers)
-        except Broken as broken:
+        except UpstreamFailure as broken:
             self._stuck = broken
             self._upstream.leave()
         else:
@@ -172,7 +177,7 @@ class _Exchange:
             start[TO_THE_END] = True
         await self._send(start)
 
-    async def _end(self, broken: Broken) -> None:
+    async def _end(self, broken: UpstreamFailure) -> None:
         """As the server behind has ended it; where it has not, say why there is no answer."""
         self._notice(broken)
         if not self._started and broken.reset is None:
@@ -181,7 +186,7 @@ class _Exchange:
             self._front.abort()
 
 
-async def _tell(send: Send, broken: Broken) -> None:
+async def _tell(send: Send, broken: UpstreamFailure) -> None:
     """An answer of our own, which no server behind has sent."""
     text = f"faultinject: {broken}\n".encode()
     headers = [

@@ -41,7 +41,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 PIECE = 65_536
 
 
-class Broken(Exception):
+class UpstreamFailure(Exception):
     """There is no answer, or no more of it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Upstream:
         self._left = False
         self._taken = 0  # bytes, by the server
         # How it has ended, behind what it has said before.
-        self._broken: Broken | None = None
+        self._broken: UpstreamFailure | None = None
         # The reader would raise that before it has handed out what came before.
         reader.set_exception = self._break  # type: ignore[method-assign]
 
@@ -93,16 +93,20 @@ class Upstream:
                     limit=PIECE,
                 )
         except TimeoutError:
-            raise Broken(f"{target.url} took no connection within {LIMITS.connect:g} s", 504) from None
+            raise UpstreamFailure(
+                f"{target.url} took no connection within {LIMITS.connect:g} s", 504
+            ) from None
         except ssl.SSLCertVerificationError as error:
-            raise Broken(
+            raise UpstreamFailure(
                 f"the certificate of {target.url} is not trusted: {error.verify_message};"
                 " SSL_CERT_FILE names the file of those that are"
             ) from None
         except ssl.SSLError as error:
-            raise Broken(f"{target.url} does not speak TLS as it should: {error.reason or error}") from None
+            raise UpstreamFailure(
+                f"{target.url} does not speak TLS as it should: {error.reason or error}"
+            ) from None
         except (OSError, UnicodeError) as error:
-            raise Broken(f"{target.url} cannot be reached: {_why(error)}") from None
+            raise UpstreamFailure(f"{target.url} cannot be reached: {_why(error)}") from None
         return cls(target, *streams)
 
     async def can_go_on(self) -> bool:
@@ -145,7 +149,7 @@ class Upstream:
                 self._writer.write(data)
                 await self._writer.drain()
         except TimeoutError:
-            raise Broken(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
+            raise UpstreamFailure(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
         except OSError:
             # Its answer may be there already, such as 413. Who reads that says what has become of it.
             return
@@ -157,7 +161,7 @@ class Upstream:
             with suppress(OSError):
                 while piece := os.read(self._writer.get_extra_info("socket").fileno(), PIECE):
                     self._reader.feed_data(piece)
-        self._broken = Broken(f"{self._target.url} broke the connection: {_why(exc)}", reset=True)
+        self._broken = UpstreamFailure(f"{self._target.url} broke the connection: {_why(exc)}", reset=True)
         self._reader.feed_eof()
 
     async def events(self) -> AsyncIterator[h11.Event]:
@@ -171,8 +175,10 @@ class Upstream:
                 event = self._connection.next_event()
             except h11.RemoteProtocolError as error:
                 if self._reader.at_eof():
-                    raise Broken(f"{self._target.url} ended the connection too early", reset=False) from None
-                raise Broken(_unreadable(self._target.url, error)) from None
+                    raise UpstreamFailure(
+                        f"{self._target.url} ended the connection too early", reset=False
+                    ) from None
+                raise UpstreamFailure(_unreadable(self._target.url, error)) from None
             if event is h11.NEED_DATA:
                 self._connection.receive_data(await self._read())
                 continue
@@ -190,12 +196,14 @@ class Upstream:
             except TimeoutError:
                 # It may wait for the rest of a long request, and has nothing to say until then.
                 if self._connection.our_state is not h11.SEND_BODY and self._taken == taken:
-                    raise Broken(f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504) from None
+                    raise UpstreamFailure(
+                        f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504
+                    ) from None
                 taken = self._taken
         if not data and self._broken is not None:
             raise self._broken
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
-            raise Broken(f"{self._target.url} ended the connection without an answer", reset=False)
+            raise UpstreamFailure(f"{self._target.url} ended the connection without an answer", reset=False)
         return data
 
     def go_on(self) -> None:

@@ -85,7 +85,7 @@ def is_set(value: str | None) -> bool:
     return (value or "").lower() not in ("", "false")
 
 
-class Call(Exchange):
+class S3Call(Exchange):
     """One request in a dialect of S3."""
 
     def __init__(self, dialect: Dialect, service: Service, environ: WSGIEnvironment) -> None:

@@ -20,7 +20,7 @@ from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Addressing, Vendor, error_answer, without_port
 
 
-class Answer(Response):
+class StoreAnswer(Response):
     """A response that has no Content-Type unless it is given one."""
 
     default_mimetype = None
@@ -97,9 +97,9 @@ class Exchange:
         *,
         document: bool = False,
         headers: Iterable[tuple[str, str]] = (),
-    ) -> Answer:
+    ) -> StoreAnswer:
         """A good answer, with the request id; `document` gives it the service's Content-Type if it has a body."""
-        answer = Answer(body, status=status_line(status))
+        answer = StoreAnswer(body, status=status_line(status))
         for name, identity in self.service.vendor.id_headers[:1]:
             answer.headers[name] = self.ids[identity]
         if document and body:
@@ -110,7 +110,7 @@ class Exchange:
 
     def content(
         self, stored: Stored, wanted: tuple[int, int] | None, headers: Iterable[tuple[str, str]]
-    ) -> Answer:
+    ) -> StoreAnswer:
         """An object's content, or of it what is wanted: from the first place up to the second."""
         if wanted is None:
             return self.answer(200, stored.blocks, headers=[*headers, ("Content-Length", str(stored.size))])
@@ -121,7 +121,7 @@ class Exchange:
         ]
         return self.answer(206, cut(stored.blocks, start, stop), headers=[*headers, *part])
 
-    def refusal(self, error: StoreError) -> Answer:
+    def refusal(self, error: StoreError) -> StoreAnswer:
         """The vendor's documented error for a mistake."""
         status, headers, body = error_answer(
             self.service.vendor,
@@ -133,7 +133,7 @@ class Exchange:
             message=error.message,
             size=error.size,
         )
-        answer = Answer(body, status=status)
+        answer = StoreAnswer(body, status=status)
         answer.headers.clear()
         answer.headers.extend([*headers, *error.headers])
         return answer

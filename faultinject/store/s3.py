@@ -14,10 +14,10 @@ from werkzeug.http import http_date
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
-from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, Call, is_set
+from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, S3Call, is_set
 from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algorithm
 from faultinject.store.documents import LAST, Failure, KeysPage, Name, NamedObject, read_token, select
-from faultinject.store.exchange import Answer
+from faultinject.store.exchange import StoreAnswer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
 
 MOST_KEYS = 1000
@@ -32,14 +32,14 @@ CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location
 """Headers, without their prefix, that change an object which is copied onto itself."""
 
 
-def list_buckets(call: Call) -> Answer:
+def list_buckets(call: S3Call) -> StoreAnswer:
     """ListBuckets: all on one page, however many the client asks for."""
     prefix = call.parameter("prefix")
     buckets = [each for each in call.service.buckets.all() if each.name.startswith(prefix)]
     return call.answer(200, call.dialect.documents.buckets(buckets, prefix), document=True)
 
 
-def create_bucket(call: Call) -> Answer:
+def create_bucket(call: S3Call) -> StoreAnswer:
     """CreateBucket; a configuration in the body has no effect, but says that it is not for S3's first region."""
     drain(call.request)
     call.service.buckets.create(
@@ -48,31 +48,31 @@ def create_bucket(call: Call) -> Answer:
     return call.answer(call.dialect.created)
 
 
-def head_bucket(call: Call) -> Answer:
+def head_bucket(call: S3Call) -> StoreAnswer:
     """HeadBucket."""
     call.service.buckets.find(call.bucket)
     return call.answer(200)
 
 
-def delete_bucket(call: Call) -> Answer:
+def delete_bucket(call: S3Call) -> StoreAnswer:
     """DeleteBucket."""
     call.service.buckets.delete(call.bucket, uploads=call.dialect.amazon)
     return call.answer(204)
 
 
-def get_location(call: Call) -> Answer:
+def get_location(call: S3Call) -> StoreAnswer:
     """GetBucketLocation."""
     call.service.buckets.find(call.bucket)
     return call.answer(200, call.dialect.documents.location(), document=True)
 
 
-def get_versioning(call: Call) -> Answer:
+def get_versioning(call: S3Call) -> StoreAnswer:
     """GetBucketVersioning: no bucket has been given any."""
     call.service.buckets.find(call.bucket)
     return call.answer(200, call.dialect.documents.never_versioned(), document=True)
 
 
-def list_objects(call: Call) -> Answer:
+def list_objects(call: S3Call) -> StoreAnswer:
     """ListObjects and, with `list-type=2`, ListObjectsV2."""
     objects = call.service.buckets.objects(call.bucket)
     version = 2 if call.parameter("list-type") == "2" else 1
@@ -91,7 +91,7 @@ def list_objects(call: Call) -> Answer:
     return call.answer(200, document, document=True)
 
 
-def _keys_page(call: Call, names: Iterable[Name], marker: Name, after: Name, limit: int) -> KeysPage:
+def _keys_page(call: S3Call, names: Iterable[Name], marker: Name, after: Name, limit: int) -> KeysPage:
     """The page that a listing asks for: of names that begin behind `after`, where `marker` is what the client gave."""
     prefix, delimiter, limit = call.parameter("prefix"), call.parameter("delimiter"), min(limit, MOST_KEYS)
     return KeysPage(
@@ -105,7 +105,7 @@ def _keys_page(call: Call, names: Iterable[Name], marker: Name, after: Name, lim
     )
 
 
-def delete_objects(call: Call) -> Answer:
+def delete_objects(call: S3Call) -> StoreAnswer:
     """DeleteObjects."""
     call.service.buckets.find(call.bucket)
     asked = call.dialect.documents.read_keys(read_document(call.request))
@@ -126,7 +126,7 @@ def delete_objects(call: Call) -> Answer:
     return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
 
 
-def _delete_named(call: Call, named: NamedObject) -> None:
+def _delete_named(call: S3Call, named: NamedObject) -> None:
     if named.version not in (None, ONLY_VERSION):
         raise StoreError("version")
     check_key(named.key)
@@ -134,7 +134,7 @@ def _delete_named(call: Call, named: NamedObject) -> None:
     call.service.buckets.remove(call.bucket, named.key, lambda there: judge_delete(conditions.get, there))
 
 
-def put_object(call: Call) -> Answer:
+def put_object(call: S3Call) -> StoreAnswer:
     """PutObject and, with the vendor's `copy-source` header, CopyObject."""
     for name in call.dialect.absent:
         if is_set(call.header(name)):
@@ -160,7 +160,7 @@ def put_object(call: Call) -> Answer:
     return call.answer(call.dialect.created, headers=[*call.tags(stored), *stored.checksums])
 
 
-def get_object(call: Call) -> Answer:
+def get_object(call: S3Call) -> StoreAnswer:
     """GetObject and HeadObject."""
     stored = call.service.buckets.get(call.bucket, call.key)
     headers = [*call.tags(stored), ("Last-Modified", http_date(stored.modified))]
@@ -181,7 +181,7 @@ def get_object(call: Call) -> Answer:
     return call.content(stored, wanted, headers)
 
 
-def _part(call: Call, stored: Stored, number: int) -> tuple[int, int] | None:
+def _part(call: S3Call, stored: Stored, number: int) -> tuple[int, int] | None:
     """Start and stop of a part; None for all of an object without content. An object that came whole is its part 1.
 
     Raises:
@@ -195,13 +195,13 @@ def _part(call: Call, stored: Stored, number: int) -> tuple[int, int] | None:
     raise StoreError("range", label=NO_PART)
 
 
-def delete_object(call: Call) -> Answer:
+def delete_object(call: S3Call) -> StoreAnswer:
     """DeleteObject."""
     call.service.buckets.remove(call.bucket, call.key, call.judge_delete)
     return call.answer(204)
 
 
-def copy_source(call: Call) -> Stored | None:
+def copy_source(call: S3Call) -> Stored | None:
     """The object that a copy names as its source; None when the request is no copy.
 
     The source is written `bucket/key`, `/bucket/key` or, by COS, `bucket.endpoint/key`; percent-encoded.
@@ -228,7 +228,7 @@ def copy_source(call: Call) -> Stored | None:
     return stored
 
 
-def _copy_object(call: Call, source: Stored) -> Answer:
+def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
     directive = (call.header("metadata-directive") or "").lower()
     replaced = directive in ("replace", "replaced", "full")
     changed = replaced or any(map(call.header, CHANGES))
@@ -246,7 +246,7 @@ def _copy_object(call: Call, source: Stored) -> Answer:
     return call.answer(call.dialect.created, document, document=True, headers=tags)
 
 
-def _overrides(call: Call) -> list[tuple[str, str]]:
+def _overrides(call: S3Call) -> list[tuple[str, str]]:
     """Headers that the query asks for, such as `response-content-type=text/plain`."""
     found = []
     for name, header in OVERRIDES.items():
@@ -261,7 +261,7 @@ ALGORITHM = ("checksum-algorithm", "checksum-type")
 """Headers, without their prefix, that say which checksum a multipart upload has."""
 
 
-def start_upload(call: Call) -> Answer:
+def start_upload(call: S3Call) -> StoreAnswer:
     """CreateMultipartUpload."""
     drain(call.request)
     headers = call.stored_headers()
@@ -275,7 +275,7 @@ def start_upload(call: Call) -> Answer:
     )
 
 
-def upload_part(call: Call) -> Answer:
+def upload_part(call: S3Call) -> StoreAnswer:
     """UploadPart and, with the vendor's `copy-source` header, UploadPartCopy."""
     identity = call.parameter("uploadId")
     number = call.number("partNumber", -1)
@@ -300,7 +300,7 @@ def upload_part(call: Call) -> Answer:
     return call.answer(call.dialect.created, document, document=True, headers=headers)
 
 
-def finish_upload(call: Call) -> Answer:
+def finish_upload(call: S3Call) -> StoreAnswer:
     """CompleteMultipartUpload."""
     identity = call.parameter("uploadId")
     wanted = _all_parts(call, identity) if _wants_all(call) else _listed_parts(call, identity)
@@ -329,13 +329,13 @@ def finish_upload(call: Call) -> Answer:
     return call.answer(call.dialect.created, document, document=True, headers=call.tags(stored))
 
 
-def abort_upload(call: Call) -> Answer:
+def abort_upload(call: S3Call) -> StoreAnswer:
     """AbortMultipartUpload."""
     call.service.uploads.abort(call.bucket, call.key, call.parameter("uploadId"))
     return call.answer(204)
 
 
-def list_parts(call: Call) -> Answer:
+def list_parts(call: S3Call) -> StoreAnswer:
     """ListParts."""
     upload, parts = call.service.uploads.parts(call.bucket, call.key, call.parameter("uploadId"))
     limit = min(call.number("max-parts", call.dialect.pages[1]), MOST_KEYS)
@@ -354,7 +354,7 @@ def list_parts(call: Call) -> Answer:
     return call.answer(200, document, document=True)
 
 
-def list_uploads(call: Call) -> Answer:
+def list_uploads(call: S3Call) -> StoreAnswer:
     """ListMultipartUploads."""
     uploads = call.service.uploads.all(call.bucket)
     marker = (call.parameter("key-marker"), call.parameter("upload-id-marker"))
@@ -364,7 +364,7 @@ def list_uploads(call: Call) -> Answer:
     return call.answer(200, document, document=True)
 
 
-def _wants_all(call: Call) -> bool:
+def _wants_all(call: S3Call) -> bool:
     """Whether a header takes every part, as OSS and TOS have it.
 
     https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload
@@ -372,13 +372,13 @@ def _wants_all(call: Call) -> bool:
     return (call.header("complete-all") or "").lower() == "yes"
 
 
-def _all_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
+def _all_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
     drain(call.request)
     _, parts = call.service.uploads.parts(call.bucket, call.key, identity)
     return [(each.number, None) for each in parts]
 
 
-def _listed_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
+def _listed_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
     if not call.service.vendor.completes_again:  # else it may have been completed, by the same parts
         call.service.uploads.find(call.bucket, call.key, identity)
     listed = call.dialect.documents.read_parts(read_document(call.request, checksums=False))
@@ -387,7 +387,7 @@ def _listed_parts(call: Call, identity: str) -> list[tuple[int, str | None]]:
     return [(number, etag and etag.strip().strip('"')) for number, etag in listed]
 
 
-def _source_range(call: Call, source: Stored) -> tuple[int, int]:
+def _source_range(call: S3Call, source: Stored) -> tuple[int, int]:
     text = call.header("copy-source-range") or call.header("copy-range")
     if not text:
         return 0, source.size
@@ -418,7 +418,7 @@ def _first_and_last(text: str, size: int) -> tuple[int, int]:
     return first, last + 1
 
 
-Operation = Callable[[Call], Answer]
+Operation = Callable[[S3Call], StoreAnswer]
 
 OPERATIONS: Mapping[str, tuple[Operation, str]] = {
     "AbortMultipartUpload": (abort_upload, "uploadId"),
@@ -477,7 +477,7 @@ PREFIXES = ("response-", "q-", "x-")
 """What further parameters begin with that may be empty: headers of the answer, and what signatures are made of."""
 
 
-def perform(call: Call) -> Answer:
+def perform(call: S3Call) -> StoreAnswer:
     """Do what the request asks for.
 
     Raises:
@@ -503,14 +503,14 @@ def perform(call: Call) -> Answer:
     return operation(call)
 
 
-def _refuse_unset(call: Call, name: str) -> None:
+def _refuse_unset(call: S3Call, name: str) -> None:
     """Say that a setting was never made, where the vendor documents an error for that."""
     label = NEVER_SET.get(name)
     if label is not None and any(each.label == label for each in call.service.vendor.errors):
         raise StoreError("not_implemented", label=label)
 
 
-def _absent(call: Call) -> Iterator[str]:
+def _absent(call: S3Call) -> Iterator[str]:
     """Parameters that would make the request another one: its name alone says that it is about something else."""
     reads = call.dialect.reads_parts and call.request.method in ("GET", "HEAD")
     if call.key and call.has("partNumber") and not (call.has("uploadId") or reads):

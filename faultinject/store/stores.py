@@ -20,7 +20,7 @@ from faultinject.registry import Registry
 from faultinject.store import sdk_clients
 from faultinject.store.buckets import Headers
 from faultinject.store.call import Dialect
-from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.exchange import Exchange, Service, StoreAnswer
 from faultinject.store.json import BosDocuments, JssDocuments, QingStorDocuments, TosDocuments
 from faultinject.store.xml import OssDocuments, XmlDocuments
 
@@ -44,7 +44,7 @@ class ServiceAdapter:
     """
 
     read: Callable[[Service, WSGIEnvironment], Exchange]
-    perform: Callable[[Any], Answer]
+    perform: Callable[[Any], StoreAnswer]
     names: re.Pattern[str]
     describe: Callable[[bytes, float], tuple[str, Headers]]
     part: int = 1
@@ -78,9 +78,9 @@ class VendorStore:
         if not isinstance(self.speaks, Dialect):
             return self.speaks()
         from faultinject.store import s3
-        from faultinject.store.call import Call
+        from faultinject.store.call import S3Call
 
-        return ServiceAdapter(partial(Call, self.speaks), s3.perform, S3_NAMES, _describe)
+        return ServiceAdapter(partial(S3Call, self.speaks), s3.perform, S3_NAMES, _describe)
 
 
 def _describe(content: bytes, _now: float) -> tuple[str, Headers]:

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from flask import Flask
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, install
-from faultinject.control import Server
+from faultinject.control import ControlServer
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
 from tests.audit.browser import Browser
 from tests.control import page
@@ -155,7 +155,7 @@ def control(kind, rules=RULES, **variables):
         settings, injector.control = injector.control, None
         app = install(flask_app(), injector=injector, enabled=True)
         injector.control = settings
-        server = Server(injector)
+        server = ControlServer(injector)
         server.start()
         try:
             until(lambda: server.url, "the control API listens")

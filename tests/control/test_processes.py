@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from faultinject.control import Server
+from faultinject.control import ControlServer
 from tests.started import executable
 from tests.until import until
 
@@ -225,11 +225,11 @@ def workers(program, port, without=None):
 
 def test_an_address_that_another_program_has(monkeypatch):
     """The app serves on; the API comes when the address is free."""
-    monkeypatch.setattr(Server, "again", 0.02)
+    monkeypatch.setattr(ControlServer, "again", 0.02)
     tried, real = [], socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked: tried.append(asked) or real(*asked))
     with socket.create_server(("127.0.0.1", 0)) as other:
-        server = Server(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
+        server = ControlServer(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
         server.start()
         until(lambda: len(tried) > 2, "it has tried again")
         assert not server.url
@@ -242,9 +242,9 @@ def test_an_address_that_another_program_has(monkeypatch):
 
 def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
     """Does not come when the address is free."""
-    monkeypatch.setattr(Server, "again", 0.02)
+    monkeypatch.setattr(ControlServer, "again", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as other:
-        server = Server(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
+        server = ControlServer(make_injector(FAULTINJECT_CONTROL=f"127.0.0.1:{other.getsockname()[1]}"))
         server.start()
         server.stop()
         until(lambda: "faultinject control" not in {each.name for each in threading.enumerate()})
@@ -253,7 +253,7 @@ def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
 
 def test_an_address_that_cannot_be_had(caplog):
     """Is told in the log; the app serves on."""
-    server = Server(
+    server = ControlServer(
         make_injector(
             FAULTINJECT_CONTROL="192.0.2.1:80", FAULTINJECT_CONTROL_REMOTE="allow", FAULTINJECT_TOKEN=""
         )

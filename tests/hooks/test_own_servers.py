@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.test import Client
 
 import faultinject
-from faultinject.control import Server as ControlServer
+from faultinject.control import ControlServer
 from tests.control.conftest import until
 from tests.ports import ReservedPort
 

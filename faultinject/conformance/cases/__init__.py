@@ -17,7 +17,7 @@ STANDARD_ATTEMPTS = 3
 """How many attempts the mode `standard` of AWS's SDKs makes unless it is told otherwise."""
 
 
-class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One answer of the server.
 
     Attributes:
@@ -53,7 +53,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     do: str = "get"
-    calls: tuple[tuple[Answer, ...], ...] = ()
+    calls: tuple[tuple[CaseAnswer, ...], ...] = ()
     attempts: int = STANDARD_ATTEMPTS
     tokens: int | None = None
     left: int | None = None

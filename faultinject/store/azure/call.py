@@ -10,7 +10,7 @@ from wsgiref.types import WSGIEnvironment
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
-from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.exchange import Exchange, Service, StoreAnswer
 from faultinject.store.preconditions import judge_read
 
 VERSION = "2021-12-02"
@@ -70,7 +70,7 @@ class AzureCall(Exchange):
         *,
         document: bool = False,
         headers: Iterable[tuple[str, str]] = (),
-    ) -> Answer:
+    ) -> StoreAnswer:
         """A good answer; the request's version and own id come back with it."""
         answer = super().answer(status, body, document=document, headers=headers)
         answer.headers["x-ms-version"] = self.header("x-ms-version") or VERSION

@@ -29,7 +29,7 @@ from faultinject.store.azure.call import (
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.documents import read_token, select, token_of
-from faultinject.store.exchange import Answer
+from faultinject.store.exchange import StoreAnswer
 from faultinject.store.preconditions import judge_read, read_range
 from faultinject.store.xml import Field
 
@@ -37,7 +37,7 @@ MOST = 5000
 """The longest page of a listing, and the usual one."""
 
 
-def list_containers(call: AzureCall) -> Answer:
+def list_containers(call: AzureCall) -> StoreAnswer:
     """List Containers."""
     rows = {each.name: each for each in call.service.buckets.all()}
     names, _, marker, asked = _page(call, rows, "")
@@ -47,14 +47,14 @@ def list_containers(call: AzureCall) -> Answer:
     return call.answer(200, document, document=True)
 
 
-def create_container(call: AzureCall) -> Answer:
+def create_container(call: AzureCall) -> StoreAnswer:
     """Create Container."""
     drain(call.request)
     call.service.buckets.create(call.bucket, call.now, call.metadata())
     return call.answer(201, headers=state(call.service.buckets.find(call.bucket)))
 
 
-def get_container(call: AzureCall) -> Answer:
+def get_container(call: AzureCall) -> StoreAnswer:
     """Get Container Properties, and Get Container Metadata."""
     bucket = call.service.buckets.find(call.bucket)
     more = [
@@ -66,7 +66,7 @@ def get_container(call: AzureCall) -> Answer:
     return call.answer(200, headers=[*state(bucket), *bucket.headers, *more])
 
 
-def set_container_metadata(call: AzureCall) -> Answer:
+def set_container_metadata(call: AzureCall) -> StoreAnswer:
     """Set Container Metadata."""
     drain(call.request)
     buckets = call.service.buckets
@@ -77,7 +77,7 @@ def set_container_metadata(call: AzureCall) -> Answer:
         return call.answer(200, headers=state(bucket))
 
 
-def delete_container(call: AzureCall) -> Answer:
+def delete_container(call: AzureCall) -> StoreAnswer:
     """Delete Container, with everything that is in it."""
     buckets = call.service.buckets
     with buckets.lock:
@@ -86,7 +86,7 @@ def delete_container(call: AzureCall) -> Answer:
     return call.answer(202)
 
 
-def list_blobs(call: AzureCall) -> Answer:
+def list_blobs(call: AzureCall) -> StoreAnswer:
     """List Blobs, flat or by a delimiter."""
     with call.service.buckets.lock:
         rows = call.service.buckets.objects(call.bucket)
@@ -151,7 +151,7 @@ STANDING = (
 ENCRYPTED = ("x-ms-request-server-encrypted", "true")
 
 
-def put_block(call: AzureCall) -> Answer:
+def put_block(call: AzureCall) -> StoreAnswer:
     """Put Block and, with a source, Put Block From URL."""
     number = documents.block_number(call.request.args.get("blockid", ""))
     call.service.buckets.find(call.bucket)
@@ -174,7 +174,7 @@ def put_block(call: AzureCall) -> Answer:
     return call.answer(201, headers=[*told, ENCRYPTED])
 
 
-def put_block_list(call: AzureCall) -> Answer:
+def put_block_list(call: AzureCall) -> StoreAnswer:
     """Put Block List."""
     wanted = documents.read_block_list(read_document(call.request))
     settings = dict(call.settings())
@@ -185,7 +185,7 @@ def put_block_list(call: AzureCall) -> Answer:
     return call.answer(201, headers=[*etag_headers(stored), ENCRYPTED])
 
 
-def get_block_list(call: AzureCall) -> Answer:
+def get_block_list(call: AzureCall) -> StoreAnswer:
     """Get Block List."""
     kind = call.request.args.get("blocklisttype", "committed").lower()
     bucket = call.service.buckets.find(call.bucket)
@@ -276,7 +276,7 @@ def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
         yield number, Part(number, tuple(blocks), size, "", stored.modified)
 
 
-def append_block(call: AzureCall) -> Answer:
+def append_block(call: AzureCall) -> StoreAnswer:
     """Append Block."""
     if call.header("x-ms-copy-source") is not None:
         raise StoreError("unsupported_header", "the embedded store does not support Append Block From URL")
@@ -329,7 +329,7 @@ def _judge_end(call: AzureCall, size: int, more: int) -> None:
             raise StoreError(mistake)
 
 
-def put_blob(call: AzureCall) -> Answer:
+def put_blob(call: AzureCall) -> StoreAnswer:
     """Put Blob; with a source Put Blob From URL, Copy Blob or Copy Blob From URL."""
     source = call.copy_source()
     kind = call.header("x-ms-blob-type")
@@ -358,7 +358,7 @@ def put_blob(call: AzureCall) -> Answer:
     return call.answer(201, headers=[*etag_headers(stored), ("Content-MD5", digest), ENCRYPTED])
 
 
-def get_blob(call: AzureCall) -> Answer:
+def get_blob(call: AzureCall) -> StoreAnswer:
     """Get Blob, Get Blob Properties and Get Blob Metadata."""
     stored = call.service.buckets.get(call.bucket, call.key)
     if not judge_read(call.header, stored):
@@ -377,26 +377,26 @@ def get_blob(call: AzureCall) -> Answer:
     return call.content(stored, wanted, headers)
 
 
-def delete_blob(call: AzureCall) -> Answer:
+def delete_blob(call: AzureCall) -> StoreAnswer:
     """Delete Blob."""
     call.service.buckets.remove(call.bucket, call.key, call.judge_change)
     discard(call)
     return call.answer(202, headers=[("x-ms-delete-type-permanent", "true")])
 
 
-def set_metadata(call: AzureCall) -> Answer:
+def set_metadata(call: AzureCall) -> StoreAnswer:
     """Set Blob Metadata: all of it."""
     return _change(call, call.metadata(), lambda name: name.startswith("x-ms-meta-"))
 
 
-def set_properties(call: AzureCall) -> Answer:
+def set_properties(call: AzureCall) -> StoreAnswer:
     """Set Blob Properties: those that the request leaves out are cleared."""
     settings = dict(call.settings())
     settings.setdefault("Content-Type", "application/octet-stream")
     return _change(call, tuple(settings.items()), lambda name: not name.startswith("x-ms-"))
 
 
-def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) -> Answer:
+def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) -> StoreAnswer:
     """Give a blob other headers in place of those that are to be replaced."""
     drain(call.request)
     buckets = call.service.buckets
@@ -409,7 +409,7 @@ def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) 
     return call.answer(200, headers=[*etag_headers(after), ENCRYPTED])
 
 
-def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
+def _copy(call: AzureCall, source: Stored, *, copied: bool) -> StoreAnswer:
     """A copy, finished at once; `copied`: it tells where it is from, as blobs that Copy Blob made do."""
     drain(call.request)
     told: Headers = (
@@ -433,7 +433,7 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> Answer:
     return call.answer(202 if copied else 201, headers=[*etag_headers(stored), *(shown if copied else ())])
 
 
-def submit_batch(call: AzureCall) -> Answer:
+def submit_batch(call: AzureCall) -> StoreAnswer:
     """Blob Batch: several requests in one, each with an answer of its own.
 
     https://learn.microsoft.com/rest/api/storageservices/blob-batch
@@ -467,7 +467,7 @@ def _read_request(call: AzureCall, request: bytes) -> AzureCall:
     return AzureCall(call.service, environ)
 
 
-def _answer_of_batch(one: AzureCall) -> Answer:
+def _answer_of_batch(one: AzureCall) -> StoreAnswer:
     """The answer to one of the requests in a batch."""
     try:
         if one.request.method != "DELETE":
@@ -488,7 +488,7 @@ def _created(now: float) -> Headers:
     return (("x-ms-creation-time", http_date(now)),)
 
 
-ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
+ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], StoreAnswer]] = {
     ("account", "GET", "list"): list_containers,
     ("account", "POST", "batch"): submit_batch,
     ("container", "PUT", ""): create_container,
@@ -516,7 +516,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], Answer]] = {
 """By what the request names, method and `comp`."""
 
 
-def perform(call: AzureCall) -> Answer:
+def perform(call: AzureCall) -> StoreAnswer:
     """Do what the request asks for.
 
     Raises:

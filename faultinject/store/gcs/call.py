@@ -16,7 +16,7 @@ from wsgiref.types import WSGIEnvironment
 from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import read_document
 from faultinject.store.buckets import Stored, StoreError
-from faultinject.store.exchange import Answer, Exchange, Service
+from faultinject.store.exchange import Exchange, Service, StoreAnswer
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 from faultinject.store.json import read_object
 
@@ -211,7 +211,7 @@ class GcsCall(Exchange):
             raise StoreError("no_key")
         self.judge_write(there)
 
-    def json(self, status: int, document: Mapping[str, Any], **headers: str) -> Answer:
+    def json(self, status: int, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
         """A good answer with a JSON document."""
         body = json.dumps(document, ensure_ascii=False).encode()
         return self.answer(status, body, document=True, headers=headers.items())
@@ -220,7 +220,7 @@ class GcsCall(Exchange):
         """An object's resource."""
         return object_resource(bucket, stored, self.request.root_url)
 
-    def refusal(self, error: StoreError) -> Answer:
+    def refusal(self, error: StoreError) -> StoreAnswer:
         """The documented error; in other words where the row's are of something else."""
         if error.message is None and error.mistake in MESSAGES:
             error.message = MESSAGES[error.mistake].format(bucket=self.bucket, key=self.key)

@@ -11,7 +11,7 @@ from typing import Any
 
 from faultinject.store.buckets import Stored, StoreError
 from faultinject.store.documents import Page, read_token, select, token_of
-from faultinject.store.exchange import Answer
+from faultinject.store.exchange import StoreAnswer
 from faultinject.store.gcs import resources, uploads
 from faultinject.store.gcs.call import ABSENT, GcsCall
 from faultinject.store.preconditions import judge_read, read_range
@@ -23,7 +23,7 @@ UNREAD = ("matchGlob", "softDeleted", "filter", "includeTrailingDelimiter", "inc
 versioning has the live objects only."""
 
 
-def list_buckets(call: GcsCall) -> Answer:
+def list_buckets(call: GcsCall) -> StoreAnswer:
     """buckets.list."""
     rows = {each.name: each for each in call.service.buckets.all()}
     page, token = _page(call, rows, "")
@@ -31,7 +31,7 @@ def list_buckets(call: GcsCall) -> Answer:
     return call.json(200, {"kind": "storage#buckets", "items": items, **token})
 
 
-def insert_bucket(call: GcsCall) -> Answer:
+def insert_bucket(call: GcsCall) -> StoreAnswer:
     """buckets.insert.
 
     Raises:
@@ -46,14 +46,14 @@ def insert_bucket(call: GcsCall) -> Answer:
     return call.json(200, resources.bucket_resource(call.service.buckets.find(name), call.request.root_url))
 
 
-def get_bucket(call: GcsCall) -> Answer:
+def get_bucket(call: GcsCall) -> StoreAnswer:
     """buckets.get."""
     bucket = call.service.buckets.find(call.bucket)
     call.judge_bucket()
     return call.json(200, resources.bucket_resource(bucket, call.request.root_url))
 
 
-def change_bucket(_: GcsCall) -> Answer:
+def change_bucket(_: GcsCall) -> StoreAnswer:
     """buckets.patch and buckets.update.
 
     Raises:
@@ -62,7 +62,7 @@ def change_bucket(_: GcsCall) -> Answer:
     raise StoreError("not_implemented", "the embedded store does not support settings of buckets")
 
 
-def delete_bucket(call: GcsCall) -> Answer:
+def delete_bucket(call: GcsCall) -> StoreAnswer:
     """buckets.delete: uploads under way do not keep a bucket."""
     buckets = call.service.buckets
     with buckets.lock:
@@ -72,7 +72,7 @@ def delete_bucket(call: GcsCall) -> Answer:
     return call.answer(204)
 
 
-def list_objects(call: GcsCall) -> Answer:
+def list_objects(call: GcsCall) -> StoreAnswer:
     """objects.list."""
     for name in UNREAD:
         if call.argument(name).lower() not in ("", "false"):
@@ -105,7 +105,7 @@ SOURCES = 32
 """The most objects that one request composes."""
 
 
-def get_object(call: GcsCall) -> Answer:
+def get_object(call: GcsCall) -> StoreAnswer:
     """objects.get: the resource, or with `alt=media` the content."""
     stored = call.get(call.bucket, call.key, call.argument("generation"))
     # Dates have no effect here: https://cloud.google.com/storage/docs/request-preconditions
@@ -119,13 +119,13 @@ def get_object(call: GcsCall) -> Answer:
     return call.content(stored, wanted, headers)
 
 
-def delete_object(call: GcsCall) -> Answer:
+def delete_object(call: GcsCall) -> StoreAnswer:
     """objects.delete."""
     call.service.buckets.remove(call.bucket, call.key, call.judge_change)
     return call.answer(204)
 
 
-def update_object(call: GcsCall) -> Answer:
+def update_object(call: GcsCall) -> StoreAnswer:
     """objects.patch and, by PUT, objects.update.
 
     Raises:
@@ -144,7 +144,7 @@ def update_object(call: GcsCall) -> Answer:
     return call.json(200, call.resource_of(call.bucket, after))
 
 
-def compose_object(call: GcsCall) -> Answer:
+def compose_object(call: GcsCall) -> StoreAnswer:
     """objects.compose.
 
     Raises:
@@ -193,7 +193,7 @@ def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
     return found
 
 
-def copy_object(call: GcsCall) -> Answer:
+def copy_object(call: GcsCall) -> StoreAnswer:
     """objects.copy, and objects.rewrite, which is done at once: with the description that the request gives, else with the source's.
 
     A copy of a composite is one; of one object, if its storage class is another:
@@ -212,7 +212,7 @@ def copy_object(call: GcsCall) -> Answer:
     return uploads.write(call, call.target, source.blocks, described)
 
 
-Operation = Callable[[GcsCall], Answer]
+Operation = Callable[[GcsCall], StoreAnswer]
 
 ROUTES: Mapping[tuple[str, str], Operation] = {
     ("buckets", "GET"): list_buckets,
@@ -247,7 +247,7 @@ Pieces come by PUT, and gcsfs, whose tests run against Google, sends them by POS
 """
 
 
-def perform(call: GcsCall) -> Answer:
+def perform(call: GcsCall) -> StoreAnswer:
     """Do what the request asks for.
 
     Raises:

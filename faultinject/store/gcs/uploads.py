@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from faultinject.store.bodies import DOCUMENT_BYTES, cut, drain, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
-from faultinject.store.exchange import Answer
+from faultinject.store.exchange import StoreAnswer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.json import read_object
@@ -21,7 +21,7 @@ Sums = Mapping[str, str]
 """Checksums in base64 by name: `crc32c`, `md5`."""
 
 
-def insert_media(call: GcsCall) -> Answer:
+def insert_media(call: GcsCall) -> StoreAnswer:
     """objects.insert with `uploadType=media`."""
     described = (("Content-Type", call.request.headers.get("content-type") or "application/octet-stream"),)
     name = name_of(call, {})
@@ -29,7 +29,7 @@ def insert_media(call: GcsCall) -> Answer:
     return write(call, (call.bucket, name), blocks, described, claims=claimed_sums(call, {}))
 
 
-def insert_multipart(call: GcsCall) -> Answer:
+def insert_multipart(call: GcsCall) -> StoreAnswer:
     """objects.insert with `uploadType=multipart`: what the object is called, and its content.
 
     Raises:
@@ -57,7 +57,7 @@ def write(
     described: Headers,
     *,
     claims: Sums | None = None,
-) -> Answer:
+) -> StoreAnswer:
     """Make an object, and show it, as the answer to a rewrite inside of that.
 
     Args:
@@ -135,7 +135,7 @@ ENDED = 100
 """Uploads that are over whose objects are remembered."""
 
 
-def start_upload(call: GcsCall) -> Answer:
+def start_upload(call: GcsCall) -> StoreAnswer:
     """objects.insert with `uploadType=resumable`: the answer says where the pieces go."""
     document = dict(call.document)
     name = name_of(call, document)
@@ -150,7 +150,7 @@ def start_upload(call: GcsCall) -> Answer:
     )
 
 
-def continue_upload(call: GcsCall) -> Answer:
+def continue_upload(call: GcsCall) -> StoreAnswer:
     """A piece of an upload, its last piece, or the question how far it is.
 
     An upload may end while this request is under way, by another one: both are told what it became, also when that
@@ -173,7 +173,7 @@ def continue_upload(call: GcsCall) -> Answer:
         return call.answer(200, ended, document=True)
 
 
-def cancel_upload(call: GcsCall) -> Answer:
+def cancel_upload(call: GcsCall) -> StoreAnswer:
     """Give an upload up."""
     upload = _find(call, call.argument("upload_id"))
     call.service.uploads.abort(call.bucket, upload.key, upload.id)
@@ -203,7 +203,7 @@ def _advance(call: GcsCall, upload: Upload) -> int | None:
     return total
 
 
-def _progress(call: GcsCall, upload: Upload, total: int | None) -> Answer | None:
+def _progress(call: GcsCall, upload: Upload, total: int | None) -> StoreAnswer | None:
     """How far an upload is; None when all of it is there. Under the lock."""
     received = _received(_find(call, upload.id))
     if total == received:
@@ -227,7 +227,7 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
     return content.size
 
 
-def _finish(call: GcsCall, upload: Upload) -> Answer:
+def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
     """Make the object. Under the lock."""
     parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for each in parts for block in each.blocks)

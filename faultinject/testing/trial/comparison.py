@@ -240,7 +240,7 @@ def _lost(requests: Sequence[Outcome]) -> list[Outcome]:
     return found
 
 
-class Comparison:
+class SuiteComparison:
     """The runs of a suite against each other.
 
     Args:
@@ -384,7 +384,7 @@ class TrialReport(Struct):
 
 
 def report_of(
-    comparison: Comparison,
+    comparison: SuiteComparison,
     seconds: float,
     replay: Callable[[str, str], str],
     smallest: Mapping[str, Rule],
@@ -430,7 +430,7 @@ def report_of(
 
 
 def _broken(
-    comparison: Comparison,
+    comparison: SuiteComparison,
     replay: Callable[[str, str], str],
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],

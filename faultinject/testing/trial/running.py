@@ -31,8 +31,8 @@ from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.inject import Faults
 from faultinject.testing.storage import served
 from faultinject.testing.trial.comparison import (
-    Comparison,
     Result,
+    SuiteComparison,
     SuiteRun,
     by_test,
     of_go,
@@ -366,7 +366,7 @@ class Trial:
         within: float | None = None,
         watch: Callable[[], object],
     ) -> None:
-        self.comparison: Comparison | None = None
+        self.comparison: SuiteComparison | None = None
         self.smallest: dict[str, Rule] = {}
         self.tried = Counter[str]()
         self.too_fast: list[str] = []
@@ -408,11 +408,11 @@ class Trial:
             if not bare[0].outcomes and not bare[0].fails:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
             self._left -= 1
-        comparison = Comparison(bare, self._only)
+        comparison = SuiteComparison(bare, self._only)
         if self._suite.faster and (comparison.flaky or comparison.ended):
             differ = comparison.flaky
             bare[1] = self._run((), within)  # the speed may be why
-            comparison = Comparison(bare, self._only)
+            comparison = SuiteComparison(bare, self._only)
             self.too_fast = [each for each in differ if each not in comparison.flaky]
         self.comparison = comparison
         if not comparison.judged or not bare[0].outcomes:

@@ -48,7 +48,7 @@ class Failed(Exception):
     """A program that ended with an error; the text is the end of what it has written."""
 
 
-class Program:
+class ProgramClient:
     """A program, with a home of its own for all its processes.
 
     Args:
@@ -141,7 +141,7 @@ AWS_SETTINGS = {
 }
 
 
-class AwsCli(Program):
+class AwsCli(ProgramClient):
     """AWS's command line, `aws s3api`, path style.
 
     Args:
@@ -174,7 +174,7 @@ class AwsCli(Program):
         self.run("aws", "s3api", operation, *self._where, "--key", key, *more)
 
 
-class S3cmd(Program):
+class S3cmd(ProgramClient):
     """s3cmd, path style. It asks for the bucket's location before each call, and for an object's head before it reads it.
 
     Args:
@@ -203,7 +203,7 @@ class S3cmd(Program):
         self.run(*self._words, "put", str(self.body), f"{self._url}/{key}")
 
 
-class Rclone(Program):
+class Rclone(ProgramClient):
     """rclone's backend for S3, path style. It asks for an object's head before it reads it, and before and after it writes it.
 
     Args:
@@ -234,7 +234,7 @@ class Rclone(Program):
         self.run("rclone", "copyto", str(self.body), f"{self._url}/{key}")
 
 
-class Restic(Program):
+class Restic(ProgramClient):
     """restic's backend for S3, path style, which is minio-go with retries of restic's own around it.
 
     A call makes a repository, whose path is the key: a look for an earlier one and two uploads.
@@ -253,7 +253,7 @@ class Restic(Program):
         self.run("restic", "--no-cache", "-r", f"{self._url}/{key}", "init")
 
 
-class PlainHttp(PathStyle, Program):
+class PlainHttp(PathStyle, ProgramClient):
     """A program for plain HTTP, path style, with the option that most scripts have.
 
     Args:
@@ -267,7 +267,7 @@ class PlainHttp(PathStyle, Program):
         self, endpoint: str, bucket: str, words: tuple[str, ...], sending: tuple[str, str, str]
     ) -> None:
         PathStyle.__init__(self, f"{endpoint}/{bucket}", self._request)
-        Program.__init__(self)
+        ProgramClient.__init__(self)
         self._words = words
         self._sending = sending
         document = self.home / "document"
