@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from faultinject.audit.checks import CHECKS
 from faultinject.cli.schema import schema_of
+from faultinject.conformance.league import markdown
 from faultinject.conformance.league import page as html
-from faultinject.conformance.page import markdown
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.results import read
 from faultinject.conformance.sdks import SDKS

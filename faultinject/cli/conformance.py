@@ -24,12 +24,17 @@ from faultinject.audit.reports.html import html as html_report
 from faultinject.audit.reports.html import require_jinja
 from faultinject.cli import layout, listening, rules, verdict
 from faultinject.cli.progress import Progress
-from faultinject.conformance import page, plan, sdks
-from faultinject.conformance.cases import Specification, specification
+from faultinject.conformance import league, plan, sdks
+from faultinject.conformance.cases import (
+    CASE_DEADLINE,
+    CasesResult,
+    ClientCases,
+    Played,
+    Specification,
+    play,
+    specification,
+)
 from faultinject.conformance.driving import PROBE, REAL_TIME, SPREAD, check_reach, first_waits, run
-from faultinject.conformance.league import page as league
-from faultinject.conformance.league import tally
-from faultinject.conformance.playing import CASE_DEADLINE, CasesResult, ClientCases, Played, play
 from faultinject.conformance.process import CONTRACT
 from faultinject.conformance.results import (
     BUSY,
@@ -80,7 +85,7 @@ def show_several(results: Sequence[Measured], document: Results) -> None:
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document.clients
     if len(clients) > MOST_SIDE_BY_SIDE:
-        counted = [(each.client, each.version or "", tally(each)) for each in clients]
+        counted = [(each.client, each.version or "", league.tally(each)) for each in clients]
         layout.show(("client", "version", "verdicts"), counted)
     else:
         rows = [(check, *(SIGNS.get(each or "", "") for each in said)) for check, said in verdicts(clients)]
@@ -167,7 +172,7 @@ def writer(path: str) -> Write:
         require_jinja()  # now, not when all is done
     formats: dict[str, Callable[[Sequence[Measured], Results], str]] = {
         ".html": _html,
-        ".md": lambda _results, document: page.markdown(document),
+        ".md": lambda _results, document: league.markdown(document),
         ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
         ".xml": _junit,
     }
@@ -176,15 +181,15 @@ def writer(path: str) -> Write:
 
 def _html(results: Sequence[Measured], document: Results) -> str:
     if len(results) != 1 or document.all:
-        return league(document)
+        return league.page(document)
     [one] = results
-    made = f"{page.made(document)} The client made its calls against {page.against(document)}."
-    return html_report(one.run.judgement, title=page.heading(document), made=made)
+    made = f"{league.made(document)} The client made its calls against {league.against(document)}."
+    return html_report(one.run.judgement, title=league.heading(document), made=made)
 
 
 def _junit(results: Sequence[Measured], document: Results) -> str:
     """A suite for each client, also for those that could not be started: each of these is an error."""
-    made = page.made(document)
+    made = league.made(document)
     suites = [junit.suite(each.run.judgement, each.result.client) for each in results]
     suites = [each._replace(said=f"{each.said} {quoted(made)}") for each in suites]
     for each in document.failed:

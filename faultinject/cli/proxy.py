@@ -11,7 +11,7 @@ import click
 
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.rules import dialect_of
-from faultinject.cli.serving import Served, serve_with_faults, serving_options
+from faultinject.cli.serve import Served, serve_with_faults, serving_options
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.control import is_loopback
 from faultinject.rules.environment import Environment

@@ -33,7 +33,7 @@ MODULES = {
     "control": "control.calls:ServerState",
     "control-journal": "cli.control:LatestOutcomes",
     "conformance": "conformance.results:Results",
-    "conformance-cases": "conformance.playing:CasesResult",
+    "conformance-cases": "conformance.cases:CasesResult",
     "trial": "testing.trial:TrialReport",
 }
 """Where the types stand, of which what is printed is one."""

@@ -1,24 +1,284 @@
-"""`faultinject serve`: an app, or the embedded object store, with faults in front."""
+"""`faultinject serve`: an app, or the embedded object store, with faults in front; and what `proxy` has in common with it."""
 
 from __future__ import annotations
 
+import logging
+import os
 import pkgutil
+import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from socket import socket
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from faultinject import vendors
+from faultinject import get_injector, install, vendors
 from faultinject.adapters.install import interface_of
 from faultinject.cli import listening
+from faultinject.cli import rules as reading
+from faultinject.cli.descriptions import bound, sentence
 from faultinject.cli.layout import CONTEXT, refuse
-from faultinject.cli.serving import Served, announced_below, serve_with_faults, serving_options
-from faultinject.exceptions import ConfigurationError
+from faultinject.control.server import only_here
+from faultinject.engine.shown import quoted
+from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.injector.injector import Injector
+from faultinject.journal.outcome import Outcome
 from faultinject.rules.environment import Environment
-from faultinject.rules.values import nearest
+from faultinject.rules.scenario import Scenario
+from faultinject.rules.values import nearest, visible
+from faultinject.server.certificates import Certificate, certificate
+from faultinject.server.connections import url_of
 from faultinject.store import ObjectStore
+
+if TYPE_CHECKING:
+    import uvicorn
+
+F = TypeVar("F", bound=Callable[..., int])
+Served = tuple[Any, str, Callable[..., Any]]
+"""An app, what it is called, and what makes a server of it and a `certificate`."""
+
+JOURNAL = "FAULTINJECT_JOURNAL"
+CONTROL = "FAULTINJECT_CONTROL"
+_SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
+
+OPTIONS = (
+    reading.RULES,
+    click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r."),
+    click.option(
+        "--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]"
+    ),
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    click.option(
+        "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    ),
+    click.option(
+        "--journal",
+        metavar="FILE",
+        help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]",
+    ),
+    click.option(
+        "--control",
+        metavar="PLACE",
+        help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
+    ),
+    click.option(
+        "--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed."
+    ),
+)
+"""Of every command that serves."""
+
+
+def serving_options(function: F) -> F:
+    """Give a command the options of all that serve."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def serve_with_faults(
+    load: Callable[[Environment], Served],
+    vendor: str,
+    *,
+    rules: tuple[str, ...],
+    file: str | None,
+    seed: str | None,
+    host: str,
+    port: int,
+    journal: str | None,
+    control: str | None,
+    tls: bool,
+    instead: str | None = None,
+) -> int:
+    """Serve with the faults that the options or the environment ask for, until somebody ends it.
+
+    Args:
+        load: makes what is served, by the settings of the environment.
+        vendor: whose error is the example where there are no rules.
+        rules: of -r.
+        file: of --file.
+        seed: of --seed.
+        host: where it listens.
+        port: where it listens; 0: any free one.
+        journal: of --journal.
+        control: of --control.
+        tls: whether it speaks TLS.
+        instead: what answers in the place of the embedded store, so that its own faults are refused; None: the store.
+
+    Returns:
+        The exit code.
+    """
+    # An app that makes an injector of its own finds in the environment where control is, and the journal.
+    with (
+        named_to_apps(CONTROL, control),
+        only_here(partial(listening.listen, port_option="--control", host_option="--control")),
+    ):
+        settings = reading.services()
+        reading.refuse_production(settings)
+        scenario = reading.read_rules_of(rules, file) or Scenario.from_env(os.environ)
+        if instead is not None:
+            reading.refuse_faults_of_store(scenario.rules, instead)
+        if scenario.rules or journal is not None:
+            reading.refuse_switched_off()
+        path = reading.journal(journal, settings)
+        with named_to_apps(JOURNAL, path), certificate(host) if tls else nullcontext() as trusted:
+            app, title, server_of = load(settings)
+            records = path is not None or settings.control is not None or settings.on_request
+            served = with_faults(app, scenario, seed, records=records)
+            server = server_of(served, certificate=trusted)
+            sock = listening.listen(host, port)
+            return serve_until_ended(served, server, sock, title, vendor, trusted)
+
+
+def serve_until_ended(
+    served: Any,
+    server: uvicorn.Server,
+    sock: socket,
+    title: str,
+    vendor: str,
+    certificate: Certificate | None,
+) -> int:
+    """Serve until somebody ends it, and sum up."""
+    injector = get_injector(served)
+    interrupted = False
+
+    def end(_number: int, _frame: object) -> None:
+        nonlocal interrupted
+        interrupted = server.should_exit = True
+
+    listening.handle_signals()
+    # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
+    signal.signal(signal.SIGINT, end)
+    try:
+        _announce(title, url_of(sock.getsockname(), "https" if certificate else "http"), injector, vendor)
+        if certificate is not None:
+            click.echo(f"  certificate to trust: {certificate.authority}")
+            for variable in certificate.trust:
+                click.echo(f"    export {variable}={certificate.authority}")
+        click.echo("Ctrl-C ends it.")
+        if injector is not None:
+            injector.journal.follow(_tell)
+        server.run(sockets=[sock])
+    except SystemExit:  # uvicorn's way to say that the app did not start
+        pass
+    finally:
+        sock.close()
+        listening.handle_signals()
+    if not server.started and not interrupted:
+        click.echo("faultinject: the app did not start", err=True)
+        return 2
+    _sum_up(injector)
+    return 0
+
+
+@contextmanager
+def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
+    """For its block, the environment names the journal, or where control is: an app that makes an injector of its own finds it there."""
+    before = os.environ.get(variable)
+    if value is not None:
+        os.environ[variable] = value
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[variable] = before
+        else:
+            os.environ.pop(variable, None)
+
+
+def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
+    """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
+    if not scenario.rules and not (records and get_injector(served) is None):
+        return served
+    with announced_below():
+        found = install(served, scenario, seed=seed, enabled=True)
+    injector = get_injector(found)
+    if injector is not None and injector.missing_store:
+        raise StoreUnavailable(injector.missing_store)
+    return found
+
+
+@contextmanager
+def announced_below() -> Iterator[None]:
+    """For its block, what is said at the start is not logged: it stands in what is printed below.
+
+    Nor that the switch is off, which this command does not need.
+    """
+
+    def is_other(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        off = message.startswith("faultinject is off") and "FAULTINJECT_ENABLED" in message
+        return not off and not message.startswith(_SAID_BELOW)
+
+    log = logging.getLogger("faultinject")
+    log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_other)
+
+
+def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> None:
+    click.echo(f"{title} on {url}")
+    if injector is None or not injector.scenario.rules:
+        example = f"{_example(vendor)},probability=0.3"
+        click.echo(f"  no rules, so no faults; give some with -r, such as -r {example}")
+    else:
+        scenario = injector.scenario
+        for name, rule in zip(scenario.display_names, scenario.rules, strict=True):
+            click.echo(f"  {name}: {visible(str(rule))}")
+            click.echo(f"    {sentence(rule)}")
+        click.echo(f"  seed: {visible(injector.seed)}")
+    if injector is not None and (watch := injector.own_plan.watch) is not None:
+        click.echo(f"  {bound(watch.text)}")
+    if injector is not None and injector.control is not None:
+        place = injector.control.place
+        click.echo(f"  control: {url}{place}/" if place[0] == "/" else f"  control: http://{place}/")
+    if injector is not None and injector.own_plan.asked is not None:
+        click.echo("  x-faultinject-rules: a request may ask for faults of its own by this header")
+    if injector is not None and injector.journal.path is not None:
+        click.echo(f"  journal: {visible(injector.journal.path)}")
+
+
+def _example(vendor: str) -> str:
+    """An error by which the vendor asks clients to slow down."""
+    addresses = [each.address for each in vendors.get(vendor).group("@throttle")]
+    slow = f"{vendor}:SlowDown"
+    return slow if slow in addresses else addresses[0]
+
+
+def _tell(outcome: Outcome) -> None:
+    """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
+    # Between the first line and the last one the journal may have another.
+    decided, over = outcome.final is None, outcome.final is True
+    if not (decided if outcome.injected else over):
+        return
+    what = outcome.fault or ""
+    if outcome.status is not None and not what.startswith("http:"):
+        what = f"{what} ({outcome.status})"
+    line = f"{quoted(outcome.method)} {quoted(outcome.path)} -> {what} by {outcome.rule}"
+    if over:
+        line = f"{line} was not carried out: {outcome.did}"
+    try:
+        click.echo(line)
+    except OSError:
+        # Nobody reads any more; the server goes on.
+        sys.stdout = sys.stderr
+
+
+def _sum_up(injector: Injector | None) -> None:
+    if injector is None or not injector.scenario.rules:
+        click.echo("\nended")
+        return
+    click.echo("\nended; injected:")
+    for name, count in injector.counts().items():
+        line = f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions"
+        if failed := count.get("failed"):
+            line += f"; {failed} could not be decided and passed, see the log"
+        click.echo(line)
 
 
 def load_app(address: str) -> tuple[Any, str]:

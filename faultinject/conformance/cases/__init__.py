@@ -1,15 +1,28 @@
-"""Cases of a specification of retries: what a server answers, and what a client that follows it does then."""
+"""Cases of a specification of retries: what a server answers, what a client that follows it does then, and how a client plays them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import groupby, pairwise
 from math import inf
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
+from faultinject.audit.waits import UNMEASURED, turnarounds
+from faultinject.conformance.breach import requests_by_key
+from faultinject.conformance.driving import Calls, ask, serving
+from faultinject.conformance.plan import PlannedCall
+from faultinject.conformance.process import Process
 from faultinject.exceptions import ConfigurationError
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.reading import of_outcomes
 from faultinject.rules.values import nearest
 
 ENDING = ".toml"
@@ -101,3 +114,366 @@ def specification(name: str) -> Specification:
         raise ConfigurationError(f"--cases: there is no {name!r}{hint}")
     text: Any = files(__name__).joinpath(name + ENDING).read_bytes()
     return msgspec.toml.decode(text, type=Specification)
+
+
+ROUNDS = 9
+"""Clients that play a case at the same time, for its waits. Stops of the machine only ever make a wait longer, so the third
+shortest of the nine is judged; of a client that backs off ten times as long it is too long in 19 of 20 cases."""
+THIRD = 2
+"""The place of that wait among the sorted ones."""
+APART = 0.04
+"""Seconds between their beginnings: nine first requests at the same moment would wait for each other."""
+LATE = 0.1
+"""Seconds by which nine clients at once make a wait look longer at least, whatever the calibration has shown."""
+CASE_DEADLINE = 120.0
+"""Seconds that a case may take, unless the user says so."""
+SPARE = 4
+"""Calls more than it takes to use up all tokens, to see that the client has stopped retrying."""
+EARLY = 0.005
+"""Seconds by which a client's timer may be early."""
+KEPT = "CONFORMANCE_SETTINGS"
+"""The variable that names those AWS settings that the driver has to leave in its environment."""
+OLD_OR_NEW = "AWS_NEW_RETRIES_2026"
+"""The variable by which AWS's SDKs of the time between choose between 2.0 and 2.1."""
+
+
+class Played(msgspec.Struct, frozen=True):
+    """What came of a case.
+
+    Attributes:
+        case: its name.
+        verdict: `PASS`, `FAIL` or `INCONCLUSIVE`.
+        message: what differs from the specification, or why nothing can be said; of a PASS what was seen.
+    """
+
+    case: str
+    verdict: str
+    message: str
+
+
+class ClientCases(msgspec.Struct, frozen=True):
+    """What came of all cases for one client.
+
+    Attributes:
+        client: its name.
+        version: its version, or None.
+        cases: by case.
+    """
+
+    client: str
+    version: str | None
+    cases: list[Played]
+
+    @property
+    def failed(self) -> int:
+        """How many cases it fails."""
+        return sum(each.verdict == FAIL for each in self.cases)
+
+    @property
+    def passed(self) -> int:
+        """How many cases it passes."""
+        return sum(each.verdict == PASS for each in self.cases)
+
+
+class CasesResult(msgspec.Struct, frozen=True):
+    """What `conformance --cases --json` prints.
+
+    Attributes:
+        v: the version of this form.
+        specification: the name of the cases.
+        source: where the cases are from, an address.
+        clients: one an entry.
+    """
+
+    specification: str
+    source: str
+    clients: list[ClientCases]
+    v: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one client is asked for in a case.
+
+    Attributes:
+        name: what all its keys begin with.
+        case: the case.
+        client: the client's name; those that only wait play every case, since a new client takes long to make.
+        spend: how many failing calls use up its tokens.
+        earn: how many successful calls it makes then, each of which brings one token back.
+        counts: whether its tokens are counted at the end, by failing calls.
+    """
+
+    name: str
+    case: Case
+    client: str
+    spend: int = 0
+    earn: int = 0
+    counts: int = 0
+
+    def keys(self, what: str, number: int) -> list[str]:
+        """The keys of so many calls."""
+        return [f"{self.name}-{what}-{each}" for each in range(1, number + 1)]
+
+    def asked(self) -> Iterator[PlannedCall]:
+        """All its calls."""
+        numbers = {"spend": self.spend, "earn": self.earn, "call": len(self.case.calls), "count": self.counts}
+        for what, number in numbers.items():
+            for key in self.keys(what, number):
+                yield PlannedCall(key, self.case.do if what == "call" else "get", self.client, 0.0)
+
+    def rules(self) -> str:
+        """The rules of its answers, one a line: each answer is given once, in order."""
+        lines = [f"{_fault(CaseAnswer(500))},path=**/{self.name}-{what}-*" for what in ("spend", "count")]
+        for key, answers in zip(self.keys("call", len(self.case.calls)), self.case.calls, strict=True):
+            lines += [f"{_fault(each)},times=1,path=**/{key}/**" for each in answers if each.status != 200]
+        return "\n".join(lines)
+
+
+def _fault(answer: CaseAnswer) -> str:
+    if not answer.status:
+        return "reset"
+    body = f"<Error><Code>{answer.code}</Code><Message>{answer.code}</Message></Error>"
+    hint = f",set.{answer.header}={answer.asked}" if answer.asked else ""
+    return f'http:{answer.status},content_type=application/xml,message="{body}"{hint}'
+
+
+CALIBRATION = Script("cal", Case("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
+"""Calls without a fault, before all others: how fast the client is."""
+
+
+def play(
+    command: Sequence[str],
+    cases: Specification,
+    *,
+    vendor: str = "s3",
+    keeps_tokens: bool = True,
+    deadline: float = CASE_DEADLINE,
+    watch: Callable[[int], None] | None = None,
+) -> list[Played]:
+    """Play all cases of a specification against a client.
+
+    Args:
+        command: the words of a command that keeps to the contract in `faultinject.conformance.process`.
+        cases: the specification.
+        vendor: which service is played.
+        keeps_tokens: whether one client makes several calls; a program that is started for each call has no tokens left
+            to count.
+        deadline: seconds after which nobody waits for calls any more; their case, and those behind it, are not decided.
+        watch: called with the number of cases that have ended, whenever one does.
+
+    Raises:
+        ConfigurationError: the client could not be started, or reads no objects.
+    """
+    found = {each.name: Played(each.name, INCONCLUSIVE, each.skipped) for each in cases.case if each.skipped}
+    playable = sorted((each for each in cases.case if not each.skipped), key=attrgetter("attempts"))
+    for attempts, group in groupby(playable, key=attrgetter("attempts")):
+        for each in _play(command, cases, list(group), attempts, vendor, keeps_tokens, deadline):
+            found[each.case] = each
+            if watch is not None:
+                watch(len(found))
+    return [found[each.name] for each in cases.case]
+
+
+def _scripts(cases: Specification, case: Case, number: int, *, keeps_tokens: bool) -> list[Script]:
+    """What the clients of a case are asked for; one alone where its tokens have to be used up first, or no wait is too long."""
+    retries = cases.capacity // cases.cost
+    calls = -(-retries // (case.attempts - 1)) + SPARE
+    first = f"case{number}"
+    if case.tokens is not None:
+        earn = max(0, case.tokens - cases.capacity % cases.cost)
+        return [Script(first, case, first, spend=calls, earn=earn)]
+    counts = calls if case.left is not None and keeps_tokens else 0
+    if all(each.wait == inf for answers in case.calls for each in answers):
+        return [Script(first, case, first, counts=counts)]
+    others = [Script(f"{first}-{each}", case, f"client{each}") for each in range(2, ROUNDS + 1)]
+    return [Script(first, case, first, counts=counts), *others]
+
+
+def _play(
+    command: Sequence[str],
+    cases: Specification,
+    group: Sequence[Case],
+    attempts: int,
+    vendor: str,
+    keeps_tokens: bool,
+    deadline: float,
+) -> Iterator[Played]:
+    """The cases that want the same number of attempts: one process of the client plays them."""
+    scripts = {
+        case.name: _scripts(cases, case, number, keeps_tokens=keeps_tokens)
+        for number, case in enumerate(group, 1)
+    }
+    everything = [CALIBRATION, *(each for some in scripts.values() for each in some)]
+    settings = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(attempts)}
+    settings[KEPT] = " ".join([*settings, OLD_OR_NEW])
+    calls = Calls(None)
+    asked_for = [each for script in everything for each in script.asked()]
+    with serving(vendor, asked_for, "\n".join(each.rules() for each in everything)) as served:
+        asked = Process(
+            command,
+            served.url,
+            sorted({each.client for each in everything}),
+            calls.end,
+            calls.wake,
+            settings,
+        )
+        try:
+            if "get" not in asked.kinds:
+                raise ConfigurationError(
+                    "--cases: the client has no get among its kinds, and all cases read objects"
+                )
+            ended = ask(asked, calls, CALIBRATION.asked(), time.monotonic() + deadline, apart=deadline)
+            pace = turnarounds(of_outcomes(served.outcomes), lambda _: "", driven=True).get("")
+            late = UNMEASURED if pace is None else max(LATE, pace.noise)
+            for case in group:
+                if case.tokens is not None and not keeps_tokens:
+                    yield Played(
+                        case.name, INCONCLUSIVE, "each call is a process of its own, which keeps no tokens"
+                    )
+                    continue
+                if case.do not in asked.kinds:
+                    yield Played(case.name, INCONCLUSIVE, f"the client has no {case.do} among its kinds")
+                    continue
+                ended = ended and _enact(asked, calls, scripts[case.name], deadline)
+                if asked.failure:
+                    yield Played(case.name, FAIL, asked.failure)
+                    continue
+                if not ended:
+                    why = f"calls of this case, or of one before, had not ended after {deadline:g} s; give --deadline more"
+                    yield Played(case.name, INCONCLUSIVE, why)
+                    continue
+                judge = _Judge(cases, scripts[case.name], of_outcomes(served.outcomes), calls, late)
+                yield Played(case.name, *judge.verdict())
+        finally:
+            calls.stop()
+            served.injector.disable()
+            asked.close()
+
+
+def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> bool:
+    """Let the clients of a case make their calls: what prepares it together, the calls of the case one after the other.
+
+    Returns:
+        Whether all have ended.
+    """
+    for what in ("spend", "earn", "call", "count"):
+        by_client = [[each for each in script.asked() if f"-{what}-" in each.key] for script in scripts]
+        steps = (
+            zip(*by_client, strict=True)
+            if what == "call"
+            else [[each for some in by_client for each in some]]
+        )
+        for step in steps:  # of the case's own calls all clients make their first, then all their second
+            until = time.monotonic() + deadline
+            if not ask(client, calls, step, until, apart=APART if what == "call" else 0.0):
+                return False
+    return True
+
+
+class _Judge:
+    """Compares what the clients of a case did with what the case says.
+
+    Args:
+        cases: the specification.
+        scripts: what they were asked for.
+        attempts: all requests so far.
+        calls: all calls so far.
+        late: seconds by which a wait may look longer than it was.
+    """
+
+    def __init__(
+        self,
+        cases: Specification,
+        scripts: Sequence[Script],
+        attempts: Sequence[Attempt],
+        calls: Calls,
+        late: float,
+    ) -> None:
+        self._cases = cases
+        self._scripts = scripts
+        self._case = scripts[0].case
+        self._late = late
+        self._windows = {each.key: each for each in calls.windows}
+        self._requests = requests_by_key(calls.windows, attempts)
+
+    def verdict(self) -> tuple[str, str]:
+        """The verdict, and what it rests on."""
+        if unheard := self._unheard():
+            return INCONCLUSIVE, unheard
+        wrong = [*self._wrong_attempts(), *self._wrong_waits(), *self._wrong_tokens()]
+        return (FAIL, "; ".join(wrong)) if wrong else (PASS, self._seen())
+
+    def _unheard(self) -> str:
+        """Why nothing can be said: the client says that it makes another number of attempts than it was told to."""
+        hints = [each.attempt_hint or {} for key in self._keys(0) for each in self._requests[key]]
+        said = {hint["max"] for hint in hints if "max" in hint} - {self._case.attempts}
+        if not said:
+            return ""
+        return (
+            f"the client says that it makes {min(said)} attempts at most, and does not read AWS_MAX_ATTEMPTS"
+        )
+
+    def _keys(self, number: int) -> list[str]:
+        """The key of the call of that number, for each client."""
+        return [each.keys("call", len(self._case.calls))[number] for each in self._scripts]
+
+    def _wrong_attempts(self) -> Iterator[str]:
+        for number, answers in enumerate(self._case.calls):
+            made = sorted(len(self._requests[key]) for key in self._keys(number))
+            call = f"call {number + 1}: " if len(self._case.calls) > 1 else ""
+            if set(made) != {len(answers)}:
+                yield f"{call}{_numbers(made)} instead of {len(answers)}"
+            elif any(self._windows[key].returned is not _succeeds(answers) for key in self._keys(number)):
+                what = "success" if _succeeds(answers) else "an error"
+                yield f"{call}the caller did not get {what}"
+
+    def _waits(self) -> list[tuple[CaseAnswer, float]]:
+        """By answer, the third shortest wait after it; of one client alone it is the only one."""
+        waits: list[tuple[CaseAnswer, list[float]]] = [(answer, []) for answer in self._case.calls[0][:-1]]
+        for key in self._keys(0):
+            for (_, found), (before, after) in zip(waits, pairwise(self._requests[key]), strict=False):
+                if before.answered is not None:
+                    found.append(after.arrived - before.answered)
+        return [(answer, sorted(found)[: THIRD + 1][-1]) for answer, found in waits if found]
+
+    def _wrong_waits(self) -> Iterator[str]:
+        for number, (answer, waited) in enumerate(self._waits(), 1):
+            # A stop of the machine decides how long one client alone waits at most.
+            if len(self._scripts) == ROUNDS and waited > answer.wait + self._late:
+                yield f"backoff {number}: {waited:.3g} s instead of at most {answer.wait:g} s"
+            elif waited < answer.least - EARLY:
+                yield f"backoff {number}: {waited:.3g} s instead of at least {answer.least:g} s"
+
+    def _wrong_tokens(self) -> Iterator[str]:
+        script, cost = self._scripts[0], self._cases.cost
+        for what, calls, tokens in (
+            ("spend", script.spend, self._cases.capacity),
+            ("count", script.counts, self._case.left or 0),
+        ):
+            if calls and (retries := self._retries(what, calls)) != tokens // cost:
+                yield f"{retries} retries in an outage instead of {tokens // cost}, which is what {tokens} tokens allow"
+
+    def _retries(self, what: str, number: int) -> int:
+        requests = (self._requests[key] for key in self._scripts[0].keys(what, number))
+        return sum(max(0, len(each) - 1) for each in requests)
+
+    def _seen(self) -> str:
+        """What a PASS rests on."""
+        attempts = ", ".join(str(len(each)) for each in self._case.calls)
+        said = [f"attempts: {attempts}"]
+        if waits := self._waits():
+            said.append("backoff: " + ", ".join(f"{waited:.3g} s" for _, waited in waits))
+        if self._scripts[0].counts:
+            said.append(f"retries in an outage: {self._retries('count', self._scripts[0].counts)}")
+        return "; ".join(said)
+
+
+def _succeeds(answers: Sequence[CaseAnswer]) -> bool:
+    return answers[-1].status == 200
+
+
+def _numbers(made: Sequence[int]) -> str:
+    if made[0] != made[-1]:
+        return f"{made[0]} to {made[-1]} attempts"
+    return "1 attempt" if made[0] == 1 else f"{made[0]} attempts"
