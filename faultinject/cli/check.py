@@ -152,8 +152,7 @@ def show_settings(settings: Settings, now: float) -> None:
             lines.append(("expires", f"{moment}{what}"))
         if not settings.header:
             lines.append(("marks", "none: no x-faultinject and no Cache-Control in injected answers"))
-    for line in layout.aligned(lines):
-        click.echo(line)
+    click.echo("\n".join(layout.aligned(lines)))
 
 
 def _switch_in_words(settings: Settings, *, over: bool) -> str:
@@ -201,8 +200,9 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
     asked = trials.environ(method, target, host, mount=found)
     for each in headers:
         name, colon, value = each.partition(":")
-        if not (colon and is_token(name)):
-            raise click.UsageError(f"--header: {each!r} is not a header, such as 'X-User: 42'")
+        layout.refuse(
+            {f"--header: {each!r} is not a header, such as 'X-User: 42'": not (colon and is_token(name))}
+        )
         asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
     return asked
 
@@ -402,8 +402,7 @@ def _show_request(request: AskedRequest, seed: str | None) -> None:
         lines.append(
             (f"seed {visible(seed or '')}", ", ".join(each or "the app" for each in request.attempts))
         )
-    for line in layout.aligned([(f"  {key}", value) for key, value in lines]):
-        click.echo(line)
+    click.echo("\n".join(layout.aligned([(f"  {key}", value) for key, value in lines])))
 
 
 def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: bool) -> None:

@@ -439,8 +439,7 @@ def set_rules(
     body: dict[str, Any]
     rules += more
     if file is None:
-        if not rules:
-            raise click.UsageError("there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE")
+        layout.refuse({"there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE": not rules})
         # The server reads them: it may have vendors and faults that are not installed here.
         body = {"text": "\n".join(rules)}
     else:

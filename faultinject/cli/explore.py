@@ -65,7 +65,7 @@ class Proxied:
     @cached_property
     def url(self) -> str:
         """Where it is: on a free port of this machine, from when it is asked for."""
-        from faultinject.proxy.front import proxy_server
+        from faultinject.proxy.client import proxy_server
 
         app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
         self._server = proxy_server(self._counted(app), self._target)

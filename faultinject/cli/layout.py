@@ -127,8 +127,7 @@ def abandon_output() -> None:
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to standard output."""
     if sys.stdout is None or not (sys.stdout.isatty() and _show_rich(columns, rows)):
-        for line in aligned([columns, *rows]):
-            click.echo(line)
+        click.echo("\n".join(aligned([columns, *rows])))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,7 +9,7 @@ from io import BytesIO
 import click
 
 from faultinject.cli.descriptions import effects_on_request
-from faultinject.cli.layout import CONTEXT
+from faultinject.cli.layout import CONTEXT, refuse
 from faultinject.cli.rules import MORE_RULES
 from faultinject.engine.actions import Respond
 from faultinject.engine.answers import answer_keys
@@ -103,6 +103,5 @@ def one_rule(text: str) -> Rule:
         UsageError: there are none or several.
     """
     rules = Scenario.parse(text).rules
-    if len(rules) != 1:
-        raise click.UsageError(f"preview shows one rule, and {len(rules) or 'none'} were given")
+    refuse({f"preview shows one rule, and {len(rules) or 'none'} were given": len(rules) != 1})
     return rules[0]

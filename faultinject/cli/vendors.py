@@ -59,8 +59,7 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     for sentence in () if address else catalogue.plugins.problems():
         click.echo(f"faultinject: {sentence}", err=True)
     if operations:
-        if colon:
-            raise click.UsageError(f"--operations is for a vendor, such as {vendor_id}, not for one error")
+        layout.refuse({f"--operations is for a vendor, such as {vendor_id}, not for one error": colon})
         _show_operations(chosen, as_json=as_json)
         return 0
     rows = [row for vendor in chosen for row in vendor.errors]
@@ -175,8 +174,7 @@ def _show_error(row: DocumentedError) -> None:
     lines = [
         (key.replace("_", " "), " ".join(str(fields[key]).split())) for key in row.to_dict() if key in fields
     ]
-    for line in layout.aligned(lines):
-        click.echo(line)
+    click.echo("\n".join(layout.aligned(lines)))
     rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
     trial = trials.Trial([rule], "0")
     answer = trial.ask(trials.environ("GET", "/bucket/key", "127.0.0.1"))

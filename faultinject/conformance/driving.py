@@ -30,6 +30,7 @@ from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.processes import faster
+from faultinject.rules.descriptions import count
 from faultinject.server.certificates import Certificate
 from faultinject.server.connections import Server
 from faultinject.store import ObjectStore
@@ -312,8 +313,7 @@ def _open_calls(calls: Sequence[CallWindow]) -> str:
         return ""
     named = ", ".join(f"{each.key} of phase {each.name}" for each in calls[:NAMED])
     more = f" and {len(calls) - NAMED} more" if len(calls) > NAMED else ""
-    what = "1 call" if len(calls) == 1 else f"{len(calls)} calls"
-    return f"; {what} had not ended: {named}{more}"
+    return f"; {count(len(calls), 'call')} had not ended: {named}{more}"
 
 
 def ask(client: Client, calls: Calls, asked: Iterable[PlannedCall], until: float, apart: float = 0.0) -> bool:

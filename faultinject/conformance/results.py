@@ -598,12 +598,11 @@ def read(path: str) -> Results:
     """Results that were written before.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is something else.
+        OSError: the file cannot be read.
+        ConfigurationError: it is something else.
     """
     try:
         return decode(read_bytes(path), type=Results)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise ConfigurationError(
             f"{path}: these are no results of `faultinject conformance -o FILE.json`"

@@ -17,6 +17,7 @@ from faultinject.injector.injector import Injector
 from faultinject.injector.state import State
 from faultinject.journal import log
 from faultinject.rules import values
+from faultinject.rules.descriptions import count
 from faultinject.rules.foreign import check_foreign
 from faultinject.rules.printed_json import json_text
 from faultinject.rules.rule import Rule
@@ -258,7 +259,7 @@ def put_rules(call: ControlCall) -> ControlAnswer:
         before, scenario = in_force.scenario.abort, given
         if not names_abort:
             scenario = Scenario(given.rules, seed=given.seed, abort=before)
-        what = f"put {_number(len(scenario.rules))} in force: {scenario}"
+        what = f"put {count(len(scenario.rules), 'rule')} in force: {scenario}"
         if scenario.abort != before:
             bound = f"set abort to {scenario.abort}" if scenario.abort else "removed abort"
             what = f"{bound} and {what}"
@@ -411,10 +412,6 @@ def _check_time(call: ControlCall) -> None:
         raise Refusal(
             403, f"FAULTINJECT_EXPIRES has ended all faults of this server at {moment}: start it again first"
         )
-
-
-def _number(number: int) -> str:
-    return "1 rule" if number == 1 else f"{number} rules"
 
 
 def _change_one(

@@ -2,7 +2,7 @@
 
 What the rest needs of it is named here: `proxy_server` serves a `Proxy` in front of a `Target`, within `LIMITS`.
 
-`front` is one client's connection, `upstream` that to the server behind, both read by h11; `app` is the ASGI app between them, which
+`client` is one client's connection, `upstream` that to the server behind, both read by h11; `app` is the ASGI app between them, which
 faults are put around as around any other. uvicorn listens.
 """
 
@@ -20,4 +20,4 @@ except ImportError:
         f"a server behind --to needs uvicorn, httptools and h11: {install_extra('proxy')}"
     ) from None
 
-__getattr__, __all__ = face(__name__, LIMITS="upstream", Proxy="app", Target="target", proxy_server="front")
+__getattr__, __all__ = face(__name__, LIMITS="upstream", Proxy="app", Target="target", proxy_server="client")

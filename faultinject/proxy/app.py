@@ -11,7 +11,7 @@ import h11
 
 from faultinject.adapters.asgi import TO_THE_END
 from faultinject.journal import log
-from faultinject.proxy.front import BODILESS, FRAMING, KEY, SPELLING, Front
+from faultinject.proxy.client import BODILESS, FRAMING, KEY, RESPONSE_HEAD, ClientTransport
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, UpstreamFailure
 from faultinject.server.heads import without_upgrade
@@ -30,7 +30,7 @@ def log_it(broken: UpstreamFailure) -> None:
 
 
 class Proxy:
-    """What stands before one server. It is served by `Front`, which keeps requests as they were sent.
+    """What stands before one server. It is served by `ClientTransport`, which keeps requests as they were sent.
 
     Args:
         target: the server behind.
@@ -55,18 +55,18 @@ class Proxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send one request on."""
-        front: Front = scope[KEY]
+        client: ClientTransport = scope[KEY]
         try:
-            front.upstream = upstream = await self._connected(front.upstream)
+            client.upstream = upstream = await self._connected(client.upstream)
         except UpstreamFailure as broken:
             self._notice(broken)
             await _tell(send, broken)
             return
-        if front.transport.is_closing():
+        if client.transport.is_closing():
             # The client has left meanwhile, and nobody else will let go of the server.
             upstream.leave()
             return
-        await _Exchange(front, upstream, receive, send, self._notice).run(self._headers(front))
+        await _Exchange(client, upstream, receive, send, self._notice).run(self._headers(client))
 
     async def _connected(self, upstream: Upstream | None) -> Upstream:
         if upstream is not None and await upstream.can_go_on():
@@ -75,8 +75,8 @@ class Proxy:
             upstream.leave()
         return await Upstream.open(self.target, self._context)
 
-    def _headers(self, front: Front) -> list[tuple[bytes, bytes]]:
-        headers = without_upgrade(front.request.headers.raw_items())
+    def _headers(self, client: ClientTransport) -> list[tuple[bytes, bytes]]:
+        headers = without_upgrade(client.request.headers.raw_items())
         host = self.target.authority.encode("idna" if not self.target.authority.isascii() else "ascii")
         return [
             (name, host if self._rewrite_host and name.lower() == b"host" else value)
@@ -90,13 +90,13 @@ class _Exchange:
 
     def __init__(
         self,
-        front: Front,
+        client: ClientTransport,
         upstream: Upstream,
         receive: Receive,
         send: Send,
         notice: Callable[[UpstreamFailure], None],
     ) -> None:
-        self._front = front
+        self._client = client
         self._upstream = upstream
         self._receive = receive
         self._send = send
@@ -107,9 +107,9 @@ class _Exchange:
 
     async def run(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Until the answer is there, or one side has left."""
-        front, upstream = self._front, self._upstream
+        client, upstream = self._client, self._upstream
         try:
-            await upstream.send_head(front.request.method, front.request.target, headers)
+            await upstream.send_head(client.request.method, client.request.target, headers)
             sending = asyncio.create_task(self._forward())
             try:
                 await self._answer()
@@ -118,7 +118,7 @@ class _Exchange:
                 await asyncio.gather(sending, return_exceptions=True)
         except UpstreamFailure as broken:
             upstream.leave()
-            if not (self._left or front.transport.is_closing()):
+            if not (self._left or client.transport.is_closing()):
                 await self._end(self._stuck or broken)
         except BaseException:
             upstream.leave()
@@ -129,10 +129,10 @@ class _Exchange:
     async def _forward(self) -> None:
         """Send the body on, then listen for a client that leaves."""
         try:
-            if self._front.waiting_for_100_continue:
+            if self._client.waiting_for_100_continue:
                 # Who asks for the body says `100 Continue`. The server says it, or the client has waited long enough and sends
                 # its body anyhow.
-                await self._front.body_comes()
+                await self._client.body_comes()
             more = True
             while (message := await self._receive())["type"] == "http.request":
                 if not more:
@@ -141,7 +141,7 @@ class _Exchange:
                     await self._upstream.send_body(message["body"])
                 more = message.get("more_body", False)
                 if not more:
-                    await self._upstream.send_end(self._front.trailers)
+                    await self._upstream.send_end(self._client.trailers)
         except UpstreamFailure as broken:
             self._stuck = broken
             self._upstream.leave()
@@ -150,17 +150,17 @@ class _Exchange:
             self._upstream.leave()
 
     async def _answer(self) -> None:
-        front, send = self._front, self._send
+        client, send = self._client, self._send
         async for event in self._upstream.events():
             if isinstance(event, h11.InformationalResponse):
-                await front.send_informational(event.status_code, event.reason, event.headers.raw_items())
+                await client.send_informational(event.status_code, event.reason, event.headers.raw_items())
             elif isinstance(event, h11.Response):
                 await self._begin(event)
             elif isinstance(event, h11.Data):
                 await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
             else:
                 assert isinstance(event, h11.EndOfMessage)
-                front.answer_trailers = event.headers.raw_items()
+                client.answer_trailers = event.headers.raw_items()
                 await send({"type": "http.response.body", "body": b""})
 
     async def _begin(self, event: h11.Response) -> None:
@@ -170,9 +170,9 @@ class _Exchange:
             "type": "http.response.start",
             "status": event.status_code,
             "headers": [(name.lower(), value) for name, value in headers],
-            SPELLING: (event.reason, [name for name, _ in headers]),
+            RESPONSE_HEAD: (event.reason, [name for name, _ in headers]),
         }
-        bodiless = event.status_code in BODILESS or self._front.request.method == b"HEAD"
+        bodiless = event.status_code in BODILESS or self._client.request.method == b"HEAD"
         if not bodiless and all(name.lower() not in FRAMING for name, _ in headers):
             start[TO_THE_END] = True
         await self._send(start)
@@ -183,7 +183,7 @@ class _Exchange:
         if not self._started and broken.reset is None:
             await _tell(self._send, broken)
         elif broken.reset is not False:
-            self._front.abort()
+            self._client.abort()
 
 
 async def _tell(send: Send, broken: UpstreamFailure) -> None:

@@ -23,6 +23,7 @@ from faultinject.conformance.process import Process
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.reading import of_outcomes
+from faultinject.rules.descriptions import count
 from faultinject.rules.values import nearest
 
 ENDING = ".toml"
@@ -476,4 +477,4 @@ def _succeeds(answers: Sequence[CaseAnswer]) -> bool:
 def _numbers(made: Sequence[int]) -> str:
     if made[0] != made[-1]:
         return f"{made[0]} to {made[-1]} attempts"
-    return "1 attempt" if made[0] == 1 else f"{made[0]} attempts"
+    return count(made[0], "attempt")

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import Message, Scope
 
 
-KEY = "faultinject.front"
-"""Where a scope has its `Front`."""
-SPELLING = "faultinject.spelling"
+KEY = "faultinject.client_transport"
+"""Where a scope has its `ClientTransport`."""
+RESPONSE_HEAD = "faultinject.response_head"
 """A key of the message that begins the server's answer: its reason phrase, and the names of its headers in their case."""
 BODILESS = (204, 304)
 """Statuses of answers without a body."""
@@ -45,7 +45,7 @@ _NO_FORWARD = "this proxy goes to {} only"
 _FAILED = "an error in front of the server: the proxy's log has it"
 
 
-class Front(asyncio.StreamReaderProtocol):
+class ClientTransport(asyncio.StreamReaderProtocol):
     """One connection of a client, and the request that is under way on it: one after the other.
 
     uvicorn makes one for each client, and ends it.
@@ -281,7 +281,7 @@ class Front(asyncio.StreamReaderProtocol):
     def _head(self, message: Message) -> bytes:
         """The head of an answer. That of the server behind is spelled as it came, with what a fault has changed in it."""
         status, headers = message["status"], list(message["headers"])
-        phrase, spelling = message.get(SPELLING, (reason(status).encode(), ()))
+        phrase, spelling = message.get(RESPONSE_HEAD, (reason(status).encode(), ()))
         self._started = True
         self._bodiless = self.request.method == b"HEAD" or status in BODILESS
         names = {name for name, _ in headers}
@@ -370,7 +370,7 @@ def proxy_server(
     return Server(
         Config(
             app,
-            http=partial(Front, target),  # type: ignore[arg-type]  # what makes a protocol
+            http=partial(ClientTransport, target),  # type: ignore[arg-type]  # what makes a protocol
             # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
             loop="auto" if certificate is None else "asyncio",
             ws="none",
