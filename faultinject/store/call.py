@@ -8,7 +8,7 @@ from wsgiref.types import WSGIEnvironment
 
 from faultinject.store.bodies import Content
 from faultinject.store.buckets import Headers, Part, Stored, StoreError
-from faultinject.store.checksums import ECMA, checksum, of_body
+from faultinject.store.checksums import ecma, of_body
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.json import QingStorDocuments
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
@@ -151,7 +151,7 @@ class S3Call(Exchange):
 
     def checksum(self, blocks: Iterable[bytes]) -> int | None:
         """The CRC-64 of a content, where the vendor has it."""
-        return checksum(ECMA, blocks) if self.dialect.checksums else None
+        return ecma(blocks) if self.dialect.checksums else None
 
     def tags(self, written: Stored | Part) -> list[tuple[str, str]]:
         """The headers that tell one content from another."""
@@ -170,19 +170,13 @@ class S3Call(Exchange):
         headers = self.request.headers
         unknown = f"{'binary' if self.dialect.amazon else 'application'}/octet-stream"
         kept = {"Content-Type": headers.get("Content-Type") or unknown}
-        for name in KEPT_HEADERS:
-            if value := headers.get(name):
-                kept[name] = value
+        kept |= {name: value for name in KEPT_HEADERS if (value := headers.get(name))}
         encodings = [each.strip() for each in kept.pop("Content-Encoding", "").split(",")]
         if encoding := ", ".join(each for each in encodings if each not in ("", "aws-chunked")):
             kept["Content-Encoding"] = encoding
         starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
-        size = 0
-        for name, value in self.spelled_headers():
-            lower = name.lower()
-            if lower.startswith(starts):
-                kept[lower] = value
-                size += len(lower.partition("meta-")[2]) + len(value)
-        if size > METADATA_BYTES:
+        spelled = [(name.lower(), value) for name, value in self.spelled_headers()]
+        own = {name: value for name, value in spelled if name.startswith(starts)}
+        if sum(len(name.partition("meta-")[2]) + len(value) for name, value in own.items()) > METADATA_BYTES:
             raise StoreError("metadata")
-        return tuple(kept.items())
+        return *kept.items(), *own.items()

@@ -25,13 +25,9 @@ Extend = Callable[[bytes, int], int]
 """From a block and the checksum of what stands before it to the checksum of both."""
 
 
-def checksum(polynomial: int, blocks: Iterable[bytes]) -> int:
-    """The checksum of a content in blocks."""
-    extend = extender(polynomial)
-    value = 0
-    for block in blocks:
-        value = extend(block, value)
-    return value
+def ecma(blocks: Iterable[bytes]) -> int:
+    """The CRC-64 of a content in blocks that OSS, TOS and COS have."""
+    return int.from_bytes(digest_of(Crc(extender(ECMA), 8), blocks))
 
 
 @cache

@@ -162,13 +162,10 @@ def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> lis
     Raises:
         StoreError: `malformed`.
     """
-    found: list[tuple[int, str | None]] = []
-    for row in _rows(document, rows):
-        tag = row.get(etag)
-        if not (tag is None or isinstance(tag, str)):
-            raise StoreError("malformed")
-        found.append((read_number(str(row.get(number))), tag))
-    return found
+    named = [(row.get(number), row.get(etag)) for row in _rows(document, rows)]
+    if not all(isinstance(tag, str | None) for _, tag in named):
+        raise StoreError("malformed")
+    return [(read_number(str(each)), tag) for each, tag in named]
 
 
 def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quiet: str) -> Deletion:

@@ -248,12 +248,10 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
 
 def _overrides(call: S3Call) -> list[tuple[str, str]]:
     """Headers that the query asks for, such as `response-content-type=text/plain`."""
-    found = []
-    for name, header in OVERRIDES.items():
-        if value := call.request.args.get(name):
-            if not (value.isascii() and value.isprintable()):
-                raise StoreError("argument")
-            found.append((header, value))
+    given = {header: call.request.args.get(name) for name, header in OVERRIDES.items()}
+    found = [(header, value) for header, value in given.items() if value]
+    if not all(value.isascii() and value.isprintable() for _, value in found):
+        raise StoreError("argument")
     return found
 
 

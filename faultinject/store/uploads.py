@@ -8,7 +8,7 @@ from hashlib import md5
 from itertools import count, pairwise
 
 from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, StoreError, Upload, check_key
-from faultinject.store.checksums import ECMA, check_given, checksum, of_upload
+from faultinject.store.checksums import check_given, ecma, of_upload
 
 Wanted = Sequence[tuple[int, str | None]]
 """The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""
@@ -110,7 +110,7 @@ class Uploads:
                 modified=now,
                 headers=upload.headers,
                 layout=tuple((each.number, each.size) for each in chosen),
-                crc=None if any(each.crc is None for each in chosen) else checksum(ECMA, blocks),
+                crc=None if any(each.crc is None for each in chosen) else ecma(blocks),
                 checksums=checksums,
                 upload=(identity, *(each.etag for each in chosen)),
             )

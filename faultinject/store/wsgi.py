@@ -145,8 +145,10 @@ def contents_of(store: ObjectStore) -> Contents:
         for bucket in store.buckets.all():
             found[bucket.name, "bucket", ""] = replace(bucket, objects={}, uploads={})
             found |= {(bucket.name, "object", key): each for key, each in bucket.objects.items()}
-            for number, each in bucket.uploads.items():
-                found[bucket.name, "upload", number] = replace(each, parts=dict(each.parts))
+            found |= {
+                (bucket.name, "upload", number): replace(each, parts=dict(each.parts))
+                for number, each in bucket.uploads.items()
+            }
     return found
 
 

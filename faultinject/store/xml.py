@@ -181,11 +181,10 @@ class XmlDocuments:
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
         """The parts of a `CompleteMultipartUpload`."""
-        found: list[tuple[int, str | None]] = []
-        for part in parse(document).iterfind("{*}Part"):
-            number = read_number(part.findtext("{*}PartNumber", "").strip())
-            found.append((number, part.findtext("{*}ETag")))
-        return found
+        return [
+            (read_number(part.findtext("{*}PartNumber", "").strip()), part.findtext("{*}ETag"))
+            for part in parse(document).iterfind("{*}Part")
+        ]
 
     def read_keys(self, document: bytes) -> Deletion:
         """The objects of a `Delete`, whose keys are percent-encoded if its `EncodingType` says so."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from itertools import count
 from urllib.parse import parse_qs, unquote, urlsplit
 from wsgiref.types import WSGIEnvironment
@@ -88,21 +88,16 @@ class AzureCall(Exchange):
         Raises:
             StoreError: `metadata`, `metadata_key`, `metadata_name`.
         """
-        found = []
-        size = 0
-        for name, value in self.spelled_headers():
-            if not name.lower().startswith(META):
-                continue
-            key = name[len(META) :]
+        headers = self.spelled_headers()
+        found = [(name[len(META) :], value) for name, value in headers if name.lower().startswith(META)]
+        for key, _ in found:
             if not key:
                 raise StoreError("metadata_key")
             if not key.isidentifier():
                 raise StoreError("metadata_name")
-            found.append((META + key, value))
-            size += len(key) + len(value)
-        if size > METADATA_BYTES:
+        if sum(len(key) + len(value) for key, value in found) > METADATA_BYTES:
             raise StoreError("metadata")
-        return tuple(found)
+        return tuple((META + key, value) for key, value in found)
 
     def judge_write(self, there: Stored | None) -> None:
         """Refuse a write that the request's conditions forbid for the blob that is there.
@@ -119,7 +114,18 @@ class AzureCall(Exchange):
             raise StoreError("blob_exists")
         if none_match is not None and parse_etags(none_match).contains_weak(there.etag):
             raise StoreError("precondition")
-        _judge_time(self.header, int(there.modified))
+        self.judge_time(there.modified)
+
+    def judge_time(self, changed: float) -> None:
+        """Refuse a change of a blob or a container that was changed at another time than the request's conditions allow.
+
+        Raises:
+            StoreError: `precondition`.
+        """
+        if (since := parse_date(self.header("if-unmodified-since"))) and int(changed) > since.timestamp():
+            raise StoreError("precondition")
+        if (since := parse_date(self.header("if-modified-since"))) and int(changed) <= since.timestamp():
+            raise StoreError("precondition")
 
     def judge_change(self, there: Stored | None) -> None:
         """Refuse a change of a blob that is not there, or that the request's conditions forbid.
@@ -130,14 +136,6 @@ class AzureCall(Exchange):
         if there is None:
             raise StoreError("no_key")
         self.judge_write(there)
-
-    def judge_container(self, there: Bucket) -> None:
-        """Refuse a change of a container that the request's conditions forbid.
-
-        Raises:
-            StoreError: `precondition`.
-        """
-        _judge_time(self.header, int(there.changed))
 
     def copy_source(self) -> Stored | None:
         """The blob that a copy names as its source; None when the request is no copy.
@@ -225,10 +223,3 @@ def _named(host: str, path: str, service: Service) -> tuple[str, str]:
         path = path.partition("/")[2]
     bucket, _, key = path.partition("/")
     return bucket, key
-
-
-def _judge_time(header: Callable[[str], str | None], modified: int) -> None:
-    if (since := parse_date(header("if-unmodified-since"))) and modified > since.timestamp():
-        raise StoreError("precondition")
-    if (since := parse_date(header("if-modified-since"))) and modified <= since.timestamp():
-        raise StoreError("precondition")

@@ -72,7 +72,7 @@ def set_container_metadata(call: AzureCall) -> StoreAnswer:
     buckets = call.service.buckets
     with buckets.lock:
         bucket = buckets.find(call.bucket)
-        call.judge_container(bucket)
+        call.judge_time(bucket.changed)
         buckets.describe(call.bucket, call.now, call.metadata())
         return call.answer(200, headers=state(bucket))
 
@@ -81,7 +81,7 @@ def delete_container(call: AzureCall) -> StoreAnswer:
     """Delete Container, with everything that is in it."""
     buckets = call.service.buckets
     with buckets.lock:
-        call.judge_container(buckets.find(call.bucket))
+        call.judge_time(buckets.find(call.bucket).changed)
         buckets.drop(call.bucket)
     return call.answer(202)
 
@@ -209,8 +209,7 @@ def get_block_list(call: AzureCall) -> StoreAnswer:
 def discard(call: AzureCall) -> None:
     """Drop the blocks of a blob that were not used."""
     with call.service.buckets.lock:
-        if call.key in call.service.buckets.find(call.bucket).uploads:
-            call.service.uploads.abort(call.bucket, call.key, call.key)
+        call.service.buckets.find(call.bucket).uploads.pop(call.key, None)
 
 
 def _refuse_append_blob(call: AzureCall) -> None:
@@ -266,14 +265,10 @@ def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
     """The blocks that a blob was made of, by number."""
     if stored is None:
         return
-    left = iter(stored.blocks)
+    begin = 0
     for number, size in stored.layout:
-        blocks: list[bytes] = []
-        missing = size
-        while missing:
-            blocks.append(next(left))
-            missing -= len(blocks[-1])
-        yield number, Part(number, tuple(blocks), size, "", stored.modified)
+        yield number, Part(number, cut(stored.blocks, begin, begin + size), size, "", stored.modified)
+        begin += size
 
 
 def append_block(call: AzureCall) -> StoreAnswer:

@@ -9,6 +9,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 from wsgiref.types import WSGIEnvironment
@@ -126,7 +127,6 @@ class GcsCall(Exchange):
         self.kind, names = self._named()
         self.bucket, self.key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
         self.target = to_bucket, to_key
-        self._document: dict[str, Any] | None = None
 
     def _named(self) -> tuple[str, list[str]]:
         environ = self.request.environ
@@ -135,21 +135,19 @@ class GcsCall(Exchange):
         targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
         return read_path(path.removeprefix(mount), encoded=path in targets)
 
-    @property
+    @cached_property
     def document(self) -> dict[str, Any]:
         """The request's JSON object; empty where it sends nothing.
 
         Raises:
             StoreError: `malformed`, `document`, `incomplete`.
         """
-        if self._document is None:
-            try:
-                self._document = read_object(read_document(self.request))
-            except StoreError as error:
-                if error.mistake != "empty_document":
-                    raise
-                self._document = {}
-        return self._document
+        try:
+            return read_object(read_document(self.request))
+        except StoreError as error:
+            if error.mistake != "empty_document":
+                raise
+            return {}
 
     def argument(self, name: str) -> str:
         """A query parameter; empty when it is not there."""

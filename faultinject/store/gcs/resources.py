@@ -79,30 +79,23 @@ def described(document: Mapping[str, Any]) -> Headers:
     Raises:
         StoreError: `argument`, `metadata`.
     """
-    found: list[tuple[str, str]] = []
-    for field, header in DESCRIBED.items():
-        value = document.get(field)
-        if value is None:
-            continue
-        if not (isinstance(value, str) and value.isascii() and value.isprintable()):
-            raise StoreError("argument")
-        found.append((header, value))
+    given = {header: document.get(field) for field, header in DESCRIBED.items()}
+    found = {header: value for header, value in given.items() if value is not None}
+    if not all(
+        isinstance(value, str) and value.isascii() and value.isprintable() for value in found.values()
+    ):
+        raise StoreError("argument")
     if wanted := _class_in(document):
-        found.append((STORAGE_CLASS, wanted))
+        found[STORAGE_CLASS] = wanted
     metadata = document.get("metadata")
     if not isinstance(metadata, dict | None):
         raise StoreError("argument")
-    size = 0
-    for name, value in (metadata or {}).items():
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            raise StoreError("argument")
-        found.append((f"{META}{name}", value))
-        size += len(name.encode()) + len(value.encode())
-    if size > METADATA_BYTES:
+    kept = {name: value for name, value in (metadata or {}).items() if value is not None}
+    if not all(isinstance(value, str) for value in kept.values()):
+        raise StoreError("argument")
+    if sum(len(name.encode()) + len(value.encode()) for name, value in kept.items()) > METADATA_BYTES:
         raise StoreError("metadata")
-    return tuple(found)
+    return (*found.items(), *((f"{META}{name}", value) for name, value in kept.items()))
 
 
 def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:

@@ -6,7 +6,7 @@ https://cloud.google.com/storage/docs/performing-resumable-uploads
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -72,42 +72,39 @@ def write(
     """
     bucket, name = target
     call.service.buckets.find(bucket)
-    headers = resources.whole(described, sums(blocks, claims or {}), call.now)
-    size = sum(map(len, blocks))
-    stored = Stored(name, blocks, size, resources.etag(headers), call.now, headers)
+    stored = _made(call, name, blocks, described, claims or {})
     call.service.buckets.put(bucket, stored, call.judge_write)
     resource = call.resource_of(bucket, stored)
     if call.kind == "rewriteTo":
         resource = {
             "kind": "storage#rewriteResponse",
-            "totalBytesRewritten": str(size),
-            "objectSize": str(size),
+            "totalBytesRewritten": str(stored.size),
+            "objectSize": str(stored.size),
             "done": True,
             "resource": resource,
         }
     return call.json(200, resource)
 
 
-def sums(blocks: Sequence[bytes], claims: Sums) -> Sums:
-    """The checksums of a content.
+def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Headers, claims: Sums) -> Stored:
+    """A new object of that content.
 
     Raises:
-        StoreError: `bad_digest`, where one is claimed to be another.
+        StoreError: `bad_digest`, where one of its checksums is claimed to be another.
     """
-    found = resources.sums_of(blocks)
-    if any(found[name] != value for name, value in claims.items()):
+    sums = resources.sums_of(blocks)
+    if any(sums[each] != value for each, value in claims.items()):
         raise StoreError("bad_digest")
-    return found
+    headers = resources.whole(described, sums, call.now)
+    return Stored(name, blocks, sum(map(len, blocks)), resources.etag(headers), call.now, headers)
 
 
 def claimed_sums(call: GcsCall, document: Mapping[str, Any]) -> Sums:
     """The checksums that a request says its content has, in its description or in a header."""
     pairs = [each.strip().partition("=") for each in call.request.headers.get("x-goog-hash", "").split(",")]
     found = {name: value for name, _, value in pairs if name in ("crc32c", "md5")}
-    for name, field in (("crc32c", "crc32c"), ("md5", "md5Hash")):
-        if field in document:
-            found[name] = str(document[field])
-    return found
+    fields = {"crc32c": "crc32c", "md5": "md5Hash"}
+    return found | {name: str(document[field]) for name, field in fields.items() if field in document}
 
 
 def name_of(call: GcsCall, document: Mapping[str, Any]) -> str:
@@ -231,8 +228,7 @@ def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
     """Make the object. Under the lock."""
     parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for each in parts for block in each.blocks)
-    headers = resources.whole(upload.headers, sums(blocks, claimed_sums(call, {})), call.now)
-    stored = Stored(upload.key, blocks, _received(upload), resources.etag(headers), call.now, headers)
+    stored = _made(call, upload.key, blocks, upload.headers, claimed_sums(call, {}))
     call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
     answer = call.json(200, call.resource_of(call.bucket, stored))
     call.finished[upload.id] = answer.get_data()
