@@ -29,6 +29,8 @@ MOMENT = 1_800_000_000.0
 SLIGHT = 1e-11
 """What a chance may differ by that is the same."""
 ADDRESS = ("bucket", "key")
+KNOWN = ("content-type", "content-length", "connection")
+"""Headers that a proxy is told of in another way, or sets itself."""
 _WAYS = ("drain", "exact")
 """Effects that are a matter of how a server does it."""
 
@@ -292,13 +294,10 @@ def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
         injector.own_plan, 0, trials.environ("GET", target, "127.0.0.1"), seq=number, n=number, time=MOMENT
     )
     assert isinstance(action, Respond)
-    content_type, headers = "", []
-    for name, value in trials.headers_of(action, MOMENT):
-        if name.lower() == "content-type":
-            content_type = value
-        elif name.lower() not in ("content-length", "connection"):
-            headers.append((name, value))
-    return ProxyAnswer(action.answer.status, content_type, tuple(headers), action.body)
+    sent = trials.headers_of(action, MOMENT)
+    content_type = next((value for name, value in sent if name.lower() == "content-type"), "")
+    headers = tuple(each for each in sent if each[0].lower() not in KNOWN)
+    return ProxyAnswer(action.answer.status, content_type, headers, action.body)
 
 
 def printed(data: dict[str, object]) -> str:
