@@ -109,6 +109,7 @@ class Upload:
 
     Attributes:
         checksum: the algorithm of its checksum and whether that is of the whole object; empty where it has none.
+        overtaken: whether its object was written or removed since it began.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Upload:
     started: float
     parts: dict[int, Part] = field(default_factory=dict)
     checksum: tuple[str, bool] | tuple[()] = ()
+    overtaken: bool = False
 
     @property
     def cost(self) -> int:
@@ -268,7 +270,9 @@ class Buckets:
                 self.remember(name, key, bucket.objects.pop(key))
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
-        """Remember an object as it was before its last change; None: there was none."""
+        """Remember an object as it was before its last change, None: there was none; and that its uploads are overtaken by it."""
+        for each in self._buckets[name].uploads.values():
+            each.overtaken = each.overtaken or each.key == key
         self._older.pop((name, key), None)
         if before is None or before.size <= OLDER_BYTES:
             self._older[name, key] = before

@@ -307,6 +307,14 @@ def finish_upload(call: S3Call) -> StoreAnswer:
     if call.dialect.any_order:
         wanted.sort(key=itemgetter(0))
     uploads = call.service.uploads
+
+    def judge(there: Stored | None) -> None:
+        call.judge_write(there)
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+        overtaken = call.dialect.amazon and uploads.find(call.bucket, call.key, identity).overtaken
+        if overtaken and any(map(call.condition, ("if-match", "if-none-match"))):
+            raise StoreError("precondition", label="ConditionalRequestConflict")
+
     headers = ((name.lower(), value) for name, value in call.request.headers)
     given = tuple(each for each in headers if each[0].startswith(PREFIX))
     try:
@@ -316,7 +324,7 @@ def finish_upload(call: S3Call) -> StoreAnswer:
             identity,
             wanted=wanted,
             now=call.now,
-            judge=call.judge_write,
+            judge=judge,
             given=given,
         )
     except StoreError as error:
