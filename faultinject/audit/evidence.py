@@ -103,6 +103,7 @@ class Evidence:
         copies: by method those that it sends of what is not answered yet.
         requests: all requests of the client, in order of arrival.
         silence: of the calls that a test or a driver tells of, those in which no request was made.
+        named: all that a named call asked for of one object, as one call; but for those that overlap.
     """
 
     calls: Sequence[Call]
@@ -117,6 +118,7 @@ class Evidence:
     copies: Mapping[str, Copies]
     requests: Sequence[Attempt]
     silence: Silence = Silence()
+    named: Sequence[Call] = ()
 
     @property
     def everyone(self) -> tuple[Call, ...]:

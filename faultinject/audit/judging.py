@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import to_builtins
@@ -16,7 +16,7 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
 from faultinject.audit.evidence import OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
-from faultinject.audit.grouping import AT_ONCE, SOON, Request, joined, seen
+from faultinject.audit.grouping import AT_ONCE, SOON, Request, is_named, joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import alike, thing_of
 from faultinject.audit.profiles import Profile
@@ -25,7 +25,7 @@ from faultinject.audit.statistics import MANY, grouped, median
 from faultinject.audit.waits import LONGEST_TURNAROUND, Turnaround, turnarounds
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
-from faultinject.journal.calls import Call
+from faultinject.journal.calls import TOLD, Call
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.lines import TORN
 
@@ -193,8 +193,13 @@ def judge(
     main, *others = evidence
     # A call without a request is nobody's: it is told with the client that has the most calls, and any may have its breaker.
     silence = _silence(requests, told, driven=driven)
+    named = _named(requests, by_client.client)
     evidence = {
-        each: replace(own, silence=silence if each == main else Silence(openings=silence.openings))
+        each: replace(
+            own,
+            silence=silence if each == main else Silence(openings=silence.openings),
+            named=named.get(each, ()),
+        )
         for each, own in evidence.items()
     }
     titles = by_client.titles()
@@ -278,6 +283,22 @@ def judge_run(
             ),
         )
     return replace(found, awaited=())
+
+
+def _named(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
+    """By client what each named call asked for of one object, where no other one had requests at the same time."""
+    unclear = {each for request in requests if not is_named(request.windows) for each in request.windows}
+    sure = (each for each in requests if is_named(each.windows) and each.windows[0] not in unclear)
+    same = grouped(
+        sure,
+        lambda each: (client(each.attempt), each.windows[0], each.attempt.host, each.attempt.path),
+    )
+    found: dict[str, list[Call]] = {}
+    for (name, window, *_), some in same.items():
+        attempts = [each.attempt for each in some]
+        call = Call(attempts, TOLD, name=window.name, returned=window.returned, window=window)
+        found.setdefault(name, []).append(call)
+    return found
 
 
 def _findings(

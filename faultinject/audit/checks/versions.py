@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few
@@ -12,6 +12,7 @@ from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import READING
 from faultinject.audit.statistics import FEWEST
 from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import Call
 
 MOVED = ("overwritten", "stale", "edited")
 """What `did` says where another version was shown."""
@@ -77,6 +78,11 @@ def _ends_cut(attempt: Attempt) -> bool:
     return attempt.method == "GET" and attempt.did == "truncated" and not attempt.left
 
 
+def _download(call: Call) -> Hashable:
+    """Which object is read in which named call."""
+    return call.window, call.first.host, call.first.path
+
+
 def _start(attempt: Attempt) -> float:
     """The first byte that a request asks for."""
     asked = _START.match(attempt.range or "")
@@ -92,15 +98,25 @@ def _start(attempt: Attempt) -> float:
 def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     """A download has the right bytes, all of one version of the object.
 
-    Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match. FAIL:
-    the client has read bytes of two versions, and its caller got no error; or the client of a named call reported success,
-    although the bytes of an answer do not match its checksum (`corrupt`), its Content-Range is not the requested one
-    (`edit,range=shift`), or it was cut (`truncate`), and the client did not read these bytes again. If no object changed in the
-    middle of a call, the check says nothing else.
+    Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match; in a
+    named call also the requests for different parts of an object. FAIL: the client has read bytes of two versions, and its caller
+    got no error; or the client of a named call reported success, although the bytes of an answer do not match its checksum
+    (`corrupt`), its Content-Range is not the requested one (`edit,range=shift`), or it was cut (`truncate`), and the client did
+    not read these bytes again. If no object changed in the middle of a call, the check says nothing else.
     """
+    # Parts are requests of their own, and no retries of each other.
+    parts = {
+        _download(call): call
+        for call in evidence.named
+        if call.retries
+        and call.returned is not None
+        and any(each.did in MOVED or says_so(each) for each in call.attempts)
+    }
+    everyone = [call for call in evidence.everyone if _download(call) not in parts]
+    everyone += parts.values()
     moved = [
         call
-        for call in evidence.everyone
+        for call in everyone
         if call.retries
         and (
             len({each.etag for each in call.attempts if each.etag and each.method == "GET"}) > 1
@@ -108,11 +124,9 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
         )
     ]
     wrong = [call for call in moved if call.succeeded and call.returned is not False and mixed(call.attempts)]
-    told = [
-        call for call in evidence.everyone if call.returned is not None and any(map(says_so, call.attempts))
-    ]
+    told = [call for call in everyone if call.returned is not None and any(map(says_so, call.attempts))]
     taken = [call for call in told if call.returned and foreign(call.attempts)]
-    ended = [call for call in evidence.everyone if call.returned is not None and _ends_cut(call.attempts[-1])]
+    ended = [call for call in evidence.named if call.returned is not None and _ends_cut(call.attempts[-1])]
     short = [call for call in ended if call.returned]
     n = len(moved)
     if wrong:
