@@ -24,6 +24,8 @@ LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, LEFT_BEHIND = CHE
     "not removed",
     "left behind",
 )
+PACKED = 16
+"""The share, one in so many bytes, by which something compressed may be longer or shorter where its content differs in each run."""
 BY_NAME = (LOST, NOT_REMOVED)
 """What is wrong whatever the objects hold, as where another writer has replaced one of them."""
 
@@ -228,7 +230,19 @@ _WORD = re.compile(rb"[\w.:+-]+|[^\w.:+-]+")
 
 def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
     """Whether what differs from run to run, such as a time with a fraction, is somewhat longer or shorter this time."""
-    return _has_such_words(found, usual) or _has_such_a_piece(found, usual)
+    return (
+        _is_packed_likewise(found, usual) or _has_such_words(found, usual) or _has_such_a_piece(found, usual)
+    )
+
+
+def _is_packed_likewise(found: bytes, usual: list[bytes]) -> bool:
+    """Whether it is no text, as what is compressed, and about as long: there a few letters that differ change all that follows."""
+    size = len(usual[0])
+    try:
+        found.decode()
+    except UnicodeDecodeError:
+        return abs(len(found) - size) <= size // PACKED + 3
+    return False
 
 
 def _has_such_words(found: bytes, usual: list[bytes]) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
+
 import pytest
 
 from faultinject.testing.exploration import StoreComparison
@@ -264,6 +267,26 @@ def test_several_numbers_of_which_only_some_differ_without_a_fault(content, chec
         for run, at in ((b"a1a1", 1795449479), (b"c3c3", 1795449489))
     ]
     assert [each[0] for each in said({}, {"/b/report": content}, *ends)] == ([check] if check else [])
+
+
+def packed(number):
+    """A compressed record of a run, which says when it was and under which id."""
+    digits = hashlib.sha256(str(number).encode()).hexdigest()
+    return zlib.compress(
+        b'{"manifests": [], "properties": {}, "id": "%s", "at": %d}'
+        % (digits[:30].encode(), int(digits[30:50], 16))
+    )
+
+
+def test_what_is_compressed_differs_in_its_length_too():
+    """Where its content differs in each run, it may by chance be of one length in two runs, and of another in the third."""
+    some = sorted(map(packed, range(300)), key=len)
+    one, other = (each for each in some if len(each) == len(some[150])), some[150]
+    ends = [{"/b/snapshot": next(one)}, {"/b/snapshot": other}]
+    assert len({len(each) for each in some}) > 3
+    assert [said({}, {"/b/snapshot": each}, *ends) for each in some] == [[]] * len(some)
+    for cut in (other[:-30], other[: len(other) // 2], other + other):
+        assert [each[0] for each in said({}, {"/b/snapshot": cut}, *ends)] != []
 
 
 def test_a_long_word_before_what_differs_is_read_once():
