@@ -6,22 +6,27 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import AT_ONCE, SOON
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
-from faultinject.audit.statistics import FEWEST, grouped
+from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import KINDS, UNMEASURED, Group, Turnaround, Wait, waits_of
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.call_window import CallWindow
+from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.calls import SDK_ID, Call
 
 OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
 ON_THEIR_WAY = 100
 """Requests of one client, the last before a call without any: among these a circuit breaker has opened."""
+PAUSE = 0.01
+"""Seconds without a request behind which a client was not at work on others: twice what it takes for one."""
+ANY = "*"
+"""Stands for an error of whatever class."""
 RARE = 0.1
 """Of what a client got, the share that it may ask for again although it does so by no habit."""
 
@@ -35,7 +40,8 @@ class Silence:
         silent: how many of them made no request and failed.
         last: how many of those came behind the last call that made a request.
         seconds: from the first of these to the last.
-        openings: when circuit breakers had opened, in order, by the name of a driver's calls and what callers heard then without a request.
+        openings: when circuit breakers had opened, in order, by the name of a driver's calls and the class of the error that
+            callers heard then without a request; all of them by `ANY` as well.
     """
 
     calls: int = 0
@@ -137,9 +143,18 @@ class Evidence:
 
     @cached_property
     def waits(self) -> list[Wait]:
-        """The waits that can be told, also of calls that go on, outside of outages, which are too busy for measuring."""
+        """The waits that can be told, also of calls that go on, outside of outages, which are too busy for measuring.
+
+        Not those of a program that tries again what failed once it is through with everything: they are as long as that took.
+        """
         outages = self.outages
-        return [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
+        found = [wait for call in self.everyone if call.name not in outages for wait in waits_of(call)]
+        passes = {
+            retry
+            for retry, waits in grouped(found, lambda wait: wait.retry).items()
+            if len(waits) >= FEWEST and all(wait.call.inferred for wait in waits) and _is_pass(waits)
+        }
+        return [wait for wait in found if wait.retry not in passes]
 
     @cached_property
     def waits_by_number(self) -> dict[tuple[str, int], Group]:
@@ -149,51 +164,52 @@ class Evidence:
         return {key: self.group(found[key]) for key in ordered}
 
     @cached_property
-    def under_other_ids(self) -> dict[str, list[Call]]:
-        """By method: failed calls whose request came again under another id, of an SDK that is never seen to repeat an id.
+    def under_other_ids(self) -> dict[tuple[str, str], list[Call]]:
+        """By method and answer: failed calls whose request came again under another id, of an SDK that is never seen to repeat an id.
 
         A layer above the SDK tries them again, or somebody asks again: by its ids nobody can tell. Half of what failed with
-        one answer came again so, or more.
+        that answer came again so, or more.
         """
-        found: dict[str, list[Call]] = {}
+        found: dict[tuple[str, str], list[Call]] = {}
         with_id = grouped((call for call in self.everyone if call.signal == SDK_ID), _method_of)
         for method, calls in with_id.items():
             if any(call.retries for call in calls):
                 continue
             failed = [call for call in calls if call.first.failed and call.first.kind != "client"]
-            for same in grouped(failed, lambda call: call.first.answer).values():
+            for answer, same in grouped(failed, lambda call: call.first.answer).items():
                 again = [call for call in same if call.again is not None]
                 if again and 2 * len(set(map(thing_of, again))) >= len(set(map(thing_of, same))):
-                    found.setdefault(method, []).extend(again)
+                    found[method, answer] = again
         return found
+
+    def may_be_under_other_ids(self, call: Call) -> bool:
+        """Whether calls with this method and answer are such, so that nobody can tell which belong together."""
+        return (call.first.method, call.first.answer) in self.under_other_ids
 
     def held_back(self, call: Call) -> bool:
         """Whether an open circuit breaker ended a call that was not retried.
 
         It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
         """
-        client = call.name if self.driven else None
-        return self._opened_behind(call, self.silence.openings.get((client, call.error), ()))
-
-    @cached_property
-    def _with_breakers(self) -> set[str | None]:
-        return {client for client, _ in self.silence.openings}
+        return self._opened_behind(call, error_class(call.error))
 
     def has_a_breaker(self, call: Call) -> bool:
         """Whether the client that made this call is seen to fail others without a request."""
-        return (call.name if self.driven else None) in self._with_breakers
+        return bool(self._openings(call, ANY))
 
     def may_be_held_back(self, call: Call) -> bool:
         """Whether an open circuit breaker may have ended a call that was not retried, whatever its caller heard."""
-        client = call.name if self.driven else None
-        openings = self.silence.openings.items()
-        return any(self._opened_behind(call, opened) for (whose, _), opened in openings if whose == client)
+        return self._opened_behind(call, ANY)
 
-    def _opened_behind(self, call: Call, opened: Sequence[float]) -> bool:
-        """Whether one of these breakers opened before the client's first wait was over, and the call was not retried."""
+    def _openings(self, call: Call, error: str | None) -> Sequence[float]:
+        return self.silence.openings.get((call.name if self.driven else None, error), ())
+
+    def _opened_behind(self, call: Call, error: str | None) -> bool:
+        """Whether a breaker with this error opened before the client's first wait was over, and the call was not retried."""
         failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
-        after = opened[bisect_left(opened, failed) :][:1]
-        return not call.retries and any(each <= failed + waits for each in after)
+        opened = self._openings(call, error)
+        place = bisect_left(opened, failed)
+        return not call.retries and any(each <= failed + waits for each in opened[place : place + 1])
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.
@@ -222,11 +238,26 @@ class Evidence:
 
     @cached_property
     def _arrivals(self) -> list[float]:
-        return sorted(each.arrived for call in self.everyone for each in call.attempts)
+        return [each.arrived for each in self.requests]
+
+    @cached_property
+    def _since(self) -> list[float]:
+        """Of each request: since when the client had sent one after the other."""
+        pause = PAUSE * self.turnaround.speed
+        found = self._arrivals[:1]
+        for before, each in pairwise(self._arrivals):
+            found.append(found[-1] if each - before <= pause else each)
+        return found
 
     def group(self, waits: Sequence[Wait]) -> Group:
         """Some of its waits, at least one, that are judged together."""
-        return Group(waits, self.turnaround, self._arrivals)
+        return Group(waits, self.turnaround, self._arrivals, self._since)
+
+
+def _is_pass(waits: Sequence[Wait]) -> bool:
+    """Whether the first of these retries came right after the last failure: the client was through with everything first."""
+    after = min(wait.arrived for wait in waits) - max(answered_at(wait.before) for wait in waits)
+    return 0 <= after <= RARE * median([wait.seconds for wait in waits])
 
 
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:

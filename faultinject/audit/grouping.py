@@ -149,9 +149,9 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
-    # What an SDK sends once under each of several ids in a call of a driver is one call: a layer above the SDK tries again.
+    # What an SDK sends once under each of several ids in a call that has a name is one call: a layer above the SDK tries again.
     # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
-    by_id = grouped(requests if driven else (), lambda each: (each.fingerprint, invocation(each.attempt)))
+    by_id = grouped(requests, lambda each: (each.fingerprint, invocation(each.attempt)))
     tried_again = {
         (each.windows, each.fingerprint) for same in by_id.values() if len(same) > 1 for each in same
     }
@@ -160,8 +160,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
         attempt = request.attempt
         own = invocation(attempt)
         framed = (
-            driven
-            and is_named(request.windows)
+            is_named(request.windows)
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )
@@ -536,6 +535,9 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         begun[asked] = call
         if before is None or not _failed_alike(before, call.requests[0]):
             continue
+        named = is_named(before.windows) and is_named(call.windows) and call.windows[0].key is None
+        if named and before.windows != call.windows:
+            continue  # its caller asks again
         wait = call.first.arrived - before.over - (before.last.hint or 0.0)
         if wait > SOON:
             continue

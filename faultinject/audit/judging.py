@@ -14,7 +14,7 @@ from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
-from faultinject.audit.evidence import OUTAGE, Evidence, Silence, answered_at, opening
+from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import AT_ONCE, SOON, Request, is_named, joined, seen
 from faultinject.audit.habits import Habits
@@ -24,7 +24,7 @@ from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
 from faultinject.audit.waits import LONGEST_TURNAROUND, Turnaround, turnarounds
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.call_window import CallWindow
+from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.calls import TOLD, Call
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.lines import TORN
@@ -427,7 +427,8 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
         client = call.name if driven else None
         opened = opening(call, by_client.get(client, ()))
         if opened is not None:
-            openings.setdefault((client, call.error), []).append(opened)
+            openings.setdefault((client, error_class(call.error)), []).append(opened)
+            openings.setdefault((client, ANY), []).append(opened)
     return Silence(
         calls=len(named),
         silent=len(silent),

@@ -61,6 +61,11 @@ class Turnaround:
         )
 
     @property
+    def unmeasured(self) -> bool:
+        """Whether nothing says how long a client takes that does not wait, nor how busy its machine is."""
+        return self.p95 is None and not (self.slow or self.late)
+
+    @property
     def noise(self) -> float:
         """By how much the machine may make a wait longer, seconds: the same, or as late as a driver's calls began if that is later."""
         return max(self.alone, self.late)
@@ -124,7 +129,7 @@ def _turnaround(gaps: Sequence[float], speed: float) -> Turnaround:
     """How fast a client is by the gaps that are not too long for one; how busy its machine is the others say as well."""
     own = [gap for gap in gaps if gap < LONGEST_TURNAROUND * speed]
     if len(own) < MANY:
-        return Turnaround(n=len(own), speed=speed)
+        return Turnaround(n=len(own), speed=speed, slow=p95(gaps) if len(gaps) >= MANY else 0.0)
     return Turnaround(median(own), p95(own), len(own), speed, slow=p95(gaps))
 
 
@@ -148,6 +153,11 @@ class Wait(NamedTuple):
     seconds: float
 
     @property
+    def arrived(self) -> float:
+        """When the retry came."""
+        return self.call.attempts[self.retry].arrived
+
+    @property
     def kind(self) -> str:
         """What had failed: of a client's own wait one of `KINDS`."""
         return self.before.kind or ""
@@ -159,13 +169,17 @@ class Group:
     Args:
         waits: at least one.
         turnaround: how fast their client is.
-        arrivals: when the requests of its calls came, ascending.
+        arrivals: when the requests of its client came, ascending.
+        since: of each of them, since when that client had sent one request after the other.
     """
 
-    def __init__(self, waits: Sequence[Wait], turnaround: Turnaround, arrivals: Sequence[float]) -> None:
+    def __init__(
+        self, waits: Sequence[Wait], turnaround: Turnaround, arrivals: Sequence[float], since: Sequence[float]
+    ) -> None:
         self.waits = waits
         self.turnaround = turnaround
         self._arrivals = arrivals
+        self._since = since
 
     def __len__(self) -> int:
         return len(self.waits)
@@ -185,10 +199,16 @@ class Group:
         """Seconds of them that the client may spend on the requests that it makes meanwhile, in the middle of them."""
 
         def requests(wait: Wait) -> int:
-            end = wait.call.attempts[wait.retry].arrived
+            end = wait.arrived
             return bisect_left(self._arrivals, end) - bisect_right(self._arrivals, end - wait.seconds)
 
         return self.turnaround.work * median(list(map(requests, self.waits)))
+
+    @cached_property
+    def busy(self) -> float:
+        """Seconds for which the client had sent one request after the other before one of these retries, at most: who had its turn late waited longer."""
+        came = [each.arrived for each in self.waits]
+        return max(each - self._since[bisect_left(self._arrivals, each)] for each in came)
 
     @property
     def doubt(self) -> float:

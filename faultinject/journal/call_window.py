@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 from msgspec import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.journal.attempts import Attempt
+
+
+_CLASS = re.compile(r"([A-Za-z_][\w.$]{0,79}): ")
+"""A class of errors, as it stands before what an error says."""
 
 
 class CallWindow(Struct, eq=False):
@@ -38,6 +44,21 @@ class CallWindow(Struct, eq=False):
 
     def __repr__(self) -> str:
         return f"<CallWindow {self.name}: {'failed' if self.returned is False else 'returned' if self.returned else '?'}>"
+
+
+def error_class(error: str | None) -> str | None:
+    """What errors have in common that callers got for one reason: their class, or two bytes of a digest of what they said.
+
+    What they said may hold secrets, and an id that is another one each time.
+
+    >>> error_class("SlowDown: AKIA…"), error_class("503 SlowDown"), error_class(None)
+    ('SlowDown', 'error 9f2a', None)
+    """
+    if error is None:
+        return None
+    found = _CLASS.match(error)
+    digest = blake2b(error.encode("utf-8", "replace"), digest_size=2)
+    return found[1] if found else f"error {digest.hexdigest()}"
 
 
 class CallWindows:

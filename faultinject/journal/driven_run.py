@@ -1,7 +1,7 @@
 """A driver says in the journal of its run which calls it made and what their callers saw: then a report knows what it knew.
 
 One line at the end of the run: every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`,
-and `"driven"`. Who looks for requests finds none in it. What errors said is not in it: that may hold secrets.
+and `"driven"`. Who looks for requests finds none in it. Of errors it has the class, and not what they said: that may hold secrets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec.json import decode
 from msgspec.structs import replace
 
 from faultinject.exceptions import ReportError
-from faultinject.journal.call_window import CallWindow
+from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.outcome import line_without_request
 from faultinject.journal.sources import Source, may_be_journal
 from faultinject.rules.files import TO_APPEND
@@ -42,6 +42,7 @@ class DrivenCall(Struct):
         began: When it was asked for, on the monotonic clock.
         ended: When it ended, on the same clock; null: it did not.
         returned: Whether its caller got a result (true) or an error (false).
+        error: The class of that error, or two bytes of a digest of its text.
     """
 
     key: str | None
@@ -49,6 +50,7 @@ class DrivenCall(Struct):
     began: float
     ended: float | None
     returned: bool | None
+    error: str | None = None
 
 
 class RunFacts(Struct):
@@ -137,7 +139,8 @@ class DrivenRun:
     def write(self, path: str) -> None:
         """Append it to the run's journal, if that is still there and can be written."""
         calls = [
-            DrivenCall(each.key, each.name, each.began, each.ended, each.returned) for each in self.calls
+            DrivenCall(each.key, each.name, each.began, each.ended, each.returned, error_class(each.error))
+            for each in self.calls
         ]
         driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls, self.speed))
         line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
@@ -172,5 +175,8 @@ def _read(line: bytes) -> DrivenRun | None:
     except ValueError:
         return None
     run = found.driven
-    calls = [CallWindow(each.name, each.began, each.ended, each.returned, key=each.key) for each in run.calls]
+    calls = [
+        CallWindow(each.name, each.began, each.ended, each.returned, each.error, key=each.key)
+        for each in run.calls
+    ]
     return DrivenRun(found.pid, calls, run.until, run.profile, run.failure, run.speed)

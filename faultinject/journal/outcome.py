@@ -155,8 +155,8 @@ class Outcome(Struct, kw_only=True):
 
     @property
     def injected(self) -> bool:
-        """Whether the request got a fault."""
-        return self.did not in NOT_INJECTED
+        """Whether the request got a fault: a word in `did` that nobody here knows is of one only where a fault was chosen."""
+        return self.fault is not None and self.did not in NOT_INJECTED
 
     @property
     def undecided(self) -> bool:

@@ -272,7 +272,7 @@ LAYERS = [
     # Where the SDK tries again as well, there are two layers; an Idempotency-Key is the caller's.
     g([r(1, "503", id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED), r(3, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 503 200 [SDK id]", **FRAME),
     g([r(at, "503", id=key, **KEYED) for at, key in ((1, "0123456789abcdef"), (2, "fedcba9876543210"))], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
-    # Of another call, at the same time, after a success, for another part or with another body it is none; nor where a test has a name for it.
+    # Of another call, at the same time, after a success, for another part or with another body it is none.
     g([r(1, "503", id="a-1", **KEYED), r(101, id="b-1", **KEYED)], "one: 503 [SDK id]", "two: 200 [SDK id]", **FRAME),
     g([r(1, "503", took=1, id="a-1", **KEYED), r(1.5, id="b-1", **KEYED)], "one: 503 [SDK id]", "one: 200 [SDK id]", **FRAME),
     g([r(1, id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED)], "one: 200 [SDK id]", "one: 503 [SDK id]", **FRAME),
@@ -294,7 +294,9 @@ LAYERS = [
         g([r(1, "denied", id=first, **KEYED), r(2, method="POST", path=path), r(3, "denied", id=second, **KEYED)], "one: 403 403", "200", **FRAME)
         for first, second in ((None, None), ("a-1", "b-1")) for path in ("/b", "/other")
     ),
-    g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 [SDK id]", "upload: 200 [SDK id]", told=[w("upload", 0, 9)]),
+    # So it is in a call that a test has a name for, and not across two of them.
+    g([r(1, "503", id="a-1"), r(2, id="b-1")], "upload: 503 200", told=[w("upload", 0, 9)]),
+    g([r(1, "503", id="a-1"), r(2, id="b-1")], "one: 503 [SDK id]", "two: 200 [SDK id]", told=[w("one", 0, 1.5), w("two", 1.6, 9)]),
     g([r(1, "503", id="a-1"), r(2, id="b-1")], "503 [SDK id]", "200 [SDK id]", **DRIVEN),
 ]  # fmt: skip
 

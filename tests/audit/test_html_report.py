@@ -218,7 +218,7 @@ def test_a_call_in_the_timeline(made, bad, good, asked, notes):
 
 def test_slow_answers_are_strokes():
     """A request whose answer takes its time is as long as it takes."""
-    slow = call(attempt(1, 0.0, None, 200, did="delayed", answered=0.4), attempt(2, 0.8))
+    slow = call(attempt(1, 0.0, "latency", 200, did="delayed", answered=0.4), attempt(2, 0.8))
     assert shown(slow).picture("Single calls").count('class="busy"') == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from faultinject.audit import judge, judge_run
 from faultinject.audit.checks import CHECKS
 from faultinject.exceptions import ConfigurationError
-from faultinject.journal import CallWindow, DrivenRun
+from faultinject.journal import CallWindow, DrivenRun, last_run
 from tests.journals import (
     DELAYED,
     DENIED,
@@ -621,6 +621,23 @@ def test_a_lock_that_was_taken_and_reported_as_refused_is_no_pass():
     """Five conditional writes that were carried out, whose answers were lost, and that were refused when they were repeated."""
     found = look(calls(5, 0.1, kind=LOST, last=FINE | {"status": 412}, guarded=True))
     assert found.conclusion.sentence.startswith("FAIL: lost answer: false conflict: 5 of 5 ")
+
+
+def test_what_a_foreign_journal_says_was_done_is_a_fault_where_one_was_chosen():
+    """A word that nobody here knows, beside no fault, is of an answer of the app's own."""
+    found = look(calls(1, kind=FINE | {"status": 503, "did": "mirrored"}, by=None))
+    assert found.failed_after == {"no fault": 1}
+
+
+def test_a_driver_notes_the_class_of_errors_and_not_what_they_said(tmp_path):
+    """Two bytes of a digest stand for one that does not begin with its class."""
+    path = tmp_path / "journal.jsonl"
+    path.write_text(text(calls(1)))
+    said = ("SlowDown: secret", "503 secret", None)
+    windows = [CallWindow("put", 0.0, 1.0, False, each, key=f"k{number}") for number, each in enumerate(said)]
+    DrivenRun(PID, windows, 2.0).write(str(path))
+    assert "secret" not in path.read_text()
+    assert [each.error for each in last_run(str(path)).calls] == ["SlowDown", "error 7ad7", None]
 
 
 def test_a_torn_journal_is_read_at_its_last_request():

@@ -381,6 +381,7 @@ PERMANENT = rows(
     to(FAIL, alone(3, 0.5, kind=DENIED), says="no other request came between those to 3 objects"),
     # A test knows that there is one caller, however late it asks; else it may wait for a change, but not for another 403.
     to(FAIL, refused(3, 1.0, 2.0, by=None, name="get"), says="3 of 3 calls retried after 403 AccessDenied"),
+    to(FAIL, above(3, 1.5), told=[CallWindow("get", 20.0 * each - 1, 20.0 * each + 9) for each in range(3)], says="3 of 3 calls retried after 403 AccessDenied"),
     to(WARN, refused(3, 1.5, 2.5, by=None), says="after 403 AccessDenied the same request came again up to 2 times, 1.50 s later or more, for 3 of 3 objects"),
     to(INCONCLUSIVE, refused(2, 1.5, by=None), refused(1, by=None, at=5), says="for 2 of 3 objects"),
     to(INCONCLUSIVE, calls(3, 1.5, kind=fault("http:404", 404), by=None)),
@@ -436,6 +437,7 @@ GIVES_UP = rows(
     to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
+    to(PASS, layered(1, 0.5, kind=INTERNAL), calls(20, at=100), says="each of 20 failed calls ended after at most 1 attempt"),
     # A deadline ends calls at the same time, whatever the number of their attempts; another limit than that has one number.
     to(PASS, *(calls(1, *[9.0 / number] * number, at=20 * number) for number in (8, 10, 11, 12)), says="each of 4 failed calls ended after at most 13 attempts, within 9.01 s"),
     to(WARN, *(calls(1, *[5.0 / number] * number, at=90 * number) for number in (10, 11)), *(calls(1, *[0.7] * number, at=9000) for number in (12, 13))),
@@ -747,6 +749,8 @@ NOT_IDEMPOTENT = rows(
     to(PASS, lost(3), says="0 of 3 lost POSTs were retried"),
     to(FAIL, lost(1, 0.5), lost(2, at=5)),
     to(FAIL, lost(3, 0.5), says="3 of 3 lost POSTs were retried, 3 took effect twice"),
+    # The end of an upload and a deletion of many objects do nothing else the second time.
+    *(to(INCONCLUSIVE, lost(3, 0.5, query=query), n=0) for query in ("uploadId=id-1", "delete")),
     # One that failed before anything was lost is tried again rightly.
     to(PASS, calls(3, 0.5, last=LOST, method="POST"), n=3),
     to(INCONCLUSIVE, lost(2, 0.5)),

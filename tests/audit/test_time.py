@@ -65,6 +65,22 @@ def named(number):
         yield line(0.01 * each + 0.9, FINE, method="GET", connection=each % 50)
 
 
+def behind_a_breaker(number):
+    """Calls that a test has named, of which each second one makes no request, as a circuit breaker is open: each says so otherwise."""
+    for each in range(number):
+        yield line(0.01 * each, INTERNAL, method="GET", path=f"/b/{each}", connection=each % 50)
+
+
+def refused_by_it(number):
+    """What the test says of them."""
+    return [
+        CallWindow(
+            f"call {each}", 0.005 * each - 0.001, 0.005 * each + 0.003, False, f"{each}th request refused"
+        )
+        for each in range(2 * number)
+    ]
+
+
 def windows(number):
     """What the test says of them, and of itself."""
     return [
@@ -76,7 +92,7 @@ def windows(number):
 def lines_run(shape, number):
     """How many lines of Python the verdict on so many requests takes."""
     read = attempts(Made(list(shape(number))))
-    told = windows(number) if shape is named else ()
+    told = {named: windows, behind_a_breaker: refused_by_it}.get(shape, lambda number: ())(number)
     count = 0
 
     def trace(frame, event, argument):
@@ -104,6 +120,7 @@ def lines_run(shape, number):
         (pooled_orders, 2_000),
         (lost_writes, 6_000),
         (named, 4_000),
+        (behind_a_breaker, 4_000),
     ],
 )
 def test_the_time_grows_with_the_number_of_requests(shape, most):

@@ -119,6 +119,20 @@ def stumbling(fixed=0.0, number=20):
     return [call(STUMBLES.get(each, 1.0 + fixed * each / 1000), at=each) for each in range(number)]
 
 
+def in_turn(number, wait):
+    """Calls of as many threads, all at once, after a fixed wait: each retry has its turn 5 ms after the one before."""
+    return [call(wait + 0.003 * each, at=0.002 * each) for each in range(number)]
+
+
+def second_pass(number, pause=0.05):
+    """A program that goes through everything, and through all that failed once more."""
+    took = 0.05 * (number - 1) + pause
+    return [
+        *calls(number, took - TOOK, apart=0.05, by=None, last=FINE, connection=1),
+        *successes(3, connection=1),
+    ]
+
+
 RIGID = spaced(8, 1.0, 2.0, spread=0.0)
 LOOSE = drawn(8, 1.0, 2.0, 4.0, kind=INTERNAL)
 LIFTED = spaced(8, 0.21, spread=0.12, kind=RESET)
@@ -135,6 +149,11 @@ JITTER = rows(
     to(FAIL, unread=calls(8, 1.0)),
     # Independent callers look as one that asks in rounds: each has waited by itself.
     to(FAIL, calls(20, 0.4, by=None, apart=0.002, last=FINE), successes(3), n=20),
+    # Nor have waits jitter that many threads make longer by having their turn late.
+    to(INCONCLUSIVE, in_turn(50, 0.5)),
+    to(PASS, drawn(50, 1.0)),
+    # A second pass over what failed is no backoff, however long the first one took; one after a pause is.
+    *(to(expected, second_pass(30, pause)) for pause, expected in ((0.05, INCONCLUSIVE), (0.5, FAIL))),
     # Rigid below 5 %, or half the noise; random where the shortest is below the median by more than all of it. A wait has to be five times the noise.
     *(to(expected, spaced(8, 0.2, spread=spread), **NOISY) for spread, expected in ((0.014, FAIL), (0.016, INCONCLUSIVE), (0.05, INCONCLUSIVE), (0.06, PASS))),
     to(INCONCLUSIVE, spaced(8, 0.14, spread=0), **NOISY),
@@ -173,6 +192,14 @@ def together(same, others, wait=1.0):
     return [*calls(same, wait), *(call(2 * wait + each, at=each) for each in range(others))]
 
 
+def late_first_waits(fixed):
+    """A fixed first wait, which a machine makes longer, and two with jitter."""
+    draw = random.Random(1)
+    return [
+        call(fixed + 0.0095 * each, draw.uniform(0, 3), draw.uniform(0, 6), at=3 * each) for each in range(40)
+    ]
+
+
 def at_a_beat(number, period, *, late=0.0, phase=0.2, strays=0):
     """Calls that fail whenever, and come back at the next full beat; `strays` wait as long as they like."""
     draw = random.Random(1)
@@ -194,6 +221,9 @@ HERD = rows(
     to(INCONCLUSIVE, calls(20, 0.09), says="the first waits are too short to judge Configure waits of 100 ms or more"),
     *(to(INCONCLUSIVE, [call(0.26 + 0.004 * each, at=each) for each in range(20)], **how, says=f"a busy machine may have spread them {action}") for how, action in (({"fast": (0.002, 0.025)}, "Repeat it on an idle machine."), (UNKNOWN, "Add 20 successful"))),
     to(FAIL, calls(20, 0.11)),
+    to(INCONCLUSIVE, second_pass(30)),
+    # Jitter of later waits says nothing of the first ones, which a machine may have spread.
+    to(INCONCLUSIVE, late_first_waits(0.9), fast=(0.002, 0.1), says="a busy machine may have spread them"),
     # Kinds of failure are not mixed.
     to(INCONCLUSIVE, calls(15, 1.0), calls(15, 1.0, kind=INTERNAL)),
     to(FAIL, calls(20, 1.0), drawn(20, 4.0, kind=INTERNAL)),
@@ -244,6 +274,9 @@ GROWS = rows(
     # The saw-tooth of two layers is none that does not grow.
     to(INCONCLUSIVE, calls(6, *LAYERED, by=MARK), says="nested retries mix the w"),
     to(WARN, calls(8, 1.2, 0.4, 0.3, by=MARK)),
+    # What a machine may have added to them all hides how they grow; fixed waits have shortest ones that are alike.
+    *(to(expected, [call(0.5 + each / 10, 0.3 + each / 10, at=9 * each) for each in range(4)], fast=fast) for fast, expected in (((0.0003, 0.001), WARN), (None, INCONCLUSIVE), ((0.002, 0.2), INCONCLUSIVE))),
+    to(WARN, [call(1.0 + each / 50, 1.0 + (3 - each) / 50, at=9 * each) for each in range(4)], **UNKNOWN),
     # No machine hides that waits grow, whether it was measured or not.
     *(to(WARN, calls(3, 0.2, 0.2), fast=fast) for fast in ((0.0003, 0.001), None)),
     to(WARN, drawn(36, 0.2, 0.2, low=0.5), **UNKNOWN, says="the waits do not grow: by a factor of 0.98 per retry [0.86, 1.10]"),
@@ -351,6 +384,8 @@ NESTED = rows(
         to(expected, in_a_row(things, length, pause), driven=True)
         for things, length, pause, expected in ((5, 1, 1.0, PASS), (4, 1, 1.0, INCONCLUSIVE), (1, 5, 1.0, INCONCLUSIVE), (3, 3, 1.0, FAIL), (3, 3, 9.9, FAIL), (3, 3, 10.1, PASS))
     ),
+    # In a call that a test has a name for it is no caller.
+    to(FAIL, in_a_row(3, 3), told=[CallWindow("upload", -1.0, 99.0, key=f"{each}.0") for each in range(3)], says="a layer above the SDK retries"),
     # Where nobody drives it may be the caller, unless what succeeds is not asked for again.
     to(WARN, in_a_row(3, 3), says="3 objects were requested by up to 3 SDK calls in a row: a layer above the SDK retries, or the caller repeats its call"),
     # Of the same things that fail again much later the longest row is told.
@@ -363,6 +398,8 @@ NESTED = rows(
     to(PASS, layered(5, 0.5, 0.7), driven=True, says="no second retry layer in 5 failed calls"),
     # Without a driver nobody can tell it from two layers, nor from a client that polls.
     *(to(INCONCLUSIVE, layered(5, *gaps, apart=60.0), *more, says="10 failed requests came again" if len(gaps) == 2 else "came again under another id of the SDK, which repeats none") for gaps in ((0.5, 0.7), (0.3, 0.3, 3.0) * 2, [2.0] * 11) for more in ((), (successes(41),))),
+    # One answer that came again so hides nothing of the others.
+    to(PASS, layered(1, 0.5, kind=INTERNAL), calls(20, at=100)),
     # What an SDK retries itself shows two layers as before.
     to(FAIL, in_a_row(3, 3), layered(5, 0.5, method="GET", at=90), successes(41)),
     # A HEAD is what different calls begin with: one behind the other, they are no repeat.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import filterfalse, pairwise
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
@@ -20,7 +20,7 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
-from faultinject.audit.evidence import Evidence
+from faultinject.audit.evidence import RARE, Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import POLL, READING
 from faultinject.audit.matching import alike, fingerprint, thing_of
@@ -138,8 +138,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
-    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL where a driver made them, or where the client does not repeat successful calls;
-    else WARN; one object alone is not judged. Where the other call succeeded: FAIL where a driver made them, or where it
+    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a driver or of one name, or where the client does not repeat successful calls;
+    else WARN; one object alone is not judged. Where the other call succeeded: FAIL in such calls, or where it
     came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
     the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
     times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
@@ -151,10 +151,11 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     if n < EXHAUSTED:
         yield too_few(n, EXHAUSTED, "failed call", ended)
         return
-    other_ids = evidence.under_other_ids
-    again = [call for call in ended if call.again is not None and call.first.method not in other_ids]
+    known = list(filterfalse(evidence.may_be_under_other_ids, evidence.calls))
+    again = [call for call in known if call.again is not None and _is_exhausted(call)]
+    repeated = [call for calls in evidence.under_other_ids.values() for call in calls]
     things = set(map(thing_of, again))
-    by_thing = grouped((call for call in evidence.calls if call.first.method not in other_ids), thing_of)
+    by_thing = grouped(known, thing_of)
     rows = map(_longest_row, by_thing.values())
     chains = [row for row in rows if len(row) > 1]
     zero = evidence.turnaround.zero
@@ -178,8 +179,7 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
         soon = all((call.again or 0) < POLL for call in again)
         yield _layers(evidence, n, told, again, unknown, proves=soon)
-    elif other_ids:
-        repeated = [call for calls in other_ids.values() for call in calls]
+    elif len(repeated) > RARE * n:
         told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
         yield unknown(n, told, repeated, action=DRIVE_IT)
     elif told_by_waits and not evidence.turnaround.exact:
@@ -231,7 +231,7 @@ def _layers(
         proves: whether they came so soon that it is no caller where the client does not repeat what succeeded.
     """
     methods = {call.first.method for call in calls}
-    if evidence.driven:
+    if all(call.window is not None for call in calls):
         return failed(n, f"{told}: a layer above the SDK retries", calls, action=ONE_LAYER)
     if proves and all(map(evidence.contrast.shows_retries, methods)):
         told += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from math import ceil, exp, log
+from math import ceil, exp, inf, log
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.words import (
     FEWER,
-    IDLE,
     MORE_FAILURES,
     REAL_TIME,
+    against_noise,
     few,
     in_real_time,
     ordinal,
@@ -107,7 +107,7 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
 
     For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest three
     in four) against their median. Rigid: at most 5 % of it, or half the turnaround's noise. With jitter: above 12 %, and
-    the shortest wait is below the median by more than the machine's noise, and the client's work for its other requests. FAIL: more than half are rigid. PASS: more than half
+    the shortest wait is below the median by more than the machine's noise, the client's work for its other requests, and the time for which it had sent one after the other. FAIL: more than half are rigid. PASS: more than half
     have jitter and none is rigid.
     """
     zero = evidence.turnaround.zero
@@ -124,14 +124,11 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         return
     rigid, loose, shares = [], [], []
     for group in groups:
-        ordered, middle = group.seconds, group.median
-        part = MOST if len(ordered) >= MANY else 1.0
-        compared = ordered[: ceil(MOST * len(ordered))] if len(ordered) >= MANY else ordered[:-1]
-        spread = (compared[-1] - compared[0]) / part
-        shares.append(spread / middle)
-        if spread < max(zero / evidence.turnaround.speed / 2, RIGID * middle):
+        spread = _spread(group)
+        shares.append(spread / group.median)
+        if _is_rigid(group):
             rigid.append((spread, group))
-        elif spread > RANDOM * middle and middle - ordered[0] > max(RIGID * middle, group.doubt):
+        elif _is_loose(group):
             loose.append(group)
     if len(rigid) > len(groups) / 2:
         spread, group = max(rigid, key=lambda each: len(each[1]))
@@ -146,6 +143,26 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, told, calls)
     else:
         yield unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
+
+
+def _spread(group: Group) -> float:
+    """The spread of waits but the longest; of many: of the shortest three in four, as if of all."""
+    ordered, many = group.seconds, len(group) >= MANY
+    compared = ordered[: ceil(MOST * len(ordered))] if many else ordered[:-1]
+    return (compared[-1] - compared[0]) / (MOST if many else 1.0)
+
+
+def _is_rigid(group: Group) -> bool:
+    """Whether waits repeat, but for what a machine adds."""
+    turnaround = group.turnaround
+    return _spread(group) < max(turnaround.zero / turnaround.speed / 2, RIGID * group.median)
+
+
+def _is_loose(group: Group) -> bool:
+    """Whether waits have jitter: a machine makes some longer, and so does the client's work for others, and none shorter."""
+    middle = group.median
+    least = max(RIGID * middle, group.doubt, group.busy)
+    return _spread(group) > RANDOM * middle and middle - group.seconds[0] > least
 
 
 def _none_long_enough(
@@ -170,7 +187,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
     in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
     FAIL: 90 % or more. WARN: more than half. PASS: at most half, where that tenth is twice the machine's noise and the client's
-    work for its other requests, or where the waits have jitter.
+    work for its other requests, or where the waits have jitter, these ones too.
     """
     beat = _beat(evidence)
     if beat is not None:
@@ -197,7 +214,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         found = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
         found.said_by = "jitter" if of_jitter.wrong else None
         yield found
-    elif of_jitter.verdict == PASS or tenth >= 2 * group.doubt:
+    elif (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
         yield passed(n, told, calls)
     else:
         told += "; a busy machine may have spread them"
@@ -213,7 +230,7 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     if len(group) < MANY:
         return None
     failures = [wait.call.first.answered or 0.0 for wait in group]
-    retries = [wait.call.attempts[1].arrived for wait in group]
+    retries = [wait.arrived for wait in group]
     worst: tuple[float, str, list[Wait]] | None = None
     for period in BEATS:
         share = most_in_beat(retries, period) / len(group)
@@ -238,7 +255,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
-    driver's calls began late. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first
+    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first
     of them to the last. Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not
     decided. Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
@@ -287,10 +304,14 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     if high < STANDING and not first.turnaround.exact:
         told += "; at this speed that may be the client's work"
         return unknown(n, f"the waits change {told}", calls, action=REAL_TIME)
-    if high < STANDING and first.median < LATE_STEPS * first.turnaround.late:
-        # What is added to all waits alike hides how they grow.
-        told += f"; a busy machine was late by {seconds(first.turnaround.late)}, and may have added more to each of them"
-        return unknown(n, f"the waits change {told}", calls, action=IDLE)
+    late, alone = first.turnaround.late, inf if first.turnaround.unmeasured else first.turnaround.alone
+    # What is added to all waits alike hides how they grow; where the shortest ones are alike, nothing was.
+    shortest = [group.seconds[0] for group in groups]
+    fixed = max(shortest) <= STEP * min(shortest)
+    hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * alone)
+    if high < STANDING and first.median < hidden:
+        told += f"; a busy machine may have added more than {seconds(first.turnaround.noise)} to each of them"
+        return unknown(n, f"the waits change {told}", calls, action=against_noise(first.turnaround))
     stands = len(groups) > 2 and second.median / STEP <= last.median <= STEP * second.median
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
         told += f"; before the second retry and later ones they are {seconds(last.median)}: the longest wait, or always the same one"

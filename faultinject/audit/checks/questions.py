@@ -31,6 +31,8 @@ BATCH = re.compile(
     r"/batch(/storage/v1)?\?|.*/(\$batch\?|actions/batch)|.*[?&]((bulk-)?delete(=|&|$)|comp=batch)"
 )
 """Path and query of a request for many things, whose answer tells of each: as S3 and its kin, Swift, Azure, Google, Kodo and OCI have it."""
+HARMLESS = re.compile(r"(?i)(^|&)(upload_?id=|delete(=|&|$))")
+"""Query of a POST that has the same effect twice: the end of an upload has its id and parts, and what is deleted stays so."""
 STORAGE_CLIENTS = (
     "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio obs-sdk qingstor qiniu"
     " swiftclient tos-sdk tos-python-sdk"
@@ -125,8 +127,9 @@ def is_kept_off(call: Call) -> bool:
 
 
 def is_lost_write(attempt: Attempt) -> bool:
-    """Whether it is a POST or PATCH that the app has carried out and whose answer was lost."""
-    return attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
+    """Whether it is a POST or PATCH that the app has carried out and whose answer was lost, and a repeat does something else."""
+    lost = attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
+    return lost and not HARMLESS.search(attempt.query)
 
 
 def is_done_already(attempt: Attempt) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import filterfalse, pairwise
 from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -100,11 +100,10 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         for call in evidence.everyone
     )
     if len(given_up) >= FEWEST and not retried:
-        others = _under_other_ids(evidence)
         known = {
             answer: some
             for answer, calls in by_answer.items()
-            if (some := [call for call in calls if (call.first.method, call.first.answer) not in others])
+            if (some := list(filterfalse(evidence.may_be_under_other_ids, calls)))
         }
         decided = len(_with_status(known)) >= FEWEST
         told_of = known if decided else by_answer
@@ -173,8 +172,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if in_vain and len(tokens) > 1:
         told = f"{answer}: {len(in_vain)} of {n} calls retried with the token that was refused"
         return warned(n, told, in_vain, answer, action="Get a new token before you retry.")
-    others = _under_other_ids(evidence)
-    comes_again = any((call.first.method, call.first.answer) in others for call in calls)
+    comes_again = any(map(evidence.may_be_under_other_ids, calls))
     if not comes_again and (found := _split_by_hint(evidence, answer, calls)):
         return found
     enough = [each for each in by_method.values() if len(each) >= FEWEST] or [list(calls)]
@@ -281,13 +279,6 @@ def _has_own_budget(evidence: Evidence, call: Call, began: Mapping[str | None, f
     )
 
 
-def _under_other_ids(evidence: Evidence) -> set[tuple[str, str]]:
-    """Methods and answers of calls that came again under other ids of an SDK, so that each such call may have."""
-    return {
-        (call.first.method, call.first.answer) for same in evidence.under_other_ids.values() for call in same
-    }
-
-
 def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None:
     """Seconds after which half of these requests, or more, came again, so late that they are calls of their own; None: fewer did.
 
@@ -327,8 +318,8 @@ def _told_under_other_ids(
     evidence: Evidence, told: str, calls: Sequence[Call], answer: str | None = None
 ) -> Finding:
     """What is said where the same requests come again under other ids of an SDK."""
-    methods = {call.first.method for call in calls}
-    again = sum(len(each) for method, each in evidence.under_other_ids.items() if method in methods)
+    got = {(call.first.method, call.first.answer) for call in calls}
+    again = sum(len(evidence.under_other_ids.get(each, ())) for each in got)
     told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
     return unknown(len(calls), told, calls, answer, action=DRIVE_IT)
 
@@ -530,8 +521,8 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
     polling = [call for call in everyone if _asked_again(call) and may_poll(call, evidence)]
     repeated = [call for call in everyone if not call.retries and call.again is not None]
-    above = [call for call in repeated if evidence.driven or (call.again or 0.0) < POLL]
-    later = [call for call in repeated if not evidence.driven and (call.again or 0.0) >= POLL]
+    above = [call for call in repeated if call.window is not None or (call.again or 0.0) < POLL]
+    later = [call for call in repeated if call not in above]
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     unread = [call for call in copied if is_permanent(call.first)]
     if unread and (n < FEWEST or not (again or above or polling)):
@@ -553,7 +544,7 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
         yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
     elif again or above:
         enough = len(things) >= FEWEST
-        sure = enough and all(call.alone for call in again) if again else evidence.driven
+        sure = enough and all(call.alone for call in again) if again else all(call.window for call in above)
         retried = f"a layer above the SDK retried {counted(len(above), 'call')}"
         told = f"{f'{len(again)} of {n} calls retried' if again else retried} after {answers}"
         if sure:
@@ -616,7 +607,7 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
         for call in evidence.everyone
         if len(call.attempts) > _limit(call, evidence) and not may_wait(call, evidence)
     ]
-    other_ids = [call for call in ended if call.first.method in evidence.under_other_ids]
+    other_ids = list(filter(evidence.may_be_under_other_ids, ended))
     n = len({id(call) for call in (*ended, *endless)})
     longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
     most = len(longest[0].attempts) if longest else 0

@@ -35,8 +35,7 @@ def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
 
     A driver has made the requests that measure it; where its calls began late, they were not alone.
     """
-    unmeasured = turnaround.p95 is None and not turnaround.late
-    return in_real_time(turnaround, MEASURE if unmeasured else otherwise)
+    return in_real_time(turnaround, MEASURE if turnaround.unmeasured else otherwise)
 
 
 def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
