@@ -28,7 +28,7 @@ LEFT_OUT = {
     "open": ("may still have been running", "Add --finished if the client is done."),
     "shared": (
         "ran at the same time as another call for the same object, which mixes their attempts",
-        "Use a different key for each concurrent call.",
+        "Use a different key for each concurrent call, or make the calls for one key one after the other.",
     ),
     "followed": (
         "came right before a similar but changed request, which may be a retry",

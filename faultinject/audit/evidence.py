@@ -14,7 +14,7 @@ from faultinject.audit.grouping import AT_ONCE, SOON
 from faultinject.audit.matching import marked, thing_of
 from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, grouped, median
-from faultinject.audit.waits import KINDS, UNMEASURED, Group, Turnaround, Wait, waits_of
+from faultinject.audit.waits import KINDS, UNMEASURED, WORK, Group, Turnaround, Wait, waits_of
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.calls import SDK_ID, Call
@@ -23,8 +23,6 @@ OUTAGE = 100
 """Calls of one name, all of which failed, that make an outage."""
 ON_THEIR_WAY = 100
 """Requests of one client, the last before a call without any: among these a circuit breaker has opened."""
-PAUSE = 0.01
-"""Seconds without a request behind which a client was not at work on others: twice what it takes for one."""
 ANY = "*"
 """Stands for an error of whatever class."""
 RARE = 0.1
@@ -171,7 +169,9 @@ class Evidence:
         that answer came again so, or more.
         """
         found: dict[tuple[str, str], list[Call]] = {}
-        with_id = grouped((call for call in self.everyone if call.signal == SDK_ID), _method_of)
+        with_id = grouped(
+            (call for call in self.everyone if call.signal == SDK_ID), lambda call: call.first.method
+        )
         for method, calls in with_id.items():
             if any(call.retries for call in calls):
                 continue
@@ -242,8 +242,8 @@ class Evidence:
 
     @cached_property
     def _since(self) -> list[float]:
-        """Of each request: since when the client had sent one after the other."""
-        pause = PAUSE * self.turnaround.speed
+        """Of each request: since when the client had sent one after the other, with no pause of twice what it takes for one."""
+        pause = 2 * WORK * self.turnaround.speed
         found = self._arrivals[:1]
         for before, each in pairwise(self._arrivals):
             found.append(found[-1] if each - before <= pause else each)
@@ -283,7 +283,3 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
 def answered_at(attempt: Attempt) -> float:
     """When a request was answered, or was over without an answer; while it is not, never."""
     return inf if attempt.answered is None else attempt.answered
-
-
-def _method_of(call: Call) -> str:
-    return call.first.method

@@ -218,9 +218,14 @@ def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
 
 
 def _failed_alike(call: OpenCall, request: Request) -> bool:
-    """Whether a call has failed before a request for the same part, with the same body, as far as can be told."""
-    over = call.answers < FOR_EVER and call.over <= request.attempt.arrived
-    return over and call.last.failed and alike(call.last, request.attempt)
+    """Whether a call has failed before a request for the same part, with the same body, as far as can be told.
+
+    Behind errors in a 200 it may be for what is left, and so shorter.
+    """
+    last, attempt = call.last, request.attempt
+    over = call.answers < FOR_EVER and call.over <= attempt.arrived
+    is_rest = last.kind == "hidden" and shorter(attempt, last) and _may_be_one_caller(last, attempt)
+    return over and last.failed and (is_rest or alike(last, attempt))
 
 
 def _asks_again(call: OpenCall, request: Request) -> bool:

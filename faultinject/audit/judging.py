@@ -18,7 +18,7 @@ from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
 from faultinject.audit.grouping import AT_ONCE, SOON, Request, is_named, joined, seen
 from faultinject.audit.habits import Habits
-from faultinject.audit.matching import alike, thing_of
+from faultinject.audit.matching import alike, changed, thing_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
@@ -328,7 +328,7 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
 def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
     """Those whose last answer is a failure, or whose caller got an error.
 
-    Not one that a changed request may have tried again, nor one whose caller got a result all the same, nor the copy of a request
+    Not one that a changed request, or one under another id, may have tried again, nor one whose caller got a result all the same, nor the copy of a request
     at the same time that succeeded: one for each success, or all copies of a hedge.
     """
     well = grouped((call for call in calls if call.succeeded), thing_of)
@@ -340,7 +340,8 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
         known = call.window is not None and call.window.returned
-        if not call.closed or not failed or known or call.followed or _is_corrected(call, well):
+        followed = call.followed or call.again is not None
+        if not call.closed or not failed or known or followed or _is_corrected(call, well):
             continue
         thing = thing_of(call)
         if call.shared and copied[thing]:
@@ -350,7 +351,7 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
 
 
 def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
-    """Whether the app itself refused it in the end, and the same was asked for again at once, and succeeded.
+    """Whether it was refused in the end, by the app itself or before the client changed what it asks with, and the same was asked for again at once, and succeeded.
 
     Args:
         call: the call; its caller tells of no result.
@@ -358,9 +359,11 @@ def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
     """
     last, same = call.last, well.get(thing_of(call), ())
     number = bisect_right(same, last.arrived, key=lambda each: each.first.arrived)
-    refused = call.returned is None and last.kind == "client" and not last.answered_by_fault
+    refused = call.returned is None and last.kind == "client"
     return refused and any(
-        each.first.arrived - last.arrived <= SOON and alike(last, each.first)
+        each.first.arrived - last.arrived <= SOON
+        and alike(last, each.first)
+        and (not last.answered_by_fault or changed(last, each.first))
         for each in same[number : number + 1]
     )
 

@@ -29,6 +29,7 @@ from tests.journals import (
     calls,
     fault,
     judged,
+    layered,
     line,
     parsed,
     successes,
@@ -189,6 +190,17 @@ def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
             [Made([refused]), Made([line(2.0, FINE, precondition="b", **{"body_complete": True, **other})])]
         )
         assert found.failed_after == failed, other
+    # A fault refused it, and the client asked with a URL that it had signed anew, or with the same one.
+    for signed, failed in ((0, {}), (-9, {"403 AccessDenied": 1})):
+        read = {"method": "GET", "query": "X-Amz-Date=…&X-Amz-Signature=…"}
+        expired = [
+            line(0.0, DENIED, **read),
+            line(9.0, FINE if signed == 0 else DENIED, clock_offset=signed, **read),
+        ]
+        assert look([Made(expired)]).failed_after == failed, signed
+    # What came again under another id of the SDK may have ended well: only the last of its ids is known to have failed.
+    assert look(layered(3, 0.5, 0.7)).failed_after == {"503 SlowDown": 3}
+    assert look(layered(3, 0.5, 0.7, last=FINE)).failed_after == {}
     # One success is the answer of two copies, not of fifty callers.
     crowd = [
         [line(0.001 * each, INTERNAL if each else FINE, took=0.5, connection=each)] for each in range(50)
@@ -556,7 +568,7 @@ FEW = calls(2, 0.5)
         (
             [[Made([line(at, SLOW_DOWN, path="/b/hot", connection=each)]) for each, at in enumerate((0.0, 0.0005, 1.0, 1.1))], [Made([line(9, FINE, path="/b/c", user_agent="cos/1", attempt_hint={"retry": True})])], successes(1)], {},
             "left out: 3 of 4 calls: 2 that ran at the same time as another call for the same object, which mixes their attempts,"
-            " 1 that began before the journal, or right after a similar call that failed, as a retry does. Use a different key for each concurrent call. Start the journal before the client, and wrap each call in faults.call().",
+            " 1 that began before the journal, or right after a similar call that failed, as a retry does. Use a different key for each concurrent call, or make the calls for one key one after the other. Start the journal before the client, and wrap each call in faults.call().",
         ),
         ([FEW], {"ignore": NAMES}, "every check is ignored. Ignore fewer."),
     ],

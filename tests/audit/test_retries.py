@@ -71,6 +71,19 @@ def spent(*more):
     return [*calls(3, 0.5, 0.5, kind=INTERNAL, at=-40), *more]
 
 
+def deletion(at, kind, size):
+    """A request of an SDK for the deletion of many objects."""
+    return call(
+        kind=kind,
+        at=at,
+        method="POST",
+        path="/bucket",
+        query="delete",
+        request_bytes=size,
+        request_digest=f"{at}",
+    )
+
+
 def met(*faults, last=FINE | {"status": 400}, number=3, **more):
     """Calls that get these faults, one after the other, and then what the app says."""
     return calls(number, *[0.2] * len(faults), last=last, every=faults, **{"by": None, "kind": FINE, **more})
@@ -813,6 +826,12 @@ ERROR_IN_200 = rows(
     to(PASS, hidden(3, 0.1, returned=True)),
     to(FAIL, hidden(1, returned=True)),
     to(INCONCLUSIVE, hidden(1, returned=True), driven=True),
+    # A client that sends what is left under another id has read the errors; one that goes on to the next batch has not.
+    *(
+        to(expected, [deletion(at, kind, size) for thing in range(3) for at, kind, size in ((20.0 * thing, HIDDEN, 100), (20.0 * thing + 0.5, FINE, rest))])
+        for rest, expected in ((40, PASS), (100, WARN))
+    ),
+    *(to(PASS, [deletion(20.0 * thing + at, kind, size) for thing in range(3) for at, kind, size in ((0.0, HIDDEN, 100), (0.5, FINE, 40))], told=[CallWindow("purge", 20.0 * thing - 1, 20.0 * thing + 2, returned) for thing in range(3)]) for returned in (True, False)),
     # What would show more is an error of the vendor seen that documents such errors; else one of S3.
     to(INCONCLUSIVE, calls(1, kind=fault("oss:InternalError", 503)), says="Send more, for example oss:InternalError,status=200"),
     to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),

@@ -483,6 +483,9 @@ OVERLAP = rows(
     "overlap",
     # One copy is one too many; three slow requests decide. Slow is what takes three tenths of a second.
     to(PASS, slow(3), **DRIVEN),
+    # A call that a test has a name for is known, whatever ids an SDK sends in it; of others that are slow the number is told.
+    to(PASS, slow(3, name="put")),
+    to(INCONCLUSIVE, slow(3), n=3, says="copies of a request look like other calls"),
     to(FAIL, slow(2), slow(1, 0.1, at=9), **DRIVEN),
     to(FAIL, slow(3, 0.1), slow(3, at=9), **DRIVEN, says="a second copy of 3 of 6 slow requests came 0.10 s (median) after the first, before the answer"),
     to(INCONCLUSIVE, slow(2), **DRIVEN),
@@ -539,6 +542,11 @@ BOTO3 = "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11.7 m/E,
 ATTEMPTS = rows(
     "attempts",
     to(None, calls(30, 1.0)),
+    # A quota that is used up ends calls after various numbers of attempts; one number in all of them is the client's own.
+    *(
+        to(expected, calls(some, 0.1, 0.1, kind=INTERNAL, attempt_hint={"max": 6}), calls(others, 0.1, 0.1, 0.1, kind=INTERNAL, attempt_hint={"max": 6}), **NEW)
+        for some, others, expected in ((8, 8, INCONCLUSIVE), (3, 8, FAIL), (0, 16, FAIL))
+    ),
     # Exactly four for COS: not one more, not one less.
     to(PASS, calls(3, 1, 2, 3), **COS),
     to(INCONCLUSIVE, calls(2, 1, 2, 3), **COS),

@@ -27,7 +27,7 @@ from faultinject.audit.matching import alike, fingerprint, thing_of
 from faultinject.audit.statistics import FEWEST, grouped, median, variation
 from faultinject.audit.waits import KINDS, Wait
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.calls import SDK_ID, TOLD, Call
+from faultinject.journal.calls import SDK_ID, Call
 
 EXHAUSTED = 5
 """Calls that failed to the end that it takes to tell one layer from several."""
@@ -116,10 +116,10 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
         and call.name not in evidence.outages
     ]
 
-    def alike(call: Call) -> Hashable:
-        return call.first.method, call.first.answer, call.name if evidence.driven else None
-
-    for calls in grouped(asked, alike).values():
+    same = grouped(
+        asked, lambda call: (call.first.method, call.first.answer, call.name if evidence.driven else None)
+    )
+    for calls in same.values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
         spent, behind = calls[:number], calls[number:]
         refilled = 2 * sum(call.succeeded for call in spent) > len(spent)
@@ -349,7 +349,7 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         how = "Make the client's time-out longer than its slowest answers take."
         yield warned(n, told, [call for call, _, _ in gone], action=how)
         return
-    told_calls = [call for call in evidence.calls if evidence.driven or call.signal == TOLD]
+    told_calls = [call for call in evidence.calls if call.window is not None]
     requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]
     slow = [(call, each) for call, _, each in requests if _is_slow(each)]
     n = len(slow)
@@ -372,7 +372,8 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         yield warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
         return
     if not told_calls and not evidence.driven:
-        yield unknown(0, "copies of a request look like other calls", action=NAME_THEM)
+        seen = sum(map(_is_slow, evidence.requests))
+        yield unknown(seen, "copies of a request look like other calls", action=NAME_THEM)
         return
     if n < FEWEST:
         yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])

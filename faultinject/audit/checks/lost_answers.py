@@ -123,8 +123,8 @@ class Requests:
     def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt, most: int) -> Iterator[Attempt]:
         window = call.window
         until = last.arrived + self._soon if window is None else (window.ended or inf)
-        begin = bisect_right(some, last.arrived, key=_arrival)
-        end = bisect_right(some, until, begin, min(len(some), begin + most), key=_arrival)
+        begin = bisect_right(some, last.arrived, key=lambda each: each.arrived)
+        end = bisect_right(some, until, begin, min(len(some), begin + most), key=lambda each: each.arrived)
         return (each for each in some[begin:end] if _is_of(each, call))
 
     @cached_property
@@ -270,10 +270,6 @@ def _is_of(attempt: Attempt, call: Call) -> bool:
     if window is not None and window.key is not None and window.key not in attempt.path.split("/"):
         return False
     return (attempt.clock, attempt.test, attempt.client) == (first.clock, first.test, first.client)
-
-
-def _arrival(attempt: Attempt) -> float:
-    return attempt.arrived
 
 
 def _thing(attempt: Attempt) -> Hashable:

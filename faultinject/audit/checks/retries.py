@@ -49,6 +49,9 @@ PASSES = (*KINDS, "timeout", "hidden")
 BY_STATE = frozenset((404, 409, 410, 412, 416))
 """Answers of an app that depend on what is stored, so that a retry need not be their reason."""
 ONE_CLIENT = "Use a separate client for these calls."
+ONE_AT_A_TIME = (
+    "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
+)
 STOP = "Do not retry this answer."
 READ_IT = "Let a GET get this answer: a HEAD may wait for the object."
 END = "End a call after a few attempts, or after some seconds."
@@ -115,17 +118,16 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         if not decided:
             yield _told_under_other_ids(evidence, told, given_up)
             return
+        why, how = "", NAME_THEM
         if unclear:
             why = f"{counted(unclear, 'other call')} may have retried"
-            yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
-            return
-        if later := _came_again_after(evidence, given_up):
+        elif later := _came_again_after(evidence, given_up):
             why = f"the same requests came again {seconds(later)} later or more, unlike those that succeeded: a queue may send them"
-            yield unknown(n, f"{told}, but {why}", given_up, action=NAME_THEM)
-            return
-        if _may_have_opened_a_breaker(evidence, given_up):
+        elif _may_have_opened_a_breaker(evidence, given_up):
             why = "they failed at the same time, and no request followed: a circuit breaker may have opened"
-            yield unknown(n, f"{told}, but {why}", given_up, action=CALL_ON)
+            how = CALL_ON
+        if why:
+            yield unknown(n, f"{told}, but {why}", given_up, action=how)
             return
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             told = f"the client never retries: {told}, although {_why(given_up[0])}"
@@ -163,9 +165,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if n < FEWEST:
         return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
-        return warned(
-            n, f"{told}, although a retry cannot succeed", again, answer, action="Do not retry this answer."
-        )
+        return warned(n, f"{told}, although a retry cannot succeed", again, answer, action=STOP)
     tokens = {each.credential for call in calls for each in call.attempts} - {None}
     in_vain = list(filter(sends_refused_token, again))
     # Where no call has another one, its service may give the same again, as that of a test does.
@@ -629,7 +629,7 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
     elif crowded := _crowded(evidence):
         told = f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
         told += ": which requests are of one call is not known"
-        yield unknown(len(crowded), told, crowded, action=NAME_THEM)
+        yield unknown(len(crowded), told, crowded, action=ONE_AT_A_TIME)
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
     else:
