@@ -563,8 +563,11 @@ ATTEMPTS = rows(
     # Fewer may be a quota that ran dry, but not in the first ten calls; more are always too many.
     to(INCONCLUSIVE, calls(5, 1, 1), calls(5, 1, at=100), **NEW),
     to(FAIL, calls(12, 1), **NEW),
-    # Nor there if calls at the same time used it up: 35 retries after a server's failure.
-    *(to(expected, calls(number, 0.3, 0.6, 1.2, kind=INTERNAL, every=[{"attempt_hint": {"max": 6}}] * 4, apart=apart), **NEW) for number, apart, expected in ((12, 0.01, INCONCLUSIVE), (11, 0.01, FAIL), (12, 9.0, FAIL))),
+    # There too, if calls at the same time used it up: 35 retries after a server's failure.
+    *(
+        to(expected, calls(6, 0.3, 0.6, kind=INTERNAL, attempt_hint={"max": 6}, apart=apart), calls(number, 0.3, 0.6, 1.2, kind=INTERNAL, attempt_hint={"max": 6}, apart=apart), **NEW)
+        for number, apart, expected in ((8, 0.01, INCONCLUSIVE), (7, 0.01, FAIL), (8, 9.0, FAIL))
+    ),
     to(FAIL, calls(5, 1, 1), calls(1, 1, 1, 1, 1, at=9), **NEW),
     # A client says itself how often it tries.
     to(PASS, calls(3, 1, 1, 1, 1, attempt_hint={"max": 5}), **NEW, says="5 attempts in 3 of 3 calls"),

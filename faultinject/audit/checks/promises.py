@@ -59,8 +59,8 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
     The client's own header (`amz-sdk-request: max=5`) overrides the profile. Where the client also promises a quota, the
-    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, if the calls that
-    had begun by their end made fewer retries than the quota.
+    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, unless the numbers of
+    attempts differ, and the calls that had begun by their end made as many retries as the quota allows.
     """
     profile = evidence.profile
     if profile.attempts is None:
@@ -99,12 +99,16 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Sequence[Call]) -> bool:
-    """Whether these calls all made fewer attempts, although the client's quota cannot have been used up by their end."""
+    """Whether these calls all made fewer attempts, although the client's quota cannot have been used up by their end.
+
+    A quota that is used up ends calls after various numbers of attempts; one number in all of them is the client's own.
+    """
     end = max(call.attempts[-1].arrived for call in first)
     begun = (call for call in evidence.calls if call.first.arrived <= end)
     retries = sum(call.retries for call in begun if not call.succeeded)  # a success gives its retries back
     quota = evidence.profile.outage_retries(first[0].first.kind or "")
-    return all(call in fewer for call in first) and retries < min(quota, default=inf)
+    various = len({len(call.attempts) for call in fewer}) > 1
+    return all(call in fewer for call in first) and not (various and retries >= min(quota, default=inf))
 
 
 @check("backoff bound", reference=PROFILE, minimum="20 waits", more=MORE_FAILURES)
