@@ -175,7 +175,7 @@ class Evidence:
         for method, calls in with_id.items():
             if any(call.retries for call in calls):
                 continue
-            failed = [call for call in calls if call.first.failed and call.first.kind != "client"]
+            failed = [call for call in calls if call.first.kind not in (None, "client", "hidden")]
             for answer, same in grouped(failed, lambda call: call.first.answer).items():
                 again = [call for call in same if call.again is not None]
                 if again and 2 * len(set(map(thing_of, again))) >= len(set(map(thing_of, same))):

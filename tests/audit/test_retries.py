@@ -450,6 +450,7 @@ GIVES_UP = rows(
     to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
+    to(PASS, [deletion(20.0 * thing + at, HIDDEN, size) for thing in range(3) for at, size in ((0.0, 100), (0.5, 40))], says="each of 6 failed calls"),
     to(PASS, layered(1, 0.5, kind=INTERNAL), calls(20, at=100), says="each of 20 failed calls ended after at most 1 attempt"),
     # A deadline ends calls at the same time, whatever the number of their attempts; another limit than that has one number.
     to(PASS, *(calls(1, *[9.0 / number] * number, at=20 * number) for number in (8, 10, 11, 12)), says="each of 4 failed calls ended after at most 13 attempts, within 9.01 s"),

@@ -52,6 +52,8 @@ SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
 LET_WAIT = "Configure waits of 100 ms or more, or run it on an idle machine."
 RAISE_LONGEST = "Raise the longest wait to judge the growth."
+CHANGE = "the waits change"
+"""How a finding begins on waits that may not grow, which something hides."""
 ADD_JITTER = "Add a random part to each wait."
 
 
@@ -279,8 +281,8 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     ]
     if found:
         # Waits that may not grow after one kind of failure are not hidden by those that do after another.
-        order = (WARN, RAISE_LONGEST, PASS, INCONCLUSIVE)
-        yield min(found, key=lambda each: order.index(each.action if each.action in order else each.verdict))
+        order = (WARN, CHANGE, PASS, INCONCLUSIVE)
+        yield min(found, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
     elif work:
         told = f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its other requests alone"
         yield unknown(len(work), told, calls_of(work), action=FEWER)
@@ -303,7 +305,7 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     first, second, *_, last = *groups, groups[-1]
     if high < STANDING and not first.turnaround.exact:
         told += "; at this speed that may be the client's work"
-        return unknown(n, f"the waits change {told}", calls, action=REAL_TIME)
+        return unknown(n, f"{CHANGE} {told}", calls, action=REAL_TIME)
     late, alone = first.turnaround.late, inf if first.turnaround.unmeasured else first.turnaround.alone
     # What is added to all waits alike hides how they grow; where the shortest ones are alike, nothing was.
     shortest = [group.seconds[0] for group in groups]
@@ -311,11 +313,11 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * alone)
     if high < STANDING and first.median < hidden:
         told += f"; a busy machine may have added more than {seconds(first.turnaround.noise)} to each of them"
-        return unknown(n, f"the waits change {told}", calls, action=against_noise(first.turnaround))
+        return unknown(n, f"{CHANGE} {told}", calls, action=against_noise(first.turnaround))
     stands = len(groups) > 2 and second.median / STEP <= last.median <= STEP * second.median
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
         told += f"; before the second retry and later ones they are {seconds(last.median)}: the longest wait, or always the same one"
-        return unknown(n, f"the waits change {told}", calls, action=RAISE_LONGEST)
+        return unknown(n, f"{CHANGE} {told}", calls, action=RAISE_LONGEST)
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
