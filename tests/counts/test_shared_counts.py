@@ -42,8 +42,8 @@ class Counts(SharedCounts):
     def _give_back(self, ask):
         self.ask(None)
 
-    def match_without_lock(self, keys, enough):
-        return [(0, -1, True)] if enough == [0] else None
+    def match_without_lock(self, keys, lock_free_after):
+        return [(0, -1, True)] if lock_free_after == [0] else None
 
     def note_injected(self, rule, by=1):
         """Nobody asks for it here."""
