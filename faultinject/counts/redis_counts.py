@@ -63,8 +63,10 @@ class RedisCounts(SharedCounts):
             asked += (rule, key_of(rule, scope) if scope else b"", key_of(rule, identity))
             asked += ("", "") if above is None else (repr(above[0]), repr(above[1]))
         self._statistics.before_an_ask()
+        # By now: the answer to a thread that asks later may be read before ours.
+        known = self._used
         used, *found = self._match_all(self._keys, *asked)
-        if used == 1 and self._used:
+        if used == 1 and known:
             self._lost()
         self._used = used
         request = self._request

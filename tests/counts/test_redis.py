@@ -161,6 +161,26 @@ def test_keys_that_the_server_removed_to_make_room(url, key, redis_server, kind,
     assert len(caplog.messages) == (kind == "rules")
 
 
+def test_an_answer_that_is_read_late_is_no_loss(url, caplog, monkeypatch):
+    """The first of all, while another thread has asked and been answered."""
+    script_type = pytest.importorskip("redis.commands.core", reason="of the extra redis").Script
+    counts = open_counts(url)
+    others = [lambda: counts.match([(0, "", "/b", None)], 0.0)]
+    ask = script_type.__call__
+
+    def overtaken(script, *given, **named):
+        found = ask(script, *given, **named)
+        while others:
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(others.pop()).result() == [(1, 0, True)]
+        return found
+
+    monkeypatch.setattr(script_type, "__call__", overtaken)
+    assert counts.match([(0, "", "/a", None)], 0.0) == [(0, 0, True)]
+    assert not others
+    assert not caplog.messages
+
+
 def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
     """With the next try; what was noted meanwhile goes with it, also where that is a lot. A take that was to be given back stays."""
     counts = open_counts(own_server.url)
