@@ -145,7 +145,18 @@ class SharedCounts(ABC):
             StoreBusy: another process has the lock.
             StoreUnavailable: the store failed, or is being left alone; it may have counted a take before.
         """
-        return self._ask_store(lambda: self._take(ask, held), (ask.rule,))
+        # As `_ask_store` does, whose own call would be a third of a take that is spent.
+        pause = self._pause
+        try:
+            if pause:
+                self._ask_again()
+            taken = self._take(ask, held)
+        except (StoreUnavailable, OSError) as error:
+            self.note_failed(ask.rule)
+            raise self._failed(pause, error) from error
+        if pause:
+            self._answered(pause)
+        return taken
 
     def give_back(self, ask: Take) -> None:
         """Undo a take; what cannot be given back counts as taken."""
