@@ -7,8 +7,6 @@ ordinary character. A pattern that begins with `=` is taken literally.
 
 from __future__ import annotations
 
-from operator import methodcaller
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +83,7 @@ def _rooted_test(pattern: str) -> Test:
     if "?" in pattern or wild > 1 or (wild and folder):
         return _states(pattern)
     if not wild and "*" not in pattern:
-        return methodcaller("startswith", pattern) if folder else _literal(pattern)
+        return (lambda path: path.startswith(pattern)) if folder else _literal(pattern)
     if wild and "*" not in pattern[:-2]:
         exact, below = pattern[:-3], pattern[:-2]
         return lambda path: path.startswith(below) or path == exact
