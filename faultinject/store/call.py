@@ -176,7 +176,7 @@ class S3Call(Exchange):
             kept["Content-Encoding"] = encoding
         starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
         spelled = [(name.lower(), value) for name, value in self.spelled_headers()]
-        own = {name: value for name, value in spelled if name.startswith(starts)}
-        if sum(len(name.partition("meta-")[2]) + len(value) for name, value in own.items()) > METADATA_BYTES:
+        own = [(name, value) for name, value in spelled if name.startswith(starts)]
+        if sum(len(name.partition("meta-")[2]) + len(value) for name, value in own) > METADATA_BYTES:
             raise StoreError("metadata")
-        return *kept.items(), *own.items()
+        return *kept.items(), *dict(own).items()

@@ -283,3 +283,17 @@ def test_no_bucket_has_versions(vendor):
     assert re.fullmatch(
         r"(?s)(<\?.*?\?>\s*)?<VersioningConfiguration[^<>]*></VersioningConfiguration>|\{\}", told.text
     )
+
+
+def test_metadata_that_is_sent_twice():
+    """Counts twice in its size; the later value is kept."""
+    client = Client(ObjectStore("s3"))
+    client.put("/photos")
+
+    def put(size):
+        sent = [(b"x-amz-meta-a", b"x" * size), (b"X-Amz-Meta-A", b"y" * size)]
+        return client.put("/photos/k", data=b"meow", environ_base={"asgi.scope": {"headers": sent}})
+
+    assert put(1020).status_code == 200
+    assert client.get("/photos/k").headers["x-amz-meta-a"] == "y" * 1020
+    assert "<Code>MetadataTooLarge</Code>" in put(1500).get_data(as_text=True)

@@ -265,10 +265,14 @@ def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
     """The blocks that a blob was made of, by number."""
     if stored is None:
         return
-    begin = 0
+    left = iter(stored.blocks)  # `cut` would begin anew for each
     for number, size in stored.layout:
-        yield number, Part(number, cut(stored.blocks, begin, begin + size), size, "", stored.modified)
-        begin += size
+        blocks: list[bytes] = []
+        missing = size
+        while missing:
+            blocks.append(next(left))
+            missing -= len(blocks[-1])
+        yield number, Part(number, tuple(blocks), size, "", stored.modified)
 
 
 def append_block(call: AzureCall) -> StoreAnswer:
