@@ -49,7 +49,8 @@ class CallWindow(Struct, eq=False):
 def error_class(error: str | None) -> str | None:
     """What errors have in common that callers got for one reason: their class, or two bytes of a digest of what they said.
 
-    What they said may hold secrets, and an id that is another one each time.
+    What they said may hold an id that is another one each time. It may be a secret, and so may what looks like a class: it is compared,
+    and neither shown nor written.
 
     >>> error_class("SlowDown: AKIA…"), error_class("503 SlowDown"), error_class(None)
     ('SlowDown', 'error 9f2a', None)

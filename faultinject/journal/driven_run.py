@@ -1,7 +1,7 @@
 """A driver says in the journal of its run which calls it made and what their callers saw: then a report knows what it knew.
 
 One line at the end of the run: every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`,
-and `"driven"`. Who looks for requests finds none in it. Of errors it has the class, and not what they said: that may hold secrets.
+and `"driven"`. Who looks for requests finds none in it. Of errors it has only which were of one kind: their words may hold secrets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class DrivenCall(Struct):
         began: When it was asked for, on the monotonic clock.
         ended: When it ended, on the same clock; null: it did not.
         returned: Whether its caller got a result (true) or an error (false).
-        error: The class of that error, or two bytes of a digest of its text.
+        error: Of which kind that error was: `kind 1`, `kind 2` and so on, in the order in which they came.
     """
 
     key: str | None
@@ -138,10 +138,11 @@ class DrivenRun:
 
     def write(self, path: str) -> None:
         """Append it to the run's journal, if that is still there and can be written."""
-        calls = [
-            DrivenCall(each.key, each.name, each.began, each.ended, each.returned, error_class(each.error))
-            for each in self.calls
-        ]
+        kinds: dict[str | None, str | None] = {None: None}
+        calls = []
+        for each in self.calls:
+            kind = kinds.setdefault(error_class(each.error), f"kind {len(kinds)}")
+            calls.append(DrivenCall(each.key, each.name, each.began, each.ended, each.returned, kind))
         driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls, self.speed))
         line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
         file = os.open(path, TO_APPEND)

@@ -641,15 +641,21 @@ def test_what_a_foreign_journal_says_was_done_is_a_fault_where_one_was_chosen():
     assert found.failed_after == {"no fault": 1}
 
 
-def test_a_driver_notes_the_class_of_errors_and_not_what_they_said(tmp_path):
-    """Two bytes of a digest stand for one that does not begin with its class."""
+def test_a_driver_notes_which_errors_were_of_one_kind_and_none_of_their_words(tmp_path):
+    """What stands where a class does may be a secret, too."""
     path = tmp_path / "journal.jsonl"
     path.write_text(text(calls(1)))
-    said = ("SlowDown: secret", "503 secret", None)
+    said = ("SlowDown: one", "SlowDown: secret", "503 secret", "secret.secret: denied", None)
     windows = [CallWindow("put", 0.0, 1.0, False, each, key=f"k{number}") for number, each in enumerate(said)]
     DrivenRun(PID, windows, 2.0).write(str(path))
     assert "secret" not in path.read_text()
-    assert [each.error for each in last_run(str(path)).calls] == ["SlowDown", "error 7ad7", None]
+    assert [each.error for each in last_run(str(path)).calls] == [
+        "kind 1",
+        "kind 1",
+        "kind 2",
+        "kind 3",
+        None,
+    ]
 
 
 def test_a_torn_journal_is_read_at_its_last_request():

@@ -57,12 +57,6 @@ def read_once(number, answer, **more):
         to(NO_VERDICT, read_once(3, FALSE)),
         to(NO_VERDICT, read_once(3, FALSE | {"checksum": False}, returned=True)),
         to(NO_VERDICT, read_once(3, FALSE, returned=True, method="HEAD")),
-        # Half an object, taken for the whole; read on, told as an error, left by a client that had enough, told by nobody.
-        to(FAIL, read_once(1, CUT, returned=True), read_once(2, CUT, returned=False, at=50), n=3, says="1 of 3 downloads that were cut were reported as success"),
-        to(NO_VERDICT, reads(3, REST | ONE, returned=True, name="load")),
-        to(NO_VERDICT, read_once(3, CUT, returned=False)),
-        to(NO_VERDICT, read_once(3, CUT | {"left": True}, returned=True)),
-        to(NO_VERDICT, read_once(3, CUT)),
         to(NO_VERDICT),
     ),
 )  # fmt: skip

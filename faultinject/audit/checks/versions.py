@@ -73,11 +73,6 @@ def says_so(attempt: Attempt) -> bool:
     )
 
 
-def _ends_cut(attempt: Attempt) -> bool:
-    """Whether a client that read to the end got less of an object than the answer had announced."""
-    return attempt.method == "GET" and attempt.did == "truncated" and not attempt.left
-
-
 def _download(call: Call) -> Hashable:
     """Which object is read in which named call."""
     return call.window, call.first.host, call.first.path
@@ -101,8 +96,8 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match; in a
     named call also the requests for different parts of an object. FAIL: the client has read bytes of two versions, and its caller
     got no error; or the client of a named call reported success, although the bytes of an answer do not match its checksum
-    (`corrupt`), its Content-Range is not the requested one (`edit,range=shift`), or it was cut (`truncate`), and the client did
-    not read these bytes again. If no object changed in the middle of a call, the check says nothing else.
+    (`corrupt`), or its Content-Range is not the requested one (`edit,range=shift`), and the client did not read these bytes again.
+    If no object changed in the middle of a call, the check says nothing else.
     """
     # Parts are requests of their own, and no retries of each other.
     parts = {
@@ -126,17 +121,11 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     wrong = [call for call in moved if call.succeeded and call.returned is not False and mixed(call.attempts)]
     told = [call for call in everyone if call.returned is not None and any(map(says_so, call.attempts))]
     taken = [call for call in told if call.returned and foreign(call.attempts)]
-    ended = [call for call in evidence.named if call.returned is not None and _ends_cut(call.attempts[-1])]
-    short = [call for call in ended if call.returned]
     n = len(moved)
     if wrong:
         said = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
         how = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
         yield failed(n, said, wrong, action=how)
-    elif short:
-        said = f"{len(short)} of {len(ended)} downloads that were cut were reported as success"
-        how = "Compare the number of bytes with Content-Length before you report success, and read the rest again."
-        yield failed(len(ended), said, short, action=how)
     elif taken:
         said = f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own checksum or Content-Range"
         how = "Check the checksum of an answer, and compare its Content-Range with the requested Range; read the bytes again if they differ."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import zlib
 
 import pytest
@@ -294,3 +295,17 @@ def test_a_long_word_before_what_differs_is_read_once():
     ends = [{"/b/report": b"x" * 300_000 + b" at %d.125" % at} for at in (1795449479, 1795449489)]
     cut = {"/b/report": b"x" * 200_000 + b" at 1795449499.125"}
     assert [each[0] for each in said({}, cut, *ends)] == ["other content"]
+
+
+def test_a_binary_record_that_is_damaged():
+    """A number drawn in its head makes no two alike; all the rest is the same in each run, and none of it may be missing."""
+    rest = random.Random(1).randbytes(100_000)
+
+    def record(number):
+        return b"\x93NUM" + random.Random(number).randbytes(16) + rest
+
+    ends = [{"/b/s": record(number)} for number in (1, 2)]
+    whole = record(3)
+    assert said({}, {"/b/s": whole}, *ends) == []
+    damaged = (whole[:-1], whole[:-6000], whole[6000:], whole[:40_000] + whole[46_000:], whole[:6000] + whole)
+    assert all(said({}, {"/b/s": each}, *ends) for each in damaged)
