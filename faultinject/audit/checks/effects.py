@@ -101,8 +101,8 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
 def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
-    POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`); not the end of a
-    multipart upload, nor a deletion of many objects, which do nothing else the second time. FAIL: a retry has
+    POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`); not, of a storage
+    service, the end of a multipart upload, nor a deletion of many objects, which do nothing else the second time. FAIL: a retry has
     no Idempotency-Key, or in a named call another one that took effect too. WARN: no key, to a storage service, which allows
     it; or another key otherwise. A retry that its precondition kept from taking effect does not count: what the client made of
     the refusal is asked by `lost answer`. Not decided where the same request comes again in another call, however late, unless

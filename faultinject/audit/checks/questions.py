@@ -32,7 +32,7 @@ BATCH = re.compile(
 )
 """Path and query of a request for many things, whose answer tells of each: as S3 and its kin, Swift, Azure, Google, Kodo and OCI have it."""
 HARMLESS = re.compile(r"(?i)(^|&)(upload_?id=|delete(=|&|$))")
-"""Query of a POST that has the same effect twice: the end of an upload has its id and parts, and what is deleted stays so."""
+"""Query of a POST to a storage service that has the same effect twice: the end of an upload has its id and parts, and what is deleted stays so."""
 STORAGE_CLIENTS = (
     "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio obs-sdk qingstor qiniu"
     " swiftclient tos-sdk tos-python-sdk"
@@ -129,7 +129,7 @@ def is_kept_off(call: Call) -> bool:
 def is_lost_write(attempt: Attempt) -> bool:
     """Whether it is a POST or PATCH that the app has carried out and whose answer was lost, and a repeat does something else."""
     lost = attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
-    return lost and not HARMLESS.search(attempt.query)
+    return lost and not (is_storage_call(attempt) and HARMLESS.search(attempt.query))
 
 
 def is_done_already(attempt: Attempt) -> bool:
