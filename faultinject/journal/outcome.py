@@ -155,7 +155,7 @@ class Outcome(Struct, kw_only=True):
 
     @property
     def injected(self) -> bool:
-        """Whether the request got a fault: a word in `did` that nobody here knows is of one only where a fault was chosen."""
+        """Whether the request got a fault. An unknown word in `did` counts as one only if a fault was chosen."""
         return self.fault is not None and self.did not in NOT_INJECTED
 
     @property

@@ -138,13 +138,14 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
-    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a driver or of one name, or where the client does not repeat successful calls;
-    else WARN; one object alone is not judged. Where the other call succeeded: FAIL in such calls, or where it
-    came within a second and the client does not repeat successful calls. Without ids: calls in which the wait falls at
-    the beginning of each part of p attempts and rises again in it, in the median to less than half and to more than 1.5
-    times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls or more, without ids as many as
-    would show 8 such cases, by waits that no answer asked for. Random waits have to grow from part to part, because two
-    layers with jitter look like one. Where an SDK repeats no id, what comes again under another one is not judged without a driver.
+    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a driver or of
+    one name, or where the client does not repeat successful calls; else WARN; one object alone is not judged. Where the other
+    call succeeded: FAIL in such calls, or where it came within a second and the client does not repeat successful calls.
+    Without ids: calls in which the wait falls at the beginning of each part of p attempts and rises again in it, in the
+    median to less than half and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN).
+    PASS: 5 calls or more, without ids as many as would show 8 such cases, by waits that no answer asked for. Random waits
+    have to grow from part to part, because two layers with jitter look like one. Where an SDK repeats no id, what comes again
+    under another one is not judged without a driver.
     """
     ended = list(filter(_is_exhausted, evidence.calls))
     n = len(ended)

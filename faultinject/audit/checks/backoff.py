@@ -109,8 +109,9 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
 
     For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest three
     in four) against their median. Rigid: at most 5 % of it, or half the turnaround's noise. With jitter: above 12 %, and
-    the shortest wait is below the median by more than the machine's noise, the client's work for its other requests, and the time for which it had sent one after the other. FAIL: more than half are rigid. PASS: more than half
-    have jitter and none is rigid.
+    the shortest wait is below the median by more than the machine's noise, the client's work for its other requests, and the
+    time for which the client had sent one request after the other. FAIL: more than half are rigid. PASS: more than half have
+    jitter and none is rigid.
     """
     zero = evidence.turnaround.zero
     groups = [
@@ -257,9 +258,10 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
-    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first
-    of them to the last. Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not
-    decided. Not judged where retries are nested, nor where the client may need as long for its other requests.
+    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
+    certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last. Where only
+    the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided. Not judged where
+    retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
         how = "Switch one of the two layers off to judge the other."
