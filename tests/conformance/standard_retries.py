@@ -8,12 +8,20 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import subprocess
 import time
 from threading import Lock
 from urllib.parse import urlsplit
 
 FLAW = os.environ.get("FLAW", "")
 MILLISECONDS = 0.001
+MACHINE_RUNS = Lock()
+
+
+def stop_the_machine(after: float) -> None:
+    """For a second neither this process runs nor the one that has started it, as if the machine did not."""
+    both = f"{os.getpid()} {os.getppid()}"
+    subprocess.Popen(["sh", "-c", f"sleep {after}; kill -STOP {both}; sleep 1; kill -CONT {both}"])
 
 
 class Client:
@@ -54,6 +62,10 @@ class Client:
             wait = random.random() * min(20.0, longest)
             if asked.isdecimal() and FLAW != "hasty":
                 wait = max(wait, min(int(asked) * MILLISECONDS, wait + 5))
+            if FLAW == "late":
+                wait += 1
+            if FLAW == "stopped" and MACHINE_RUNS.acquire(blocking=False):
+                stop_the_machine(after=0.8 * wait)
             time.sleep(wait)
         if FLAW != "liar":
             raise ValueError(f"{status} for {key}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,10 +27,12 @@ def _here(monkeypatch):
     monkeypatch.chdir(HERE)
 
 
+SMALL = {"title": "small", "source": "https://example.com", "capacity": 500, "cost": 14}
+
+
 def small(*cases):
     """A specification whose cases take no time: a client of few tokens."""
-    said = {"title": "small", "source": "https://example.com", "capacity": 500, "cost": 14, "case": cases}
-    return msgspec.convert(said, Specification)
+    return msgspec.convert({**SMALL, "case": cases}, Specification)
 
 
 def verdicts(name, *cases):
@@ -85,6 +88,7 @@ def test_a_client_that_keeps_to_them_passes():
         pytest.param("spendthrift", EXHAUSTED, "3 attempts instead of 2", marks=pytest.mark.slow),
         pytest.param("miser", FIVE, "call 1: ", marks=pytest.mark.slow),
         ("hasty", ASKED, "s instead of at least 0.4 s"),
+        pytest.param("late", ASKED, "s instead of at most 0.4 s", marks=pytest.mark.slow),
         pytest.param("liar", EXHAUSTED, "the caller did not get an error", marks=pytest.mark.slow),
     ],
 )
@@ -103,6 +107,27 @@ def test_a_longer_backoff_fails():
     assert verdict == FAIL
     assert "99 retries" not in said
     assert "instead of 34" in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_machine_that_stops_is_no_backoff(monkeypatch):
+    """A virtual machine waits for its turn while all clients of a case do: that time is nobody's backoff."""
+    monkeypatch.setenv("FLAW", "stopped")
+    answer = {"status": 500, "asked": "1500", "least": 1.5, "wait": 1.5}
+    case = {"name": "asked", "calls": [[answer, {"status": 200}]]}
+    program = (  # a process of its own, so that it can be stopped
+        "import msgspec, sys; from faultinject.conformance import Specification, play\n"
+        "case = msgspec.json.decode(sys.argv[1], type=Specification)\n"
+        "print([(each.verdict, each.message) for each in play(sys.argv[2:], case)])"
+    )
+    played = subprocess.run(
+        [sys.executable, "-c", program, msgspec.json.encode({**SMALL, "case": [case]}), *command("Client")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert played.stdout.startswith("[('PASS', 'attempts: 2; backoff: "), played.stdout + played.stderr
 
 
 def test_a_client_that_cannot_be_told_how_often_to_try_is_not_judged(monkeypatch):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby, pairwise
 from math import inf
 from operator import attrgetter
+from threading import Event, Thread
 from typing import Any
 
 import msgspec
@@ -118,7 +120,7 @@ def specification(name: str) -> Specification:
 
 
 ROUNDS = 9
-"""Clients that play a case at the same time, for its waits. Stops of the machine only ever make a wait longer, so the third
+"""Clients that play a case at the same time, for its waits. A busy machine only ever makes a wait longer, so the third
 shortest of the nine is judged; of a client that backs off ten times as long it is too long in 19 of 20 cases."""
 THIRD = 2
 """The place of that wait among the sorted ones."""
@@ -130,6 +132,8 @@ CASE_DEADLINE = 120.0
 """Seconds that a case may take, unless the user says so."""
 SPARE = 4
 """Calls more than it takes to use up all tokens, to see that the client has stopped retrying."""
+BEAT = 0.02
+"""Seconds after which the machine is asked again whether it runs; a beat that is as much too late is a stop."""
 EARLY = 0.005
 """Seconds by which a client's timer may be early."""
 KEPT = "CONFORMANCE_SETTINGS"
@@ -239,6 +243,37 @@ def _fault(answer: CaseAnswer) -> str:
     return f'http:{answer.status},content_type=application/xml,message="{body}"{hint}'
 
 
+class Stops:
+    """When the machine did not run, on which no client's timer ends: all nine clients of a case wait in the same second."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[float, float]] = []
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note them from now on."""
+        ended = Event()
+        watch = Thread(target=self._watch, args=(ended,), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watch.join()
+
+    def _watch(self, ended: Event) -> None:
+        due = time.monotonic() + BEAT
+        while not ended.wait(BEAT):
+            now = time.monotonic()
+            if now > due + BEAT:
+                self._found.append((due, now))
+            due = now + BEAT
+
+    def within(self, since: float, until: float) -> float:
+        """Seconds of that time that they took."""
+        return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in list(self._found))
+
+
 CALIBRATION = Script("cal", Case("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
 """Calls without a fault, before all others: how fast the client is."""
 
@@ -309,8 +344,10 @@ def _play(
     settings = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(attempts)}
     settings[KEPT] = " ".join([*settings, OLD_OR_NEW])
     calls = Calls(None)
+    stops = Stops()
     asked_for = [each for script in everything for each in script.asked()]
-    with serving(vendor, asked_for, "\n".join(each.rules() for each in everything)) as served:
+    rules = "\n".join(each.rules() for each in everything)
+    with serving(vendor, asked_for, rules) as served, stops.watched():
         asked = Process(
             command,
             served.url,
@@ -344,7 +381,7 @@ def _play(
                     why = f"calls of this case, or of one before, had not ended after {deadline:g} s; give --deadline more"
                     yield Played(case.name, INCONCLUSIVE, why)
                     continue
-                judge = _Judge(cases, scripts[case.name], of_outcomes(served.outcomes), calls, late)
+                judge = _Judge(cases, scripts[case.name], of_outcomes(served.outcomes), calls, stops, late)
                 yield Played(case.name, *judge.verdict())
         finally:
             calls.stop()
@@ -380,6 +417,7 @@ class _Judge:
         scripts: what they were asked for.
         attempts: all requests so far.
         calls: all calls so far.
+        stops: when the machine did not run.
         late: seconds by which a wait may look longer than it was.
     """
 
@@ -389,11 +427,13 @@ class _Judge:
         scripts: Sequence[Script],
         attempts: Sequence[Attempt],
         calls: Calls,
+        stops: Stops,
         late: float,
     ) -> None:
         self._cases = cases
         self._scripts = scripts
         self._case = scripts[0].case
+        self._stops = stops
         self._late = late
         self._windows = {each.key: each for each in calls.windows}
         self._requests = requests_by_key(calls.windows, attempts)
@@ -429,19 +469,22 @@ class _Judge:
                 what = "success" if _succeeds(answers) else "an error"
                 yield f"{call}the caller did not get {what}"
 
-    def _waits(self) -> list[tuple[CaseAnswer, float]]:
-        """By answer, the third shortest wait after it; of one client alone it is the only one."""
-        waits: list[tuple[CaseAnswer, list[float]]] = [(answer, []) for answer in self._case.calls[0][:-1]]
+    def _waits(self) -> list[tuple[CaseAnswer, float, float]]:
+        """By answer, the third shortest wait after it, and the same without the machine's stops; of one client alone it is the only one."""
+        waits: list[tuple[CaseAnswer, list[float], list[float]]] = [
+            (answer, [], []) for answer in self._case.calls[0][:-1]
+        ]
         for key in self._keys(0):
-            for (_, found), (before, after) in zip(waits, pairwise(self._requests[key]), strict=False):
+            for (_, whole, own), (before, after) in zip(waits, pairwise(self._requests[key]), strict=False):
                 if before.answered is not None:
-                    found.append(after.arrived - before.answered)
-        return [(answer, sorted(found)[: THIRD + 1][-1]) for answer, found in waits if found]
+                    whole.append(after.arrived - before.answered)
+                    own.append(whole[-1] - self._stops.within(before.answered, after.arrived))
+        return [(answer, _third(whole), _third(own)) for answer, whole, own in waits if whole]
 
     def _wrong_waits(self) -> Iterator[str]:
-        for number, (answer, waited) in enumerate(self._waits(), 1):
-            # A stop of the machine decides how long one client alone waits at most.
-            if len(self._scripts) == ROUNDS and waited > answer.wait + self._late:
+        for number, (answer, waited, own) in enumerate(self._waits(), 1):
+            # A busy machine decides how long one client alone waits at most.
+            if len(self._scripts) == ROUNDS and own > answer.wait + self._late:
                 yield f"backoff {number}: {waited:.3g} s instead of at most {answer.wait:g} s"
             elif waited < answer.least - EARLY:
                 yield f"backoff {number}: {waited:.3g} s instead of at least {answer.least:g} s"
@@ -464,7 +507,7 @@ class _Judge:
         attempts = ", ".join(str(len(each)) for each in self._case.calls)
         said = [f"attempts: {attempts}"]
         if waits := self._waits():
-            said.append("backoff: " + ", ".join(f"{waited:.3g} s" for _, waited in waits))
+            said.append("backoff: " + ", ".join(f"{waited:.3g} s" for _, waited, _ in waits))
         if self._scripts[0].counts:
             said.append(f"retries in an outage: {self._retries('count', self._scripts[0].counts)}")
         return "; ".join(said)
@@ -472,6 +515,10 @@ class _Judge:
 
 def _succeeds(answers: Sequence[CaseAnswer]) -> bool:
     return answers[-1].status == 200
+
+
+def _third(waits: Sequence[float]) -> float:
+    return sorted(waits)[: THIRD + 1][-1]
 
 
 def _numbers(made: Sequence[int]) -> str:
