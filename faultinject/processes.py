@@ -6,16 +6,14 @@ import glob
 import os
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
-from typing import TYPE_CHECKING, Any, AnyStr
+from typing import Any, AnyStr
 
 from faultinject.counts.processes import began, status
 from faultinject.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PAUSE = 0.01
 """Seconds between two looks at processes that are about to end."""

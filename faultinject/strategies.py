@@ -16,14 +16,12 @@ except ImportError:
 
     raise MissingExtra(f"scenarios() needs Hypothesis: {install_extra('hypothesis')}") from None
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
-    from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
-    from faultinject.journal.outcome import Outcome
-    from faultinject.rules.rule import Rule
+from faultinject.journal.outcome import Outcome
+from faultinject.rules.rule import Rule
 
 
 def scenarios(

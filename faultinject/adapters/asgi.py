@@ -32,11 +32,11 @@ from faultinject.adapters.servers import (
     of_send,
     tell_asgi,
 )
-from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest
+from faultinject.engine.request import LONGEST, ASGIRequest, Body, Entry, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -50,10 +50,13 @@ from faultinject.engine.steps import (
     LostPatience,
     NextPiece,
     Part,
+    Pause,
     Reach,
     ReadBody,
     RunApp,
     Send,
+    Step,
+    Steps,
     Wait,
     Write,
 )
@@ -69,9 +72,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
-    from faultinject.engine.actions import Action
-    from faultinject.engine.request import Body, Entry, SeenBody
-    from faultinject.engine.steps import Pause, Step, Steps
     from faultinject.http.types import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 
-from faultinject.engine.actions import Pass
+from faultinject.engine.actions import Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.exchange import Injection
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from faultinject.engine.actions import Action
-    from faultinject.engine.plan import Plan
-    from faultinject.engine.request import Request
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import Request
 
 THREADS = 100
 """Requests that ask at a time. The threads that an app may have for its own work are others."""

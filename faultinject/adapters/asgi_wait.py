@@ -11,24 +11,22 @@ import os
 import select
 from asyncio import AbstractEventLoop, TimerHandle, get_running_loop
 from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.servers import PATIENCE, Connection, of_send, until_delivered
-from faultinject.engine.request import LONGEST, MOST
+from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
 from faultinject.engine.steps import ClientGone
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Any, Self
 
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import Message, Receive, Send
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import ASGIRequest, Body
     from faultinject.vendors.multi_delete import Listing
 
 TICK = 0.2

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Iterator
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
     from faultinject.engine.steps import Cut
 
 _made: dict[tuple[type, ...], type[Injected]] = {}

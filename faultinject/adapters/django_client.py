@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from io import BytesIO
+from typing import Any
 
 from faultinject.adapters import asgi, wsgi
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-    from typing import Any
-
-    from faultinject.adapters.types import Environ, Message, Receive, Scope, Send, Start
-    from faultinject.http.types import Headers
-    from faultinject.injector.injector import Injector
+from faultinject.adapters.types import Environ, Message, Receive, Scope, Send, Start
+from faultinject.http.types import Headers
+from faultinject.injector.injector import Injector
 
 
 def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Environ], Any]:

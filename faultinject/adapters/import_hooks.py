@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.install import interface_of
@@ -15,17 +18,11 @@ from faultinject.adapters.mounting import is_own, mounted
 from faultinject.adapters.patch import Patch
 from faultinject.exceptions import UnsupportedServer
 from faultinject.injector.injector import Injector
-from faultinject.injector.lookup import refuse_eventlet
+from faultinject.injector.lookup import refuse_eventlet, shared_injector
 from faultinject.journal import log
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
-    from typing import Any
-
-    Call = Callable[..., Any]
-    Wrapper = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
+Call = Callable[..., Any]
+Wrapper = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
 
 _hooked = False
 
@@ -40,8 +37,6 @@ def hook() -> None:
     if _hooked:
         return
     import wrapt
-
-    from faultinject.injector.lookup import shared_injector
 
     injector = shared_injector()
     injector.announce()

@@ -6,12 +6,10 @@ The API is a layer above the adapters, so nothing here knows it but its name, by
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+from collections.abc import Mapping
+from typing import Any
 
-    from faultinject.injector.injector import Injector
+from faultinject.injector.injector import Injector
 
 PLACE = "faultinject.control.mount"
 PATHS: set[str] = set()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
 from faultinject.adapters import asgi, django_client, wsgi
 from faultinject.adapters.mounting import is_for_control
 from faultinject.engine.exchange import DECIDED, NOTED
 from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import ModuleType
-    from typing import Any
 
 PLACES: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
     "django.core.handlers.asgi": (("ASGIHandler", asgi.wrap),),

@@ -19,19 +19,17 @@ import select
 import stat
 import sys
 from array import array
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import partial
 from struct import pack
 from time import monotonic, sleep
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from weakref import WeakSet
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from faultinject.adapters.types import Environ, Scope
+from faultinject.adapters.types import Environ, Scope
 
 OUR_SERVER = "faultinject.receive"
 """In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from faultinject.engine.answers import MARKS
 from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
 from faultinject.engine.request import environ_key, header_name
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-    from typing import Any
 
     from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
     from faultinject.http.types import Headers

@@ -1,18 +1,16 @@
-"""What WSGI and ASGI are to a type checker; nothing of this exists while the program runs."""
+"""What the interfaces WSGI and ASGI hand over."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-    from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
 
-    Environ = dict[str, Any]
-    Start = Callable[..., Callable[[bytes], object]]
-    WSGIApp = Callable[[Environ, Start], Iterable[bytes]]
+Environ = dict[str, Any]
+Start = Callable[..., Callable[[bytes], object]]
+WSGIApp = Callable[[Environ, Start], Iterable[bytes]]
 
-    Scope = MutableMapping[str, Any]
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import partial
 from sys import modules
 from threading import Thread
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.lingering import end, linger
@@ -23,6 +24,7 @@ from faultinject.adapters.servers import (
     tell_wsgi,
     wsgi_server,
 )
+from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import BodyReading, delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass
@@ -48,23 +50,19 @@ from faultinject.engine.steps import (
     ReadBody,
     RunApp,
     Send,
+    Step,
+    Steps,
     Wait,
     Write,
 )
+from faultinject.http.types import Headers
 from faultinject.http.wire import CLOSE, FLUSH, Framing, can_be_written, length_of, whole, without_connection
+from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for, refuse_eventlet
+from faultinject.rules.scenario import Rules
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from faultinject.adapters.types import Environ, Start, WSGIApp
-    from faultinject.engine.steps import Step, Steps
-    from faultinject.http.types import Headers
-    from faultinject.injector.injector import Injector
-    from faultinject.rules.scenario import Rules
-
-    # What an answer of the app's goes on with, or stands still at.
-    NextStep = RunApp | NextPiece | EndApp | Part | Cut | None
+# What an answer of the app's goes on with, or stands still at.
+NextStep = RunApp | NextPiece | EndApp | Part | Cut | None
 
 
 def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, TypeVar
+from faultinject.engine.steps import Pause
 
-    from faultinject.engine.steps import Pause
-
-    Read = TypeVar("Read", bytes, list[bytes])
+Read = TypeVar("Read", bytes, list[bytes])
 
 
 class AppBody:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
 
 from faultinject.adapters.servers import (
     OUR_SERVER,
@@ -25,18 +26,15 @@ from faultinject.adapters.servers import (
     threads_run,
     until_delivered,
 )
-from faultinject.engine.request import LONGEST, MOST, PIECE
+from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
 from faultinject.engine.steps import ClientGone
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
-    from typing import Any, Self
 
     from faultinject.adapters.types import Environ
     from faultinject.engine.plan import Plan
-    from faultinject.engine.request import Body, WSGIRequest
     from faultinject.vendors.multi_delete import Listing
 
     HasLeft = Callable[..., bool]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from inspect import iscoroutinefunction
 from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSResponse
@@ -12,17 +14,11 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.hooks import first_non_none_response
 
 from faultinject.adapters.client_errors import Injected
+from faultinject.adapters.types import Environ, Start
 from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
+from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
-
-    from faultinject.adapters.types import Environ, Start
-    from faultinject.injector.injector import Injector
-    from faultinject.rules.scenario import Rules
+from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, cast
 
 import httpx
 
 from faultinject.adapters import asgi
+from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
 from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
 from faultinject.engine.request import PIECE
+from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
-    from typing import Any
-
-    from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
-    from faultinject.injector.injector import Injector
-    from faultinject.rules.scenario import Rules
+from faultinject.rules.scenario import Rules
 
 
 class FaultTransport(httpx.BaseTransport):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from faultinject.adapters import wsgi
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
-
-    from faultinject.adapters.types import Environ, WSGIApp
-    from faultinject.injector.injector import Injector
+from faultinject.adapters.types import Environ, WSGIApp
+from faultinject.injector.injector import Injector
 
 Head = list[tuple[str, str]]
 """Names and values of headers."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faultinject.adapters.mounting import is_below
+from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
 from faultinject.control.access import Access
 from faultinject.control.api import LARGEST, ControlApi, Response, cut
 from faultinject.exceptions import MissingExtra
@@ -15,9 +16,6 @@ from faultinject.installation import install_extra
 from faultinject.journal import log
 from faultinject.rules.control import ControlSettings
 from faultinject.vendors.vendor import split_mount
-
-if TYPE_CHECKING:
-    from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
 
 
 def mount(app: Any, injector: Injector, kind: str) -> Any:

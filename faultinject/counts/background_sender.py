@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from _weakrefset import WeakSet
+from collections.abc import Callable
 
 from faultinject.counts.patience import sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.process_end import ProcessEnd
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LINGER = 0.01
 """Seconds for which more work is gathered before it is done."""

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps, loads
+from typing import TYPE_CHECKING, Any
 
 from faultinject.counts.file_counts import FileCounts
 from faultinject.counts.filelock import AVAILABLE, CUT, FileLock, Users
@@ -47,10 +48,8 @@ from faultinject.exceptions import (
 from faultinject.rules.files import OwnFile
 from faultinject.rules.store import FILE, REPLACE
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
-    from typing import Any
 
     from faultinject.counts.file_journal import FileJournal
     from faultinject.journal.outcome import Outcome

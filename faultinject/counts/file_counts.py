@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from os import pread
 from struct import Struct
 from sys import byteorder
 
+from faultinject.counts.filelock import FileLock
 from faultinject.counts.memory import next_free
 from faultinject.counts.process_counters import FAILED, INJECTED, MATCHED, ProcessCounters
 from faultinject.counts.shared_counts import SharedCounts, key_of
 from faultinject.counts.table import IDENTITIES, NUMBER, ROW, SCOPES, Table, rule_row
+from faultinject.engine.counting import MatchKey, Number, Take
 from faultinject.exceptions import StoreUnavailable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from faultinject.counts.filelock import FileLock
-    from faultinject.engine.counting import MatchKey, Number, Take
 
 _OUT = 8
 """Where a row has its takes."""

@@ -13,6 +13,7 @@ the file on to the next one of its process: that one would have to get the inter
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from sys import byteorder
 from threading import Lock
@@ -24,12 +25,8 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    # Descriptor and operation to 0, or to something else when it fails.
-    Flock = Callable[[int, int], int]
+# Descriptor and operation to 0, or to something else when it fails.
+Flock = Callable[[int, int], int]
 
 try:
     from ctypes import PyDLL

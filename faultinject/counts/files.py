@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from stat import S_ISLNK
+from typing import NoReturn
 
 from faultinject.exceptions import ConfigurationError, Problem
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 FILES = ("version", "journal", "lock", "attached", "users")
 SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"

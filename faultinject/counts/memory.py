@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from threading import Lock
+from typing import TypeVar
 
-from faultinject.engine.counting import Counter
+from faultinject.engine.counting import Counter, MatchKey, Number, Take
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypeVar
-
-    from faultinject.engine.counting import MatchKey, Number, Take
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 SET_BACK = 60.0
 """Seconds beyond the period of a rate by which the clock must have been set back for the rate to be counted anew."""

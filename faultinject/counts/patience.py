@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+from collections.abc import Callable
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds in which a store that failed is left alone, at first and, twice as long each time, at most."""

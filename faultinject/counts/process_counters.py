@@ -6,13 +6,10 @@ from operator import add
 from struct import Struct
 from threading import Lock
 
+from faultinject.counts.filelock import FileLock
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.table import COUNTED, COUNTER, COUNTERS, HEADER, MOST_COUNTERS, NUMBER, Table
 from faultinject.exceptions import StoreUnavailable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.counts.filelock import FileLock
 
 MATCHED, INJECTED, FAILED = range(3)
 _ROW = Struct("=qqqq")

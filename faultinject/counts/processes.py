@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import FrameType
+from collections.abc import Mapping
+from types import FrameType
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
 """What Flask's and Django's reloaders set to `true` for the process that serves."""

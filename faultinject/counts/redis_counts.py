@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock, local
 
 from faultinject.counts.per_process import PerProcess
-from faultinject.counts.redis_link import Unanswered
+from faultinject.counts.redis_link import Argument, Link, Unanswered
 from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
 from faultinject.counts.shared_counts import SharedCounts, key_of
+from faultinject.engine.counting import MatchKey, Number, Take
 from faultinject.exceptions import StoreUnavailable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from faultinject.counts.redis_link import Argument, Link
-    from faultinject.engine.counting import MatchKey, Number, Take
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
 _PLACES, _NOTED, _INJECTED, _FAILED = "mnif"

@@ -10,15 +10,12 @@ from time import time
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Link, Unanswered
 from faultinject.counts.redis_scripts import PUSH
+from faultinject.engine.request import Entry
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
 from faultinject.journal.outcome import Outcome, outcome_in
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.engine.request import Entry
-    from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000
 """Lines that wait for the server; older ones are dropped."""

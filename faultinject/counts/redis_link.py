@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 from weakref import finalize
 
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.patience import waiting
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
+from faultinject.rules.redis_url import RedisURL
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
-    from faultinject.rules.redis_url import RedisURL
-
-    Argument = str | bytes | int
+Argument = str | bytes | int
 
 
 class Unanswered(StoreUnavailable):

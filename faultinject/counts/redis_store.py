@@ -6,22 +6,20 @@ import os
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps, loads
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.counts.redis_counts import RedisCounts, keys_of
-from faultinject.counts.redis_link import Link
+from faultinject.counts.redis_link import Argument, Link
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT, RESTORE
 from faultinject.counts.store import SharedStore
 from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
 from faultinject.journal import log
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
-    from typing import Any, NoReturn
 
     from faultinject.counts.redis_journal import RedisJournal
-    from faultinject.counts.redis_link import Argument
     from faultinject.rules.redis_url import RedisURL
 
 _FIELDS = 5

@@ -6,23 +6,18 @@ A lock that another process has for too long is no failure: one request goes on 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
+from typing import Any, NoReturn, Self, TypeVar
 
 from faultinject.counts import per_process
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
-from faultinject.engine.counting import Counter
+from faultinject.engine.counting import Counter, MatchKey, Number, Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.journal import log
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, NoReturn, Self, TypeVar
-
-    from faultinject.engine.counting import MatchKey, Number, Take
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 BUSY_TOLD_EVERY = 10.0
 """Seconds between two lines of the log on requests that got no decision because another process had the lock."""

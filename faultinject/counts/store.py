@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from faultinject.engine.counting import Counts
 from faultinject.engine.counting import Take as Take
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
 from faultinject.rules.redis_url import is_redis, read_redis
 from faultinject.rules.store import FILE, opener, read_directory
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
-    from typing import Any, Protocol, TypeVar
 
     from faultinject.counts.background_sender import BackgroundSender
-    from faultinject.engine.counting import Counts
     from faultinject.engine.request import Entry
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing

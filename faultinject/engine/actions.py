@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from faultinject.engine.alterations import Alteration
+from faultinject.engine.request import Entry, Request
+from faultinject.http.types import Headers
+from faultinject.vendors.multi_delete import Listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from faultinject.engine.alterations import Alteration
     from faultinject.engine.answers import Answer
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.request import Entry, Request
-    from faultinject.http.types import Headers
-    from faultinject.vendors.multi_delete import Listing
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -101,8 +101,7 @@ class Disconnect:
     held: float | None
 
 
-if TYPE_CHECKING:
-    Action = Pass | Respond | Forward | Disconnect
-    # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
-    Act = Callable[[Request, Entry, bytes], Action]
-    ActByAnswering = Callable[[Request, Entry, bytes], Respond]
+Action = Pass | Respond | Forward | Disconnect
+# What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
+Act = Callable[[Request, Entry, bytes], Action]
+ActByAnswering = Callable[[Request, Entry, bytes], Respond]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable
 
-    from faultinject.http.types import Headers
+from faultinject.http.types import Headers
 
 PARTIAL = 206
 RANGES = ("range", "x-ms-range")

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from faultinject.engine.actions import Respond
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from faultinject.engine.actions import ActByAnswering, Respond
 from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
+from faultinject.engine.request import Entry, Request
+from faultinject.http.types import Headers
 from faultinject.http.wire import CLOSE, Head, http_date, reason
+from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.multi_delete import Listing
 from faultinject.vendors.vendor import Rendering, Vendor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from faultinject.engine.actions import ActByAnswering
-    from faultinject.engine.request import Entry, Request
-    from faultinject.http.types import Headers
-    from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.multi_delete import Listing
-
-    Lister = Callable[[Request, bytes], "Listing | None"]
-    from collections.abc import Iterable
-
+Lister = Callable[[Request, bytes], Listing | None]
 
 MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
 """Headers that ask in milliseconds."""
@@ -263,8 +257,6 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
 
 def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
     """A function from a request and its digest to its listing; None when it does not delete several objects."""
-    from faultinject.vendors.multi_delete import Listing
-
     dialect = vendor.deletes
     assert dialect is not None
     message: str | None = rule.rule.value("message")

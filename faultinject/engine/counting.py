@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import sys
 from _thread import allocate_lock
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Protocol
-
-    # One (rule, scope, identity, above) a rule that matched; counted as one Number each.
-    MatchKey = tuple[int, str, str, tuple[int, float] | None]
-    # The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
-    # counted and nothing is held; whether the rate is exceeded.
-    Number = tuple[int, int, bool]
+# One (rule, scope, identity, above) a rule that matched; counted as one Number each.
+MatchKey = tuple[int, str, str, tuple[int, float] | None]
+# The number in the rule's scope; that of this identity, below 0 where no decision depends on it, and so nothing was
+# counted and nothing is held; whether the rate is exceeded.
+Number = tuple[int, int, bool]
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -36,57 +33,56 @@ class Take:
     beside: bool = False
 
 
-if TYPE_CHECKING:
+class Counts(Protocol):
+    """Where a scenario's counts live.
 
-    class Counts(Protocol):
-        """Where a scenario's counts live.
+    Those whose match and take wait for a server say so by an attribute `waits` that is true: where there is an event loop
+    they are asked on another thread.
+    """
 
-        Those whose match and take wait for a server say so by an attribute `waits` that is true: where there is an event loop
-        they are asked on another thread.
-        """
+    @property
+    def holds(self) -> bool:
+        """Whether others may be kept from these counts between a match and its takes."""
+        ...
 
-        @property
-        def holds(self) -> bool:
-            """Whether others may be kept from these counts between a match and its takes."""
-            ...
+    @property
+    def shared(self) -> SharedNotes | None:
+        """What is noted besides where other processes count there, too; else None."""
+        ...
 
-        @property
-        def shared(self) -> SharedNotes | None:
-            """What is noted besides where other processes count there, too; else None."""
-            ...
+    def match(
+        self,
+        keys: Sequence[MatchKey],
+        now: float,
+        hold: bool = False,
+        lock_free_after: Sequence[int] | None = None,
+    ) -> list[Number]:
+        """Count a request against these rules."""
 
-        def match(
-            self,
-            keys: Sequence[MatchKey],
-            now: float,
-            hold: bool = False,
-            lock_free_after: Sequence[int] | None = None,
-        ) -> list[Number]:
-            """Count a request against these rules."""
+    def take(self, ask: Take, held: bool = False) -> bool:
+        """Whether the rule may inject once more."""
 
-        def take(self, ask: Take, held: bool = False) -> bool:
-            """Whether the rule may inject once more."""
+    def release(self) -> None:
+        """Let others have what `match` has kept from them."""
 
-        def release(self) -> None:
-            """Let others have what `match` has kept from them."""
+    def give_back(self, ask: Take) -> None:
+        """Undo a take."""
 
-        def give_back(self, ask: Take) -> None:
-            """Undo a take."""
+    def matched(self, rule: int) -> int:
+        """How many requests the rule's conditions met."""
 
-        def matched(self, rule: int) -> int:
-            """How many requests the rule's conditions met."""
 
-    class SharedNotes(Protocol):
-        """What the processes of one store tell each other; a lock of theirs is held once a request."""
+class SharedNotes(Protocol):
+    """What the processes of one store tell each other; a lock of theirs is held once a request."""
 
-        def replaced(self) -> None:
-            """Other counts answer in place of these."""
+    def replaced(self) -> None:
+        """Other counts answer in place of these."""
 
-        def note_injected(self, rule: int, by: int = 1) -> None:
-            """A fault of the rule was decided on; with -1 it was not carried out."""
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """A fault of the rule was decided on; with -1 it was not carried out."""
 
-        def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-            """For each rule how many requests met its conditions, got its fault, and could not be decided."""
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule how many requests met its conditions, got its fault, and could not be decided."""
 
 
 class Counter:

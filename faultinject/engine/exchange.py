@@ -6,9 +6,15 @@ is noted of a fault, its count, its slot and its lines in the journal, is noted 
 
 from __future__ import annotations
 
-from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
+from collections.abc import Generator, Iterator, MutableMapping, Sequence
+from typing import Any, Self
+
+from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
+from faultinject.engine.alterations import Alteration
 from faultinject.engine.answers import answer_keys, at_its_start, marked, taken_over
-from faultinject.engine.request import LONGEST, MOST, SeenBody
+from faultinject.engine.body_transforms import BodyTransform
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import LONGEST, MOST, Body, Entry, Request, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -27,23 +33,13 @@ from faultinject.engine.steps import (
     ReadBody,
     RunApp,
     Send,
+    Step,
+    Steps,
     Wait,
     Write,
 )
+from faultinject.http.types import Headers
 from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start, length_of
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, MutableMapping, Sequence
-    from typing import Any, Self
-
-    from faultinject.engine.actions import Action
-    from faultinject.engine.alterations import Alteration
-    from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.engine.plan import Plan
-    from faultinject.engine.request import Body, Entry, Request
-    from faultinject.engine.steps import Step, Steps
-    from faultinject.http.types import Headers
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""

@@ -18,9 +18,10 @@ from copy import copy
 from functools import partial
 from hashlib import blake2b
 from itertools import product
+from typing import TYPE_CHECKING, Any, Protocol
 
-from faultinject.engine.actions import PASSED, Pass
-from faultinject.engine.counting import Counter, Take
+from faultinject.engine.actions import PASSED, Action, Pass
+from faultinject.engine.counting import Counter, Counts, MatchKey, SharedNotes, Take
 from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest, record
 from faultinject.http.patterns import literal_prefix
 from faultinject.vendors.operations import headers_of
@@ -34,13 +35,9 @@ from faultinject.vendors.vendor import (
     without_port,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, Protocol
 
-    from faultinject.engine.actions import Action
-    from faultinject.engine.counting import Counts, MatchKey, SharedNotes
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.rule import Rule

@@ -11,10 +11,13 @@ token.
 from __future__ import annotations
 
 from binascii import a2b_base64, crc32
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from itertools import count
 from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
+from faultinject.engine.counting import Take
 from faultinject.engine.shown import shown_path, shown_query, without_userinfo
 from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
 from faultinject.http.wire import whole
@@ -22,22 +25,16 @@ from faultinject.vendors.credentials import SIGNED_AT, expires_at, key_id, query
 from faultinject.vendors.operations import S3_PREFIXES
 from faultinject.vendors.vendor import HOSTS, Addressing, split_mount, without_port
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
-    from faultinject.engine.counting import Take
     from faultinject.engine.plan import CompiledRule, Plan
     from faultinject.vendors.types import Target
 
-    # Bytes read of a request's body, their digest, whether that was all.
-    Body = tuple[int, str, bool]
-    # The scenario's generation, its seed and the seed's key.
-    Origin = tuple[int, str, bytes]
-    # The client's address and port, Authorization, time of signing, User-Agent, Content-Length, and recorded headers.
-    Description = tuple[str | None, object, str | None, str | None, str | None, str | None, Mapping[str, str]]
-
+# Bytes read of a request's body, their digest, whether that was all.
+Body = tuple[int, str, bool]
+# The scenario's generation, its seed and the seed's key.
+Origin = tuple[int, str, bytes]
+# The client's address and port, Authorization, time of signing, User-Agent, Content-Length, and recorded headers.
+Description = tuple[str | None, object, str | None, str | None, str | None, str | None, Mapping[str, str]]
 
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""

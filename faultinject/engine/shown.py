@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from binascii import crc32
+from collections.abc import Mapping
 from functools import cache
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 LONGEST_QUERY = 8192
 """Characters of a query that are looked at."""

@@ -6,19 +6,18 @@ saves a microsecond for each.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING, Any
 
-TYPE_CHECKING = False
+from faultinject.engine.alterations import Alteration
+from faultinject.http.types import Headers
+from faultinject.vendors.multi_delete import Listing
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from typing import Any
-
     from faultinject.engine.actions import Respond
-    from faultinject.engine.alterations import Alteration
     from faultinject.engine.body_transforms import BodyTransform
-    from faultinject.http.types import Headers
-    from faultinject.vendors.multi_delete import Listing
 
 
 class ClientGone(Exception):
@@ -280,20 +279,7 @@ class Send:
     closes: bool
 
 
-if TYPE_CHECKING:
-    Step = (
-        ReadBody
-        | Wait
-        | Look
-        | RunApp
-        | EditHead
-        | Begin
-        | NextPiece
-        | EndApp
-        | Part
-        | Hold
-        | Write
-        | Cut
-        | Send
-    )
-    Steps = Generator[Step, Any, None]
+Step = (
+    ReadBody | Wait | Look | RunApp | EditHead | Begin | NextPiece | EndApp | Part | Hold | Write | Cut | Send
+)
+Steps = Generator[Step, Any, None]

@@ -7,11 +7,9 @@ ordinary character. A pattern that begins with `=` is taken literally.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
-    Test = Callable[[str], bool]
+Test = Callable[[str], bool]
 
 STARS = 16
 SEGMENTS = 32

@@ -1,7 +1,5 @@
-"""What headers are to a type checker; nothing of this exists while the program runs."""
+"""What headers are: pairs of a name and a value."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Headers = list[tuple[str, str]]
+Headers = list[tuple[str, str]]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from faultinject.http.types import Headers
+from faultinject.http.types import Headers
 
 BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from faultinject.counts.per_process import PerProcess
+from faultinject.engine.plan import Plan
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.foreign import check_foreign
 from faultinject.rules.scenario import Scenario
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from faultinject.engine.plan import Plan
 
 NAME = "on-request"
 """What the journal calls such a rule; further ones of a header `on-request-2` and so on."""

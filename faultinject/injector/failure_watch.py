@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
 from faultinject.rules.abort import read_abort
 from faultinject.rules.descriptions import seconds
 from faultinject.rules.values import number_text
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 BUCKETS = 20
 """The window moves by one of so many parts: it is up to a twentieth shorter than it says, and takes no more memory."""

@@ -12,13 +12,12 @@ import sys
 from _thread import RLock
 from _weakrefset import WeakSet  # what weakref hands out, at half the start-up time
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from faultinject.counts.processes import forks_alone
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from faultinject.injector.injector import Injector
     from faultinject.injector.session_sync import Follower

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from faultinject.exceptions import ConfigurationError, UnsupportedServer
 from faultinject.injector.injector import Injector
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from faultinject.rules.scenario import Rules
+from faultinject.rules.scenario import Rules
 
 _shared: Injector | None = None
 # Middleware around middleware, of which the innermost may be ours.

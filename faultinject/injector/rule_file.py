@@ -16,6 +16,7 @@ from contextlib import suppress
 from json import dumps, loads
 from stat import S_ISREG
 from time import sleep
+from typing import TYPE_CHECKING, Any
 
 from faultinject.counts.private import ServerNote
 from faultinject.exceptions import (
@@ -32,10 +33,8 @@ from faultinject.rules.names import PREFIX
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.variables import value_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from faultinject.injector.injector import Injector
 

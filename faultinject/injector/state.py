@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
+from typing import Any, Self
 
 from faultinject.engine.plan import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any, Self
-
-    from faultinject.rules.rule import Rule
 
 SWITCH = ("on", "until", "why_off")
 """What of a state stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
+from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
+from faultinject.engine.plan import Plan
 from faultinject.engine.request import Entry, WSGIRequest
 from faultinject.exceptions import InjectionFailed
 from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
@@ -17,14 +20,6 @@ from faultinject.rules import descriptions
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
-    from faultinject.engine.actions import Action
-    from faultinject.engine.plan import Plan
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT", "FAULTINJECT_CONTROL", "FAULTINJECT_ON_REQUEST")

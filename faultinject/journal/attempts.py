@@ -6,10 +6,7 @@ from functools import lru_cache
 
 from faultinject.engine.request import NOT_INJECTED
 from faultinject.journal.outcome import Outcome
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.documented import DocumentedError
 
 BROKEN = frozenset("reset closed raised truncated".split())
 """What `did` says where the client got no whole answer."""

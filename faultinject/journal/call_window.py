@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.journal.attempts import Attempt
-
+from faultinject.journal.attempts import Attempt
 
 _CLASS = re.compile(r"([A-Za-z_][\w.$]{0,79}): ")
 """A class of errors, as it stands before what an error says."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from faultinject.engine.request import BODILESS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from faultinject.journal.attempts import Attempt
-    from faultinject.journal.call_window import CallWindow
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call_window import CallWindow
 
 FINGERPRINT, RETRY_MARK, SDK_ID, TOLD = "fingerprint", "retry mark", "SDK id", "told"
 """What grouped the attempts of a call, the weakest first; `told`: the test or the driver said where it began and ended."""

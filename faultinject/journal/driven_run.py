@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 
 from msgspec import Struct, to_builtins
 from msgspec.json import decode
 from msgspec.structs import replace
 
 from faultinject.exceptions import ReportError
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.outcome import line_without_request
 from faultinject.journal.sources import Source, may_be_journal
 from faultinject.rules.files import TO_APPEND
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from io import BufferedReader
-
-    from faultinject.journal.attempts import Attempt
 
 NAME = "driven"
 """The field that such a line has."""

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from faultinject.journal.outcome import line_without_request
 from faultinject.journal.process_end import ProcessEnd
 from faultinject.rules.files import TO_APPEND
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    # The process that may start another one when this one ends, as text; None: nobody does.
-    Parent = Callable[[], str | None]
+# The process that may start another one when this one ends, as text; None: nobody does.
+Parent = Callable[[], str | None]
 
 before: list[Callable[[], None]] = []
 """Called first when a process ends: lets what is under way write its last line."""

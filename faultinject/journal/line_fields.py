@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 
 from faultinject.engine.request import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, Entry, checksum_of_version
 from faultinject.http.wire import moment_of, whole
 from faultinject.journal.outcome import AttemptHint, Outcome
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.vendor import Addressing
 
 LONGEST_PART = 100
 """Characters that are kept of what says which part of a body is meant."""

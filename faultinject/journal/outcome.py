@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from collections.abc import Mapping
+from typing import Any, Self, TypedDict
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -11,9 +12,6 @@ from msgspec.structs import asdict
 from faultinject.engine.request import NOT_INJECTED
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text, printable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 VERSION = 1
 """The version of the journal's lines."""

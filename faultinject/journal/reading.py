@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush, heappushpop, merge
+from io import BufferedReader
 from operator import attrgetter
 
 from msgspec.structs import asdict
 
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.lines import TWICE, Driven, End, Lines
+from faultinject.journal.outcome import Outcome
 from faultinject.journal.sources import Source
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from io import BufferedReader
-
-    from faultinject.journal.outcome import Outcome
 
 AHEAD = 5_000
 """How many requests are held back to put them in order."""

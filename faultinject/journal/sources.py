@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, cast
+from io import BufferedReader
+from typing import cast
 
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ReportError
 from faultinject.journal.lines import TOO_LONG, TORN
 from faultinject.rules.files import open_to_read
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from io import BufferedReader
 
 LONGEST = 1 << 20
 """Bytes of a line."""

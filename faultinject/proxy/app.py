@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import h11
 
 from faultinject.adapters.asgi import TO_THE_END
+from faultinject.adapters.types import Message, Receive, Scope, Send
 from faultinject.journal import log
 from faultinject.proxy.client import BODILESS, FRAMING, KEY, RESPONSE_HEAD, ClientTransport
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, UpstreamFailure
 from faultinject.server.heads import without_upgrade
-
-if TYPE_CHECKING:
-    from faultinject.adapters.types import Message, Receive, Scope, Send
-
 
 PROXY_S_OWN = b"proxy-authorization"
 """What is for a proxy that is asked by the variable HTTP_PROXY: a secret of its user, and none of the server's."""

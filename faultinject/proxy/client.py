@@ -11,24 +11,20 @@ from http import HTTPStatus
 from logging import getLogger
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import h11
 from uvicorn import Config, Server
+from uvicorn.server import ServerState
 
 from faultinject.adapters.asgi import TO_THE_END
+from faultinject.adapters.types import Message, Scope
 from faultinject.http.wire import reason
 from faultinject.journal import log
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, lines, without_quotes
 from faultinject.server.certificates import Certificate
-
-if TYPE_CHECKING:
-    from uvicorn.server import ServerState
-
-    from faultinject.adapters.types import Message, Scope
-
 
 KEY = "faultinject.client_transport"
 """Where a scope has its `ClientTransport`."""

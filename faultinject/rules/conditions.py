@@ -5,7 +5,7 @@ from __future__ import annotations
 from faultinject.http import patterns
 from faultinject.http.target import utf8
 from faultinject.http.wire import COMMON, METHODS
-from faultinject.rules.key import any_of, condition, folded, pattern, plain
+from faultinject.rules.key import Check, Condition, Reading, Test, any_of, condition, folded, pattern, plain
 from faultinject.rules.sample import sample
 from faultinject.rules.values import Mistake, is_token, listed, most_like, shown, size_range
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     from faultinject.engine.request import Request
-    from faultinject.rules.key import Check, Condition, Reading, Test
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.vendor import Vendor
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.values import Mistake, shown
 from faultinject.rules.variables import value_of
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from faultinject.rules.diagnosis import Diagnosis
 
 CONTROL = "FAULTINJECT_CONTROL"
 TOKEN = "FAULTINJECT_TOKEN"  # noqa: S105 - a variable's name

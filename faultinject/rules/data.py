@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules.abort import bound_text
@@ -13,15 +15,10 @@ from faultinject.rules.rule import Rule, place_of, read_table
 from faultinject.rules.spelling import bare
 from faultinject.rules.values import Mistake, nearest, number_text, seed_text, shown
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from os import PathLike
-
-    Found = tuple[list[Rule], str | None, str | None]
-    """Rules, seed and `abort`."""
-    Locate = Callable[[int | None, str], str]
-    """From the index of a rule (None: outside of the rules) and a key to the place, for messages."""
+Found = tuple[list[Rule], str | None, str | None]
+"""Rules, seed and `abort`."""
+Locate = Callable[[int | None, str], str]
+"""From the index of a rule (None: outside of the rules) and a key to the place, for messages."""
 
 
 KEYS = ("rules", "seed", "abort")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
+from io import BufferedReader
+from os import PathLike
+from typing import Any, BinaryIO, NoReturn, TextIO
 
 from faultinject.rules.values import shown
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from io import BufferedReader
-    from os import PathLike
-    from typing import Any, BinaryIO, NoReturn, TextIO
-
-    Path = str | PathLike[str]
+Path = str | PathLike[str]
 
 LARGEST = 8 << 20
 """Bytes of a file of rules, a profile or results; a device may have no end."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from faultinject.engine.request import Request
 from faultinject.http import patterns
 from faultinject.rules.values import (
     LONGEST,
@@ -17,15 +19,10 @@ from faultinject.rules.values import (
     shown,
     text_of,
 )
+from faultinject.vendors.vendor import Addressing
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from faultinject.engine.request import Request
-    from faultinject.vendors.vendor import Addressing
-
-    Test = Callable[[str], bool]
-    Check = Callable[[Request], bool]
+Test = Callable[[str], bool]
+Check = Callable[[Request], bool]
 
 
 def _anything(name: str, text: str) -> None:

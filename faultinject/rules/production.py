@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 from faultinject.rules.names import PREFIX
 from faultinject.rules.values import visible
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 ENDINGS = ("ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME")
 """How the names of variables end that hold a deployment's name: FLASK_ENV, SENTRY_ENVIRONMENT, RAILWAY_ENVIRONMENT_NAME."""

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Unpack
 
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, all_of, doubt_of_method
 from faultinject.rules.diagnosis import MOST, Diagnosis
-from faultinject.rules.key import Reading
+from faultinject.rules.key import Check, Reading
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import Mistake, listed, number_text, shown, text_of
-from faultinject.rules.vocabulary import KEYS, combine, entry, reads_as, split_key
+from faultinject.rules.vocabulary import KEYS, Entry, EntryOrWord, Parts, combine, entry, reads_as, split_key
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Unpack
-
-    from faultinject.rules.key import Check
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.rules.vocabulary import Entry, EntryOrWord, Parts
     from faultinject.vendors.vendor import Addressing, Vendor
 
     Split = tuple[bool, str, str | None]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 from faultinject.engine.plan import threshold
+from faultinject.engine.request import Request
 from faultinject.rules import values
-from faultinject.rules.key import condition
+from faultinject.rules.key import Check, Reading, condition
 from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown
 from faultinject.vendors.credentials import key_id, query_key_id
+from faultinject.vendors.vendor import Addressing
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from faultinject.engine.request import Request
-    from faultinject.rules.key import Check, Reading
-    from faultinject.vendors.vendor import Addressing
-
-    Read = Callable[[Request], str | None]
-    """What tells a request's user, tenant or key; None or empty where nothing does."""
+Read = Callable[[Request], str | None]
+"""What tells a request's user, tenant or key; None or empty where nothing does."""
 
 PERSON = b"faultinj-sample"
 """Keeps the choice apart from every draw of the same seed."""

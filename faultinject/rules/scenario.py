@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import TYPE_CHECKING, Any, Unpack
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import data
@@ -15,10 +16,8 @@ from faultinject.rules.text import read_rules
 from faultinject.rules.values import seed_text, shown
 from faultinject.rules.variables import read_variables
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
-    from typing import Any, Unpack
 
     from faultinject.rules.rule_keys import RuleKeys
 

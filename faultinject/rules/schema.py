@@ -7,6 +7,9 @@ says all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from faultinject import vendors
 from faultinject.http.patterns import STARS
 from faultinject.rules import faults
@@ -18,12 +21,7 @@ from faultinject.rules.values import BYTES, NO, SECONDS, YES
 from faultinject.rules.vocabulary import KEYS
 from faultinject.vendors.operations import operations_of
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
-    Schema = dict[str, Any]
+Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
 
 SEPARATORS = " \t\r\n;"
 _NEED_QUOTES = frozenset(' \t\r\n,;"')

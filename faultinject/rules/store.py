@@ -5,15 +5,13 @@ A scheme of another package has an entry point in the group `faultinject.stores`
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
 from faultinject.rules.redis_url import SCHEMES, is_redis, read_redis, without_password
 from faultinject.rules.values import Mistake, most_like, shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 MEMORY, FILE = "memory:", "file:"
 _ALLOWED = "memory: or file:DIRECTORY or redis://HOST"

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from re import Match
+from typing import NamedTuple
 
 from faultinject.rules.diagnosis import MOST, Diagnosis, excerpt, owner
 from faultinject.rules.rule import Rule, place_of
 from faultinject.rules.values import Mistake, shown
-from faultinject.rules.vocabulary import combine, entry, split_key
+from faultinject.rules.vocabulary import Entry, EntryOrWord, combine, entry, split_key
 
-if TYPE_CHECKING:
-    from re import Match
-
-    from faultinject.rules.vocabulary import Entry, EntryOrWord
-
-    Span = tuple[int, int]
+Span = tuple[int, int]
 
 # A rule without quotes.
 PLAIN = re.compile('[^", \t\r\n;]*(?:,[ \t]*[^", \t\r\n;]*)*+(?![^ \t\r\n;])')

@@ -5,11 +5,9 @@ Every reader takes text as written in a rule and returns the parsed value, or ra
 
 from __future__ import annotations
 
-from faultinject.exceptions import ConfigurationError
+from collections.abc import Iterable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from faultinject.exceptions import ConfigurationError
 
 LONGEST = 8760 * 3600.0
 LONGEST_WORD = 1024

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from faultinject.rules.abort import canonical
-from faultinject.rules.data import read_file
+from faultinject.rules.data import Found, read_file
+from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.names import PREFIX, RULE, VARIABLES, is_of_kubernetes, is_rule
+from faultinject.rules.rule import Rule
 from faultinject.rules.text import read_rules
 from faultinject.rules.values import is_name, most_like, shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from faultinject.rules.data import Found
-    from faultinject.rules.diagnosis import Diagnosis
-    from faultinject.rules.rule import Rule
 
 
 def value_of(environ: Mapping[str, str], variable: str) -> str | None:

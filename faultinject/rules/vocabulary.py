@@ -6,8 +6,10 @@ only in how they come to entries.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeVar
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults, spelling
@@ -16,22 +18,16 @@ from faultinject.rules.effects import EFFECTS, EXCLUDING
 from faultinject.rules.key import Key
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD, TRIGGERS
 from faultinject.rules.values import Mistake, is_name, listed, most_like, nearest, shown
+from faultinject.vendors.vendor import Vendor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import TypeVar
-
-    from faultinject.vendors.vendor import Vendor
-
-    T = TypeVar("T")
-    Entry = tuple[int, str, str]
-    """Rank (which orders), canonical key with its NAME, text."""
-    EntryOrWord = Entry | str
-    """An entry, or the word of one that is wrong; empty where not even that can be told."""
-    Conditions = dict[str, tuple[str, ...]]
-    Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
-    """Name, conditions, unless, options."""
+T = TypeVar("T")
+Entry = tuple[int, str, str]
+"""Rank (which orders), canonical key with its NAME, text."""
+EntryOrWord = Entry | str
+"""An entry, or the word of one that is wrong; empty where not even that can be told."""
+Conditions = dict[str, tuple[str, ...]]
+Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
+"""Name, conditions, unless, options."""
 
 NAME_RANK, OPTION_RANK, UNLESS_RANK = 50, 100, 200
 

@@ -12,17 +12,14 @@ from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
 
 from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS
+from faultinject.adapters.types import Message, Receive, Scope, Send
 from faultinject.http.wire import can_be_written, http_date
-
-if TYPE_CHECKING:
-    from faultinject.adapters.types import Message, Receive, Scope, Send
-
 
 NAME = "faultinject"
 WRITER = "faultinject.writer"

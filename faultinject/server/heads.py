@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
+from asyncio import Transport
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from faultinject.adapters.servers import SENT_HEADERS
 from faultinject.server.bridge import WRITER
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from asyncio import Transport
-    from collections.abc import Iterable, Iterator
-    from typing import Any
 
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers."""

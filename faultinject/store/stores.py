@@ -19,7 +19,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
 from faultinject.store import sdk_clients
 from faultinject.store.buckets import Headers
-from faultinject.store.call import Dialect
+from faultinject.store.call import Dialect, S3Call
 from faultinject.store.exchange import Exchange, Service, StoreAnswer
 from faultinject.store.json import BosDocuments, JssDocuments, QingStorDocuments, TosDocuments
 from faultinject.store.xml import OssDocuments, XmlDocuments
@@ -78,7 +78,6 @@ class VendorStore:
         if not isinstance(self.speaks, Dialect):
             return self.speaks()
         from faultinject.store import s3
-        from faultinject.store.call import S3Call
 
         return ServiceAdapter(partial(S3Call, self.speaks), s3.perform, S3_NAMES, _describe)
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from faultinject.engine.request import NOT_INJECTED
+from faultinject.engine.plan import Services
+from faultinject.engine.request import NOT_INJECTED, Entry
+from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import get_injector
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
-    from faultinject.engine.plan import Services
-    from faultinject.engine.request import Entry
-    from faultinject.injector.injector import Injector
-
 
 _observed: WeakKeyDictionary[Injector, list[object]] = WeakKeyDictionary()
 

@@ -13,13 +13,11 @@ try:
 except ImportError:
     raise MissingExtra(f"traces need opentelemetry-api: {install_extra('otel')}") from None
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from opentelemetry.trace import Span
-    from opentelemetry.util.types import AttributeValue
+from opentelemetry.trace import Span
+from opentelemetry.util.types import AttributeValue
 
-    from faultinject.engine.request import Entry
-    from faultinject.injector.injector import Injector
+from faultinject.engine.request import Entry
+from faultinject.injector.injector import Injector
 
 INJECTED_EVENT = "faultinject.injected"
 UNDONE_EVENT = "faultinject.not_injected"

@@ -17,11 +17,9 @@ try:
 except ImportError:
     raise MissingExtra(f"metrics need prometheus-client: {install_extra('prometheus')}") from None
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from faultinject.engine.plan import Services
-    from faultinject.engine.request import Entry
-    from faultinject.injector.injector import Injector
+from faultinject.engine.plan import Services
+from faultinject.engine.request import Entry
+from faultinject.injector.injector import Injector
 
 MOST_SERIES = 500
 """Pairs of rule and fault that a process tells apart; further ones are counted under `other`."""

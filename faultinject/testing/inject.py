@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
 from faultinject.injector import instances
@@ -15,12 +16,10 @@ from faultinject.rules.scenario import Scenario, gather
 from faultinject.testing import unwrapped
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from os import PathLike
     from types import TracebackType
-    from typing import Any, TypeVar, Unpack
 
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles import Profile

@@ -6,6 +6,7 @@ Those of other packages have entry points in the group `faultinject.faults`.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
@@ -25,10 +26,6 @@ from faultinject.rules.faults.forwarding import (
     Truncate,
 )
 from faultinject.rules.values import Mistake, is_name, listed, nearest, shown
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 FAULTS: tuple[type[Fault], ...] = (
     Documented,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine import answers
-from faultinject.engine.actions import Disconnect, Forward, Pass
+from faultinject.engine.actions import Act, Action, Disconnect, Forward, Pass
 from faultinject.engine.body_transforms import Interrupted
 from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
@@ -12,7 +12,6 @@ from faultinject.rules.faults.fault import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.actions import Act, Action
     from faultinject.engine.request import Entry, Request
     from faultinject.rules.rule import Rule
 

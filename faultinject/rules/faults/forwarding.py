@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine import answers, body_transforms
-from faultinject.engine.actions import Forward, Pass
+from faultinject.engine.actions import Act, Action, Forward, Pass
 from faultinject.engine.alterations import RANGES, Edited, Moved
 from faultinject.engine.body_transforms import BodyTransform, Interrupted
 from faultinject.engine.plan import CompiledRule, delays
@@ -17,7 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from faultinject.engine.actions import Act, Action
     from faultinject.engine.request import Entry, Request
     from faultinject.rules.rule import Rule
 

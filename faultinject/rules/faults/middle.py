@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from faultinject.engine.actions import Pass
+from collections.abc import Iterator
+
+from faultinject.engine.actions import Act, Action, Pass
+from faultinject.engine.plan import CompiledRule
+from faultinject.engine.request import Entry, Request
 from faultinject.rules.values import Mistake
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from faultinject.engine.actions import Act, Action
-    from faultinject.engine.plan import CompiledRule
-    from faultinject.engine.request import Entry, Request
 
 
 def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:

@@ -19,8 +19,8 @@ import pytest
 from msgspec import convert
 from msgspec.structs import asdict, replace
 
-from faultinject.audit.judging import Judgement
-from faultinject.audit.reports import FORMATS, format_of
+from faultinject.audit.judging import Judgement, judge
+from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.engine.request import LONGEST_TEXT
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import FaultInjectError
@@ -112,8 +112,6 @@ class SessionReport:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge what was collected, and write the report."""
-        from faultinject.audit.reports import render
-
         try:
             judgement = judge_folder(Path(self.folder))
             if judgement is None:
@@ -143,7 +141,6 @@ class SessionReport:
 
 def judge_folder(folder: Path) -> Judgement | None:
     """The judgement of what all processes wrote; None when that is nothing."""
-    from faultinject.audit.judging import judge
     from faultinject.journal.reading import read
 
     paths = sorted(map(str, folder.glob(f"*{JOURNAL}")))
