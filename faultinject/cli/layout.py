@@ -222,7 +222,7 @@ def writer(path: str, formats: Mapping[str, Callable[..., str]]) -> Callable[...
     form = formats.get(Path(path).suffix.lower())
     if form is None:
         known = ", ".join(f"FILE{ending}" for ending in formats)
-        raise ConfigurationError(f"--output: {path} is none of {known}")
+        raise ConfigurationError(f"--output: {path} is not one of {known}")
 
     def write(*result: object) -> None:
         with open_to_write(path) as file:

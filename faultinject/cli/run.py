@@ -104,7 +104,7 @@ def run(
             Path(path).write_text(Scenario.of_rules((), None, scenario.abort).to_toml())
             environ["FAULTINJECT_FILE"] = path
         if settings.store is None:
-            # What the control API changes is in force in all processes of the command, in a directory that is cleared away likewise.
+            # What the control API changes is in force in all processes of the command, in a directory that a later start clears away.
             environ["FAULTINJECT_STORE"] = f"file:{session_path()}"
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal

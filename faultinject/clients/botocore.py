@@ -56,7 +56,7 @@ def inject_into(
         )
     found = injector_for(rules, seed=seed, injector=injector)
     endpoint = client._endpoint  # noqa: SLF001 - what botocore itself sends by
-    events = endpoint._event_emitter  # noqa: SLF001 - likewise
+    events = endpoint._event_emitter  # noqa: SLF001 - what botocore itself calls
     if isinstance(events, _Events):
         events.injector = found
     else:

@@ -110,8 +110,8 @@ def serve(factory: Factory, questions: TextIO, answers: TextIO) -> None:
 
     Args:
         factory: makes a client, given the endpoint and the bucket.
-        questions: lines of the contract.
-        answers: likewise.
+        questions: lines of the contract, from the driver's caller.
+        answers: lines of the contract, to it.
     """
     writing = Lock()
 

@@ -235,7 +235,7 @@ class Process:
                 return False
             self.kinds = [each for each in plan.KINDS if each in kinds]
             if strange := [each for each in kinds if each not in plan.KINDS]:
-                self._fail(f"can do {strange[0]!r}, which is none of {', '.join(plan.KINDS)}")
+                self._fail(f"can do {strange[0]!r}, which is not one of {', '.join(plan.KINDS)}")
             elif not kinds:
                 self._fail(f"can do none of {', '.join(plan.KINDS)}")
             self.title = title and _line(title)

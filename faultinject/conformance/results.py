@@ -620,7 +620,7 @@ class Change:
         client: whose.
         what: the check with what it was about, or the fact.
         before: the verdict, or the fact; empty where there was none.
-        after: likewise.
+        after: the verdict or the fact now; empty where there is none.
         message: what is measured now; empty for a fact.
         worse: whether a check says no, or warns, that did not before.
     """

@@ -1,5 +1,5 @@
-"""What other tools say of faults, as rules, and rules as other tools say them; what cannot be said is named.
+"""Faults of other tools as rules, and rules in the formats of other tools; what cannot be converted is reported.
 
-`formats` lists them, one module each. `remarks` is what is told of the way, `document` how a foreign text is read so that no key of
-it is forgotten, `proxy_rules` a rule as a proxy can be told of it.
+`formats` lists them, one module each. `remarks` holds what is reported, `document` reads a foreign text so that no key of it
+is forgotten, `proxy_rules` has a rule in the form that proxies share.
 """

@@ -138,7 +138,7 @@ class Node:
         value: of JSON.
         file: what the document is called.
         path: its place there: `proxies[0].name`; empty: the whole.
-        remarks: what is told.
+        remarks: what is reported.
     """
 
     def __init__(self, value: Any, file: str, path: str, remarks: Remarks) -> None:
@@ -250,7 +250,7 @@ class Rules:
         self._names: set[str] = set()
 
     def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
-        """Another rule; None where its values are none of a rule, which is told.
+        """Another rule; None where a rule cannot have its values, which is reported.
 
         Args:
             node: what it is made of.
@@ -290,7 +290,7 @@ def literal_path(text: str) -> str:
 
 
 def milliseconds(node: Node, number: float) -> str:
-    """So many as the duration of a rule; one above an hour is told of, and becomes an hour."""
+    """So many as the duration of a rule; one above an hour becomes an hour, which is reported."""
     if number > HOUR * 1000:
         node.change("a rule waits an hour at most")
     return duration_text(min(number / 1000, HOUR))

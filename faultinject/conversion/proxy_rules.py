@@ -1,4 +1,4 @@
-"""Rules as a proxy can be told of them: tests of a request, a chance, and what is done. What a proxy cannot be told is told of.
+"""Rules in a form that a proxy can express: tests of a request, a chance, and what is done. What it cannot express is reported.
 
 A rule is left out as a whole where a part of it cannot be said without which the fault would come to more requests, or more often. An
 effect that only shapes the answer is left out alone.
@@ -30,7 +30,7 @@ SLIGHT = 1e-11
 """What a chance may differ by that is the same."""
 ADDRESS = ("bucket", "key")
 KNOWN = ("content-type", "content-length", "connection")
-"""Headers that a proxy is told of in another way, or sets itself."""
+"""Headers that are written in another place of a proxy's configuration, or that it sets itself."""
 _WAYS = ("drain", "exact")
 """Effects that are a matter of how a server does it."""
 
@@ -101,7 +101,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class ProxyRule:
-    """A rule as a proxy is told of it.
+    """A rule in the form that proxies share.
 
     Attributes:
         rule: the rule.
@@ -123,7 +123,7 @@ class ProxyRule:
 
 
 def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
-    """The chance in parts of a million, as a proxy counts them; one that is not what was asked for is told of."""
+    """The chance in parts of a million, as a proxy counts them; one that is not what was asked for is reported."""
     number = round(rule.probability * MILLION)
     if abs(number / MILLION - rule.probability) > SLIGHT:
         remarks.change(f"{rule.name}: probability", f"{title} rounds it to {number * 100 / MILLION:g} %")
@@ -131,7 +131,7 @@ def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
 
 
 def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
-    """The seconds that it waits; 0 where the proxy would make others wait, which is told of."""
+    """The seconds that it waits; 0 where the proxy would make others wait, which is reported."""
     if rule.delay and rule.answer is not None and rule.probability < 1:
         remarks.leave_out(
             f"{rule.name}: delay",
@@ -177,7 +177,7 @@ class _Translation:
         self.fault = ANSWER if isinstance(rule.resolved, Documented | Http) else rule.fault
 
     def proxy_rule(self) -> ProxyRule:
-        """It, as the proxy is told of it."""
+        """The rule in the form that proxies share."""
         rule, title = self.rule, self.can.title
         if self.fault not in self.can.faults:
             self.leave(rule.fault, f"{title} cannot do it")
@@ -250,7 +250,7 @@ class _Translation:
         if addressed:
             key = addressed[0]
             if "path" in rule.conditions:
-                self.leave(key, f"{self.can.title} is told it by the path, and the rule has one; {SPARED}")
+                self.leave(key, f"{self.can.title} matches it by the path, and the rule has one; {SPARED}")
             found.append(self.address(key))
         return tuple(found)
 
@@ -261,7 +261,7 @@ class _Translation:
             self.leave(key, f"{rule.vendor.id} does not have buckets as S3 has them; {SPARED}")
         self.remarks.change(
             self.at(key),
-            "told by the path, /bucket/key; requests with the bucket in their host are read wrongly",
+            "matched by the path, /bucket/key; requests with the bucket in their host are read wrongly",
         )
         buckets, keys = (rule.conditions.get(each, (None,)) for each in ADDRESS)
         both = (expressions.of_address(bucket, each) for bucket in buckets for each in keys)

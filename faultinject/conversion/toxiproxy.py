@@ -100,7 +100,7 @@ def _with_the_wait(found: list[Toxic]) -> list[Toxic]:
 
 
 def _toxic(node: Node) -> Toxic | None:
-    """What its rule is made of; None: it is none, which is told."""
+    """What its rule is made of; None: it cannot be a rule, which is reported."""
     kind = node.need("type", TEXT).value
     stream = node.take("stream", STREAM, DOWNSTREAM)
     name, chance = node.take("name", TEXT, f"{kind}_{stream}"), node.child("toxicity", SHARE)

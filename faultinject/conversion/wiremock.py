@@ -373,7 +373,7 @@ def _number_scenarios(stubs: list[_Stub]) -> None:
 
 
 def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
-    """The fault of a response of this status, with its keys; None: it is none, which is told."""
+    """The fault of a response of this status, with its keys; None: it is not a fault, which is reported."""
     delay, given = _delay(node), node.child("fault", TEXT)
     if given is not None:
         if given.value not in FAULTS:

@@ -154,7 +154,7 @@ class _Statistics(PerProcess):
         self._sender.do(self._send)
 
     def before_an_ask(self) -> None:
-        """Let what was given back here be known to the server."""
+        """Return to the server the counts that were returned here."""
         if self._back:
             with suppress(StoreUnavailable):
                 self._send()

@@ -81,7 +81,7 @@ live()
 return found
 """
 
-# ARGV: rule, scope, and how many may be out; or for a take to be given back, nothing more.
+# ARGV: rule, scope, and how many may be out; or to return the count, nothing more.
 TAKE = f"""{_BEGIN}
 local hash, field = rules, 'o' .. ARGV[1]
 if ARGV[2] ~= '' then

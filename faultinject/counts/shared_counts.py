@@ -154,7 +154,7 @@ class SharedCounts(ABC):
         return taken
 
     def give_back(self, ask: Take) -> None:
-        """Undo a take; what cannot be given back counts as taken."""
+        """Undo a take; a count that cannot be returned stays taken."""
         with suppress(StoreUnavailable):
             self._ask_store(lambda: self._give_back(ask))
 

@@ -24,7 +24,7 @@ class Take:
         rule: the rule's number.
         scope: the scope's name, empty for the rule as a whole.
         times: how many may be out.
-        beside: whether nobody waits until it is given back: an event loop must go on.
+        beside: whether nobody waits until the count is returned: an event loop must go on.
     """
 
     rule: int

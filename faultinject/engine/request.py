@@ -688,7 +688,7 @@ class Entry:
 
     Attributes:
         seq: its number in its process.
-        take: what is to be given back where the fault is not carried out, or None.
+        take: the count that is returned where the fault is not carried out, or None.
         test: the test that ran, or None; the journal knows.
         mount: the length of its mount point.
         key_id: the access-key id.

@@ -21,12 +21,12 @@ def _switch_on() -> None:
         begin()
 
 
-def _end() -> None:  # pragma: no cover - likewise
+def _end() -> None:  # pragma: no cover - a Python without coverage
     _say("--strict ends it, as it is about to serve")
     os._exit(2)
 
 
-def _say(text: str) -> None:  # pragma: no cover - likewise
+def _say(text: str) -> None:  # pragma: no cover - a Python without coverage
     print(f"faultinject: {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 

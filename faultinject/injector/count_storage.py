@@ -171,7 +171,7 @@ class CountStorage:
 
         Raises:
             StoreUnavailable: it cannot be read.
-            ConfigurationError: likewise.
+            ConfigurationError: it has rules that this process refuses.
         """
         store = self.store
         if store is None:

@@ -20,7 +20,7 @@ class CallWindow(Struct, eq=False):
         name: what the test calls it, or the phase of a plan; None for the whole of a test, which says only that all
             that was asked for in it is over by its end.
         began: when, in seconds of the journal's monotonic clock.
-        ended: likewise; None when it never did.
+        ended: when, in the same seconds; None when it never did.
         returned: whether its caller got a result (True) or an error (False); None if that is unknown.
         error: the error's text, where the caller got one.
         key: a segment that is in the path of each of its requests and of no other's; None where there is none.

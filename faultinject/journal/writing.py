@@ -102,7 +102,7 @@ class Journal:
     def follow(self, tell: Callable[[Outcome], None]) -> None:
         """Call `tell` with each outcome when its line is written, on the thread of the request.
 
-        A request whose end is not known at once is told twice, the second time with `final` true.
+        A request whose end is not known at once is reported twice, the second time with `final` true.
         """
         self._followers = (*self._followers, tell)
 

@@ -118,7 +118,7 @@ class Format(ABC):
         """The same, whatever its numbers.
 
         Raises:
-            Skip: likewise.
+            Skip: it says nothing of the service.
             ValueError: a number or a time is none.
         """
 

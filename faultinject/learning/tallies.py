@@ -51,7 +51,7 @@ class Tally:
         title: whose log it was.
         vendor: whose operations and codes it has, or None.
         requests: by kind, the requests of each second.
-        errors: by kind and error, likewise.
+        errors: by kind and error, those of each second.
         operations: by method, those that the log tells of its requests.
         lines: how many were read.
         broken: how many are of another form.

@@ -36,7 +36,7 @@ class Diagnosis:
         excerpt: str = "",
         error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
-        """Note one mistake; with the last that is told, nobody looks for more.
+        """Note one mistake; with the last that is reported, nobody looks for more.
 
         Raises:
             ConfigurationError: all mistakes, where there are so many.

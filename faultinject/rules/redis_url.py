@@ -23,7 +23,7 @@ class RedisURL:
         path: of a Unix socket; empty for a host.
         db: the number of the database.
         username: empty where none was given.
-        password: likewise.
+        password: empty where none was given.
         tls: whether the connection is encrypted.
         ca: the file of the certificates that the server's is checked by; empty for the system's.
         prefix: what each key begins with.

@@ -292,7 +292,7 @@ def read_table(
 def _entries(
     keys: Mapping[str, object], *, strict: bool
 ) -> tuple[list[tuple[str, EntryOrWord]], list[tuple[str, Mistake]]]:
-    """The entries of these keys, each with the place it came from, and the mistakes; looking ends with the last that is told."""
+    """The entries of these keys, each with the place it came from, and the mistakes; looking ends with the last that is reported."""
     entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
     for raw, given in keys.items():

@@ -129,7 +129,7 @@ class Reader:
                 draft.items.append(item)
             else:
                 broken.append(self._unfinished(item))
-            if len(broken) >= MOST:  # no further one is told
+            if len(broken) >= MOST:  # no further one is reported
                 self.at = len(self.text)
         return draft
 
@@ -191,7 +191,7 @@ def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis
         except Mistake as found:
             wrong.append((index, found))
             entries.append(word)
-            if len(wrong) >= MOST:  # no further one is told
+            if len(wrong) >= MOST:  # no further one is reported
                 break
     if broken or len(wrong) >= MOST:
         entries.append("")

@@ -17,9 +17,9 @@ from faultinject.store.buckets import Headers, Part, StoreError, Upload
 ECMA = 0xC96C5795D7870F42
 """CRC-64 of OSS, TOS and COS, its lowest bit first: https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64"""
 NVME = 0x9A6C9329AC4BC9B5
-"""CRC-64 of S3, likewise: NVM Express, NVM Command Set Specification 1.0d, section 5.2.1.3.4."""
+"""CRC-64 of S3, its lowest bit first: NVM Express, NVM Command Set Specification 1.0d, section 5.2.1.3.4."""
 CASTAGNOLI = 0x82F63B78
-"""CRC-32C of S3 and Google, likewise: RFC 3720, appendix B.4."""
+"""CRC-32C of S3 and Google, its lowest bit first: RFC 3720, appendix B.4."""
 
 Extend = Callable[[bytes, int], int]
 """From a block and the checksum of what stands before it to the checksum of both."""

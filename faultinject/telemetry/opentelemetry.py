@@ -56,7 +56,7 @@ def _noted(line: Entry) -> None:
     if line.fault is None:
         return
     injected = line.did not in NOT_INJECTED
-    # What is known at once is told once, and of what is told later only that it came to nothing.
+    # What is known at once is reported once, and of what is reported later only that it came to nothing.
     if injected is (line.final is None):
         span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
 

@@ -37,7 +37,7 @@ class Row(NamedTuple):
         method: the method.
         level: what the path names: `bucket`, `blob`, a route.
         query: parameters that must be there, with a value or any; behind a `-` one that must not.
-        header: headers likewise; relatives of S3 have them without their vendor's prefix, or in full.
+        header: the same of headers; relatives of S3 have them without their vendor's prefix, or in full.
         host: a pattern of the Host; empty for any.
     """
 

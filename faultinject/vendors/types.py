@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     # What the values of an answer are made from.
     StorageRequest: TypeAlias = Request
-    # What tells where a request points and which operation it is: the request, or what the journal is told of it.
+    # What tells where a request points and which operation it is: the request, or what the journal notes of it.
     Readable: TypeAlias = Request | Entry
     # Bucket and key, each None where a request does not name it.
     Address = tuple[str | None, str | None]

@@ -87,6 +87,6 @@ def check(vendor: Vendor) -> None:
     """
     for kind, label in vendor.typical.items():
         if kind not in KINDS:
-            raise ConfigurationError(f"typical: {kind!r} is none of {', '.join(KINDS)}")
+            raise ConfigurationError(f"typical: {kind!r} is not one of {', '.join(KINDS)}")
         if label:
             vendor.find(label)

@@ -732,7 +732,7 @@ class Addressing:
         return bucket
 
     def operation(self, request: Readable) -> str | None:
-        """The operation by the vendor's name, or None when the request has the form of none; kept likewise."""
+        """The operation by the vendor's name, or None when the request has the form of none; kept with the request."""
         if request.named_by is self:
             return request.operation
         found = request.operation = self.operations.find(request, self.read_place(request)[0])

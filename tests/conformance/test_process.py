@@ -86,7 +86,7 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
         ),
         (HEAD + "say(ready=True, kinds=5)\nsys.stdin.read()", "which is no line of the contract"),
         (HEAD + "say(ready=True, client=5)\nsys.stdin.read()", "which is no line of the contract"),
-        (HEAD + "say(ready=True, kinds=['get', 'fly'])\nsys.stdin.read()", "can do 'fly', which is none of get, put, post, complete;"),
+        (HEAD + "say(ready=True, kinds=['get', 'fly'])\nsys.stdin.read()", "can do 'fly', which is not one of get, put, post, complete;"),
         (HEAD + "say(ready=True, kinds=[])\nsys.stdin.read()", "can do none of get, put, post, complete; `faultinject conformance"),
         (HEAD + "print('[' * 60000, flush=True)\nsys.stdin.read()", "which is no line of the contract"),
         (HEAD + "say(key='cal-001', ok=True)\nsys.stdin.read()", "answered 'cal-001', a call that was not running"),

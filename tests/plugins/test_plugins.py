@@ -230,7 +230,7 @@ OFFERS = {
         "vendors",
         "broken = there:VENDOR",
         "VENDOR = vendor(package='faultinject_acme', typical={'bad': '', 'slow': 'SlowDown'})",
-        "typical: 'slow' is none of throttled, writing, own, broken, denied, missing, bad, limited",
+        "typical: 'slow' is not one of throttled, writing, own, broken, denied, missing, bad, limited",
     ),
     "no such row": (
         "vendors",

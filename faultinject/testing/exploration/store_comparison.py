@@ -121,7 +121,7 @@ class StoreComparison:
         usual = list(dict.fromkeys(each for stage in stages for each in stage))
         varying = [stage for stage in stages if len(set(stage)) > 1]
         if any(len(found) == len(stage[0]) or _is_one_more(found, stage) for stage in varying):
-            return  # likewise its content
+            return  # it has another content in each run
         sizes = " or ".join(f"{size:,}" for size in sorted({len(each) for each in usual}))
         said = f"{path} has {in_bytes(len(found))}; without {self._without} it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
         if any(len(found) < len(each) and each.startswith(found) for each in usual):
@@ -230,12 +230,10 @@ _WORD = re.compile(rb"[\w.:+-]+|[^\w.:+-]+")
 
 def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
     """Whether what differs from run to run, such as a time with a fraction, is somewhat longer or shorter this time."""
-    return (
-        _is_packed_likewise(found, usual) or _has_such_words(found, usual) or _has_such_a_piece(found, usual)
-    )
+    return _is_packed_alike(found, usual) or _has_such_words(found, usual) or _has_such_a_piece(found, usual)
 
 
-def _is_packed_likewise(found: bytes, usual: list[bytes]) -> bool:
+def _is_packed_alike(found: bytes, usual: list[bytes]) -> bool:
     """Whether it is no text, as what is compressed, and about as long: there a few letters that differ change all that follows."""
     size = len(usual[0])
     try:

@@ -33,7 +33,7 @@ class Result:
         outcome: `passed`, `failed`, `skipped` or `failed in a part`.
         said: what its error says; empty if there is none.
         began: when it began, unix seconds; None: its runner does not say.
-        ended: when it ended, likewise.
+        ended: when it ended, unix seconds; None: its runner does not say.
         exact: whether its runner takes this id alone, so that no other may stand for it.
     """
 
