@@ -344,6 +344,7 @@ def test_retryable_rows():
         "qingstor:fetch_throttled": ("yes", "请稍后重试"),
         "qingstor:internal_error": ("yes", "请稍后重试"),
         "qingstor:service_unavailable": ("yes", "请稍后重试"),
+        "qingstor:upstream_failed": ("yes", "again after 500, 502, 503 and 504"),
         "qiniu-mix:InternalError": ("yes", "Please try again."),
         "qiniu-mix:OperationAborted": ("yes", "Try again."),
         "qiniu-mix:ServiceUnavailable": ("yes", "Reduce your request rate."),
@@ -381,7 +382,6 @@ BY_PROTOCOL = {
 }
 """Who says little or nothing of retries, and speaks protocols that do."""
 SILENT_OF_503 = (
-    "qingstor:upstream_failed",
     "minio:XMinioAdminConfigNoQuorum",
     "minio:XMinioAdminReplicationRemoteConnectionError",
     *(
@@ -395,7 +395,7 @@ SILENT_OF_503 = (
         )
     ),
 )
-"""A founder, whose rows say what its document does, and 503s of MinIO's admin API that are the state of a site."""
+"""503s of MinIO's admin API, which are the state of a site and not of a request."""
 
 
 @row_by_row("vendor", BY_PROTOCOL)

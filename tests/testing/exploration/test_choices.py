@@ -177,6 +177,7 @@ PLACED = [
     ("oss:MetaOperationQpsLimitExceeded", ("PUT /b/k?live", BODY), ("GET /b/k", {})),
     ("oss:UploadTrafficRateLimitExceeded", (S3, BODY), ("GET /b/k", {})),
     ("qingstor:fetch_throttled", (S3, {"headers": {"x-qs-fetch-source": "http://x/y"}}), (S3, BODY)),
+    ("qingstor:upstream_failed", ("GET /b/k", {}), (S3, BODY)),
     ("r2:BadDigest", (S3, BODY), ("POST /b/k?uploads", {})),
     ("r2:ClientDisconnect", (S3, BODY), ("GET /b/k", {})),
     ("rgw:RequestTimeout", (S3, BODY), ("GET /b/k", {})),
