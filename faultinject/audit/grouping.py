@@ -26,11 +26,11 @@ from faultinject.audit.matching import (
     changed,
     client_of,
     fingerprint,
+    goes_on,
     has_own_key,
     invocation,
     length_of,
     marked,
-    resumes,
     shorter,
 )
 from faultinject.audit.statistics import grouped
@@ -209,7 +209,7 @@ def _goes_on(call: OpenCall, request: Request) -> bool:
         return True
     # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is not asked
     # for again behind that, as the answer may be another one.
-    again = attempt.part in (call.first.part, last.part) or resumes(attempt.part, last.part)
+    again = attempt.part in (call.first.part, last.part) or goes_on(last, attempt)
     return (again or not last.failed) and not _may_succeed_behind(call, request)
 
 

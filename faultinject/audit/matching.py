@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from functools import lru_cache
 from math import inf
 
-from faultinject.journal.attempts import Attempt
+from faultinject.journal.attempts import BROKEN, Attempt
 from faultinject.journal.calls import Call
 
 UNNAMED = "a client without a User-Agent"
@@ -20,6 +20,8 @@ _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
 CORRECTED = 60
 """Seconds between two offsets of a client's clock from which on it has corrected its clock; a busy machine may sign seconds too early."""
+WHOLE = 200
+"""The status of an answer that has the whole of an object; 206 is that of a part."""
 KEY_DIGITS = 16
 """Digits of the digest that stands for an Idempotency-Key."""
 
@@ -85,9 +87,16 @@ def marked(attempt: Attempt) -> bool | None:
     return hint.get("retry")
 
 
-def resumes(part: str | None, after: str | None) -> bool:
+def resumes(part: str | None, after: str | None, came: int | None = None) -> bool:
     """Whether one part of a body is what is asked for, or sent, where another broke off; None: the whole.
 
+    Args:
+        part: the part.
+        after: the other one.
+        came: how many bytes of a whole came before it broke off, if one did: the rest from that byte on may have a named end.
+
+    >>> resumes("bytes=500-999", None, 500), resumes("bytes=500-999", None, 400), resumes("bytes=500-999", None)
+    (True, False, False)
     >>> resumes("bytes=500-", None), resumes("bytes=0-99", None), resumes("bytes=100-199", "bytes=0-99")
     (True, False, False)
     >>> resumes("bytes */900", "bytes 0-899/900"), resumes("bytes 300-899/900", "bytes */900")
@@ -104,9 +113,15 @@ def resumes(part: str | None, after: str | None) -> bool:
     if now is None or before is None:
         return False
     if part.startswith("bytes="):
-        # A download goes on to the same end.
-        return before[0] < now[0] <= before[1] == now[1]
+        # A download goes on to the same end, or at the very byte.
+        return before[0] < now[0] <= before[1] and (before[1] == now[1] or now[0] == came)
     return before[0] <= now[0] <= before[1] + 1
+
+
+def goes_on(before: Attempt, attempt: Attempt) -> bool:
+    """Whether a request is for the part of a body at which another broke off."""
+    whole = before.part is None and before.status == WHOLE and before.did in BROKEN
+    return resumes(attempt.part, before.part, before.response_bytes if whole else None)
 
 
 def _span(part: str) -> tuple[float, float] | None:
@@ -123,7 +138,7 @@ def alike(one: Attempt, other: Attempt) -> bool:
     if one.seed == other.seed and one.principal != other.principal:
         return False
     if one.attempt_hint != other.attempt_hint and one.part != other.part:
-        return resumes(other.part, one.part)
+        return goes_on(one, other)
     if one.seed == other.seed and one.body_complete and other.body_complete:
         return (one.request_bytes, one.request_digest) == (other.request_bytes, other.request_digest)
     size, other_size = one.request_bytes, other.request_bytes
@@ -153,7 +168,7 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
     """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock, its presigned URL."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)
     # Whoever asks for the rest of a download says of which version; not so behind a refusal, which there is no rest of.
-    rest = before.kind != "client" and resumes(attempt.part, before.part)
+    rest = before.kind != "client" and goes_on(before, attempt)
     what = rest or before.precondition == attempt.precondition
     if before.seed == attempt.seed and not (who and what):
         return True

@@ -34,6 +34,9 @@ def read_once(number, answer, **more):
         to(FAIL, reads(3, REST, returned=True, name="load"), n=3),
         to(PASS, reads(3, REST, returned=False, name="load"), n=3),
         to(WARN, reads(1, REST, by=None)),
+        # The rest from the very byte, and up to a named end; another part.
+        to(WARN, reads(1, REST, by=None, every=[{}, {"attempt_hint": {"part": "bytes=50-99"}}])),
+        to(NO_VERDICT, reads(1, REST, by=None, every=[{}, {"attempt_hint": {"part": "bytes=60-99"}}])),
         # One version, begun anew, answered with the whole by If-Range, refused by If-Match.
         to(NO_VERDICT, reads(3, REST | ONE)),
         to(PASS, reads(3, WHOLE), n=3, says="3 of 3 downloads whose object was replaced meanwhile have one version of it"),
