@@ -18,6 +18,8 @@ from faultinject.journal.calls import Call
 
 JUDGED = 20
 """How many clients are judged: those with the most calls."""
+REPLACED = "replaced"
+"""What a driver names the calls whose object it replaces meanwhile: they are evidence for `mixed versions` alone."""
 MOST_COPIES = 10
 """Requests behind one that may be copies of it."""
 
@@ -43,12 +45,15 @@ class CallsByClient:
         self._agents = Counter(client_of(each.user_agent) for each in attempts)
         self._attempts = grouped(attempts, self.client)
         self._calls: dict[str, list[Call]] = {}
+        self._replaced: list[Call] = []
         self._clean: Counter[str] = Counter()
         self._left_out: dict[str, Counter[str]] = {}
         for call in calls:
             client, first = self.client(call.first), call.first
             touched = call.retries or first.failed or first.injected or call.cut
-            if not (driven or touched) and call.closed:
+            if driven and call.name == REPLACED:
+                self._replaced.append(call)
+            elif not (driven or touched) and call.closed:
                 self._clean[client] += 1
             else:
                 self._calls.setdefault(client, []).append(call)
@@ -113,6 +118,7 @@ class CallsByClient:
             shared=shared,
             contrast=contrast,
             requests=self._attempts.get(client, ()),
+            replaced=self._replaced,
         )
 
     def _contrast(self, client: str, calls: Sequence[Call]) -> Contrast:

@@ -192,7 +192,9 @@ def _nothing(
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
     driven = any(each.driven for each in evidence)
     judged = sum(
-        each.retries > 0 or each.first.failed or each.first.injected for one in evidence for each in one.calls
+        each.retries > 0 or each.first.failed or each.first.injected
+        for one in evidence
+        for each in (*one.calls, *one.replaced)
     )
     if judged:
         met = f"{counted(judged, 'call')} met a fault or retried"

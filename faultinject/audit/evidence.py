@@ -108,6 +108,8 @@ class Evidence:
         requests: all requests of the client, in order of arrival.
         silence: of the calls that a test or a driver tells of, those in which no request was made.
         named: all that a named call asked for of one object, as one call; but for those that overlap.
+        replaced: the calls whose object a driver replaced meanwhile, which are in none of the others but `named`: a client may
+            do with a cut download what it likes, but for making one object of two.
     """
 
     calls: Sequence[Call]
@@ -123,6 +125,7 @@ class Evidence:
     requests: Sequence[Attempt]
     silence: Silence = Silence()
     named: Sequence[Call] = ()
+    replaced: Sequence[Call] = ()
 
     @property
     def everyone(self) -> tuple[Call, ...]:

@@ -46,9 +46,10 @@ class Codes:
         vendor: whose dialect the store speaks: one that a store speaks for.
         words: what stands for the names in braces of a phase's fault: the rules of `throttled` (slow down), `broken` (an error
             of the server's own), `denied`, `missing`, `bad` (the request is wrong), `hidden` (an error in an answer with
-            status 200 to the end of a multipart upload), `limited` (a 429), `own` (how it asks a reader to slow down) and
-            `writing` (how it asks a writer to), which leave their phases out where they are empty; `header`, by which it
-            asks to wait; and `brief`: that it is to ask for a second, where it always asks for longer than a plan can wait.
+            status 200 to the end of a multipart upload), `limited` (a 429), `own` (how it asks a reader to slow down),
+            `writing` (how it asks a writer to) and `moved` (another writer replaces the object, where the store has one), which
+            leave their phases out where they are empty; `header`, by which it asks to wait; and `brief`: that it is to ask for
+            a second, where it always asks for longer than a plan can wait.
         hints: the forms in which it may ask to wait.
     """
 
@@ -59,12 +60,15 @@ class Codes:
     @classmethod
     def of(cls, vendor: Vendor) -> Codes:
         """What a vendor documents; an error in a 200 only for the end of an upload, and only where that can have one."""
+        from faultinject.store.stores import FOR_PLANS  # the process of a client has a plan, and no store
+
         rows = {kind: typical(vendor, kind) for kind in KINDS_OF_FAILURE}
         words = {kind: "" if row is None else row.address for kind, row in rows.items()}
         for kind in ("own", "writing"):
             words[kind] = words[kind] or words["throttled"]
         in_200 = words["broken"] and ENDING in vendor.errors_in_200
         words["hidden"] = f"{words['broken']},status=200" if in_200 else ""
+        words["moved"] = "" if vendor.id in FOR_PLANS else "overwrite"
         words["header"] = "retry-after" if "seconds" in vendor.hints else vendor.hints[0]
         row = rows["throttled"]
         asks_long = row is not None and _asks_to_wait(vendor, row) > SHORT
@@ -108,7 +112,7 @@ class Phase:
 
     Attributes:
         name: what its keys begin with.
-        fault: fault, triggers and effects of its rule, with the names of `Codes` in braces; empty: none.
+        fault: fault, triggers and effects of its rules, one a line, with the names of `Codes` in braces; empty: none.
         calls: how many of each kind.
         every: seconds between the beginnings of two calls.
         begin: seconds after the calibration that its first call begins; `chosen` says when.
@@ -137,13 +141,15 @@ class Phase:
             yield PlannedCall(f"{self.name}-{number:03}", kind, self.name, at)
 
     def rule(self, codes: Codes) -> str | None:
-        """The text of its rule; None where the service has no such error. Empty: nothing is done."""
-        fault = self.fault.format_map(codes.words)
-        if not self.fault:
-            return ""
-        if fault.partition(",")[0] == "":
+        """The text of its rules; None where the service has no such error. Empty: nothing is done."""
+        faults = self.fault.format_map(codes.words).split("\n") if self.fault else []
+        if any(each.partition(",")[0] == "" for each in faults):
             return None
-        return f"{fault},path=**/{self.name}-???/**,name={self.name}"
+        names = (self.name, f"{self.name}-then")  # a name is one rule's
+        return "\n".join(
+            f"{each},path=**/{self.name}-???/**,name={name}"
+            for each, name in zip(faults, names, strict=False)
+        )
 
 
 ONCE = "times=1,per=call"
@@ -168,6 +174,8 @@ PHASES = (
     Phase("lost", f"reset,when=after,{ONCE}", (("put", 4), ("post", 4)), "one lost answer: the store has done it"),
     Phase("error-in-200", f"{{hidden}},{ONCE}", (("complete", 6),), "one error in a 200"),
     Phase("slow", f"latency,delay=400ms,{ONCE}", (("get", 6), ("put", 6)), "one slow answer"),
+    # `audit.calls_by_client` (`REPLACED`) knows its calls by this name: `mixed versions` alone judges them.
+    Phase("replaced", f"truncate,method=GET,{ONCE}\n{{moved}},method=GET,skip=1,per=call", (("get", 4),), "a cut download, and the object replaced before the rest is read"),
     Phase(OUTAGE, "{broken}", (("get", 120),), "an outage of the whole service", every=0.02),
 )  # fmt: skip
 """The plan. The numbers of calls are what the checks need; fewer make them undecided."""

@@ -35,6 +35,7 @@ DONE = {
     "lost": {(None, "reset", None)},
     "error-in-200": {(200, "answered", None)},
     "slow": {(200, "delayed", None)},
+    "replaced": {(200, "truncated", None)},
     "out": {(500, "answered", None)},
 }
 

@@ -16,11 +16,13 @@ from tests.rows import row_by_row
 
 @row_by_row("vendor", services())
 def test_every_service_has_rules_that_can_be_read(vendor):
-    """The rules of a service are named for their phases, which go from the calibration to the outage."""
+    """The rules of a service are named for their phases, which go from the calibration to the outage; a phase has one or two."""
     codes = codes_of(vendor)
     phases = chosen(codes, aws=True)
     rules = Scenario.of("\n".join(filter(None, (each.rule(codes) for each in phases)))).rules
-    assert [each.name for each in rules] == [each.name for each in phases if each.name != "cal"]
+    named = dict.fromkeys(each.name.removesuffix("-then") for each in rules)
+    assert [*named] == [each.name for each in phases if each.name != "cal"]
+    assert len(rules) - len(named) == ("replaced" in named)
     assert {
         "cal",
         "throttled",
@@ -133,7 +135,7 @@ def test_the_numbers_of_calls_are_those_that_the_checks_need():
     numbers = {each.name: len(list(each.asked())) for each in PHASES}
     assert numbers == {
         "cal": 25, "throttled": 20, "server-error": 12, "one": 10, "reset": 6, "denied": 3, "not-found": 3, "bad": 3, "too-many-requests": 4, "throttled-read": 4,
-        "retry-after": 5, "retry-after-date": 3, "x-amz-retry-after": 5, "x-ms-retry-after-ms": 3, "retry-after-ms": 3, "junk": 3, "lost": 8, "error-in-200": 6, "slow": 12, "out": 120,
+        "retry-after": 5, "retry-after-date": 3, "x-amz-retry-after": 5, "x-ms-retry-after-ms": 3, "retry-after-ms": 3, "junk": 3, "lost": 8, "error-in-200": 6, "slow": 12, "replaced": 4, "out": 120,
     }  # fmt: skip
 
 
@@ -165,7 +167,9 @@ def test_phases_that_a_client_cannot_know_are_left_out():
 def test_a_service_without_an_error_is_not_asked_for_it():
     """A phase whose fault a service has not is left out."""
     cos = codes_of("cos")
-    codes = replace(cos, words={**cos.words, "broken": "", "hidden": "", "limited": ""}, hints=("seconds",))
+    codes = replace(
+        cos, words={**cos.words, "broken": "", "hidden": "", "limited": "", "moved": ""}, hints=("seconds",)
+    )
     names = {each.name for each in chosen(codes, aws=True)}
     left = {each.name for each in PHASES} - names
     assert left == {
@@ -175,6 +179,7 @@ def test_a_service_without_an_error_is_not_asked_for_it():
         "x-ms-retry-after-ms",
         "retry-after-ms",
         "error-in-200",
+        "replaced",
         "out",
     }
 

@@ -66,11 +66,8 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
 
 def says_so(attempt: Attempt) -> bool:
     """Whether an answer has a checksum that its bytes do not have, or a Content-Range that is not the range of the request."""
-    if attempt.method != "GET":
-        return False
-    return (attempt.did == "corrupted" and attempt.checksum is True) or (
-        attempt.did == MOVED[2] and attempt.fault == SHIFTED
-    )
+    corrupt = attempt.did == "corrupted" and attempt.checksum is True
+    return attempt.method == "GET" and (corrupt or (attempt.did, attempt.fault) == (MOVED[2], SHIFTED))
 
 
 def _download(call: Call) -> Hashable:
@@ -107,8 +104,8 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
         and call.returned is not None
         and any(each.did in MOVED or says_so(each) for each in call.attempts)
     }
-    everyone = [call for call in evidence.everyone if _download(call) not in parts]
-    everyone += parts.values()
+    whole = (call for call in (*evidence.everyone, *evidence.replaced) if _download(call) not in parts)
+    everyone = [*whole, *parts.values()]
     moved = [
         call
         for call in everyone

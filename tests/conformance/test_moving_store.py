@@ -1,0 +1,156 @@
+"""A store that moves while a client reads: of a cut download whose object was replaced only `mixed versions` says anything."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import threading
+
+import pytest
+
+from faultinject.audit import judge_run
+from faultinject.conformance import chosen, codes_of, run
+from faultinject.journal import last_run, read
+
+from .conftest import Direct, Stubborn
+
+
+class Resuming(Direct):
+    """Asks for the rest of a cut download by Range."""
+
+    guard: str | None = None
+    end = ""
+
+    def get(self, key):
+        got, etag, end = b"", "", ""
+        for _ in range(3):
+            headers = {"Range": f"bytes={len(got)}-{end}"} if got else {}
+            if got and self.guard:
+                headers[self.guard] = etag
+            connection = http.client.HTTPConnection(self.address, timeout=20)
+            with contextlib.closing(connection):
+                connection.request("GET", f"/{self.bucket}/{key}", headers=headers)
+                answer = connection.getresponse()
+                content, whole = self.content_of(answer)
+            if answer.status == 412:
+                raise ValueError(f"{key} has changed")
+            if answer.status == 200:
+                got, etag = b"", answer.getheader("ETag")
+                end = self.end and str(int(answer.getheader("Content-Length")) - 1)
+            got += content
+            if whole:
+                return got
+        raise ValueError(f"{key} was cut three times")
+
+    @staticmethod
+    def content_of(answer):
+        try:
+            return answer.read(), True
+        except http.client.IncompleteRead as cut:
+            return cut.partial, False
+
+
+class ToItsEnd(Resuming):
+    """Says where the rest ends, as it knows how long the whole is."""
+
+    end = "known"
+
+
+class IfRange(Resuming):
+    guard = "If-Range"
+
+
+class IfMatch(ToItsEnd):
+    guard = "If-Match"
+
+
+class Anew(Direct):
+    """Begins anew."""
+
+    attempts = 2
+
+    def get(self, key):
+        for _ in range(self.attempts):
+            try:
+                return super().get(key)
+            except http.client.IncompleteRead:
+                continue
+        raise ValueError(key)
+
+
+class Ignoring(Direct):
+    """Takes what has come for the whole."""
+
+    def get(self, key):
+        try:
+            super().get(key)
+        except http.client.IncompleteRead as cut:
+            return cut.partial
+
+
+def judged(client, vendor="s3", **how):
+    """What the phase says of a client."""
+    names = ("cal", "replaced")
+    return run(client, name="planted", vendor=vendor, phases=chosen(codes_of(vendor), names=names), **how)
+
+
+def verdicts(judgement):
+    """What was found, but for what is not decided."""
+    return {each.name: each.verdict for each in judgement.findings if each.verdict != "INCONCLUSIVE"}
+
+
+@pytest.mark.parametrize(
+    ("client", "verdict"),
+    [
+        (Resuming, "FAIL"),
+        (ToItsEnd, "FAIL"),
+        (IfRange, "PASS"),
+        (IfMatch, "PASS"),
+        (Anew, "PASS"),
+        (Direct, None),
+        (Ignoring, None),
+    ],
+)
+def test_a_download_is_of_one_version(client, verdict, tmp_path):
+    """Whoever asks for the rest of another version without noticing fails, whoever hands over the beginning is not judged; nor is anything else than the versions."""
+    path = str(tmp_path / "journal.jsonl")
+    done = judged(client, journal=path)
+    expected = {} if verdict is None else {"mixed versions": verdict}
+    assert (verdicts(done.judgement), done.failure) == (expected, "")
+    assert done.judgement.calls == 29
+    assert verdicts(judge_run(read([path], skipped={}), last_run(path))) == expected
+
+
+def test_what_was_judged_is_shown():
+    """The requests of each of the four calls, or why nothing is said."""
+    [found] = (each for each in judged(ToItsEnd).judgement.findings if each.check == "mixed versions")
+    assert (found.n, [len(each.attempts) for each in found.calls]) == (4, [2] * 4)
+    assert judged(Direct).judgement.conclusion.reason.startswith(
+        "4 calls met a fault or retried, not enough data"
+    )
+
+
+def test_a_cut_download_may_have_no_end():
+    """Nothing is said of a client that waits for the rest for ever, though it has retried other calls at once."""
+    free = threading.Event()
+
+    class Waiting(Stubborn):
+        def get(self, key):
+            try:
+                super().get(key)
+            except http.client.IncompleteRead:
+                free.wait(60)
+
+    phases = chosen(codes_of("s3"), names=("cal", "reset", "replaced"))
+    try:
+        done = run(Waiting, name="waiting", vendor="s3", phases=phases, deadline=4.5)
+    finally:
+        free.set()
+    assert {each.name for each in done.windows if each.ended is None} == {"replaced"}
+    assert (done.failure, verdicts(done.judgement)["retries: reset"]) == ("", "PASS")
+
+
+@pytest.mark.parametrize(("vendor", "there"), [("cos", True), ("gcs", True), ("azure-blob", True), ("swift", False), ("b2", False), ("kodo", False)])  # fmt: skip
+def test_only_a_store_that_can_replace_is_asked_to(vendor, there):
+    """The small stores of other services have no second writer."""
+    assert ("replaced" in {each.name for each in chosen(codes_of(vendor))}) is there
