@@ -20,8 +20,6 @@ _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
 CORRECTED = 60
 """Seconds between two offsets of a client's clock from which on it has corrected its clock; a busy machine may sign seconds too early."""
-WHOLE = 200
-"""The status of an answer that has the whole of an object; 206 is that of a part."""
 KEY_DIGITS = 16
 """Digits of the digest that stands for an Idempotency-Key."""
 
@@ -120,7 +118,7 @@ def resumes(part: str | None, after: str | None, came: int | None = None) -> boo
 
 def goes_on(before: Attempt, attempt: Attempt) -> bool:
     """Whether a request is for the part of a body at which another broke off."""
-    whole = before.part is None and before.status == WHOLE and before.did in BROKEN
+    whole = before.part is None and before.status == 200 and before.did in BROKEN
     return resumes(attempt.part, before.part, before.response_bytes if whole else None)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from faultinject.audit.calls_by_client import REPLACED
 from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import answered_at, opening
 from faultinject.audit.grouping import SHORTEST, UNSEEN
@@ -107,7 +108,8 @@ def fallen_silent(
 
     A call that was never begun, or whose last answer was no failure, has nothing to wait for: two seconds without a sign
     are enough. As long as another call may be waiting before it tries again, it takes twice the longest wait that was
-    seen, ten seconds where none was; and where no call has nothing to wait for, a wait that was seen.
+    seen, ten seconds where none was; and where no call has nothing to wait for, a wait that was seen. A call whose object was
+    replaced says nothing here: some clients wait for ever for the rest of a cut download.
 
     Args:
         windows: the calls that were begun.
@@ -115,7 +117,7 @@ def fallen_silent(
         until: when the run ended, seconds of the journal's clock.
         deadline: how long it was given, seconds.
     """
-    left = [each for each in windows if each.ended is None]
+    left = [each for each in windows if each.ended is None and each.name != REPLACED]
     if not left:
         return None
     signs = [each.began if each.ended is None else each.ended for each in windows]

@@ -15,7 +15,6 @@ from typing import Any
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.audit import profiles
-from faultinject.audit.calls_by_client import REPLACED
 from faultinject.audit.judging import Judgement, judge_run
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import median
@@ -273,11 +272,10 @@ def run(
             opened.close()
         outcomes = served.outcomes
         attempts, windows = of_outcomes(outcomes), calls.windows
-        judged = [each for each in windows if each.name != REPLACED]  # a cut download may have no end
         failure = opened.failure
         if failure:
             failure += _open_calls([each for each in windows if each.ended is None])
-        elif silent := fallen_silent(judged, attempts, until=until, deadline=deadline):
+        elif silent := fallen_silent(windows, attempts, until=until, deadline=deadline):
             failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
         else:
             failure = breach(asked, windows, attempts)
