@@ -99,8 +99,8 @@ def convert(
     out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
     """
     place = Place(_address("--listen", listen), _address("--upstream", upstream))
-    if files and (rules or file is not None):
-        raise ConfigurationError("give either FILE of another tool, or rules by -r and --file")
+    if files and (rules or file is not None or any(each.endswith(".toml") for each in files)):
+        raise ConfigurationError("give either FILE of another tool, in JSON, or rules by -r and --file")
     if not files and target is None:
         raise ConfigurationError(
             "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"

@@ -85,16 +85,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word that looks most like `word`, else the only one that begins with it, or None."""
+    """The only known word that begins with `word`, which is then cut short, else the one that looks most like it, or None."""
     if len(word) > LONGEST_WORD:
         return None
     from difflib import get_close_matches
 
     folded = {each.lower().replace("_", "-"): each for each in known}
     text = word.lower().replace("_", "-")
-    near = get_close_matches(text, folded, 1, cutoff)
-    if not near and len(text) > 2:
-        near = [each for each in folded if each.startswith(text)]
+    near = [each for each in folded if each.startswith(text)] if len(text) > 2 else []
+    if len(near) != 1:
+        near = get_close_matches(text, folded, 1, cutoff)
     return folded[near[0]] if len(near) == 1 else None
 
 

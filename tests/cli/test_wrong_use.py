@@ -155,7 +155,8 @@ FASTER = "5<=x<=50"
         # convert
         ("convert", "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"),
         ("convert --to envoy", "there is no rule: give one by -r or --file, or in FAULTINJECT_RULES"),
-        ("convert a.json -r reset", "give either FILE of another tool, or rules by -r and --file"),
+        ("convert a.json -r reset", "give either FILE of another tool, in JSON, or rules by -r and --file"),
+        ("convert rules.toml --to envoy", "give either FILE of another tool, in JSON, or rules by -r and --file"),
         ("convert --to envoy -r reset --listen 'a b:1'", "--listen: a b:1 is not a host and a port such as 127.0.0.1:8080"),
         ("convert --to envoy -r reset --upstream 'a;b:80'", "--upstream: a;b:80 is not"),
         ("convert --to envoy -r reset --upstream a:0", "--upstream: a:0 is not"),
