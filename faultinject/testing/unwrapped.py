@@ -14,7 +14,8 @@ def advice() -> str:
         return (
             "Flask, Django, Starlette and FastAPI apps of this process need no set-up. Wrap any other app in"
             " WSGIFaultMiddleware or ASGIFaultMiddleware. For an app that calls storage, the fixture faultinject_store"
-            " starts a store that faults reach."
+            " starts a store that faults reach. A server in another process needs the environment of this test run, or the"
+            " variables of faults.env."
         )
     return (
         "Wrap the app in WSGIFaultMiddleware or ASGIFaultMiddleware (rules=[] will do), or give the client a"
