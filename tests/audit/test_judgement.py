@@ -520,8 +520,8 @@ def test_a_driven_client_is_measured_before_the_others_begin():
 
 ALL_FAIL = [calls(12, 1.0, 2.0, at=9), calls(3, 0.5, kind=DENIED, at=90)]
 """It has no jitter, and repeats what is refused."""
-WARNED = [calls(3), calls(3, 0.5, kind=INTERNAL, last=FINE, at=5.0)]
-"""It gives up after one code."""
+WARNED = [calls(3, kind=RESET), calls(3, 0.5, kind=INTERNAL, last=FINE, at=5.0)]
+"""It gives up after lost connections."""
 RIGHT = [calls(3, 0.5, last=FINE)]
 
 
@@ -530,8 +530,8 @@ RIGHT = [calls(3, 0.5, last=FINE)]
     [
         (RIGHT, False, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
         (RIGHT, True, "pass", 0, "PASS: 2 checks passed, 13 not decided"),
-        (WARNED, False, "warn", 0, "WARN: retries: 503 SlowDown: 0 of 3 calls retried, although the vendor documents it as retryable"),
-        (WARNED, True, "fail", 1, "FAIL: retries: 503 SlowDown: 0 of 3 calls retried, although the vendor documents it as retryable; strict: a warning is a failure"),
+        (WARNED, False, "warn", 0, "WARN: retries: reset: 0 of 3 calls retried, although such failures are transient"),
+        (WARNED, True, "fail", 1, "FAIL: retries: reset: 0 of 3 calls retried, although such failures are transient; strict: a warning is a failure"),
         (ALL_FAIL, False, "fail", 1, "FAIL: permanent: 3 of 3 calls retried after 403 AccessDenied (and 1 more finding)"),
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 from math import inf
 
@@ -81,8 +81,10 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint alone
     groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have two attempts
     or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
-    method, none with or none without Retry-After, while others are retried (FAIL where a driver asked and the vendor documents the
-    answer as retryable); or any, after a 501 or 505, which no retry changes, or with the same token after an answer that asks
+    method, none with or none without Retry-After, while others are retried. FAIL in place of that where the vendor documents the
+    answer as retryable, at least three of these calls came before the client's last retry, and nothing else may be the reason: no
+    other call may have held the retry, and they are no deletions. WARN as well: any, after a 501 or 505, which no retry changes, or
+    with the same token after an answer that asks
     for a new one, where calls with that answer have several. A POST without a retry does not count, unless a
     storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
@@ -114,23 +116,16 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         answers = ", ".join(f"{answer} ({len(calls)})" for answer, calls in told_of.items())
         n = sum(map(len, told_of.values()))
         told = f"0 of {n} calls retried after {answers}"
-        unclear = sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR)
         if not decided:
             yield _told_under_other_ids(evidence, told, given_up)
             return
-        why, how = "", NAME_THEM
-        if unclear:
-            why = f"{counted(unclear, 'other call')} may have retried"
-        elif later := _came_again_after(evidence, given_up):
-            why = f"the same requests came again {seconds(later)} later or more, unlike those that succeeded: a queue may send them"
-        elif _may_have_opened_a_breaker(evidence, given_up):
-            why = "they failed at the same time, and no request followed: a circuit breaker may have opened"
-            how = CALL_ON
+        why, how = _other_reason(evidence, given_up)
         if why:
             yield unknown(n, f"{told}, but {why}", given_up, action=how)
             return
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
-            told = f"the client never retries: {told}, although {_why(given_up[0])}"
+            every = [call for calls in told_of.values() for call in calls]
+            told = f"the client never retries: {told}, although {_why(every)}"
             yield failed(n, told, given_up, action="Retry transient failures.")
             return
         # A layer above the SDK retries other answers: of these alone is it known that nobody does.
@@ -184,28 +179,21 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         if _may_be_spent(evidence, calls):
             why = "other calls may have used up the retry budget"
             return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
-        return warned(n, f"{told}, although {_why(calls[0])}", calls, answer, action="Retry this answer.")
+        which = failed if _is_promised(evidence, calls) else warned
+        return which(n, f"{told}, although {_why(calls)}", calls, answer, action="Retry such a failure.")
     # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
     bare = [call for call in again if call.first.hint_form is None]
-    began = _first_retries(evidence)
     never = {
         method: each
         for method, each in by_method.items()
-        # What comes behind all retries may have found their budget used up; clients of a driver have budgets of their own.
-        if bare
-        and not _tried(each)
-        and sum(
-            call.first.arrived < bare[-1].first.arrived or _has_own_budget(evidence, call, began)
-            for call in each
-        )
-        >= FEWEST
+        if bare and not _tried(each) and _had_a_budget(evidence, each, bare)
     }
     if never:
         names = " and ".join(never)
         unsure = [call for each in never.values() for call in each]
         said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
-        sure = "DELETE" not in never and _is_promised(evidence, unsure)
-        return (failed if sure else warned)(
+        which = failed if _is_promised(evidence, unsure) else warned
+        return which(
             n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
         )
     first = next(number for number, call in enumerate(calls) if not call.retries)
@@ -216,9 +204,56 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
 
 
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
-    """Whether the vendor documents the answer of these calls as retryable, and a driver made them: nobody else has a say then."""
+    """Whether the vendor documents the answer of these calls as retryable, and nothing but the client kept them from it.
+
+    Whoever deletes may leave the rest to the next time.
+    """
     documented = calls[0].first.documented
-    return evidence.driven and documented is not None and documented.retryable == "yes"
+    return (
+        documented is not None
+        and documented.retryable == "yes"
+        and all(call.first.method != "DELETE" and call.again is None for call in calls)
+        and _had_a_budget(evidence, calls, [call for call in evidence.calls if call.retries])
+        and (evidence.driven or not _other_reason(evidence, calls)[0])
+    )
+
+
+def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[Call]) -> bool:
+    """Whether three of these calls came before the last one that was retried: behind it a budget may have been used up.
+
+    A driver's clients have budgets of their own: there nothing but its method ended a call that was made before any retry, by a
+    client without a circuit breaker, and asked for no wait.
+    """
+    last = max((call.first.arrived for call in retried), default=-inf)
+    began = _first_retries(evidence) if evidence.driven else {}
+    return (
+        sum(
+            call.first.arrived < last
+            or (
+                evidence.driven
+                and call.first.hint_form is None
+                and not evidence.has_a_breaker(call)
+                and call.first.arrived <= began.get(call.name, inf)
+            )
+            for call in calls
+        )
+        >= FEWEST
+    )
+
+
+def _other_reason(evidence: Evidence, calls: Sequence[Call]) -> tuple[str, str]:
+    """Why calls that nobody retried may be no fault of the client, and what would tell; both empty: there is no reason."""
+    if unclear := sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR):
+        return f"{counted(unclear, 'other call')} may have retried", NAME_THEM
+    if later := _came_again_after(evidence, calls):
+        told = f"the same requests came again {seconds(later)} later or more, unlike those that succeeded: a queue may send them"
+        return told, NAME_THEM
+    if _may_have_opened_a_breaker(evidence, calls):
+        return (
+            "they failed at the same time, and no request followed: a circuit breaker may have opened",
+            CALL_ON,
+        )
+    return "", ""
 
 
 def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding | None:
@@ -239,10 +274,8 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
         and not _may_be_spent(evidence, unasked)
     ):
         said = f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of {len(unasked)} without it"
-        sure = _is_promised(evidence, unasked) and all(call.first.method != "DELETE" for call in unasked)
-        return (failed if sure else warned)(
-            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
-        )
+        which = failed if _is_promised(evidence, unasked) else warned
+        return which(n, said, unasked, answer, action="Retry this answer also where it has no Retry-After.")
     whose = {call.name for call in asked}
     mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
     # A budget was left where the client retries something behind them, and a deadline where another call lasted as long.
@@ -267,16 +300,6 @@ def _first_retries(evidence: Evidence) -> dict[str | None, float]:
     """When the first call that was retried began, by the name of its client."""
     retried = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
     return {name: min(call.first.arrived for call in calls) for name, calls in retried.items()}
-
-
-def _has_own_budget(evidence: Evidence, call: Call, began: Mapping[str | None, float]) -> bool:
-    """Whether nothing but its method ended a call: a driver's client made it before any retry, has no circuit breaker, and was asked for no wait."""
-    return (
-        evidence.driven
-        and call.first.hint_form is None
-        and not evidence.has_a_breaker(call)
-        and call.first.arrived <= began.get(call.name, inf)
-    )
 
 
 def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None:
@@ -335,9 +358,9 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     retry. Of a driver's client some call of that method has to succeed: else all that it sends may be wrong.
     """
     usual = {(call.first.method, call.first.status) for call in evidence.everyone if not call.first.injected}
-    met = [
-        call for call in evidence.calls if call.retries and call.first.injected and call.first.kind in PASSES
-    ]
+    # Calls of a driver may hang with it to the end of the run.
+    ended = evidence.everyone if evidence.driven else evidence.calls
+    met = [call for call in ended if call.retries and call.first.injected and call.first.kind in PASSES]
     taken = {call.last.method for call in evidence.calls if call.succeeded}
     refused = [
         call
@@ -361,17 +384,18 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     )
     yield (failed if sure else warned)(
         n,
-        f"{len(refused)} of {n} calls failed for good after one {answers}: the app refused the retry with {statuses}",
+        f"{len(refused)} of {n} calls failed after one {answers}: the app refused the retry with {statuses}",
         sure or refused,
         action="Make the body, its digest and the signature anew for each attempt.",
     )
 
 
-def _why(call: Call) -> str:
-    """Why a client ought to have tried a call again."""
-    documented = call.first.documented
-    said = documented is not None and documented.retryable == "yes"
-    return "the vendor documents it as retryable" if said else "such failures are transient"
+def _why(calls: Sequence[Call]) -> str:
+    """Why a client ought to have tried calls again: of lost connections no vendor says anything."""
+    found = {call.first.answer: call.first.documented for call in calls}
+    told = [quoted(each) for each, row in found.items() if row is not None and row.retryable == "yes"]
+    names = "it" if len(found) == 1 else " and ".join(told)
+    return f"the vendor documents {names} as retryable" if told else "such failures are transient"
 
 
 def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
