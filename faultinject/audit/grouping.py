@@ -29,6 +29,7 @@ from faultinject.audit.matching import (
     goes_on,
     has_own_key,
     invocation,
+    is_of_upload,
     length_of,
     marked,
     shorter,
@@ -362,8 +363,9 @@ class ByFingerprint:
             return None
         [found] = failed
         # After a failure that may pass it is a retry with another body; after a refusal it is corrected.
+        # A part of an upload has one owner, whoever else writes to the object.
         is_told = is_named(request.windows) and found.windows == request.windows
-        if is_told and found.last.kind != "client":
+        if (is_told or is_of_upload(attempt)) and found.last.kind != "client":
             return None if _is_other_part(found.first, attempt) else found
         if not shorter(attempt, found.first):
             return None

@@ -16,6 +16,7 @@ UNNAMED = "a client without a User-Agent"
 _COMMENT = re.compile(r"\([^()]*\)")
 _SPAN = re.compile(r"bytes[= ]([0-9]{1,15})-([0-9]{0,15})")
 _PRESIGNED = re.compile(r"(?i)\bsig(nature)?=")
+_UPLOAD = re.compile(r"(?i)(?:^|&)(uploads\b|uploadId=|comp=block\b)")
 _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
 CORRECTED = 60
@@ -184,6 +185,12 @@ def has_own_key(attempt: Attempt) -> bool:
     """Whether its id is an Idempotency-Key, which is the caller's; those of SDKs have another form."""
     found = invocation(attempt)
     return found is not None and len(found) == KEY_DIGITS and found.isalnum()
+
+
+def is_of_upload(attempt: Attempt) -> bool:
+    """Whether it is about the parts of an upload, and not about an object: any but the last request of a multipart upload."""
+    found = _UPLOAD.search(attempt.query)
+    return found is not None and (attempt.method != "POST" or found[1].lower() == "uploads")
 
 
 def shorter(attempt: Attempt, first: Attempt) -> bool:

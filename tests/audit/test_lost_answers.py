@@ -168,6 +168,25 @@ TABLE = rows(
     to(INCONCLUSIVE, story(*COMMIT, get(), put(guarded=True, **LONGER))),
     to(INCONCLUSIVE, story(*COMMIT, get(), put(query="x-id=PutObject"), name="merge", returned=True), says="Not enough data"),
     to({CONFLICT: FAIL}, story(*COMMIT, get(), put("/bucket/log"), name="commit", returned=False)),
+    # A new name for each attempt: the object is there twice. Who has read it knew; a caller of an error may write the next one of many.
+    to({TWICE: FAIL}, story(put("/bucket/a", GONE), put("/bucket/b"), name="upload", returned=True), says="took effect twice, for example by PUT /bucket/b Choose the name of an object once,"),
+    *(
+        to(expected, story(put("/bucket/a", GONE), *more, **how))
+        for more, how, expected in (
+            ([put("/bucket/b")], {}, {ERROR: WARN}),
+            ([put("/bucket/b")], {"name": "upload", "returned": False}, {ERROR: WARN}),
+            ([get("/bucket/a"), put("/bucket/b")], {"name": "upload", "returned": True}, INCONCLUSIVE),
+            ([put("/bucket/a"), put("/bucket/b")], {"name": "upload", "returned": True}, INCONCLUSIVE),
+            ([put("/bucket/b", **OTHER)], {"name": "upload", "returned": True}, INCONCLUSIVE),
+            ([put("/copies/b")], {"name": "upload", "returned": True}, INCONCLUSIVE),
+        )
+    ),
+    to(INCONCLUSIVE, story(*(put(path, kind, request_bytes=0, request_digest=None) for path, kind in (("/bucket/a", GONE), ("/bucket/b", FINE))), name="mark", returned=True)),
+    # Its own removal is the reaction, also where that answer is lost too and it then writes anew; behind a lost removal it may.
+    to({UNDID: WARN}, story(*COMMIT, remove(kind=GONE), put(guarded=True))),
+    to({UNDID: FAIL}, story(*COMMIT, remove(kind=GONE), put(guarded=True), name="lock", returned=True), n=1, says="by DELETE /bucket/table"),
+    to(INCONCLUSIVE, story(remove(kind=GONE), put(), name="replace", returned=True), says="Not enough data"),
+    to({UNDID: FAIL}, story(*COMMIT, remove(), put(guarded=True), name="lock", returned=True)),
     # Its caller heard of an error: at once, or when the retries failed too.
     to({ERROR: WARN}, lost(1), says="1 of 1 writes were carried out, and the caller heard of an error: its last answer was reset Read the object before you report"),
     to({ERROR: WARN}, lost(2, 0.1, last=SLOW_DOWN), n=2, says="its last answer was 503 SlowDown"),

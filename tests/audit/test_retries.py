@@ -705,6 +705,20 @@ SAME_BYTES = rows(
     # An error inside of a 200 says what is left to be done: the rest is no other body, though nothing at all is.
     *(to(INCONCLUSIVE, again(3, LESS, kind=HIDDEN, method="POST", **batch, **TOLD), n=0) for batch in BATCHES),
     to(FAIL, again(3, NOTHING, kind=HIDDEN, **BATCHES[0], **TOLD)),
+    # A part of one upload has one owner, so other bytes are its retry; another part, and what corrects a refusal, is none.
+    *(
+        to(expected, again(4, body, kind=kind, query="partNumber=1&uploadId=U", by=None, method="PUT"), says=says)
+        for body, kind, expected, says in (
+            (OTHER, SLOW_DOWN, FAIL, "4 of 4 retried calls sent different bytes on retry (grouped by fingerprint; of 4 successful requests the client repeated none) Make the body once"),
+            (LESS, SLOW_DOWN, FAIL, "Send the whole body again"),
+            (OTHER, DENIED, INCONCLUSIVE, ""),
+        )
+    ),
+    to(INCONCLUSIVE, again(4, OTHER, by=None, query="versionId=U")),
+    to(INCONCLUSIVE, calls(4, 0.5, last=FINE, by=None, apart=50.0, query="partNumber=1&uploadId=U", every=[{}, OTHER | {"query": "partNumber=2&uploadId=U"}])),
+    # Other bytes of the same length are made anew for each attempt, as a time is; fewer are not rewound.
+    to(FAIL, again(1, OTHER, **TOLD), says="Make the body once, before the first attempt, and send it with every attempt."),
+    to(FAIL, again(1, LESS, **TOLD), says="Send the whole body again from its beginning"),
     # A bucket of that name is none.
     to(FAIL, again(3, LESS, kind=HIDDEN, method="POST", path="/batch/cat.jpg", apart=50.0, **TOLD)),
     *(to(FAIL, again(3, body, kind=HIDDEN, method="POST", query="uploadId=U", **TOLD)) for body in (LESS, OTHER)),

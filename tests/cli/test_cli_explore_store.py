@@ -252,7 +252,7 @@ def test_a_job_that_stands_twice(run_again):
     )
     assert (
         lines[7]
-        == "  → Send an Idempotency-Key or a precondition, and read what is there before you write again."
+        == "  → Choose the name of an object once, send an Idempotency-Key or a precondition, and read what is there before you write again."
     )
     assert lines[8].startswith("  replay: faultinject explore -r reset,when=after --vendor s3 --again ")
 

@@ -32,11 +32,19 @@ from faultinject.audit.checks.questions import (
     sent_nothing,
     took_effect,
 )
-from faultinject.audit.checks.words import DRIVE_IT, NAME_THEM, READ_BODY, REWIND, SEND_KEY, counted
+from faultinject.audit.checks.words import (
+    DRIVE_IT,
+    MAKE_ONCE,
+    NAME_THEM,
+    READ_BODY,
+    REWIND,
+    SEND_KEY,
+    counted,
+)
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import OTHER_KEY
-from faultinject.audit.matching import fingerprint, has_own_key, invocation
+from faultinject.audit.matching import fingerprint, has_own_key, invocation, is_of_upload, shorter
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import Attempt
@@ -56,7 +64,7 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     """Every attempt of a call sends the same bytes.
 
     Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
-    FAIL: they differ, and more than a fingerprint groups the attempts, or the retry sent nothing at all. WARN: a shorter
+    FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or the retry sent nothing at all. WARN: a shorter
     body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. A batch, such
     as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to do.
     """
@@ -71,7 +79,7 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
-    certain = [call for call in other if not call.inferred or call in empty]
+    certain = [call for call in other if not call.inferred or call in empty or is_of_upload(call.first)]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
         found = too_few(n, FEWEST, "retried upload", everyone)
         if lengths := len(everyone) - n:
@@ -82,7 +90,9 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     elif certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
-        yield failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=REWIND)
+        cut = any(shorter(each, call.first) for call in certain for each in call.attempts)
+        how = REWIND if cut else MAKE_ONCE
+        yield failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=how)
     else:
         yield warned(
             n,
@@ -187,7 +197,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     left), by the client's reaction, here with the worst first. What the client reported to its caller is known in named calls;
     elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal its next write removed or
     overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or append took
-    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer was 404, 409
+    effect again, or in a named call the object was written again, longer, or its bytes under another name beside it: FAIL. `false conflict`: the last answer was 404, 409
     or 412 from the app, caused by the client's own write: FAIL. These three are a WARN if a fingerprint alone groups the
     attempts. `told an error`: the client reported a failure, and the write is there: WARN. PASS: the client knew of all its
     writes, or repeated them with the same effect. A client that read the object after a refusal may know; without a named call

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
 from faultinject.audit.grouping import CROWD, READING, SOON
-from faultinject.audit.matching import alike, fingerprint, has_own_key, invocation
+from faultinject.audit.matching import alike, fingerprint, has_own_key, invocation, is_of_upload
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
@@ -27,7 +26,7 @@ UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
 """What a client may have done, the worst first."""
 ACTIONS = {
     UNDID: "Remove and overwrite nothing after a refusal or a lost answer before you have read the object and know that another client wrote it.",
-    TWICE: "Send an Idempotency-Key or a precondition, and read what is there before you write again.",
+    TWICE: "Choose the name of an object once, send an Idempotency-Key or a precondition, and read what is there before you write again.",
     CONFLICT: "Read the object after such a refusal, and compare it with what was sent, before you report a conflict.",
     ERROR: "Read the object before you report the failure or do the job again, since the write may stand.",
 }
@@ -42,9 +41,6 @@ QUERIES = tuple(
     "get list head select stat download authorize blob.query b2_get b2_list b2_download b2_authorize".split()
 )
 """What the names of operations begin with that change nothing, whatever their method."""
-
-
-_UPLOAD = re.compile(r"(?i)(?:^|&)(uploads\b|uploadId=|comp=block\b)")
 
 
 class Reaction(NamedTuple):
@@ -165,8 +161,15 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         heard = call.window.returned
     own = call.attempts[call.attempts.index(lost) + 1 :]
     asked, behind = fingerprint(lost), list(requests.of(call, call.last))
+    # What it writes behind its own removal is no repeat: that was the reaction.
+    removed = next((each.arrived for each in behind if each.method == "DELETE" and took_effect(each)), inf)
     repeats = [
-        each for each in behind if fingerprint(each) == asked and alike(lost, each) and requests.about(each)
+        each
+        for each in behind
+        if each.arrived <= removed
+        and fingerprint(each) == asked
+        and alike(lost, each)
+        and requests.about(each)
     ]
     later = [*own, *repeats]
     last = later[-1] if later else lost
@@ -191,13 +194,19 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         return said(HARMLESS)
     read = any(each.method in READING and not each.failed for each in requests.of(call, last))
     refused = is_done_already(last)
-    part = _is_of_upload(lost)
+    part = is_of_upload(lost)
     # The end of an upload removes its parts, and no object.
-    deed = next((each for each in requests.writes(call, last) if part or not _is_of_upload(each)), None)
+    deed = next((each for each in requests.writes(call, last) if part or not is_of_upload(each)), None)
     failed = KNEW if part else ERROR  # of parts without an object it is true that it failed
     if deed is not None:
         if deed.method != "DELETE":
-            found = _written(deed, lost, refused=refused) if heard is not None else None
+            known = (
+                heard is not None or lost.method == "DELETE"
+            )  # whoever writes anew goes on, whatever it heard
+            found = _written(deed, lost, refused=refused) if known else None
+            # Whoever draws a new name for each attempt asks for neither: it has written the same twice, and tells of success.
+            if found is None and heard and lost is last and not read and _has_other_name(lost, deed):
+                found = TWICE
         elif _thing(deed) == _thing(lost):
             # Who removes what it holds to be another's removes its own; after an error that is a way back.
             found = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
@@ -230,11 +239,20 @@ def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
     """
     if _thing(deed) != _thing(lost):
         return None
-    if alike(lost, deed):
+    if lost.method == "DELETE" or alike(lost, deed):
         return HARMLESS
     if _more(lost, deed) > 0:
         return TWICE  # it added to what it had added to already
     return UNDID if refused and not deed.guarded else UNCLEAR
+
+
+def _has_other_name(lost: Attempt, again: Attempt) -> bool:
+    """Whether a write has the bytes of the lost one, and a name beside its name."""
+    one, other = (
+        (each.method, each.path.rpartition("/")[0], each.seed, each.request_bytes, each.request_digest)
+        for each in (lost, again)
+    )
+    return one == other and bool(lost.request_bytes and lost.request_digest)
 
 
 def _more(lost: Attempt, again: Attempt) -> int:
@@ -256,12 +274,6 @@ def _makes_another(lost: Attempt) -> bool:
 def _has_other_key(lost: Attempt, again: Attempt) -> bool:
     """Whether a POST came again with an Idempotency-Key that the lost one did not have: it takes effect again."""
     return _makes_another(lost) and has_own_key(again) and invocation(again) != invocation(lost)
-
-
-def _is_of_upload(attempt: Attempt) -> bool:
-    """Whether it is about the parts of an upload, and not about an object: any but the last request of a multipart upload."""
-    found = _UPLOAD.search(attempt.query)
-    return found is not None and (attempt.method != "POST" or found[1].lower() == "uploads")
 
 
 def _is_of(attempt: Attempt, call: Call) -> bool:

@@ -12,6 +12,7 @@ OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the 
 """Why nobody can tell which requests under several ids are one call."""
 DRIVE_IT = "To decide, run `faultinject conformance`, whose calls are known."
 REWIND = "Send the whole body again from its beginning, or do not retry."
+MAKE_ONCE = "Make the body once, before the first attempt, and send it with every attempt."
 SEND_KEY = "Send an Idempotency-Key, or do not retry."
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """What to do where a retry changes the data."""
