@@ -189,30 +189,24 @@ class Evidence:
         """Whether calls with this method and answer are such, so that nobody can tell which belong together."""
         return (call.first.method, call.first.answer) in self.under_other_ids
 
-    def held_back(self, call: Call) -> bool:
-        """Whether an open circuit breaker ended a call that was not retried.
+    def held_back(self, call: Call, *, alike: bool = True) -> bool:
+        """Whether an open circuit breaker ended a call that was not retried: it opened before the client's first wait was over.
 
-        It opened before the client's first wait was over, and the caller heard the same as callers whose calls made no request.
+        Args:
+            call: the call.
+            alike: whether its caller has to have heard the same as callers whose calls made no request.
         """
-        return self._opened_behind(call, error_class(call.error))
+        failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
+        opened = self._openings(call, error_class(call.error) if alike else ANY)
+        place = bisect_left(opened, failed)
+        return not call.retries and any(each <= failed + waits for each in opened[place : place + 1])
 
     def has_a_breaker(self, call: Call) -> bool:
         """Whether the client that made this call is seen to fail others without a request."""
         return bool(self._openings(call, ANY))
 
-    def may_be_held_back(self, call: Call) -> bool:
-        """Whether an open circuit breaker may have ended a call that was not retried, whatever its caller heard."""
-        return self._opened_behind(call, ANY)
-
     def _openings(self, call: Call, error: str | None) -> Sequence[float]:
         return self.silence.openings.get((call.name if self.driven else None, error), ())
-
-    def _opened_behind(self, call: Call, error: str | None) -> bool:
-        """Whether a breaker with this error opened before the client's first wait was over, and the call was not retried."""
-        failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
-        opened = self._openings(call, error)
-        place = bisect_left(opened, failed)
-        return not call.retries and any(each <= failed + waits for each in opened[place : place + 1])
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
         """Whether a client that sends copies may have sent a request before it had read the answer to the one before.

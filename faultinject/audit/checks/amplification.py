@@ -70,12 +70,16 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     silence, spent_ones = evidence.silence, list(_not_refilled(evidence))
     never_closed = silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
     if never_closed:
-        told = f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last {silence.last},"
-        told += f" for {seconds(silence.seconds)}: a circuit breaker opened and did not close"
+        told = (
+            f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last {silence.last},"
+            f" for {seconds(silence.seconds)}: a circuit breaker opened and did not close"
+        )
         yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
     for spent, behind in spent_ones:
-        told = f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
-        told += " a budget is used up and not refilled"
+        told = (
+            f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
+            " a budget is used up and not refilled"
+        )
         how = "Refill the budget with each success, or with time."
         yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages and not (never_closed or spent_ones):
@@ -168,8 +172,8 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
         yield _layers(evidence, n, told, shown, warned)
     elif pattern is not None:
         attempts, part, falls, calls = pattern
-        told = f"{attempts} attempts = {attempts // part} × {part}"
-        told += (
+        told = (
+            f"{attempts} attempts = {attempts // part} × {part}"
             f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt"
         )
         yield warned(n, told, calls, action=ONE_LAYER)
@@ -345,8 +349,10 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if len(gone) >= FEWEST:
         soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
         n = sum(each.left or each.did == "delayed" for call in evidence.calls for each in call.attempts)
-        told = f"the client gave up after {seconds(soon)} (median) while the server was still at work, and sent the request"
-        told += f" again: {len(gone)} of {n} requests"
+        told = (
+            f"the client gave up after {seconds(soon)} (median) while the server was still at work, and sent the request"
+            f" again: {len(gone)} of {n} requests"
+        )
         how = "Make the client's time-out longer than its slowest answers take."
         yield warned(n, told, [call for call, _, _ in gone], action=how)
         return
@@ -367,8 +373,10 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     copied = [(call, copies) for (call, _), copies in zip(slow, copies_of, strict=True) if copies]
     if len(writes_left) >= FEWEST and (n < FEWEST or not copied):
         soon = median([after.arrived - before.arrived for _, before, after in writes_left])
-        told = f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median), and then left the first:"
-        told += " a hedge whose loser is cancelled, or a time-out that is too short"
+        told = (
+            f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median), and then left the first:"
+            " a hedge whose loser is cancelled, or a time-out that is too short"
+        )
         how = "Send a copy of reads only, and wait longer for the answer to a write."
         yield warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
         return
@@ -389,8 +397,8 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     writes = [call for call in calls if call.first.method not in READING]
     told = (
         f"a second copy of {len(copied)} of {n} slow requests came {seconds(after)} (median) after the first,"
+        " before the answer"
     )
-    told += " before the answer"
     if writes:
         told += f"; {counted(len(writes), 'write')} among them"
     if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:

@@ -11,6 +11,7 @@ from faultinject.audit.checks.words import (
     FEWER,
     MORE_FAILURES,
     REAL_TIME,
+    Setting,
     against_noise,
     few,
     in_real_time,
@@ -50,8 +51,6 @@ GROUPS, GROWN = 2, 6
 """Retries, and waits before them, that it takes to say whether waits grow."""
 SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
-LET_WAIT = "Configure waits of 100 ms or more, or run it on an idle machine."
-RAISE_LONGEST = "Raise the longest wait to judge the growth."
 CHANGE = "the waits change"
 """How a finding begins on waits that may not grow, which something hides."""
 ADD_JITTER = "Add a random part to each wait."
@@ -175,7 +174,8 @@ def _none_long_enough(
     seen = max(map(len, groups), default=0)
     if seen < needed:
         return too_few(seen, needed, what)
-    return unknown(seen, told, action=in_real_time(evidence.turnaround, LET_WAIT))
+    how = Setting("Configure waits of 100 ms or more, or run it on an idle machine.")
+    return unknown(seen, told, action=in_real_time(evidence.turnaround, how))
 
 
 @check(
@@ -241,8 +241,10 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
         if share <= MANY_TOGETHER or beats < FEWEST or (worst is not None and share <= worst[0]):
             continue
         if most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2:
-            told = f"{percent(share)} of {len(group)} first retries came at the same moment of every {seconds(period)}, within"
-            told += f" {seconds(period / 10)}, whenever their call had failed: the client waits for a time, not for a while"
+            told = (
+                f"{percent(share)} of {len(group)} first retries came at the same moment of every {seconds(period)}, within"
+                f" {seconds(period / 10)}, whenever their call had failed: the client waits for a time, not for a while"
+            )
             worst = share, told, group
     return worst
 
@@ -264,7 +266,7 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
-        how = "Switch one of the two layers off to judge the other."
+        how = Setting("Switch one of the two layers off to judge the other.")
         yield unknown(0, "nested retries mix the waits of two layers", action=how)
         return
     kinds: dict[str, list[Group]] = {}
@@ -319,7 +321,8 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     stands = len(groups) > 2 and second.median / STEP <= last.median <= STEP * second.median
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
         told += f"; before the second retry and later ones they are {seconds(last.median)}: the longest wait, or always the same one"
-        return unknown(n, f"{CHANGE} {told}", calls, action=RAISE_LONGEST)
+        how = Setting("Raise the longest wait to judge the growth.")
+        return unknown(n, f"{CHANGE} {told}", calls, action=how)
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from faultinject.audit.checks.words import NAME_THEM, few
+from faultinject.audit.checks.words import NAME_THEM, WHOLE_PLAN, Setting, few
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.matching import thing_of
@@ -82,7 +82,9 @@ class Check:
         finding.calls = list({id(call): call for call in finding.calls}.values())
         finding.check = self.name
         if finding.verdict == INCONCLUSIVE:
-            finding.action = finding.action or self.more
+            # Whoever runs a plan chooses neither its calls nor its faults.
+            fixed = evidence.driven and not isinstance(finding.action, Setting)
+            finding.action = WHOLE_PLAN if fixed else str(finding.action or self.more)
         finding.calls = finding.calls[:EXAMPLES]
         reference = self.reference
         if reference == PROFILE:

@@ -11,13 +11,14 @@ from math import inf
 
 from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
-from faultinject.audit.checks.retries import JUDGED
+from faultinject.audit.checks.retries import JUDGED, ONE_CLIENT
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
     IDLE,
     MORE_FAILURES,
     NO_OUTAGE,
     REAL_TIME,
+    Setting,
     against_noise,
     counted,
     few,
@@ -26,7 +27,6 @@ from faultinject.audit.checks.words import (
 )
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
-from faultinject.audit.profiles.profile import Profile
 from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
 from faultinject.audit.waits import KINDS, Wait, calls_of
 from faultinject.journal.calls import Call
@@ -43,8 +43,6 @@ FAR = 0.25
 """Distance from an even draw at which no machine puts the waits."""
 LIKELY, UNLIKELY, NEVER = 0.01, 1e-4, 1e-9
 """Probabilities that waits as uneven as these were drawn evenly; the last is the smallest that is told."""
-WAITS = "its waits"
-"""What a profile of the client's own would hold where the waits differ, of which a busy machine may be the cause."""
 BODILESS = "HEAD"
 """The method whose answer has no body: its client cannot see the code of an error, which the bound may depend on."""
 
@@ -89,13 +87,13 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
         yield passed(n, made, calls)
     elif not more and profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
         told = f"{made}, fewer than {said or promised}; its quota may be used up"
-        yield unknown(n, told, fewer, action="Use a new client for these calls.")
+        yield unknown(n, told, fewer, action=ONE_CLIENT)
     elif said is not None:
         how = "Make as many attempts as the client says."
         yield failed(n, f"{made}; the client itself says {said}", wrong, action=how)
     else:
         setting = f"`attempts = {numbers[-1]}`"
-        yield _broken(evidence, profile, n, made, wrong, f"{promised} attempts", setting)
+        yield _broken(evidence, n, made, wrong, f"{promised} attempts", setting)
 
 
 def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Sequence[Call]) -> bool:
@@ -153,11 +151,13 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, told, calls, action=against_noise(evidence.turnaround))
         return
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
-    told = f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
-    told += f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
+    told = (
+        f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
+        f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
+    )
     if often and evidence.turnaround.exact:
         bound = f"at most {seconds(most)} there"
-        yield _broken(evidence, profile, n, told, calls_of(wait for wait, _ in late), bound, WAITS)
+        yield _broken(evidence, n, told, calls_of(wait for wait, _ in late), bound)
     else:
         told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
         how = IDLE if evidence.turnaround.exact else REAL_TIME
@@ -206,7 +206,7 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
         return
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
-        yield _broken(evidence, profile, n, told, calls, "full jitter", WAITS)
+        yield _broken(evidence, n, told, calls, "full jitter")
     else:
         how = "" if evidence.turnaround.exact else REAL_TIME
         yield unknown(n, told, calls, action=how)
@@ -234,36 +234,35 @@ def retry_quota(evidence: Evidence) -> Iterator[Finding]:
             yield passed(n, told, calls)
         else:
             numbers = " or ".join(map(str, promised))
-            yield _broken(evidence, profile, n, told, calls, f"{numbers} retries", "its quota")
+            yield _broken(evidence, n, told, calls, f"{numbers} retries", "its quota")
 
 
 def _broken(
     evidence: Evidence,
-    profile: Profile,
     n: int,
     told: str,
     calls: Sequence[Call],
     promised: str,
-    setting: str,
+    setting: str = "",
 ) -> Finding:
     """What differs from a promise: a failure of who was said to keep it; of others only a measurement.
 
     Args:
         evidence: of the client.
-        profile: what promises.
         n: how many calls or waits it rests on.
         told: what was measured.
         calls: those that show it.
         promised: what is promised.
-        setting: what a profile of the client's own would hold.
+        setting: what a profile of the client's own would hold; empty: its waits, which a busy machine may have made longer.
     """
+    profile = evidence.profile
     if evidence.detected:
         told += f". The default of {profile.title} is {promised}: this client is configured otherwise, or breaks it"
         how = f"To judge the client's own settings, give `--profile FILE` with {setting}."
-        if setting == WAITS:
+        if not setting:
             told += ", or its machine was busy"
-            how = f"Repeat it on an idle machine, or give `--profile FILE` with {setting}."
-        return unknown(n, told, calls, action=how)
+            how = "Repeat it on an idle machine, or give `--profile FILE` with its waits."
+        return unknown(n, told, calls, action=Setting(how))
     return failed(
         n, f"{told}; {profile.name} promises {promised}", calls, action="Keep to what the profile promises."
     )

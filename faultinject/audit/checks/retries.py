@@ -49,13 +49,8 @@ PASSES = (*KINDS, "timeout", "hidden")
 BY_STATE = frozenset((404, 409, 410, 412, 416))
 """Answers of an app that depend on what is stored, so that a retry need not be their reason."""
 ONE_CLIENT = "Use a separate client for these calls."
-ONE_AT_A_TIME = (
-    "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
-)
 STOP = "Do not retry this answer."
-READ_IT = "Let a GET get this answer: a HEAD may wait for the object."
 END = "End a call after a few attempts, or after some seconds."
-CALL_ON = "Let the client make more calls afterwards, or let fewer fail at the same time."
 OPENS_A_BREAKER = 5
 """Failures at the same time that open a circuit breaker, in the libraries that many use."""
 FIRST_WAIT = 1.0
@@ -225,7 +220,8 @@ def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[C
     client without a circuit breaker, and asked for no wait.
     """
     last = max((call.first.arrived for call in retried), default=-inf)
-    began = _first_retries(evidence) if evidence.driven else {}
+    again = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
+    began = {name: same[0].first.arrived for name, same in again.items()}
     return (
         sum(
             call.first.arrived < last
@@ -251,7 +247,7 @@ def _other_reason(evidence: Evidence, calls: Sequence[Call]) -> tuple[str, str]:
     if _may_have_opened_a_breaker(evidence, calls):
         return (
             "they failed at the same time, and no request followed: a circuit breaker may have opened",
-            CALL_ON,
+            "Let the client make more calls afterwards, or let fewer fail at the same time.",
         )
     return "", ""
 
@@ -294,12 +290,6 @@ def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Cal
     first = next(number for number, call in enumerate(in_order) if call.retries)
     turns = sum(after.retries > before.retries == 0 for before, after in pairwise(in_order))
     return max(first, turns) >= FEWEST
-
-
-def _first_retries(evidence: Evidence) -> dict[str | None, float]:
-    """When the first call that was retried began, by the name of its client."""
-    retried = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
-    return {name: min(call.first.arrived for call in calls) for name, calls in retried.items()}
 
 
 def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None:
@@ -488,7 +478,7 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
         form: calls
         for form, calls in grouped(waited, lambda call: call.first.hint_form or "").items()
         if len(calls) >= FEWEST
-        and not any(call.retries or evidence.may_be_held_back(call) for call in calls)
+        and not any(call.retries or evidence.held_back(call, alike=False) for call in calls)
         and behind > max(call.first.arrived for call in calls)
     }
 
@@ -550,8 +540,10 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     unread = [call for call in copied if is_permanent(call.first)]
     if unread and (n < FEWEST or not (again or above or polling)):
-        told = f"{counted(len(unread), 'refused call')} sent the same request again at the time when the client sends copies"
-        told += " of slow requests: it may not have read the refusal"
+        told = (
+            f"{counted(len(unread), 'refused call')} sent the same request again at the time when the client sends copies"
+            " of slow requests: it may not have read the refusal"
+        )
         yield unknown(len(unread), told, unread, action=IDLE)
         return
     if n < FEWEST:
@@ -581,14 +573,17 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     elif slow:
         most = max(call.retries or times[thing_of(call)] for call in slow)
         gaps = [gap for call in slow for gap in (call.gaps or (call.again,)) if gap is not None]
-        told = f"after {answers} the same request came again up to {counted(most, 'time')}, {seconds(min(gaps))} later or more, for {len(things)} of"
-        told += f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
+        told = (
+            f"after {answers} the same request came again up to {counted(most, 'time')}, {seconds(min(gaps))} later or more, for {len(things)} of"
+            f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
+        )
         sure = (
             not habit
             and len(things) >= FEWEST
             and all(call.first.status not in DONE_ALREADY for call in slow)
         )
-        how = STOP if sure else NAME_THEM if later or slow[0].inferred else READ_IT
+        read = "Let a GET get this answer: a HEAD may wait for the object."
+        how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
         yield (warned if sure else unknown)(n, told, slow, action=how)
     else:
         yield passed(n, f"0 of {n} calls retried after {answers}", calls)
@@ -651,9 +646,14 @@ def gives_up(evidence: Evidence) -> Iterator[Finding]:
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
         )
     elif crowded := _crowded(evidence):
-        told = f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
-        told += ": which requests are of one call is not known"
-        yield unknown(len(crowded), told, crowded, action=ONE_AT_A_TIME)
+        told = (
+            f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
+            ": which requests are of one call is not known"
+        )
+        how = (
+            "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
+        )
+        yield unknown(len(crowded), told, crowded, action=how)
     elif n < FEWEST:
         yield too_few(n, FEWEST, "failed call", ended)
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import ended_by_form, longest_asked, retries, waits_as_long
-from faultinject.audit.checks.words import against_noise, counted, plain, seconds
+from faultinject.audit.checks.words import Setting, against_noise, counted, plain, seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
@@ -28,8 +28,6 @@ VENDORS = {
 }
 """By the header by which a vendor asks its own clients to wait: what their user agents hold, and which vendor asks for it."""
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
-OTHER_VENDOR = "Choose a `--vendor` that sends Retry-After, for example cos."
-READ_FORMS = "Read Retry-After in seconds and as a date, and retry without it where it cannot be read."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
 
@@ -59,7 +57,8 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         longest = longest_asked(calls)
         if waits_as_long(evidence, longest):
             told += " as long where Retry-After has another form"
-            yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=READ_FORMS)
+            how = "Read Retry-After in seconds and as a date, and retry without it where it cannot be read."
+            yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=how)
         else:
             told += f" where another form asks for less than {seconds(longest)}"
             how = f"Let another form ask for {seconds(longest)} or more."
@@ -67,7 +66,8 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     if waits and not own:
         forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
         told = f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which only the vendor's own clients know"
-        how = OTHER_VENDOR if evidence.driven else "Give the rules hint=seconds."
+        vendor = Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
+        how = vendor if evidence.driven else "Give the rules hint=seconds."
         yield unknown(len(waits), told, [each.call for each in waits], action=how)
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
@@ -102,8 +102,10 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     usual = _usual(evidence, waits)
     if len(early) >= 2:
         middle = median([wait.seconds for wait, _ in early])
-        told = f"{form}: {len(early)} of {n} retried after {seconds(middle)}"
-        told += f" instead of {plain(median([wanted for _, wanted in early]))} s"
+        told = (
+            f"{form}: {len(early)} of {n} retried after {seconds(middle)}"
+            f" instead of {plain(median([wanted for _, wanted in early]))} s"
+        )
         if usual and middle < evidence.turnaround.zero < MISREAD * median(usual):
             told += ", sooner than without Retry-After: the client may read it as milliseconds"
         return failed(
@@ -121,8 +123,10 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
         how = f"Ask for more than {seconds(least)}."
         told = f"{form}: the client waits {seconds(longest)} without Retry-After too"
         if 2 * longest < least:
-            told = f"{form}: a busy machine may make a wait without Retry-After {seconds(least)} long"
-            told += ", and Retry-After asked for no more than that"
+            told = (
+                f"{form}: a busy machine may make a wait without Retry-After {seconds(least)} long"
+                ", and Retry-After asked for no more than that"
+            )
             how = against_noise(evidence.turnaround, how)
         return unknown(n, told, calls, form, action=how)
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 
 from faultinject.audit.waits import Group, Turnaround
 
+
+class Setting(str):
+    """What to do about the client or the machine: possible where the calls are those of a plan, too."""
+
+    __slots__ = ()
+
+
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
 """What decides which requests belong together."""
 OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the caller asks again"
@@ -16,10 +23,11 @@ MAKE_ONCE = "Make the body once, before the first attempt, and send it with ever
 SEND_KEY = "Send an Idempotency-Key, or do not retry."
 READ_BODY = "Look for an error in the body of a 200 before you report success."
 """What to do where a retry changes the data."""
+WHOLE_PLAN = "Repeat the whole plan, with every kind of call, on an idle machine; raise `--deadline` if calls had not ended."
+"""What to do where the calls are those of a plan, and too few or too close together."""
 FEWER = "Run fewer calls at once."
-MEASURE = "Add 20 successful requests one after the other, which show how fast the client is."
-IDLE = "Repeat it on an idle machine."
-REAL_TIME = "Leave out `--speed`."
+IDLE = Setting("Repeat it on an idle machine.")
+REAL_TIME = Setting("Leave out `--speed`.")
 MORE_FAILURES = "Let more calls fail, for example http:503."
 NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
@@ -28,7 +36,7 @@ CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
 
 def in_real_time(turnaround: Turnaround, how: str) -> str:
     """What to do where waits are too short: at a speed, give less of it."""
-    return how if turnaround.exact else "Leave out `--speed`, or give less."
+    return how if turnaround.exact else Setting("Leave out `--speed`, or give less.")
 
 
 def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
@@ -36,7 +44,8 @@ def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
 
     A driver has made the requests that measure it; where its calls began late, they were not alone.
     """
-    return in_real_time(turnaround, MEASURE if turnaround.unmeasured else otherwise)
+    measure = "Add 20 successful requests one after the other, which show how fast the client is."
+    return in_real_time(turnaround, measure if turnaround.unmeasured else otherwise)
 
 
 def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
