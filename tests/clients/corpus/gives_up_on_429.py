@@ -8,7 +8,7 @@ from .client import Client
 class GivesUpOn429(Client):
     """429 is an error of the caller's."""
 
-    expected = {"retries: 429*": "WARN"}
+    expected = {"retries: 429*": "FAIL"}
     vendor = "obs"  # which documents one
 
     def may_repeat(self, failed, harmless):

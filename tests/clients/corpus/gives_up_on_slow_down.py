@@ -8,7 +8,7 @@ from .client import Client
 class GivesUpOnSlowDown(Client):
     """A 503 of that code ends the call."""
 
-    expected = {"retries: 503 SlowDown": "WARN"}
+    expected = {"retries: 503 SlowDown": "FAIL"}
 
     def may_repeat(self, failed, harmless):
         """Not where the code is unknown."""
