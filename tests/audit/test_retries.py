@@ -309,6 +309,9 @@ RETRIES = rows(
     # Some methods are never retried: no PASS, whatever the share of the others; and a failure where the vendor calls the answer retryable.
     to({"503 SlowDown": FAIL}, calls(30, 0.1, method="GET"), calls(3, at=0.01), says="503 SlowDown: 30 of 30 GET, 0 of 3 PUT retried: PUT is never retried"),
     to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01), calls(3, at=0.01, method="DELETE"), says="PUT and DELETE are never retried"),
+    # Who writes on a condition may read what came of it instead; who reads on one may not.
+    to({"503 SlowDown": WARN}, calls(30, 0.1, method="GET"), calls(3, at=0.01, every=[{"precondition": "none"}]), says="PUT is never retried"),
+    to({"503 SlowDown": FAIL}, calls(30, 0.1), calls(3, at=0.01, method="GET", every=[{"precondition": "none"}]), says="GET is never retried"),
     # Who retries only what has Retry-After: a budget that was spent on the first ones is no reason where three others came before, or by turns.
     to({"503 SlowDown": FAIL}, calls(8, 3.2, method="GET", **ASKED), calls(4, method="GET"), calls(3, at=0.01), says="8 of 8 calls with Retry-After retried, 0 of 4 without it"),
     to({"503 SlowDown": INCONCLUSIVE}, calls(8, 3.2, method="GET", **ASKED), calls(4, method="GET", at=0.3), calls(3, at=0.31)),

@@ -79,6 +79,9 @@ BACKOFF = rows(
     "backoff",
     # Second and later retries wait: less than 20 ms is no wait, ten waits tell, the first retry may come at once.
     to(FAIL, apart(10, 0.0003, 0.0199)),
+    to(FAIL, apart(10, 0.0003, 0.017), says="after 17 ms (median), and less than 20 ms is taken for none"),
+    to(FAIL, apart(10, 0.0003, 0.017), says="Wait for more than 20 ms before each retry, also where a test shortens the waits."),
+    to(FAIL, apart(10, 0.0003, 0.001), says_not="taken for none"),
     to(PASS, apart(10, 0.0003, 0.021)),
     to(INCONCLUSIVE, apart(9, 0.0003, 0.0003)),
     to(INCONCLUSIVE, apart(9, 0.0003, 1.0)),

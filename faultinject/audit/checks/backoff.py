@@ -23,7 +23,7 @@ from faultinject.audit.checks.words import (
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
-from faultinject.audit.waits import Group, Wait, calls_of
+from faultinject.audit.waits import WORK, Group, Wait, calls_of
 
 LATER, ONCE = 10, 5
 """Waits before a second or later retry that it takes to say whether there are any, and failed calls with one retry each."""
@@ -88,8 +88,13 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     verb = "come" if which is failed else "comes"
     told = f"{retries} {verb} after {seconds(middle)} (median)"
     # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
-    if middle < evidence.turnaround.zero / evidence.turnaround.speed:
-        yield which(n, f"no backoff: {told}", calls, action="Wait before each retry, longer each time.")
+    zero = evidence.turnaround.zero / evidence.turnaround.speed
+    if middle < zero:
+        told, action = f"no backoff: {told}", "Wait before each retry, longer each time."
+        if middle > WORK:  # somebody may have shortened the waits for a test
+            told += f", and less than {seconds(zero)} is taken for none"
+            action = f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
+        yield which(n, told, calls, action=action)
     elif middle < group.doubt:
         told += ", which a busy machine and the client's other requests alone may take"
         yield unknown(n, told, calls, action=without_doubt([group]))

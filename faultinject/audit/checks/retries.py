@@ -78,10 +78,9 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
     method, none with or none without Retry-After, while others are retried. FAIL in place of that where the vendor documents the
     answer as retryable, at least three of these calls came before the client's last retry, and nothing else may be the reason: no
-    other call may have held the retry, and they are no deletions. WARN as well: any, after a 501 or 505, which no retry changes, or
-    with the same token after an answer that asks
-    for a new one, where calls with that answer have several. A POST without a retry does not count, unless a
-    storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
+    other call may have held the retry, and they are no deletions and no conditional writes. WARN as well: any, after a 501 or 505,
+    which no retry changes, or with the same token after an answer that asks for a new one, where calls with that answer have
+    several. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
     of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
@@ -201,13 +200,14 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
     """Whether the vendor documents the answer of these calls as retryable, and nothing but the client kept them from it.
 
-    Whoever deletes may leave the rest to the next time.
+    Whoever deletes may leave the rest to the next time, and whoever writes on a condition may read first what came of it.
     """
     documented = calls[0].first.documented
     return (
         documented is not None
         and documented.retryable == "yes"
         and all(call.first.method != "DELETE" and call.again is None for call in calls)
+        and all(call.first.method in ("GET", "HEAD") or call.first.precondition is None for call in calls)
         and _had_a_budget(evidence, calls, [call for call in evidence.calls if call.retries])
         and (evidence.driven or not _other_reason(evidence, calls)[0])
     )
