@@ -147,7 +147,7 @@ def alike(one: Attempt, other: Attempt) -> bool:
 
 
 def body_of(attempt: Attempt) -> Hashable:
-    """All that `alike` compares."""
+    """All that `alike` compares of the requests; only where one goes on with another does it look at an answer, too."""
     return (
         attempt.seed,
         attempt.principal,

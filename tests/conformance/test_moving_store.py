@@ -150,6 +150,26 @@ def test_a_cut_download_may_have_no_end():
     assert (done.failure, verdicts(done.judgement)["retries: reset"]) == ("", "PASS")
 
 
+def test_a_call_without_an_end_gave_its_caller_nothing():
+    """Nothing is said of a client that got the rest of another version, and has not ended the call by the deadline."""
+    free = threading.Event()
+
+    class Noticing(ToItsEnd):
+        def get(self, key):
+            got = super().get(key)
+            if key.startswith("replaced"):
+                free.wait(60)
+            return got
+
+    try:
+        done = judged(Noticing, deadline=4.5)
+    finally:
+        free.set()
+    assert {each.name for each in done.windows if each.ended is None} == {"replaced"}
+    assert "overwritten" in {each.did for each in done.outcomes}
+    assert (done.failure, verdicts(done.judgement)) == ("", {})
+
+
 @pytest.mark.parametrize(("vendor", "there"), [("cos", True), ("gcs", True), ("azure-blob", True), ("swift", False), ("b2", False), ("kodo", False)])  # fmt: skip
 def test_only_a_store_that_can_replace_is_asked_to(vendor, there):
     """The small stores of other services have no second writer."""

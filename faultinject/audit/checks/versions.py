@@ -104,8 +104,8 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
         and call.returned is not None
         and any(each.did in MOVED or says_so(each) for each in call.attempts)
     }
-    whole = (call for call in (*evidence.everyone, *evidence.replaced) if _download(call) not in parts)
-    everyone = [*whole, *parts.values()]
+    everyone = [call for call in evidence.everyone if _download(call) not in parts]
+    everyone += parts.values()
     moved = [
         call
         for call in everyone
