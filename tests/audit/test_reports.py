@@ -39,7 +39,7 @@ def test_text():
         FAIL: retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (and 1 more finding)
         Boto3/1.44.5
         1,243 calls, 3,531 attempts in 6.01 s, 2027-01-15 08:00:00 to 2027-01-15 08:00:06 UTC.
-        6 of 1,243 calls failed for good: 4 after 503 SlowDown, 2 after no fault.
+        6 of 1,243 calls failed for good: 4 after 503 SlowDown, 2 without a fault.
 
         ✕ FAIL  retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (n = 5)
             - GET /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200  [seq 1 2]
@@ -356,7 +356,7 @@ def test_markdown():
         ### FAIL: retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (and 1 more finding)
 
         - 1,243 calls, 3,531 attempts in 6.01 s, 2027-01-15 08:00:00 to 2027-01-15 08:00:06 UTC.
-        - 6 of 1,243 calls failed for good: 4 after 503 SlowDown, 2 after no fault.
+        - 6 of 1,243 calls failed for good: 4 after 503 SlowDown, 2 without a fault.
 
         ✕ **retry-after: seconds**: 5 of 5 retried after 0.50 s instead of 3 s (n = 5)
 

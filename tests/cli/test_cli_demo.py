@@ -25,8 +25,7 @@ ARGUMENTS = ("demo", "--seed", "7", "--calls", "40", "--verbose")
 
 
 def whole(*arguments, **env):
-    """Run the program to its end: exit code, lines, standard error, seconds."""
-    began = time.monotonic()
+    """Run the program to its end: exit code, lines, standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "faultinject", *arguments],
         capture_output=True,
@@ -34,7 +33,7 @@ def whole(*arguments, **env):
         timeout=300,
         env={**os.environ, **env},
     )
-    return done.returncode, done.stdout.splitlines(), done.stderr, time.monotonic() - began
+    return done.returncode, done.stdout.splitlines(), done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +57,9 @@ def attempts(lines):
 
 @pytest.mark.slow
 def test_it_ends_by_itself_with_a_report(demo):
-    """Exit code 0 within 20 s, nothing on standard error, and the command that replays it."""
-    code, lines, err, seconds = demo
+    """Exit code 0, nothing on standard error, and the command that replays it."""
+    code, lines, err = demo
     assert (code, err) == (0, "")
-    assert seconds < 20
     assert re.match(
         r"cos-python-sdk-v5 [\d.]+ against the embedded object store on http://127.0.0.1:\d+$", lines[0]
     )
@@ -103,7 +101,7 @@ def test_a_seed_replays_in_any_environment(demo, env):
 
     The demo has its own rules, seed and store; also in production. Its Python says what is wrong with a session of nobody.
     """
-    code, lines, err, _ = whole(*ARGUMENTS, **env)
+    code, lines, err = whole(*ARGUMENTS, **env)
     assert code == 0
     assert [each.rpartition(": ")[2] for each in err.splitlines()] == ["unset it"] * (
         "FAULTINJECT_SESSION" in env
@@ -129,7 +127,7 @@ def test_nobody_reads_any_more():
 @pytest.mark.slow
 def test_it_ends_with_the_report(demo):
     """The audit judges the SDK as what it calls itself, by the calls that were made; it never fails the demo."""
-    _, lines, _, _ = demo
+    _, lines, _ = demo
     result, client, grounds, lost, *rest = verdict(lines)
     assert re.match(r"(PASS|WARN|FAIL|Nothing could be judged): ", result)
     assert client.startswith("cos-python-sdk-v5")
@@ -144,7 +142,7 @@ def test_it_ends_with_the_report(demo):
 @pytest.mark.slow
 def test_a_run_without_verbose_shows_some_attempts():
     """The first ten, how many more there are, the report and the next command."""
-    code, lines, err, _ = whole("demo", "--seed", "7", "--calls", "60")
+    code, lines, err = whole("demo", "--seed", "7", "--calls", "60")
     assert (code, err) == (0, "")
     assert len(attempts(lines)) == 10
     more = int(re.fullmatch(r"\((\d+) more attempts: -v shows all\)", lines[14])[1])
@@ -157,7 +155,7 @@ def test_a_run_without_verbose_shows_some_attempts():
 @pytest.mark.alone
 def test_the_verdict_on_a_whole_run():
     """As in the README, it finds what COS's SDK is known for: fixed waits, codes it gives up on, 501 that it asks again after."""
-    _, lines, _, _ = whole("demo", "--seed", "7")
+    _, lines, _ = whole("demo", "--seed", "7")
     assert "Not enough data" not in "\n".join(lines)
     wrong = [each for each in lines if re.match(r"[✕!] (FAIL|WARN)", each)]
     assert {re.split(r"  |: ", each)[1] for each in wrong} == {"jitter", "retries"}
@@ -167,7 +165,7 @@ def test_the_verdict_on_a_whole_run():
 @pytest.mark.alone
 def test_each_retry_tells_how_long_it_was_waited_for(demo):
     """5xx answers are retried after 1, 2 and 3 s, and the fourth attempt is the last."""
-    _, lines, _, _ = demo
+    _, lines, _ = demo
     shown = attempts(lines)
     assert {number for number, *_ in shown} == {"1", "2", "3", "4"}
     for number, _, _, waited, _ in shown:
@@ -245,7 +243,7 @@ def test_a_terminal_shows_how_far_it_is():
 @pytest.mark.slow
 def test_it_ends_in_time_whatever_happens():
     """When the time is over, no call is begun, and nobody is waited for."""
-    code, lines, err, _ = whole("demo", "--calls", "999", "--seed", "1", "-v")
+    code, lines, err = whole("demo", "--calls", "999", "--seed", "1", "-v")
     assert (code, err) == (0, "")
     assert 0 < len({key for _, _, key, *_ in attempts(lines)}) < 999
 

@@ -93,7 +93,9 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
         told, action = f"no backoff: {told}", "Wait before each retry, longer each time."
         if middle > WORK:  # somebody may have shortened the waits for a test
             told += f", and less than {seconds(zero)} is taken for none"
-            action = f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
+            action = (
+                f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
+            )
         yield which(n, told, calls, action=action)
     elif middle < group.doubt:
         told += ", which a busy machine and the client's other requests alone may take"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import LEFT_OUT, faults_not_given, why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
-from faultinject.audit.judging import Judgement
+from faultinject.audit.judging import NO_FAULT, Judgement
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.sentences import counted, shortened
 from faultinject.engine.shown import quoted
@@ -167,7 +167,10 @@ def failed_for_good(judgement: Judgement) -> str:
     if not judgement.failed_calls:
         return "No call failed for good."
     faults = sorted(judgement.failed_after.items(), key=lambda each: -each[1])
-    after = [f"{n:,} after {quoted(fault)}" for fault, n in faults[:FAULTS]]
+    after = [
+        f"{n:,} without a fault" if fault == NO_FAULT else f"{n:,} after {quoted(fault)}"
+        for fault, n in faults[:FAULTS]
+    ]
     if rest := sum(n for _, n in faults[FAULTS:]):
         after.append(f"{rest:,} after others")
     return f"{judgement.failed_calls:,} of {counted(judgement.calls, 'call')} failed for good: {', '.join(after)}."
