@@ -168,10 +168,14 @@ TABLE = rows(
     to(INCONCLUSIVE, story(*COMMIT, get(), put(guarded=True, **LONGER))),
     to(INCONCLUSIVE, story(*COMMIT, get(), put(query="x-id=PutObject"), name="merge", returned=True), says="Not enough data"),
     to({CONFLICT: FAIL}, story(*COMMIT, get(), put("/bucket/log"), name="commit", returned=False)),
-    # A new name for each attempt: the object is there twice. Who has read it knew; a caller of an error may write the next one of many.
-    to({TWICE: FAIL}, story(put("/bucket/a", GONE), put("/bucket/b"), name="upload", returned=True), says="took effect twice, for example by PUT /bucket/b Choose the name of an object once,"),
+    # A new name for each attempt: what names the right one, or removes the other, makes the first harmless, in this call or in a later one.
     *(
-        to(expected, story(put("/bucket/a", GONE), *more, **how))
+        to(INCONCLUSIVE, story(put("/bucket/t/a", GONE), put("/bucket/t/b"), *more, name="append", returned=True), says="why it wrote the object again To decide, run `faultinject explore`")
+        for more in ([], [put("/bucket/meta/v2", **LONGER)], [remove("/bucket/t/a")])
+    ),
+    # Who has read it knew; a caller of an error may write the next one of many.
+    *(
+        to(expected, story(put("/bucket/a", GONE), *more, **how), says="Not enough data" if expected == INCONCLUSIVE else "told an error")
         for more, how, expected in (
             ([put("/bucket/b")], {}, {ERROR: WARN}),
             ([put("/bucket/b")], {"name": "upload", "returned": False}, {ERROR: WARN}),
@@ -181,7 +185,7 @@ TABLE = rows(
             ([put("/copies/b")], {"name": "upload", "returned": True}, INCONCLUSIVE),
         )
     ),
-    to(INCONCLUSIVE, story(*(put(path, kind, request_bytes=0, request_digest=None) for path, kind in (("/bucket/a", GONE), ("/bucket/b", FINE))), name="mark", returned=True)),
+    to(INCONCLUSIVE, story(*(put(path, kind, request_bytes=0, request_digest=None) for path, kind in (("/bucket/a", GONE), ("/bucket/b", FINE))), name="mark", returned=True), says="Not enough data"),
     # Its own removal is the reaction, also where that answer is lost too and it then writes anew; behind a lost removal it may.
     to({UNDID: WARN}, story(*COMMIT, remove(kind=GONE), put(guarded=True))),
     to({UNDID: FAIL}, story(*COMMIT, remove(kind=GONE), put(guarded=True), name="lock", returned=True), n=1, says="by DELETE /bucket/table"),

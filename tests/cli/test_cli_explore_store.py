@@ -206,6 +206,17 @@ def test_an_upload_whose_body_has_its_name(explored):
     assert (code, lines[1:]) == (0, [])
 
 
+def test_a_new_name_for_each_attempt(explored):
+    """A commit names the file that counts, as a table's does: the first one is left behind, and does no harm."""
+    code, lines = explored(
+        "name = next(name for name in iter(lambda: '/data-' + uuid.uuid4().hex, None) if ask('PUT', name, b'rows') is not None)\n"
+        "call('PUT', '/commit', name.encode())",
+        *("-r", "reset,when=after,path=/films/data-*"),
+    )
+    warning = "warning: left behind: there are 2 objects /films/data-*, without faults 1"
+    assert (code, [line for line in lines if line.startswith(warning)] != []) == (0, True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["/films/cat", "/films/c*", "/films/", "object lost"])
 def test_ignored(explored, pattern):

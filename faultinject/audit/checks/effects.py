@@ -197,11 +197,12 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     left), by the client's reaction, here with the worst first. What the client reported to its caller is known in named calls;
     elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal its next write removed or
     overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or append took
-    effect again, or in a named call the object was written again, longer, or its bytes under another name beside it: FAIL. `false conflict`: the last answer was 404, 409
+    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer was 404, 409
     or 412 from the app, caused by the client's own write: FAIL. These three are a WARN if a fingerprint alone groups the
     attempts. `told an error`: the client reported a failure, and the write is there: WARN. PASS: the client knew of all its
     writes, or repeated them with the same effect. A client that read the object after a refusal may know; without a named call
-    that is not decided. If no answer of a write was lost, the check says nothing.
+    that is not decided. Nor is it if the same bytes were written under another name beside the first: what a table's commit does not
+    name does no harm. If no answer of a write was lost, the check says nothing.
     """
     requests = Requests(evidence.requests)
     found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]
@@ -213,7 +214,9 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     unclear = [each.call for each in found if each.answer == UNCLEAR]
     if unclear:
         told = f"for {len(unclear)} of {n} lost writes the journal does not show what the client reported to its caller, or why it wrote the object again"
-        yield unknown(len(unclear), told, unclear, action=NAME_THEM)
+        explore = "To decide, run `faultinject explore`, which compares what is stored."
+        how = NAME_THEM if any(call.window is None for call in unclear) else explore
+        yield unknown(len(unclear), told, unclear, action=how)
     elif found and all(each.answer not in ACTIONS for each in found):
         calls = [each.call for each in found]
         known = sum(each.answer == KNEW for each in found)

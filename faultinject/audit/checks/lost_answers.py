@@ -204,9 +204,9 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
                 heard is not None or lost.method == "DELETE"
             )  # whoever writes anew goes on, whatever it heard
             found = _written(deed, lost, refused=refused) if known else None
-            # Whoever draws a new name for each attempt asks for neither: it has written the same twice, and tells of success.
+            # Whoever draws a new name for each attempt has left the first object behind; whether anything reads it only the store tells.
             if found is None and heard and lost is last and not read and _has_other_name(lost, deed):
-                found = TWICE
+                found = UNCLEAR
         elif _thing(deed) == _thing(lost):
             # Who removes what it holds to be another's removes its own; after an error that is a way back.
             found = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
