@@ -339,6 +339,30 @@ RETRIES = rows(
     to({"503 SlowDown": WARN, "500 InternalError": PASS}, calls(3), calls(4, 0.5, kind=INTERNAL, at=9), [call(kind=SLOW_DOWN, at=50 + each, path="/bucket/hot", by=None, connection=each, took=3.0) for each in (0, 1)]),
     to({"503 SlowDown": WARN, "500 InternalError": PASS}, above(3, 70.0, SLOW_DOWN, by=None), calls(6, kind=FINE, by=None), calls(4, 0.5, kind=INTERNAL, at=200)),
     to({"503 SlowDown": WARN, "500 InternalError": PASS}, above(3, 0.5, SLOW_DOWN), calls(4, 0.5, kind=INTERNAL, at=200)),
+    # Nor is it a failure without a driver where a right client may do without the retry: it was told of success or is slow; it asks whether
+    # something is there; a repeat may append twice; its budget is spent, or its circuit breaker open, whatever callers hear.
+    *(
+        to({"503 SlowDown": PASS, "500 InternalError": expected}, calls(5, 0.1, at=-1), calls(5, kind=INTERNAL, **how), calls(5, 0.1, at=60), driven=driven)
+        for how, driven, expected in (
+            ({}, False, WARN),
+            ({}, True, FAIL),
+        )
+    ),
+    *(
+        to({"503 SlowDown": PASS, "500 InternalError": expected}, calls(5, kind=INTERNAL, apart=9.0, **how), calls(5, 0.1, at=60), driven=driven, **more)
+        for how, driven, expected, more in (
+            ({}, False, FAIL, {}),
+            ({"took": 4.0}, False, FAIL, {}),
+            ({"took": 6.0}, False, WARN, {}),
+            ({"took": 6.0}, True, FAIL, {}),
+            ({"method": "HEAD"}, False, WARN, {}),
+            ({"method": "HEAD"}, True, FAIL, {}),
+            ({"name": "put", "returned": False}, False, FAIL, {}),
+            ({"name": "put", "returned": True}, False, WARN, {}),
+            ({"name": "put", "returned": False, "error": "500"}, False, WARN, {"told": unheard(4, at=36.02)}),
+        )
+    ),
+    to({"503 SlowDown": PASS, "500 InternalError": WARN}, calls(5, kind=INTERNAL, method="POST", query="append", operation="AppendObject"), calls(5, 0.1, at=60, method="POST", query="uploads", operation="CreateMultipartUpload")),
     to({"503": WARN}, calls(30, 0.1, method="GET", kind=fault("http:503", 503)), calls(3, at=0.01, kind=fault("http:503", 503)), driven=True),
     to({"503 SlowDown": PASS}, calls(30, 0.1, method="GET"), calls(2, at=0.01), says="30 of 30 GET, 0 of 2 PUT retried"),
     # In a call of a driver a layer above the SDK retries under another id, whatever the SDK says of itself.

@@ -26,7 +26,7 @@ from faultinject.audit.checks.questions import (
     stays_the_same,
 )
 from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
-from faultinject.audit.evidence import RARE, Evidence
+from faultinject.audit.evidence import RARE, Evidence, answered_at
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
 from faultinject.audit.matching import alike, changed, fingerprint, thing_of
@@ -78,9 +78,12 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
     method, none with or none without Retry-After, while others are retried. FAIL in place of that where the vendor documents the
     answer as retryable, at least three of these calls came before the client's last retry, and nothing else may be the reason: no
-    other call may have held the retry, and they are no deletions and no conditional writes. WARN as well: any, after a 501 or 505,
-    which no retry changes, or with the same token after an answer that asks for a new one, where calls with that answer have
-    several. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After exceeds 5 s. No retry is expected
+    other call may have held the retry, and they are no deletions and no conditional writes. Without a driver it is a FAIL only if
+    three of them came before all retries, or by turns with them, and if none is a POST or HEAD, was answered after more than 5 s,
+    ended in success for its caller, or failed just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no
+    retry changes, or with the same token after an answer that asks for a new one, where calls with that answer have several. A POST
+    without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After
+    exceeds 5 s. No retry is expected
     after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
     a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
     of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
@@ -202,14 +205,36 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
     Whoever deletes may leave the rest to the next time, and whoever writes on a condition may read first what came of it.
     """
-    documented = calls[0].first.documented
+    documented, retried = calls[0].first.documented, [call for call in evidence.calls if call.retries]
     return (
         documented is not None
         and documented.retryable == "yes"
         and all(call.first.method != "DELETE" and call.again is None for call in calls)
         and all(call.first.method in ("GET", "HEAD") or call.first.precondition is None for call in calls)
-        and _had_a_budget(evidence, calls, [call for call in evidence.calls if call.retries])
-        and (evidence.driven or not _other_reason(evidence, calls)[0])
+        and _had_a_budget(evidence, calls, retried)
+        and (
+            evidence.driven
+            or (
+                not any(_may_do_without(evidence, call) for call in calls)
+                and _came_before_a_budget_was_spent(calls, retried)
+                and not _other_reason(evidence, calls)[0]
+            )
+        )
+    )
+
+
+def _may_do_without(evidence: Evidence, call: Call) -> bool:
+    """Whether a right client, of which nobody knows what it is for, may end a call without a retry.
+
+    A POST may do something twice, and a HEAD only asks whether something is there. A caller that heard of success has got it elsewhere, or keeps it
+    for later. The deadline of a slow call may be over. A circuit breaker may have opened, whatever its callers heard.
+    """
+    first = call.first
+    return (
+        first.method in (*UNSAFE, "HEAD")
+        or call.returned is True
+        or answered_at(first) - first.arrived > PATIENCE
+        or evidence.held_back(call, alike=False)
     )
 
 
