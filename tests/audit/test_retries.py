@@ -742,6 +742,8 @@ SAME_BYTES = rows(
         )
     ),
     to(INCONCLUSIVE, again(4, OTHER, by=None, query="versionId=U")),
+    # One that fingerprints group takes nothing from what an id proves.
+    to(FAIL, calls(1, 0.5, last=FINE, every=[{}, OTHER]), again(2), again(1, OTHER, by=None, query="partNumber=1&uploadId=U", method="PUT"), successes(5, 5), n=4, says="1 of 4 retried calls"),
     to(INCONCLUSIVE, calls(4, 0.5, last=FINE, by=None, apart=50.0, query="partNumber=1&uploadId=U", every=[{}, OTHER | {"query": "partNumber=2&uploadId=U"}])),
     # Other bytes of the same length are made anew for each attempt, as a time is; fewer are not rewound.
     to(FAIL, again(1, OTHER, **TOLD), says="Make the body once, before the first attempt, and send it with every attempt."),
