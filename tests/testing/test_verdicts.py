@@ -254,26 +254,24 @@ def test_a_client_that_does_right():
 
 def test_warnings():
     """They are warnings of the test, each once, and fail an assertion that is strict."""
-    with inject("cos:SlowDown,path=b/") as faults:
+    with inject("http:503,path=b/") as faults:
         upload(faults, *(f"/b/{number}" for number in range(5)), tries=1)
         for number in range(3):
             faults.add("http:500,times=1", path=f"c/{number}")
             upload(faults, f"/c/{number}")
-    assert by_name(faults.findings())["retries: 503 SlowDown"] == "WARN"
+    assert by_name(faults.findings())["retries: 503"] == "WARN"
     with pytest.warns(pytest.PytestWarning) as warned:
         faults.assert_retries(ignore=["backoff"])
         faults.assert_retries(ignore=["backoff"])
     assert [each.filename for each in warned] == [__file__]
     told = str(warned[0].message).splitlines()
-    assert told[0].startswith("assert_retries(): ! retries: 503 SlowDown: 0 of 5 calls")
-    assert told[-1].partition(" See ")[0] == "    → Retry this answer."
+    assert told[0].startswith("assert_retries(): ! retries: 503: 0 of 5 calls")
+    assert told[-1].partition(" See ")[0] == "    → Retry such a failure."
     with pytest.raises(RetryAssertionError) as error:
         faults.assert_retries(strict=True)
     finding, request, *_ = said(error)
-    assert finding.startswith("! retries: 503 SlowDown: 0 of 5 calls")
-    assert (
-        request == "    request 1: upload: PUT /b/0: 503 SlowDown; its caller saw an error: OSError: gave up"
-    )
+    assert finding.startswith("! retries: 503: 0 of 5 calls")
+    assert request == "    request 1: upload: PUT /b/0: 503; its caller saw an error: OSError: gave up"
     assert request.partition(";")[0] in told[1]
 
 
