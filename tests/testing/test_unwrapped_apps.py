@@ -92,7 +92,6 @@ except RuleNotMatched:
             "faultinject.install(app, 'http:418', enabled=True)",
             "from faultinject.clients.httpx import FaultTransport; kept = FaultTransport(rules=[])",
             "kept = Injector([])",
-            "with faultinject.inject('http:503'):\n    WSGIFaultMiddleware(app, [])",  # made and gone within a block
         ],
         lambda wrapped: "app." in wrapped,
     ),
@@ -101,6 +100,14 @@ def test_a_block_that_may_see_something_is_left_alone(wrapped):
     """No request came through it: that may be what the test is about."""
     quiet = "\nwith faultinject.inject('http:503') as faults:\n    pass\nprint(faults.attempts)"
     assert outside_pytest(f"{wrapped}{quiet}") == "0"
+
+
+def test_what_was_made_and_is_gone_within_a_block_could_have_seen_something():
+    """It is not held for that."""
+    block = (
+        "with faultinject.inject('http:503') as faults:\n    WSGIFaultMiddleware(app, [])\n    gc.collect()"
+    )
+    assert outside_pytest(f"import gc\n{block}\nprint(faults.attempts)") == "0"
 
 
 def test_where_faults_are_switched_off_nothing_is_missed():
