@@ -92,7 +92,7 @@ class Exchange:
         length = f"Content-Length: {len(BODY)}\r\n"
         self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
         patience = SILENT if self.server.name.startswith(SAYS_NO_100) else PATIENCE
-        answer = self.client.answer(patience=patience, interim=True)
+        answer = self.client.answer(patience=patience, begun=PATIENCE, interim=True)
         if not answer.line and answer.end in ("", "open"):
             self.client.send(BODY)
             answer = self.client.answer(patience=PATIENCE)
@@ -118,7 +118,8 @@ class Exchange:
     def in_parts(self, first, rest):
         """Send a request in two parts, with an answer between them if there is one."""
         self.client.send(first)
-        answer = self.client.answer(patience=SILENT if self.server.name.startswith(BUFFERS) else PATIENCE)
+        patience = SILENT if self.server.name.startswith(BUFFERS) else PATIENCE
+        answer = self.client.answer(patience=patience, begun=PATIENCE)
         if answer.end == "open" and not answer.line:
             self.client.send(rest)
             return self.client.answer(patience=PATIENCE)

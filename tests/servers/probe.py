@@ -173,12 +173,13 @@ class Client:
         self.send(request(method, target, body, more=more))
         return self.answer(method, patience=patience)
 
-    def answer(self, method="GET", *, patience=PATIENCE, interim=False):
+    def answer(self, method="GET", *, patience=PATIENCE, begun=None, interim=False):
         """Read one answer, to its end, the connection's, or that of patience (seconds from now).
 
         Args:
             method: of the request.
             patience: seconds.
+            begun: seconds for the rest of an answer whose head is there; None: what is left of patience.
             interim: come back also when an interim answer is there.
         """
         found = Answer()
@@ -200,6 +201,8 @@ class Client:
             found.fields = [
                 (name, value.strip()) for name, _, value in (each.partition(":") for each in lines)
             ]
+        if begun is not None:
+            until = time.monotonic() + begun
         found.whole = self._body(found, method, until)
         if not found.whole:
             found.end = self._end or "open"
