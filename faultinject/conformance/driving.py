@@ -15,6 +15,7 @@ from typing import Any
 
 from faultinject.adapters.wsgi import wrap
 from faultinject.audit import profiles
+from faultinject.audit.calls_by_client import REPLACED
 from faultinject.audit.judging import Judgement, judge_run
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import median
@@ -111,6 +112,8 @@ def store(vendor: str, calls: Sequence[PlannedCall]) -> Any:
 Client = InThreads | Process
 """Whoever makes the calls: threads of this process, or another process."""
 
+CUT_PATIENCE = 10.0
+"""Seconds that calls whose download was cut are waited for when all others have ended."""
 NAMED = 3
 """Calls that a failure names."""
 
@@ -191,9 +194,9 @@ class Calls:
         with self._changed:
             return self._changed.wait_for(over, max(0.0, until - time.monotonic()))
 
-    def all_ended(self) -> bool:
-        """Whether none goes on."""
-        return not self._open
+    def all_ended(self, *, but: str | None = None) -> bool:
+        """Whether none goes on, those of that phase apart."""
+        return all(self._windows[key].name == but for key in self._open)
 
     @property
     def windows(self) -> list[CallWindow]:
@@ -344,7 +347,9 @@ def _ask_plan(
         late.append(time.monotonic() - began - each.at)
         calls.begin(each)
         client.start(each)
-    ask(client, calls, (), until)
+    calls.wait(until, lambda: bool(client.failure) or calls.all_ended(but=REPLACED))
+    # Some clients wait for ever for the rest of a cut download.
+    ask(client, calls, (), min(until, time.monotonic() + CUT_PATIENCE))
 
 
 PROBE = ("retry-after", "one")

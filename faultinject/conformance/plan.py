@@ -145,10 +145,10 @@ class Phase:
         faults = self.fault.format_map(codes.words).split("\n") if self.fault else []
         if any(each.partition(",")[0] == "" for each in faults):
             return None
-        names = (self.name, f"{self.name}-then")  # a name is one rule's
+        # A name is one rule's.
         return "\n".join(
-            f"{each},path=**/{self.name}-???/**,name={name}"
-            for each, name in zip(faults, names, strict=False)
+            f"{each},path=**/{self.name}-???/**,name={self.name}{'-then' * number}"
+            for number, each in enumerate(faults)
         )
 
 

@@ -70,6 +70,15 @@ def test_it_ends_by_itself_with_a_report(demo):
     assert lines[-1] == f"The same again:     {program} demo --seed 7 --calls 40 --verbose"
 
 
+@pytest.mark.slow
+@pytest.mark.alone
+def test_it_ends_within_20_seconds():
+    """On a machine that does nothing else."""
+    began = time.monotonic()
+    assert whole(*ARGUMENTS)[0] == 0
+    assert time.monotonic() - began < 20
+
+
 def test_the_command_that_gives_the_same_again(run):
     """The seed and every option that is not its default, quoted for a shell."""
     again = "demo --seed 'a b;' --calls 1 --verbose"

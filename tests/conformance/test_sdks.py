@@ -115,16 +115,14 @@ PLANNED = fewest(
 @pytest.mark.slow
 @pytest.mark.parametrize("sdk", PLANNED, ids=lambda sdk: sdk.name)
 def test_an_sdk_is_through_in_its_time(sdk):
-    """The whole plan ends before the deadline that `clients.toml` gives, and no call is left open.
-
-    But for downloads that are cut: one SDK for JavaScript never ends them, and its run lasts as long as it may.
-    """
+    """The whole plan ends before the deadline that `clients.toml` gives, and no call is left open, but for the cut downloads of one SDK."""
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws, deadline=sdk.deadline)
-    left = {each.name for each in done.windows if each.ended is None}
-    assert left <= ({"replaced"} if sdk.name == "gcs-js" else set())
-    assert left or done.seconds < sdk.deadline
+    assert done.seconds < sdk.deadline
+    left = [each.name for each in done.windows if each.ended is None]
+    # @google-cloud/storage 7.22.0 waits for ever for the rest of a download whose object was replaced: there are four.
+    assert left == (["replaced"] * 4 if sdk.name == "gcs-js" else [])
 
 
 @pytest.mark.slow

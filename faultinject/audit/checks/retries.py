@@ -226,8 +226,9 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
 def _may_do_without(evidence: Evidence, call: Call) -> bool:
     """Whether a right client, of which nobody knows what it is for, may end a call without a retry.
 
-    A POST may do something twice, and a HEAD only asks whether something is there. A caller that heard of success has got it elsewhere, or keeps it
-    for later. The deadline of a slow call may be over. A circuit breaker may have opened, whatever its callers heard.
+    A POST may do something twice, and a HEAD only asks whether something is there. A caller that heard of success has got it
+    elsewhere, or keeps it for later. The deadline of a slow call may be over. A circuit breaker may have opened, whatever its
+    callers heard.
     """
     first = call.first
     return (

@@ -66,8 +66,11 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
 
 def says_so(attempt: Attempt) -> bool:
     """Whether an answer has a checksum that its bytes do not have, or a Content-Range that is not the range of the request."""
-    corrupt = attempt.did == "corrupted" and attempt.checksum is True
-    return attempt.method == "GET" and (corrupt or (attempt.did, attempt.fault) == (MOVED[2], SHIFTED))
+    if attempt.method != "GET":
+        return False
+    return (attempt.did == "corrupted" and attempt.checksum is True) or (
+        attempt.did == MOVED[2] and attempt.fault == SHIFTED
+    )
 
 
 def _download(call: Call) -> Hashable:

@@ -133,7 +133,7 @@ CASE_DEADLINE = 120.0
 SPARE = 4
 """Calls more than it takes to use up all tokens, to see that the client has stopped retrying."""
 BEAT = 0.02
-"""Seconds after which the machine is asked again whether it runs; a beat that is as much too late is a stop."""
+"""Seconds between two looks at the clock; one that comes later by as much again shows that the machine stood still."""
 EARLY = 0.005
 """Seconds by which a client's timer may be early."""
 KEPT = "CONFORMANCE_SETTINGS"
@@ -244,14 +244,14 @@ def _fault(answer: CaseAnswer) -> str:
 
 
 class Stops:
-    """When the machine did not run, on which no client's timer ends: all nine clients of a case wait in the same second."""
+    """When the machine stood still. No client's timer ends then, and all nine clients of a case wait in the same second."""
 
     def __init__(self) -> None:
         self._found: list[tuple[float, float]] = []
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Note them from now on."""
+        """Look at the clock until the block ends."""
         ended = Event()
         watch = Thread(target=self._watch, args=(ended,), daemon=True)
         watch.start()
@@ -270,7 +270,7 @@ class Stops:
             due = now + BEAT
 
     def within(self, since: float, until: float) -> float:
-        """Seconds of that time that they took."""
+        """For how many of these seconds the machine stood still."""
         return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in list(self._found))
 
 
@@ -417,7 +417,7 @@ class _Judge:
         scripts: what they were asked for.
         attempts: all requests so far.
         calls: all calls so far.
-        stops: when the machine did not run.
+        stops: when the machine stood still.
         late: seconds by which a wait may look longer than it was.
     """
 
@@ -470,7 +470,7 @@ class _Judge:
                 yield f"{call}the caller did not get {what}"
 
     def _waits(self) -> list[tuple[CaseAnswer, float, float]]:
-        """By answer, the third shortest wait after it, and the same without the machine's stops; of one client alone it is the only one."""
+        """By answer, the third shortest wait after it, and the same without the time in which the machine stood still; of one client alone the only one."""
         waits: list[tuple[CaseAnswer, list[float], list[float]]] = [
             (answer, [], []) for answer in self._case.calls[0][:-1]
         ]
