@@ -48,16 +48,20 @@ class Asked(PerProcess):
         self._here()
         with self._lock:
             found = self._known.get(text)
-            if found is None:
-                found = self._read(text)
-            elif not isinstance(found, str) and found.ended:
-                found = found.again()
-            self._known[text] = found
+            if isinstance(found, str) or (found is not None and not found.ended):
+                self._known.move_to_end(text)
+                return found
+        # Rules are compiled without the lock: a fork in another thread waits for it.
+        new = self._read(text) if found is None else found.again()
+        with self._lock:
+            if self._known.get(text) is found:
+                self._known[text] = new
+            new = self._known.setdefault(text, new)  # another thread may have been faster
             self._known.move_to_end(text)
             over = self._known.popitem(last=False)[1] if len(self._known) > KEPT else ""
         if not isinstance(over, str):
             over.end()
-        return found
+        return new
 
     @property
     def plans(self) -> list[Plan]:

@@ -301,12 +301,12 @@ def test_a_fork_separates():
 
 def test_a_fork_while_another_thread_brings_rules():
     """The child does not wait for a thread that it does not have, and counts from zero what its own requests bring."""
-    began, goes_on = threading.Event(), threading.Event()
+    began, goes_on, over = threading.Event(), threading.Event(), []
 
     def clock():
         if threading.current_thread() is thread:
             began.set()
-            goes_on.wait(60)
+            over.append(goes_on.wait(60))
         return 1000.0
 
     def bring():
@@ -318,6 +318,7 @@ def test_a_fork_while_another_thread_brings_rules():
     assert began.wait(60)
     try:
         assert in_child(lambda: [bring(), bring()]) == [503, 200]
+        assert not over, "the fork waited for the thread"
     finally:
         goes_on.set()
         thread.join()
