@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 import anyio
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import RunVar, checkpoint
+from anyio.to_thread import run_sync
 
 from faultinject.adapters.asgi_wait import (
     BodyReader,
@@ -33,7 +34,8 @@ from faultinject.adapters.servers import (
     tell_asgi,
 )
 from faultinject.engine.actions import PASSED, Action, Pass
-from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
+from faultinject.engine.counting import Counter
+from faultinject.engine.exchange import DECIDED, Injection, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, ASGIRequest, Body, Entry, SeenBody
@@ -76,6 +78,11 @@ if TYPE_CHECKING:
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
     from faultinject.vendors.multi_delete import Listing
+
+
+THREADS = 100
+"""Requests that ask a server for their counts at a time. The threads that an app may have for its own work are others."""
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("faultinject")
 
 
 def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
@@ -194,9 +201,7 @@ async def exchange(
         try:
             request = ASGIRequest(scope)
             if plan.waits and candidates and plan.asks(request, candidates):
-                from faultinject.adapters.asgi_thread import decide
-
-                action = await decide(plan, request, candidates)
+                action = await decide_on_thread(plan, request, candidates)
             else:
                 action = plan.decide(request, candidates) if candidates else None
             if action is not None:
@@ -216,6 +221,47 @@ async def exchange(
     if entry.seen is not None:
         receive = overheard(receive, entry.seen, entry)
     await Driver(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
+
+
+async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
+    """As `Plan.decide` where the counts are on a server: on a thread of its own, while the event loop goes on.
+
+    A thread costs what an asynchronous client of the server does, serves every event loop, and takes the same way as WSGI does.
+
+    Raises:
+        StoreUnavailable: the counts cannot be had.
+    """
+    action: Action | None = None
+    # The thread goes on where the client has left: what it decides then, whoever comes to its end last returns.
+    ended = Counter()
+
+    def make() -> None:
+        nonlocal action
+        action = plan.decide(request, candidates)
+        if action is not None and not isinstance(action, Pass) and action.entry.take is not None:
+            action.entry.take.beside = True
+        if ended.next():
+            _undo(plan, action)
+
+    try:
+        limiter = _limiter.get()
+    except LookupError:
+        limiter = anyio.CapacityLimiter(THREADS)
+        _limiter.set(limiter)
+    try:
+        await run_sync(make, limiter=limiter)
+    except BaseException:
+        if ended.next():
+            _undo(plan, action)
+        raise
+    return action
+
+
+def _undo(plan: Plan, action: Action | None) -> None:
+    """Nobody is left to carry it out."""
+    if action is not None and not isinstance(action, Pass):
+        with Injection(plan, action.entry):
+            pass  # what is not given is returned at its end: the count, and the slot
 
 
 _CONNECTION = b"connection"

@@ -4,8 +4,8 @@ An injector asks a store (`store`: `begin`, `version`, `publish`, `counts`) what
 counts (`match`, `take`, `give_back`). One process alone has counts and no store (`memory`). All others are `shared_counts`, which
 leave a store alone for a while that has failed.
 
-    a directory     `directory` is the store; `file_counts` are its counts, over the records of a `table`, where
-                    `process_counters` stand that need no lock; `filelock` excludes threads and processes
+    a directory     `directory` is the store; `file_counts` are its counts, over the records of a `table`; `filelock`
+                    excludes threads and processes
     a Redis server  `redis_store`, `redis_counts`, over a `redis_link`, by `redis_scripts`; `background_sender` is what no request
                     waits for
     outcomes        `file_journal` and `redis_journal`, for whoever wants those of all processes

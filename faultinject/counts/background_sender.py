@@ -10,7 +10,7 @@ from faultinject.counts.patience import sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
-from faultinject.journal.process_end import ProcessEnd
+from faultinject.journal.endings import ProcessEnd
 
 LINGER = 0.01
 """Seconds for which more work is gathered before it is done."""

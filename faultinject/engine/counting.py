@@ -7,7 +7,10 @@ from _thread import allocate_lock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from faultinject.counts.shared_counts import SharedCounts
 
 # One (rule, scope, identity, above) a rule that matched; counted as one Number each.
 MatchKey = tuple[int, str, str, tuple[int, float] | None]
@@ -46,8 +49,8 @@ class Counts(Protocol):
         ...
 
     @property
-    def shared(self) -> SharedNotes | None:
-        """What is noted besides where other processes count there, too; else None."""
+    def shared(self) -> SharedCounts | None:
+        """The same where other processes may count there, too; else None."""
         ...
 
     def match(
@@ -70,19 +73,6 @@ class Counts(Protocol):
 
     def matched(self, rule: int) -> int:
         """How many requests the rule's conditions met."""
-
-
-class SharedNotes(Protocol):
-    """What the processes of one store tell each other; a lock of theirs is held once a request."""
-
-    def replaced(self) -> None:
-        """Other counts answer in place of these."""
-
-    def note_injected(self, rule: int, by: int = 1) -> None:
-        """A fault of the rule was decided on; with -1 it was not carried out."""
-
-    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule how many requests met its conditions, got its fault, and could not be decided."""
 
 
 class Counter:

@@ -21,7 +21,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
 
 from faultinject.engine.actions import PASSED, Action, Pass
-from faultinject.engine.counting import Counter, Counts, MatchKey, SharedNotes, Take
+from faultinject.engine.counting import Counter, Counts, MatchKey, Take
 from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest, record
 from faultinject.http.patterns import literal_prefix
 from faultinject.vendors.operations import headers_of
@@ -38,6 +38,7 @@ from faultinject.vendors.vendor import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+    from faultinject.counts.shared_counts import SharedCounts
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.rules.rule import Rule
@@ -244,7 +245,7 @@ class CompiledRule:
         seed: bytes,
         reading: Addressing,
         services: Services,
-        shared: SharedNotes | None,
+        shared: SharedCounts | None,
     ) -> None:
         self.rule = rule
         self.number = number

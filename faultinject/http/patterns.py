@@ -8,6 +8,7 @@ ordinary character. A pattern that begins with `=` is taken literally.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import methodcaller
 
 Test = Callable[[str], bool]
 
@@ -81,7 +82,8 @@ def _rooted_test(pattern: str) -> Test:
     if "?" in pattern or wild > 1 or (wild and folder):
         return _states(pattern)
     if not wild and "*" not in pattern:
-        return (lambda path: path.startswith(pattern)) if folder else _literal(pattern)
+        # No function of Python's own: a call less for each request.
+        return methodcaller("startswith", pattern) if folder else _literal(pattern)
     if wild and "*" not in pattern[:-2]:
         exact, below = pattern[:-3], pattern[:-2]
         return lambda path: path.startswith(below) or path == exact

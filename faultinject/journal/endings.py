@@ -7,11 +7,11 @@ One line for each file, with every field of a journal's line and null in it but 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 
 from faultinject.journal.outcome import line_without_request
-from faultinject.journal.process_end import ProcessEnd
 from faultinject.rules.files import TO_APPEND
 
 # The process that may start another one when this one ends, as text; None: nobody does.
@@ -21,6 +21,36 @@ before: list[Callable[[], None]] = []
 """Called first when a process ends: lets what is under way write its last line."""
 
 _places: dict[tuple[int, int], Written] = {}
+
+
+class ProcessEnd:
+    """Has something done at the end of each process that asks for it.
+
+    Args:
+        work: what is done.
+    """
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._pid = 0
+
+    def register(self, pid: int) -> None:
+        """Have it done at the end of this process, once.
+
+        Args:
+            pid: this process.
+        """
+        if self._pid == pid:
+            return
+        import atexit
+
+        if not self._pid:  # a forked child has its parent's
+            atexit.register(self._work)
+        self._pid = pid
+        # Children of multiprocessing leave by os._exit(), behind their own finalizers; these forget their parent's.
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.Finalize(None, self._work, exitpriority=-100)
 
 
 class Written:
