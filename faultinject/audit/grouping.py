@@ -36,7 +36,7 @@ from faultinject.audit.matching import (
 )
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import BROKEN, Attempt
-from faultinject.journal.call_window import CallWindow, CallWindows
+from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 
 WINDOW = 60.0
@@ -86,6 +86,55 @@ class Request(NamedTuple):
     number: int
     retry: bool | None
     body: int
+
+
+class CallWindows:
+    """Call windows, looked up by attempt, while attempts come in order of arrival.
+
+    Args:
+        told: in any order. Those with a key hold the attempts that have it in their path, from their beginning on;
+            the others hold what arrives between their beginning and their end.
+    """
+
+    def __init__(self, told: Iterable[CallWindow]) -> None:
+        self._by_key: dict[str, list[CallWindow]] = {}
+        coming = []
+        for each in sorted(told, key=lambda each: each.began):
+            if each.key is None:
+                coming.append(each)
+            else:
+                self._by_key.setdefault(each.key, []).append(each)
+        coming.reverse()
+        self._coming = coming
+        self._begun: list[CallWindow] = []
+
+    def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
+        """The call windows that it may be of: of nested ones the inner; several where they overlap."""
+        if self._by_key:
+            for segment in attempt.path.split("/"):
+                for each in reversed(self._by_key.get(segment, ())):
+                    if each.began <= attempt.arrived and each.test in (None, attempt.test):
+                        return (each,)
+        now = attempt.arrived
+        while self._coming and self._coming[-1].began <= now:
+            self._begun.append(self._coming.pop())
+        if not self._begun:
+            return ()
+        self._begun = [each for each in self._begun if each.ended is None or each.ended >= now]
+        found = [each for each in self._begun if each.began <= now and each.test in (None, attempt.test)]
+        outer = {began for each in found for began in each.within}
+        inner = [each for each in found if each.name is None or each.began not in outer]
+        return tuple(
+            each
+            for each in inner
+            if each.name is not None or not any(_inside(other, each) for other in inner)
+        )
+
+
+def _inside(inner: CallWindow, test: CallWindow) -> bool:
+    """Whether a call, or another test, lies in the time of a test."""
+    ends, end = (FOR_EVER if each.ended is None else each.ended for each in (inner, test))
+    return test.began <= inner.began and ends <= end and (inner.began, ends) != (test.began, end)
 
 
 class Joined(NamedTuple):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from doctest import DocTestParser
 from typing import Any, Literal
+from urllib.parse import quote, unquote_to_bytes
 
 import click
 from click.core import ParameterSource
@@ -25,10 +28,10 @@ from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.control import TOKEN
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.environment import Environment, is_switched_on, read_environment
-from faultinject.rules.examples import example
 from faultinject.rules.key import Key
 from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason
+from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import shown_store
 from faultinject.rules.triggers import TRIGGERS
@@ -64,6 +67,19 @@ def _meaning(docstring: str) -> str:
         return f"{prose} Such as {example(docstring)}" if mark else prose
     except Exception:  # another package's example makes no rule
         return prose
+
+
+def example(docstring: str) -> str:
+    r"""The first rule that a docstring's examples make, as text.
+
+    >>> example('The chance.\n\n>>> Rule("http:503", probability=0.5).value("probability")\n0.5\n')
+    'http:503,probability=0.5'
+    """
+    source = DocTestParser().get_examples(docstring)[0].source
+    calls = (each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call))
+    call = next(each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "Rule")
+    keys = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg}
+    return str(Rule(ast.literal_eval(call.args[0]), **keys))
 
 
 class Settings(Struct):
@@ -191,7 +207,7 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
         raise click.UsageError(
             f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
         )
-    found = trials.mount_of(mount, target)
+    found = _mount_of(mount, target)
     if found is None:
         raise click.UsageError(
             f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
@@ -205,6 +221,16 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
         )
         asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
     return asked
+
+
+def _mount_of(given: str, target: str) -> str | None:
+    """The mount point as servers have it, bytes as Latin-1 text; None where it is not the beginning of that path."""
+    mount, path = (
+        unquote_to_bytes(quote(each.encode("utf-8", "surrogateescape"), safe=trials.SAFE)).decode("latin-1")
+        for each in (given.rstrip("/"), target.partition("?")[0])
+    )
+    begins = path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/")
+    return mount if begins and given[:1] == "/" else None
 
 
 class RuleMeaning(Struct):
@@ -346,7 +372,7 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
     """The numbers of the rules whose conditions a request meets, and how it is taken."""
     rules, view = scenario.rules, trials.request_of(environ)
     # Without a seed nobody is chosen yet: everybody may be.
-    asked = rules if seed is not None else tuple(map(trials.of_everybody, rules))
+    asked = rules if seed is not None else tuple(map(_of_everybody, rules))
     plan = trials.Trial(asked, seed or "0").injector.own_plan
     ready = [plan.ready(number) for number in range(len(rules))]
     preflight, upgrades = view.is_preflight, view.upgrades
@@ -369,6 +395,16 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
         [scenario.display_names[number] for number in matching],
         attempts,
     )
+
+
+def _of_everybody(rule: Rule) -> Rule:
+    """The same rule with samples that choose everybody."""
+    conditions = dict(rule.conditions)
+    if "sample" in conditions:
+        conditions["sample"] = tuple(f"{text.rpartition(':')[0]}:1" for text in conditions["sample"])
+    # Whom an `unless.sample` chooses is as open: then it keeps nobody away.
+    unless = {key: texts for key, texts in rule.unless.items() if key != "sample"}
+    return Rule.of_parts(rule.fault, (rule.name, conditions, unless, dict(rule.options)))
 
 
 def show(meaning: Meaning, scenario: Scenario) -> None:

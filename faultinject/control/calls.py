@@ -515,7 +515,7 @@ def get_journal(call: ControlCall) -> ControlAnswer:
 def preview(call: ControlCall) -> ControlAnswer:
     """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
-    from faultinject.engine.answers import answer_keys
+    from faultinject.engine.answers import answer_keys, at_its_start
     from faultinject.injector import trials
 
     given = call.keys(("text", "rule", "method", "path", "host"))
@@ -537,7 +537,7 @@ def preview(call: ControlCall) -> ControlAnswer:
     found |= {
         "notes": notes,
         "status": action.answer.status,
-        "headers": [list(each) for each in trials.headers_of(action, now)],
+        "headers": [list(each) for each in at_its_start(action, now)],
         "body": b64encode(body).decode(),
         "raw": b64encode(trials.head_of(action, now) + body).decode(),
     }

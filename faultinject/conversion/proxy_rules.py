@@ -13,6 +13,8 @@ from typing import NoReturn
 from faultinject.conversion import expressions
 from faultinject.conversion.document import Remarks
 from faultinject.engine.actions import Respond
+from faultinject.engine.answers import at_its_start
+from faultinject.engine.request import Entry
 from faultinject.injector import trials
 from faultinject.rules.faults.answering import Documented, Http
 from faultinject.rules.printed_json import json_text
@@ -289,12 +291,15 @@ def _expression(word: str, name: str, values: Sequence[str]) -> str:
 
 def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
     """The answer to the GET of a target, at a moment that is always the same: so is what is written."""
-    injector = trials.Trial([rule], "0").injector
-    action = trials.decided_again(
-        injector.own_plan, 0, trials.environ("GET", target, "127.0.0.1"), seq=number, n=number, time=MOMENT
-    )
+    plan = trials.Trial([rule], "0").injector.own_plan
+    compiled = plan.ready(0)
+    request = trials.request_of(trials.environ("GET", target, "127.0.0.1"))
+    _, identity = compiled.reading.identify(request)
+    entry = Entry(plan, request, compiled.reading, MOMENT, MOMENT, compiled.name, number)
+    entry.seq = number
+    action = compiled.act(request, entry, compiled.drawn(identity, number) or bytes(32))
     assert isinstance(action, Respond)
-    sent = trials.headers_of(action, MOMENT)
+    sent = at_its_start(action, MOMENT)
     content_type = next((value for name, value in sent if name.lower() == "content-type"), "")
     headers = tuple(each for each in sent if each[0].lower() not in KNOWN)
     return ProxyAnswer(action.answer.status, content_type, headers, action.body)

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
+from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
-from faultinject.engine.plan import Plan
-from faultinject.engine.request import Entry, WSGIRequest
+from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailed
 from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
 from faultinject.injector.injector import Injector
@@ -34,7 +33,7 @@ def environ(method: str, target: str, host: str, body: bytes = b"", mount: str =
         target: path and query; characters that cannot stand in a request line are encoded.
         host: the Host header, perhaps with a port.
         body: its body.
-        mount: the beginning of the path below which the app is mounted, as `mount_of` gives it.
+        mount: the beginning of the path below which the app is mounted, bytes as Latin-1 text.
     """
     path, mark, query = target.partition("?")
     raw = quote(path.encode("utf-8", "surrogateescape"), safe=SAFE)
@@ -61,16 +60,6 @@ def environ(method: str, target: str, host: str, body: bytes = b"", mount: str =
         "wsgi.multiprocess": False,
         "wsgi.run_once": True,
     }
-
-
-def mount_of(given: str, target: str) -> str | None:
-    """The mount point as servers have it, bytes as Latin-1 text; None where it is not the beginning of that path."""
-    mount, path = (
-        unquote_to_bytes(quote(each.encode("utf-8", "surrogateescape"), safe=SAFE)).decode("latin-1")
-        for each in (given.rstrip("/"), target.partition("?")[0])
-    )
-    begins = path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/")
-    return mount if begins and given[:1] == "/" else None
 
 
 def request_of(request: dict[str, Any]) -> WSGIRequest:
@@ -136,28 +125,6 @@ def default_method(rule: Rule) -> str:
     return next((each for each in named if each.isalpha()), "GET")
 
 
-def decided_again(
-    plan: Plan, number: int, request: dict[str, Any], *, seq: int, n: int | None, time: float
-) -> Action:
-    """What a rule does to a request that it has fired for, by what the journal says of it; nothing is counted or noted.
-
-    Args:
-        plan: the scenario.
-        number: the rule's place in it.
-        request: the environ of the request.
-        seq: the number of the request in its process.
-        n: its number by the rule; None where the journal has none: then ids are others.
-        time: when it came, unix seconds.
-    """
-    rule = plan.ready(number)
-    view = request_of(request)
-    _, identity = rule.reading.identify(view)
-    digest = (None if n is None else rule.drawn(identity, n)) or bytes(32)
-    entry = Entry(plan, view, rule.reading, time, time, rule.name, n)
-    entry.seq = seq
-    return rule.act(view, entry, digest)
-
-
 def head_of(answer: Respond, now: float) -> bytes:
     """Status line and headers as faultinject hands them to a server, or with `exact` to the client itself.
 
@@ -171,16 +138,6 @@ def head_of(answer: Respond, now: float) -> bytes:
     if common.exact is not None and common.needs_socket and not common.error_after_head:
         return common.exact.write(headers, now)
     return head(common.status_line, headers)
-
-
-def headers_of(answer: Respond, now: float) -> list[tuple[str, str]]:
-    """Its headers, as `head_of` writes them.
-
-    Args:
-        answer: what is sent.
-        now: unix seconds.
-    """
-    return list(at_its_start(answer, now))
 
 
 def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
@@ -219,16 +176,6 @@ def replace_options(rule: Rule, **options: str | None) -> Rule:
     """The same rule with other triggers and effects; None takes one away."""
     kept = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
     return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), kept))
-
-
-def of_everybody(rule: Rule) -> Rule:
-    """The same rule with samples that choose everybody."""
-    conditions = dict(rule.conditions)
-    if "sample" in conditions:
-        conditions["sample"] = tuple(f"{text.rpartition(':')[0]}:1" for text in conditions["sample"])
-    # Whom an `unless.sample` chooses is as open: then it keeps nobody away.
-    unless = {key: texts for key, texts in rule.unless.items() if key != "sample"}
-    return Rule.of_parts(rule.fault, (rule.name, conditions, unless, dict(rule.options)))
 
 
 def unconditional(rule: Rule) -> Rule:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
-
-from faultinject.journal.attempts import Attempt
 
 _CLASS = re.compile(r"([A-Za-z_][\w.$]{0,79}): ")
 """A class of errors, as it stands before what an error says."""
@@ -52,53 +50,3 @@ def error_class(error: str | None) -> str | None:
     """
     found = _CLASS.match(error or "")
     return found[1] if found else error
-
-
-class CallWindows:
-    """Call windows, looked up by attempt, while attempts come in order of arrival.
-
-    Args:
-        told: in any order. Those with a key hold the attempts that have it in their path, from their beginning on;
-            the others hold what arrives between their beginning and their end.
-    """
-
-    def __init__(self, told: Iterable[CallWindow]) -> None:
-        self._by_key: dict[str, list[CallWindow]] = {}
-        coming = []
-        for each in sorted(told, key=lambda each: each.began):
-            if each.key is None:
-                coming.append(each)
-            else:
-                self._by_key.setdefault(each.key, []).append(each)
-        coming.reverse()
-        self._coming = coming
-        self._begun: list[CallWindow] = []
-
-    def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
-        """The call windows that it may be of: of nested ones the inner; several where they overlap."""
-        if self._by_key:
-            for segment in attempt.path.split("/"):
-                for each in reversed(self._by_key.get(segment, ())):
-                    if each.began <= attempt.arrived and each.test in (None, attempt.test):
-                        return (each,)
-        now = attempt.arrived
-        while self._coming and self._coming[-1].began <= now:
-            self._begun.append(self._coming.pop())
-        if not self._begun:
-            return ()
-        self._begun = [each for each in self._begun if each.ended is None or each.ended >= now]
-        found = [each for each in self._begun if each.began <= now and each.test in (None, attempt.test)]
-        outer = {began for each in found for began in each.within}
-        inner = [each for each in found if each.name is None or each.began not in outer]
-        return tuple(
-            each
-            for each in inner
-            if each.name is not None or not any(_inside(other, each) for other in inner)
-        )
-
-
-def _inside(inner: CallWindow, test: CallWindow) -> bool:
-    """Whether a call, or another test, lies in the time of a test."""
-    last = float("inf")
-    ends, end = (last if each.ended is None else each.ended for each in (inner, test))
-    return test.began <= inner.began and ends <= end and (inner.began, ends) != (test.began, end)

@@ -13,7 +13,6 @@ from faultinject.store.exchange import Exchange, Service
 from faultinject.store.json import QingStorDocuments
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
 from faultinject.store.xml import XmlDocuments
-from faultinject.vendors.vendor import address
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,9 @@ class S3Call(Exchange):
         super().__init__(service, environ)
         self.dialect = dialect
         self.content_type = dialect.documents.content_type
-        bucket, key = address(service.reading.bucket_of(self.host), self.below)
-        self.bucket, self.key = bucket or "", key or ""
+        named, path = service.reading.bucket_of(self.host), self.below.removeprefix("/")
+        bucket, _, key = path.partition("/") if named is None else (named, "", path)
+        self.bucket, self.key = bucket, key if bucket else ""
 
     def header(self, name: str) -> str | None:
         """A header of the vendor's own, by its name without the vendor's prefix."""

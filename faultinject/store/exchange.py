@@ -13,11 +13,12 @@ from werkzeug.wrappers import Request, Response
 
 from faultinject.adapters.servers import SENT_HEADERS
 from faultinject.engine.request import WSGIRequest
+from faultinject.http.wire import reason
 from faultinject.store.bodies import cut
 from faultinject.store.buckets import Buckets, Stored, StoreError
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.documented import DocumentedError
-from faultinject.vendors.vendor import Addressing, Vendor, error_answer, without_port
+from faultinject.vendors.vendor import Addressing, Rendering, Vendor, without_port
 
 
 class StoreAnswer(Response):
@@ -56,8 +57,7 @@ class Exchange:
         self.service = service
         self.request = Request(environ, populate_request=False)
         self.now = service.clock()
-        self._entropy = urandom(64)
-        self.ids = service.vendor.make_ids(self._entropy, int(self.now))
+        self.ids = service.vendor.make_ids(urandom(64), int(self.now))
         path = environ.get("PATH_INFO", "").encode("latin-1")
         self.below = path.decode(errors="replace")
         targets = (environ.get(name, "") for name in ("RAW_URI", "REQUEST_URI", "QUERY_STRING"))
@@ -123,19 +123,25 @@ class Exchange:
 
     def refusal(self, error: StoreError) -> StoreAnswer:
         """The vendor's documented error for a mistake."""
-        status, headers, body = error_answer(
-            self.service.vendor,
-            self.documented(error),
-            WSGIRequest(self.request.environ),
-            self.service.reading,
-            entropy=self._entropy,
-            now=self.now,
-            message=error.message,
-            size=error.size,
-        )
-        answer = StoreAnswer(body, status=status)
+        vendor, reading, row = self.service.vendor, self.service.reading, self.documented(error)
+        request = WSGIRequest(self.request.environ)
+        assert row.status is not None
+        asked = vendor.asked_form(row, request, row.status)
+        made = Rendering(vendor, row, status=row.status, message=error.message, asked=asked)
+        resource = ""
+        if vendor.resource is not None:
+            resource = vendor.resource(*reading.read_address(request), request.raw_path)
+        body, more = made.render(request, reading, resource, self.ids, self.now, error.size)
+        answer = StoreAnswer(body, status=f"{row.status} {made.reason or reason(row.status)}")
         answer.headers.clear()
-        answer.headers.extend([*headers, *error.headers])
+        if made.bare_head and request.method.upper() == "HEAD":
+            answer.headers["Content-Length"] = "0"
+        else:
+            if made.content_type:
+                answer.headers["Content-Type"] = made.content_type
+            answer.headers["Content-Length"] = str(len(body))
+        ids = [(name, self.ids[which]) for name, which in made.id_headers]
+        answer.headers.extend([*ids, *more, *error.headers])
         return answer
 
     def documented(self, error: StoreError) -> DocumentedError:

@@ -592,46 +592,6 @@ LONGEST_VALUE = 8190
 """Characters of a header's value; a longer one, echoed from a request, is left out."""
 
 
-def error_answer(
-    vendor: Vendor,
-    row: DocumentedError,
-    request: StorageRequest,
-    reading: Addressing,
-    *,
-    entropy: bytes,
-    now: float,
-    message: str | None = None,
-    size: int | None = None,
-) -> tuple[str, Headers, bytes]:
-    """A vendor's whole answer of one error: the status line, the headers, and the body, also for HEAD.
-
-    Args:
-        vendor: whose error it is.
-        row: the documented error, which has a status.
-        request: what is answered.
-        reading: how its bucket, key and level are read.
-        entropy: 64 bytes that the ids are made from.
-        now: unix seconds.
-        message: instead of the documented one.
-        size: bytes of the object that is asked for, where they are known.
-    """
-    status = row.status
-    assert status is not None
-    asked = vendor.asked_form(row, request, status)
-    made = Rendering(vendor, row, status=status, message=message, asked=asked)
-    ids = vendor.make_ids(entropy, int(now))
-    resource = ""
-    if vendor.resource is not None:
-        resource = vendor.resource(*reading.read_address(request), request.raw_path)
-    body, more = made.render(request, reading, resource, ids, now, size)
-    headers = [("Content-Type", made.content_type)] if made.content_type else []
-    headers.append(("Content-Length", str(len(body))))
-    if made.bare_head and request.method.upper() == "HEAD":
-        headers = [("Content-Length", "0")]
-    headers += [(name, ids[which]) for name, which in made.id_headers]
-    return f"{status} {made.reason or reason(status)}", [*headers, *more], body
-
-
 # Its addresses: as which vendor, and below which hosts, requests are read
 
 
@@ -795,15 +755,6 @@ def without_port(host: str) -> str:
                 HOSTS.clear()
             HOSTS[host] = found
     return found
-
-
-def address(bucket: str | None, below: str) -> Address:
-    """Bucket and key of a path, given the bucket that the host names, if any."""
-    path = below.removeprefix("/")
-    if bucket is not None:
-        return bucket, path or None
-    bucket, _, key = path.partition("/")
-    return (bucket, key or None) if bucket else (None, None)
 
 
 def split_mount(root_path: str, path: str) -> tuple[str, str]:
