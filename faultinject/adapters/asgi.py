@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
-    from faultinject.http.types import Headers
+    from faultinject.http.wire import Headers
     from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
     from faultinject.vendors.multi_delete import Listing

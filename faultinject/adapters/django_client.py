@@ -8,7 +8,7 @@ from typing import Any
 
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.types import Environ, Message, Receive, Scope, Send, Start
-from faultinject.http.types import Headers
+from faultinject.http.wire import Headers
 from faultinject.injector.injector import Injector
 
 

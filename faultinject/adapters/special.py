@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 
     from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
-    from faultinject.http.types import Headers
+    from faultinject.http.wire import Headers
     from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"

@@ -55,8 +55,16 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
-from faultinject.http.types import Headers
-from faultinject.http.wire import CLOSE, FLUSH, Framing, can_be_written, length_of, whole, without_connection
+from faultinject.http.wire import (
+    CLOSE,
+    FLUSH,
+    Framing,
+    Headers,
+    can_be_written,
+    length_of,
+    whole,
+    without_connection,
+)
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 from faultinject.rules.scenario import Rules

@@ -19,7 +19,7 @@ from faultinject import vendors
 from faultinject.cli import chances, layout
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, percent, sentence
-from faultinject.engine.request import environ_key
+from faultinject.engine.request import WSGIRequest, environ_key
 from faultinject.engine.shown import quoted, shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
@@ -370,7 +370,7 @@ def explain(
 
 def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple[Sequence[int], AskedRequest]:
     """The numbers of the rules whose conditions a request meets, and how it is taken."""
-    rules, view = scenario.rules, trials.request_of(environ)
+    rules, view = scenario.rules, WSGIRequest(environ)
     # Without a seed nobody is chosen yet: everybody may be.
     asked = rules if seed is not None else tuple(map(_of_everybody, rules))
     plan = trials.Trial(asked, seed or "0").injector.own_plan

@@ -14,7 +14,7 @@ from faultinject.conversion import expressions
 from faultinject.conversion.document import Remarks
 from faultinject.engine.actions import Respond
 from faultinject.engine.answers import at_its_start
-from faultinject.engine.request import Entry
+from faultinject.engine.request import Entry, WSGIRequest
 from faultinject.injector import trials
 from faultinject.rules.faults.answering import Documented, Http
 from faultinject.rules.printed_json import json_text
@@ -293,7 +293,7 @@ def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
     """The answer to the GET of a target, at a moment that is always the same: so is what is written."""
     plan = trials.Trial([rule], "0").injector.own_plan
     compiled = plan.ready(0)
-    request = trials.request_of(trials.environ("GET", target, "127.0.0.1"))
+    request = WSGIRequest(trials.environ("GET", target, "127.0.0.1"))
     _, identity = compiled.reading.identify(request)
     entry = Entry(plan, request, compiled.reading, MOMENT, MOMENT, compiled.name, number)
     entry.seq = number

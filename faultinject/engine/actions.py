@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from faultinject.engine.alterations import Alteration
 from faultinject.engine.request import Entry, Request
-from faultinject.http.types import Headers
+from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from faultinject.http.types import Headers
+from faultinject.http.wire import Headers
 
 PARTIAL = 206
 RANGES = ("range", "x-ms-range")

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from faultinject.engine.actions import ActByAnswering, Respond
 from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
 from faultinject.engine.request import Entry, Request
-from faultinject.http.types import Headers
-from faultinject.http.wire import CLOSE, Head, http_date, reason
+from faultinject.http.wire import CLOSE, Head, Headers, http_date, reason
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
 from faultinject.vendors.vendor import Rendering, Vendor

@@ -38,8 +38,7 @@ from faultinject.engine.steps import (
     Wait,
     Write,
 )
-from faultinject.http.types import Headers
-from faultinject.http.wire import BLANK_EVERY, has_no_body, late_start, length_of
+from faultinject.http.wire import BLANK_EVERY, Headers, has_no_body, late_start, length_of
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""

@@ -81,7 +81,7 @@ def quoted(text: str) -> str:
     >>> quoted("a\r\nb\u202e")
     'a\\r\\nb\\u202e'
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 

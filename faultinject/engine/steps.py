@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from faultinject.engine.alterations import Alteration
-from faultinject.http.types import Headers
+from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
 
 if TYPE_CHECKING:

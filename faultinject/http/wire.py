@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from faultinject.http.types import Headers
-
+Headers = list[tuple[str, str]]
+"""What headers are: pairs of a name and a value."""
 BLANK_EVERY = 0.2
 """Seconds between the blanks of an answer that comes late."""
 FLUSH = 0.15

@@ -62,11 +62,6 @@ def environ(method: str, target: str, host: str, body: bytes = b"", mount: str =
     }
 
 
-def request_of(request: dict[str, Any]) -> WSGIRequest:
-    """The view that rules have of an environ."""
-    return WSGIRequest(request)
-
-
 class Trial:
     """Rules tried out in this process, whatever the environment says of on and off; nothing is carried out.
 
@@ -93,7 +88,7 @@ class Trial:
         try:
             find = plan.environ.get(request["REQUEST_METHOD"], plan.environ_default)
             candidates = () if find is None else find(request)
-            action = plan.decide(request_of(request), candidates) if candidates else None
+            action = plan.decide(WSGIRequest(request), candidates) if candidates else None
         except Exception as error:
             raise InjectionFailed(what) from error
         if self.injector.errors:

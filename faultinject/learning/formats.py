@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from faultinject import vendors
+from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
 from faultinject.vendors.vendor import Addressing
@@ -64,7 +65,7 @@ class OperationNames:
         target = target if target[:1] == "/" else f"/{target}"
         try:
             environ = trials.environ(method, target, host or "127.0.0.1")
-            return self._reading.operation(trials.request_of(environ))
+            return self._reading.operation(WSGIRequest(environ))
         except (ConfigurationError, ValueError):
             return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
 
 LONGEST = 8760 * 3600.0
@@ -63,13 +64,8 @@ def shown(text: str, width: int = 80) -> str:
     return visible(text)
 
 
-def visible(text: str) -> str:
-    r"""`text` with every character that does not print as an escape such as `\n` or `\u202e`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
-    )
+visible = quoted
+r"""`text` with every character that does not print as an escape such as `\n` or `\u202e`."""
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:

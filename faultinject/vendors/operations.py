@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from faultinject.http import patterns
+from faultinject.http.target import decode_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -187,8 +188,6 @@ class _Spot:
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
             if "%" in pair:
-                from faultinject.http.target import decode_form
-
                 name, value = decode_form(name), decode_form(value)
             if name in self.tells:
                 found[name] = value

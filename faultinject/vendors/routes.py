@@ -16,13 +16,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from faultinject.http.target import decode_form
+from faultinject.vendors.vendor import OTHER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.types import Readable, Target
 
-OTHER: Target = ("other", None, None, "")
 # Routes of no operation, which must not be taken for a bucket and an object.
 _ELSEWHERE = ("/batch/storage/v1", "/batch/{more}")
 # What names a bucket, a key, or both.
@@ -161,12 +163,6 @@ def parameter(query: str, names: Sequence[str]) -> str | None:
     """The first parameter of one of these names that has a value, decoded."""
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if value and (_decoded(name) if "%" in name else name) in names:
-            return value if value.isascii() and value.isalnum() else _decoded(value)
+        if value and (decode_form(name) if "%" in name else name) in names:
+            return value if value.isascii() and value.isalnum() else decode_form(value)
     return None
-
-
-def _decoded(text: str) -> str:
-    from faultinject.http.target import decode_form
-
-    return decode_form(text)

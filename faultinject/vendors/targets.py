@@ -26,6 +26,7 @@ the identity of the request.
 
 from __future__ import annotations
 
+from faultinject.http.target import decode
 from faultinject.vendors.routes import parameter, reader_of_routes
 from faultinject.vendors.vendor import OTHER, Vendor
 
@@ -85,7 +86,7 @@ def b2(request: Readable, named: str | None) -> Target:
         return (
             call,
             thing or parameter(request.query, ("bucket",)),
-            _decoded(request.recorded("x-bz-file-name")),
+            decode(name) if (name := request.recorded("x-bz-file-name")) else None,
             call,
         )
     if call == "b2_upload_part" and thing:
@@ -132,11 +133,3 @@ def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], 
     if addressing in ("gcs", "kodo"):
         return reader_of_routes(operations())
     return {"b2": b2, "swift": swift}[addressing or ""]
-
-
-def _decoded(text: str | None) -> str | None:
-    if not text:
-        return None
-    from faultinject.http.target import decode
-
-    return decode(text)

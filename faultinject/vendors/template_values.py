@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from faultinject.http.target import decode_form
 from faultinject.http.wire import http_date, iso, iso_ms, whole
 from faultinject.vendors.credentials import key_id, query_key_id
 from faultinject.vendors.vendor import Addressing, s3
@@ -172,8 +173,6 @@ def _tag(at: int) -> Source:
     """Key or value of the first tag that the headers name."""
 
     def source(given: RenderContext) -> str | None:
-        from faultinject.http.target import decode_form
-
         first, _, _ = (_header(given, "x-amz-tagging") or "").partition("&")
         return decode_form(first.partition("=")[at]) if first else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache, cached_property
 
 from faultinject.exceptions import UnknownDocumentedError
+from faultinject.http.target import decode
 from faultinject.http.wire import reason
 from faultinject.vendors import endpoints as known_endpoints
 from faultinject.vendors.documented import DocumentedError, Extra, load_errors, load_extras
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from re import Pattern
     from typing import Any
 
-    from faultinject.http.types import Headers
+    from faultinject.http.wire import Headers
     from faultinject.vendors.multi_delete import Deletes
     from faultinject.vendors.operations import Operations
     from faultinject.vendors.targets import TargetReader
@@ -892,8 +893,6 @@ def without_new_ids(identity: str, addressing: str | None) -> str:
 def _block(text: str) -> str:
     """The id of a block as its maker wrote it; `~` where that is no text."""
     from binascii import Error, a2b_base64
-
-    from faultinject.http.target import decode
 
     try:
         plain = a2b_base64(decode(text), strict_mode=True).decode("ascii")
