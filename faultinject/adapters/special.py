@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
 
+from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
 from faultinject.engine.answers import MARKS
 from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
 from faultinject.engine.request import environ_key, header_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-
-    from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
-    from faultinject.http.wire import Headers
-    from faultinject.injector.failure_watch import FailureWatch
+from faultinject.http.wire import Headers
+from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"
 """By which a request asks for faults of its own, where it may."""

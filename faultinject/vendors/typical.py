@@ -6,15 +6,12 @@ service sends another one to a client that reads and writes objects, `Vendor.typ
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from faultinject.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import Vendor
+from faultinject.vendors.documented import DocumentedError
+from faultinject.vendors.vendor import Vendor
 
 
 class Kind(NamedTuple):
