@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from faultinject import vendors
-from faultinject.audit.checks.words import counted
 from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.layout import (
@@ -28,6 +27,7 @@ from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
 from faultinject.processes import faster
+from faultinject.rules.descriptions import counted
 from faultinject.testing.trial import Suite, Trial, faults_of, report_of, spelled
 from faultinject.testing.trial.comparison import BrokenTest, TrialReport
 

@@ -33,6 +33,19 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error"), counted(2, "wait before a retry")
+    ('1 call', '2,000 retries', '0 answers of 200 with an error', '2 waits before a retry')
+    """
+    if number == 1:
+        return f"1 {what}"
+    thing, of, rest = what.partition(next((each for each in (" of ", " before ") if each in what), " with "))
+    things = f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
+    return f"{number:,} {things}{of}{rest}"
+
+
 def ordinal(number: int) -> str:
     """`1st`, `2nd`, `11th`."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

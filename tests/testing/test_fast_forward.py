@@ -29,6 +29,7 @@ from werkzeug.test import Client
 
 from faultinject import WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError, RetryAssertionError
+from faultinject.testing.exploration import Program
 
 REAL = time.monotonic
 HOUR = 3600
@@ -455,3 +456,12 @@ def test_azure_core(faultinject_store, faults):
     with service:
         service.create_container("photos")
     assert gaps(faults) == [About(21), About(21)]
+
+
+def test_the_limit_of_a_program_is_real_time():
+    """Waits that are skipped take nothing from the time that a program may take."""
+    with inject("http:503") as faults:
+        faults.fast_forward()
+        program = Program([sys.executable, "-c", "import time; time.sleep(0.5); print('done')"], {})
+        fails()
+        assert program.run(HOUR) == (0, "done")

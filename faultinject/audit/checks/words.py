@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from faultinject.audit.waits import Group, Turnaround
+from faultinject.rules.descriptions import counted as counted
 
 
 class Setting(str):
@@ -72,19 +73,6 @@ def plain(number: float) -> str:
     ('3', '0.25')
     """
     return f"{number:.2f}".rstrip("0").rstrip(".")
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error"), counted(2, "wait before a retry")
-    ('1 call', '2,000 retries', '0 answers of 200 with an error', '2 waits before a retry')
-    """
-    if number == 1:
-        return f"1 {what}"
-    thing, of, rest = what.partition(next((each for each in (" of ", " before ") if each in what), " with "))
-    things = f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
-    return f"{number:,} {things}{of}{rest}"
 
 
 def ordinal(number: int) -> str:

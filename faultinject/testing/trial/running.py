@@ -130,8 +130,8 @@ NO_REQUEST_OF_APP = (
 )
 
 
-LOOK = 0.1
-"""Seconds after which the listening thread looks whether the run is over."""
+LOOK = 1.0
+"""Seconds after which the listening thread looks whether the run is over, where it could not be woken."""
 
 
 class Teller:
@@ -161,8 +161,9 @@ class Teller:
                     self.wfile.write(b"\n")
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
-        self._server.timeout = 0
-        self._thread = Thread(target=self._server.serve_forever, args=(LOOK,), daemon=True)
+        self._server.timeout = LOOK
+        self._over = False
+        self._thread = Thread(target=self._listen, daemon=True)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -185,6 +186,10 @@ class Teller:
                 Result(test, said["outcome"], said["said"], began, ended, exact="seconds" not in said)
             )
 
+    def _listen(self) -> None:
+        while not self._over:
+            self._server.handle_request()
+
     def __enter__(self) -> Teller:
         self._thread.start()
         return self
@@ -192,8 +197,11 @@ class Teller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
+        self._over, port = True, self._server.server_address[1]
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), LOOK).close()  # wakes the thread
         self._thread.join()
+        self._server.timeout = 0
         self._server.handle_request()  # one that came just now
         self._server.server_close()  # what is on its way is heard before
 
