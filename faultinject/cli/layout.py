@@ -216,13 +216,10 @@ def writer(path: str, formats: Mapping[str, Callable[..., str]]) -> Callable[...
     """
     from pathlib import Path
 
-    from faultinject.rules.files import open_to_write
+    from faultinject.rules.files import known_ending, open_to_write
 
     Path(path).parent.stat()
-    form = formats.get(Path(path).suffix.lower())
-    if form is None:
-        known = ", ".join(f"FILE{ending}" for ending in formats)
-        raise ConfigurationError(f"--output: {path} is not one of {known}")
+    form = formats[known_ending("--output", path, formats)]
 
     def write(*result: object) -> None:
         with open_to_write(path) as file:

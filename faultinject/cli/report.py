@@ -231,7 +231,7 @@ PIECE = 1 << 20
     "--format",
     "format_",
     type=click.Choice([*FORMATS]),
-    help="How the report is written.  [default: as the file's name says, else text]",
+    help="How the report is written.  [default: by the ending of the file's name; without one text]",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to this file.")
 @click.option(
@@ -280,9 +280,9 @@ def report(
     # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
     click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)
     gc.disable()
-    chosen = format_ or format_of(output or "")
     if output is not None and output != STANDARD:
         refuse_to_overwrite(output, journals)
+    chosen = format_ or format_of(output or "")
     with kept_input(journals) as standard:
         read = Journals(journals, profile, ignore, require, standard=standard)
         judgement = read.judge(finished=True) if finished else judge_when_over(read)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from io import BufferedReader
 from os import PathLike
 from typing import Any, BinaryIO, NoReturn, TextIO
 
+from faultinject.exceptions import ConfigurationError
 from faultinject.rules.values import shown
 
 Path = str | PathLike[str]
@@ -79,6 +80,25 @@ def _open_at_once(path: str, flags: int) -> int:
     number = os.open(path, flags | os.O_NONBLOCK, 0o666)
     os.set_blocking(number, True)
     return number
+
+
+def known_ending(option: str, path: str, known: Collection[str]) -> str:
+    """The ending of a file's name, such as `.html`, by which its format is chosen.
+
+    Args:
+        option: what named the file.
+        path: the file.
+        known: the endings that have a format, in lower case.
+
+    Raises:
+        ConfigurationError: the name ends otherwise.
+    """
+    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 - pathlib costs start-up time
+    if ending not in known:
+        raise ConfigurationError(
+            f"{option}: {path} is not one of {', '.join(f'FILE{each}' for each in known)}"
+        )
+    return ending
 
 
 def parse_toml(text: str) -> dict[str, Any]:

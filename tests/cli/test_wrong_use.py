@@ -164,6 +164,8 @@ FASTER = "5<=x<=50"
         ("convert --to envoy -r resett", "did you mean reset"),
         ("convert /no/such/file", "/no/such/file: No such file or directory"),
         ("convert --to envoy -r reset -o /no/such/file", "-o: cannot write to /no/such/file: No such file or directory"),
+        # report
+        ("report journal.jsonl -o report.pdf", "--output: report.pdf is not one of FILE.txt, FILE.html, FILE.json, FILE.xml, FILE.md, FILE.sarif, FILE.github"),
         # learn
         ("learn /no/such/log", "faultinject: /no/such/log: No such file or directory\n"),
         ("learn .", "faultinject: .: Is a directory\n"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from faultinject.audit.judging import Judgement
 from faultinject.exceptions import ConfigurationError
+from faultinject.rules.files import known_ending
 from faultinject.rules.printed_json import json_text
 
 FORMATS = {
@@ -65,7 +67,18 @@ def render(
     return written
 
 
-def format_of(path: str) -> str:
-    """The format that a file's name asks for: `report.html` is html; `text` where it asks for none."""
-    name = path.lower()
-    return next((each for each, ending in FORMATS.items() if name.endswith(ending)), "text")
+def format_of(path: str, otherwise: str = "text", *, option: str = "--output") -> str:
+    """The format that a file's name asks for: `report.html` is html.
+
+    Args:
+        path: the file; empty: there is none.
+        otherwise: the format of a name without an ending.
+        option: what named the file, for the message.
+
+    Raises:
+        ConfigurationError: its ending is that of no format.
+    """
+    if not Path(path).suffix:
+        return otherwise
+    formats = {ending: each for each, ending in FORMATS.items()}
+    return formats[known_ending(option, path, formats)]

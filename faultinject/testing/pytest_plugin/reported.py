@@ -20,10 +20,10 @@ from msgspec import convert
 from msgspec.structs import asdict, replace
 
 from faultinject.audit.judging import Judgement, judge
-from faultinject.audit.reports import FORMATS, format_of, render
+from faultinject.audit.reports import format_of, render
 from faultinject.engine.request import LONGEST_TEXT
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import FaultInjectError
+from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.writing import JournalFile
 from faultinject.rules.printed_json import json_text
@@ -87,7 +87,10 @@ class SessionReport:
         self._given = given
         self._fails = config.getoption("faultinject_report_fail")
         self._path = config.invocation_params.dir / given
-        self._format = format_of(given) if given.lower().endswith(tuple(FORMATS.values())) else "html"
+        try:
+            self._format = format_of(given, "html", option="--faultinject-report")
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from None
         if not self._path.parent.is_dir():
             raise pytest.UsageError(f"--faultinject-report: there is no folder {str(self._path.parent)!r}")
         if self._path.is_dir():

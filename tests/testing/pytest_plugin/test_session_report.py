@@ -197,6 +197,7 @@ def test_nothing_to_report(run, project, options):
     ("name", "message"),
     [
         ("nowhere/report.html", "*--faultinject-report: there is no folder *nowhere*"),
+        ("report.pdf", "*--faultinject-report: report.pdf is not one of FILE.txt, FILE.html, *"),
         (".", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
     ],
 )
