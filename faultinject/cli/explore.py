@@ -20,6 +20,7 @@ from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Cas
 from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
+from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.injector.injector import OwnInjector
 from faultinject.journal.outcome import Outcome
@@ -192,7 +193,14 @@ class Command:
         if self._reset is not None:
             code, output = self._reset.run(alone=False)
             if code:
-                raise ConfigurationError(f"--reset fails: {ended_by(code)}\n{output}".rstrip())
+                raise ConfigurationError(
+                    f"--reset fails: {ended_by(code)}\n{self.refused()}{output}".rstrip()
+                )
+
+    def refused(self) -> str:
+        """The last error of the embedded store since it was emptied, as a line; clients such as `curl -f` do not show it."""
+        found = self._service.app.refused if isinstance(self._service, Storage) else ""
+        return found and f"the store's last error: {quoted(found)}\n"
 
     def run(self, faults: RunFaults) -> None:
         """Run the command, and what comes after it was killed or has told an error.
@@ -529,7 +537,7 @@ def _explore(exploration: Exploration, running: Command) -> None:
                     requests = run.requests
     except ProgramFailed as error:
         sent = (
-            "\n".join(["its requests:", *rows(requests), ""])
+            "\n".join(["its requests:", *rows(requests), running.refused()])
             if requests
             else "it sent no request to $ENDPOINT; "
         )

@@ -39,6 +39,9 @@ class ObjectStore:
         endpoints: host suffixes, besides the vendor's own, below which the first labels are the bucket.
         clock: unix seconds, for Last-Modified and ids.
 
+    Attributes:
+        refused: the last mistake that it answered, such as `404 NoSuchBucket: …`; empty: there was none.
+
     Raises:
         UnknownVendor: there is no such vendor.
         ConfigurationError: the store does not speak that vendor's dialect.
@@ -53,6 +56,7 @@ class ObjectStore:
         clock: Callable[[], float] = time.time,
     ) -> None:
         row, found = stores.find(vendor), vendors.get(vendor)
+        self.refused = ""
         self._adapter = row.adapter()
         buckets = Buckets(max_bytes, self._adapter.names)
         self._service = Service(
@@ -100,7 +104,9 @@ class ObjectStore:
             answer = self._adapter.perform(call)
         except StoreError as error:
             drain(call.request)
+            documented = call.documented(error)
             answer = call.refusal(error)
+            self.refused = f"{answer.status_code} {documented.code}: {error.message or documented.message}"
         return answer(environ, start_response)
 
     def _put(self, bucket: str, key: str, content: bytes) -> None:
@@ -207,6 +213,11 @@ class ResettableStore:
         """Wait at most so long until no request is under way; whether that is so."""
         with self._ended:
             return self._ended.wait_for(lambda: not self._under_way, seconds)
+
+    @property
+    def refused(self) -> str:
+        """As for `ObjectStore`, since the last `reset`."""
+        return self._store.refused
 
     @property
     def contents(self) -> Contents:

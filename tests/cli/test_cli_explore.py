@@ -186,6 +186,7 @@ def test_the_store_is_emptied(run, refused, program):
         "faultinject: the command fails without faults: exit code 3; its requests:\n"
         "    1 CreateBucket  200 PUT /photos\n"
         "    2 GetObject     404 GET /photos/cat  and 2 times more, to 4\n"
+        "the store's last error: 404 NoSuchKey: The specified key does not exist.\n"
         "its output:\ngave up on GET /photos/cat\n"
     )
     reset = shlex.join(program(RIGHT, "prepare.py"))
@@ -197,6 +198,12 @@ def test_the_store_is_emptied(run, refused, program):
     assert (
         refused("explore", "-r", "reset", "--reset", "echo no database; exit 4", "--", *program(RIGHT))
         == "faultinject: --reset fails: exit code 4\nno database\n"
+    )
+    wrong = shlex.join(program("ask('PUT', '/b')", "wrong.py"))
+    assert refused("explore", "--vendor", "s3", "-r", "reset", "--reset", wrong, "--", *program(RIGHT)) == (
+        "faultinject: --reset fails: exit code 3\n"
+        "the store's last error: 400 InvalidBucketName: The specified bucket is not valid.\n"
+        "gave up on PUT /b\n"
     )
 
 
