@@ -21,7 +21,7 @@ from faultinject.adapters.install import interface_of
 from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, sentence
-from faultinject.cli.layout import CONTEXT, refuse
+from faultinject.cli.layout import CONTEXT, readers_may_leave, refuse
 from faultinject.control.server import only_here
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, StoreUnavailable
@@ -153,12 +153,13 @@ def serve_until_ended(
     # No KeyboardInterrupt: Python drops one that comes in a weak reference's callback, of which an import has many.
     signal.signal(signal.SIGINT, end)
     try:
-        _announce(title, url_of(sock.getsockname(), "https" if certificate else "http"), injector, vendor)
-        if certificate is not None:
-            click.echo(f"  certificate to trust: {certificate.authority}")
-            for variable in certificate.trust:
-                click.echo(f"    export {variable}={certificate.authority}")
-        click.echo("Ctrl-C ends it.")
+        with readers_may_leave():
+            _announce(title, url_of(sock.getsockname(), "https" if certificate else "http"), injector, vendor)
+            if certificate is not None:
+                click.echo(f"  certificate to trust: {certificate.authority}")
+                for variable in certificate.trust:
+                    click.echo(f"    export {variable}={certificate.authority}")
+            click.echo("Ctrl-C ends it.")
         if injector is not None:
             injector.journal.follow(_tell)
         server.run(sockets=[sock])

@@ -11,13 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
 
 from faultinject import Scenario, vendors
+from tests.ports import ReservedPort
 from tests.slowly import others_slowly
+from tests.until import until
 
 pytestmark = pytest.mark.live
 
@@ -661,3 +664,29 @@ def test_the_server_goes_on_when_nobody_reads():
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_the_server_starts_when_nobody_reads():
+    """`serve | head -1` has left before the second line, or before the first: the server serves all the same."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with ReservedPort() as port:
+        command = [sys.executable, "-m", "faultinject", "serve", "--port", str(port)]
+        process = subprocess.Popen(command, stdout=writer, stderr=subprocess.DEVNULL)
+        os.close(writer)
+        try:
+
+            def connected():
+                assert process.poll() is None
+                with suppress(ConnectionRefusedError):
+                    return socket.create_connection(("127.0.0.1", port), timeout=300)
+
+            with until(connected) as connection:
+                connection.settimeout(300)
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                assert connection.recv(9) == b"HTTP/1.1 "
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=300) == 0
+        finally:
+            process.kill()
+            process.wait()
