@@ -147,6 +147,15 @@ def test_a_change_that_a_form_could_send(api):
     assert api.state()["on"] is True
 
 
+def test_a_change_without_a_body(api):
+    """It needs no Content-Type, as `curl -X POST` sends none; the token still says who asks. A wrong one is refused."""
+    assert api.call("POST", "/off", raw=b"", token=None).status == 401
+    assert api.call("POST", "/off", raw=b"", headers={"Content-Type": "text/plain"}).status == 415
+    assert api.state()["on"] is True
+    assert api.call("POST", "/off", raw=b"").status == 200
+    assert api.state()["on"] is False
+
+
 def test_a_client_that_is_not_on_this_machine():
     """Is refused, also with the token, unless such are allowed: the server's own word counts."""
     refused = Api(make_injector())

@@ -136,7 +136,7 @@ function totals(state) {
   tellInjected(state.totals?.injected);
   const rows = TOTALS.filter(([key]) => typeof state.totals?.[key] === "number").map(([key, words]) => [words, count(state.totals[key])]);
   if (typeof state.active === "number") {
-    rows.push(["faults under way (FAULTINJECT_MAX_ACTIVE)", typeof state.max_active === "number" ? `${count(state.active)} of ${count(state.max_active)}` : count(state.active)]);
+    rows.push(["faults under way in the process that answers (FAULTINJECT_MAX_ACTIVE)", typeof state.max_active === "number" ? `${count(state.active)} of ${count(state.max_active)}` : count(state.active)]);
   }
   if (state.seed !== undefined && state.seed !== null) rows.push(["seed", String(state.seed)]);
   const list = $("totals");
