@@ -99,9 +99,8 @@ def _load(id: str) -> Vendor:  # noqa: A002
         vendor = plugins.find(id)
         if vendor is not None:
             return vendor
-    there = names()
-    meant = named(id) or _near(id.lower(), there)
-    hint = f"did you mean {several(meant, 'or')}?" if meant else f"there are {', '.join(there)}"
+    near = meant(id)
+    hint = f"did you mean {several(near, 'or')}?" if near else f"there are {', '.join(names())}"
     raise UnknownVendor(f"{id!r} is not a vendor; {hint}")
 
 
@@ -152,6 +151,11 @@ def named(word: str) -> list[str]:
     return [*near, *(each for each in same if each not in near)]
 
 
+def meant(word: str) -> list[str]:
+    """The vendors that a word which is no id stands for, or else looks most like."""
+    return named(word) or _near(word.lower(), names())
+
+
 def _near(word: str, known: Sequence[str]) -> list[str]:
     """The ids that look most like a word, several where it looks like all of them."""
     from difflib import SequenceMatcher, get_close_matches
@@ -164,6 +168,12 @@ def having(code: str) -> list[str]:
     """The vendors that document a code: S3 first, which most people mean, the others sorted."""
     found = [each for each in names() if get(each).has(code)]
     return sorted(found, key=lambda each: each != "s3")
+
+
+def in_other_case(code: str) -> list[str]:
+    """The errors whose code is that one but for the case of its letters: those of S3 first, the others by their vendor."""
+    rows = (row for each in names() for row in get(each).errors if row.label.lower() == code.lower())
+    return sorted((each.address for each in rows), key=lambda each: not each.startswith("s3:"))
 
 
 def several(words: Sequence[str], last: str) -> str:

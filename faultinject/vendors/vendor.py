@@ -211,7 +211,8 @@ class Vendor:
             return f"; did you mean {vendors.several(same, 'or')}?"
         labels = (each.label.partition("/")[0] for each in self.errors)
         codes = {each.lower(): each for each in labels}
-        near = get_close_matches(code.lower(), codes, 1, 0.75)
+        begun = [each for each in codes if each.startswith(code.lower())] if len(code) > 2 else []
+        near = begun if len(begun) == 1 else get_close_matches(code.lower(), codes, 1, 0.75)
         # A number is a status to whoever writes it, not the code that another vendor has.
         others = [] if code.isdecimal() else vendors.having(code)
         there = [f"{each}:{code}" for each in others if each != self.id]

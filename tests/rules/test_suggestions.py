@@ -12,7 +12,7 @@ from tests.rows import row_by_row
 NAMES = vendors.names()
 RIGHT = ("drip,rate=10KB,of=cos:SlowDown", "http:503,hint=date", "truncate,per=key")
 WRONG = (
-    "https:503", "http:200", "https:200", "HTTP:abc", "htp:99", "htp:", "503", "200", "600", "aws", "azure", "qiniu:AccessDenied", "SlowDown",
+    "https:503", "http:200", "https:200", "HTTP:abc", "htp:99", "htp:", "503", "200", "600", "aws", "azure", "qiniu:AccessDenied", "SlowDown", "slowdown", "s3:Slow", "s4:SlowDown",
     "cos:SlowDown/2", "jss:403/2", "http:503,probability=30%", "http:503,probability=200%", "http:503,delay=5", "http:503,delay=2s..1s",
     "http:503,size=2KB..1KB", "http:503,host=a:80", "http:503,host=a.", "http:503,host=:80", "http:503,host=.", "http:503,host==a.", "http:503,sample=x",
     "http:503,sample=0.5", "http:503,sample=0.05:client", "http:503,sample=client.a:0.1", "http:503,sample=header.a", "http:503,sample=client:5%",

@@ -112,7 +112,9 @@ def _guess(text: str) -> str:
     ids = vendors.names()
     if text in ids:
         return f"name one of its errors, such as {text}:{vendors.get(text).errors[0].label}"
-    having = [f"{id_}:{text}" for id_ in vendors.having(text)]
+    if text.lower() == "http":
+        return "name a status, such as http:503"
+    having = [f"{id_}:{text}" for id_ in vendors.having(text)] or vendors.in_other_case(text)
     if is_status(text):
         having = [f"http:{text}", *having]
     if having:

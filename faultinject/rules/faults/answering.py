@@ -58,6 +58,11 @@ class Documented(Fault):
             if isinstance(error, UnknownVendor) and most_like(id_, ("http",)):
                 meant = f"a fault; did you mean http:{label}?" if is_status(label) else HTTP
                 raise Mistake(f"{shown(text)} is not {meant}") from None
+            if isinstance(error, UnknownVendor) and vendors.having(label) and not vendors.meant(id_):
+                there = [f"{each}:{label}" for each in vendors.having(label)]
+                error = UnknownVendor(
+                    f"{id_!r} is not a vendor; did you mean {vendors.several(there, 'or')}?"
+                )
             raise Mistake.of(error) from None
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
