@@ -50,7 +50,7 @@ class Source:
         """The lines, without empty ones.
 
         Raises:
-            ReportError: the file cannot be read, or had no line of a journal.
+            ReportError: the file cannot be read, or all of its lines are of something else.
         """
         import zlib
         from gzip import BadGzipFile
@@ -91,7 +91,8 @@ class Source:
                         yield piece
                     else:
                         self.skip(TORN)
-        if not self.good:
+        # A server makes its file before the first request comes.
+        if count and not self.good:
             raise ReportError(f"{self._name}: {_nothing(count, self._why)}")
 
     def _unreadable(self, error: Exception) -> ReportError:
@@ -129,8 +130,6 @@ def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None =
 
 def _nothing(count: int, skipped: dict[str, int]) -> str:
     """What a file holds that has no line of ours."""
-    if count == 0:
-        return "empty"
     lines = "1 line" if count == 1 else f"{count:,} lines"
     why = ", ".join(f"{number:,} {why}" if len(skipped) > 1 else why for why, number in skipped.items())
     return f"{lines}, none of them from a faultinject journal: {why}"

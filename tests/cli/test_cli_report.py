@@ -190,19 +190,16 @@ def test_what_was_skipped_is_said(run, tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"\n\n",
         b"hello\n",
         b"\0\xff" * 100,
         b'{"v":1}\n',
         b'[1,2]\n"x"\n3\nnull\n',
         b'{"time":"2026-11-20","level":"info","msg":"started"}\n' * 3,
         b"\x1f\x8b\x08 and no gzip",
-        gzip.compress(b""),
         gzip.compress(text(forbidden()).encode())[:-20][:40],
         text([line(1, 0)])[:30].encode(),
     ],
-    ids="empty blank words bytes bare values another-tool broken-gzip empty-gzip cut-gzip torn".split(),
+    ids="words bytes bare values another-tool broken-gzip cut-gzip torn".split(),
 )
 def test_what_is_no_journal(refused, tmp_path, content):
     """A file without one line of a journal is named in one line, exit code 2."""
@@ -212,6 +209,17 @@ def test_what_is_no_journal(refused, tmp_path, content):
     assert err.count("\n") == 1
     assert err.startswith("faultinject: ")
     assert str(path) in err
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", gzip.compress(b"")], ids=["empty", "blank", "empty-gzip"])
+def test_no_line_is_a_journal(run, tmp_path, content):
+    """A server that no request has reached leaves it: nothing could be judged, as of requests without a fault."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(content)
+    code, out, err = run("report", str(path))
+    assert (code, err) == (3, "")
+    assert out.startswith("Nothing could be judged: ")
+    assert "0 calls, 0 attempts in 0.0 ms" in out
 
 
 def test_one_line_is_a_journal(run, journal):
