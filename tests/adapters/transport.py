@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
@@ -104,6 +105,14 @@ def read(client):
         if not data:
             return raw, "FIN"
         raw += data
+
+
+def read_and_leave(client):
+    """The same, and then the client ends its side."""
+    found = read(client)
+    with suppress(OSError):
+        client.shutdown(socket.SHUT_WR)
+    return found
 
 
 def workers():
@@ -331,9 +340,17 @@ class AsgiWire:
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)
-            error = asyncio.run(Exchange(server, method, pieces, encrypted=encrypted).run(wrapped, scope))
-            server.close()
-            return Seen(*read(client), error)
+            exchange = Exchange(server, method, pieces, encrypted=encrypted).run(wrapped, scope)
+            if not pieces:
+                error = asyncio.run(exchange)
+                server.close()
+                return Seen(*read(client), error)
+            # What it has not sent yet is waited for, until it has read the answer and leaves.
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(read_and_leave, client)
+                error = asyncio.run(exchange)
+                server.close()
+                return Seen(*answer.result(), error)
 
 
 class Exchange:
