@@ -162,11 +162,11 @@ def test_changes_are_spread_evenly(p_of):
     """Over the places of a body, first and last included, and over the values that a byte may get."""
     length, places, values = 100, [0] * 100, [0] * 255
     sender = Sender("corrupt,flips=2")
-    for _ in range(2000):
+    for _ in range(4000):
         out = b"".join(sender.send(bytes(length)))
         for at in changed(bytes(length), out):
             places[at] += 1
             values[out[at] - 1] += 1
-    assert sum(places) == 4000
+    assert sum(places) == 8000
     assert p_of.even(places) > 0.001
     assert p_of.even(values) > 0.001 and min(values) > 0
