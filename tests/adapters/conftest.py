@@ -15,7 +15,7 @@ from tests.virtual_time import Time
 
 from .transport import WIRES
 
-NOW = 1_763_625_600.25
+NOW = 1_763_625_600.25  # 0x691eca80 seconds and a bit
 ID_HEADERS = {name.lower() for each in vendors.names() for name, _ in vendors.get(each).id_headers}
 
 

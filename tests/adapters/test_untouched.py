@@ -13,6 +13,7 @@ from werkzeug.middleware.lint import LintMiddleware
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.pairs import pairs
+from tests.rows import row_by_row
 
 from .transport import saying
 
@@ -301,8 +302,8 @@ LINTS = [
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(("lint", "method", "rules"), LINTS)
-@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
+@row_by_row(("lint", "method", "rules"), LINTS)
+@row_by_row("record_all", [False, True], ids=["matched", "record_all"])
 def test_lint_around_and_inside(servers, lint, method, rules, record_all):
     """Neither as a server to the app nor as an app to the server do we break PEP 3333."""
 

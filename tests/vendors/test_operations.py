@@ -211,7 +211,7 @@ OPTIONAL = [
 ]
 
 
-@pytest.mark.parametrize(("name", "keys"), OPTIONAL)
+@row_by_row(("name", "keys"), OPTIONAL)
 def test_optional_parameters_do_not_mislead(client, view, name, keys):
     """Not even those whose name is another operation's mark, or part of it."""
     sent = serialised(client, name, keys)

@@ -6,69 +6,35 @@ import asyncio
 import base64
 import logging
 import re
-import threading
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware, vendors
-from tests.adapters.conftest import (
-    asgi_app,
-    make_environ,
-    make_scope,
-    messages,
-    serve_asgi,
-    serve_wsgi,
-    wsgi_app,
-)
+from faultinject import Injector, Rule, vendors
+from tests.adapters.conftest import NOW, Asgi, Wsgi
 
 from .layout import parse
 
-NOW = 1_763_625_600.25
-"""The fixed clock of these tests: 0x691eca80 seconds and a bit."""
 
+class InText:
+    """A way in, which takes text, for headers of any bytes."""
 
-def in_text(headers):
-    """Headers of any bytes as the makers of requests take them."""
-    return [tuple(each.decode("latin-1") for each in pair) for pair in headers]
+    def __init__(self, way):
+        self._way = way
+        self.kind = way.kind
 
-
-class Wsgi:
-    """One request the way a WSGI server makes it: bytes of path, query and headers as latin-1 text."""
-
-    kind = "wsgi"
-
-    def __call__(self, injector, method="GET", target="/", *, headers=(), body=b"", **more):
-        environ = make_environ(method, target, in_text(headers), body, **more)
-        return serve_wsgi(WSGIFaultMiddleware(wsgi_app, injector=injector), environ)
-
-
-class Asgi:
-    """One request the way an ASGI server makes it: decoded path, raw bytes beside it.
-
-    Args:
-        run: runs a coroutine in the thread that made this; other threads make a loop of their own.
-    """
-
-    kind = "asgi"
-
-    def __init__(self, run):
-        self.run = run
-        self.thread = threading.get_ident()
-
-    def __call__(self, injector, method="GET", target="/", *, headers=(), body=b"", **more):
-        scope = make_scope(method, target, in_text(headers), body, **more)
-        run = self.run if threading.get_ident() == self.thread else asyncio.run
-        return run(serve_asgi(ASGIFaultMiddleware(asgi_app, injector=injector), scope, messages(body)))
+    def __call__(self, injector, method="GET", target="/", *, headers=(), **more):
+        pairs = [tuple(each.decode("latin-1") for each in pair) for pair in headers]
+        return self._way(injector, method, target, pairs, **more)
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
 def send(request):
     """`send(injector, method, target, …)` gives the `Answer` of an adapter; a target may be bytes of path and query."""
     if request.param == "wsgi":
-        yield Wsgi()
+        yield InText(Wsgi())
         return
     with asyncio.Runner() as runner:
-        yield Asgi(runner.run)
+        yield InText(Asgi(lambda function, *args: runner.run(function(*args))))
 
 
 @pytest.fixture
