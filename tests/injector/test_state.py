@@ -172,36 +172,40 @@ def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
     assert other.state.disabled == ()
 
 
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda one: one.remove("rule-3"), "rule-3 is not the name of a rule; did you mean rule-2?"),
-        (
-            lambda one: one.replace("frist", "http:500"),
-            "frist is not the name of a rule; did you mean first?",
-        ),
-        (lambda one: one.disable_rule("x"), "x is not the name of a rule"),
-        (lambda one: one.enable_rule("rule-1"), "rule-1 is not the name of a rule; did you mean rule-2?"),
-        (
-            lambda one: one.replace("first", "http:500 http:501"),
-            "first: one rule is replaced by one rule, not by 2",
-        ),
-        (lambda one: one.replace("first", ""), "first: one rule is replaced by one rule, not by 0"),
-        (lambda one: one.replace("rule-2", "http:500,name=first"), "first"),
-        (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment to come"),
-        (lambda one: one.enable(until=float("nan")), "until: nan is not a moment to come"),
-        (lambda one: one.enable(until=True), "until: True is not a moment to come"),
-        (lambda one: one.enable(until="10m"), "until: '10m' is not a moment to come"),
-    ],
-)
-def test_what_is_wrong_changes_nothing(make, change, why):
+WRONG = [
+    (lambda one: one.remove("rule-3"), "rule-3 is not the name of a rule; did you mean rule-2?"),
+    (
+        lambda one: one.replace("frist", "http:500"),
+        "frist is not the name of a rule; did you mean first?",
+    ),
+    (lambda one: one.disable_rule("x"), "x is not the name of a rule"),
+    (lambda one: one.enable_rule("rule-1"), "rule-1 is not the name of a rule; did you mean rule-2?"),
+    (
+        lambda one: one.replace("first", "http:500 http:501"),
+        "first: one rule is replaced by one rule, not by 2",
+    ),
+    (lambda one: one.replace("first", ""), "first: one rule is replaced by one rule, not by 0"),
+    (lambda one: one.replace("rule-2", "http:500,name=first"), "first"),
+    (lambda one: one.enable(until=NOW), "until: 1700000000.0 is not a moment to come"),
+    (lambda one: one.enable(until=float("nan")), "until: nan is not a moment to come"),
+    (lambda one: one.enable(until=True), "until: True is not a moment to come"),
+    (lambda one: one.enable(until="10m"), "until: '10m' is not a moment to come"),
+]
+
+
+def test_what_is_wrong_changes_nothing(make, for_all):
     """And says what would be right."""
-    one, other, _ = make("http:503,times=9,name=first http:429")
+    one, other, _ = make("http:503,times=99,name=first http:429")
     before = one.state
-    with pytest.raises(ConfigurationError) as raised:
-        change(one)
-    assert why in str(raised.value)
-    assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
+
+    def check(case):
+        change, why = case
+        with pytest.raises(ConfigurationError) as raised:
+            change(one)
+        assert why in str(raised.value)
+        assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
+
+    for_all(WRONG, check)
 
 
 def test_an_empty_scenario_has_no_names(make):
