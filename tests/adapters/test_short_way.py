@@ -106,7 +106,7 @@ REQUESTS = st.lists(
 
 
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(fault=FAULTS, conditions=CONDITIONS, triggers=TRIGGERS, effects=EFFECTS, requests=REQUESTS)
 @example("cos:SlowDown", {}, {"times": 2}, {}, [("PUT", "/photos/a.jpg", {"body": b"data"})] * 3)
 @example("http:503", {}, {}, {}, [("GET", "/photos/a.jpg", {})])
