@@ -15,29 +15,25 @@ import pytest
 from tests.measured import without_times
 from tests.ports import ReservedPort
 
+from .programs import PLAIN_HTTP
+
 pytestmark = pytest.mark.live
 
-PROGRAM = """
-import http.client, os, sys
-from urllib.parse import urlsplit
-
+PROGRAM = (
+    PLAIN_HTTP
+    + """
 def ask(method, path, tries=3):
     for _ in range(tries):
-        connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
         try:
-            connection.request(method, path, b"meow")
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status < 400:
+            if exchange(method, path, b"meow")[0] < 400:
                 return
         except OSError:
             pass
-        finally:
-            connection.close()
     print("gave up on", method, path)
     sys.exit(3)
 
 """
+)
 RIGHT = "ask('PUT', '/photos'); ask('PUT', '/photos/cat')"
 WRONG = "ask('PUT', '/photos'); print('\\x1b[31mred'); ask('PUT', '/photos/cat', 1)"
 
@@ -64,12 +60,8 @@ def test_a_right_command(run, program):
 
 
 NOT_REWOUND = """
-connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
 for body in (b"meow", b""):
-    connection.request("PUT", "/photos/cat", body, {"Content-Length": str(len(body))})
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status == 200:
+    if exchange("PUT", "/photos/cat", body)[0] == 200:
         break
 """
 
@@ -367,7 +359,7 @@ def test_a_service_that_is_not_there(refused):
 )
 def test_the_vendor(run, program, rules, vendor):
     """The store speaks as the first rule's vendor does."""
-    source = "import urllib.request as r\ntry: r.urlopen(os.environ['ENDPOINT'] + '/nowhere')\nexcept OSError as e: print(e.read().decode())\nsys.exit(1)"
+    source = "print(exchange('GET', '/nowhere')[2].decode())\nsys.exit(1)"
     arguments = [word for each in rules for word in ("-r", each)]
     _, _, errors = run("explore", *arguments, "--", *program(source))
     mine = run("explore", "-r", "reset", "--vendor", vendor, "--", *program(source))[2]

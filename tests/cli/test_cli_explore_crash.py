@@ -6,21 +6,22 @@ import json
 import re
 import shlex
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.measured import without_times
-from tests.testing.exploration import crashing
+
+from .programs import PLACE, PLAIN_HTTP
 
 pytestmark = pytest.mark.live
 
+CRASHING = PLACE / "crashing.py"
 CRASH = ("explore", "--crash", "--vendor", "s3")
 
 
 def command(job, how):
     """The command of a job with a planted bug, or of its repaired version."""
-    return [sys.executable, "-S", crashing.__file__, job, how]
+    return [sys.executable, "-S", str(CRASHING), job, how]
 
 
 @pytest.fixture
@@ -33,10 +34,7 @@ def here(tmp_path, monkeypatch):
 def program(here, source):
     """The command of a program of its own; `ask` of the others is there."""
     path = here / "job.py"
-    path.write_text(
-        f"import sys; sys.path.insert(0, {str(Path(crashing.__file__).parent)!r})\n"
-        f"from crashing import ask, bucket\nimport os, time, subprocess\n{source}"
-    )
+    path.write_text(f"{PLAIN_HTTP}from crashing import ask, bucket\nimport time, subprocess\n{source}")
     return [sys.executable, "-S", str(path)]
 
 
@@ -201,13 +199,10 @@ open("over", "w").close()
 def test_a_second_run_that_always_fails_and_has_no_end(run, here):
     """That it fails without a crash says nothing of one that stops only at our 410."""
     source = """
-import http.client
 again, status = os.path.exists("begun"), 503
 open("begun", "w").close()
 while status >= 500:
-    store = http.client.HTTPConnection(os.environ["ENDPOINT"][7:])
-    store.request("PUT", "/films")
-    status = store.getresponse().status
+    status = exchange("PUT", "/films")[0]
 sys.exit(again or status != 200)
 """
     words = program(here, source)

@@ -12,24 +12,22 @@ import pytest
 from tests.measured import without_times
 from tests.slowly import others_slowly
 
+from .programs import PLAIN_HTTP
+
 pytestmark = pytest.mark.live
 
-PROGRAM = """
-import http.client, os, sys, time, uuid
-from urllib.parse import urlsplit
+PROGRAM = (
+    PLAIN_HTTP
+    + """
+import time, uuid
 
 def ask(method, path, body=b""):
     "One attempt: the body of the answer, None where there is none."
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
     try:
-        connection.request(method, "/films" * (path.count("/") == 1) + path, body, {"Content-Length": str(len(body))})
-        answer = connection.getresponse()
-        content = answer.read()
-        return content if answer.status < 300 else None
+        status, _, content = exchange(method, "/films" * (path.count("/") == 1) + path, body)
+        return content if status < 300 else None
     except OSError:
         return None
-    finally:
-        connection.close()
 
 def call(*request):
     "Three attempts."
@@ -40,6 +38,7 @@ def call(*request):
     sys.exit(3)
 
 """
+)
 RESET = "curl -s -X PUT $ENDPOINT/films; curl -s -X PUT -d old $ENDPOINT/films/old"
 
 
@@ -190,10 +189,9 @@ UPLOAD = """
 part = b"--x\\r\\nContent-Type: %s\\r\\n\\r\\n%s\\r\\n"
 body = part % (b"application/json", b'{"name": "cat"}') + part % (b"text/plain", b"meow") + b"--x--"
 for _ in range(2):
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
     try:
-        connection.request("POST", "/upload/storage/v1/b/films/o?uploadType=multipart", body, {"Content-Type": "multipart/related; boundary=x"})
-        sys.exit(connection.getresponse().status != 200)
+        path = "/upload/storage/v1/b/films/o?uploadType=multipart"
+        sys.exit(exchange("POST", path, body, Content_Type="multipart/related; boundary=x")[0] != 200)
     except OSError:
         pass
 """

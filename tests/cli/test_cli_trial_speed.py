@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from .test_cli_trial import PYTEST, RIGHT, WRONG, trial
-from .test_cli_trial import suite as suite  # a fixture
+from .test_cli_trial import LISTENED, PYTEST, RIGHT, WRONG, trial
+from .test_cli_trial import job as job  # fixtures
+from .test_cli_trial import suite as suite
 
 pytestmark = pytest.mark.live
 
 NOTED = """
-with Path(__file__).with_name("runs").open("a") as runs:
+with open(__file__.rpartition("/")[0] + "/runs", "a") as runs:
     runs.write(str(int("FAKETIME" in os.environ)))
 """
 ONLY_WHEN_FAST = """
@@ -38,22 +39,22 @@ WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
         pytest.param(
             (RIGHT, WRONG_AND_NEVER_FAST),
             1,
-            ["test_it.py::test_never_fast"],
+            ["test_never_fast"],
             "010100",
             marks=pytest.mark.slow,
         ),
         ((RIGHT, ONLY_WHEN_FAST), 0, [], "0110"),
         # The last is the run with the smallest rule.
-        pytest.param((RIGHT, WRONG), 1, ["test_it.py::test_wrong"], "01100", marks=pytest.mark.slow),
+        pytest.param((RIGHT, WRONG), 1, ["test_wrong"], "01100", marks=pytest.mark.slow),
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_not_broken(
-    run, suite, tmp_path, libfaketime, tests, code, broken, fast
+    run, job, tmp_path, libfaketime, tests, code, broken, fast
 ):
     """A run with a fault in which a test breaks is repeated in real time; what ends in another way without faults is told."""
-    found, report = trial(run, "-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST, suite(NOTED, *tests))
+    found, report = trial(run, *LISTENED, "-r", "s3:SlowDown", "--speed", "20", *job(NOTED, *tests))
     assert (found, [each["test"] for each in report["broken"]]) == (code, broken)
-    never = ["test_it.py::test_never_fast"] if "test_never_fast" in tests[1] else []
+    never = ["test_never_fast"] if "test_never_fast" in tests[1] else []
     assert (report["too_fast"], report["flaky"]) == (never, [])
     assert (tmp_path / "runs").read_text() == fast
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import os
 import re
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from plain_http import exchange
 
 FILM = b"first part, second part, third part".split(b" ", 2)
 NOTE = Path("done")
@@ -15,18 +14,13 @@ NOTE = Path("done")
 
 def ask(method, path, body=b"", expected=(200, 204), **headers):
     """The answer's body; None where there is nothing, or a precondition does not hold."""
-    connection = http.client.HTTPConnection(urlsplit(os.environ["ENDPOINT"]).netloc, timeout=60)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body or None, named)
-    answer = connection.getresponse()
-    found = answer.read(), answer.headers.get("ETag")
-    connection.close()
-    if answer.status in (404, 412):
+    status, named, found = exchange(method, path, body, **headers)
+    if status in (404, 412):
         return None
-    if answer.status not in expected:
-        print(method, path, answer.status, found[0].decode())
+    if status not in expected:
+        print(method, path, status, found.decode())
         sys.exit(3)
-    return found
+    return found, named.get("etag")
 
 
 def bucket():

@@ -18,12 +18,13 @@ from faultinject import Storage
 from faultinject.exceptions import ConfigurationError, ExplorationFailed
 from faultinject.testing.exploration import programs
 
-from . import crashing
 from .service import exploring, send
 
 pytestmark = pytest.mark.live
 
-PROGRAM = Path(crashing.__file__)
+PROGRAM = Path(__file__).with_name("crashing.py")
+
+PLAIN = f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); from plain_http import exchange\n"
 
 
 @pytest.fixture
@@ -269,11 +270,8 @@ def test_it_cannot_be_started(tmp_path, words, place, said):
 def test_a_second_run_that_gives_up(storage, tmp_path):
     """It may end with an exit code, where `allow` says so."""
     source = (
-        "import http.client, os, sys; os.path.exists('lock') and sys.exit(3)\n"
-        "def ask(method):\n"
-        "    store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:])\n"
-        "    store.request(method, '/films/to'); store.getresponse()\n"
-        "ask('PUT'); open('lock', 'w').close(); ask('GET'); os.remove('lock')"
+        f"{PLAIN}import os, sys; os.path.exists('lock') and sys.exit(3)\n"
+        "exchange('PUT', '/films/to'); open('lock', 'w').close(); exchange('GET', '/films/to'); os.remove('lock')"
     )
     exploration, error = explore(storage, tmp_path, [sys.executable, "-S", "-c", source], allow=Exception)
     assert error is None
@@ -294,10 +292,9 @@ def test_a_program_that_was_ended_has_not_given_up():
 def test_a_program_that_retries_for_ever(storage):
     """What stops it is only that its failure is no longer given."""
     source = (
-        "import http.client, os, sys; status = 503\n"
+        f"{PLAIN}import sys; status = 503\n"
         "while status >= 500:\n"
-        "    store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:]); store.request('PUT', '/films')\n"
-        "    status = store.getresponse().status\n"
+        "    status = exchange('PUT', '/films')[0]\n"
         "sys.exit(status != 200)"
     )
     exploration = faultinject.explore("s3:SlowDown,times=1000", allow=Exception)
@@ -310,10 +307,7 @@ def test_a_program_that_retries_for_ever(storage):
 
 def test_a_program_that_nothing_kills(storage):
     """Without `crash=True` it runs once a run, and an exit code fails the run."""
-    source = (
-        "import http.client, os; store = http.client.HTTPConnection(os.environ['ENDPOINT'][7:]);"
-        " store.request('PUT', '/films'); store.getresponse()"
-    )
+    source = f"{PLAIN}exchange('PUT', '/films')"
     exploration = faultinject.explore("reset", within=60)
     with pytest.raises(ExplorationFailed, match="exit code 1"):
         for run in exploration:

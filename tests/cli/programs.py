@@ -1,0 +1,9 @@
+"""Programs that commands run, many times over: a runner of tests and a client that load little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PLACE = Path(__file__).parents[1] / "testing" / "exploration"
+PLAIN_HTTP = f"import os, sys; sys.path.insert(0, {str(PLACE)!r}); from plain_http import exchange\n"
+"""The beginning of a program that has `exchange`."""

@@ -1,0 +1,28 @@
+"""For programs that are run often: `http.client` takes three times as long to load as all the rest of them.
+
+Such a program is run with its folder, or this one, first on its path.
+"""
+
+import os
+import socket
+
+
+def exchange(method, path, body=b"", **headers):
+    """A request to `$ENDPOINT` on a connection of its own: status, headers by their names in lower case, body.
+
+    Raises:
+        ConnectionError: there was no whole answer.
+    """
+    host, _, port = os.environ["ENDPOINT"].removeprefix("http://").rpartition(":")
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close"]
+    lines.append(f"Content-Length: {len(body)}")
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    with socket.create_connection((host, int(port)), 60) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        with connection.makefile("rb") as answer:
+            head, ended, content = answer.read().partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    named = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
+    if not ended or (method != "HEAD" and len(content) != int(named.get("content-length", 0))):
+        raise ConnectionError(f"no whole answer to {method} {path}")
+    return int(first.split()[1]), named, content
