@@ -5,8 +5,6 @@ from __future__ import annotations
 import glob
 import queue
 import signal
-import subprocess
-import sys
 import threading
 from functools import cached_property
 
@@ -15,6 +13,7 @@ import pytest
 from faultinject.conformance import SDKS, Sdk
 from tests.console import command
 from tests.console import plain_environment as plain_environment  # a fixture
+from tests.forked import Launcher
 
 from .journals import text
 
@@ -98,14 +97,8 @@ def sdks(monkeypatch):
 class Running:
     """A process of the program; `line()` waits for its next line."""
 
-    def __init__(self, arguments, **options):
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "faultinject", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **options,
-        )
+    def __init__(self, process):
+        self.process = process
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -162,13 +155,21 @@ class Running:
         return code, rest
 
 
+@pytest.fixture(scope="session")
+def launcher():
+    """What starts the program, for all tests."""
+    found = Launcher()
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def start():
+def start(launcher):
     """Start the program as a process of its own."""
     running = []
 
     def call(*arguments, **options):
-        running.append(Running(arguments, **options))
+        running.append(Running(launcher.start(arguments, **options)))
         return running[-1]
 
     yield call

@@ -648,8 +648,8 @@ def test_a_store_that_is_not_there_stops_it(refused):
 
 
 def test_the_server_goes_on_when_nobody_reads():
-    """A closed standard output costs no answer."""
-    command = [sys.executable, "-m", "faultinject", "serve", "--port", "0", "-r", "http:503"]
+    """A closed standard output costs no answer. This one loads its modules itself, without a warning."""
+    command = [sys.executable, "-W", "error", "-m", "faultinject", "serve", "--port", "0", "-r", "http:503"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         url = process.stdout.readline().rpartition(" on ")[2].strip()

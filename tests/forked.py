@@ -1,0 +1,118 @@
+"""The program in processes of its own that have its modules already: to load them anew takes longer than most tests."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MODULES = (
+    *(f"faultinject.cli.{each}" for each in ("program", "serve", "proxy", "explore", "trial", "control")),
+    "faultinject.server.bridge",
+    "faultinject.server.heads",
+    "faultinject.store.s3",
+    "faultinject.vendors.cos.vendor",
+)
+NUMBER = struct.Struct("i")
+
+
+class Launcher:
+    """A process that becomes the program, in a child of its own, each time that it is asked."""
+
+    def __init__(self):
+        self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            command = [sys.executable, "-W", "error", "-m", "tests.forked", str(its.fileno())]
+            self._process = subprocess.Popen(
+                command, pass_fds=[its.fileno()], cwd=ROOT, stdin=subprocess.DEVNULL
+            )
+
+    def start(self, words, env=None):
+        """Run the program here: the child."""
+        output, its_output = os.pipe()
+        ends, its_ends = os.pipe()
+        asked = [[*map(str, words)], {**(os.environ if env is None else env)}, str(Path.cwd())]
+        socket.send_fds(self._socket, [json.dumps(asked).encode()], [its_output, its_ends])
+        os.close(its_output)
+        os.close(its_ends)
+        return Forked(output, ends)
+
+    def close(self):
+        self._socket.close()
+        self._process.wait()
+
+
+class Forked:
+    """A running program, with what a `Popen` of text has; both its outputs are one."""
+
+    def __init__(self, output, ends):
+        self._ends, self._code = ends, None
+        self.stdout = os.fdopen(output, encoding="utf-8")
+        [self.pid] = NUMBER.unpack(os.read(ends, NUMBER.size))
+
+    def poll(self):
+        return self.wait(0)
+
+    def wait(self, timeout=300):
+        """Its exit code, or the signal that ended it as a negative number; None while it goes on."""
+        if self._code is None and select.select([self._ends], [], [], timeout)[0]:
+            [self._code] = NUMBER.unpack(os.read(self._ends, NUMBER.size))
+            os.close(self._ends)
+        return self._code
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(9)
+
+
+def become_the_program(asking):
+    """Wait to be asked, again and again; goes on behind it in the child alone, with what the program finds at its start."""
+    while message := (found := socket.recv_fds(asking, 1 << 20, 2))[0]:
+        output, ends = found[1]
+        if os.fork():
+            os.close(output)
+            os.close(ends)
+            continue
+        asking.close()
+        if child := os.fork():
+            os.close(output)
+            os.write(ends, NUMBER.pack(child))
+            os.write(ends, NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+            os._exit(0)
+        os.close(ends)
+        words, environ, folder = json.loads(message)
+        os.environ.clear()
+        os.environ.update(environ)
+        os.chdir(folder)
+        for number in (1, 2):
+            os.dup2(output, number)
+        os.close(output)
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+        sys.path[0] = folder
+        sys.argv[1:] = words
+        return
+    with suppress(ChildProcessError):
+        while os.wait():
+            pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    for each in MODULES:
+        import_module(each)
+    gc.freeze()
+    become_the_program(socket.socket(fileno=int(sys.argv[1])))
+    import_module("faultinject.cli").main()
