@@ -22,6 +22,7 @@ import httpcore
 import pytest
 
 from faultinject.hooks import __path__ as hooks
+from tests.forked import Launcher
 from tests.rows import check_each
 from tests.until import until
 
@@ -338,6 +339,14 @@ def pytest_runtest_protocol():
 def for_all():
     """`for_all(things, check)`: check each thing, and fail once, telling every thing that failed and the first why."""
     return check_each
+
+
+@pytest.fixture(scope="session")
+def launcher():
+    """What starts the program, and scripts."""
+    found = Launcher()
+    yield found
+    found.close()
 
 
 class RedisServer:

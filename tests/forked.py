@@ -1,4 +1,4 @@
-"""The program in processes of its own that have its modules already: to load them anew takes longer than most tests."""
+"""The program, or a script, in processes of their own that have their modules already: to load them anew takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -17,16 +18,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MODULES = (
     *(f"faultinject.cli.{each}" for each in ("program", "serve", "proxy", "explore", "trial", "control")),
+    "faultinject.adapters.patch",
     "faultinject.server.bridge",
     "faultinject.server.heads",
     "faultinject.store.s3",
+    "faultinject.testing.exploration",
     "faultinject.vendors.cos.vendor",
+    "flask.testing",
+    "unittest",
 )
 NUMBER = struct.Struct("i")
+PROGRAM = "from faultinject.cli import main; main()"
 
 
 class Launcher:
-    """A process that becomes the program, in a child of its own, each time that it is asked."""
+    """A process that runs the program or a script, in a child of its own, each time that it is asked."""
 
     def __init__(self):
         self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -37,14 +43,29 @@ class Launcher:
             )
 
     def start(self, words, env=None):
-        """Run the program here: the child."""
+        """Run the program here: the child, whose two outputs are one."""
         output, its_output = os.pipe()
-        ends, its_ends = os.pipe()
-        asked = [[*map(str, words)], {**(os.environ if env is None else env)}, str(Path.cwd())]
-        socket.send_fds(self._socket, [json.dumps(asked).encode()], [its_output, its_ends])
+        child = self._start(words, env, PROGRAM, Path.cwd(), its_output, its_output)
         os.close(its_output)
+        child.stdout = os.fdopen(output, encoding="utf-8")
+        return child
+
+    def run(self, *words, env=None, script=PROGRAM, folder=None, output=None):
+        """Run it to its end: exit code, standard output unless it goes to `output`, a descriptor, and standard error."""
+        with tempfile.TemporaryFile("w+") as file, tempfile.TemporaryFile("w+") as errors:
+            outputs = file.fileno() if output is None else output, errors.fileno()
+            child = self._start(words, env, script, folder or Path.cwd(), *outputs)
+            code = child.wait()
+            for each in (file, errors):
+                each.seek(0)
+            return code, file.read(), errors.read()
+
+    def _start(self, words, env, script, folder, *outputs):
+        ends, its_ends = os.pipe()
+        asked = [script, [*map(str, words)], {**(os.environ if env is None else env)}, str(folder)]
+        socket.send_fds(self._socket, [json.dumps(asked).encode()], [its_ends, *outputs])
         os.close(its_ends)
-        return Forked(output, ends)
+        return Forked(ends)
 
     def close(self):
         self._socket.close()
@@ -52,11 +73,10 @@ class Launcher:
 
 
 class Forked:
-    """A running program, with what a `Popen` of text has; both its outputs are one."""
+    """A running program, with what a `Popen` of text has."""
 
-    def __init__(self, output, ends):
+    def __init__(self, ends):
         self._ends, self._code = ends, None
-        self.stdout = os.fdopen(output, encoding="utf-8")
         [self.pid] = NUMBER.unpack(os.read(ends, NUMBER.size))
 
     def poll(self):
@@ -77,33 +97,34 @@ class Forked:
         self.send_signal(9)
 
 
-def become_the_program(asking):
-    """Wait to be asked, again and again; goes on behind it in the child alone, with what the program finds at its start."""
-    while message := (found := socket.recv_fds(asking, 1 << 20, 2))[0]:
-        output, ends = found[1]
+def asked(asking):
+    """Wait to be asked, again and again; what is to be run comes back in the child alone, with all that it finds at its start."""
+    while message := (found := socket.recv_fds(asking, 1 << 20, 3))[0]:
+        ends, *outputs = found[1]
         if os.fork():
-            os.close(output)
-            os.close(ends)
+            for each in found[1]:
+                os.close(each)
             continue
         asking.close()
         if child := os.fork():
-            os.close(output)
+            for each in outputs:
+                os.close(each)
             os.write(ends, NUMBER.pack(child))
             os.write(ends, NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
             os._exit(0)
         os.close(ends)
-        words, environ, folder = json.loads(message)
+        script, words, environ, folder = json.loads(message)
         os.environ.clear()
         os.environ.update(environ)
         os.chdir(folder)
-        for number in (1, 2):
+        for number, output in enumerate(outputs, 1):
             os.dup2(output, number)
-        os.close(output)
+            os.close(output)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-        sys.path[0] = folder
+        sys.path[:1] = [folder, *filter(None, environ.get("PYTHONPATH", "").split(os.pathsep))]
         sys.argv[1:] = words
-        return
+        return script
     with suppress(ChildProcessError):
         while os.wait():
             pass
@@ -114,5 +135,4 @@ if __name__ == "__main__":
     for each in MODULES:
         import_module(each)
     gc.freeze()
-    become_the_program(socket.socket(fileno=int(sys.argv[1])))
-    import_module("faultinject.cli").main()
+    exec(asked(socket.socket(fileno=int(sys.argv[1]))), {"__name__": "__main__"})

@@ -13,7 +13,6 @@ import pytest
 from faultinject.conformance import SDKS, Sdk
 from tests.console import command
 from tests.console import plain_environment as plain_environment  # a fixture
-from tests.forked import Launcher
 
 from .journals import text
 
@@ -153,14 +152,6 @@ class Running:
         while (line := self.line()) is not None:
             rest.append(line)
         return code, rest
-
-
-@pytest.fixture(scope="session")
-def launcher():
-    """What starts the program, for all tests."""
-    found = Launcher()
-    yield found
-    found.close()
 
 
 @pytest.fixture

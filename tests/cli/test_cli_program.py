@@ -20,6 +20,15 @@ KINDS = ("reset", "close", "hang", "latency", "stall", "truncate", "drip", "corr
 COMMANDS = list(group.commands)
 
 
+@pytest.fixture
+def unread():
+    """The end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
 def test_help_lists_the_commands_in_order(run, arguments):
     """Without arguments, with -h and with --help the same page names every command."""
@@ -122,15 +131,10 @@ def test_a_misspelt_option_is_wrong_use(refused):
         lambda each: each in (["vendors"], ["preview", "cos:SlowDown"]),
     ),
 )
-def test_a_pipe_that_nobody_reads_ends_the_program_silently(arguments):
+def test_a_pipe_that_nobody_reads_ends_the_program_silently(unread, arguments):
     """As behind `| head -1`: exit code 0, nothing on standard error, not at shutdown either."""
-    reading, writing = os.pipe()
-    os.close(reading)
     command = [sys.executable, "-X", "dev", "-m", "faultinject", *arguments]
-    try:
-        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
-    finally:
-        os.close(writing)
+    done = subprocess.run(command, stdout=unread, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -184,48 +188,43 @@ PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py"
         lambda each: each[0] in ("check", "convert"),
     ),
 )
-def test_a_verdict_stays_though_nobody_reads_it(tmp_path, arguments):
+def test_a_verdict_stays_though_nobody_reads_it(launcher, unread, tmp_path, arguments):
     """As behind `| head -1` where a shell has `pipefail`: a check that says no is no success, nor is what could not be converted."""
     (tmp_path / "client.py").write_text(CLIENT)
     (tmp_path / "test_it.py").write_text(SUITE)
     (tmp_path / "toxics.json").write_text(TOXICS)
-    program = [sys.executable, "-m", "faultinject", *arguments]
-    reading, writing = os.pipe()
-    os.close(reading)
-    ends = (
-        (program, writing),
-        (["sh", "-c", 'exec "$@" >&-', "sh", *program], None),
-    )
-    done = [
-        subprocess.run(command, stdout=where, stderr=subprocess.PIPE, cwd=tmp_path, timeout=300)
-        for command, where in ends
-    ]
-    os.close(writing)
-    assert [each.returncode for each in done] == [2 if "nonsense" in arguments else 1] * 2
-    assert b"Traceback" not in b"".join(each.stderr for each in done)
+    code, _, errors = launcher.run(*arguments, folder=tmp_path, output=unread)
+    assert (code, "Traceback" in errors) == (2 if "nonsense" in arguments else 1, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("check http:503,times=0", 1), ("check nonsense --json", 2), ("convert toxics.json", 1)],
+)
+def test_a_verdict_stays_though_nobody_can_read_it(tmp_path, arguments, code):
+    """As with `>&-`, which leaves no standard output at all."""
+    (tmp_path / "toxics.json").write_text(TOXICS)
+    command = f'"{sys.executable}" -m faultinject {arguments} >&-'
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, cwd=tmp_path, timeout=300)
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
 
 
 @pytest.mark.parametrize("output", [[], ["-o", "made.toml"]])
-def test_what_is_converted_is_written_though_nobody_reads_the_remarks(tmp_path, output):
+def test_what_is_converted_is_written_though_nobody_reads_the_remarks(unread, tmp_path, output):
     """Standard error may be left, too; the result does not depend on that."""
     (tmp_path / "toxics.json").write_text(TOXICS)
     command = [sys.executable, "-m", "faultinject", "convert", "toxics.json", *output]
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, cwd=tmp_path, timeout=300)
-    os.close(writing)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=unread, cwd=tmp_path, timeout=300)
     written = (tmp_path / "made.toml").read_bytes() if output else done.stdout
     assert (done.returncode, written[:29]) == (1, b"# converted from toxics.json\n")
 
 
-def test_remarks_are_told_before_the_text(tmp_path):
+def test_remarks_are_told_before_the_text(start, tmp_path, monkeypatch):
     """Where both come to one place, they stand above."""
     (tmp_path / "toxics.json").write_text(TOXICS)
-    command = [sys.executable, "-m", "faultinject", "convert", "toxics.json"]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, timeout=300
-    )
-    assert [each[:12] for each in done.stdout.splitlines()[:2]] == ["faultinject:", "# converted "]
+    monkeypatch.chdir(tmp_path)
+    _, lines = start("convert", "toxics.json").ended()
+    assert [each[:12] for each in lines[:2]] == ["faultinject:", "# converted "]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
@@ -239,13 +238,11 @@ def test_a_command_runs_without_streams(closed):
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["vendors"]])
-def test_a_caller_whose_pipe_nobody_reads_gets_the_code(monkeypatch, arguments):
+def test_a_caller_whose_pipe_nobody_reads_gets_the_code(unread, monkeypatch, arguments):
     """In this process too; what was buffered goes nowhere."""
     from faultinject.cli import group as program
 
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as stream:
+    with os.fdopen(unread, "w", closefd=False) as stream:
         monkeypatch.setattr("sys.stdout", stream)
         assert program.main(arguments, prog_name="faultinject", standalone_mode=False) == 0
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import Launcher
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
@@ -50,22 +52,31 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Python:
     """Processes that have the packages of one folder."""
 
-    def __init__(self, folder: Path, directory: Path) -> None:
+    def __init__(self, launcher: Launcher, folder: Path, directory: Path) -> None:
+        self.launcher = launcher
         self.folder = folder
         self.directory = directory
 
     def __call__(self, *arguments: str, code: int = 0, **variables: str) -> tuple[str, str]:
-        """What a Python prints, and what it says on the standard error."""
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            env={**environ_with(self.folder), **variables},
-            cwd=self.directory,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout, done.stderr
+        """What a Python prints, and what it says on the standard error; one that has read no package yet."""
+        environ = {**environ_with(self.folder), **variables}
+        match arguments:
+            case "-c", script:
+                done = self.launcher.run(env=environ, script=script, folder=self.directory)
+            case "-m", "faultinject", *words:
+                done = self.launcher.run(*words, env=environ, folder=self.directory)
+            case _:
+                ran = subprocess.run(
+                    [sys.executable, *arguments],
+                    env=environ,
+                    cwd=self.directory,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                done = ran.returncode, ran.stdout, ran.stderr
+        assert done[0] == code, done[1] + done[2]
+        return done[1:]
 
     def add(self, package: str, group: str, *entries: str, **modules: str) -> None:
         """Put a package there: what pip leaves of one, with its entry points and modules."""
@@ -79,14 +90,14 @@ class Python:
 
 
 @pytest.fixture
-def python(installed: Path, tmp_path: Path) -> Python:
+def python(launcher: Launcher, installed: Path, tmp_path: Path) -> Python:
     """Processes with `acme` and `empty`, and what a test adds."""
     shutil.copytree(installed, tmp_path / "site")
-    return Python(tmp_path / "site", tmp_path)
+    return Python(launcher, tmp_path / "site", tmp_path)
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Python:
+def bare(launcher: Launcher, tmp_path: Path) -> Python:
     """Processes with nothing but what a test adds."""
     (tmp_path / "site").mkdir()
-    return Python(tmp_path / "site", tmp_path)
+    return Python(launcher, tmp_path / "site", tmp_path)
