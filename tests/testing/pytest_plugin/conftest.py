@@ -81,6 +81,7 @@ INI = """
 [pytest]
 addopts = --strict-markers -p no:randomly -p no:cacheprovider -p no:hypothesispytest -p no:platformdirs -p no:doctest
     -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
+    -p no:xdist -p no:xdist.looponfail
 asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
 """

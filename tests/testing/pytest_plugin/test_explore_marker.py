@@ -707,7 +707,7 @@ def test_what_is_left_out(project, passes):
     passes(LEAVES_OUT, 1, "--junitxml=junit.xml").stdout.fnmatch_lines([line])
     [case] = ET.parse(project.path / "junit.xml").getroot().iter("testcase")
     assert [each.get("value").endswith(LEFT_OUT) for each in case.iter("property")] == [True]
-    result = project.runpytest_subprocess("-n1")
+    result = project.runpytest_subprocess("-p", "xdist", "-n1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([line])
     brought_back = passes(LEAVES_OUT.replace('Timeout"', 'Timeout", exhaustive=True'), 1, "-rA").stdout.str()
@@ -784,7 +784,7 @@ def test_the_debugger(run, project):
 def test_shards(project):
     """The test is collected n times, and its runs are shared out: workers make them; the controller shows the lines."""
     project.makepyfile(RIGHT.replace('("cos")', '("cos", shards=3)'))
-    result = project.runpytest_subprocess("-n2")
+    result = project.runpytest_subprocess("-p", "xdist", "-n2")
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines_random(
         [

@@ -161,7 +161,7 @@ def test_xdist(project):
     """Workers note what they see, the controller judges all of it."""
     project.makepyfile(SOURCE)
     result = project.runpytest_subprocess(
-        "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
+        "-p", "xdist", "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
     )
     result.assert_outcomes(passed=9)
     assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -383,6 +383,8 @@ def test_workers_of_xdist(tests, monkeypatch, project):
             assert [ask(url + "/photos/1") for _ in range(6)] == [500] * 3 + [200] * 3
             assert faults.attempts == 6
     """,
+        "-p",
+        "xdist",
         "-n",
         "2",
     )

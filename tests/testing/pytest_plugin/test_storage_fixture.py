@@ -355,7 +355,7 @@ def test_xdist(project):
             assert httpx.get(f"{url}/photos/cat").status_code == 404
             assert httpx.put(f"{url}/photos/cat", content=b"x").status_code == 200
     """)
-    result = project.runpytest_subprocess("-n2", "-rA", "--dist=load")
+    result = project.runpytest_subprocess("-p", "xdist", "-n2", "-rA", "--dist=load")
     result.assert_outcomes(passed=6)
     urls = {line for line in result.stdout.lines if line.startswith("store: ")}
     assert len(urls) == 2

@@ -21,7 +21,7 @@ SOURCE = """
 def test_workers_share_one_seed_and_no_faults(project):
     """The controller chooses the seed once; every worker's tests have their own rules and counts."""
     project.makepyfile(SOURCE)
-    result = project.runpytest_subprocess("-n2", "--faultinject-seed=random", "-rA")
+    result = project.runpytest_subprocess("-p", "xdist", "-n2", "--faultinject-seed=random", "-rA")
     result.assert_outcomes(passed=7, failed=1)
     shown = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.MULTILINE)[1]
     seeds = re.findall(r"^seed: (\d+)/", result.stdout.str(), re.MULTILINE)
@@ -31,10 +31,3 @@ def test_workers_share_one_seed_and_no_faults(project):
             f"replay: pytest 'test_workers_share_one_seed_and_no_faults.py::test_one[[]3[]]' --faultinject-seed={shown}"
         ]
     )
-
-
-def test_without_xdist(project):
-    """The plugin's hook for xdist is no obstacle where xdist is not loaded."""
-    project.makepyfile("def test_one(): pass")
-    result = project.runpytest_inprocess("-p", "no:xdist")
-    result.assert_outcomes(passed=1)
