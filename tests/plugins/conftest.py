@@ -15,7 +15,14 @@ from tests.forked import Launcher
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+BUILD = """
+import os, sys
+from setuptools.build_meta import build_wheel
+
+for each in sys.argv[1:]:
+    os.chdir(each)
+    build_wheel("..")
+"""
 HIDDEN = ("FAULTINJECT_", "PYTEST_", "PYTHONPATH")
 
 
@@ -25,28 +32,19 @@ def environ_with(folder: Path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
-def install(name: str, work: Path, target: Path) -> None:
-    """Build the wheel of a package in this folder, and unpack it, which is all that installing a pure one is."""
-    source = work / "source" / name
-    shutil.copytree(HERE / name, source, ignore=shutil.ignore_patterns("__pycache__"))
-    wheels = work / "wheels" / name
-    wheels.mkdir(parents=True)
-    subprocess.run(
-        [sys.executable, "-c", BUILD, str(wheels)], cwd=source, check=True, capture_output=True, text=True
-    )
-    [wheel] = wheels.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(target)
-
-
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that has the vendor `acme` and the fault `empty`."""
+    """A folder that has the vendor `acme` and the fault `empty`: their wheels, unpacked, which is all that installing a pure one is."""
     work = tmp_path_factory.mktemp("plugins")
-    target = work / "site"
-    for name in ("acme", "empty"):
-        install(name, work, target)
-    return target
+    sources = [
+        shutil.copytree(HERE / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("acme", "empty")
+    ]
+    subprocess.run([sys.executable, "-c", BUILD, *sources], check=True, capture_output=True)
+    for wheel in work.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(work / "site")
+    return work / "site"
 
 
 class Python:
