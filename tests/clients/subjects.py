@@ -3,6 +3,7 @@
 What is expected of the SDKs comes from their sources and documents: botocore's `retries`, `time.sleep(j)` of the COS
 SDK, the `Retry` of minio and qingstor, qiniu's `need_retry`, Google's `DEFAULT_RETRY`. The COS SDK raises what a 200 of
 CompleteMultipartUpload has as its error, and does not retry it: where no driver says what the caller got, that is a WARN.
+So is a download that is cut and not retried: `Retry` of urllib3, botocore's legacy mode and the COS SDK are done when the body begins.
 """
 
 from __future__ import annotations
@@ -71,8 +72,11 @@ def ours():
 
 
 AWS = {"retry-after: seconds": "FAIL", "retry-after: date": "FAIL", "non-idempotent retry": "WARN"}
-AWS_LEGACY = {"retry-after*": "FAIL", "non-idempotent retry": "WARN", "retry budget": "WARN"}
+CUT = {"retries: truncated": ("PASS", "WARN")}
+"""Of a client that does not retry a download that is cut: a driver's calls of this kind are judged by `mixed versions` alone."""
+AWS_LEGACY = {"retry-after*": "FAIL", "non-idempotent retry": "WARN", "retry budget": "WARN", **CUT}
 URLLIB3 = {
+    **CUT,
     "jitter": "FAIL",
     "thundering herd": ("FAIL", "WARN"),
     "malformed retry-after": "FAIL",
@@ -81,6 +85,7 @@ URLLIB3 = {
 }
 QINGSTOR = {check: said for check, said in URLLIB3.items() if check != "error in 200"}
 COS = {
+    **CUT,
     "jitter": "FAIL",
     "thundering herd": ("FAIL", "WARN"),
     "retry-after*": "FAIL",
