@@ -56,6 +56,9 @@ class Launcher:
             outputs = file.fileno() if output is None else output, errors.fileno()
             child = self._start(words, env, script, folder or Path.cwd(), *outputs)
             code = child.wait()
+            if code is None:
+                child.kill()
+                raise TimeoutError(f"{words} did not end")
             for each in (file, errors):
                 each.seek(0)
             return code, file.read(), errors.read()
@@ -68,8 +71,14 @@ class Launcher:
         return Forked(ends)
 
     def close(self):
+        """End it; programs that nobody has ended go on, and it does not wait for them for ever."""
         self._socket.close()
-        self._process.wait()
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
 
 
 class Forked:

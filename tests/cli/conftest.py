@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import queue
 import signal
+import subprocess
+import sys
 import threading
 from functools import cached_property
 
@@ -156,11 +158,18 @@ class Running:
 
 @pytest.fixture
 def start(launcher):
-    """Start the program as a process of its own."""
+    """Start the program as a process of its own; `anew`: as a user does, so that it loads its modules itself."""
     running = []
 
-    def call(*arguments, **options):
-        running.append(Running(launcher.start(arguments, **options)))
+    def call(*arguments, anew=False, **options):
+        if anew:
+            command = [sys.executable, "-W", "error", "-m", "faultinject", *arguments]
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+            )
+        else:
+            process = launcher.start(arguments, **options)
+        running.append(Running(process))
         return running[-1]
 
     yield call

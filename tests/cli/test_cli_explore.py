@@ -259,7 +259,7 @@ def test_interrupted_in_a_run_with_a_fault(start, program, tmp_path):
     """What was found by then is printed, and where it was; Ctrl-C ends the command too."""
     there = tmp_path / "pid"
     os.mkfifo(there)
-    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"))
+    process = start("explore", "-r", "reset", "--", *program(f"THERE = {str(there)!r}\n{HANGS}"), anew=True)
     number = int(there.read_text())
     code, lines = process.interrupt()
     assert (code, lines[0][:35]) == (130, "2 requests without faults, 1 fault;")

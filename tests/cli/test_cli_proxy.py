@@ -36,7 +36,7 @@ def test_what_it_says_and_does(proxy, store, tmp_path):
     """Faults for what matches, the server's own answers for the rest, a journal with its end, and the sum."""
     journal = tmp_path / "journal"
     rule = "cos:SlowDown,times=1,operation=PutObject"
-    process = proxy(store, "-r", rule, "--seed", "4", "--journal", str(journal))
+    process = proxy(store, "-r", rule, "--seed", "4", "--journal", str(journal), anew=True)
     url = process.url
     assert process.head == [
         f"in front of {store} on {url}",
