@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import anyio
-from anyio import CancelScope
-from anyio.abc import TaskGroup
 from anyio.lowlevel import RunVar, checkpoint
 from anyio.to_thread import run_sync
 
@@ -36,8 +33,6 @@ from faultinject.adapters.servers import (
     of_send,
     tell_asgi,
 )
-from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
-from faultinject.adapters.types import Send as ServerSend
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.exchange import DECIDED, Injection, first_to_note, listens, skipped
@@ -68,11 +63,22 @@ from faultinject.engine.steps import (
     Write,
 )
 from faultinject.exceptions import FaultInjectError
-from faultinject.http.wire import FLUSH, Framing, Headers, can_be_written, reason
-from faultinject.injector.injector import Injector
+from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
 from faultinject.injector.lookup import injector_for
-from faultinject.rules.scenario import Rules
-from faultinject.vendors.multi_delete import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from anyio import CancelScope
+    from anyio.abc import TaskGroup
+
+    from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
+    from faultinject.adapters.types import Send as ServerSend
+    from faultinject.http.wire import Headers
+    from faultinject.injector.injector import Injector
+    from faultinject.rules.scenario import Rules
+    from faultinject.vendors.multi_delete import Listing
+
 
 THREADS = 100
 """Requests that ask a server for their counts at a time. The threads that an app may have for its own work are others."""

@@ -10,20 +10,24 @@ from __future__ import annotations
 import os
 import select
 from asyncio import AbstractEventLoop, TimerHandle, get_running_loop
-from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from faultinject.adapters.servers import PATIENCE, Connection, of_send, until_delivered
-from faultinject.adapters.types import Message, Receive, Send
-from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
 from faultinject.engine.steps import ClientGone
-from faultinject.vendors.multi_delete import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup
+
+    from faultinject.adapters.types import Message, Receive, Send
+    from faultinject.engine.plan import Plan
+    from faultinject.vendors.multi_delete import Listing
 
 TICK = 0.2
 """Seconds between two looks at what tells nobody that it changes."""

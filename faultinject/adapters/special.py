@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
 from faultinject.engine.answers import MARKS
 from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
 from faultinject.engine.request import environ_key, header_name
-from faultinject.http.wire import Headers
-from faultinject.injector.failure_watch import FailureWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+
+    from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
+    from faultinject.http.wire import Headers
+    from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"
 """By which a request asks for faults of its own, where it may."""

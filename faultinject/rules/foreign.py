@@ -6,12 +6,15 @@ the server, no other host, no bytes past the server, and nothing that browsers a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.rules.rule import Rule
-from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.scenario import Scenario
 
 ELSEWHERE = frozenset(("content-location", "location", "x-amz-website-redirect-location"))
 """Headers with the address of something else, which is to be on the same host."""

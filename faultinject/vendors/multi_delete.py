@@ -6,15 +6,17 @@ that is too long, cut off or no such request leaves the answer as it is: the err
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
-Escape = Callable[[str], str]
-# A key and its version; None where the request names no version.
-Named = tuple[str, str | None]
-# And whether it failed.
-End = tuple[Named, bool]
-# Objects, whether errors alone are to be told, encoding of keys.
-Wanted = tuple[list[Named], bool, str]
+    Escape = Callable[[str], str]
+    # A key and its version; None where the request names no version.
+    Named = tuple[str, str | None]
+    # And whether it failed.
+    End = tuple[Named, bool]
+    # Objects, whether errors alone are to be told, encoding of keys.
+    Wanted = tuple[list[Named], bool, str]
 
 MOST_BYTES = 2 * 1024 * 1024
 """The longest request that is understood: 1,000 keys of 1,024 bytes need less."""

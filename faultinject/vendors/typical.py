@@ -6,12 +6,15 @@ service sends another one to a client that reads and writes objects, `Vendor.typ
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from faultinject.exceptions import ConfigurationError
-from faultinject.vendors.documented import DocumentedError
-from faultinject.vendors.vendor import Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Vendor
 
 
 class Kind(NamedTuple):

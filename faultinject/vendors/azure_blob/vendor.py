@@ -5,8 +5,11 @@ from __future__ import annotations
 from struct import Struct
 from time import gmtime
 
-from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.vendor import Vendor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.vendors.documented import DocumentedError
 
 _drawn = Struct(">IBBHIHI").unpack_from
 
