@@ -93,7 +93,8 @@ def known_ending(option: str, path: str, known: Collection[str]) -> str:
     Raises:
         ConfigurationError: the name ends otherwise.
     """
-    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 - pathlib costs start-up time
+    # A file may be called `.html`.
+    ending = f".{os.path.basename(path).lower().rpartition('.')[2]}"  # noqa: PTH119 - pathlib costs start-up time
     if ending not in known:
         raise ConfigurationError(
             f"{option}: {path} is not one of {', '.join(f'FILE{each}' for each in known)}"

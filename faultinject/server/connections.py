@@ -107,6 +107,7 @@ def uvicorn_for(
         backlog=AT_ONCE,
         timeout_keep_alive=LIMITS.idle,
         timeout_graceful_shutdown=LIMITS.grace,
+        use_colors=False,  # where it is not told, uvicorn asks standard output, which may be closed
         **options,
     )
     config.load()

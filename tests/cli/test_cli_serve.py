@@ -666,13 +666,14 @@ def test_the_server_goes_on_when_nobody_reads():
         process.stderr.close()
 
 
-def test_the_server_starts_when_nobody_reads():
-    """`serve | head -1` has left before the second line, or before the first: the server serves all the same."""
+@pytest.mark.parametrize("redirect", ["", ">&-", ">&- 2>&-"])
+def test_the_server_starts_when_nobody_reads(redirect):
+    """`serve | head -1` has left before the second line, or before the first: the server serves all the same, as without streams."""
     reader, writer = os.pipe()
     os.close(reader)
     with ReservedPort() as port:
-        command = [sys.executable, "-m", "faultinject", "serve", "--port", str(port)]
-        process = subprocess.Popen(command, stdout=writer, stderr=subprocess.DEVNULL)
+        command = f'exec "{sys.executable}" -m faultinject serve --port {port} {redirect}'
+        process = subprocess.Popen(["sh", "-c", command], stdout=writer, stderr=subprocess.DEVNULL)
         os.close(writer)
         try:
 

@@ -78,7 +78,7 @@ def format_of(path: str, otherwise: str = "text", *, option: str = "--output") -
     Raises:
         ConfigurationError: its ending is that of no format.
     """
-    if not Path(path).suffix:
+    if "." not in Path(path).name:
         return otherwise
     formats = {ending: each for each, ending in FORMATS.items()}
     return formats[known_ending(option, path, formats)]
