@@ -324,6 +324,30 @@ def test_a_fork_while_another_thread_brings_rules():
         thread.join()
 
 
+def test_two_requests_that_bring_the_same_rules_at_once():
+    """They count together, whichever of them has compiled them first."""
+    began, goes_on, statuses = threading.Event(), threading.Event(), []
+
+    def clock():
+        if threading.current_thread() is thread:
+            began.set()
+            goes_on.wait(60)
+        return 1000.0
+
+    def bring():
+        statuses.append(get(injector, HTTP_X_FAULTINJECT_RULES="http:503,times=1"))
+
+    thread = threading.Thread(target=bring)
+    injector = make("http:418,path=/tea", clock=clock, FAULTINJECT_ON_REQUEST="1")
+    thread.start()
+    assert began.wait(60)
+    bring()
+    goes_on.set()
+    thread.join()
+    bring()
+    assert statuses == [503, 200, 200]
+
+
 def test_a_fork_while_another_thread_changes():
     """A thread of the parent that holds our locks does not exist in the child."""
     injector, other = make("http:503"), make("http:500")
