@@ -112,7 +112,8 @@ class Walk:
             command, cwd=self.folder, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=PATIENCE, check=False,
         )  # fmt: skip
-        self.printed = done.stdout.decode()
+        # A run of more than half a minute says how far it is.
+        self.printed = re.sub(r"(?m)^faultinject: run .* s\n", "", done.stdout.decode())
         assert done.returncode == status, f"{block.place}\n{self.printed}"
 
     def answers(self) -> bool:

@@ -68,6 +68,7 @@ def test_a_client_of_before_fails_the_cases_of_today(run):
     assert last.startswith("  → compare the client's retry settings with https://")
 
 
+@pytest.mark.alone  # its cases have waits of 50 ms at most, which a machine with other work makes longer
 def test_boto3(run):
     """AWS's own SDK keeps to one of the two, whichever its version has, and its caller's settings change nothing."""
     pytest.importorskip("boto3")
