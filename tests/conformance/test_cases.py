@@ -130,6 +130,18 @@ def test_a_machine_that_stops_is_no_backoff(monkeypatch):
     assert played.stdout.startswith("[('PASS', 'attempts: 2; backoff: "), played.stdout + played.stderr
 
 
+@pytest.mark.parametrize(
+    ("flaw", "verdict"), [("busy", OPEN), pytest.param("late", FAIL, marks=pytest.mark.slow)]
+)
+def test_a_machine_that_became_busy_decides_no_backoff(monkeypatch, flaw, verdict):
+    """What all requests of a case are late by, the first ones too, may be the machine's: that is no success either."""
+    monkeypatch.setenv("FLAW", flaw)
+    [(found, said)] = verdicts("Client", {"name": "asked", "calls": RETRIED["calls"]})
+    assert found == verdict
+    assert "s instead of at most 0.05 s" in said
+    assert ("; the machine was busy: calls began 0.3" in said) is (verdict == OPEN)
+
+
 def test_a_client_that_cannot_be_told_how_often_to_try_is_not_judged(monkeypatch):
     """It says itself that it makes three attempts."""
     monkeypatch.setenv("FLAW", "deaf")

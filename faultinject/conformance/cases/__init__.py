@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS
+from faultinject.audit.statistics import median
 from faultinject.audit.waits import UNMEASURED, turnarounds
 from faultinject.conformance.breach import requests_by_key
 from faultinject.conformance.driving import Calls, ask, serving
@@ -442,8 +443,23 @@ class _Judge:
         """The verdict, and what it rests on."""
         if unheard := self._unheard():
             return INCONCLUSIVE, unheard
-        wrong = [*self._wrong_attempts(), *self._wrong_waits(), *self._wrong_tokens()]
-        return (FAIL, "; ".join(wrong)) if wrong else (PASS, self._seen())
+        busy = self._busy()
+        wrong = [*self._wrong_attempts(), *self._wrong_waits(self._late + 2 * busy), *self._wrong_tokens()]
+        if wrong:
+            return FAIL, "; ".join(wrong)
+        if long := [*self._wrong_waits(self._late)]:
+            why = f"the machine was busy: calls began {busy:.2g} s late. Play the cases on an idle machine"
+            return INCONCLUSIVE, f"{'; '.join(long)}; {why}"
+        return PASS, self._seen()
+
+    def _busy(self) -> float:
+        """How much later than the soonest of all calls those of this case made their first request: in the middle, seconds."""
+        soonest = min((self._start(key) for key, made in self._requests.items() if made), default=0.0)
+        starts = [self._start(key) for key in self._keys(0) if self._requests[key]]
+        return max(0.0, median(starts) - soonest) if starts else 0.0
+
+    def _start(self, key: str) -> float:
+        return self._requests[key][0].arrived - self._windows[key].began
 
     def _unheard(self) -> str:
         """Why nothing can be said: the client says that it makes another number of attempts than it was told to."""
@@ -481,10 +497,10 @@ class _Judge:
                     own.append(whole[-1] - self._stops.within(before.answered, after.arrived))
         return [(answer, _third(whole), _third(own)) for answer, whole, own in waits if whole]
 
-    def _wrong_waits(self) -> Iterator[str]:
+    def _wrong_waits(self, late: float) -> Iterator[str]:
         for number, (answer, waited, own) in enumerate(self._waits(), 1):
             # A busy machine decides how long one client alone waits at most.
-            if len(self._scripts) == ROUNDS and own > answer.wait + self._late:
+            if len(self._scripts) == ROUNDS and own > answer.wait + late:
                 yield f"backoff {number}: {waited:.3g} s instead of at most {answer.wait:g} s"
             elif waited < answer.least - EARLY:
                 yield f"backoff {number}: {waited:.3g} s instead of at least {answer.least:g} s"
