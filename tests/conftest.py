@@ -343,7 +343,7 @@ def for_all():
 
 @pytest.fixture(scope="session")
 def launcher():
-    """What starts the program, and scripts."""
+    """What starts the program."""
     found = Launcher()
     yield found
     found.close()

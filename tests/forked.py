@@ -1,4 +1,4 @@
-"""The program, or a script, in processes of their own that have their modules already: to load them anew takes longer than most tests."""
+"""The program in processes of their own that have their modules already: to load them anew takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -24,15 +23,12 @@ MODULES = (
     "faultinject.store.s3",
     "faultinject.testing.exploration",
     "faultinject.vendors.cos.vendor",
-    "flask.testing",
-    "unittest",
 )
 NUMBER = struct.Struct("i")
-PROGRAM = "from faultinject.cli import main; main()"
 
 
 class Launcher:
-    """A process that runs the program or a script, in a child of its own, each time that it is asked."""
+    """A process that runs the program, in a child of its own, each time that it is asked."""
 
     def __init__(self):
         self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -45,30 +41,12 @@ class Launcher:
     def start(self, words, env=None):
         """Run the program here: the child, whose two outputs are one."""
         output, its_output = os.pipe()
-        child = self._start(words, env, PROGRAM, Path.cwd(), its_output, its_output)
-        os.close(its_output)
-        child.stdout = os.fdopen(output, encoding="utf-8")
-        return child
-
-    def run(self, *words, env=None, script=PROGRAM, folder=None, output=None):
-        """Run it to its end: exit code, standard output unless it goes to `output`, a descriptor, and standard error."""
-        with tempfile.TemporaryFile("w+") as file, tempfile.TemporaryFile("w+") as errors:
-            outputs = file.fileno() if output is None else output, errors.fileno()
-            child = self._start(words, env, script, folder or Path.cwd(), *outputs)
-            code = child.wait()
-            if code is None:
-                child.kill()
-                raise TimeoutError(f"{words} did not end")
-            for each in (file, errors):
-                each.seek(0)
-            return code, file.read(), errors.read()
-
-    def _start(self, words, env, script, folder, *outputs):
         ends, its_ends = os.pipe()
-        asked = [script, [*map(str, words)], {**(os.environ if env is None else env)}, str(folder)]
-        socket.send_fds(self._socket, [json.dumps(asked).encode()], [its_ends, *outputs])
+        asked = [[*map(str, words)], {**(os.environ if env is None else env)}, str(Path.cwd())]
+        socket.send_fds(self._socket, [json.dumps(asked).encode()], [its_ends, its_output])
         os.close(its_ends)
-        return Forked(ends)
+        os.close(its_output)
+        return Forked(ends, os.fdopen(output, encoding="utf-8"))
 
     def close(self):
         """End it; programs that nobody has ended go on, and it does not wait for them for ever."""
@@ -84,8 +62,8 @@ class Launcher:
 class Forked:
     """A running program, with what a `Popen` of text has."""
 
-    def __init__(self, ends):
-        self._ends, self._code = ends, None
+    def __init__(self, ends, stdout):
+        self._ends, self._code, self.stdout = ends, None, stdout
         [self.pid] = NUMBER.unpack(os.read(ends, NUMBER.size))
 
     def poll(self):
@@ -107,33 +85,32 @@ class Forked:
 
 
 def asked(asking):
-    """Wait to be asked, again and again; what is to be run comes back in the child alone, with all that it finds at its start."""
-    while message := (found := socket.recv_fds(asking, 1 << 20, 3))[0]:
-        ends, *outputs = found[1]
+    """Wait to be asked, again and again; it comes back in the child alone, which has all that the program finds at its start."""
+    while message := (found := socket.recv_fds(asking, 1 << 20, 2))[0]:
+        ends, output = found[1]
         if os.fork():
-            for each in found[1]:
-                os.close(each)
+            os.close(ends)
+            os.close(output)
             continue
         asking.close()
         if child := os.fork():
-            for each in outputs:
-                os.close(each)
+            os.close(output)
             os.write(ends, NUMBER.pack(child))
             os.write(ends, NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
             os._exit(0)
         os.close(ends)
-        script, words, environ, folder = json.loads(message)
+        words, environ, folder = json.loads(message)
         os.environ.clear()
         os.environ.update(environ)
         os.chdir(folder)
-        for number, output in enumerate(outputs, 1):
-            os.dup2(output, number)
-            os.close(output)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.close(output)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         sys.path[:1] = [folder, *filter(None, environ.get("PYTHONPATH", "").split(os.pathsep))]
         sys.argv[1:] = words
-        return script
+        return
     with suppress(ChildProcessError):
         while os.wait():
             pass
@@ -141,7 +118,10 @@ def asked(asking):
 
 
 if __name__ == "__main__":
+    from faultinject.cli import main
+
     for each in MODULES:
         import_module(each)
     gc.freeze()
-    exec(asked(socket.socket(fileno=int(sys.argv[1]))), {"__name__": "__main__"})
+    asked(socket.socket(fileno=int(sys.argv[1])))
+    main()

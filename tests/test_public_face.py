@@ -1,7 +1,6 @@
 """What tests hold on to: public names, and the few that a room shows in its `__init__`; so they outlive what is inside."""
 
 import ast
-import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -11,23 +10,11 @@ INSIDE = TESTS / "inside.txt"
 PUBLIC = ("faultinject", "faultinject.exceptions", "faultinject.strategies", "faultinject.vendors")
 DOORS = ("faultinject.clients.", "faultinject.store", "faultinject.telemetry.")
 """What the documents tell people to import besides."""
-IN_EXPRESSIONS = re.compile(r"""(?<!\bself)(?<!\bcls)\s*\.\s*_(?!_)|(patch|setattr)\(\s*["']faultinject\.""")
-"""Where this is not found a file can look inside by an import alone: to walk all its expressions takes longest."""
-
-
-def statements(node):
-    """Those within one, and within those."""
-    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
-        for each in getattr(node, name, ()):
-            yield each
-            yield from statements(each)
 
 
 def found(path):
     """What a file uses that is no face: `line: what`."""
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    nodes = list(ast.walk(tree) if IN_EXPRESSIONS.search(text) else statements(tree))
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     own = {
         each.attr
         for each in nodes

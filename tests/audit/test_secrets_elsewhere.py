@@ -29,7 +29,7 @@ def leaks(secrets, outputs):
     }
 
 
-@pytest.mark.parametrize("ask", [ask_wsgi, pytest.param(ask_asgi, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("ask", [ask_wsgi, ask_asgi])
 def test_failures_and_explorations(ask, caplog):
     """Messages of failed tests, what an exploration reports and what it says is to be pasted, and `repr()`."""
     caplog.set_level(logging.DEBUG)
@@ -65,7 +65,7 @@ def test_failures_and_explorations(ask, caplog):
 @pytest.mark.parametrize("command", ["check", "check --json", "preview"])
 def test_commands(command):
     """A presigned URL is pasted from somewhere, and what is printed goes to the log of a CI job."""
-    for batch in batches(6)[::8]:
+    for batch in batches(6)[::4]:
         for secret, target, _ in batch:
             if command == "preview":
                 if not target.startswith("/"):

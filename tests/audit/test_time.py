@@ -8,7 +8,7 @@ from faultinject.audit import judge
 from faultinject.journal import CallWindow
 from tests.journals import FINE, INTERNAL, LOST, Made, attempts, line
 
-NUMBER = 500
+NUMBER = 1000
 """More requests than are compared with one another."""
 GROWTH = 2.5
 """By how much twice the requests may take longer."""

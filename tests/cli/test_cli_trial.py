@@ -164,7 +164,7 @@ def test_the_suite_fails_without_faults(run, job):
     ("ends", "words", "how"),
     [
         ("os._exit(9)", (), "exit code 9"),
-        pytest.param("os.kill(os.getpid(), 9)", (), "ended by SIGKILL", marks=pytest.mark.slow),
+        ("os.kill(os.getpid(), 9)", (), "ended by SIGKILL"),
         pytest.param(
             "time.sleep(600)", ("--within", "20s"), "did not end within 20 s", marks=pytest.mark.slow
         ),
@@ -189,10 +189,12 @@ def test_the_command_fails_without_faults(run, job):
     assert (code, found["ended"], found["broken"]) == (3, "exit code 2", [])
 
 
-def test_one_test_alone_may_end_its_command_otherwise(run, job):
+def test_one_test_alone_may_end_its_command_otherwise(run, suite):
     """Alone it covers less than a limit asks for: the line that replays it ends with 0 once its client is mended."""
-    command = job(RIGHT, "import atexit\natexit.register(os._exit, 1)\n")
-    assert run("trial", *LISTENED, "--only", "test_right", "-r", "s3:SlowDown", *command)[0] == 0
+    name = suite(RIGHT, "import atexit, os\natexit.register(os._exit, 1)\n")
+    test = RIGHT.partition("def ")[2].partition("(")[0]
+    words = ["--only", f"{name}::{test}", "-r", "s3:SlowDown", "--", *PYTEST, name]
+    assert run("trial", *words)[0] == 0
 
 
 def test_many_are_cut_short(run, job):
@@ -218,12 +220,13 @@ def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
     assert found["broken_before"] == {"test_not_loaded.py": "E   assert 0"}
 
 
-def test_nothing_can_be_judged(run, job):
+def test_nothing_can_be_judged(run, suite):
     """Where no test passes twice nothing is known, so the exit code is 3. With -v each of many tests has a line."""
-    flaky = "def test_flaky_%d():\n    ask('PUT', '/flaky')\n    assert run_number() < 12\n"
-    code, out, _ = run("trial", "-v", *LISTENED, *job(*(flaky % each for each in range(11))))
+    flaky = "import pytest\n@pytest.mark.parametrize('n', range(11))\ndef test_flaky(n):\n    ask('PUT', f'/flaky{n}')\n"
+    name = suite(flaky, "    assert run_number() < 12\n")
+    code, out, _ = run("trial", "-v", "--", *PYTEST, name)
     assert code == 3
-    assert "\nflaky:\n    test_flaky_0\n    test_flaky_1\n" in out
+    assert "\nflaky:\n    test_it.py::test_flaky[0]\n    test_it.py::test_flaky[1]\n" in out
     assert out.endswith("\nno fault was tried: none of the tests passes in both runs without faults\n")
 
 
@@ -863,23 +866,23 @@ def test_the_time_that_is_left_of_a_long_run(job):
     [
         (("--", sys.executable, "-c", "print('hello')"), "its output:\nhello"),
         (("--", "true"), "the command reported no test."),
-        ((*LISTENED, "--", sys.executable, "-S", "job.py"), "no test sent a request to the embedded store,"),
-        (("--app", "--", *PYTEST, "job.py"), "no app that the suite starts saw a request,"),
+        (("--", *PYTEST, "test_it.py"), "no test sent a request to the embedded store,"),
+        (("--app", "--", *PYTEST, "test_it.py"), "no app that the suite starts saw a request,"),
     ],
 )
-def test_a_suite_without_a_request(refused, job, words, says):
+def test_a_suite_without_a_request(refused, suite, words, says):
     """Exit code 2, and what to do."""
-    job("def test_it(): pass\n")
+    suite("def test_it(): pass\n")
     assert says in refused("trial", *words)
 
 
 @pytest.mark.parametrize("others", ["", "def test_of_no_request(): pass\n"])
-def test_a_suite_that_fails_before_its_first_request(run, job, others):
+def test_a_suite_that_fails_before_its_first_request(run, suite, others):
     """Its failure is told with exit code 3, and not a want of requests: that is how a wrong import or a set-up that fails looks."""
-    command = job(f"def test_it():\n    raise ValueError('no such table')\n{others}")
-    code, out, err = run("trial", *LISTENED, *command)
+    name = suite(f"def test_it():\n    raise ValueError('no such table')\n{others}")
+    code, out, err = run("trial", "--", *PYTEST, name)
     assert (code, err) == (3, "")
-    assert "\nfails without faults: test_it: no such table\n" in out
+    assert "\nfails without faults: test_it.py::test_it: ValueError: no such table\n" in out
     assert out.endswith("\nno fault was tried: no request was seen\n")
 
 

@@ -309,7 +309,7 @@ def test_kill_9_in_the_middle(url, tmp_path, process):
     """Processes are killed at any moment, also while they have the lock: the others go on, each kill costs at most one injection."""
     counts = open_counts(url)
     injected = tmp_path / "injected"
-    for _ in range(3):
+    for _ in range(6):
         killed = [process(KILLED, url, injected) for _ in range(2)]
         for each in killed:
             assert each.stdout.readline() == "ready\n"
@@ -319,8 +319,8 @@ def test_kill_9_in_the_middle(url, tmp_path, process):
             each.kill()
             each.wait()
     seen = injected.stat().st_size
-    assert n_of_patiently(counts) == 150
-    assert counts.take(Take(0, "", seen + 7))
+    assert n_of_patiently(counts) == 300
+    assert counts.take(Take(0, "", seen + 13))
     assert not counts.take(Take(0, "", seen))
 
 

@@ -11,18 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.forked import Launcher
-
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BUILD = """
-import os, sys
-from setuptools.build_meta import build_wheel
-
-for each in sys.argv[1:]:
-    os.chdir(each)
-    build_wheel("..")
-"""
+BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
 HIDDEN = ("FAULTINJECT_", "PYTEST_", "PYTHONPATH")
 
 
@@ -32,49 +23,49 @@ def environ_with(folder: Path) -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
+def install(name: str, work: Path, target: Path) -> None:
+    """Build the wheel of a package in this folder, and unpack it, which is all that installing a pure one is."""
+    source = work / "source" / name
+    shutil.copytree(HERE / name, source, ignore=shutil.ignore_patterns("__pycache__"))
+    wheels = work / "wheels" / name
+    wheels.mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, "-c", BUILD, str(wheels)], cwd=source, check=True, capture_output=True, text=True
+    )
+    [wheel] = wheels.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that has the vendor `acme` and the fault `empty`: their wheels, unpacked, which is all that installing a pure one is."""
+    """A folder that has the vendor `acme` and the fault `empty`."""
     work = tmp_path_factory.mktemp("plugins")
-    sources = [
-        shutil.copytree(HERE / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("acme", "empty")
-    ]
-    subprocess.run([sys.executable, "-c", BUILD, *sources], check=True, capture_output=True)
-    for wheel in work.glob("*.whl"):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(work / "site")
-    return work / "site"
+    target = work / "site"
+    for name in ("acme", "empty"):
+        install(name, work, target)
+    return target
 
 
 class Python:
     """Processes that have the packages of one folder."""
 
-    def __init__(self, launcher: Launcher, folder: Path, directory: Path) -> None:
-        self.launcher = launcher
+    def __init__(self, folder: Path, directory: Path) -> None:
         self.folder = folder
         self.directory = directory
 
     def __call__(self, *arguments: str, code: int = 0, **variables: str) -> tuple[str, str]:
-        """What a Python prints, and what it says on the standard error; one that has read no package yet."""
-        environ = {**environ_with(self.folder), **variables}
-        match arguments:
-            case "-c", script:
-                done = self.launcher.run(env=environ, script=script, folder=self.directory)
-            case "-m", "faultinject", *words:
-                done = self.launcher.run(*words, env=environ, folder=self.directory)
-            case _:
-                ran = subprocess.run(
-                    [sys.executable, *arguments],
-                    env=environ,
-                    cwd=self.directory,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                done = ran.returncode, ran.stdout, ran.stderr
-        assert done[0] == code, done[1] + done[2]
-        return done[1:]
+        """What a Python prints, and what it says on the standard error."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env={**environ_with(self.folder), **variables},
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout, done.stderr
 
     def add(self, package: str, group: str, *entries: str, **modules: str) -> None:
         """Put a package there: what pip leaves of one, with its entry points and modules."""
@@ -88,14 +79,14 @@ class Python:
 
 
 @pytest.fixture
-def python(launcher: Launcher, installed: Path, tmp_path: Path) -> Python:
+def python(installed: Path, tmp_path: Path) -> Python:
     """Processes with `acme` and `empty`, and what a test adds."""
     shutil.copytree(installed, tmp_path / "site")
-    return Python(launcher, tmp_path / "site", tmp_path)
+    return Python(tmp_path / "site", tmp_path)
 
 
 @pytest.fixture
-def bare(launcher: Launcher, tmp_path: Path) -> Python:
+def bare(tmp_path: Path) -> Python:
     """Processes with nothing but what a test adds."""
     (tmp_path / "site").mkdir()
-    return Python(launcher, tmp_path / "site", tmp_path)
+    return Python(tmp_path / "site", tmp_path)

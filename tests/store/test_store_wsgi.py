@@ -297,7 +297,7 @@ def test_many_threads_count_exactly():
 
     def work(number):
         client = Client(store)
-        for turn in range(6):
+        for turn in range(20):
             answers = [
                 client.put("/photos/shared", data=b"x" * (number + turn + 1)),
                 client.put(f"/photos/{number}", data=b"y" * 100),

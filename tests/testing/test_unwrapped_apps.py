@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -27,17 +29,17 @@ SAID = (
 )
 
 
-@pytest.fixture
-def outside_pytest(launcher):
+def outside_pytest(script, **environ):
     """What a process of its own prints, without a variable of ours."""
-
-    def run(script, **environ):
-        kept = {name: value for name, value in os.environ.items() if "FAULTINJECT" not in name}
-        code, said, errors = launcher.run(script=APP + script, env={**kept, **environ})
-        assert code == 0, errors
-        return said.strip()
-
-    return run
+    ran = subprocess.run(
+        [sys.executable, "-c", APP + script],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**{name: value for name, value in os.environ.items() if "FAULTINJECT" not in name}, **environ},
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
 
 
 TOLD = """
@@ -49,7 +51,7 @@ except RuleNotMatched as error:
 """
 
 
-def test_a_block_that_can_see_nothing_fails(outside_pytest):
+def test_a_block_that_can_see_nothing_fails():
     """A test whose app nobody wrapped must not pass as if its faults had come."""
     said = f"inject() saw no request, as nothing in this process is wrapped. {SAID}"
     assert outside_pytest(TOLD) == said
@@ -67,7 +69,7 @@ except RuleNotMatched as error:
 
 
 @pytest.mark.slow
-def test_an_earlier_block_is_around_nothing(outside_pytest):
+def test_an_earlier_block_is_around_nothing():
     """Blocks that are over, or go on around this one, do not count."""
     twice = """
 one = faultinject.inject("http:500")
@@ -94,13 +96,13 @@ except RuleNotMatched:
         lambda wrapped: "app." in wrapped,
     ),
 )
-def test_a_block_that_may_see_something_is_left_alone(outside_pytest, wrapped):
+def test_a_block_that_may_see_something_is_left_alone(wrapped):
     """No request came through it: that may be what the test is about."""
     quiet = "\nwith faultinject.inject('http:503') as faults:\n    pass\nprint(faults.attempts)"
     assert outside_pytest(f"{wrapped}{quiet}") == "0"
 
 
-def test_what_was_made_and_is_gone_within_a_block_could_have_seen_something(outside_pytest):
+def test_what_was_made_and_is_gone_within_a_block_could_have_seen_something():
     """It is not held for that."""
     block = (
         "with faultinject.inject('http:503') as faults:\n    WSGIFaultMiddleware(app, [])\n    gc.collect()"
@@ -108,7 +110,7 @@ def test_what_was_made_and_is_gone_within_a_block_could_have_seen_something(outs
     assert outside_pytest(f"import gc\n{block}\nprint(faults.attempts)") == "0"
 
 
-def test_where_faults_are_switched_off_nothing_is_missed(outside_pytest):
+def test_where_faults_are_switched_off_nothing_is_missed():
     """FAULTINJECT_ENABLED=0 keeps them away on purpose."""
     quiet = "with faultinject.inject('http:503'):\n    ask()\nprint('off')"
     assert outside_pytest(quiet, FAULTINJECT_ENABLED="0") == "off"
@@ -158,6 +160,6 @@ except FaultInjectError as error:
     ],
     ids=["the block's own error goes first", "a failure of unittest", "nothing to explore", "nothing to draw from"],
 )  # fmt: skip
-def test_what_is_said_where(outside_pytest, script, said):
+def test_what_is_said_where(script, said):
     """An exception in the block is not replaced; unittest sees an AssertionError; outside pytest no app is seen by itself."""
     assert outside_pytest(script) == said

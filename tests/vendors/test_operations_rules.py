@@ -1,4 +1,4 @@
-"""`operation=`: which names a rule takes, what it then matches, and what a thousand such rules cost."""
+"""`operation=`: which names a rule takes, what it then matches, and what ten thousand such rules cost."""
 
 from __future__ import annotations
 
@@ -177,15 +177,15 @@ def of_s3(number):
 
 
 @pytest.fixture(scope="module")
-def a_thousand_rules():
-    rules = [Rule("http:503", operation=of_s3(number), size=f"{number}..") for number in range(1_000)]
+def ten_thousand_rules():
+    rules = [Rule("http:503", operation=of_s3(number), size=f"{number}..") for number in range(10_000)]
     return Injector(rules, environ={}).own_plan
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_a_thousand_rules_with_operations_are_filed(environ, a_thousand_rules, wsgi):
+def test_ten_thousand_rules_with_operations_are_filed(environ, ten_thousand_rules, wsgi):
     """A request gets those of its own operation alone; one of a method that none of them can have, not even a look."""
-    plan = a_thousand_rules
+    plan = ten_thousand_rules
 
     def candidates(target):
         place = environ(target)
@@ -199,9 +199,9 @@ def test_a_thousand_rules_with_operations_are_filed(environ, a_thousand_rules, w
             }
         return candidates_of(plan, place)
 
-    assert candidates("PUT /b/k") == list(range(0, 1_000, 4))
-    assert candidates("PUT /b?acl") == list(range(3, 1_000, 4))
-    assert candidates("GET /b?list-type=2") == list(range(2, 1_000, 4))
+    assert candidates("PUT /b/k") == list(range(0, 10_000, 4))
+    assert candidates("PUT /b?acl") == list(range(3, 10_000, 4))
+    assert candidates("GET /b?list-type=2") == list(range(2, 10_000, 4))
     assert candidates("PUT /b/k?acl") is None
     assert candidates("GET /b?acl") is None
     assert candidates("DELETE /b/k") is None

@@ -192,15 +192,8 @@ def stored(storage, path="/bkt/film", **headers):
     return path
 
 
-@pytest.mark.parametrize(
-    ("parts", "scenario", "compares"),
-    [
-        (2, IN_PARTS, True),
-        (1, RESUMED, False),
-        pytest.param(2, IN_PARTS, False, marks=pytest.mark.slow),
-        pytest.param(1, RESUMED, True, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize(("parts", "scenario"), [(2, IN_PARTS), (1, RESUMED)])
+@pytest.mark.parametrize("compares", [True, False])
 def test_another_writer_between_two_reads(parts, scenario, compares):
     """An error is fine, and so are the new bytes; those of two versions in one are not, though nothing compares them."""
     exploration, error = explored(

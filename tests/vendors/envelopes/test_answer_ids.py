@@ -35,18 +35,18 @@ def ids_of(answer, vendor):
     return [given[which] for which in drawn(vendor)]
 
 
-def test_unique_over_six_hundred_answers(send, inject_with):
+def test_unique_over_two_thousand_answers(send, inject_with):
     """Many of them to the same request and from two injectors of one seed, and no id comes twice.
 
     That 2,000 draws give 2,000 ids is proved beside the vendors for each of them; the numbering is the same for all.
     """
     injectors = [inject_with("cos:@all", seed="same") for _ in range(2)]
     seen = []
-    for number in range(300):
+    for number in range(1000):
         for injector in injectors:
             answer = send(injector, "HEAD" if number % 10 == 0 else "GET", f"/photos/{number % 50}")
             seen += ids_of(answer, "cos")
-    assert len(seen) == len(set(seen)) == 2 * 2 * 300
+    assert len(seen) == len(set(seen)) == 2 * 2 * 1000
 
 
 def test_unique_across_threads(send, inject_with):
@@ -73,8 +73,8 @@ def app(environ, start_response):
 wrapped = WSGIFaultMiddleware(app, injector=injector)
 answers = []
 first = sys.argv[3].split()
-for number in range(200):
-    for name in vendors.names() if number < 20 else first:
+for number in range(400):
+    for name in vendors.names() if number < 40 else first:
         path = f"/{name}/key-{number % 7}"
         environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""}
         body = wrapped(environ, lambda status, headers: answers.append([name, path, status, headers]))
@@ -108,9 +108,9 @@ def first(run):
 def test_replay_is_the_same_to_the_byte(run, first):
     """The same requests in the same order, at the same time: the same faults, ids, bodies."""
     assert run(1_700_000_000) == first
-    assert len(first) == 200 * 5 + 20 * (len(vendors.names()) - 5)
+    assert len(first) == 400 * 5 + 40 * (len(vendors.names()) - 5)
     assert 0.4 < sum(answer[2] != "200 OK" for answer in first) / len(first) < 0.6
-    assert 400 < sum(answer[2] != "200 OK" for answer in first if answer[0] in FIRST_VENDORS) < 600
+    assert 800 < sum(answer[2] != "200 OK" for answer in first if answer[0] in FIRST_VENDORS) < 1200
     assert {answer[0] for answer in first if answer[2] != "200 OK"} == {*vendors.names()}
 
 
