@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
-from threading import TIMEOUT_MAX, Event, Lock, Timer
+from threading import Event, Lock
 from typing import IO
 
 from faultinject import processes
@@ -105,17 +105,13 @@ class Program:
                 program = "the shell" if isinstance(self.words, str) else self.words[0]
                 raise ConfigurationError(f"{program} cannot be run: {error.strerror}") from None
             self._process = process
-            # Popen's own limit looks for the end twenty times a second; this wait ends with the program.
-            limit = Timer(
-                within or TIMEOUT_MAX, self.end, [f"did not end within {seconds(round(within or 0, 1))}"]
-            )
-            limit.name = "faultinject limit"  # its time is real, also where a test skips waits
             try:
-                limit.start()
                 self._started.set()
-                code = process.wait()
+                code = process.wait(within)
+            except subprocess.TimeoutExpired:
+                self._ended = f"did not end within {seconds(round(within or 0, 1))}"
+                code = -signal.SIGKILL
             finally:
-                limit.cancel()
                 if process.returncode is None or alone:
                     self._kill_all(process)  # what it leaves behind would go on in the next run
                 process.wait()
