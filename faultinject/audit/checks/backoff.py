@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from math import ceil, exp, inf, log
+from math import ceil, exp, inf, log, sqrt
 
 from faultinject.audit.checks.amplification import nested_retries
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
@@ -196,8 +196,9 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
 
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
     in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
-    FAIL: 90 % or more. WARN: more than half. PASS: at most half, where that tenth is twice the machine's noise and the client's
-    work for its other requests, or where the waits have jitter, these ones too.
+    FAIL: 90 % or more. WARN: more than half, by 2.6 standard errors of that share: of waits with jitter a few more may come
+    together by chance. PASS: at most half, where that tenth is twice the machine's noise and the client's work for its other
+    requests, or where the waits have jitter, these ones too.
     """
     beat = _beat(evidence)
     if beat is not None:
@@ -220,10 +221,12 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
     n, tenth, calls = len(group), group.median / 10, group.calls
     [of_jitter] = jitter(evidence)
     told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
-    if share > MANY_TOGETHER:
+    if share - SURE * sqrt(share * (1 - share) / n) > MANY_TOGETHER:
         found = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
         found.said_by = "jitter" if of_jitter.wrong else None
         yield found
+    elif share > MANY_TOGETHER:
+        yield unknown(n, f"{told}; by chance, fewer than half may", calls, action=MORE_FAILURES)
     elif (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
         yield passed(n, told, calls)
     else:

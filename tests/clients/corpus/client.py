@@ -19,26 +19,8 @@ from faultinject.conformance import ETAG
 
 from .connections import Connections
 
-
-class Draws(threading.local):
-    """The random numbers of a call: the same whenever it is made, as a few of them in a row would look like no chance now and then.
-
-    Not the module's own numbers: a client that outlives its test would disturb those that Hypothesis watches.
-    """
-
-    def __init__(self):
-        self._random = Random()
-
-    def begin(self, call):
-        """From here on those of that call, in this thread."""
-        self._random.seed(call)
-
-    def uniform(self, least, most):
-        """One between these."""
-        return self._random.uniform(least, most)
-
-
-DRAW = Draws()
+DRAW = Random()
+"""Not the module's own numbers: a client that outlives its test would disturb those that Hypothesis watches."""
 THROTTLE, SERVER, TRANSPORT, HIDDEN, REFUSED = "throttle", "server", "transport", "hidden", "refused"
 
 
@@ -83,22 +65,18 @@ class Client:
 
     def get(self, key):
         """Read an object."""
-        DRAW.begin(f"get {key}")
         return self.call("GET", key).body
 
     def put(self, key):
         """Store an object."""
-        DRAW.begin(f"put {key}")
         self.call("PUT", key, body=key.encode() * 50)
 
     def post(self, key):
         """Begin an upload in parts."""
-        DRAW.begin(f"post {key}")
         self.call("POST", key, "?uploads")
 
     def complete(self, key):
         """Make an object of an upload's parts: it may be repeated, for there is one upload of that id."""
-        DRAW.begin(f"complete {key}")
         part = f"<Part><PartNumber>1</PartNumber><ETag>{ETAG}</ETag></Part>"
         document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
         self.call("POST", key, f"?uploadId={key}", document, harmless=True)
