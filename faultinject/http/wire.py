@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from time import gmtime
 
 Headers = list[tuple[str, str]]
 """What headers are: pairs of a name and a value."""
@@ -165,13 +166,9 @@ def late_start(body: bytes) -> int:
     return end + 1 if body[end : end + 1] == b"\n" else end
 
 
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-
-
 def iso(moment: float) -> str:
-    """Unix seconds as `2026-11-20T12:00:00`, read off an HTTP-date: `datetime` is slow to load."""
-    _, day, month, year, time, _ = http_date(moment).split()
-    return f"{year}-{_MONTHS.index(month) // 3 + 1:02}-{day}T{time}"
+    """Unix seconds as `2026-11-20T12:00:00`."""
+    return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(*gmtime(moment))
 
 
 def iso_ms(text: str) -> str | None:
