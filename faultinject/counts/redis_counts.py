@@ -155,6 +155,7 @@ class _Statistics(PerProcess):
 
     def before_an_ask(self) -> None:
         """Return to the server the counts that were returned here."""
+        self._here()
         if self._back:
             with suppress(StoreUnavailable):
                 self._send()

@@ -14,6 +14,7 @@ import pytest
 
 from faultinject.counts import Take, waiting
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
+from tests.injector.children import in_child
 from tests.ports import ReservedPort
 from tests.until import until
 
@@ -215,6 +216,15 @@ def test_a_take_that_is_given_back_beside(url, nothing_beside, monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: 1)
     counts.give_back(given)
     assert counts.take(ONCE)
+
+
+def test_what_is_given_back_beside_is_the_parents(url, nothing_beside):
+    """A child that returned it, too, would let one more through than `times`, and might wait for the lock of a thread that it has not."""
+    counts = open_counts(url)
+    assert counts.take(ONCE)
+    counts.give_back(Take(0, "", 1, beside=True))
+    assert not in_child(lambda: counts.take(ONCE))
+    assert [counts.take(ONCE) for _ in range(2)] == [True, False]
 
 
 def test_what_was_sent_and_not_answered_counts_as_told(own_server, monkeypatch):
