@@ -12,6 +12,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from faultinject import vendors
 from faultinject.engine.alterations import STORE, Moved
+from faultinject.engine.shown import shown_target
 from faultinject.store import stores
 from faultinject.store.bodies import drain
 from faultinject.store.buckets import Bucket, Buckets, Part, Stored, StoreError, Upload
@@ -106,7 +107,8 @@ class ObjectStore:
             drain(call.request)
             documented = call.documented(error)
             answer = call.refusal(error)
-            self.refused = f"{answer.status_code} {documented.code}: {error.message or documented.message}"
+            said = shown_target(error.message or documented.message)  # which may quote key and query
+            self.refused = f"{answer.status_code} {documented.code}: {said}"
         return answer(environ, start_response)
 
     def _put(self, bucket: str, key: str, content: bytes) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 
 import pytest
+from werkzeug.test import Client
 
 from faultinject import Injector, explore, inject
 from faultinject.exceptions import ExplorationFailed
-from tests.audit.test_secrets import ask_asgi, ask_wsgi, planted
+from faultinject.store import STORES, ObjectStore
+from tests.audit.test_secrets import PLACES, ask_asgi, ask_wsgi, planted
+from tests.rows import row_by_row
 
 console = pytest.importorskip("tests.console")
 
@@ -78,3 +81,18 @@ def test_commands(command):
                 said = console.command(*command.split(), *arguments).output
                 assert "identity" in said or "is not a method and a path" in said
             assert secret not in said, target
+
+
+@row_by_row("vendor", STORES)
+def test_the_last_error_of_a_store(vendor):
+    """It quotes what the store has not, and `explore` prints it."""
+    store = ObjectStore(vendor)
+    store.fill("photos", objects=(), uploads=(), content=b"")
+    there = {"azure-blob": "/account/photos/cat", "gcs": "/storage/v1/b/photos/o/cat"}.get(
+        vendor, "/photos/cat"
+    )
+    for place in (*PLACES, "/b/k?comp={}"):
+        store.refused = ""
+        Client(store).get(place.replace("/b/k", there).replace("{}", "S3CR3Tof24lettersanddigit"))
+        assert store.refused
+        assert "S3CR3T" not in store.refused, place

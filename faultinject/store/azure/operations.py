@@ -531,7 +531,7 @@ def perform(call: AzureCall) -> StoreAnswer:
     refuse_absent(call)
     operation = ROUTES.get((call.level, call.request.method, comp))
     if operation is None and comp:
-        raise StoreError("not_implemented", f"the embedded store does not support comp={comp}")
+        raise StoreError("not_implemented", f"the embedded store does not support ?comp={comp}")
     if operation is None:
         raise StoreError("method")
     return operation(call)

@@ -10,6 +10,7 @@ from itertools import chain, zip_longest
 from os.path import commonprefix
 
 from faultinject.audit.findings import FAIL, WARN, Finding
+from faultinject.engine.shown import shown_path
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.patterns import check_pattern, compile_path
 
@@ -82,8 +83,9 @@ class StoreComparison:
         return [*self._of_fixed(before, after), *self._of_changing(before, after)]
 
     def _compared(self, contents: StoreContents) -> StoreContents:
+        """What is compared, by its path as the journal shows it: a key may hold a presigned URL's query."""
         return {
-            path: each
+            shown_path(path): each
             for path, each in contents.items()
             if not any(matches(path) for matches in self._ignored)
         }

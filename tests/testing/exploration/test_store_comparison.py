@@ -51,6 +51,13 @@ def test_an_object(content, check, message):
     assert said({}, after) == [(check, "FAIL", message)]
 
 
+def test_a_key_that_holds_a_signature():
+    """It is shown as the journal shows a path: the question mark of a presigned URL was encoded."""
+    found = said({}, {"/b/film?X-Amz-Signature=S3CR3T": FILM})
+    assert [check for check, *_ in found] == ["object lost", "left behind"]
+    assert "S3CR3T" not in repr(found)
+
+
 @pytest.mark.parametrize(
     ("content", "check", "message"),
     [
