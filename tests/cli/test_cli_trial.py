@@ -181,6 +181,27 @@ def test_the_suite_ends_early_without_faults(run, suite, ends, words, how):
     )
 
 
+CUT = """
+import os, socket, struct
+def tell(said):
+    host, _, port = os.environ["TRIED_SUITE"].rpartition(":")
+    with socket.create_connection((host, int(port))) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.sendall(said)
+        peer.recv(1)
+def test_cut():
+    tell(b'{"started": "cut"}\\n' * 2)
+    tell(b'{"started": "cut"}\\n{"test')
+    tell(b"GET / HTTP/1.1\\r\\n\\r\\n")
+"""
+
+
+def test_who_is_cut_off(run, job):
+    """A runner that is killed while it tells something, or another program that finds the port, is no error of the trial."""
+    code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(CUT, RIGHT))
+    assert (code, "Traceback" in err) == (0, False), err
+
+
 def test_the_command_fails_without_faults(run, job):
     """So it is where every test passes and something behind them does not, such as a limit of coverage."""
     code, found = trial(

@@ -155,10 +155,11 @@ class Teller:
             """One process of the suite."""
 
             def handle(self) -> None:
-                """Answer each line when what it says is done."""
-                for line in self.rfile:
-                    hear(json.loads(line))
-                    self.wfile.write(b"\n")
+                """Answer each line when what it says is done; it ends where its process was killed, or is no runner."""
+                with suppress(OSError, json.JSONDecodeError):
+                    for line in self.rfile:
+                        hear(json.loads(line))
+                        self.wfile.write(b"\n")
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
         self._server.timeout = LOOK
