@@ -155,7 +155,7 @@ class _Statistics(PerProcess):
 
     def before_an_ask(self) -> None:
         """Return to the server the counts that were returned here."""
-        self._here()
+        self._here()  # the parent returns its own
         if self._back:
             with suppress(StoreUnavailable):
                 self._send()

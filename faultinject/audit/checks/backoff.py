@@ -226,7 +226,7 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         found.said_by = "jitter" if of_jitter.wrong else None
         yield found
     elif share > MANY_TOGETHER:
-        yield unknown(n, f"{told}; by chance, fewer than half may", calls, action=MORE_FAILURES)
+        yield unknown(n, f"{told}; that may be chance", calls, action=MORE_FAILURES)
     elif (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
         yield passed(n, told, calls)
     else:

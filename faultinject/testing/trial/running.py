@@ -156,7 +156,7 @@ class Teller:
 
             def handle(self) -> None:
                 """Answer each line when what it says is done; it ends where its process was killed, or is no runner."""
-                with suppress(OSError, json.JSONDecodeError):
+                with suppress(ConnectionError, json.JSONDecodeError):
                     for line in self.rfile:
                         hear(json.loads(line))
                         self.wfile.write(b"\n")
