@@ -23,14 +23,13 @@ LONGEST = 128
 class Scope:
     """What is counted for one rule in one scope: matches, injections, and the rate's next free moment."""
 
-    __slots__ = ("_back", "_exhausted", "_taken", "free", "match", "matches")
+    __slots__ = ("_back", "_taken", "free", "match", "matches")
 
     def __init__(self) -> None:
         self.matches = Counter()
         self.match = self.matches.next
         self.free: float | None = None
         self._taken = Counter()
-        self._exhausted = False
         self._back: list[None] = []
 
     def take(self, times: int) -> bool:
@@ -42,12 +41,7 @@ class Scope:
                 pass
             else:
                 return True
-        if self._exhausted:
-            return False
-        if self._taken.next() < times:
-            return True
-        self._exhausted = True
-        return False
+        return self._taken.next() < times
 
     def give_back(self) -> None:
         """A take that was not carried out."""
@@ -103,8 +97,7 @@ class MemoryCounts:
 
     def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
         """Whether the rule may inject once more in this scope."""
-        scope = self._part(ask.rule, ask.scope) if ask.scope else self._rules.get(ask.rule)
-        return (scope or self._whole(ask.rule)).take(ask.times)
+        return self._scope(ask).take(ask.times)
 
     def release(self) -> None:
         """Nothing is held here."""
@@ -171,8 +164,5 @@ def _recent(table: OrderedDict[tuple[int, str], T], key: tuple[int, str], make: 
     except KeyError:
         entry = table.setdefault(key, make())
     while len(table) > KEPT:
-        try:
-            table.popitem(last=False)
-        except KeyError:  # pragma: no cover - another thread emptied it
-            break
+        table.popitem(last=False)
     return entry
