@@ -45,7 +45,6 @@ from faultinject.exceptions import (
     StoreInUse,
     StoreUnavailable,
 )
-from faultinject.rules.files import OwnFile
 from faultinject.rules.store import FILE, REPLACE
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 
     from faultinject.counts.file_journal import FileJournal
     from faultinject.journal.outcome import Outcome
+    from faultinject.rules.files import OwnFile
 
 
 LAYOUT = b"6\n"
@@ -104,7 +104,7 @@ class DirectoryStore(SharedStore):
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
         try:
-            own = OwnFile(open_directory(self.shown, make=make))
+            own = open_directory(self.shown, make=make)
             names = os.listdir(own.number)  # noqa: PTH208 - by its descriptor
             if "version" not in names and any(not is_ours(name) for name in names):
                 refuse(self.shown, "holds other files", "name an empty or a new directory")

@@ -8,6 +8,7 @@ from stat import S_ISLNK
 from typing import NoReturn
 
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules.files import OwnFile
 
 FILES = ("version", "journal", "lock", "attached", "users")
 SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"
@@ -15,8 +16,8 @@ SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def open_directory(path: str, *, make: bool = True) -> int:
-    """A descriptor of a directory of ours that nobody else writes to.
+def open_directory(path: str, *, make: bool = True) -> OwnFile:
+    """A directory of ours that nobody else writes to, open by a descriptor.
 
     Args:
         path: where.
@@ -35,20 +36,19 @@ def open_directory(path: str, *, make: bool = True) -> int:
                 pass
             except FileNotFoundError:
                 refuse(path, "cannot be made", "make the directory above it first")
-        directory = os.open(path, flags)
+        directory = OwnFile(os.open(path, flags))
     except FileNotFoundError:
         refuse(path, "is not there", "make the directory, or name another")
     except NotADirectoryError:
         link = S_ISLNK(os.lstat(path).st_mode)
         refuse(path, f"is {'a symbolic link' if link else 'no directory'}", "name a directory itself")
-    found = os.fstat(directory)
+    found = os.fstat(directory.number)
     why = cure = ""
     if found.st_uid != os.geteuid():
         why, cure = "belongs to another user", "name a directory of your own"
     elif found.st_mode & 0o022:
         why, cure = "can be written to by other users", "chmod 700 it, or name another directory"
     if why:
-        os.close(directory)
         refuse(path, why, cure)
     return directory
 

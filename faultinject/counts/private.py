@@ -48,12 +48,9 @@ def _cleaned_parent() -> str:
     """The same, made where it is missing; what is of processes that have ended is removed."""
     parent = _parent()
     directory = open_directory(parent)
-    try:
-        for name in os.listdir(directory):  # noqa: PTH208 - by its descriptor
-            if _is_left(name):
-                _remove(f"{parent}/{name}")
-    finally:
-        os.close(directory)
+    for name in os.listdir(directory.number):  # noqa: PTH208 - by its descriptor
+        if _is_left(name):
+            _remove(f"{parent}/{name}")
     return parent
 
 
@@ -66,10 +63,7 @@ def _remove(path: str) -> None:
             if S_ISREG(os.lstat(path).st_mode):
                 os.unlink(path)  # noqa: PTH108 - pathlib takes its time to load
         return
-    try:
-        remove_directory(directory, path)
-    finally:
-        os.close(directory)
+    remove_directory(directory.number, path)
 
 
 def _is_left(name: str) -> bool:
@@ -101,10 +95,7 @@ class ServerNote:
         if self._has_workers:
             with suppress(FaultInjectError, OSError):
                 parent = open_directory(_parent(), make=False)
-                try:
-                    return read_file(self._name, parent) or b""
-                finally:
-                    os.close(parent)
+                return read_file(self._name, parent.number) or b""
         return b""
 
     def write(self, content: bytes) -> None:
@@ -112,9 +103,6 @@ class ServerNote:
         if self._has_workers and self.read() != content:
             with suppress(FaultInjectError, OSError):
                 parent = open_directory(_cleaned_parent())
-                try:
-                    new = f"{self._name}.{os.getpid()}"
-                    write_file(new, parent, content)
-                    os.rename(new, self._name, src_dir_fd=parent, dst_dir_fd=parent)
-                finally:
-                    os.close(parent)
+                new = f"{self._name}.{os.getpid()}"
+                write_file(new, parent.number, content)
+                os.rename(new, self._name, src_dir_fd=parent.number, dst_dir_fd=parent.number)
