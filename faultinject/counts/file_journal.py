@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from math import inf
 
-from faultinject.counts.files import EVENTS, FLAGS, remove_file
+from faultinject.counts.files import EVENTS, read_file, remove_file
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 LARGEST = 8 << 20
 """Bytes at which a file takes no more lines, which are then about ten thousand."""
-PATIENCE = 0.05
-"""Seconds that a line waits for the lock where the next file is due."""
 _PIECE = 1 << 20
 _FROM_START = (-1, 0, 0)
 
@@ -58,7 +56,7 @@ class FileJournal:
         try:
             segment = self._segment
             if segment is None or segment.full:
-                segment = self._segment = self._next(segment)
+                segment = self._segment = self._next()
             why = "" if os.write(segment.number, data) == len(data) else "no space left"
         except (OSError, StoreUnavailable) as error:
             why = getattr(error, "strerror", None) or str(error)
@@ -90,7 +88,8 @@ class FileJournal:
             first, offset, seen = there[0], 0, 0
         found: list[Outcome] = []
         while there:
-            lines, count, length = self._lines(first, offset, limit - len(found))
+            data = read_file(f"{EVENTS}{first}", self._store.directory, offset, _PIECE)
+            lines, count, length = outcomes(data or b"", limit - len(found))  # it may be removed since
             found += lines
             offset += length
             seen += count
@@ -103,47 +102,23 @@ class FileJournal:
         cursor = f"{self._store.token}.{first}.{offset}.{seen}" if there else after
         return found, cursor, dropped
 
-    def _lines(self, first: int, offset: int, limit: int) -> tuple[list[Outcome], int, int]:
-        """Outcomes of a file from an offset on; of how many lines and bytes."""
-        try:
-            file = os.open(f"{EVENTS}{first}", os.O_RDONLY | FLAGS, dir_fd=self._store.directory)
-        except FileNotFoundError:  # removed since
-            return [], 0, 0
-        with os.fdopen(file, "rb") as opened:
-            opened.seek(offset)
-            return outcomes(opened.read(_PIECE), limit)
-
-    def _next(self, full: _Segment | None) -> _Segment:
-        """The file that takes the next lines; where the lock cannot be had, the full one takes a few more."""
-        try:
-            self._store.lock.acquire(PATIENCE)
-        except StoreUnavailable:
-            if full is None:
-                raise
-            return full
-        try:
+    def _next(self) -> _Segment:
+        """The file that takes the next lines; its name says how many lines there were before."""
+        with self._store.lock:
             there = self._numbers()
             newest = there[-1] if there else 0
             segment = self._open(newest)
             if segment.full:
-                segment = self._open(newest + self._count(newest))
+                lines = read_file(f"{EVENTS}{newest}", self._store.directory) or b""
+                segment = self._open(newest + max(1, lines.count(b"\n")))
                 for each in there[:-1]:
                     remove_file(f"{EVENTS}{each}", self._store.directory)
             return segment
-        finally:
-            self._store.lock.release()
 
     def _open(self, number: int) -> _Segment:
         return _Segment(
             os.open(f"{EVENTS}{number}", TO_APPEND | os.O_CREAT, 0o600, dir_fd=self._store.directory)
         )
-
-    def _count(self, number: int) -> int:
-        """How many lines a file has."""
-        with os.fdopen(
-            os.open(f"{EVENTS}{number}", os.O_RDONLY | FLAGS, dir_fd=self._store.directory), "rb"
-        ) as file:
-            return max(1, sum(piece.count(b"\n") for piece in iter(lambda: file.read(_PIECE), b"")))
 
     def _numbers(self) -> list[int]:
         names = os.listdir(self._store.directory)  # noqa: PTH208 - by its descriptor

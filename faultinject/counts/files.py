@@ -53,8 +53,8 @@ def open_directory(path: str, *, make: bool = True) -> OwnFile:
     return directory
 
 
-def read_file(name: str, directory: int, offset: int = 0) -> bytes | None:
-    """All of a file from an offset on, or None if there is none.
+def read_file(name: str, directory: int, offset: int = 0, size: int = -1) -> bytes | None:
+    """All of a file from an offset on, or so many bytes of it; None if there is none.
 
     Raises:
         OSError: it cannot be read.
@@ -65,7 +65,7 @@ def read_file(name: str, directory: int, offset: int = 0) -> bytes | None:
         return None
     with os.fdopen(file, "rb") as opened:
         opened.seek(offset)
-        return opened.read()
+        return opened.read(size)
 
 
 def write_file(name: str, directory: int, content: bytes) -> None:
