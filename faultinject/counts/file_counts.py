@@ -144,7 +144,6 @@ class FileCounts(SharedCounts):
     def __init__(self, path: str, lock: FileLock, *, directory: int) -> None:
         super().__init__()
         self.path, self.lock = path, lock
-        self._acquire = lock.acquire
         self._table = Table(path, directory=directory)
         self._counters = ProcessCounters(self._table, lock)
         self._asked = 0
@@ -157,7 +156,7 @@ class FileCounts(SharedCounts):
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
         known = [(key, key_of(key[0], key[2]), key_of(key[0], key[1]) if key[1] else b"") for key in keys]
-        self._acquire()
+        self.lock.acquire()
         try:
             if not self._asked % _NOW_AND_THEN:
                 self.lock.check()
