@@ -48,7 +48,8 @@ class RedisCounts(SharedCounts):
         # How often the counts were used, as far as this process knows.
         self._used = 0
         self._lost = lost
-        self._request = _Request()
+        # How many takes of a rule and scope were out when this thread matched its request.
+        self._of_thread = local()
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:  # noqa: ARG002 - the server does one thing after another
         if not keys:
@@ -64,17 +65,17 @@ class RedisCounts(SharedCounts):
         if used == 1 and known:
             self._lost()
         self._used = used
-        request = self._request
         values = iter(found)
-        numbers, request.out = [], {}
+        numbers, outs = [], {}
         for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, zip(values, values, values, values)):  # noqa: B905 - four each
             numbers.append((place, n, exceeds == 1))
-            request.out[rule, scope] = out
+            outs[rule, scope] = out
+        self._of_thread.outs = outs
         return numbers
 
     def _take(self, ask: Take, held: bool) -> bool:  # noqa: ARG002 - of counts that have a lock
-        request = self._request
-        if request.out.get((ask.rule, ask.scope), 0) >= ask.times:
+        outs = getattr(self._of_thread, "outs", {})
+        if outs.get((ask.rule, ask.scope), 0) >= ask.times:
             return False
         self._statistics.before_an_ask()
         return bool(self._take_one(self._keys, *_place(ask), ask.times))
@@ -193,19 +194,6 @@ class _Statistics(PerProcess):
                     for field, count in kept.items():
                         self._kept[field] = self._kept.get(field, 0) + count
                 raise
-
-
-class _Request(local):
-    """What this thread knows of the request that it has matched.
-
-    Attributes:
-        out: how many takes of a rule and scope were out.
-    """
-
-    out: dict[tuple[int, str], int]
-
-    def __init__(self) -> None:
-        self.out = {}
 
 
 def _place(ask: Take) -> tuple[Argument, Argument]:
