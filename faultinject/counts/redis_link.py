@@ -9,6 +9,7 @@ from weakref import finalize
 
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.patience import waiting
+from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 from faultinject.rules.redis_url import RedisURL
@@ -20,8 +21,11 @@ class Unanswered(StoreUnavailable):
     """The server did not answer in time, and may have done what it was asked."""
 
 
-class Link:
-    """The connections of one store to its server; redis-py makes new ones in a forked child.
+class Link(PerProcess):
+    """The connections of one store to its server, which each process has for itself.
+
+    A forked child does not ask its parent's clients: a thread of the parent may have held their lock, for which redis-py waits
+    without end.
 
     Args:
         url: the server.
@@ -45,12 +49,8 @@ class Link:
         self.shown = url.shown
         self.sender = BackgroundSender()
         self._errors = redis.exceptions
-        # redis-py has no types for what is done with them.
-        self._quick: Any = _client(url, waiting.answer)
-        self._patient: Any = _client(url, max(waiting.opening, waiting.answer))
-        for client in (self._quick, self._patient):
-            # Stores are parts of circles: the collector would end a socket before what closes it, with a ResourceWarning.
-            finalize(self, client.connection_pool.disconnect).atexit = False
+        self._url = url
+        self._here()
 
     def script(self, text: str) -> Callable[..., Any]:
         """A script as a function of its keys and its arguments; it is sent to a server that does not have it.
@@ -65,7 +65,7 @@ class Link:
         registered = self._quick.register_script(text)
 
         def run(keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Any:
-            client = self._patient if patient else self._quick
+            client = self._of_this_process(patient)
             return self._asked(lambda: registered(keys=keys, args=arguments, client=client))
 
         return run
@@ -77,8 +77,21 @@ class Link:
             Unanswered: the server did not answer in time.
             StoreUnavailable: it cannot be asked, or refused.
         """
-        client = self._patient if patient else self._quick
+        client = self._of_this_process(patient)
         return self._asked(lambda: client.execute_command(*command))
+
+    def _begin(self) -> None:
+        # redis-py has no types for what is done with them.
+        self._quick: Any = _client(self._url, waiting.answer)
+        self._patient: Any = _client(self._url, max(waiting.opening, waiting.answer))
+        for client in (self._quick, self._patient):
+            # Stores are parts of circles: the collector would end a socket before what closes it, with a ResourceWarning.
+            finalize(self, client.connection_pool.disconnect).atexit = False
+
+    def _of_this_process(self, patient: bool) -> Any:
+        """The client of this process."""
+        self._here()
+        return self._patient if patient else self._quick
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         try:

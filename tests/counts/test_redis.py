@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+import redis
 
 from faultinject.counts import Take, waiting
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
@@ -225,6 +226,33 @@ def test_what_is_given_back_beside_is_the_parents(url, nothing_beside):
     counts.give_back(Take(0, "", 1, beside=True))
     assert not in_child(lambda: counts.take(ONCE))
     assert [counts.take(ONCE) for _ in range(2)] == [True, False]
+
+
+def test_a_fork_while_a_thread_is_given_a_connection(url, monkeypatch):
+    """The child asks all the same: what redis-py locks meanwhile, nobody would ever unlock there."""
+    parent, begun, go_on = os.getpid(), threading.Event(), threading.Event()
+    make = redis.ConnectionPool.make_connection
+
+    def make_slowly(pool):
+        if os.getpid() == parent:
+            begun.set()
+            go_on.wait(60)
+        return make(pool)
+
+    def ask():
+        signal.alarm(60)  # ends a hang
+        return place(counts)
+
+    counts = open_counts(url)
+    monkeypatch.setattr(redis.ConnectionPool, "make_connection", make_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        in_parent = pool.submit(place, counts)
+        begun.wait(60)
+        try:
+            assert in_child(ask) == 0
+        finally:
+            go_on.set()
+    assert in_parent.result() == 1
 
 
 def test_what_was_sent_and_not_answered_counts_as_told(own_server, monkeypatch):
