@@ -116,7 +116,8 @@ class ForeignStore(SharedStore):
     """
 
     def __init__(self, text: str) -> None:
-        self.place = self.shown = f"{text.partition(':')[0]}:"
+        scheme, _, self._secret = text.partition(":")
+        self.place = self.shown = f"{scheme}:"
         opens = opener(text)
         assert opens is not None
         try:
@@ -124,8 +125,7 @@ class ForeignStore(SharedStore):
         except FaultInjectError:
             raise
         except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            raise ConfigurationError(f"the store {self.place} cannot be opened: {why}") from error
+            raise ConfigurationError(f"the store {self.place} cannot be opened: {self._why(error)}") from None
         self._version: Hashable = None
 
     @property
@@ -153,7 +153,20 @@ class ForeignStore(SharedStore):
         except FaultInjectError:
             raise
         except Exception as error:
-            raise StoreUnavailable(f"the store {self.place} {type(error).__name__}: {error}") from error
+            raise StoreUnavailable(f"the store {self.place} {self._why(error)}") from None
+
+    def _why(self, error: Exception) -> str:
+        """An error of the other package, without any piece of the store's text: it may be the password."""
+        from re import escape, split, sub
+        from urllib.parse import unquote
+
+        pieces = split("[/:@?&=#,;]+", self._secret)
+        # A longer one may begin with a shorter one.
+        known = sorted({*pieces, *map(unquote, pieces)} - {""}, key=len, reverse=True)
+        why = str(error)
+        if known:
+            why = sub(rf"(?<!\w)(?:{'|'.join(map(escape, known))})(?!\w)", "…", why)
+        return f"{type(error).__name__}: {why}"
 
 
 def open_store(text: str) -> SharedStore:

@@ -469,6 +469,8 @@ class Ledger:
     def __init__(self, url):
         if url.endswith("/none"):
             raise OSError("nobody answers")
+        if url.endswith("/told"):
+            raise OSError(f"no answer of {url}: b refuses a with the password pass:word, a secret")
         if url.endswith("/own"):
             raise __import__("faultinject").ConfigurationError("own words")
 
@@ -478,7 +480,7 @@ class Ledger:
 
     def publish(self, data, *, after, anew):
         if "http:418" in data["scenario"]:
-            raise RuntimeError("no teapots")
+            raise RuntimeError("no teapots here")
         if "http:410" in data["scenario"]:
             raise StoreUnavailable("gone")
         if after != self.version:
@@ -508,7 +510,7 @@ for fault in ("http:418", "http:410"):
     try:
         one.use(fault)
     except faultinject.exceptions.StoreUnavailable as error:
-        print(error)
+        print(error, error.__cause__)
 one.let_watch()
 print(one.state.generation, two.state.generation, len(one.events()[0]))
 """,
@@ -517,8 +519,8 @@ print(one.state.generation, two.state.generation, len(one.events()[0]))
         "['503', '200', '200', '200'] True",
         "['500', '200', '200']",
         "['503', '200', '200']",
-        "the store ledger: RuntimeError: no teapots",
-        "gone",
+        "the store ledger: RuntimeError: no teapots … None",
+        "gone None",
         "3 3 4",
     ]
     told, _ = bare(
@@ -539,6 +541,11 @@ print(one.state.generation, two.state.generation, len(one.events()[0]))
         ),
         ("ledger", "store: ledger is not a store; use memory: or file:DIRECTORY or redis://HOST or ledger:"),
         ("ledger://a:secret@b/none", "the store ledger: cannot be opened: OSError: nobody answers"),
+        (
+            "ledger://a:pass%3Aword@b/told",
+            "the store ledger: cannot be opened: OSError: no answer of ledger://…:…@…/…: … refuses … with the password …,"
+            " … secret",
+        ),
         ("ledger://a:secret@b/own", "own words"),
         (
             "broken:",
