@@ -111,8 +111,8 @@ class Follower:
         return made, generation
 
 
-def follow(environ: Mapping[str, str]) -> bool:
-    """Take part in the session that the environment names, unless it is this process's own; yes when it does.
+def follow(environ: Mapping[str, str]) -> None:
+    """Take part in the session that the environment names, unless it is this process's own.
 
     Raises:
         ConfigurationError: there is no such session.
@@ -121,11 +121,10 @@ def follow(environ: Mapping[str, str]) -> bool:
 
     path = value_of(environ, SESSION)
     if path is None or any(each.path == path for each in _own):
-        return False
+        return
     if registry.follower() is None:
         registry.follow(_follower(path))
     registry.let_all_follow()
-    return True
 
 
 def _follower(path: str) -> Follower:

@@ -292,11 +292,9 @@ class State:
 
 def read_state(data: dict[str, Any], generation: int, known: State, path: str) -> State:
     """What other processes have in force; `known` may have the same rules, which then need not be read."""
-    if not data:
-        raise StoreUnavailable(f"{path} has lost its scenario")
     try:
         return State.from_data(data, generation, known)
+    except FaultInjectError:
+        raise
     except (ValueError, TypeError, KeyError) as error:
-        if isinstance(error, FaultInjectError):
-            raise
         raise StoreUnavailable(f"the scenario of {path} cannot be read: {error}") from error
