@@ -141,11 +141,8 @@ class DrivenRun:
             calls.append(DrivenCall(each.key, each.name, each.began, each.ended, each.returned, kind))
         driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls, self.speed))
         line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
-        file = os.open(path, TO_APPEND)
-        try:
-            os.write(file, line)
-        finally:
-            os.close(file)
+        with os.fdopen(os.open(path, TO_APPEND), "ab", buffering=0) as file:
+            file.write(line)
 
 
 def last_run(path: str, standard: BufferedReader | None = None) -> DrivenRun | None:

@@ -57,7 +57,6 @@ class Journal:
         self._file = None if path is None else JournalFile(path, parent=parent)
         self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
-        self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
@@ -80,10 +79,7 @@ class Journal:
         told = False
         if line.fault is not None and "logging" in modules:
             # Where nobody has loaded it, nobody has set a level.
-            wanted = self._tells_injections
-            if wanted is None:
-                wanted = self._tells_injections = log.injections_told()
-            told = wanted(log.DEBUG) and (line.final is None) is (line.did not in NOT_INJECTED)
+            told = log.injections_told() and (line.final is None) is (line.did not in NOT_INJECTED)
         try:
             if self.share is not None:
                 self.share(line, self.reading)
@@ -168,9 +164,6 @@ class Journal:
         self._lines.clear()
         self._taken = Counter()
         self._begun = Counter()
-
-    def __len__(self) -> int:
-        return len(self._lines)
 
 
 def _tag(line: Entry) -> str:
