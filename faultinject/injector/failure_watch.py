@@ -25,19 +25,6 @@ class FailureWatch:
         text: the bound.
     """
 
-    __slots__ = (
-        "_answers",
-        "_bound",
-        "_failures",
-        "_lock",
-        "_monotonic",
-        "_now",
-        "_tell",
-        "_told",
-        "_width",
-        "text",
-    )
-
     def __init__(self, text: str, monotonic: Callable[[], float], tell: Callable[[str], None]) -> None:
         self.text = text
         self._bound = read_abort(text)

@@ -235,7 +235,7 @@ class JournalFile:
             from faultinject.journal.endings import place_of
 
             self._place = place_of(self._absolute, file)
-            self._place.limit, self._place.parent = LARGEST_FILE, self._parent
+            self._place.parent = self._parent
 
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more.
