@@ -56,7 +56,7 @@ class FileJournal:
         try:
             segment = self._segment
             if segment is None or segment.full:
-                segment = self._segment = self._next()
+                segment = self._segment = self._next(segment)
             why = "" if os.write(segment.number, data) == len(data) else "no space left"
         except (OSError, StoreUnavailable) as error:
             why = getattr(error, "strerror", None) or str(error)
@@ -102,18 +102,27 @@ class FileJournal:
         cursor = f"{self._store.token}.{first}.{offset}.{seen}" if there else after
         return found, cursor, dropped
 
-    def _next(self) -> _Segment:
-        """The file that takes the next lines; its name says how many lines there were before."""
-        with self._store.lock:
-            there = self._numbers()
-            newest = there[-1] if there else 0
-            segment = self._open(newest)
-            if segment.full:
-                lines = read_file(f"{EVENTS}{newest}", self._store.directory) or b""
-                segment = self._open(newest + max(1, lines.count(b"\n")))
-                for each in there[:-1]:
-                    remove_file(f"{EVENTS}{each}", self._store.directory)
-            return segment
+    def _next(self, full: _Segment | None) -> _Segment:
+        """The file that takes the next lines; where the lock cannot be had, the full one takes a few more."""
+        try:
+            with self._store.lock:
+                return self._newest()
+        except StoreUnavailable:
+            if full is None:
+                raise
+            return full
+
+    def _newest(self) -> _Segment:
+        """The newest file, or the one after it; its name says how many lines there were before."""
+        there = self._numbers()
+        newest = there[-1] if there else 0
+        segment = self._open(newest)
+        if segment.full:
+            lines = read_file(f"{EVENTS}{newest}", self._store.directory) or b""
+            segment = self._open(newest + max(1, lines.count(b"\n")))
+            for each in there[:-1]:
+                remove_file(f"{EVENTS}{each}", self._store.directory)
+        return segment
 
     def _open(self, number: int) -> _Segment:
         return _Segment(
