@@ -622,14 +622,11 @@ class Driver:
             except Exception as error:
                 self._plan.services.failed(error, self._entry.rule or "")
 
-        if not (detaches and connection.detach_from_server()):
-            with connection:
-                work()
-            return
-        try:
+        if detaches and connection.detach_from_server():
             Thread(target=run, name="faultinject", daemon=True).start()
-        except RuntimeError:  # no more threads
-            run()
+            return
+        with connection:
+            work()
 
     def _write_past_server(self) -> None:
         """Write the answer on the connection itself, and end that."""
