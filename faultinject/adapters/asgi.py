@@ -821,14 +821,10 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
             await anyio.sleep(_SLICE)
 
 
-def in_place_of(receive: Receive, other: Callable[[], Awaitable[Message]]) -> Receive:
-    """What stands in for the server's `receive`: who watches the exchange for its end looks at the object behind that."""
-
-    async def instead() -> Message:
-        return await other()
-
-    vars(instead)["__self__"] = getattr(receive, "__self__", None)
-    return instead
+def in_place_of(receive: Receive, other: Receive) -> Receive:
+    """`other`, which stands in for the server's `receive`: who watches the exchange for its end looks at the object behind that."""
+    vars(other)["__self__"] = getattr(receive, "__self__", None)
+    return other
 
 
 def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:

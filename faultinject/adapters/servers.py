@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, Self
 from weakref import WeakSet
 
 from faultinject.adapters.types import Environ, Scope
+from faultinject.http.wire import CLOSE
 
 OUR_SERVER = "faultinject.receive"
 """In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""
@@ -71,9 +72,9 @@ class WSGIServer(NamedTuple):
         unsent: gets the number of bytes that the server has not sent yet; None: it sends each piece at once.
         relays: the socket may be that of a router of the server's own, which hands on a FIN to the client but no RST.
         told: how a client is told that the connection closes behind an answer.
-        tell: tells the server to close it; None: the header does. It is given the environ and the `start_response`.
-        in_sync: whether the server reads a body that nobody has read, before the next request; None: it does not. It is
-            given the same, and whether reading was given up in the middle, so that the rest is not to be waited for.
+        tell: tells the server to close it, where the header does not. It is given the environ and the `start_response`.
+        in_sync: whether the server reads a body that nobody has read, before the next request. It is given the same, and
+            whether reading was given up in the middle, so that the rest is not to be waited for.
         reads_behind: a connection that is closed under a client that is sending would be reset: the rest of the body is
             read behind the answer.
     """
@@ -87,8 +88,8 @@ class WSGIServer(NamedTuple):
     unsent: Callable[[Environ], int] | None = None
     relays: bool = False
     told: Told = Told.HEADER
-    tell: Callable[[Environ, Any], object] | None = None
-    in_sync: Callable[[Environ, Any, bool], bool] | None = None
+    tell: Callable[[Environ, Any], object] = lambda *_: None
+    in_sync: Callable[[Environ, Any, bool], bool] = lambda *_: False
     reads_behind: bool = False
 
 
@@ -102,9 +103,9 @@ class ASGIServer(NamedTuple):
         encrypted: gets whether TLS is spoken, of that.
         unsent: gets the number of bytes that the server has not sent yet, of that.
         told: how a client is told that the connection closes behind an answer.
-        tell: tells the server to close it; None: the header does.
-        in_sync: whether the server reads a body that nobody has read, before the next request; None: it does not. It is
-            given the scope, too, and whether reading was given up in the middle.
+        tell: tells the server to close it, where the header does not.
+        in_sync: whether the server reads a body that nobody has read, before the next request. It is given the scope, too,
+            and whether reading was given up in the middle.
         wants_receive: the server cannot end an exchange while messages are left for the app to receive.
     """
 
@@ -114,8 +115,8 @@ class ASGIServer(NamedTuple):
     encrypted: Callable[[Any], bool] = lambda transport: transport.get_extra_info("sslcontext") is not None
     unsent: Callable[[Any], int] = lambda transport: transport.get_write_buffer_size()
     told: Told = Told.HEADER
-    tell: Callable[[Any], object] | None = None
-    in_sync: Callable[[Any, Scope, bool], bool] | None = None
+    tell: Callable[[Any], object] = lambda _: None
+    in_sync: Callable[[Any, Scope, bool], bool] = lambda *_: False
     wants_receive: bool = False
 
 
@@ -326,7 +327,7 @@ def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
     found = [outermost]
     for each in found:
         yield each
-        held = [cell.cell_contents for cell in getattr(each, "__closure__", None) or () if is_filled(cell)]
+        held = [shown(getattr, cell, "cell_contents") for cell in getattr(each, "__closure__", None) or ()]
         if isinstance(each, partial):
             held += [each.func, *each.args]
         held += getattr(getattr(each, "__self__", each), "__dict__", {}).values()
@@ -334,14 +335,6 @@ def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
             one for one in held if isinstance(one, FunctionType | MethodType | partial) and one not in found
         ]
         found += held[: _MOST_LAYERS - len(found)]
-
-
-def is_filled(cell: Any) -> bool:
-    """Whether a cell of a closure has anything in it."""
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
 
 
 def in_sync_wsgi(environ: Environ, start_response: Callable[..., Any], *, broken: bool) -> bool:
@@ -352,11 +345,7 @@ def in_sync_wsgi(environ: Environ, start_response: Callable[..., Any], *, broken
         start_response: the server's.
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
-    return is_at_hand(environ) or _in_sync(wsgi_server(environ), environ, start_response, broken)
-
-
-def _in_sync(server: WSGIServer | ASGIServer, *given: Any) -> bool:
-    return server.in_sync is not None and bool(shown(server.in_sync, *given))
+    return is_at_hand(environ) or bool(shown(wsgi_server(environ).in_sync, environ, start_response, broken))
 
 
 def is_at_hand(environ: Environ) -> bool:
@@ -367,24 +356,26 @@ def is_at_hand(environ: Environ) -> bool:
         return False
 
 
+def is_file(environ: Environ, result: object) -> bool:
+    """Whether an app has returned a file, which a WSGI server may send by itself."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(wrapper, type) and isinstance(result, wrapper)
+
+
 def tell_wsgi(environ: Environ, start_response: Callable[..., Any]) -> Told:
     """Tell a WSGI server to close the connection behind the answer that is about to start.
 
     Returns:
         How the client is told.
     """
-    return _tell(wsgi_server(environ), environ, start_response)
-
-
-def _tell(server: WSGIServer | ASGIServer, *given: Any) -> Told:
-    if server.tell is not None:
-        shown(server.tell, *given)
+    server = wsgi_server(environ)
+    shown(server.tell, environ, start_response)
     return server.told
 
 
-def say_behind(start_response: Callable[..., Any], name: str, value: str) -> None:
-    """Add a header to an answer that has started; where `tell_wsgi` gave `Told.BEHIND_START`."""
-    shown(lambda exchange: exchange.headers.__setitem__(name, value), _exchange(start_response))
+def say_behind(start_response: Callable[..., Any]) -> None:
+    """Say in an answer that has started that its connection ends; where `tell_wsgi` gave `Told.BEHIND_START`."""
+    shown(lambda exchange: exchange.headers.__setitem__(*CLOSE), _exchange(start_response))
 
 
 def _exchange(start_response: Callable[..., Any]) -> Any:
@@ -405,7 +396,7 @@ def in_sync_asgi(scope: Scope, send: Callable[..., Any], *, broken: bool) -> boo
         broken: reading was given up in the middle, so the rest is not to be waited for.
     """
     server, own = asgi_server(send)
-    return _in_sync(server, own, scope, broken)
+    return bool(shown(server.in_sync, own, scope, broken))
 
 
 def tell_asgi(send: Callable[..., Any]) -> Told:
@@ -414,12 +405,12 @@ def tell_asgi(send: Callable[..., Any]) -> Told:
     Returns:
         How the client is told.
     """
-    return _tell(*asgi_server(send))
+    server, own = asgi_server(send)
+    shown(server.tell, own)
+    return server.told
 
 
-# What a platform may lack; each is asked for anew every time.
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
-LINGER = True  # the last close() of a connection that lingers 0 seconds, too
 
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
@@ -686,7 +677,7 @@ class Connection:
         return True
 
     def _linger(self) -> bool:
-        if not LINGER or self._socket.family not in INTERNET or not self._replace():
+        if self._socket.family not in INTERNET or not self._replace():
             return False
         with suppress(OSError):  # the client is gone
             self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, pack("ii", 1, 0))

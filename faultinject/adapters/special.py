@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from faultinject.adapters.servers import is_file
 from faultinject.engine.answers import MARKS
 from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
 from faultinject.engine.request import environ_key, header_name
@@ -63,8 +64,6 @@ class Seen:
     Attributes:
         begun: whether the app has begun its answer.
     """
-
-    __slots__ = ("_failed", "_inside", "_watch", "begun")
 
     def __init__(self, place: MutableMapping[str, Any], watch: FailureWatch) -> None:
         self.begun = self._failed = self._inside = False
@@ -141,11 +140,8 @@ def watched_wsgi(app: WSGIApp, watch: FailureWatch) -> WSGIApp:
 
 
 def _runs(result: Iterable[bytes], environ: Environ) -> bool:
-    """Whether the app goes on while its answer is read: neither a list, nor a file, which the server may send by itself."""
-    wrapper = environ.get("wsgi.file_wrapper")
-    if isinstance(wrapper, type) and isinstance(result, wrapper):
-        return False
-    return hasattr(result, "__iter__") and not hasattr(result, "__len__")
+    """Whether the app goes on while its answer is read: neither a list, nor a file."""
+    return hasattr(result, "__iter__") and not (hasattr(result, "__len__") or is_file(environ, result))
 
 
 class WatchedAnswer:

@@ -19,6 +19,7 @@ from faultinject.adapters.servers import (
     Told,
     in_process,
     in_sync_wsgi,
+    is_file,
     of_environ,
     say_behind,
     tell_wsgi,
@@ -456,7 +457,7 @@ class Driver:
             if self._next_step is None:
                 self._pass_on()
                 return
-        self._pieces = iter(() if self._is_file(result) and not self._untouched else result)
+        self._pieces = iter(() if is_file(self._environ, result) and not self._untouched else result)
         try:
             while isinstance(self._next_step, RunApp | NextPiece):
                 self._drop(next(self._pieces, None))
@@ -482,11 +483,6 @@ class Driver:
         """The app's answer goes out as it is."""
         self._untouched, self._drops = True, False
         self._write_on = self._start_response(self._status_line, self._headers)
-
-    def _is_file(self, result: Iterable[bytes]) -> bool:
-        """Whether the server may send it by itself."""
-        wrapper = self._environ.get("wsgi.file_wrapper")
-        return isinstance(wrapper, type) and isinstance(result, wrapper)
 
     def _call(self, work: Callable[..., Any], *given: Any) -> Any:
         """Call what is the app's."""
@@ -764,7 +760,7 @@ class Ending:
                 self._connection = of_environ(self._environ)
         write = self._start(status, headers)
         if told is Told.BEHIND_START:
-            say_behind(self._start, *CLOSE)
+            say_behind(self._start)
         return write
 
     def behind(self, pieces: Sequence[bytes]) -> Iterable[bytes]:

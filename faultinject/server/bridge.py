@@ -145,13 +145,10 @@ class Exchange(io.RawIOBase):
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
         """See PEP 3333; nothing is sent before the first byte of the body, or the end."""
-        try:
-            if exc_info and self._begun:
-                raise exc_info[1].with_traceback(exc_info[2])
-            if self._headers is not None and not exc_info:
-                raise AssertionError("start_response was called a second time, without exc_info")
-        finally:
-            exc_info = None
+        if exc_info and self._begun:
+            raise exc_info[1].with_traceback(exc_info[2])
+        if self._headers is not None and not exc_info:
+            raise AssertionError("start_response was called a second time, without exc_info")
         if not can_be_written(status, headers) or not (status[:3].isdecimal() and status[3:4] in ("", " ")):
             raise ValueError(f"not the head of an answer: {status!r}, {headers!r}")
         self._status, self._headers = status, headers

@@ -20,7 +20,7 @@ def last(injector):
 def only_fin(monkeypatch):
     """No way to send an RST."""
     monkeypatch.setattr(SERVERS + "UNSPEC", False)
-    monkeypatch.setattr(SERVERS + "LINGER", False)
+    monkeypatch.setattr(SERVERS + "Connection._linger", lambda self: False)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
