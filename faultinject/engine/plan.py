@@ -15,7 +15,7 @@ from __future__ import annotations
 import collections
 from _thread import allocate_lock
 from copy import copy
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
 from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     # The numbers of the rules that may match, in the order written; None: none may.
     Found = Sequence[int] | None
     Finder = Callable[[Place], Found]
+    # By method, and of the methods that no rule names, for which there may be none.
+    Finders = tuple[dict[str, Finder], Finder | None]
     # By a literal the numbers of the rules that have it, in the order written.
     Postings = dict[str | None, list[int]]
     Methods = dict[tuple[str, ...], frozenset[str]]
@@ -94,11 +96,6 @@ class Services:
         finish: called when a fault is over: its slot is free again.
         watch: called when something begins to wait, where other processes may end it; else None.
     """
-
-    __slots__ = (
-        "__weakref__", "_free_slots", "_refused", "clock", "deadline", "endpoints", "expired", "expires", "failed", "finish", "guarded", "journal",
-        "marked", "monotonic", "most_active", "record_all", "steady", "waits", "watch",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -208,29 +205,6 @@ class CompiledRule:
         drawn: the digest of the nth match of an identity, or None when chance says no.
         window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
     """
-
-    __slots__ = (
-        "_note_injected",
-        "above",
-        "act",
-        "always_fires",
-        "drawn",
-        "failed",
-        "fired",
-        "lock_free_after",
-        "matches",
-        "name",
-        "number",
-        "reading",
-        "rule",
-        "scope",
-        "services",
-        "skips",
-        "takes_preflights",
-        "times",
-        "undone",
-        "window",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -358,8 +332,6 @@ class Interface:
         view: the request as rules see it.
     """
 
-    __slots__ = ("host", "mount", "path", "split", "view")
-
     def __init__(
         self,
         path: str,
@@ -392,8 +364,6 @@ def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> No
 
 class Prefixes:
     """By the first segments of the path, also below the mount point: a tree; a node's rules stand under None."""
-
-    __slots__ = ("_depth", "_root")
 
     def __init__(self) -> None:
         self._root: dict[str | None, Any] = {}
@@ -444,8 +414,6 @@ class Prefixes:
 class Hosts:
     """By the host, and, with a dot behind it, by its first label: virtual-host style, a bucket begins with it."""
 
-    __slots__ = ("_postings",)
-
     def __init__(self) -> None:
         self._postings: Postings = {}
 
@@ -477,8 +445,6 @@ class Hosts:
 
 class Values:
     """By whatever else a rule asks for by its very value: a function reads it off the request's view."""
-
-    __slots__ = ("_read",)
 
     def __init__(self) -> None:
         self._read: dict[tuple[str, Any], Postings] = {}
@@ -548,11 +514,16 @@ def survives_decoding(text: str) -> bool:
     return "?" not in text and ("%" not in text or "%2F" not in text.upper())
 
 
-class Index:
-    """All rules of a plan, filed.
+def index(
+    rules: Sequence[Rule],
+    reading: Callable[[Vendor | None], Addressing],
+    *,
+    record_all: bool,
+    off: Collection[int],
+) -> tuple[Finders, Finders]:
+    """All rules of a plan, filed: what finds those of an environ, and what finds those of a scope.
 
-    `environ` and `scope` give the finder of a method; the defaults serve the other methods, None where no rule
-    is for them. A finder returns None when no rule can match.
+    A finder returns None when no rule can match.
 
     Args:
         rules: in the order written; what is found are their numbers.
@@ -560,60 +531,44 @@ class Index:
         record_all: find an empty sequence instead of None, so that every request is looked at.
         off: the numbers of rules that are left out.
     """
-
-    __slots__ = ("environ", "environ_default", "scope", "scope_default")
-
-    environ_default: Finder | None
-    scope_default: Finder | None
-
-    def __init__(
-        self,
-        rules: Sequence[Rule],
-        reading: Callable[[Vendor | None], Addressing],
-        *,
-        record_all: bool = False,
-        off: Collection[int] = (),
-    ) -> None:
-        known: Methods = {}
-        kept: Sequence[int] = range(len(rules))
-        if off:
-            kept = [number for number in kept if number not in off]
-        asked = [_methods(rules[number], reading, known) for number in kept]
-        methods = {each for some in {*asked} if some for each in some}
-        if len(methods) > _MOST_METHODS:
-            methods = set()
-        numbers: dict[str, list[int]] = {method: [] for method in methods}
-        other: list[int] = []
-        everywhere = [*numbers.values(), other]
-        any_method = False
-        long = {each for each in methods if len(each) > _ALL_CASES}
-        for number, wanted in zip(kept, asked, strict=True):
-            if wanted is None or not methods:
+    known: Methods = {}
+    kept: Sequence[int] = range(len(rules))
+    if off:
+        kept = [number for number in kept if number not in off]
+    asked = [_methods(rules[number], reading, known) for number in kept]
+    methods = {each for some in {*asked} if some for each in some}
+    if len(methods) > _MOST_METHODS:
+        methods = set()
+    numbers: dict[str, list[int]] = {method: [] for method in methods}
+    other: list[int] = []
+    everywhere = [*numbers.values(), other]
+    any_method = False
+    long = {each for each in methods if len(each) > _ALL_CASES}
+    for number, wanted in zip(kept, asked, strict=True):
+        if wanted is None or not methods:
+            any_method = True
+            for each in everywhere:
+                each.append(number)
+        else:
+            for method in wanted:
+                numbers[method].append(number)
+            if not long.isdisjoint(wanted):
                 any_method = True
-                for each in everywhere:
-                    each.append(number)
-            else:
-                for method in wanted:
-                    numbers[method].append(number)
-                if not long.isdisjoint(wanted):
-                    any_method = True
-                    other.append(number)
+                other.append(number)
 
-        def ready(find: Finder) -> Finder:
-            return (lambda place: find(place) or ()) if record_all else find
+    def ready(find: Finder) -> Finder:
+        return (lambda place: find(place) or ()) if record_all else find
 
-        self.environ: dict[str, Finder] = {}
-        self.scope: dict[str, Finder] = {}
-        for method, some in numbers.items():
-            node = Node(some, rules, reading)
-            in_environ, in_scope = ready(node.finder(ENVIRON)), ready(node.finder(SCOPE))
-            for spelling in _spellings(method):
-                self.environ[spelling] = in_environ
-                self.scope[spelling] = in_scope
-        anything = any_method or record_all
-        node = Node(other, rules, reading)
-        self.environ_default = ready(node.finder(ENVIRON)) if anything else None
-        self.scope_default = ready(node.finder(SCOPE)) if anything else None
+    environ: dict[str, Finder] = {}
+    scope: dict[str, Finder] = {}
+    for method, some in numbers.items():
+        node, spellings = Node(some, rules, reading), _spellings(method)
+        environ.update(dict.fromkeys(spellings, ready(node.finder(ENVIRON))))
+        scope.update(dict.fromkeys(spellings, ready(node.finder(SCOPE))))
+    if not (any_method or record_all):
+        return (environ, None), (scope, None)
+    node = Node(other, rules, reading)
+    return (environ, ready(node.finder(ENVIRON))), (scope, ready(node.finder(SCOPE)))
 
 
 def _methods(
@@ -699,8 +654,6 @@ class Node:
         rules: all rules.
         reading: how requests are read as a vendor's.
     """
-
-    __slots__ = ("_always", "_fields")
 
     def __init__(
         self,
@@ -836,12 +789,9 @@ class Plan:
         for vendor in {rule.vendor for rule in self.rules}:
             if vendor is not None:
                 record(headers_of(vendor))
-        self._unmatched: Addressing | None = None
-        index = Index(self.rules, self.reading, record_all=services.record_all, off=off)
-        self.environ = index.environ
-        self.environ_default = index.environ_default
-        self.scope = index.scope
-        self.scope_default = index.scope_default
+        (self.environ, self.environ_default), (self.scope, self.scope_default) = index(
+            self.rules, self.reading, record_all=services.record_all, off=off
+        )
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
         self._duplicates = duplicates
         # Counts that other processes share keep this number as well, and have a lock that is held once a request.
@@ -1028,10 +978,12 @@ class Plan:
     def note(self, request: Request) -> Entry:
         """An entry for a request that no rule matches, where every request is noted."""
         now, arrived = self._now()
-        reading = self._unmatched
-        if reading is None:
-            reading = self._unmatched = self.reading(common(rule.vendor for rule in self.rules))
-        return Entry(self, request, reading, now, arrived)
+        return Entry(self, request, self._unmatched, now, arrived)
+
+    @cached_property
+    def _unmatched(self) -> Addressing:
+        """How a request is read that no rule matches."""
+        return self.reading(common(rule.vendor for rule in self.rules))
 
     def totals(self) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided."""
@@ -1129,10 +1081,7 @@ def drawer(key: bytes, label: str, limit: int) -> Draw:
 
     def draw(identity: str, n: int) -> bytes | None:
         state = copy()
-        try:
-            state.update(f"{identity}\0{n}".encode())
-        except UnicodeEncodeError:
-            state.update(f"{identity}\0{n}".encode("utf-8", "surrogatepass"))
+        state.update(f"{identity}\0{n}".encode("utf-8", "surrogatepass"))
         digest = state.digest()
         return digest if digest < below else None
 
