@@ -56,35 +56,6 @@ class Answer:
         hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
     """
 
-    __slots__ = (
-        "_bare_head",
-        "_bodyless",
-        "_delay",
-        "_first",
-        "_hints_in_headers",
-        "_id_headers",
-        "_last",
-        "_left_out",
-        "_set",
-        "after",
-        "closes",
-        "cors",
-        "drain",
-        "error_after_head",
-        "exact",
-        "fault",
-        "hint",
-        "hint_form",
-        "multi_delete",
-        "needs_socket",
-        "nonstandard_status",
-        "read_at_most",
-        "retry_date",
-        "status",
-        "status_line",
-        "when",
-    )  # fmt: skip
-
     def __init__(
         self,
         rule: CompiledRule,

@@ -62,8 +62,6 @@ class Injection:
         otherwise: what the journal says where the exchange breaks off.
     """
 
-    __slots__ = ("_entry", "_plan", "_settled", "applied", "otherwise")
-
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self._plan = plan
         self._entry = entry
@@ -432,11 +430,10 @@ def _give(
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
     elif action.transform is not None:
-        if (
+        if _takes(request, action, action.transform, AppAnswer(answer.status, headers)):
             yield from change_own_body(
-                plan, request, action, action.transform, injection, headers, body, unread=unread
+                plan, action, action.transform, injection, headers, body, unread=unread
             )
-        ):
             return
     elif answer.error_after_head and action.body:
         injection.give(did, body)
@@ -556,7 +553,6 @@ def change_body(
 
 def change_own_body(
     plan: Plan,
-    request: Request,
     action: Respond,
     transform: BodyTransform,
     injection: Injection,
@@ -564,12 +560,11 @@ def change_own_body(
     body: Body | None,
     *,
     unread: bool,
-) -> Generator[Step, Any, bool]:
-    """What is done to an answer of ours; no where nothing is.
+) -> Steps:
+    """What is done to an answer of ours.
 
     Args:
         plan: the plan that decided.
-        request: the view of the request.
         action: what it decided.
         transform: what is done to the body.
         injection: the fault under way.
@@ -577,13 +572,10 @@ def change_own_body(
         body: what was read of the request's.
         unread: whether something of the request's body is left.
     """
-    if not _takes(request, action, transform, AppAnswer(action.answer.status, headers)):
-        return False
     if not action.entry.written:
         action.entry.write(transform.did, applied=injection.applied, body=body, last=False)
     begin = Begin(transform, headers, action, unread, body is not None)
     yield from _send(plan, action, transform, begin, injection, body, (action.body, False))
-    return True
 
 
 def _takes(request: Request, action: Forward | Respond, transform: BodyTransform, found: AppAnswer) -> bool:

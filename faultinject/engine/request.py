@@ -497,8 +497,6 @@ class BodyDigest:
     True
     """
 
-    __slots__ = ("_boundary", "_digest", "_tail", "size")
-
     def __init__(self, key: bytes, content_type: str = "") -> None:
         self._digest = blake2b(key=key, digest_size=DIGEST_SIZE)
         self._boundary = boundary(content_type)
@@ -540,8 +538,6 @@ class ChunkedBodyDigest(BodyDigest):
     True
     """
 
-    __slots__ = ("_chunks", "_content")
-
     def __init__(self, key: bytes, content_type: str) -> None:
         from faultinject.vendors.aws_chunks import AwsChunks
 
@@ -567,8 +563,6 @@ class SeenBody:
         digest: gets each piece.
         length: its Content-Length; None where its end is marked.
     """
-
-    __slots__ = ("_digest", "_length", "ended")
 
     def __init__(self, digest: BodyDigest, length: int | None) -> None:
         self._digest = digest
@@ -608,12 +602,6 @@ def boundary(content_type: str) -> bytes:
 
 
 # What the journal keeps
-
-
-def told_by(authorization: str) -> tuple[str | None, int | None]:
-    """What is kept of an Authorization header: its access-key id, or a checksum where it has none."""
-    key = key_id(authorization)
-    return (key, None) if key is not None else (None, checksum_of_credential(authorization))
 
 
 def checksum_of_credential(authorization: str) -> int:
@@ -788,7 +776,8 @@ class Entry:
         self.client, self.port, authorization, date, agent, length, recorded = request.describe()
         key = credential = precondition = region = None
         if authorization:
-            key, credential = told_by(authorization)
+            key = key_id(authorization)
+            credential = None if key is not None else checksum_of_credential(authorization)
             date, region = date or signed_at(authorization), signed_for(authorization)
         if recorded:
             if key is None and credential is None and "x-auth-token" in recorded:

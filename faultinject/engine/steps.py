@@ -32,25 +32,21 @@ class LostPatience(Exception):
     """A client of this process has ended a wait by its own time-out; its argument is what that raised."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Pause:
     """A wait in the middle of a request's body, as the app reads it.
 
-    Args:
+    Attributes:
         after: bytes that the app gets before.
         seconds: how long.
-
-    Attributes:
         due: whether it is still to come; not when the app has begun its answer.
         done: whether it has been.
     """
 
-    __slots__ = ("after", "done", "due", "seconds")
-
-    def __init__(self, after: int, seconds: float) -> None:
-        self.after = after
-        self.seconds = seconds
-        self.due = True
-        self.done = False
+    after: int
+    seconds: float
+    due: bool = True
+    done: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)
