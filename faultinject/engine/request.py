@@ -265,14 +265,6 @@ class WSGIRequest(Request):
         target = get("RAW_URI") or get("REQUEST_URI") or ""
         if "?" in target:
             target = target.partition("?")[0]
-        plain = below[:1] == "/" and not mount and below.isascii()
-        if plain and (not target or (target == below and "%" not in below)):
-            # As the other way has it, in one step.
-            self.read_by = self.identified_by = self.named_by = None
-            self.mount = ""
-            self.path = self.below = below
-            self._raw_path = target or None
-            return
         if not below.isascii() or (mount and not mount.isascii()):
             mount, below = utf8(mount), utf8(below)
         Request.__init__(self, mount, below, target)
@@ -355,13 +347,6 @@ class ASGIRequest(Request):
         target = raw.decode("latin-1") if raw else ""
         if "?" in target:
             target = target.partition("?")[0]
-        if not mount and below[:1] == "/" and (not target or (target == below and "%" not in below)):
-            # As the other way has it, in one step.
-            self.read_by = self.identified_by = self.named_by = None
-            self.mount = ""
-            self.path = self.below = below
-            self._raw_path = target or None
-            return
         if mount:
             mount, below = split_mount(mount, below)
         Request.__init__(self, mount, below, target)
