@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from faultinject.engine.counting import Take
 from faultinject.engine.shown import shown_path, shown_query, without_userinfo
-from faultinject.http.target import decode_form, decode_name, encode, leaves_http, read_target, utf8
+from faultinject.http.target import decode_form, encode, read_target, utf8
 from faultinject.http.wire import whole
 from faultinject.vendors.credentials import SIGNED_AT, expires_at, key_id, query_key_id, signed_at, signed_for
 from faultinject.vendors.operations import S3_PREFIXES
@@ -181,8 +181,7 @@ class Request:
         """The path as it came on the wire, without query; encoded anew where the server does not show it."""
         raw = self._raw_path
         if raw is None:
-            path = self.path
-            raw = self._raw_path = path if _NEVER_ENCODED.issuperset(path) else encode(path)
+            raw = self._raw_path = encode(self.path)
         return raw
 
     if TYPE_CHECKING:  # what each view answers in its own way
@@ -223,9 +222,9 @@ class Request:
 
     @property
     def upgrades(self) -> bool:
-        """Whether the connection is about to leave HTTP."""
+        """Whether the connection is about to leave HTTP: clients offer h2c with ordinary requests, and servers ignore it."""
         upgrade = self.first("upgrade")
-        return (upgrade is not None and leaves_http(upgrade)) or self.method == "CONNECT"
+        return (upgrade is not None and upgrade.strip().lower() != "h2c") or self.method == "CONNECT"
 
     @property
     def is_preflight(self) -> bool:
@@ -241,7 +240,7 @@ class Request:
         found = []
         for pair in self.query.split("&"):
             key, _, value = pair.partition("=")
-            if pair and decode_name(key) == name:
+            if pair and decode_form(key) == name:
                 found.append(decode_form(value))
         return tuple(found)
 
@@ -434,7 +433,6 @@ def header_name(raw: bytes) -> str:
 # What says that a body is in AWS's own chunks: the one begins the header x-amz-content-sha256, the other is a Content-Encoding.
 _STREAMING = "STREAMING-"
 _AWS_CHUNKED = "aws-chunked"
-_NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
 # A set: the keys of a dict take twice as long to compare with an environ.
 _RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = RECORDED_AS.keys()

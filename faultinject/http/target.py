@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
+
 
 def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
     """The path and the raw path, from what the server decoded and the raw target, which may be missing."""
@@ -22,11 +24,6 @@ def utf8(text: str) -> str:
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def leaves_http(upgrade: str) -> bool:
-    """Whether an Upgrade header is meant: clients offer h2c with ordinary requests, and servers ignore it."""
-    return upgrade.strip().lower() != "h2c"
-
-
 def decode(text: str) -> str:
     """A part of a target, percent-decoded once as UTF-8."""
     if "%" not in text:
@@ -41,18 +38,13 @@ def decode_form(text: str) -> str:
     return decode(text.replace("+", " "))
 
 
-def decode_name(text: str) -> str:
-    """A name of a query, decoded; most are letters and digits."""
-    return text if text.isalnum() else decode_form(text)
-
-
 def _decode_but_slash(text: str) -> str:
     return "%2F".join(decode(part) for part in text.replace("%2f", "%2F").split("%2F"))
 
 
 def encode(text: str) -> str:
     """A path as a client would send it."""
-    if text.isascii() and text.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum():
+    if _NEVER_ENCODED.issuperset(text):
         return text
     from urllib.parse import quote
 

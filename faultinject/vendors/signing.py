@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from faultinject.http.target import utf8
+
 if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 
@@ -133,7 +135,7 @@ def _canonical(request: StorageRequest, signed: Signed) -> str:
     return "\n".join(
         (
             request.method,
-            _utf8(request.raw_path) or "/",
+            utf8(request.raw_path) or "/",
             _query(request.query, f"{signed.prefix}Signature"),
             *lines,
             "",
@@ -165,7 +167,7 @@ def _payload(request: StorageRequest, signed: Signed) -> str:
 
 
 def _signed_value(request: StorageRequest, name: str) -> str:
-    return ",".join(" ".join(_utf8(each).split()) for each in request.header(name))
+    return ",".join(" ".join(utf8(each).split()) for each in request.header(name))
 
 
 def _parameter(request: StorageRequest, prefix: str, name: str) -> str:
@@ -174,10 +176,3 @@ def _parameter(request: StorageRequest, prefix: str, name: str) -> str:
 
 def _header(request: StorageRequest, name: str) -> str | None:
     return next(iter(request.header(name)), None)
-
-
-def _utf8(text: str) -> str:
-    """What servers hand out as Latin-1, as the client wrote it."""
-    if text.isascii():
-        return text
-    return text.encode("latin-1", "replace").decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache, cached_property, lru_cache, partial
 
 from faultinject.exceptions import UnknownDocumentedError
-from faultinject.http.target import decode
+from faultinject.http.target import decode, decode_form
 from faultinject.http.wire import reason
 from faultinject.vendors import endpoints as known_endpoints
 from faultinject.vendors.documented import DocumentedError, Extra, load_errors, load_extras
@@ -804,7 +804,7 @@ def exact_identity(request: StorageRequest, bucket: str | None, key: str | None,
     query = request.query
     if not query:
         return f"{exact}?{rest}" if rest else exact
-    pairs = [(_name(pair), pair) for pair in query.split("&") if pair]
+    pairs = [(decode_form(pair.partition("=")[0]).lower(), pair) for pair in query.split("&") if pair]
     volatile = volatile_parameters()
     if _SIGNED.issubset(name for name, _ in pairs):
         volatile |= _SHARED_ACCESS
@@ -868,12 +868,3 @@ def _block(text: str) -> str:
     except (Error, ValueError):
         return "~"
     return plain if plain.isprintable() else "~"
-
-
-def _name(pair: str) -> str:
-    name = pair.partition("=")[0].lower()
-    if "%" in name or "+" in name:
-        from urllib.parse import unquote_plus
-
-        name = unquote_plus(name)
-    return name.lower()

@@ -88,6 +88,13 @@ def test_a_condition_holds_for_what_it_describes(made, keys, met, not_met):
     assert (meets(rule, made(**met)), meets(rule, made(**not_met))) == (True, False)
 
 
+def test_a_query_that_nobody_encoded_is_read_as_utf_8():
+    """Its names as its values: curl sends it as it is written."""
+    rule = Rule("http:503", query={"ü": "ü"})
+    assert meets(rule, asgi(query="ü=ü"))
+    assert meets(rule, wsgi(query="ü=ü".encode().decode("latin-1")))
+
+
 def test_what_looks_like_another_thing_is_taken():
     """Of hosts with colons only a port is refused; test clients report names, also such as begin and end like no address."""
     for text in ("http:503,host=::1,host=[::1],host=a:b", "http:503,client=testclient,client=X1"):
