@@ -10,16 +10,25 @@ from faultinject.engine.request import Request
 from faultinject.rules import values
 from faultinject.rules.key import Check, Reading, condition
 from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown
-from faultinject.vendors.credentials import key_id, query_key_id
+from faultinject.vendors.credentials import access_key_id
 from faultinject.vendors.vendor import Addressing
 
-Read = Callable[[Request], str | None]
-"""What tells a request's user, tenant or key; None or empty where nothing does."""
+Read = Callable[[Request, str, Addressing], str | None]
+"""What tells a request's user, tenant or key, from the NAME and the reading; None or empty where nothing does."""
 
 PERSON = b"faultinj-sample"
 """Keeps the choice apart from every draw of the same seed."""
 NAMED = ("header", "query")
-THINGS = ("client", "bucket", "key", "principal")
+READS: dict[str, Read] = {
+    # A WSGI server gives repeated headers as one.
+    "header": lambda request, name, _reading: ",".join(request.header(name)),
+    "query": lambda request, name, _reading: next(iter(request.query_values(name)), None),
+    "client": lambda request, _name, _reading: request.client,
+    "bucket": lambda request, _name, reading: reading.read_address(request)[0],
+    "key": lambda request, _name, reading: _object(*reading.read_address(request)),
+    "principal": lambda request, _name, _reading: access_key_id(request),
+}
+THINGS = tuple(each for each in READS if each not in NAMED)
 KNOWN = (*(f"{each}.NAME" for each in NAMED), *THINGS)
 
 
@@ -63,14 +72,15 @@ def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
 
 def _chosen(word: str, name: str, share: float, reading: Reading) -> Check:
     """Whether the user, tenant or key of a request is one of the share."""
-    read = _reader(word, name, reading.addressing)
+    read = READS[word]
+    addressing = reading.addressing
     limit = threshold(share)
     what = f"{word}.{name}" if name else word
     head = f"{what}\0".encode("utf-8", "surrogatepass")
     state = blake2b(head, key=reading.seed, digest_size=8, person=PERSON)
 
     def check(request: Request) -> bool:
-        found = read(request)
+        found = read(request, name, addressing)
         if not found:
             return False
         drawn = state.copy()
@@ -91,7 +101,7 @@ def read_sample(text: str) -> tuple[str, str, float]:
         hint = f"{shown(share) if colon else 'header.x-user'}:{shown(what)}"
         raise Mistake(f"{shown(text)} does not begin with what is sampled; did you mean {hint}?")
     word, dot, name = what.partition(".")
-    if word not in (*NAMED, *THINGS):
+    if word not in READS:
         raise Mistake(f"{shown(what)} tells no users, tenants or keys apart{_instead(what, share)}")
     if word in NAMED and not name:
         raise Mistake(f"{word} needs a name behind a dot, such as {word}.x-user")
@@ -109,7 +119,7 @@ def read_sample(text: str) -> tuple[str, str, float]:
 def _instead(what: str, share: str) -> str:
     """The nearest that does; a word like no other may be a header's name."""
     word, dot, name = what.partition(".")
-    near = most_like(word, (*NAMED, *THINGS)) if word else None
+    near = most_like(word, READS) if word else None
     if near is not None:
         meant = f"{near}{dot}{name}"
     elif is_token(what):
@@ -127,26 +137,5 @@ def _is_share(text: str) -> bool:
     return True
 
 
-def _reader(word: str, name: str, context: Addressing) -> Read:
-    """What of a request the thing is."""
-    if word == "header":
-        # A WSGI server gives repeated headers as one.
-        return lambda request: ",".join(request.header(name))
-    if word == "query":
-        return lambda request: next(iter(request.query_values(name)), None)
-    if word == "client":
-        return lambda request: request.client
-    if word == "bucket":
-        return lambda request: context.read_address(request)[0]
-    if word == "key":
-        return lambda request: _object(*context.read_address(request))
-    return _principal
-
-
 def _object(bucket: str | None, key: str | None) -> str | None:
     return f"{bucket or ''}/{key}" if key else None
-
-
-def _principal(request: Request) -> str | None:
-    given = request.header("authorization")
-    return key_id(given[0]) if given else query_key_id(request.query)

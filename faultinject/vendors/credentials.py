@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from re import Match
 
+    from faultinject.vendors.types import StorageRequest
+
 # How the schemes that put `key id:signature` behind their name are called; Azure's key is of an account.
 _SCHEMES = frozenset(
     ("AWS", "QS", "jingdong", "Qiniu", "QBox", "OSS", "OBS", "GOOG1", "SharedKey", "SharedKeyLite")
@@ -34,6 +36,12 @@ _SCOPED = "redential="
 SIGNED_AT = "x-amz-date x-ms-date x-goog-date x-oss-date x-obs-date x-tos-date x-bce-date date".split()
 """The headers that say when a request was signed, the one that counts first."""
 _LONGEST = 2048
+
+
+def access_key_id(request: StorageRequest) -> str | None:
+    """The access-key id with which a request is signed, in its head or in its query."""
+    authorization = request.header("authorization")
+    return key_id(authorization[0]) if authorization else query_key_id(request.query)
 
 
 def key_id(authorization: str) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from faultinject.http.target import utf8
+from faultinject.http.wire import iso_ms, moment_of
 
 if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
@@ -112,18 +113,12 @@ def size_of_metadata(request: StorageRequest) -> str | None:
 
 def expires(request: StorageRequest) -> float | None:
     """Unix seconds at which a presigned request expires; None for any other."""
-    from calendar import timegm
-
     time, seconds = _parameter(request, "X-Amz-", "Date"), _parameter(request, "X-Amz-", "Expires")
-    digits = time[:8] + time[9:15]
-    plain = len(time) == 16 and time[8::7] == "TZ" and digits.isascii() and digits.isdecimal()
-    if not plain or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 9:
+    signed = moment_of(time) if len(time) == 16 and iso_ms(time) is not None else None
+    if signed is None or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 9:
         return None
-    parts = [int(time[:4]), *(int(digits[at : at + 2]) for at in range(4, 14, 2))]
-    if not (parts[0] and 1 <= parts[1] <= 12 and parts[2]):
-        return None
-    moment = timegm((*parts, 0, 0, 0)) + int(seconds)
-    return float(moment) if moment <= LAST else None
+    moment = signed + int(seconds)
+    return moment if moment <= LAST else None
 
 
 def _prefix(algorithm: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from faultinject.http.target import decode_form
 from faultinject.http.wire import http_date, iso, iso_ms, whole
-from faultinject.vendors.credentials import key_id, query_key_id
+from faultinject.vendors.credentials import access_key_id
 from faultinject.vendors.vendor import Addressing, s3
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ def _source(text: str) -> Source:
         fixed = text[1:]
         return lambda _: fixed
     if text[:1] == "~":
-        return sentence(text[1:], _source)
+        return _sentence(text[1:])
     source = SOURCES.get(text)
     if source is not None:
         return source
@@ -121,10 +121,6 @@ def _host(given: RenderContext) -> str | None:
     return (given.request.header("host") or ("",))[0].rpartition("@")[2] or None
 
 
-def _host_name(given: RenderContext) -> str | None:
-    return given.request.host or None
-
-
 def _location(given: RenderContext) -> str | None:
     """The target where it is a reference to this very server: browsers read a backslash as a slash."""
     path, query = given.request.raw_path, given.request.query
@@ -145,11 +141,6 @@ def _range(given: RenderContext) -> str | None:
     """The range of bytes that is asked for, without its unit."""
     asked = _header(given, "range")
     return asked[6:] if asked is not None and asked[:6].lower() == "bytes=" else None
-
-
-def _access_key(given: RenderContext) -> str | None:
-    authorization = given.request.header("authorization")
-    return key_id(authorization[0]) if authorization else query_key_id(given.request.query)
 
 
 def _length(given: RenderContext) -> str | None:
@@ -244,7 +235,7 @@ SOURCES: dict[str, Source] = {
     "s3.bucket": lambda given: s3(given.request, None)[1],
     "s3.key": lambda given: s3(given.request, None)[2],
     "method": lambda given: given.request.method,
-    "host": _host_name,
+    "host": lambda given: given.request.host or None,
     "host-port": _host,
     "path": lambda given: given.request.raw_path,
     "location": _location,
@@ -260,7 +251,7 @@ SOURCES: dict[str, Source] = {
     "metadata.size": _signed("size_of_metadata"),
     "tag.key": _tag(0),
     "tag.value": _tag(2),
-    "access-key": _access_key,
+    "access-key": lambda given: access_key_id(given.request),
     "body.base64": _body_base64,
     "signature": _signed("signature"),
     "string-to-sign": _signed("string_to_sign"),
@@ -302,15 +293,10 @@ about a limit says nothing that is within it."""
 _NO_ACCOUNT = (b"v1.0", b"auth")
 
 
-def sentence(text: str, source_of: Callable[[str], Source]) -> Source:
-    """The source that fills the braces of a text; None where one of its values is.
-
-    Args:
-        text: the text.
-        source_of: from what stands in braces to its source.
-    """
+def _sentence(text: str) -> Source:
+    """The source that fills the braces of a text; None where one of its values is."""
     start, *rest = text.split("{")
-    parts = [(source_of(name), after) for name, _, after in (each.partition("}") for each in rest)]
+    parts = [(_source(name), after) for name, _, after in (each.partition("}") for each in rest)]
 
     def source(given: RenderContext) -> str | None:
         told = start

@@ -331,11 +331,7 @@ NO_CHILDREN: Mapping[str, str] = {"children": ""}
 
 def without_surrogates(text: str) -> str:
     """`text` with every lone surrogate replaced by U+FFFD, so that it can be sent as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def escape_xml_text(text: str) -> str:
