@@ -99,10 +99,7 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
     by_host = any(route.text.startswith("/{bucket}") for route in by_first[None])
 
     def read(request: Readable, named: str | None) -> Target:
-        below = request.below
-        if below[:1] != "/" and below:
-            return OTHER
-        path = below[1:]
+        path = request.below[1:]
         routes = by_first.get(path.partition("/")[0] if path else None)
         if routes is None:
             routes = by_first[None]

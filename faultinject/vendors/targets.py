@@ -50,8 +50,6 @@ _NO_ACCOUNT = frozenset(("localhost", "host.docker.internal"))
 
 def azure(request: Readable, named: str | None, endpoints: tuple[str, ...] = ()) -> Target:
     """Container and blob."""
-    if request.below[:1] != "/" and request.below:
-        return OTHER
     path = request.below[1:].replace("%2F", "/")
     if named is None and (not _has_account(request.host) or request.host in endpoints):
         path = path.partition("/")[2]

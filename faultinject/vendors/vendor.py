@@ -649,7 +649,10 @@ class Addressing:
         """Level, bucket, key and the rest of the address; kept for the next that asks the same."""
         if request.read_by is self:
             return request.place
-        found = request.place = self._read(request, self.bucket_of(request.host))
+        found = OTHER  # such as `OPTIONS *`
+        if request.below[:1] in ("/", ""):
+            found = self._read(request, self.bucket_of(request.host))
+        request.place = found
         request.read_by = self
         return found
 
@@ -693,10 +696,7 @@ OTHER: Target = ("other", None, None, "")
 
 def s3(request: Readable, named: str | None) -> Target:
     """Bucket and key of an S3 request; nothing is decoded, merged or removed."""
-    below = request.below
-    if below[:1] != "/" and below:
-        return OTHER  # such as `OPTIONS *`
-    path = below[1:]
+    path = request.below[1:]
     if named is None:
         named, slash, path = path.partition("/")
         if not named:
