@@ -235,7 +235,7 @@ def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
     reading = rule.reading
 
     def begin(request: Request, digest: bytes) -> Listing | None:
-        if reading.operation(request) != dialect.operation:
+        if reading.operation(request) != "DeleteObjects":
             return None
         return Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
 

@@ -79,10 +79,7 @@ def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | No
     rows, key, version, quiet = names
     try:
         loaded = json.loads(document)
-        listed = loaded[rows]
-        if not isinstance(listed, list):
-            return None
-        objects = [(each[key], each.get(version)) for each in listed[: MOST_KEYS + 1]]
+        objects = [(each[key], each.get(version)) for each in loaded[rows][: MOST_KEYS + 1]]
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return None
     if not all(isinstance(key, str) and isinstance(version, str | None) for key, version in objects):
@@ -135,12 +132,11 @@ class Deletes:
         mixed: the deleted and the failed come as the request names them; else the deleted come first.
         encoded: how the request's own encoding of keys is repeated, with one `%s`; empty where it is not.
         names: what the request calls the list of objects, a key, a version, and the wish to be told errors alone.
-        operation: the operation that is answered so.
     """
 
     __slots__ = (
         "_deleted", "_deleted_list", "_encoded", "_end", "_error", "_error_list", "_start", "_versioned",
-        "format", "mixed", "names", "operation",
+        "format", "mixed", "names",
     )  # fmt: skip
 
     def __init__(
@@ -157,11 +153,9 @@ class Deletes:
         mixed: bool = False,
         encoded: str = "",
         names: tuple[str, str, str, str] = ("Object", "Key", "VersionId", "Quiet"),
-        operation: str = "DeleteObjects",
     ) -> None:
         self.format = format
         self.names = names
-        self.operation = operation
         self._start = start
         self._end = end
         self._error, self._error_list = error, error_list
