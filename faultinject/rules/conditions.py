@@ -7,7 +7,7 @@ from faultinject.http.target import utf8
 from faultinject.http.wire import COMMON, METHODS
 from faultinject.rules.key import Check, Condition, Reading, Test, any_of, condition, folded, pattern, plain
 from faultinject.rules.sample import sample
-from faultinject.rules.values import Mistake, is_token, listed, most_like, shown, size_range
+from faultinject.rules.values import Mistake, is_token, listed, most_like, nearest, shown, size_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,12 +57,8 @@ def doubt_of_method(text: str) -> str:
     several = method.split("|")
     if METHODS.issuperset(several):
         return f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
-    return f"HTTP knows no such method{_nearest_method(method)}"
-
-
-def _nearest_method(method: str) -> str:
-    near = most_like(method, COMMON, _ALIKE) or most_like(method, METHODS, _ALIKE)
-    return f"; did you mean {near}?" if near else ""
+    near = nearest(method, COMMON, _ALIKE) or nearest(method, METHODS, _ALIKE)
+    return f"HTTP knows no such method{near}"
 
 
 @condition("path")

@@ -74,9 +74,9 @@ def listed(words: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(some)} {last} {end}" if some else end
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """`; did you mean …?` with the known word that looks most like `word`, or nothing."""
-    near = most_like(word, known)
+    near = most_like(word, known, cutoff)
     return f"; did you mean {near}?" if near is not None else ""
 
 
@@ -142,10 +142,10 @@ def count(text: str, least: int = 0, most: int = 10**18) -> int:
     return value
 
 
-def status(text: str, low: int = 200, high: int = 599) -> int:
+def status(text: str) -> int:
     """An HTTP status."""
-    if not (text.isascii() and text.isdecimal() and len(text) == 3 and low <= int(text) <= high):
-        raise Mistake(f"{shown(text)} is not a status from {low} to {high}")
+    if not (text.isascii() and text.isdecimal() and len(text) == 3 and 200 <= int(text) <= 599):
+        raise Mistake(f"{shown(text)} is not a status from 200 to 599")
     return int(text)
 
 
