@@ -36,10 +36,9 @@ def in_an_upload(rule: CompiledRule, text: str, act: Act) -> Act:
     after: int | None = rule.rule.value("after_bytes")
     if after is None:
         return act
-    size = after
 
     def in_the_middle(request: Request, entry: Entry, digest: bytes) -> Action:
-        if ends_before(request, size):
+        if ends_before(request, after):
             entry.fault, entry.when = text, "before"
             return Pass(entry, "nothing_to_cut")
         return act(request, entry, digest)
