@@ -181,7 +181,8 @@ class Request:
         """The path as it came on the wire, without query; encoded anew where the server does not show it."""
         raw = self._raw_path
         if raw is None:
-            raw = self._raw_path = encode(self.path)
+            path = self.path
+            raw = self._raw_path = path if _NEVER_ENCODED.issuperset(path) else encode(path)
         return raw
 
     if TYPE_CHECKING:  # what each view answers in its own way
@@ -433,6 +434,7 @@ def header_name(raw: bytes) -> str:
 # What says that a body is in AWS's own chunks: the one begins the header x-amz-content-sha256, the other is a Content-Encoding.
 _STREAMING = "STREAMING-"
 _AWS_CHUNKED = "aws-chunked"
+_NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
 # A set: the keys of a dict take twice as long to compare with an environ.
 _RECORDED_KEYS = {*RECORDED_KEYS}
 _RECORDED_NAMES = RECORDED_AS.keys()

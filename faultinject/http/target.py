@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-_NEVER_ENCODED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&'()*+,;=:@")
-
 
 def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
     """The path and the raw path, from what the server decoded and the raw target, which may be missing."""
@@ -44,8 +42,6 @@ def _decode_but_slash(text: str) -> str:
 
 def encode(text: str) -> str:
     """A path as a client would send it."""
-    if _NEVER_ENCODED.issuperset(text):
-        return text
     from urllib.parse import quote
 
     return quote(text.encode("utf-8", "replace"), safe="/!$&'()*+,;=:@~")

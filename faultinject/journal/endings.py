@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 
 from faultinject.journal.outcome import line_without_request
-from faultinject.journal.writing import LARGEST_FILE
 from faultinject.rules.files import TO_APPEND
 
 # The process that may start another one when this one ends, as text; None: nobody does.
@@ -63,9 +62,12 @@ class Written:
 
     Attributes:
         files: descriptors of this process that append to it.
+        limit: bytes at which it takes no more.
         parent: who may start another process in the place of this one.
         pid: the process that has appended lines since it last said that it ended; 0: none has.
     """
+
+    __slots__ = ("_identity", "_path", "_size", "files", "limit", "parent", "pid")
 
     def __init__(self, path: str, identity: tuple[int, int]) -> None:
         self._path = path
@@ -73,6 +75,7 @@ class Written:
         self._size = 0
         self.pid = 0
         self.files: set[int] = set()
+        self.limit = 0
         self.parent: Parent | None = None
 
     def write(self, pid: int, size: int) -> None:
@@ -109,7 +112,7 @@ class Written:
             same = (found.st_dev, found.st_ino) == self._identity and (
                 own is not None or found.st_size >= self._size
             )
-            if same and found.st_size + len(data) <= LARGEST_FILE:
+            if same and found.st_size + len(data) <= self.limit:
                 os.write(file, data)
         finally:
             if own is None:

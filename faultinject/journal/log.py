@@ -282,14 +282,14 @@ def store_back(missed: int) -> None:
     _warn("faultinject: the store is available again; %s requests passed without a decision", missed)
 
 
-def injections_told() -> bool:
-    """Whether anybody wants a record of each injected fault: of `faultinject.injections`."""
+def injections_told() -> Callable[[int], bool]:
+    """A function from a level to whether anybody wants a record of each injected fault: of `faultinject.injections`."""
     global _injections  # noqa: PLW0603
     if _injections is None:
         import logging
 
         _injections = logging.getLogger("faultinject.injections")
-    return _injections.isEnabledFor(DEBUG)
+    return _injections.isEnabledFor
 
 
 def injection(outcome: Outcome) -> None:

@@ -57,6 +57,7 @@ class Journal:
         self._file = None if path is None else JournalFile(path, parent=parent)
         self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
+        self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
         """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
         self.count: Callable[[int], None] | None = None
@@ -79,7 +80,10 @@ class Journal:
         told = False
         if line.fault is not None and "logging" in modules:
             # Where nobody has loaded it, nobody has set a level.
-            told = log.injections_told() and (line.final is None) is (line.did not in NOT_INJECTED)
+            wanted = self._tells_injections
+            if wanted is None:
+                wanted = self._tells_injections = log.injections_told()
+            told = wanted(log.DEBUG) and (line.final is None) is (line.did not in NOT_INJECTED)
         try:
             if self.share is not None:
                 self.share(line, self.reading)
@@ -235,7 +239,7 @@ class JournalFile:
             from faultinject.journal.endings import place_of
 
             self._place = place_of(self._absolute, file)
-            self._place.parent = self._parent
+            self._place.limit, self._place.parent = LARGEST_FILE, self._parent
 
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more.
