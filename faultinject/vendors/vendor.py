@@ -339,15 +339,10 @@ def escape_xml_text(text: str) -> str:
 
     So do .NET, as recordings of Azure show, lxml, and OSS.
     """
-    plain = text.isascii() and text.isprintable()
-    if not plain:
+    if not (text.isascii() and text.isprintable()):
         kept = (each for each in without_surrogates(text) if each >= " " or each in "\t\n\r")
         text = "".join(each for each in kept if each not in "\ufffe\uffff")
-    if "&" in text:
-        text = text.replace("&", "&amp;")
-    if "<" in text or ">" in text:
-        text = text.replace("<", "&lt;").replace(">", "&gt;")
-    return text if plain else text.replace("\r", "&#13;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
 def escape_xml(text: str) -> str:
