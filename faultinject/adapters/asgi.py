@@ -653,7 +653,9 @@ class Driver:
         if transform is not None and (transform.cuts or transform.slow) and not inside:
             self._connection = found = of_send(self._server)
             plain = found is not None and not found.encrypted and not self._request.http2
-            if transform.cuts and plain and can_be_written("", step.headers):
+            # uvicorn has no line for a status that HTTP does not know.
+            past = transform.cuts or (step.own is not None and step.own.answer.nonstandard_status)
+            if past and plain and can_be_written("", step.headers):
                 self._framing = Framing(
                     f"{start['status']} {reason(start['status'])}",
                     step.headers,

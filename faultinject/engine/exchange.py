@@ -429,12 +429,11 @@ def _give(
             return
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
-    elif action.transform is not None:
-        if _takes(request, action, action.transform, AppAnswer(answer.status, headers)):
-            yield from change_own_body(
-                plan, action, action.transform, injection, headers, body, unread=unread
-            )
-            return
+    elif action.transform is not None and _takes(
+        request, action, action.transform, AppAnswer(answer.status, headers)
+    ):
+        yield from change_own_body(plan, action, action.transform, injection, headers, body, unread=unread)
+        return
     elif answer.error_after_head and action.body:
         injection.give(did, body)
         yield Begin(None, headers, action, unread, body is not None)
