@@ -160,16 +160,17 @@ def trial(
         trying.too_fast,
         stopped,
     )
+    came = {each.rule for each in report.faults if each.injected}
+    tried = given if report.faults and not stopped else ()
+    silent = [text for text in tried if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
     with readers_may_leave():
         if as_json:
             print_json(report)
         else:
-            click.echo("\n".join(_lines(report, verbose=verbose)))
+            click.echo("\n".join(_lines(report, silent, verbose=verbose)))
     if stopped:
         raise KeyboardInterrupt
-    came = {each.rule for each in report.faults if each.injected}
-    silent = [text for text in given if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
-    if report.broken or (silent and report.faults) or any(each.missing for each in report.faults):
+    if report.broken or silent or any(each.missing for each in report.faults):
         return 1
     return 3 if report.broken_before or report.ended or not report.faults else 0
 
@@ -187,8 +188,8 @@ def _vendor_of(rules: Sequence[str]) -> str:
     return next((each for each in heads if vendors.known(each) and vendors.get(each).addressing), "s3")
 
 
-def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
-    """The result in words: numbers, each cause with one test, the faults, the tests that are not judged."""
+def _lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
+    """The result in words: numbers, each cause with one test, the faults, the tests that are not judged, silent rules of -r."""
     most = None if verbose else SHOWN
     yield (
         f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')}, {counted(len(report.faults), 'fault')}"
@@ -230,6 +231,8 @@ def _lines(report: TrialReport, *, verbose: bool) -> Iterator[str]:
         yield f"no fault was tried: {why}"
     if report.stopped:
         yield f"incomplete: {quoted(report.stopped)}"
+    for text in silent:
+        yield f"incomplete: {quoted(text)} was injected in no run"
 
 
 def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:

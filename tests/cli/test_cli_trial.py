@@ -383,6 +383,13 @@ def test_a_set_of_which_none_comes(run, job, given):
     assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (1, {0}, [])
 
 
+def test_a_rule_that_comes_nowhere_is_named(run, job):
+    """Exit code 1 with no test broken needs its reason in words: the rule, which may be misspelled; not one that came."""
+    rules = ("-r", "s3:SlowDown", "-r", "reset,path=nowhere/")
+    code, out, _ = run("trial", *LISTENED, *rules, *job("def test_it():\n    ask('PUT', '/photos')\n"))
+    assert (code, out.splitlines()[-1]) == (1, "incomplete: reset,path=nowhere/ was injected in no run")
+
+
 @pytest.mark.parametrize("rule", ["", " ; "])
 def test_a_rule_without_a_fault(refused, rule):
     """It is refused, as by every command: it may be a variable of the shell that is not set."""
