@@ -116,6 +116,8 @@ def read_address(text: str) -> tuple[str, int]:
             raise Mistake(
                 f"{shown(text)} is neither a path nor an address; did you mean 127.0.0.1:{shown(text)}?"
             )
+        if is_loopback(text):
+            raise Mistake(f"{shown(text)} has no port; did you mean {shown(text)}:8765?")
         near = f"did you mean /{text}?" if _SEGMENT.issuperset(text) else f"give {_EXAMPLES}"
         raise Mistake(f"{shown(text)} is neither a path nor an address; {near}")
     if not host:

@@ -21,6 +21,7 @@ from tests.rows import row_by_row
         ({"FAULTINJECT_CONTROL": "/a//b"}, "a path has letters, digits"),
         ({"FAULTINJECT_CONTROL": "/a/../b"}, "a path has letters, digits"),
         ({"FAULTINJECT_CONTROL": "_faultinject"}, "did you mean /_faultinject?"),
+        ({"FAULTINJECT_CONTROL": "127.0.0.1"}, "127.0.0.1 has no port; did you mean 127.0.0.1:8765?"),
         (
             {"FAULTINJECT_CONTROL": "what else?"},
             "give a path such as /_faultinject or an address such as 127.0.0.1:8765",
