@@ -87,8 +87,9 @@ def test_beneath_other_middleware(tmp_path, name):
         server.stop()
     wrong = {case: what for case, what in seen.items() if what not in expected(name, *case)}
     assert wrong == {}
-    known = results.read(results.KEPT)[name]
-    assert known == {column: seen[rule, situation] for column, (rule, situation) in AFTERWARDS.items()}
+    found = {column: seen[rule, situation] for column, (rule, situation) in AFTERWARDS.items()}
+    # The test above writes them, perhaps later or in another process.
+    assert results.WRITING or results.read(results.KEPT)[name] == found
 
 
 def marked(cases):
