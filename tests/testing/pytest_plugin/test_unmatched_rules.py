@@ -197,6 +197,25 @@ def test_failed_and_skipped_tests_keep_their_own_reason(run):
     result.stdout.no_fnmatch_line("*no request met*")
 
 
+def test_an_unmatched_rule_is_not_the_error_that_a_test_expects(run):
+    """It passes for the expected failure only where the mark names no error, as any failure does."""
+    result = run("""
+        import pytest
+
+        @pytest.mark.faultinject("http:503")
+        @pytest.mark.xfail
+        def test_fails_somehow():
+            pass
+
+        @pytest.mark.faultinject("http:503")
+        @pytest.mark.xfail(raises=AssertionError)
+        def test_fails_by_its_assertion():
+            pass
+    """)
+    result.assert_outcomes(failed=1, xfailed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_fails_by_its_assertion*"])
+
+
 @pytest.mark.parametrize(("word", "warnings"), [("warn", 1), ("ignore", 0)])
 def test_ini_can_soften_it(project, run, word, warnings):
     """`faultinject_unmatched = warn`: the test passes with a warning; `ignore`: it passes."""
