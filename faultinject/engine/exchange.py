@@ -432,7 +432,10 @@ def _give(
     elif action.transform is not None and _takes(
         request, action, action.transform, AppAnswer(answer.status, headers)
     ):
-        yield from change_own_body(plan, action, action.transform, injection, headers, body, unread=unread)
+        if not action.entry.written:
+            action.entry.write(action.transform.did, applied=injection.applied, body=body, last=False)
+        begin = Begin(action.transform, headers, action, unread, body is not None)
+        yield from _send(plan, action, action.transform, begin, injection, body, (action.body, False))
         return
     elif answer.error_after_head and action.body:
         injection.give(did, body)
@@ -548,33 +551,6 @@ def change_body(
     if plan.services.marked and (known or (first is not None and transform.begins_with(first[0]))):
         headers = marked(headers, action.entry.rule or "")
     yield from _send(plan, action, transform, Begin(transform, headers), injection, None, first)
-
-
-def change_own_body(
-    plan: Plan,
-    action: Respond,
-    transform: BodyTransform,
-    injection: Injection,
-    headers: Headers,
-    body: Body | None,
-    *,
-    unread: bool,
-) -> Steps:
-    """What is done to an answer of ours.
-
-    Args:
-        plan: the plan that decided.
-        action: what it decided.
-        transform: what is done to the body.
-        injection: the fault under way.
-        headers: of the answer, at its start.
-        body: what was read of the request's.
-        unread: whether something of the request's body is left.
-    """
-    if not action.entry.written:
-        action.entry.write(transform.did, applied=injection.applied, body=body, last=False)
-    begin = Begin(transform, headers, action, unread, body is not None)
-    yield from _send(plan, action, transform, begin, injection, body, (action.body, False))
 
 
 def _takes(request: Request, action: Forward | Respond, transform: BodyTransform, found: AppAnswer) -> bool:
