@@ -195,17 +195,17 @@ def test_error_inside_faultinject_fails_the_test(run):
     """What elsewhere is only logged, so that the app goes on, fails a test and shows the cause."""
     result = run("""
         import pytest
-        from faultinject.engine.plan import CompiledRule
+        from faultinject.engine.answers import Answer
 
         @pytest.mark.faultinject("http:503")
         def test_marked(client, monkeypatch):
-            monkeypatch.delattr(CompiledRule, "act")
+            monkeypatch.delattr(Answer, "give")
             assert client.get("/a").status_code == 200
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*AttributeError: 'CompiledRule' object has no attribute 'act'*",
+            "*AttributeError: 'Answer' object has no attribute 'give'*",
             "*InjectionFailed: an error inside faultinject let requests pass",
             "error inside faultinject: AttributeError(*",
         ]
