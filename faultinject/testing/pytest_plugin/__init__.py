@@ -71,8 +71,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--faultinject-report",
         metavar="FILE.html",
-        help="judge how clients handled the faults of all tests, and write the report to this file: .html, .json, .md, .txt"
-        " or .xml (JUnit)",
+        help="judge how clients handled the faults of all tests, and write the report to this file: .html, .json, .md, .txt,"
+        " .sarif, .github or .xml (JUnit)",
     )
     group.addoption(
         "--faultinject-report-fail",
