@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -122,6 +123,50 @@ def test_what_is_in_force(session, part):
     for each in (one, other):
         [line] = each.end().splitlines()
         assert line.endswith(", rules http:418,path=own")
+
+
+OWNER = """
+import json
+from faultinject import Scenario
+from faultinject.injector import Session
+
+session = Session()
+session.publish(Scenario("http:503"), "1")
+print(json.dumps(session.variables), flush=True)
+input()
+"""
+
+
+class Killed:
+    """A test run of another process, in which a test has its fault in force."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.variables = json.loads(self.process.stdout.readline())
+
+    def kill(self):
+        """As a time limit does, or a machine without memory."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_a_killed_test_run_leaves_nothing_in_force():
+    """Servers that outlive it have their own rules again, at the next request and for good, also one that had no request before."""
+    run = Killed()
+    asked, idle = servers = [Part(run), Part(run)]
+    try:
+        assert asked.get("/own") == 503
+        run.kill()
+        assert [each.get(path) for path in ("/own", "/own", "/") for each in (idle, asked)] == [418] * 4 + [
+            200
+        ] * 2
+    finally:
+        run.kill()
+        for each in servers:
+            each.end()
+            each.process.stderr.close()
 
 
 def test_when_it_took_effect(session, part):
