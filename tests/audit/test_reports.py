@@ -69,6 +69,13 @@ def test_text_of_a_client_without_a_fault_to_find():
     assert text.partition("\n\n")[2] == "✓ passed: gives up\n"
 
 
+def test_without_a_call_nothing_is_said_of_failed_ones():
+    """It would read as success."""
+    text = render(judge([]))
+    assert text.startswith("Nothing could be judged")
+    assert "failed for good" not in text
+
+
 def test_calls_without_a_request_are_counted():
     """A circuit breaker that fails them at once is seen in no request."""
     windows = [CallWindow(f"call {each}", each, each + 0.1, False) for each in range(4)]

@@ -150,7 +150,8 @@ def _facts(judgement: Judgement) -> Iterator[str]:
         clock = f", {_clock(judgement.began)} to {_clock(judgement.ended)} UTC"
     calls, attempts = counted(judgement.calls, "call"), counted(judgement.attempts, "attempt")
     yield f"{calls}, {attempts} in {seconds(judgement.seconds)}{clock}."
-    yield failed_for_good(judgement)
+    if judgement.calls:
+        yield failed_for_good(judgement)
     silence = judgement.evidence.silence
     if silence.silent:
         yield f"{silence.silent:,} of {counted(silence.calls, 'call')} made no request and failed."
