@@ -49,7 +49,7 @@ def _cleaned_parent() -> str:
     parent = _parent()
     directory = open_directory(parent)
     for name in os.listdir(directory.number):  # noqa: PTH208 - by its descriptor
-        if _is_left(name):
+        if is_left(name):
             _remove(f"{parent}/{name}")
     return parent
 
@@ -66,7 +66,8 @@ def _remove(path: str) -> None:
     remove_directory(directory.number, path)
 
 
-def _is_left(name: str) -> bool:
+def is_left(name: str) -> bool:
+    """Whether the process has ended that gave a directory this name; no for other names, as where it is mounted."""
     owner, _, _ = name.rpartition("-")
     try:
         return gone(owner)

@@ -63,6 +63,7 @@ class Link(PerProcess):
             `Unanswered` if the server did not answer in time, and `StoreUnavailable` if it cannot be asked, or refused.
         """
         registered = self._quick.register_script(text)
+        registered.registered_client = None  # with it a forked child would keep its parent's sockets
 
         def run(keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Any:
             client = self._of_this_process(patient)

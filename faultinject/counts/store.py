@@ -73,6 +73,9 @@ if TYPE_CHECKING:
 else:
     Store = object
 
+_SHORT = 3
+"""Characters of a word that other words may contain."""
+
 
 class SharedStore(Store):
     """A store of ours, or another package's in a `ForeignStore`, with what the injector asks of it besides.
@@ -156,16 +159,18 @@ class ForeignStore(SharedStore):
             raise StoreUnavailable(f"the store {self.place} {self._why(error)}") from None
 
     def _why(self, error: Exception) -> str:
-        """An error of the other package, without any piece of the store's text: it may be the password."""
+        """An error of the other package, without any piece of the store's text: it may be the password.
+
+        A short piece may be a part of many words, and is taken for itself only as a word.
+        """
         from re import escape, split, sub
         from urllib.parse import unquote
 
         pieces = split("[/:@?&=#,;]+", self._secret)
         # A longer one may begin with a shorter one.
         known = sorted({*pieces, *map(unquote, pieces)} - {""}, key=len, reverse=True)
-        why = str(error)
-        if known:
-            why = sub(rf"(?<!\w)(?:{'|'.join(map(escape, known))})(?!\w)", "…", why)
+        forms = [escape(each) if len(each) > _SHORT else rf"(?<!\w){escape(each)}(?!\w)" for each in known]
+        why = sub("|".join(forms), "…", str(error)) if forms else str(error)
         return f"{type(error).__name__}: {why}"
 
 

@@ -12,7 +12,7 @@ from threading import Lock
 from time import time
 
 from faultinject.counts.memory import MemoryCounts
-from faultinject.counts.processes import gone
+from faultinject.counts.private import is_left
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
 from faultinject.injector.injector import Injector
@@ -63,14 +63,14 @@ class Follower:
         self._store.attach()
         self._injector: Injector | None = None
         self._lock = Lock()
-        self._owner = os.path.basename(path).rpartition("-")[0]  # noqa: PTH119 - pathlib takes its time to load
+        self._name = os.path.basename(path.rstrip("/"))  # noqa: PTH119 - pathlib takes its time to load
         self._over = False
         self.seen = 0
 
     def number(self) -> int:
         """The number of what the session has in force; 0 once its test run was killed, which has withdrawn nothing."""
         injector = self._injector  # another thread may take it away
-        if injector is not None and not injector.of_run and gone(self._owner):
+        if injector is not None and not injector.of_run and is_left(self._name):
             self._over = True
         return 0 if self._over else self._store.lock.read()
 
@@ -105,7 +105,7 @@ class Follower:
         if not data.get("in_force"):
             return None, generation
         test, record = data.get("test"), bool(data.get("record"))
-        if record and gone(self._owner):
+        if record and is_left(self._name):
             self._over = True
             return None, 0
         made = Injector(

@@ -54,7 +54,8 @@ class Part:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert self.process.stdout.readline() == "ready\n"
+        line = self.process.stdout.readline()
+        assert line == "ready\n", self.process.stderr.read()
 
     def get(self, path="/"):
         """The status of one request."""
@@ -167,6 +168,15 @@ def test_a_killed_test_run_leaves_nothing_in_force():
         for each in servers:
             each.end()
             each.process.stderr.close()
+
+
+def test_a_session_by_another_name(session, part, tmp_path):
+    """A directory that is mounted elsewhere, as in a container, says nothing of its test run: the faults stay in force."""
+    session.publish(Scenario("http:503"), "1")
+    assert part(FAULTINJECT_SESSION=f"{session.path}/").get("/own") == 503
+    mounted = Path(session.path).rename(tmp_path / "mounted")
+    assert part(FAULTINJECT_SESSION=str(mounted)).get("/own") == 503
+    mounted.rename(session.path)
 
 
 def test_when_it_took_effect(session, part):

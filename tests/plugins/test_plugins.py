@@ -470,7 +470,7 @@ class Ledger:
         if url.endswith("/none"):
             raise OSError("nobody answers")
         if url.endswith("/told"):
-            raise OSError(f"no answer of {url}: b refuses a with the password pass:word, a secret")
+            raise OSError(f"no answer of {url}: b refuses a with the password pass:word, a secret, or my_pass:word_")
         if url.endswith("/own"):
             raise __import__("faultinject").ConfigurationError("own words")
 
@@ -544,7 +544,7 @@ print(one.state.generation, two.state.generation, len(one.events()[0]))
         (
             "ledger://a:pass%3Aword@b/told",
             "the store ledger: cannot be opened: OSError: no answer of ledger://…:…@…/…: … refuses … with the password …,"
-            " … secret",
+            " … secret, or my_…_",
         ),
         ("ledger://a:secret@b/own", "own words"),
         (
