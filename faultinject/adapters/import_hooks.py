@@ -24,17 +24,23 @@ from faultinject.journal import log
 Call = Callable[..., Any]
 Wrapper = Callable[[Call, Any, tuple[Any, ...], dict[str, Any]], Any]
 
+_hooked = False
+
 
 def hook() -> None:
-    """From now on, every app that a known framework or server runs in this process has faults; called once.
+    """From now on, every app that a known framework or server runs in this process has faults; again is nothing.
 
     Raises:
         ConfigurationError: the environment's rules or variables are wrong.
     """
+    global _hooked  # noqa: PLW0603
+    if _hooked:
+        return
     import wrapt
 
     injector = shared_injector()
     injector.announce()
+    _hooked = True
     Patch(injector)
     for name in SERVERS:
         wrapt.register_post_import_hook(_server(injector), name)

@@ -32,9 +32,13 @@ def linger(connection: Connection, within: float = GRACE) -> None:
     if sum(each.name == _NAME for each in threading.enumerate()) >= AT_ONCE:
         connection.release()
         return
-    if threads_run():
-        threading.Thread(target=_linger, args=(connection, within), name=_NAME, daemon=True).start()
-        return
+    thread = threading.Thread(target=_linger, args=(connection, within), name=_NAME, daemon=True)
+    try:
+        if threads_run():
+            thread.start()
+            return
+    except RuntimeError:  # no more threads
+        pass
     connection.half_close()
     connection.release()
 

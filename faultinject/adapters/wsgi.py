@@ -618,11 +618,14 @@ class Driver:
             except Exception as error:
                 self._plan.services.failed(error, self._entry.rule or "")
 
-        if detaches and connection.detach_from_server():
-            Thread(target=run, name="faultinject", daemon=True).start()
+        if not (detaches and connection.detach_from_server()):
+            with connection:
+                work()
             return
-        with connection:
-            work()
+        try:
+            Thread(target=run, name="faultinject", daemon=True).start()
+        except RuntimeError:  # no more threads
+            run()
 
     def _write_past_server(self) -> None:
         """Write the answer on the connection itself, and end that."""

@@ -92,8 +92,8 @@ def drain(
     elif (connection := of_environ(environ)) is not None:
         with connection, Cutoff(plan, connection, reading):
             reading.run()
-    else:
-        reading.run_aside()
+    elif not reading.run_aside():
+        reading.run()
     body = reading.body
     if reading.kept is not None and body[2]:
         from io import BytesIO
@@ -192,8 +192,12 @@ class BodyReading:
         # Of a body without a length as much as was wanted says nothing of its end.
         self._whole = digest.size == length if self._up_to is not None and digest.size == wanted else True
 
-    def run_aside(self) -> None:
-        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for."""
+    def run_aside(self) -> bool:
+        """As `run`, by a thread that is left alone when the time is over: nothing shows whose connection it waits for.
+
+        Returns:
+            No where there are no more threads, and nothing was read.
+        """
         raised: list[BaseException] = []
 
         def run() -> None:
@@ -203,12 +207,16 @@ class BodyReading:
                 raised.append(error)
 
         reader = threading.Thread(target=run, name="faultinject reader", daemon=True)
-        reader.start()
+        try:
+            reader.start()
+        except RuntimeError:
+            return False
         self._rest(LONGEST, reader.join)
         if reader.is_alive():
             self.stop()
         elif raised:
             raise raised[0]
+        return True
 
 
 class Cutoff:
@@ -237,7 +245,9 @@ class Cutoff:
         if self._handle is not None:
             self._patience = self._handle.gettimeout()
             self._handle.settimeout(LONGEST)
-        threading.Thread(target=self._run, name="faultinject cutoff", daemon=True).start()
+        # No more threads: then a slow client holds the worker for as long as its server lets it.
+        with suppress(RuntimeError):
+            threading.Thread(target=self._run, name="faultinject cutoff", daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 3600.0
 """Seconds after which a wait looks again in any case."""
+EXPIRY_SLICE = 5.0
+"""Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
 
 
 class Services:
@@ -949,7 +951,10 @@ class Plan:
     @property
     def until_expiry(self) -> float:
         """Seconds after which a wait must look again, whether the time is over in which anything is injected."""
-        return min(LONGEST_WAIT, max(0.0, self.services.deadline - self.services.monotonic()))
+        services = self.services
+        if services.expires is None:
+            return LONGEST_WAIT
+        return min(EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
 
     def go_on_from(self, old: Plan) -> None:
         """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""

@@ -187,7 +187,8 @@ def impatient(monkeypatch):
     monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
 
 
-def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch):
+@pytest.mark.parametrize("why", ["stalls", "no more threads"])
+def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
     """Though the server's `read` waits for it without end."""
     released = threading.Event()
 
@@ -199,7 +200,14 @@ def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatc
     impatient(monkeypatch)
     server = Cheroot()
     environ = environ_of(servers, Stalling(BODY)) | CHUNKED
-    assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
+    with monkeypatch.context() as patch:
+        if why == "no more threads":
+
+            def start(self):
+                raise RuntimeError("can't start new thread")
+
+            patch.setattr(threading.Thread, "start", start)
+        assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
     assert server.told is True
     released.set()
     for each in threading.enumerate():

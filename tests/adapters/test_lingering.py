@@ -140,10 +140,18 @@ def test_half_ended_is_not_claimed(monkeypatch):
         held.release()
 
 
-def test_where_nobody_can_go_on(monkeypatch):
-    """Under uWSGI without threads the FIN goes out, and what is still sent is the server's."""
+@pytest.mark.parametrize("missing", ["threads", "uWSGI"])
+def test_where_nobody_can_go_on(monkeypatch, missing):
+    """The FIN goes out, and what is still sent is the server's."""
     with answered() as (client, _, held):
-        monkeypatch.setattr(lingering, "threads_run", lambda: False)
+
+        def none(*_):
+            raise RuntimeError("no more")
+
+        if missing == "threads":
+            monkeypatch.setattr(threading.Thread, "start", none)
+        else:
+            monkeypatch.setattr(lingering, "threads_run", lambda: False)
         lingering.linger(held)
         assert held.fileno() == -1
         assert read(client) == (b"answer", "FIN")

@@ -99,6 +99,24 @@ def test_the_connection_is_not_known(servers, injector):
 
 
 @pytest.mark.parametrize("known", [True, False])
+def test_no_more_threads(servers, monkeypatch, known):
+    """A body that comes is read all the same."""
+    injector = Injector("http:503", environ={})
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with loopback() as (client, server), server.makefile("rb") as source:
+        client.sendall(b"x" * 1000)
+        monkeypatch.setattr("threading.Thread.start", refuse)
+        more = {"werkzeug.socket": server} if known else {}
+        answer = ask(servers, injector, SimpleNamespace(read=source.read), CONTENT_LENGTH="1000", **more)
+        monkeypatch.undo()
+    assert answer.status == 503
+    assert last(injector) == ("answered", True)
+
+
+@pytest.mark.parametrize("known", [True, False])
 def test_a_body_that_comes_in_time(servers, known):
     """Nothing is shut: what follows on the connection can be read. One that breaks off is a client that has left."""
     injector = Injector("http:503", environ={})

@@ -88,14 +88,20 @@ def test_a_slow_body_becomes_the_server_s_own(wire, make_injector, out_of_reach,
     assert outcome.answered - outcome.arrived >= 0.1
 
 
+def no_thread(_):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["not to be taken over", "no more threads"])
 @pytest.mark.parametrize(
     ("rule", "saw"),
     [("hang,duration=50ms", (0, b"", "FIN")), ("drip,rate=1KB", (200, b"0123456789", "FIN"))],
 )
-def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch, rule, saw):
-    """What cannot be taken over is over before the adapter returns."""
-    monkeypatch.setattr(SERVERS + "Connection.detach_from_server", lambda self: False)
-    monkeypatch.setattr("threading.Thread.start", None)
+def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch, held, rule, saw):
+    """What cannot be taken over, or finds no thread, is over before the adapter returns."""
+    if held:
+        monkeypatch.setattr(SERVERS + "Connection.detach_from_server", lambda self: False)
+    monkeypatch.setattr("threading.Thread.start", None if held else no_thread)
     injector = make_injector(rule)
     seen = wire(injector)
     assert seen.saw == saw

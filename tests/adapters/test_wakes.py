@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from time import time
 
 import anyio
 import pytest
@@ -75,10 +74,10 @@ def test_the_end_of_the_scenario_wakes_all_threads(servers, injector, real):
 def test_a_new_moment_of_the_end_is_waited_for(servers, injector, real):
     """Who waits is woken to look at it, and sleeps again."""
     with waiting(servers, injector, real) as found:
-        injector.enable(until=time() + 600)
+        injector.enable(until=2**32)
         real.until_one_waits()
         assert found == []
-        assert 0 < real.slept[-1] <= 600
+        assert 0 < real.slept[-1] <= 5, "the system's clock may be set"
         injector.disable()
     assert found == [503]
 

@@ -123,6 +123,7 @@ import pickle, {module}
 before = {module}.{name}
 from faultinject.adapters.import_hooks import hook
 hook()
+hook()
 after = {module}.{name}
 print(after is before, after.__wrapped__ is before, pickle.loads(pickle.dumps(after)) is after)
 """
