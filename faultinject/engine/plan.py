@@ -25,7 +25,15 @@ from faultinject.engine.counting import Counter, Counts, MatchKey, Take
 from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest, record
 from faultinject.http.patterns import literal_prefix
 from faultinject.vendors.operations import headers_of
-from faultinject.vendors.vendor import HOSTS_REMEMBERED, Addressing, Vendor, common, split_mount, without_port
+from faultinject.vendors.vendor import (
+    HOSTS_REMEMBERED,
+    LONGEST_HOST,
+    Addressing,
+    Vendor,
+    common,
+    split_mount,
+    without_port,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -423,9 +431,10 @@ class Hosts:
         def learn(raw: str | bytes | None) -> list[int]:
             host = without_port((raw.decode("latin-1") if isinstance(raw, bytes) else raw) or "")
             found = sorted({*postings.get(host, ()), *postings.get(host.partition(".")[0] + ".", ())})
-            if len(remembered) >= HOSTS_REMEMBERED:
-                remembered.clear()
-            remembered[raw] = found
+            if raw is None or len(raw) <= LONGEST_HOST:
+                if len(remembered) >= HOSTS_REMEMBERED:
+                    remembered.clear()
+                remembered[raw] = found
             return found
 
         def by_host(place: Place) -> Found:

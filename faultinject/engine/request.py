@@ -23,7 +23,7 @@ from faultinject.http.target import decode_form, encode, read_target, utf8
 from faultinject.http.wire import whole
 from faultinject.vendors.credentials import SIGNED_AT, expires_at, key_id, query_key_id, signed_at, signed_for
 from faultinject.vendors.operations import S3_PREFIXES
-from faultinject.vendors.vendor import Addressing, split_mount, without_port
+from faultinject.vendors.vendor import HOSTS, Addressing, split_mount, without_port
 
 if TYPE_CHECKING:
     from faultinject.engine.plan import CompiledRule, Plan
@@ -259,7 +259,7 @@ class WSGIRequest(Request):
         self.method = method = environ["REQUEST_METHOD"]
         self.query = get("QUERY_STRING", "")
         host = get("HTTP_HOST") or ""
-        self.host = without_port(host)
+        self.host = HOSTS.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "HTTP_UPGRADE" not in environ
         mount, below = get("SCRIPT_NAME", ""), get("PATH_INFO", "")
         target = get("RAW_URI") or get("REQUEST_URI") or ""
@@ -341,7 +341,7 @@ class ASGIRequest(Request):
         query, raw = scope.get("query_string"), scope.get("raw_path")
         self.query = query.decode("latin-1") if query else ""
         host = known.get("host", "")
-        self.host = without_port(host)
+        self.host = HOSTS.get(host) or without_port(host)
         self.ordinary = method not in _CLOSER and "upgrade" not in known
         mount, below = scope.get("root_path") or "", scope["path"]
         target = raw.decode("latin-1") if raw else ""

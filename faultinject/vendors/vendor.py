@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property
 
 from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.target import decode, decode_form
@@ -603,20 +603,16 @@ class Addressing:
 
     Attributes:
         s3: whether bucket and key are where S3 has them: in the path, or the bucket in the Host.
-        bucket_of: the bucket that a Host names, as `host_bucket` finds it; kept, since clients ask few hosts, and S3 has 160
-            endpoints.
     """
 
-    __slots__ = ("_addressing", "_operations", "_read", "bucket_of", "endpoints", "s3", "vendor")
+    __slots__ = ("_addressing", "_hosts", "_operations", "_read", "endpoints", "s3", "vendor")
 
     def __init__(self, vendor: Vendor | None = None, endpoints: tuple[str, ...] = ()) -> None:
         self.vendor = vendor if vendor is not None and vendor.addressing else None
         self.endpoints = endpoints + (self.vendor.endpoints if self.vendor else known_endpoints.S3)
         self._addressing = None if self.vendor is None else self.vendor.addressing
         self.s3 = self.vendor is None or self.vendor.addressing == "s3"
-        self.bucket_of: Callable[[str], str | None] = lru_cache(HOSTS_REMEMBERED)(
-            partial(host_bucket, endpoints=self.endpoints)
-        )
+        self._hosts: dict[str, str | None] = {}
         self._operations: Operations | None = None
         self._read: TargetReader = s3_decoding
         if self.vendor is not None:
@@ -646,7 +642,10 @@ class Addressing:
             return request.place
         found = OTHER  # such as `OPTIONS *`
         if request.below[:1] in ("/", ""):
-            found = self._read(request, self.bucket_of(request.host))
+            named = self._hosts.get(request.host, "")
+            if named == "":
+                named = self.bucket_of(request.host)
+            found = self._read(request, named)
         request.place = found
         request.read_by = self
         return found
@@ -675,6 +674,18 @@ class Addressing:
         found = request.identities = exact, with_placeholders(drawn)
         request.identified_by = self
         return found
+
+    def bucket_of(self, host: str) -> str | None:
+        """The bucket that a Host names, as `host_bucket` finds it; kept, since clients ask few hosts, and S3 has 160 endpoints."""
+        bucket = self._hosts.get(host, "")  # one step: another thread may clear what is remembered
+        if bucket != "":
+            return bucket
+        bucket = host_bucket(host, self.endpoints)
+        if len(host) <= LONGEST_HOST:
+            if len(self._hosts) >= HOSTS_REMEMBERED:
+                self._hosts.clear()
+            self._hosts[host] = bucket
+        return bucket
 
     def operation(self, request: Readable) -> str | None:
         """The operation by the vendor's name, or None when the request has the form of none; kept with the request."""
@@ -719,14 +730,24 @@ def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
 
 HOSTS_REMEMBERED = 1024
 """How many Host headers are remembered, with what was worked out of each."""
+LONGEST_HOST = 255
+"""Characters of a Host header that is remembered."""
+HOSTS: dict[str, str] = {}
+"""The names of the Host headers remembered."""
 
 
-@lru_cache(HOSTS_REMEMBERED)
 def without_port(host: str) -> str:
     """A Host header's name in lower case, without the dot of the DNS root: `Photos.Example.:8080` is `photos.example`."""
-    own = host.rpartition("@")[2]  # a name and a password before it are nobody's business
-    name = own.partition("]")[0] + "]" if own[:1] == "[" else own.partition(":")[0]
-    return name.lower().removesuffix(".")
+    found = HOSTS.get(host)
+    if found is None:
+        own = host.rpartition("@")[2]  # a name and a password before it are nobody's business
+        name = own.partition("]")[0] + "]" if own[:1] == "[" else own.partition(":")[0]
+        found = name.lower().removesuffix(".")
+        if len(host) <= LONGEST_HOST:
+            if len(HOSTS) >= HOSTS_REMEMBERED:
+                HOSTS.clear()
+            HOSTS[host] = found
+    return found
 
 
 def split_mount(root_path: str, path: str) -> tuple[str, str]:
@@ -742,13 +763,24 @@ def split_mount(root_path: str, path: str) -> tuple[str, str]:
 
 def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
     """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
-    labels = host.split(".")
+    labels: list[str] = []
     for endpoint in endpoints:
-        # Most end otherwise, and are done with here.
-        if host.endswith(endpoint.rpartition("*")[2]):
-            pattern = endpoint.split(".")
-            if len(labels) >= len(pattern) and _fits(labels[-len(pattern) :], pattern):
-                return ".".join(labels[: -len(pattern)]) or None
+        if "*" not in endpoint:
+            if host.endswith(endpoint) and host != endpoint:
+                head = host[: -len(endpoint)]
+                if head[-1:] == "." and head != ".":
+                    return head[:-1]
+            elif host == endpoint:
+                return None
+            continue
+        # Most patterns end otherwise, and are done with here.
+        if not host.endswith(endpoint.rpartition("*")[2]):
+            continue
+        pattern = endpoint.split(".")
+        labels = labels or host.split(".")
+        if len(labels) < len(pattern) or not _fits(labels[-len(pattern) :], pattern):
+            continue
+        return ".".join(labels[: -len(pattern)]) or None
     return None
 
 

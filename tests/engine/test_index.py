@@ -505,8 +505,8 @@ def test_a_flood_of_hosts_confuses_nobody(wsgi):
 
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
-def test_a_long_host_is_found_as_any_other(wsgi):
-    """And again, when it is remembered."""
+def test_a_long_host_is_worked_out_each_time(wsgi):
+    """It is not remembered, and found all the same."""
     plan = Injector([Rule("http:503", host=f"{'cats.' * 60}example")], environ={}).own_plan
     plain = {"method": "PUT", "target": "/k", "mount": "", "raw": False, "inside": True}
     for _ in range(2):

@@ -203,8 +203,8 @@ def test_an_encoded_slash_of_a_pattern_is_read_as_that_of_a_request(site, rule):
     assert made.ask("PUT /photos/other/c", RAW_URI="/photos/other%2Fc") == "unless"
 
 
-def test_a_very_long_host_is_read_as_any_other(site):
-    """And again the same, when it is remembered."""
+def test_a_very_long_host_is_read_each_time(site):
+    """A Host that is too long to be remembered is decided like any other, and again the same."""
     long = ".".join(["a" * 60] * 5)
     made = site(f"cos:SlowDown,host={long}.example cos:NoSuchKey,bucket={long}")
     for _ in range(2):
