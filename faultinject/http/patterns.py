@@ -54,22 +54,7 @@ def compile_plain(text: str) -> Test:
     """The test for a pattern in which `*` matches anything."""
     if text[:1] == "=" or "*" not in text:
         return _literal(text.removeprefix("="))
-    first, *middle, last = text.split("*")
-    middle = [each for each in middle if each]
-    least = len(first) + len(last)
-
-    def test(value: str) -> bool:
-        if len(value) < least or not value.startswith(first) or not value.endswith(last):
-            return False
-        at, end = len(first), len(value) - len(last)
-        for piece in middle:
-            at = value.find(piece, at, end)
-            if at < 0:
-                return False
-            at += len(piece)
-        return True
-
-    return test
+    return _pieces(text)
 
 
 def compile_path(text: str, *, leading: bool = True) -> Test:
@@ -91,13 +76,64 @@ def _literal(text: str) -> Test:
 
 
 def _rooted_test(pattern: str) -> Test:
-    if "*" not in pattern and "?" not in pattern:
-        return methodcaller("startswith", pattern) if pattern[-1] == "/" else _literal(pattern)
-    # Of the patterns with stars the one that people write most; the rest takes a step for each character.
-    folder, exact = pattern[:-2], pattern[:-3]
-    if pattern == f"{exact}/**" and "*" not in folder and "?" not in folder:
-        return lambda path: path.startswith(folder) or path == exact
-    return _states(pattern)
+    folder = pattern[-1] == "/"
+    segments = pattern[1:].split("/")
+    wild = segments.count("**")
+    if "?" in pattern or wild > 1 or (wild and folder):
+        return _states(pattern)
+    if not wild and "*" not in pattern:
+        return methodcaller("startswith", pattern) if folder else _literal(pattern)
+    if wild and "*" not in pattern[:-2]:
+        exact, below = pattern[:-3], pattern[:-2]
+        return lambda path: path.startswith(below) or path == exact
+    return _segments(segments, folder=folder)
+
+
+def _pieces(text: str) -> Test:
+    first, *middle, last = text.split("*")
+    middle = [each for each in middle if each]
+    least = len(first) + len(last)
+    if not middle:
+        return lambda value: len(value) >= least and value.startswith(first) and value.endswith(last)
+
+    def test(value: str) -> bool:
+        if len(value) < least or not value.startswith(first) or not value.endswith(last):
+            return False
+        at, end = len(first), len(value) - len(last)
+        for piece in middle:
+            at = value.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+    return test
+
+
+def _segments(pattern: list[str], *, folder: bool) -> Test:
+    """For a pattern without `?` and with at most one `**`: both ends are fixed, nothing is tried twice."""
+    if folder:
+        pattern = [*pattern[:-1], "*", "**"]
+    at = pattern.index("**") if "**" in pattern else -1
+    tests = [_pieces(each) if "*" in each else _literal(each) for each in pattern]
+    front, back = (tests, []) if at < 0 else (tests[:at], tests[at + 1 :])
+    least = len(front) + len(back)
+
+    def test(path: str) -> bool:
+        if path[:1] != "/":
+            return False
+        segments = path[1:].split("/")
+        have = len(segments)
+        # "/a/**" matches "/a", but "/**/a" does not match "": a path has at least one segment.
+        if have < least or (at < 0 and have != least):
+            return False
+        for check, segment in zip(front, segments, strict=False):
+            if not check(segment):
+                return False
+        tail = segments[have - len(back) :]
+        return all(check(segment) for check, segment in zip(back, tail, strict=False))
+
+    return test
 
 
 def _states(pattern: str) -> Test:

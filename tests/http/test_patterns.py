@@ -141,7 +141,7 @@ def segment_matches(wanted: str, segment: str) -> bool:
     st.text("ab/", max_size=10),
 )
 def test_every_path_pattern_agrees_with_the_definition(segments, path):
-    """The quick ways of plain prefixes are shortcuts of one meaning."""
+    """The quick ways (prefix, segments, states) are shortcuts of one meaning."""
     pattern = "/" + "/".join(segments)
     path = f"/{path}"
     assert compile_path(pattern)(path) == matches_by_definition(pattern, path)
