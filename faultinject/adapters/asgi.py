@@ -654,10 +654,11 @@ class Driver:
             self._connection = found = of_send(self._server)
             plain = found is not None and not found.encrypted and not self._request.http2
             # uvicorn has no line for a status that HTTP does not know.
-            past = transform.cuts or (step.own is not None and step.own.answer.nonstandard_status)
-            if past and plain and can_be_written("", step.headers):
+            odd = step.own.answer if step.own is not None and step.own.answer.nonstandard_status else None
+            line = f"{start['status']} {reason(start['status'])}" if odd is None else odd.status_line
+            if (transform.cuts or odd is not None) and plain and can_be_written(line, step.headers):
                 self._framing = Framing(
-                    f"{start['status']} {reason(start['status'])}",
+                    line,
                     step.headers,
                     now=self._plan.services.clock(),
                     server="",

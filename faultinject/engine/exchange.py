@@ -442,7 +442,9 @@ def _give(
         yield Begin(None, headers, action, unread, body is not None)
         yield from _come_late(plan, request, action)
         return
-    elif answer.exact is not None and (answer.needs_socket or request.server_words_status):
+    elif answer.exact is not None and (
+        request.server_words_status or (answer.needs_socket and action.transform is None)
+    ):
         past = not (answer.error_after_head or request.http2)
         if past and (yield Hold(plain=True)) is Reach.CONNECTION:
             injection.give(did, body)
