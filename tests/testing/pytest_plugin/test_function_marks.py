@@ -195,19 +195,19 @@ def test_error_inside_faultinject_fails_the_test(run):
     """What elsewhere is only logged, so that the app goes on, fails a test and shows the cause."""
     result = run("""
         import pytest
-        from faultinject.engine.answers import Answer
+        from faultinject.engine.plan import CompiledRule
 
         @pytest.mark.faultinject("http:503")
         def test_marked(client, monkeypatch):
-            monkeypatch.delattr(Answer, "give")
+            monkeypatch.delattr(CompiledRule, "__init__")
             assert client.get("/a").status_code == 200
     """)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*AttributeError: 'Answer' object has no attribute 'give'*",
+            "*TypeError: CompiledRule() takes no arguments*",
             "*InjectionFailed: an error inside faultinject let requests pass",
-            "error inside faultinject: AttributeError(*",
+            "error inside faultinject: TypeError(*",
         ]
     )
 
