@@ -111,9 +111,9 @@ def test_tls_on_both_sides(serve, proxy):
     assert requests.put(f"{url}/photos-1", timeout=60, verify=own).status_code == 200
     with pytest.raises(requests.ConnectionError):
         requests.delete(f"{url}/photos-1", timeout=60, verify=own)
-    for each in (refused, process):
+    for each in (refused, process, store):
         assert each.interrupt()[0] == 0
-    assert not Path(own).parent.exists()
+    assert not any(Path(each).parent.exists() for each in (own, path))
 
 
 @pytest.mark.parametrize("way", ["down", pytest.param("up", marks=pytest.mark.slow)])
