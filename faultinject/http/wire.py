@@ -176,6 +176,7 @@ def iso_ms(text: str) -> str | None:
 
     >>> iso_ms("Fri, 20 Nov 2026 12:00:00 GMT"), iso_ms("20261120T120000Z"), iso_ms("Fri, 31 Nov 2026 12:00:00 GMT")
     ('2026-11-20T12:00:00.000Z', '2026-11-20T12:00:00.000Z', None)
+    >>> iso_ms("9" * 20)  # no year that there is
     """
     moment = moment_of(text)
     if moment is None:
