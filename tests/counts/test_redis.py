@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import redis
@@ -253,6 +254,28 @@ def test_a_fork_while_a_thread_is_given_a_connection(url, monkeypatch):
         finally:
             go_on.set()
     assert in_parent.result() == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows what a process has open")
+def test_a_forked_child_closes_its_parents_connections(url):
+    """The server would count them for as long as the child lives."""
+
+    def sockets():
+        # The one that lists them is closed by then.
+        found = [each for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+        return {each for each in map(os.readlink, found) if each.startswith("socket:")}
+
+    before = sockets()
+    counts = open_counts(url)
+    place(counts)
+    parents = sockets() - before
+    assert parents
+
+    def ask():
+        place(counts)
+        return len(parents & sockets())
+
+    assert in_child(ask) == 0
 
 
 def test_what_was_sent_and_not_answered_counts_as_told(own_server, monkeypatch):
