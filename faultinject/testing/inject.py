@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from faultinject.exceptions import InjectionFailed, RuleNotMatched
@@ -17,7 +17,7 @@ from faultinject.testing import unwrapped
 from faultinject.testing.verdicts import NamedCall, Verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from os import PathLike
     from types import TracebackType
 
@@ -291,6 +291,7 @@ class Faults:
 
     def assert_all_fired(self) -> None:
         """Fail, with the AssertionError RuleNotMatched, when a rule injected nothing; the message names the nearest request."""
+        __tracebackhide__ = True
         self._verdicts.assert_all_fired()
 
     @property
@@ -407,6 +408,23 @@ class Faults:
                     self._outer.pop()
                 )
                 self._in_force = True
+
+    @contextmanager
+    def _resume(self) -> Iterator[None]:
+        """For its block, the faults of the block that has ended are in force again, with its counts and its record."""
+        if self._in_force:
+            yield
+            return
+        self._in_force = True
+        self._publish(keep_counts=True)
+        self._injector.put_in_force()
+        try:
+            yield
+        finally:
+            self._injector.take_out_of_force()
+            self._in_force = False
+            if self._session is not None:
+                self._session.withdraw()
 
     def _tell_blindness(self) -> None:
         """Fail where there was nothing that could have seen a request: such a block does nothing, whatever the code does.

@@ -363,6 +363,7 @@ class Exploration:
 
     def __iter__(self) -> Iterator[Run]:
         """Make one run after the other, and fail at the end where one has failed, or the sweep is incomplete."""
+        __tracebackhide__ = True
         self.begun = True
         while (scenario := self.sweep.next()) is not None:
             run = Run(self, scenario)

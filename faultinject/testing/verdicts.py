@@ -145,6 +145,7 @@ class Verdicts:
         Raises:
             RuleNotMatched: an AssertionError that names each rule, and says whether requests met its conditions.
         """
+        __tracebackhide__ = True
         faults, outcomes = self._faults, self._faults.outcomes
         silent: list[str] = []
         counts = faults.injector.counts()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import shlex
 import unittest
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -235,6 +234,7 @@ class MarkedTest:
     Attributes:
         faults: its faults.
         markers: how many markers it had when they were read.
+        entered: whether its faults were ever in force.
 
     Raises:
         ConfigurationError: a marker's rule, or a variable of the environment, is wrong.
@@ -259,37 +259,46 @@ class MarkedTest:
         self._judged = run is None or not run.scenario.rules
         self._given, self._only = given, only
         self.markers = _marked(item)
-        # What a test clears away was nevertheless in force: the first plan's counts tell.
+        self.entered = self._returned = False
         self._plan = self.faults.injector.own_plan
+        self._met: set[int] = set()
+        self._outcomes: list[Outcome] = []
         if not self.faults.injector.enabled:
             self.faults.injector.announce()
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """For its block, the test itself, its faults are in force; behind it, fail or warn about rules that no request met."""
-        with self.faults:
-            yield
-        self._judge()
+        """For its block, the test's body, its faults are in force; Hypothesis runs a body many times."""
+        self.entered = True
+        try:
+            with self.faults:
+                # What a test clears away was nevertheless in force: the first plan's counts tell.
+                self._plan = self.faults.injector.own_plan
+                yield
+            self._returned = True
+        finally:
+            self._met.update(filter(self._matched, [*self._given.own, *self._given.shared]))
+            self._outcomes = self.faults.outcomes or self._outcomes
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
+        """When the test is over, fail or warn about rules that no request met."""
         if self.faults.unfinished:
-            pytest.fail("faults.explore(): the loop was left before its end", pytrace=False)
+            _fail(self.item, "faults.explore(): the loop was left before its end")
         says = self.item.config.getini("faultinject_unmatched")
-        if says == "ignore" or not self._judged or not (missed := self._missed()):
+        if says == "ignore" or not (self._judged and self._returned) or not (missed := self._missed()):
             return
         lines = [*self._off(), "faultinject: no request met the conditions of"]
-        outcomes = self.faults.outcomes
         for number in missed:
             lines.append(f"  {self._plan.names[number]} ({self._plan.rules[number]})")
-            lines.append(f"    {nearest_request(self._plan.rules[number], outcomes, self._plan)}")
-        if not outcomes and len(lines) == 1 + 2 * len(missed):
+            lines.append(f"    {nearest_request(self._plan.rules[number], self._outcomes, self._plan)}")
+        if not self._outcomes and len(lines) == 1 + 2 * len(missed):
             lines.append(unwrapped.advice())
         message = "\n".join(lines)
         if self._only is not None:
             # A whole session may get the rules of one test: that is no fault of the others, and no warning either.
             self.item.user_properties.append((UNMET, message))
         elif says == "error":
-            pytest.fail(message, pytrace=False)
+            _fail(self.item, message)
         else:
             self.item.warn(pytest.PytestWarning(message))
 
@@ -306,24 +315,39 @@ class MarkedTest:
 
     def _missed(self) -> list[int]:
         """Rules of the function's and the parameter's markers count each, those of classes and modules together."""
-        given, plan = self._given, self._plan
+        given = self._given
+        own = [each for each in given.own if each not in self._met]
+        return sorted([*given.shared, *own]) if self._met.isdisjoint(given.shared) else own
 
-        def matched(rule: int) -> bool:
-            return (
-                rule in self.faults.met_while_exploring
-                or self.faults.matched(rule, plan) > 0
-                # Before `begin` and after `end` nothing is counted; the conditions are met all the same.
-                or (
-                    not plan.rules[rule].options.keys().isdisjoint(("begin", "end"))
-                    and any(met(plan.rules[rule], each, plan) for each in self.faults.outcomes)
-                )
+    def _matched(self, rule: int) -> bool:
+        """Whether a request of this block met a rule's conditions."""
+        plan = self._plan
+        return (
+            rule in self.faults.met_while_exploring
+            or self.faults.matched(rule, plan) > 0
+            # Before `begin` and after `end` nothing is counted; the conditions are met all the same.
+            or (
+                not plan.rules[rule].options.keys().isdisjoint(("begin", "end"))
+                and any(met(plan.rules[rule], each, plan) for each in self.faults.outcomes)
             )
-
-        own = [each for each in given.own if not matched(each)]
-        return own if any(map(matched, given.shared)) else sorted([*given.shared, *own])
+        )
 
 
 MARKED = pytest.StashKey[MarkedTest]()
+FAILURE = pytest.StashKey[BaseException]()
+"""What the plugin itself has failed a test with."""
+NEVER = (
+    "faultinject: the test passed, but its faults were never in force: its body did not run, or a plugin or its class ran it in a"
+    " way of its own. Use `with faultinject.inject(...)` in the body in place of the marker and of the fixture faults."
+)
+STATEFUL = (
+    "faultinject: a marker on a state machine of Hypothesis is not supported: counts would go on from one example to the next."
+    " Enter faultinject.inject(...) in the machine's __init__, and leave it in its teardown()."
+)
+EXPLORED_GIVEN = (
+    "faultinject_explore: a test with @given draws other examples in each run, which cannot be compared. Loop over"
+    " faultinject.explore(...) in its body, or draw the faults: faultinject.strategies.scenarios(...)."
+)
 
 
 class MarkedTests:
@@ -332,6 +356,7 @@ class MarkedTests:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._seed = config.stash[SEED]
+        self._debugs = config.getoption("usepdb", default=False)
         try:
             self._off = "--faultinject-off" if config.getoption("faultinject_off") else _off()
             self._only = _only(config)
@@ -365,6 +390,7 @@ class MarkedTests:
             # Asked for by name at run time: collection could not see it.
             marked = self._prepare(item)
             if os.environ.get("PYTEST_CURRENT_TEST", "").endswith("(call)"):
+                marked.entered = True
                 marked.faults.__enter__()
                 request.addfinalizer(lambda: marked.faults.__exit__(None, None, None))
         return item.stash[MARKED].faults
@@ -375,10 +401,8 @@ class MarkedTests:
         try:
             item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
         except FaultInjectError as error:
-            wrong = str(error)
-        else:
-            return marked
-        pytest.fail(wrong, pytrace=False)
+            _fail(item, str(error))
+        return marked
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Read the markers before the first fixture is set up."""
@@ -391,33 +415,51 @@ class MarkedTests:
         marked = item.stash.get(MARKED, None)
         if marked is None:
             return (yield)
-        if isinstance(getattr(item, "instance", None), unittest.TestCase):
-            # Its call phase holds setUp and tearDown as well, and keeps errors to itself.
-            with _around_method(item, marked):
-                return (yield)
         run = item.stash.get(EXPLORED, None)
-        with marked.in_force():
+        result = None
+        with _around_body(item, marked):
             try:
-                return (yield)
+                result = yield
             except Exception as error:
                 if run is None or not run.run_again(item, error):
                     raise
-        return None
+        marked.judge()
+        return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A failed test says what was injected and how to see it again."""
+        """A failed test says what was injected and how to see it again; one whose faults were never in force fails."""
         report = yield
+        if self._debugs and call.excinfo is not None and call.excinfo.value is item.stash.get(FAILURE, None):
+            # The debugger would stop in the frames of this plugin.
+            call.excinfo = None
         marked = item.stash.get(MARKED, None)
         if marked is not None:
+            if report.when == "call" and report.passed and not marked.entered:
+                report.outcome, report.longrepr = "failed", NEVER
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
                 text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))
             if call.when == "teardown":
                 del item.stash[MARKED]
         return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_exception_interact(
+        self, node: Node, report: pytest.CollectReport | pytest.TestReport
+    ) -> Generator[None, object, object]:
+        """At the prompt of `--pdb` the requests are shown, and the faults that the test had are in force."""
+        marked = node.stash.get(MARKED, None)
+        if marked is None or not self._debugs or report.when != "call":
+            return (yield)
+        terminal = self._config.get_terminal_writer()
+        terminal.line()
+        terminal.sep(">", "faultinject")
+        terminal.write(f"{record(marked.faults)}\n")
+        with marked.faults._resume():  # noqa: SLF001 - one of ours
+            return (yield)
 
     def pytest_unconfigure(self) -> None:
         """Leave the environment as it was."""
@@ -434,11 +476,11 @@ def refuse_late(item: pytest.Item) -> None:
     once = config.getoption("faultinject_scenario") is not None
     late = late or (explored(item) is not None and EXPLORED not in item.stash and not once)
     if late and not config.getoption("faultinject_off") and not _off():
-        pytest.fail(
+        _fail(
+            item,
             f"{item.nodeid}: a marker {' or '.join(MARKERS)} was added when markers were read already."
             " Let the fixture call faults.add(), mark the parameter: pytest.param(…, marks=…), or add it in"
             " pytest_collection_modifyitems",
-            pytrace=False,
         )
 
 
@@ -446,20 +488,50 @@ def _marked(item: pytest.Item) -> int:
     return sum(each.name in MARKERS for each in item.iter_markers())
 
 
+def _fail(item: pytest.Item, message: str) -> NoReturn:
+    """Fail a test with what the plugin says of it."""
+    item.stash[FAILURE] = failure = pytest.fail.Exception(message, pytrace=False)
+    raise failure from None
+
+
+def _around_body(item: Any, marked: MarkedTest) -> AbstractContextManager[None]:
+    """For its block, the test's faults are in force each time that its body runs."""
+    test: Any = getattr(item, "obj", None)
+    if getattr(test, "is_hypothesis_test", False):
+        if EXPLORED in item.stash:
+            _fail(item, EXPLORED_GIVEN)
+        if hasattr(test, "hypothesis"):
+            return _around_examples(test.hypothesis, marked)
+        if marked.markers:
+            _fail(item, STATEFUL)
+    if isinstance(getattr(item, "instance", None), unittest.TestCase):
+        return _around_method(item, marked)
+    return marked.in_force()
+
+
+@contextmanager
+def _around_examples(given: Any, marked: MarkedTest) -> Iterator[None]:
+    """For its block, each example of Hypothesis has the faults from zero; `inner_test` is there for plugins to replace."""
+    body = given.inner_test
+    given.inner_test = decorate(body, marked.in_force)
+    try:
+        yield
+    finally:
+        given.inner_test = body
+
+
 @contextmanager
 def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
-    """For its block, the method of a unittest.TestCase runs with its faults in force."""
-    method, asks = item.obj, inspect.iscoroutinefunction(item.obj)
+    """For its block, the method of a unittest.TestCase has the faults; the call phase holds setUp and tearDown as well."""
+    method, instance = item.obj, item.instance
+    # pytest itself calls `obj`; a plugin in its place, such as pytest-django, calls what the instance has.
     item.obj = decorate(method, marked.in_force)
-    if asks:
-        # pytest puts a plain method on the instance itself.
-        setattr(item.instance, item.name, item.obj)
+    setattr(instance, item.name, item.obj)
     try:
         yield
     finally:
         item.obj = method
-        if asks:
-            delattr(item.instance, item.name)
+        vars(instance).pop(item.name, None)
 
 
 def _session() -> Session | None:

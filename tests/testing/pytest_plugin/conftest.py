@@ -79,7 +79,7 @@ def only_plugins_are_installed(monkeypatch):
 
 INI = """
 [pytest]
-addopts = --strict-markers -p no:randomly -p no:cacheprovider -p no:hypothesispytest -p no:platformdirs -p no:doctest
+addopts = --strict-markers -p no:django -p no:randomly -p no:cacheprovider -p no:hypothesispytest -p no:platformdirs -p no:doctest
     -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
     -p no:xdist -p no:xdist.looponfail
 asyncio_mode = strict

@@ -1,0 +1,142 @@
+"""`pytest --pdb`: the prompt shows the requests, and has the faults of the test."""
+
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+SOURCE = """
+    import unittest
+    import faultinject
+    import pytest
+    from conftest import app
+
+    def get():
+        return app.test_client().get("/a").status_code
+"""
+
+
+@pytest.fixture
+def debug(project):
+    """Run a test file under the debugger, which asks for two more requests at each prompt."""
+
+    def debug(source, prompts):
+        project.makepyfile(SOURCE + source)
+        typed = 'print("statuses", [get(), get()])\ncontinue\n' * prompts
+        result = project.run(sys.executable, "-m", "pytest", "--pdb", stdin=typed.encode())
+        assert result.stdout.str().count("entering PDB") == prompts
+        return result
+
+    return debug
+
+
+def test_faults_and_requests_at_the_prompt(debug):
+    """Counts go on there; the test that comes next has none of it."""
+    result = debug(
+        """
+    @pytest.mark.faultinject("http:503", times=2)
+    def test_function():
+        assert get() == 200
+
+    class TestMethod(unittest.TestCase):
+        def tearDown(self):
+            assert get() == 200
+
+        @pytest.mark.faultinject("http:503", times=2)
+        def test_method(self):
+            assert get() == 200
+
+        @pytest.mark.faultinject("http:503")
+        def test_subtest(self):
+            with self.subTest():
+                assert get() == 200
+            assert get() == 503
+
+    def test_next():
+        assert get() == 200
+        """,
+        3,
+    )
+    shown = [
+        "*> faultinject >*",
+        "1 of 1 requests got a fault",
+        "1 *GET /a *503 *rule-1: http:503*",
+        "*> entering PDB >*",
+    ]
+    result.stdout.fnmatch_lines(
+        [
+            *shown,
+            "*statuses [[]503, 200]",
+            *shown,
+            "*statuses [[]503, 200]",
+            *shown,
+            "*statuses [[]503, 503]",
+            "*3 failed*",
+        ]
+    )
+
+
+def test_at_the_prompt_of_an_exploration(debug):
+    """The run that failed, with its one fault given."""
+    result = debug(
+        """
+    @pytest.mark.faultinject_explore("http:503")
+    def test_explored():
+        assert get() == 200
+        """,
+        1,
+    )
+    result.stdout.fnmatch_lines(["rule-1: http:503,*times=1", "*statuses [[]200, 200]", "*1 failed*"])
+
+
+def test_no_prompt_within_the_plugin(debug):
+    """What the plugin says of a test is a failure without a prompt: there is nothing of the test to look at."""
+    result = debug(
+        """
+    @pytest.mark.faultinject("http:503", path="/never")
+    def test_function():
+        get()
+
+    @pytest.mark.faultinject("http:503", path="/never")
+    class TestMethod(unittest.TestCase):
+        def test_method(self):
+            get()
+
+    @pytest.mark.faultinject_explore("http:500")
+    @pytest.mark.faultinject("http:503", path="/never")
+    def test_explored():
+        get()
+
+    @pytest.mark.faultinject("http:503", pth="/a")
+    def test_wrong_marker():
+        get()
+        """,
+        0,
+    )
+    result.assert_outcomes(failed=3, errors=1)
+
+
+def test_the_prompt_stands_in_the_test_that_asserts(debug):
+    """And not in the code of what it asserts with."""
+    result = debug(
+        """
+    def test_fired(faults):
+        faults.add("http:503")
+        faults.assert_all_fired()
+
+    def test_retries(faults):
+        faults.add("http:503")
+        get()
+        faults.assert_retries(require="all")
+
+    def test_loop():
+        for run in faultinject.explore("http:503"):
+            with run:
+                assert get() == 200
+        """,
+        3,
+    )
+    result.stdout.fnmatch_lines(
+        ["-> faults.assert_all_fired()", "-> faults.assert_retries(*", "-> for run in faultinject.explore(*"]
+    )

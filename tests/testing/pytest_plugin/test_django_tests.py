@@ -1,0 +1,141 @@
+"""The markers under pytest-django, which calls the tests of Django's cases in a way of its own."""
+
+import sys
+from textwrap import dedent
+
+import pytest
+
+pytestmark = pytest.mark.live  # Django's settings hold for a whole process, so each run has one of its own
+
+SETTINGS = """
+    SECRET_KEY = "not secret"
+    ALLOWED_HOSTS = ["*"]
+    ROOT_URLCONF = "urls"
+    STATIC_URL = "/static/"
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+"""
+URLS = """
+    from django.http import HttpResponse
+    from django.urls import path
+
+    urlpatterns = [path("photos/<name>", lambda request, name: HttpResponse(name))]
+"""
+IMPORTS = """
+    import unittest
+    import pytest
+    from django.test import Client, LiveServerTestCase, SimpleTestCase, TestCase, TransactionTestCase
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+"""
+
+
+@pytest.fixture
+def under_django(project):
+    """Run a test file in a project of pytest-django."""
+
+    def run(source, *args):
+        project.makeini(
+            "[pytest]\nDJANGO_SETTINGS_MODULE = settings\npythonpath = .\nasyncio_default_fixture_loop_scope = function"
+        )
+        project.makepyfile(settings=SETTINGS, urls=URLS, test_photos=dedent(IMPORTS) + dedent(source))
+        given = "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error", *args
+        return project.run(sys.executable, "-m", "pytest", *given)
+
+    return run
+
+
+def test_every_kind_of_test_gets_its_faults(under_django):
+    """Methods and classes, sync and async, with and without a database; what is around a method gets none."""
+    result = under_django("""
+        class Fine:
+            def setUp(self):
+                self.addCleanup(self.fine)
+                self.fine()
+
+            tearDown = lambda self: self.fine()
+
+            def fine(self):
+                self.assertEqual(self.client.get("/photos/seed").status_code, 200)
+
+        class ByMethod:
+            @pytest.mark.faultinject("http:503", times=1, path="/photos/")
+            def test_method(self):
+                self.assertEqual([self.client.get("/photos/cat").status_code for _ in range(2)], [503, 200])
+
+            def test_not_marked(self):
+                self.fine()
+
+        @pytest.mark.faultinject("http:503", times=1, path="/photos/")
+        class ByClass:
+            def test_class(self):
+                self.test_subtests()
+
+            def test_subtests(self):
+                for status in 503, 200:
+                    with self.subTest(status=status):
+                        self.assertEqual(self.client.get("/photos/cat").status_code, status)
+
+            async def test_async(self):
+                statuses = [(await self.async_client.get("/photos/cat")).status_code for _ in range(2)]
+                self.assertEqual(statuses, [503, 200])
+
+        class TestSimple(Fine, ByMethod, SimpleTestCase): pass
+        class TestSimpleClass(Fine, ByClass, SimpleTestCase): pass
+        class TestDatabase(Fine, ByMethod, TestCase): pass
+        class TestDatabaseClass(Fine, ByClass, TestCase): pass
+        class TestTransactions(Fine, ByMethod, TransactionTestCase): pass
+
+        class TestServer(LiveServerTestCase):
+            @pytest.mark.faultinject("http:503", times=1)
+            def test_over_a_socket(self):
+                with self.assertRaises(HTTPError):
+                    urlopen(f"{self.live_server_url}/photos/cat")
+                assert urlopen(f"{self.live_server_url}/photos/cat").status == 200
+
+        @pytest.mark.faultinject("http:503", times=1)
+        def test_function(client, faults):
+            assert [client.get("/photos/cat").status_code for _ in range(2)] == [503, 200]
+            assert faults.injected == 1
+
+        @pytest.mark.faultinject("http:503", times=1)
+        def test_live_server(live_server):
+            with pytest.raises(HTTPError):
+                urlopen(f"{live_server}/photos/cat")
+            assert urlopen(f"{live_server}/photos/cat").status == 200
+    """)
+    result.assert_outcomes(passed=15)
+
+
+def test_a_marker_that_proves_nothing_fails(under_django):
+    """Rules that no request met, and explorations with a finding; skipped and expected failures stay what they are."""
+    result = under_django("""
+        @pytest.mark.faultinject("http:503", path="/never")
+        class TestPhotos(SimpleTestCase):
+            def test_unmatched(self):
+                self.client.get("/photos/cat")
+
+            def test_skips(self):
+                self.skipTest("not today")
+
+            @unittest.skip("never")
+            def test_never(self):
+                raise AssertionError
+
+            @unittest.expectedFailure
+            def test_fails_as_expected(self):
+                self.fail()
+
+        class TestExplored(TestCase):
+            @pytest.mark.faultinject_explore("http:503")
+            def test_explored(self):
+                assert self.client.get("/photos/cat").status_code == 200
+    """)
+    result.assert_outcomes(failed=2, skipped=2, xfailed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*_ TestExplored.test_explored _*",
+            '  replay: @pytest.mark.faultinject("http:503,*',
+            "*_ TestPhotos.test_unmatched _*",
+            "    nearest: GET /photos/cat (path=/never did not hold)",
+        ]
+    )
