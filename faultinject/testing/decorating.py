@@ -20,6 +20,8 @@ TESTS = "test"
 def decorate(decorated: Any, block: Block) -> Any:
     """A function with a block around each call, or the class itself, whose test methods have one.
 
+    A test with `@given` of Hypothesis has a block around each example.
+
     Args:
         decorated: a function of any kind, or a class.
         block: makes a new block.
@@ -32,6 +34,9 @@ def decorate(decorated: Any, block: Block) -> Any:
         return type(decorated)(_around(decorated.__func__, block))
     if not callable(decorated):
         raise ConfigurationError(f"inject() decorates functions and classes: {decorated!r} is neither")
+    if getattr(decorated, "is_hypothesis_test", False) and hasattr(decorated, "hypothesis"):
+        decorated.hypothesis.inner_test = _around(decorated.hypothesis.inner_test, block)
+        return decorated
     if not inspect.isclass(decorated):
         return _around(decorated, block)
     tests = {

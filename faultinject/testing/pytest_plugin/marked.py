@@ -281,7 +281,9 @@ class MarkedTest:
             self._outcomes = self.faults.outcomes or self._outcomes
 
     def judge(self) -> None:
-        """When the test is over, fail or warn about rules that no request met."""
+        """When the test is over, fail or warn about rules that no request met; unittest shows its own errors in its place."""
+        if not self.entered:
+            _fail(self.item, NEVER)
         if self.faults.unfinished:
             _fail(self.item, "faults.explore(): the loop was left before its end")
         says = self.item.config.getini("faultinject_unmatched")
@@ -431,14 +433,15 @@ class MarkedTests:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """A failed test says what was injected and how to see it again; one whose faults were never in force fails."""
+        marked = item.stash.get(MARKED, None)
+        if marked is not None and call.when == "call" and call.excinfo is None and not marked.entered:
+            # A plugin has gone round the call phase.
+            call.excinfo = pytest.CallInfo.from_call(lambda: _fail(item, NEVER), "call").excinfo
         report = yield
         if self._debugs and call.excinfo is not None and call.excinfo.value is item.stash.get(FAILURE, None):
             # The debugger would stop in the frames of this plugin.
             call.excinfo = None
-        marked = item.stash.get(MARKED, None)
         if marked is not None:
-            if report.when == "call" and report.passed and not marked.entered:
-                report.outcome, report.longrepr = "failed", NEVER
             if report.when == "call" and report.failed and EXPLORED not in item.stash:
                 text = f"{record(marked.faults)}\n{replay(item, self._seed)}"
                 report.sections.append(("faultinject", text))

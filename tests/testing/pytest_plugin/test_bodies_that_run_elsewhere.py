@@ -146,9 +146,9 @@ def test_a_class_that_does_not_call_its_method(run):
     result.assert_outcomes(failed=4, skipped=1)
     result.stdout.fnmatch_lines_random(
         [
-            "FAILED *::TestMarked::test_own - faultinject: the test passed*",
-            "FAILED *::TestExplored::test_own - faultinject: the test passed*",
-            "FAILED *::TestFixture::test_own - faultinject: the test passed*",
+            "FAILED *::TestMarked::test_own - Failed: faultinject: the test*",
+            "FAILED *::TestExplored::test_own - Failed: faultinject: the test*",
+            "FAILED *::TestFixture::test_own - Failed: faultinject: the test*",
             "FAILED *::TestFailsInSetUp::test_never - AssertionError: in setUp",
         ]
     )

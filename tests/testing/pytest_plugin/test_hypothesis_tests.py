@@ -217,3 +217,30 @@ def test_what_is_not_supported_says_what_to_do(run):
             "faultinject_explore: a test with @given draws other examples in each run*explore(...)*",
         ]
     )
+
+
+def test_inject_as_a_decorator(passes):
+    """Above `@given`, below it, and on a class: a block around each example."""
+    passes(
+        IMPORTS
+        + """
+    import faultinject
+
+    @faultinject.inject("http:503", times=1)
+    @given(n=st.integers())
+    def test_above(n):
+        assert [get(), get()] == [503, 200]
+
+    @given(n=st.integers())
+    @faultinject.inject("http:503", times=1)
+    def test_below(n):
+        assert [get(), get()] == [503, 200]
+
+    @faultinject.inject("http:503", times=1)
+    class TestOf:
+        @given(n=st.integers())
+        def test_method(self, n):
+            assert [get(), get()] == [503, 200]
+        """,
+        3,
+    )
