@@ -232,7 +232,7 @@ class _Exploring:
         """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""
         if len(found) < 3 or found[0].failed or found[2].failed:
             return True
-        return plain and (run.error is not None or found[1].failed)
+        return plain and run.error is not None
 
     def _ended(
         self,
