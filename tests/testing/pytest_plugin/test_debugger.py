@@ -4,8 +4,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.live
-
 SOURCE = """
     import unittest
     import faultinject
@@ -31,6 +29,7 @@ def debug(project):
     return debug
 
 
+@pytest.mark.live
 def test_faults_and_requests_at_the_prompt(debug):
     """Counts go on there; the test that comes next has none of it."""
     result = debug(
@@ -77,6 +76,7 @@ def test_faults_and_requests_at_the_prompt(debug):
     )
 
 
+@pytest.mark.live
 def test_at_the_prompt_of_an_exploration(debug):
     """The run that failed, with its one fault given."""
     result = debug(
@@ -90,6 +90,7 @@ def test_at_the_prompt_of_an_exploration(debug):
     result.stdout.fnmatch_lines(["rule-1: http:503,*times=1", "*statuses [[]200, 200]", "*1 failed*"])
 
 
+@pytest.mark.live
 def test_no_prompt_within_the_plugin(debug):
     """What the plugin says of a test is a failure without a prompt: there is nothing of the test to look at."""
     result = debug(
@@ -117,6 +118,7 @@ def test_no_prompt_within_the_plugin(debug):
     result.assert_outcomes(failed=3, errors=1)
 
 
+@pytest.mark.live
 def test_the_prompt_stands_in_the_test_that_asserts(debug):
     """And not in the code of what it asserts with."""
     result = debug(
@@ -140,3 +142,48 @@ def test_the_prompt_stands_in_the_test_that_asserts(debug):
     result.stdout.fnmatch_lines(
         ["-> faults.assert_all_fired()", "-> faults.assert_retries(*", "-> for run in faultinject.explore(*"]
     )
+
+
+DEBUGGER = """
+    from conftest import app
+
+    class Debugger:
+        quitting = False
+
+        def __init__(self, **_):
+            pass
+
+        def reset(self):
+            pass
+
+        def interaction(self, frame, trace):
+            print("statuses", [app.test_client().get("/a").status_code for _ in range(2)])
+"""
+
+
+def test_another_debugger(run, project):
+    """One of `--pdbcls`, behind the block and in it."""
+    project.syspathinsert()
+    project.makepyfile(debugger=DEBUGGER)
+    result = run(
+        SOURCE
+        + """
+    class TestMethod(unittest.TestCase):
+        @pytest.mark.faultinject("http:503", times=2)
+        def test_method(self):
+            with self.subTest():
+                assert get() == 200
+
+        @pytest.mark.faultinject("http:503", times=2)
+        def test_behind(self):
+            assert get() == 200
+
+        def test_next(self):
+            assert get() == 200
+        """,
+        "--pdb",
+        "--pdbcls=debugger:Debugger",
+        "-s",
+    )
+    assert result.stdout.str().count("statuses [503, 200]") == 2
+    result.stdout.fnmatch_lines(["*2 failed*"])
