@@ -416,7 +416,7 @@ class Faults:
             yield
             return
         self._in_force = True
-        self._publish(keep_counts=True)
+        self._publish()
         self._injector.put_in_force()
         try:
             yield
