@@ -147,7 +147,7 @@ def test_the_prompt_stands_in_the_test_that_asserts(debug):
 DEBUGGER = """
     from conftest import app
 
-    class Debugger:
+    class Asking:
         quitting = False
 
         def __init__(self, **_):
@@ -162,9 +162,9 @@ DEBUGGER = """
 
 
 def test_another_debugger(run, project):
-    """One of `--pdbcls`, behind the block and in it."""
+    """One of `--pdbcls`, behind the block and in it; pytest keeps it by its name as long as this process runs."""
     project.syspathinsert()
-    project.makepyfile(debugger=DEBUGGER)
+    project.makepyfile(asking_debugger=DEBUGGER)
     result = run(
         SOURCE
         + """
@@ -182,7 +182,7 @@ def test_another_debugger(run, project):
             assert get() == 200
         """,
         "--pdb",
-        "--pdbcls=debugger:Debugger",
+        "--pdbcls=asking_debugger:Asking",
         "-s",
     )
     assert result.stdout.str().count("statuses [503, 200]") == 2
