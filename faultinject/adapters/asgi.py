@@ -652,7 +652,7 @@ class Driver:
         start = {**start, "headers": encoded(step.headers)}
         if transform is not None and (transform.cuts or transform.slow) and not inside:
             self._connection = found = of_send(self._server)
-            plain = found is not None and not found.encrypted and not self._request.http2
+            plain = found is not None and found.writable and not self._request.http2
             # uvicorn has no line for a status that HTTP does not know.
             odd = step.own.answer if step.own is not None and step.own.answer.nonstandard_status else None
             line = f"{start['status']} {reason(start['status'])}" if odd is None else odd.status_line

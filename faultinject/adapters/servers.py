@@ -71,6 +71,7 @@ class WSGIServer(NamedTuple):
         encrypted: gets whether TLS is spoken, of the environ and that socket.
         unsent: gets the number of bytes that the server has not sent yet; None: it sends each piece at once.
         relays: the socket may be that of a router of the server's own, which hands on a FIN to the client but no RST.
+        speaks_http: gets whether HTTP is spoken on a socket that is relayed; else only the server may write on it.
         told: how a client is told that the connection closes behind an answer.
         tell: tells the server to close it, where the header does not. It is given the environ and the `start_response`.
         in_sync: whether the server reads a body that nobody has read, before the next request. It is given the same, and
@@ -87,6 +88,7 @@ class WSGIServer(NamedTuple):
     )
     unsent: Callable[[Environ], int] | None = None
     relays: bool = False
+    speaks_http: Callable[[Environ], bool] = lambda _: True
     told: Told = Told.HEADER
     tell: Callable[[Environ, Any], object] = lambda *_: None
     in_sync: Callable[[Environ, Any, bool], bool] = lambda *_: False
@@ -176,11 +178,22 @@ def _is_last(scope: Scope) -> bool:
     return scope.get("http_version") == "1.0" or b"close" in map(bytes.strip, tokens)
 
 
+def _uwsgi_speaks_http(_: Environ) -> bool:
+    """Whether uWSGI listens for no protocol but HTTP: nginx asks it by one of the others, and frames the answer itself."""
+    return _UWSGI_SOCKETS.isdisjoint(
+        name.decode() if isinstance(name, bytes) else name for name in sys.modules["uwsgi"].opt
+    )
+
+
 def _cheroot_in_sync(request: Any, broken: bool) -> bool:
     """A body of known length cheroot reads to its end before it answers, on a connection that it keeps."""
     return not (broken or request.chunked_read or request.close_connection)
 
 
+# https://uwsgi-docs.readthedocs.io/en/latest/Options.html: the sockets of its protocols other than HTTP
+_UWSGI_SOCKETS = frozenset(
+    ("socket", "uwsgi-socket", "suwsgi-socket", "ssl-socket", "fastcgi-socket", "fastcgi-nph-socket", "scgi-socket", "scgi-nph-socket")
+)  # fmt: skip
 WSGI_SERVERS = (
     WSGIServer(
         "faultinject serve",
@@ -216,6 +229,7 @@ WSGI_SERVERS = (
         lambda _: sys.modules["uwsgi"].connection_fd(),
         encrypted=lambda environ, _: environ["wsgi.url_scheme"] == "https",
         relays=True,
+        speaks_http=_uwsgi_speaks_http,
     ),
     WSGIServer(
         "cheroot",
@@ -449,6 +463,7 @@ class Connection:
     Attributes:
         encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
         relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
+        speaks_http: whether HTTP is spoken on it, perhaps over TLS; a proxy may ask its server by another protocol.
         unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
         handle: what the server shows of it, of a WSGI server: its socket, or the number of that.
     """
@@ -456,6 +471,7 @@ class Connection:
     def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
         self.encrypted = encrypted
         self.relayed = False
+        self.speaks_http = True
         self.unsent: Callable[[], int | None] | None = None
         self.handle: Any = None
         self._socket = sock
@@ -467,6 +483,11 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+    @property
+    def writable(self) -> bool:
+        """Whether an answer can be written on it past its server."""
+        return self.speaks_http and not self.encrypted
 
     def fileno(self) -> int:
         """Our descriptor; -1 once it is released."""
@@ -482,7 +503,7 @@ class Connection:
         if sock is None:
             return None
         found = Connection(sock, self._number, encrypted=self.encrypted)
-        found.relayed, found.unsent = self.relayed, self.unsent
+        found.relayed, found.speaks_http, found.unsent = self.relayed, self.speaks_http, self.unsent
         return found
 
     def reset(self) -> str:
@@ -720,7 +741,7 @@ def of_environ(environ: Environ, *, plain: bool = False) -> Connection | None:
 
     Args:
         environ: of the request.
-        plain: only one on which bytes can be written, since no TLS is spoken.
+        plain: only one on which an answer can be written.
 
     Returns:
         None when its server shows none, as in process.
@@ -733,6 +754,10 @@ def of_environ(environ: Environ, *, plain: bool = False) -> Connection | None:
     if found is not None:
         found.handle = handle
         found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
+        found.speaks_http = not found.relayed or server.speaks_http(environ)
+        if plain and not found.speaks_http:
+            found.release()
+            return None
         if server.unsent is not None:
             found.unsent = partial(shown, server.unsent, environ)
     return found

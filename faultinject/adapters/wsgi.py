@@ -516,7 +516,9 @@ class Driver:
 
     def _answer_begins(self) -> None:
         self._anew = False
-        self._next_step = self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers))
+        with of_environ(self._environ) or nullcontext() as connection:
+            framed = connection is None or connection.speaks_http
+        self._next_step = self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers, framed))
 
     def _app_begins(self, piece: bytes) -> None:
         """The app's answer begins, with that piece."""
@@ -568,8 +570,8 @@ class Driver:
         status_line = self._status_line if step.own is None else step.own.answer.status_line
         if transform is not None and (transform.cuts or transform.slow) and not inside:
             self._connection = found = of_environ(self._environ)
-            plain = found is not None and not found.encrypted and not self._request.http2
-            if plain and can_be_written(status_line, headers):
+            past = found is not None and found.writable and not self._request.http2
+            if past and can_be_written(status_line, headers):
                 self._slow, self._unread = transform.slow, step.unread
                 self._framing = Framing(
                     status_line,

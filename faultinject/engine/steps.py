@@ -118,10 +118,12 @@ class AppAnswer:
     Attributes:
         status: of its answer; 0 where that is no number.
         headers: its headers.
+        framed: whether its client can tell the end of a body without a Content-Length from the end of its connection.
     """
 
     status: int
     headers: Headers
+    framed: bool = True
 
     @property
     def failed(self) -> bool:

@@ -435,11 +435,29 @@ def test_uwsgi(exchange, monkeypatch, options, threads):
 def test_uwsgi_whose_client_gets_no_rst(exchange, monkeypatch, family, port, relayed):
     """The router's connection is not the client's: an RST would not be handed on, and is not claimed. A path has no port."""
     given = exchange(family)
-    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(connection_fd=given.server.fileno))
+    monkeypatch.setitem(
+        sys.modules, "uwsgi", SimpleNamespace(connection_fd=given.server.fileno, opt={"http": port})
+    )
     with of_environ({"uwsgi.version": b"2", "SERVER_PORT": port}) as found:
         assert found.relayed is relayed
+        assert found.writable
         assert found.reset() == "closed"
     assert read(given.client) == (b"", "FIN")
+
+
+@pytest.mark.parametrize("option", ["socket", b"scgi-socket"])
+def test_uwsgi_that_is_asked_by_another_protocol(exchange, monkeypatch, option):
+    """Only the server writes on such a connection: who asks for one to write on gets none."""
+    given = exchange(socket.AF_INET)
+    monkeypatch.setitem(
+        sys.modules, "uwsgi", SimpleNamespace(connection_fd=given.server.fileno, opt={option: b"x"})
+    )
+    environ = {"uwsgi.version": b"2", "SERVER_PORT": "80"}
+    assert of_environ(environ, plain=True) is None
+    with of_environ(environ) as found:
+        assert not found.writable
+        with found.again() as same:
+            assert not same.writable
 
 
 def test_uwsgi_outside_of_a_request(monkeypatch):
