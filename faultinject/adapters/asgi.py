@@ -307,7 +307,7 @@ class Driver:
     _start: Message | None = None
     _clock: CancelScope | None = None
     _tasks: TaskGroup | None = None
-    _begun = _changes = _untouched = _unread = _broken = _cut_off = False
+    _begun = _untouched = _unread = _broken = _cut_off = False
 
     def __init__(
         self,
@@ -447,25 +447,25 @@ class Driver:
         return step.unread and not (self._listener is not None and self._listener.whole)
 
     async def _wait(self, step: Wait) -> bool:
-        listener, connection = self._listener, self._connection
-        if self._changes:
-            await pause(self._plan, step.seconds, self._end_of_exchange(), connection)
-            return not (self._end_of_exchange().gone or (connection is not None and connection.left(0)))
-        if listener is None:
-            # The app may be listening for the client itself: here only its connection tells.
-            with of_send(self._server) or nullcontext() as connection:
+        listener, own = self._listener, self._connection
+        # A body that is on its way hides the client's end from a listener: then the connection shows it.
+        watched = of_send(self._server) if own is None and self._request.has_body else None
+        with watched or nullcontext(own) as connection:
+            if listener is None:
                 await pause(self._plan, step.seconds, ExchangeEnd(self._receive), connection)
-            return True
-        if not step.seconds:
-            return not listener.gone
-        try:
-            return await listener.wait(self._plan, step.seconds, listens=step.listens, connection=connection)
-        except BaseException as error:
-            # A client of this process has ended the wait by its own time-out; a server that cancels is about to end itself.
-            ended = isinstance(error, anyio.get_cancelled_exc_class()) and in_process_scope(self._scope)
-            if step.is_fault and ended:
-                raise LostPatience(error) from error
-            raise
+                return True
+            if not step.seconds:
+                return not listener.gone
+            try:
+                return await listener.wait(
+                    self._plan, step.seconds, listens=step.listens, connection=connection
+                )
+            except BaseException as error:
+                # A client of this process has ended the wait by its own time-out; a server that cancels is about to end itself.
+                ended = isinstance(error, anyio.get_cancelled_exc_class()) and in_process_scope(self._scope)
+                if step.is_fault and ended:
+                    raise LostPatience(error) from error
+                raise
 
     def _end_of_exchange(self) -> ExchangeEnd:
         if self._exchange_end is None:
@@ -642,7 +642,7 @@ class Driver:
         """Begin it, through the server or past it."""
         self._begun, inside, exchange_end = True, in_process_scope(self._scope), self._end_of_exchange()
         transform, start = step.transform, self._start
-        self._changes, self._unread = transform is not None, self._leaves_unread(step)
+        self._unread = self._leaves_unread(step)
         if step.own is not None:
             self._send = self._ends_behind(
                 unread=self._unread, broken=step.broken, closes=step.own.answer.closes

@@ -269,7 +269,7 @@ class Listener(ExchangeEnd):
             if self.gone or not self._listens:
                 break
             await checkpoint()
-        return not self.gone
+        return not (self.gone or (connection is not None and connection.left(0)))
 
     async def _listen(self) -> None:
         while self._listens:

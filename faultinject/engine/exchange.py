@@ -202,13 +202,15 @@ def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Step
 
 
 def listens(action: Action) -> bool:
-    """Whether the client's end is to be heard before the fault is given, or the connection is needed."""
+    """Whether the client's end is to be heard before the fault is given, or meanwhile, or the connection is needed."""
+    if isinstance(action, Disconnect):
+        return True
+    if not isinstance(action, Pass) and action.transform is not None and action.transform.slow:
+        return True
     if isinstance(action, Respond):
         answer = action.answer
         return answer.after or answer.needs_socket or answer.nonstandard_status or action.delay > 0
-    if isinstance(action, Forward):
-        return action.delay > 0 and action.upload is None and not action.after
-    return isinstance(action, Disconnect)
+    return isinstance(action, Forward) and action.delay > 0 and action.upload is None
 
 
 def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
@@ -368,7 +370,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         try:
             found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
             if action.after:
-                yield Wait(action.delay)
+                entry.left = not (yield Wait(action.delay))
         except BaseException as ended:
             # Its client may have lost patience in the wait: that is what the fault is for.
             if noted or (pause is not None and pause.done):

@@ -6,6 +6,7 @@ import time
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 
 from .probe import HOST, PATIENCE, Client
@@ -23,7 +24,8 @@ class Stream:
         done_at: when the stream ended.
     """
 
-    def __init__(self):
+    def __init__(self, number):
+        self.number = number
         self.status = 0
         self.fields = {}
         self.body = b""
@@ -60,14 +62,23 @@ class Http2:
         self._http.send_headers(number, head, end_stream=not body)
         if body:
             self._http.send_data(number, body, end_stream=True)
-        stream = self._streams[number] = Stream()
+        stream = self._streams[number] = Stream(number)
         self._client.send(self._http.data_to_send())
         return stream
 
+    def cancel(self, stream):
+        """End a stream as soon as its body begins, as a time-out of the client does."""
+        self._read(lambda: stream.body)
+        self._http.reset_stream(stream.number, ErrorCodes.CANCEL)
+        self._client.send(self._http.data_to_send())
+
     def wait(self, *streams, patience=PATIENCE):
         """Read until these streams have ended, or the connection has."""
+        self._read(lambda: all(each.end for each in streams), patience)
+
+    def _read(self, enough, patience=PATIENCE):
         until = time.monotonic() + patience
-        while not self.end and not all(each.end for each in streams) and time.monotonic() < until:
+        while not self.end and not enough() and time.monotonic() < until:
             data = self._client.take(until)
             if data is None:
                 self.end, _ = self._client.end(0.0)

@@ -68,6 +68,7 @@ TEXTS = {
     "close-answer": "close,when=after,after_bytes=500",
     "hang-answer": "hang,when=after,duration=200ms,after_bytes=500",
     "stall-answer": "stall,when=after,duration=1s,after_bytes=500",
+    "stall-answer-long": "stall,when=after,after_bytes=500",
     "drip": "drip,rate=1000",
     "drip-long": "drip,rate=20",
     "drip-error": "drip,of=cos:SlowDown,rate=500",

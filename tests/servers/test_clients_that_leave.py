@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
+from time import monotonic
 
 import pytest
 
 from .launch import SERVERS
-from .probe import request
+from .probe import PATIENCE, request
 from .test_matrix import QUICK, started
 
 HIDES_IT = "granian WSGI"
@@ -15,7 +16,7 @@ HIDES_IT = "granian WSGI"
 _numbers = count()
 
 
-@pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     "name",
     [
         name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
@@ -23,6 +24,9 @@ _numbers = count()
         if name != HIDES_IT
     ],
 )
+
+
+@EACH
 def test_one_that_has_left_has_seen_nothing(pool, name):
     """And the journal says so."""
     server = started(pool, name)
@@ -32,3 +36,17 @@ def test_one_that_has_left_has_seen_nothing(pool, name):
     server.outcome(path)
     client.close()
     assert server.outcome(path, until=lambda outcome: outcome.get("final"))["did"] == "failed"
+
+
+@EACH
+def test_one_that_leaves_in_the_middle(pool, name):
+    """The fault ends with it."""
+    rule = "drip-long"
+    server = started(pool, name)
+    path = f"/{rule}/left-{next(_numbers)}/photos/1000"
+    with server.connect() as client:
+        client.send(request("GET", path))
+        assert client.take(monotonic() + PATIENCE)
+    outcome = server.outcome(path, until=lambda outcome: outcome.get("final"))
+    assert outcome["left"]
+    assert outcome["response_bytes"] < 1000

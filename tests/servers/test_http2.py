@@ -80,6 +80,19 @@ def test_a_connection_is_kept(trial, rule):
         assert (other.status, other.body, other.end, client.end) == (200, photo(77), "answered", "")
 
 
+@pytest.mark.parametrize("rule", ["drip-long", "stall-answer-long"])
+def test_a_stream_that_its_client_cancels(trial, rule):
+    """Its fault ends, and takes no place among the faults under way any more."""
+    if trial.server.name == "granian WSGI":
+        pytest.skip("it tells an app nothing of its client")
+    path = trial.path(rule)
+    with Http2(trial.server.address) as client:
+        client.cancel(client.ask(path))
+        outcome = trial.server.outcome(path, until=lambda outcome: outcome.get("final"))
+    assert outcome["left"]
+    assert outcome["response_bytes"] < 1000
+
+
 def test_a_late_error(trial):
     """The head at once, the error last."""
     path, faulty, meanwhile = both(trial, "late-error", "put", "POST", b"<a/>")
