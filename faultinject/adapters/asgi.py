@@ -477,7 +477,7 @@ class Driver:
     def _ends_behind(self, *, unread: bool, broken: bool, closes: bool) -> ServerSend:
         """What an answer goes out by, behind which the connection ends where it has to."""
         self._ending = Ending(
-            self._scope, self._receive, self._server, self._request,
+            self._scope, self._app_receive, self._server, self._request,
             unread=unread, broken=broken, closes=closes,
         )  # fmt: skip
         return self._ending.send
@@ -743,7 +743,7 @@ class Ending:
 
     Args:
         scope: of the request.
-        receive: the server's.
+        receive: the server's, or what hands on what was heard before.
         send: the server's.
         request: the view of the request.
         unread: whether something of the request's body is left.
@@ -773,6 +773,7 @@ class Ending:
         )
         server, _ = asgi_server(send)
         self._wants_receive = unread and server.wants_receive
+        self._http2 = request.http2
 
     def close(self) -> None:
         """The answer has gone out, or nothing more of it will."""
@@ -793,7 +794,12 @@ class Ending:
                     headers.append((_CONNECTION, b"close"))
             message = {**message, "headers": headers}
         last = message["type"] == "http.response.body" and not message.get("more_body")
-        if last and self._wants_receive:
+        if last and self._wants_receive and self._http2:
+            # What comes for a stream that has ended, hypercorn takes for an error of the whole connection.
+            await self._send({**message, "more_body": True})
+            await self._hear()
+            await self._send({"type": "http.response.body"})
+        elif last and self._wants_receive:
 
             async def send(tasks: TaskGroup) -> None:
                 tasks.start_soon(self._hear)
@@ -807,7 +813,7 @@ class Ending:
     async def _hear(self) -> None:
         """Receive what is left, and drop it."""
         with suppress(Exception):
-            await BodyReader(self._receive).until_gone()
+            await BodyReader(self._receive).until_gone(or_whole=self._http2)
 
 
 async def noticed(receive: Receive, *, unread: bool = False) -> None:

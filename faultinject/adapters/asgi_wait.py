@@ -78,9 +78,13 @@ class BodyReader:
         elif kind == "http.request" and not message.get("more_body"):
             self.whole = True
 
-    async def until_gone(self) -> None:
-        """Hear the rest, and drop it."""
-        while not self.gone and await self.next() is not None:
+    async def until_gone(self, *, or_whole: bool = False) -> None:
+        """Hear the rest, and drop it.
+
+        Args:
+            or_whole: the end of the body is enough.
+        """
+        while not (self.gone or (or_whole and self.whole)) and await self.next() is not None:
             pass
 
 

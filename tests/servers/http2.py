@@ -53,22 +53,31 @@ class Http2:
     def __exit__(self, *_):
         self._client.close()
 
-    def ask(self, path, method="GET", body=b""):
-        """Begin a request."""
+    def ask(self, path, method="GET", body=b"", *, more=False):
+        """Begin a request; `more` of its body may come."""
         number = self._http.get_next_available_stream_id()
         head = [(":method", method), (":path", path), (":scheme", "http"), (":authority", HOST)]
-        if body:
+        if body and not more:
             head.append(("content-length", str(len(body))))
         self._http.send_headers(number, head, end_stream=not body)
         if body:
-            self._http.send_data(number, body, end_stream=True)
+            self._http.send_data(number, body, end_stream=not more)
         stream = self._streams[number] = Stream(number)
         self._client.send(self._http.data_to_send())
         return stream
 
+    def go_on(self, stream, body):
+        """Send the last piece of a body."""
+        self._http.send_data(stream.number, body, end_stream=True)
+        self._client.send(self._http.data_to_send())
+
+    def wait_for_body(self, stream):
+        """Read until something of its body is there."""
+        self._read(lambda: stream.body)
+
     def cancel(self, stream):
         """End a stream as soon as its body begins, as a time-out of the client does."""
-        self._read(lambda: stream.body)
+        self.wait_for_body(stream)
         self._http.reset_stream(stream.number, ErrorCodes.CANCEL)
         self._client.send(self._http.data_to_send())
 

@@ -93,6 +93,26 @@ def test_a_stream_that_its_client_cancels(trial, rule):
     assert outcome["response_bytes"] < 1000
 
 
+@pytest.mark.parametrize("rule", ["error-undrained", "then-error-undrained-late"])
+def test_an_error_before_the_end_of_an_upload(trial, rule):
+    """Other streams of the connection go on, and so does it itself once the upload has ended."""
+    with Http2(trial.server.address) as client:
+        faulty = client.ask(f"/{rule}/t1/put", "PUT", b"x" * 1000, more=True)
+        if trial.server.name == "granian WSGI":
+            client.go_on(faulty, b"x")
+        client.wait_for_body(faulty)
+        other = client.ask("/else/t0/photos/77")
+        if trial.server.name == "hypercorn":
+            # A client may go on sending behind the end of the answer. granian has reset the stream by then.
+            client.go_on(faulty, b"x")
+        client.wait(faulty, other)
+        last = client.ask("/else/t0/photos/7")
+        client.wait(last)
+    assert (faulty.status, code(faulty.body)) == (503, "SlowDown")
+    assert [stream.body for stream in (other, last)] == [photo(77), photo(7)]
+    assert client.end == ""
+
+
 def test_a_late_error(trial):
     """The head at once, the error last."""
     path, faulty, meanwhile = both(trial, "late-error", "put", "POST", b"<a/>")
