@@ -16,13 +16,13 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from sys import byteorder
-from threading import Lock
 from weakref import WeakValueDictionary
 
 from faultinject.counts import per_process
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.locks import Lock
 from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
 # Descriptor and operation to 0, or to something else when it fails.
@@ -175,12 +175,12 @@ class FileLock(PerProcess):
         self.release()
 
     def _use_threads(self) -> None:
-        threads = Lock()
-        self._take_turn, self._end_turn = threads.acquire, threads.release
+        self._threads = threads = Lock()
+        self._take_turn, self._end_turn = threads.take, threads.release
 
     def _queue(self) -> None:
         """Wait for the threads before."""
-        if not self._take_turn(timeout=waiting.turn):
+        if not self._threads.acquire(waiting.turn):
             raise StoreUnavailable(
                 f"the other threads of this process have held {self.path} for {waiting.turn:g} s"
             )

@@ -801,7 +801,7 @@ class Plan:
         self._holds = counts.holds
         self.waits = getattr(counts, "waits", False)
         """Whether the counts are on a server."""
-        self._lock = allocate_lock()
+        self._lock = allocate_lock()  # nobody waits under it: `faultinject.locks`
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
         """Decide one request: which of the candidate rules match, and which of them fires.

@@ -33,7 +33,8 @@ living: WeakSet[Any] = WeakSet()
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
 _overrides: list[Any] = []
-# Of one thread again and again: a fork may come while it is held, and other injectors change before that.
+# Of one thread again and again: a fork may come while it is held, and other injectors change before that. Nobody waits under it:
+# `faultinject.locks`.
 _lock = RLock()
 _follower: Follower | None = None
 _watcher = 0

@@ -7,12 +7,12 @@ from collections import deque
 from errno import EBADF, EPERM
 from stat import S_ISREG
 from sys import modules
-from threading import Lock
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.request import NOT_INJECTED, Entry
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
+from faultinject.locks import Lock
 from faultinject.rules.files import TO_APPEND, close_own, identity
 
 TYPE_CHECKING = False
