@@ -293,7 +293,7 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                if alarm.sleep(min(left, plan.until_expiry), has_left):
+                if alarm.sleep(min(left, plan.until_look), has_left):
                     return False
     return has_left is None or not has_left(0)
 

@@ -653,8 +653,12 @@ class Injector:
     def _follow_store(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.store is not None:
-            self.follows = True
-            self._services.watch = registry.watch
+            self.follow()
+
+    def follow(self) -> None:
+        """From now on requests and waits look whether other processes have put something in force."""
+        self.follows = True
+        self._services.look = registry.look
 
     def heed_file(self) -> None:
         """Read the rule file again when it has changed, and at a SIGHUP.

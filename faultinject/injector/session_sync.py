@@ -120,6 +120,7 @@ class Follower:
             record_all=record,
         )
         made.of_run = not record
+        made.follow()
         return made, generation
 
 
