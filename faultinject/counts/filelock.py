@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from sys import byteorder
+from sys import byteorder, is_finalizing
 from weakref import WeakValueDictionary
 
 from faultinject.counts import per_process
@@ -216,8 +216,9 @@ class FileLock(PerProcess):
             self._file = _NONE
         return self._file != _NONE
 
-    def __del__(self) -> None:
-        close_own(self._file, self._identity)
+    def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
+        if not ends():  # as for `OwnFile`
+            close_own(self._file, self._identity)
 
 
 class Users:
