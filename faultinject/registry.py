@@ -6,7 +6,7 @@ takes milliseconds to read (https://packaging.python.org/en/latest/specification
 
 from __future__ import annotations
 
-from _thread import get_ident  # `threading` is not loaded where rules are only read
+import _thread  # `threading` is not loaded where rules are only read
 
 from faultinject.exceptions import ConfigurationError, plain
 
@@ -59,7 +59,7 @@ class Registry:
         if found is not None:
             return found
         offers = self._offers().get(name, ())
-        this = (get_ident(), name)
+        this = (_thread.get_ident(), name)
         if not offers or this in self._loading:
             return None
         if name not in self._broken:

@@ -160,7 +160,7 @@ async def pause(
         while (left := end - clock()) > 0 and not plan.over(endings) and not exchange.over:
             if connection is not None and connection.left(0):
                 return
-            await wait.sleep(min(left, plan.until_expiry))
+            await wait.sleep(min(left, plan.until_look))
 
 
 def has_left(receive: Receive, send: Send) -> bool:

@@ -8,7 +8,8 @@ dropped (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 from __future__ import annotations
 
 import threading
-from time import monotonic, sleep
+import time
+from time import monotonic
 
 from faultinject.adapters.servers import Connection, threads_run
 from faultinject.engine.request import LONGEST, MOST
@@ -52,7 +53,7 @@ def _linger(connection: Connection, within: float) -> None:
         while connection.served() and (now < closes or connection.backlog()):
             if now >= over:
                 return
-            sleep(pause)
+            time.sleep(pause)
             pause = min(2 * pause, _LAST_LOOK)
             now = monotonic()
         connection.half_close()
@@ -79,7 +80,7 @@ def _read_away(connection: Connection, over: float) -> None:
             connection.reset()
         if half is not None:
             return
-        sleep(min(left, _LAST_LOOK))
+        time.sleep(min(left, _LAST_LOOK))
     connection.close()
 
 

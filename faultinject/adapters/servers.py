@@ -18,19 +18,21 @@ import os
 import select
 import stat
 import sys
+import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import partial
 from struct import pack
-from time import monotonic, sleep
+from time import monotonic
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple, Self
 from weakref import WeakSet
 
 from faultinject.adapters.types import Environ, Scope
 from faultinject.http.wire import CLOSE
+from faultinject.locks import gevent_sleep
 
 OUR_SERVER = "faultinject.receive"
 """In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""
@@ -643,7 +645,7 @@ class Connection:
             if (rest := end - monotonic()) <= 0:
                 break
             if self._number >= 0:
-                sleep(min(_SLICE, rest))  # what it has sent is for the server to read
+                time.sleep(min(_SLICE, rest))  # what it has sent is for the server to read
         return False
 
     def gone(self, seconds: float, alarm: int = -1) -> bool:
@@ -725,15 +727,6 @@ def native_poll() -> select.poll:
     make = select.poll if monkey is None else monkey.get_original("select", "poll")
     poll: select.poll = make()
     return poll
-
-
-def gevent_sleep() -> Callable[[float], object] | None:
-    """The `sleep` of gevent where one of its greenlets asks, so that its loop goes on, patched or not; None elsewhere."""
-    local, gevent = sys.modules.get("gevent._hub_local"), sys.modules.get("gevent")
-    if local is None or gevent is None or local.get_hub_if_exists() in (None, gevent.getcurrent()):
-        return None
-    sleep: Callable[[float], object] = gevent.sleep
-    return sleep
 
 
 def of_environ(environ: Environ, *, plain: bool = False) -> Connection | None:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self
 from faultinject.adapters.servers import (
     OUR_SERVER,
     Connection,
-    gevent_sleep,
     in_process,
     is_at_hand,
     native_poll,
@@ -28,6 +27,7 @@ from faultinject.adapters.servers import (
 )
 from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
 from faultinject.engine.steps import ClientGone
+from faultinject.locks import gevent_sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ WORKER_SLICE = 0.5
 
 _AT_ONCE = 0.001
 
-# A signal may come, and end a scenario, while its own thread holds it.
+# A signal may come, and end a scenario, while its own thread holds it. Nobody waits under it: `faultinject.locks`.
 _lock = threading.RLock()
 _bells: dict[Plan, Bell] = {}
 _registered = _watched = False
@@ -293,7 +293,7 @@ def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, re
         end, endings = clock() + seconds, plan.endings
         with Alarm(plan) as alarm:
             while (left := end - clock()) > 0 and not plan.over(endings) and not program_ends():
-                if alarm.sleep(min(left, plan.until_expiry), has_left):
+                if alarm.sleep(min(left, plan.until_look), has_left):
                     return False
     return has_left is None or not has_left(0)
 
@@ -360,7 +360,7 @@ class Alarm:
                 bell = _bells[plan] = Bell()
             plan.wait(bell.ring)
             bell.users += 1
-            _watch_worker()
+        _watch_worker()
         return bell
 
     def _leave(self) -> None:
@@ -389,13 +389,13 @@ class Alarm:
 
     def _sleep(self, seconds: float, has_left: HasLeft | None) -> bool:
         file = self._bell.file
-        in_greenlet = gevent_sleep() is not None
-        if file < 0 or in_greenlet:
+        sleep = gevent_sleep() or (time.sleep if file < 0 else None)
+        if sleep is not None:
             seconds = min(seconds, SLICE)
         if has_left is not None:
             return has_left(seconds, file)
-        if file < 0 or in_greenlet:
-            time.sleep(seconds)
+        if sleep is not None:
+            sleep(seconds)
             return False
         poll = native_poll()
         poll.register(file, select.POLLIN)
@@ -421,8 +421,10 @@ def _worker() -> Any:
 def _watch_worker() -> None:
     """Wake all that wait when gunicorn has told its worker to end."""
     global _watched  # noqa: PLW0603
-    if _watched or _worker() is None:
-        return
+    with _lock:
+        if _watched or _worker() is None:
+            return
+        _watched = True
 
     def watch() -> None:
         global _watched  # noqa: PLW0603
@@ -434,7 +436,6 @@ def _watch_worker() -> None:
                     _ring_all()
                 _watched = bool(_bells) and not ended
 
-    _watched = True
     threading.Thread(target=watch, name="faultinject worker watch", daemon=True).start()
 
 

@@ -11,6 +11,7 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.endings import ProcessEnd
+from faultinject.locks import Lock
 
 LINGER = 0.01
 """Seconds for which more work is gathered before it is done."""
@@ -55,10 +56,9 @@ class BackgroundSender(PerProcess):
                 _done(work)
 
     def _begin(self) -> None:
-        # Looked up now: what gevent makes of it in a worker holds for this process.
-        self._lock = threading.Lock()
+        self._lock = Lock()
         # Held from when work is no longer due until it is done.
-        self._round = threading.Lock()
+        self._round = Lock()
         self._due: dict[Callable[[], object], None] = {}
         self._runs = False
 

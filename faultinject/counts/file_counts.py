@@ -11,7 +11,6 @@ from operator import add
 from os import pread
 from struct import Struct
 from sys import byteorder
-from threading import Lock
 
 from faultinject.counts.filelock import FileLock
 from faultinject.counts.memory import next_free
@@ -32,6 +31,7 @@ from faultinject.counts.table import (
 )
 from faultinject.engine.counting import MatchKey, Number, Take
 from faultinject.exceptions import StoreUnavailable
+from faultinject.locks import Lock
 
 MATCHED, INJECTED, FAILED = range(3)
 _COUNTERS = Struct("=qqqq")

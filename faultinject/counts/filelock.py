@@ -15,14 +15,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from sys import byteorder
-from threading import Lock
+from sys import byteorder, is_finalizing
 from weakref import WeakValueDictionary
 
 from faultinject.counts import per_process
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.counts.per_process import PerProcess
 from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.locks import Lock
 from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
 # Descriptor and operation to 0, or to something else when it fails.
@@ -175,12 +175,12 @@ class FileLock(PerProcess):
         self.release()
 
     def _use_threads(self) -> None:
-        threads = Lock()
-        self._take_turn, self._end_turn = threads.acquire, threads.release
+        self._threads = threads = Lock()
+        self._take_turn, self._end_turn = threads.take, threads.release
 
     def _queue(self) -> None:
         """Wait for the threads before."""
-        if not self._take_turn(timeout=waiting.turn):
+        if not self._threads.acquire(waiting.turn):
             raise StoreUnavailable(
                 f"the other threads of this process have held {self.path} for {waiting.turn:g} s"
             )
@@ -216,8 +216,9 @@ class FileLock(PerProcess):
             self._file = _NONE
         return self._file != _NONE
 
-    def __del__(self) -> None:
-        close_own(self._file, self._identity)
+    def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
+        if not ends():  # as for `OwnFile`
+            close_own(self._file, self._identity)
 
 
 class Users:

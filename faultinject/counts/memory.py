@@ -57,7 +57,7 @@ class MemoryCounts:
     """No other process counts here."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
         self._rules: dict[int, Scope] = {}
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
         self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()

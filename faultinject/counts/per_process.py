@@ -6,8 +6,8 @@ import os
 from threading import RLock
 
 lock = RLock()
-"""Held for a moment while something changes that all threads of a process have in common; looked up at each use, as a forked child
-has another one: a thread of its parent may have held this one."""
+"""Held for a moment while something changes that all threads of a process have in common: no greenlet gives up its turn under it
+(`faultinject.locks`). Looked up at each use, as a forked child has another one: a thread of its parent may have held this one."""
 
 
 class PerProcess:

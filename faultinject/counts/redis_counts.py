@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Lock, local
+from threading import local
 
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Argument, Link, Unanswered
@@ -17,6 +17,7 @@ from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
 from faultinject.counts.shared_counts import SharedCounts, key_of
 from faultinject.engine.counting import MatchKey, Number, Take
 from faultinject.exceptions import StoreUnavailable
+from faultinject.locks import Lock
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
 _PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
@@ -48,7 +49,8 @@ class RedisCounts(SharedCounts):
         # How often the counts were used, as far as this process knows.
         self._used = 0
         self._lost = lost
-        # How many takes of a rule and scope were out when this thread matched its request.
+        # How many takes of a rule and scope were out when this thread matched its request. A greenlet finds
+        # another's if this was made before gevent patched the process: then later numbers hold, or the server is asked.
         self._of_thread = local()
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:  # noqa: ARG002 - the server does one thing after another

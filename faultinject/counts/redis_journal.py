@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from threading import Lock
 from time import time
 
 from faultinject.counts.per_process import PerProcess
@@ -15,6 +14,7 @@ from faultinject.exceptions import StoreUnavailable
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
 from faultinject.journal.outcome import Outcome, outcome_in
+from faultinject.locks import Lock
 from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000

@@ -73,6 +73,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 3600.0
 """Seconds after which a wait looks again in any case."""
+LOOK = 0.5
+"""The same where other processes may end it."""
 EXPIRY_SLICE = 5.0
 """Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
 
@@ -96,7 +98,7 @@ class Services:
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
         expired: told of that moment when a request comes after it.
         finish: called when a fault is over: its slot is free again.
-        watch: called when something begins to wait, where other processes may end it; else None.
+        look: sees what other processes have put in force, which may end a wait; None where there are none.
     """
 
     def __init__(
@@ -126,7 +128,7 @@ class Services:
         self.endpoints = endpoints
         self.most_active = most_active
         self.record_all = record_all
-        self.watch: Callable[[], None] | None = None
+        self.look: Callable[[], None] | None = None
         self.expires: float | None = None
         self.deadline = float("inf")
         self.expire(expires)
@@ -801,7 +803,7 @@ class Plan:
         self._holds = counts.holds
         self.waits = getattr(counts, "waits", False)
         """Whether the counts are on a server."""
-        self._lock = allocate_lock()
+        self._lock = allocate_lock()  # nobody waits under it: `faultinject.locks`
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
         """Decide one request: which of the candidate rules match, and which of them fires.
@@ -941,11 +943,11 @@ class Plan:
     def wait(self, wake: Callable[[], object]) -> None:
         """Something begins to wait, and is to be called when it may be over."""
         self.waiting.add(wake)
-        if self.services.watch is not None:
-            self.services.watch()
 
     def over(self, endings: int) -> bool:
-        """Whether a wait is over that began after so many endings: replaced, switched off or expired."""
+        """Whether a wait is over that began after so many endings: replaced, switched off or expired, in whatever process."""
+        if self.services.look is not None:
+            self.services.look()
         return self.ended or self.endings != endings or self.expired
 
     @property
@@ -958,12 +960,13 @@ class Plan:
         )
 
     @property
-    def until_expiry(self) -> float:
-        """Seconds after which a wait must look again, whether the time is over in which anything is injected."""
+    def until_look(self) -> float:
+        """Seconds after which a wait must look again whether it is over."""
         services = self.services
+        longest = LONGEST_WAIT if services.look is None else LOOK
         if services.expires is None:
-            return LONGEST_WAIT
-        return min(EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
+            return longest
+        return min(longest, EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
 
     def go_on_from(self, old: Plan) -> None:
         """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""

@@ -45,7 +45,8 @@ class Watch:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        # Another thread that imports one of them meanwhile waits: it would get it without faults.
+        # Another thread that imports one of them meanwhile waits: it would get it without faults. A greenlet of this thread
+        # does not, as the lock is not its own.
         self._lock = RLock()
         self._called = False
 

@@ -39,7 +39,7 @@ class Asked(PerProcess):
 
     def _begin(self) -> None:
         self._known: OrderedDict[str, Plan | str] = OrderedDict()
-        self._lock = Lock()
+        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
 
     def plan(self, text: str) -> Plan | str:
         """The plan of a header's text, or why there is none, in one line of ASCII."""

@@ -31,7 +31,7 @@ class FailureWatch:
         self._width = self._bound.window / BUCKETS
         self._monotonic = monotonic
         self._tell = tell
-        self._lock = Lock()
+        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
         self.reset()
 
     def reset(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from threading import Lock, RLock, Thread
+from threading import Lock, Thread
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
@@ -16,6 +16,7 @@ from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.state import State
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
+from faultinject.locks import ReentrantLock
 from faultinject.rules.environment import read_environment
 from faultinject.rules.production import production_reason
 from faultinject.rules.scenario import Rules, Scenario
@@ -171,10 +172,10 @@ class Injector:
         self._paused = 0
         self._killed = settings.enabled is False
         self._production = None if settings.production_allowed else production_reason(environ)
-        # Held once the log has said that faults are off, until they are on again.
+        # Held once the log has said that faults are off, until they are on again; nobody waits for it.
         self._off_is_said = Lock()
         # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
-        self._change = RLock()
+        self._change = ReentrantLock()
         own = State(given, own_seed, began=clock() if began is None else began, generation=generation)
         self._state, found = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
@@ -652,8 +653,12 @@ class Injector:
     def _follow_store(self) -> None:
         """What other processes of the store put in force is put in force here."""
         if self._count_storage.store is not None:
-            self.follows = True
-            self._services.watch = registry.watch
+            self.follow()
+
+    def follow(self) -> None:
+        """From now on requests and waits look whether other processes have put something in force."""
+        self.follows = True
+        self._services.look = registry.look
 
     def heed_file(self) -> None:
         """Read the rule file again when it has changed, and at a SIGHUP.
@@ -718,7 +723,7 @@ class Injector:
         Args:
             alone: it is no worker of a server.
         """
-        self._change = RLock()
+        self._change = ReentrantLock()
         self.journal.clear()
         if self._is_on or self._is_to_share:  # pragma: no branch - children of tests end without a word
             if not alone:

@@ -1,9 +1,4 @@
-"""Every injector of this process: what stands in the place of them all, what a fork does to them, and who looks for their waits.
-
-A request sees what other processes have put in force, a wait does not. One thread of the process does, and only while something
-waits in an injector that follows others. It looks at a number in a file; a server it has asked as requests have, once a second for
-all of them. What is found ends all waits by one event each, as a change in this process does.
-"""
+"""Every injector of this process: what stands in the place of them all, and what a fork does to them."""
 
 from __future__ import annotations
 
@@ -25,19 +20,15 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds that a process waits at its end for faults that are under way."""
 
-TICK = 0.25
-"""Seconds between two looks for those who wait."""
-
 living: WeakSet[Any] = WeakSet()
 # Those that are around nothing: they have stood in the place of the others, or what they were around is untouched again.
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
 _overrides: list[Any] = []
-# Of one thread again and again: a fork may come while it is held, and other injectors change before that.
+# Of one thread again and again: a fork may come while it is held, and other injectors change before that. Nobody waits under it:
+# `faultinject.locks`.
 _lock = RLock()
 _follower: Follower | None = None
-_watcher = 0
-"""The process of which a thread looks: a forked child has none."""
 
 
 @contextmanager
@@ -103,45 +94,18 @@ def take_away(injector: Injector) -> None:
         _overrides.remove(injector)
 
 
-def waiting() -> list[Any]:
-    """The injectors that follow other processes, and in whose plans something waits."""
-    return [each for each in everyone() if each.follows and any(plan.waiting for plan in each.plans)]
-
-
-def watch() -> None:
-    """Something waits: from now on it is looked whether that is over, until nothing waits any more."""
-    global _watcher  # noqa: PLW0603
-    with _lock:
-        if _watcher == os.getpid():
-            return
-        _watcher = os.getpid()
-    from threading import Thread
-
-    try:
-        Thread(target=_run, name="faultinject watch", daemon=True).start()
-    except RuntimeError:  # no more threads, or the program ends: the next request sees it
-        _watcher = 0
-
-
-def _run() -> None:
-    global _watcher  # noqa: PLW0603
-    from time import sleep
-
-    while True:
-        with _lock:
-            if not waiting():
-                _watcher = 0
-                return
-        sleep(TICK)
-        for each in waiting():
+def look() -> None:
+    """See, for what waits, what other processes have put in force."""
+    for each in everyone():
+        if each.follows:
             with suppress(Exception):  # requests meet it as well, and tell
                 each.catch_up()
 
 
 def let_all_follow() -> None:
-    """Let every injector of this process look, before each request, whether other processes have put something in force."""
+    """Let every injector of this process follow what other processes put in force."""
     for each in everyone():
-        each.follows = True
+        each.follow()
 
 
 def follower() -> Follower | None:

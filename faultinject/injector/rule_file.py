@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 import threading
+import time
 import weakref
 from contextlib import suppress
 from json import dumps, loads
 from stat import S_ISREG
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from faultinject.counts.private import ServerNote
@@ -29,6 +29,7 @@ from faultinject.exceptions import (
 from faultinject.injector import instances as registry
 from faultinject.installation import install_extra
 from faultinject.journal import log
+from faultinject.locks import ReentrantLock
 from faultinject.rules.names import PREFIX
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.variables import value_of
@@ -85,7 +86,7 @@ class RuleFile:
         self._looked = UNSEEN if self.begun is not None else self._signature()
         self._scenario: Scenario | None = None
         # What is put in force asks whether there is something new.
-        self._lock = threading.RLock()
+        self._lock = ReentrantLock()
         self._seed: str | int | None = None
         # Whether nobody was told yet that the store cannot be asked.
         self._unsaid = True
@@ -114,7 +115,7 @@ class RuleFile:
 
     def after_fork(self) -> None:
         """In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a master does once."""
-        self._lock, self.watched = threading.RLock(), False
+        self._lock, self.watched = ReentrantLock(), False
         self._note = _note(self._environ)
         self.look()
 
@@ -123,7 +124,7 @@ class RuleFile:
         signature = self._signature()
         if signature[:1] == (0,):
             # Who writes a file in its place empties it first.
-            injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
+            injector.own_plan.services.rest(SETTLES_WITHIN, time.sleep)
             signature = self._signature()
         found: Scenario | ConfigurationError
         try:
@@ -163,7 +164,7 @@ class RuleFile:
                 injector.use(found, seed=self._seed, expected=state.generation)
             except Conflict:
                 # Most likely a worker of another host, with the same file.
-                injector.own_plan.services.rest(SETTLES_WITHIN, sleep)
+                injector.own_plan.services.rest(SETTLES_WITHIN, time.sleep)
                 continue
             log.file_changed(self.path)
             injector.announce()

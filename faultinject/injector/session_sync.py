@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from threading import Lock
 from time import time
 
 from faultinject.counts.memory import MemoryCounts
@@ -17,6 +16,7 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector import instances as registry
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
+from faultinject.locks import Lock
 from faultinject.rules.scenario import Scenario
 
 TYPE_CHECKING = False
@@ -120,6 +120,7 @@ class Follower:
             record_all=record,
         )
         made.of_run = not record
+        made.follow()
         return made, generation
 
 

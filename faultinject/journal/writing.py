@@ -6,13 +6,13 @@ import os
 from collections import deque
 from errno import EBADF, EPERM
 from stat import S_ISREG
-from sys import modules
-from threading import Lock
+from sys import is_finalizing, modules
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.request import NOT_INJECTED, Entry
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
+from faultinject.locks import Lock
 from faultinject.rules.files import TO_APPEND, close_own, identity
 
 TYPE_CHECKING = False
@@ -294,8 +294,9 @@ class JournalFile:
                 self._place.files.discard(file)
             close_own(file, self._identity)
 
-    def __del__(self) -> None:
-        self.close()
+    def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
+        if not ends():  # as for `OwnFile`
+            self.close()
 
 
 def _where(file: int) -> str | None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection
 from io import BufferedReader
 from os import PathLike
+from sys import is_finalizing
 from typing import Any, BinaryIO, NoReturn, TextIO
 
 from faultinject.exceptions import ConfigurationError
@@ -166,8 +167,9 @@ class OwnFile:
         self.number = number
         self._known = identity(number)
 
-    def __del__(self) -> None:
-        close_own(self.number, self._known)
+    def __del__(self, ends: Callable[[], bool] = is_finalizing) -> None:
+        if not ends():  # then the names of modules are gone, and the system closes it
+            close_own(self.number, self._known)
 
 
 def close_own(file: int, known: tuple[int, int]) -> None:

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
-from threading import Lock, Thread
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
@@ -20,6 +19,10 @@ from wsgiref.util import FileWrapper
 from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS
 from faultinject.adapters.types import Message, Receive, Scope, Send
 from faultinject.http.wire import can_be_written, http_date
+from faultinject.locks import Lock
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 NAME = "faultinject"
 WRITER = "faultinject.writer"
@@ -301,6 +304,8 @@ class Threads:
             thread.join(ENDS_WITHIN)
 
     def _more(self) -> SimpleQueue[Callable[[], None] | None]:
+        from queue import SimpleQueue  # gevent may have replaced it by now
+
         queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         thread = Thread(target=self._work, args=(queue,), name="faultinject request", daemon=True)
         thread.start()

@@ -66,7 +66,7 @@ class Metrics:
         # By injector.
         self._under_way: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
         self._refused: WeakKeyDictionary[Services, int] = WeakKeyDictionary()
-        self._lock = Lock()
+        self._lock = Lock()  # nobody waits under it: `faultinject.locks`
 
     def register(self, to: CollectorRegistry) -> None:
         """Make them."""

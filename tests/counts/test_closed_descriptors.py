@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 from wsgiref.util import setup_testing_defaults
 
@@ -67,3 +69,19 @@ def test_nothing_is_written_into_files_of_others(tmp_path, caplog, before):
     assert number in theirs
     for each in theirs:
         os.close(each)
+
+
+# As `ddtrace-run` keeps every module: their names are taken away before the last object is.
+KEPT = """
+import ctypes, os, sys
+from faultinject import Injector
+os.kept = Injector("http:503", store="file:store", journal="journal.jsonl")
+ctypes.pythonapi.Py_IncRef(ctypes.py_object([*sys.modules.values()]))
+"""
+
+
+def test_what_outlives_its_module(tmp_path):
+    """At the end of the interpreter it is left to the system, without a word."""
+    command = [sys.executable, "-c", KEPT]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+    assert (found.stdout, found.stderr) == ("", "")

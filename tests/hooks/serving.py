@@ -34,12 +34,23 @@ def main(name, port, place):
         from hypercorn.config import Config
 
         asyncio.run(serve(app, Config.from_mapping(bind=f"127.0.0.1:{port}")))
+    elif name == "gevent":
+        from gevent.pywsgi import WSGIServer
+
+        WSGIServer(("127.0.0.1", port), app, log=None).serve_forever()
     else:
         raise SystemExit(name)
 
 
 if __name__ == "__main__":
     name, port, place = sys.argv[1:]
+    if name.endswith("gevent"):
+        from gevent.monkey import patch_all
+
+        if name.startswith("late-"):
+            import_module(place.partition(":")[0])
+        patch_all()
+        name = "gevent"
     if name.startswith("late-"):
         name = name.removeprefix("late-")
         # Servers and frameworks first, faults afterwards.

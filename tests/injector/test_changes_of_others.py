@@ -13,7 +13,7 @@ from faultinject import Injector
 from faultinject.adapters.asgi_wait import ExchangeEnd, pause
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.counts import redis_store
-from faultinject.injector import instances
+from faultinject.engine import plan as plans
 from tests.asking import get
 from tests.until import until
 
@@ -29,8 +29,8 @@ RULES = "http:503,delay=1h"
 
 @pytest.fixture(autouse=True)
 def looked_at_often(monkeypatch):
-    """A hundred times a second, instead of four times, or once on a server."""
-    monkeypatch.setattr(instances, "TICK", 0.01)
+    """A hundred times a second, instead of twice, or once on a server."""
+    monkeypatch.setattr(plans, "LOOK", 0.01)
     monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 
@@ -47,7 +47,7 @@ def by_task(plan):
 
 
 def begun(plan, how):
-    """A thread that waits an hour in a plan, once it does and it is watched whether that is over."""
+    """A thread that waits an hour in a plan, once it does."""
     waits, real = threading.Event(), plan.wait
 
     def noted(wake):
@@ -132,53 +132,7 @@ def test_a_wait_in_another_process(shared):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_nothing_runs_while_nothing_waits(shared):
-    """The thread ends with the last wait, and comes again with the next; many waits have one."""
-
-    def watchers():
-        return sum(each.name == "faultinject watch" for each in threading.enumerate())
-
-    injector = make(shared)
-    until(lambda: not watchers())
-    for _ in range(2):
-        threads = [begun(injector.own_plan, how) for how in (by_thread, by_task, by_thread)]
-        assert watchers() == 1
-        injector.disable()
-        assert all(map(over, threads))
-        until(lambda: not watchers())
-        injector.enable()
-    alone = make("memory:")
-    thread = begun(alone.own_plan, by_thread)
-    assert watchers() == 0
-    alone.disable()
-    assert over(thread)
-
-
-def test_a_system_without_room_for_a_thread(shared, monkeypatch):
-    """The wait goes on, and the next request sees what has changed."""
-    one, other = make(shared), make(shared)
-    for each in threading.enumerate():
-        if each.name == "faultinject watch":  # of an earlier test, which needs no other one
-            each.join(60)
-    real = threading.Thread.start
-
-    def refuse(thread):
-        if thread.name == "faultinject watch":
-            raise RuntimeError("can't start new thread")
-        real(thread)
-
-    with monkeypatch.context() as full:
-        full.setattr(threading.Thread, "start", refuse)
-        thread = begun(other.own_plan, by_thread)
-        one.disable()
-    thread.join(0.1)
-    assert thread.is_alive()
-    again = begun(other.own_plan, by_thread)
-    assert over(thread)
-    assert over(again)
-
-
-def test_a_watch_goes_on_whatever_goes_wrong(shared, monkeypatch):
+def test_a_wait_goes_on_whatever_goes_wrong(shared, monkeypatch):
     """What cannot be looked at now can be later."""
     one, other = make(shared), make(shared)
     real, failed = other.catch_up, []

@@ -92,6 +92,7 @@ asgi = faultinject.install(apps.asgi)
 GUNICORN = (
     '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
 )
+PATIENT = f'{GUNICORN}, "--timeout", "0"'
 # A busy machine may keep a worker from answering uvicorn for the five seconds that it allows, and it would be killed. Not
 # imported from `tests.hooks`: to the oldest pytest, that is no package here.
 HEALTHCHECK = 30
@@ -179,6 +180,60 @@ FIVE = """
 def test_servers_of_several_processes(tests, command):
     """Exact over the workers, one test's after the other's, whether or not the app says a word of faults."""
     tests(FIVE, "-p", "no:randomly", command=command).assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        f'{PATIENT}, "apps:app"',
+        f'{PATIENT}, "-k", "gthread", "--threads", "3", "apps:app"',
+        f'{PATIENT}, "-k", "gevent", "apps:app"',
+        f'{PATIENT}, "-k", "asgi", "installed:asgi"',
+        f'{UVICORN}, "apps:asgi"',
+    ],
+)
+@pytest.mark.parametrize("rule", ["latency,delay=1h", "hang,duration=1h"])
+def test_waits_end_with_their_test(tests, command, rule):
+    """Also where each process waits, so that none hears of the end by a request."""
+    if "gevent" in command:
+        pytest.importorskip("gevent")
+    tests(
+        f"""
+        import time
+        from threading import Thread
+
+        back = []
+
+        def until(true):
+            end = time.monotonic() + 60
+            while not true():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+
+        def get(url):
+            try:
+                back.append(ask(url + "/photos/1"))
+            except TimeoutError:
+                back.append("late")
+            except OSError:
+                back.append("cut")
+
+        @pytest.mark.faultinject("{rule}")
+        def test_waits(url, faults):
+            for _ in range(6):
+                Thread(target=get, args=(url,)).start()
+            until(lambda: faults.outcomes)
+
+        def test_none(url):
+            assert ask(url + "/photos/1") == 200
+            until(lambda: len(back) == 6)
+            assert "late" not in back
+        """,
+        "-p",
+        "no:randomly",
+        command=command,
+    ).assert_outcomes(passed=2)
 
 
 @pytest.mark.slow

@@ -1,0 +1,69 @@
+"""Under gevent: a greenlet that waits for another process leaves the others their turn, whenever gevent has patched the process."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.locked import locked
+
+from .launch import GUNICORN, Way
+from .test_shared_load import hammer
+
+TIMES = 300
+CLIENTS = 12
+GEVENT = GUNICORN + "--keep-alive 75 -k gevent "
+WAYS = {
+    "run": Way(GEVENT + "-w 2 served:wsgi", "gunicorn", "gevent"),
+    "install": Way(GEVENT + "-w 2 served_counted:wsgi", "gunicorn", "gevent"),
+    "install, --preload": Way(GEVENT + "--preload -w 2 served_counted:wsgi", "gunicorn", "gevent"),
+    "gevent's server": Way("python serving.py gevent {port} served_counted:wsgi", "gevent"),
+    "gevent's server, patched late": Way("python serving.py late-gevent {port} served_counted:wsgi", "gevent"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def begin(start, tmp_path):
+    """A server that is started that way with a rule; one of several processes has a directory of its own for its counts."""
+
+    def begin(name, rule):
+        if WAYS[name].missing:
+            pytest.skip(WAYS[name].missing)
+        if name == "run":
+            return start(WAYS[name], rule)
+        store = {} if "server" not in name else {"FAULTINJECT_STORE": f"file:{tmp_path}/store"}
+        return start(WAYS[name], FAULTINJECT_ENABLED="1", FAULTINJECT_RULES=rule, **store)
+
+    return begin
+
+
+@contextmanager
+def another_process(server, tmp_path):
+    """For its block another process seems to have every lock of the server's."""
+    with ExitStack() as ended:
+        for path in [*server.folder.rglob("lock"), *tmp_path.rglob("lock")]:
+            ended.enter_context(locked(path))
+        yield
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_greenlets_that_wait_for_another_process(name, begin, tmp_path):
+    """They get no decision, as ever, and the server goes on."""
+    server = begin(name, f"http:503,times={CLIENTS},path=photos/")
+    with another_process(server, tmp_path), ThreadPoolExecutor(CLIENTS) as threads:
+        found = list(threads.map(server.get, ["/photos/cat"] * CLIENTS))
+    assert {each and each[0] for each in found} == {200}
+    assert set(server.statuses("/photos/cat", CLIENTS)) == {503}
+    assert server.get("/photos/cat")[0] == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_exact_counts_under_load(name, begin):
+    """Each request of twelve clients is answered, and exactly so many have the fault."""
+    server = begin(name, f"http:503,times={TIMES},probability=0.5,path=photos/")
+    found = hammer(server.port, "/photos/cat", CLIENTS, 500)
+    assert found == {503: TIMES, 200: CLIENTS * 500 - TIMES}
+    assert "WORKER TIMEOUT" not in server.log

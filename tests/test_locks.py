@@ -1,0 +1,124 @@
+"""Locks that were made before gevent has patched the process: a greenlet that waits for one leaves the others their turn."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from faultinject.locks import Lock, ReentrantLock
+from tests.until import until
+
+LOCKS = [Lock, ReentrantLock]
+SCRIPT = """
+import signal
+import sys
+from faultinject import locks
+
+lock = getattr(locks, sys.argv[1])()
+import gevent
+from gevent import monkey
+monkey.patch_all()
+import time
+
+inside, most, done = 0, 0, []
+
+def work(number):
+    global inside, most
+    with lock:
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.01)
+        inside -= 1
+    done.append(number)
+
+gevent.joinall([gevent.spawn(work, number) for number in range(5)], raise_error=True)
+print(most, sorted(done))
+
+with lock:
+    print([gevent.spawn(lock.acquire, each).get(timeout=60) for each in (0, *BOUNDS)])
+    waits = gevent.spawn(work, 5)
+    gevent.sleep(0.01)
+    print(waits.ready())
+waits.join()
+
+if sys.argv[1] == "ReentrantLock":
+    # The loop calls a signal's handler while the one greenlet that there is waits, and has the lock.
+    def handle(*_):
+        with lock:
+            told.append("handled")
+    told = []
+    signal.signal(signal.SIGALRM, handle)
+    with lock, lock:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        while not told:
+            time.sleep(0.01)
+        print(gevent.spawn(lock.acquire, 0).get(timeout=60))
+    print(gevent.spawn(lock.acquire, 0).get(timeout=60))
+"""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("lock", LOCKS)
+def test_greenlets_of_a_process_that_was_patched_later(lock):
+    """One at a time has it, and the loop goes on."""
+    pytest.importorskip("gevent")
+    script = SCRIPT.replace("BOUNDS", "[0.01]" if lock is Lock else "[]")
+    command = [sys.executable, "-c", script, lock.__name__]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert found.stderr == ""
+    one = ["1 [0, 1, 2, 3, 4]", "[False, False]" if lock is Lock else "[False]", "False"]
+    assert found.stdout.splitlines() == one + (["False", "True"] if lock is ReentrantLock else [])
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_threads(lock):
+    """The next one has it when it is released."""
+    lock = lock()
+    begun, had = threading.Event(), []
+
+    def work():
+        begun.set()
+        with lock:
+            had.append(True)
+
+    thread = threading.Thread(target=work)
+    with lock:
+        thread.start()
+        assert begun.wait(60)
+        thread.join(0.05)
+        assert not had
+    thread.join(60)
+    assert had == [True]
+
+
+def test_a_bound():
+    """Who may not wait, or not so long, does not get it."""
+    lock = Lock()
+    with lock:
+        assert not lock.acquire(0)
+        assert not lock.acquire(0.001)
+    assert lock.acquire(0.001)
+
+
+def test_a_signal():
+    """A handler has what its own thread has; another thread does not."""
+    lock, handled, found = ReentrantLock(), [], []
+
+    def handle(*_):
+        with lock:
+            handled.append(lock.acquire(blocking=False))
+            lock.release()
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with lock:
+            signal.raise_signal(signal.SIGUSR1)
+            until(lambda: handled == [True])
+            other = threading.Thread(target=lambda: found.append(lock.acquire(blocking=False)))
+            other.start()
+            other.join(60)
+        assert found == [False]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
