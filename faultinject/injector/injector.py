@@ -112,7 +112,7 @@ class Injector:
             # The file may be another one by now, or wrong: it is looked at when this is ready.
             scenario = file.begun
         settings = read_environment(
-            environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
+            environ, now=clock(), started=_server_start, rules_given=scenario is not None, forced=True
         )
         given = settings.scenario if scenario is None else Scenario.of(scenario)
         given = Scenario([]) if given is None else given
@@ -175,7 +175,10 @@ class Injector:
         self._off_is_said = Lock()
         # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
         self._change = RLock()
-        own = State(given, own_seed, began=clock() if began is None else began, generation=generation)
+        if began is None:
+            # Workers that share nothing have the start of their server in common.
+            began = _server_start() if storage.salt and services.steady else clock()
+        own = State(given, own_seed, began=began, generation=generation)
         self._state, found = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
         """The scenario in force, unless a test's stands in its place."""
@@ -851,6 +854,12 @@ class OwnInjector(Injector):
     def settle(self, first: Injector | None) -> None:
         """Let that injector's plan be in force here, unless it has the rules of `run`; None: its own."""
         super().settle(None if first is not None and first.of_run else first)
+
+
+def _server_start() -> float:
+    from faultinject.counts.private import server_start
+
+    return server_start(_STARTED)
 
 
 def given_seed(scenario: Scenario, seed: str | int | None) -> str | None:
