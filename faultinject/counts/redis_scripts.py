@@ -4,7 +4,8 @@ Where the server has lost its data, or has removed keys to make room, what is co
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (what else is in force, as JSON), and a
                             field for all rules that servers began with
-PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
+PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures;
+                            p requests that passed, by the reason
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
 PREFIX:journal              stream: what happened, where somebody asked for it; see `counts.redis_journal`

@@ -96,6 +96,7 @@ class Services:
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
         expired: told of that moment when a request comes after it.
         finish: called when a fault is over: its slot is free again.
+        refuse: called when there is no slot for one.
         watch: called when something begins to wait, where other processes may end it; else None.
     """
 
@@ -106,6 +107,7 @@ class Services:
         monotonic: Callable[[], float],
         failed: Callable[[Exception, str], None],
         expired: Callable[[float], None],
+        refuse: Callable[[], object],
         *,
         marked: bool = True,
         guarded: bool = False,
@@ -132,6 +134,7 @@ class Services:
         self.expire(expires)
         self.failed = failed
         self.expired = expired
+        self.refuse = refuse
         # As many as may begin. A list, because to take one off or to put one back is one step for threads.
         self._free_slots: list[None] = [None] * most_active
         self.finish: Callable[[], None] = partial(self._free_slots.append, None)
@@ -155,6 +158,7 @@ class Services:
             self._free_slots.pop()
         except IndexError:
             self._refused.next()
+            self.refuse()
             return False
         return True
 

@@ -9,6 +9,7 @@ from threading import Lock, RLock, Thread
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
+from faultinject.engine.counting import ERRED, PASSED, REFUSED, UNDECIDED
 from faultinject.engine.plan import Plan, Services
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector import instances as registry
@@ -131,8 +132,9 @@ class Injector:
             kept.add,
             clock,
             time.monotonic,
-            self._failures.note,
+            self._fail,
             partial(tell_expired, settings.expires),
+            partial(self._note_passed, REFUSED),
             marked=settings.header,
             guarded=settings.control is not None or settings.on_request,
             endpoints=settings.endpoints,
@@ -167,6 +169,7 @@ class Injector:
             self._asked = Asked(self.plan_beside)
         self._chosen = chosen
         self._injected = 0
+        self._passed_before: tuple[int, ...] = (0,) * len(PASSED)
         self._watched = False
         self._paused = 0
         self._killed = settings.enabled is False
@@ -319,6 +322,8 @@ class Injector:
             self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
             if counts is old.counts:
                 plan.go_on_from(old)
+            else:
+                self._passed_before = self._passed_here
         with registry.changes():
             self._state, self.scenario = state, state.scenario
             if plan is not None:
@@ -776,6 +781,30 @@ class Injector:
     def undecided(self) -> int:
         """How many requests passed because the shared store was unavailable."""
         return self._failures.undecided
+
+    def passed(self) -> tuple[int, ...]:
+        """How many requests passed because too many faults were under way, of the store, and of an error inside faultinject.
+
+        In all processes of the store, since counts began at zero.
+        """
+        shared = self._own.counts.shared
+        if shared is not None:
+            return shared.passed()
+        return tuple(now - before for now, before in zip(self._passed_here, self._passed_before, strict=True))
+
+    @property
+    def _passed_here(self) -> tuple[int, ...]:
+        """The same in this process, since it began."""
+        return self._services.refused, self.undecided, self.failures
+
+    def _fail(self, error: Exception, rule: str) -> None:
+        self._failures.note(error, rule)
+        self._note_passed(UNDECIDED if isinstance(error, StoreUnavailable) else ERRED)
+
+    def _note_passed(self, why: int) -> None:
+        shared = self._own.counts.shared
+        if shared is not None:
+            shared.note_passed(why)
 
     @property
     def counted_in(self) -> object:
