@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from faultinject.counts.store import SharedAnswers
     from faultinject.engine.counting import Counts
     from faultinject.engine.plan import Waits
     from faultinject.injector.asked import Asked
@@ -388,8 +389,16 @@ class Injector:
         elif self._failure_watch is None or self._failure_watch.text != text:
             from faultinject.injector.failure_watch import FailureWatch
 
-            self._failure_watch = FailureWatch(text, self._services.monotonic, self.disarm)
+            self._failure_watch = FailureWatch(
+                text, self._services.monotonic, self.disarm, self._answers_of_all
+            )
         return self._failure_watch
+
+    def _answers_of_all(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
+        """Where the processes of the store count the app's answers under a bound, and how often faults were switched on again."""
+        store = self._count_storage.store
+        answers = None if store is None else store.answers(bound, width)
+        return None if answers is None else (answers, self._state.armed)
 
     def settle(self, first: Injector | None) -> None:
         """Put that injector's plan in force here, if it may inject; None: its own."""

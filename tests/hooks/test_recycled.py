@@ -81,8 +81,8 @@ class Recycled:
 
 @pytest.fixture
 def recycled(start):
-    def run(name, **variables):
-        way = WAYS[name]
+    def run(name, *, served="served_counted", **variables):
+        way = Way(WAYS[name].line.replace("served_counted", served), *WAYS[name].needs)
         if way.missing:
             pytest.skip(way.missing)
         server = start(way, **ON | variables)
@@ -138,3 +138,26 @@ def test_a_begin_is_one_for_all(store, recycled):
     at.server.until(lambda: at.statuses() == {503})
     at.recycle()
     assert at.statuses() == {503}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "store"),
+    [("gunicorn", "private"), ("gunicorn", "file"), ("gunicorn", "redis"), ("uvicorn", "private")],
+)
+def test_an_apps_own_failures_are_those_of_all(name, store, recycled, request, tmp_path):
+    """No worker lives long enough to see twenty; together they do, and who comes later stays off."""
+    variables = {"FAULTINJECT_ABORT": "5xx>50%/1h,min=20"}
+    if store == "file":
+        variables["FAULTINJECT_STORE"] = f"file:{tmp_path}/store"
+    if store == "redis":
+        url = request.getfixturevalue("redis_server").url
+        variables["FAULTINJECT_STORE"] = f"{url}?prefix={request.getfixturevalue('redis_prefix')}"
+    at = recycled(name, served="served_failing", **variables)
+    assert at.statuses() == {503}
+    at.server.until(
+        lambda: at.server.get("/broken") and "faultinject is off: 5xx>50%/1h,min=20: " in at.server.log
+    )
+    at.server.until(lambda: at.statuses() == {200})
+    at.recycle()
+    assert at.statuses() == {200}
