@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile
+    from faultinject.injector.session_sync import Follower
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.rule import Rule
@@ -159,6 +160,8 @@ class Injector:
         self._services = services
         self.of_run = False
         """Whether these are the rules that `faultinject run` was given, which stand in the place of others."""
+        self.session: Follower | None = None
+        """Where the processes of its command find these."""
         self._count_storage = storage
         self._expires = settings.expires
         self._abort = settings.abort
@@ -230,7 +233,7 @@ class Injector:
         if not self._off_is_said.acquire(blocking=False):
             return  # another process was faster
         log.disarmed(why)
-        if not self._count_storage.shown:
+        if not self._count_storage.shown and self.session is None:
             self._disarm(why)
             return
         # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
@@ -245,6 +248,8 @@ class Injector:
 
         with suppress(StoreUnavailable):  # here it is off
             self._switch_off(why)
+            if self.session is not None:
+                self.session.switch_off(why)
 
     def _switch_off(self, why: str, expected: int | None = None) -> State:
         try:
@@ -396,7 +401,7 @@ class Injector:
 
     def _answers_of_all(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
         """Where the processes of the store count the app's answers under a bound, and how often faults were switched on again."""
-        store = self._count_storage.store
+        store = self._count_storage.store or self.session
         answers = None if store is None else store.answers(bound, width)
         return None if answers is None else (answers, self._state.armed)
 

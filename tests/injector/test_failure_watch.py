@@ -254,7 +254,7 @@ def off(injector):
 
 @pytest.mark.live
 def test_processes_count_together(shared, two):
-    """Each has too few answers of its own; a hand that arms lets all begin anew, also one that has not seen it yet."""
+    """Each has too few answers of its own; a hand that arms lets all begin anew."""
     one, other, _ = two(shared)
     for status in (200, 500, 500):
         answer(one, status)
@@ -263,13 +263,31 @@ def test_processes_count_together(shared, two):
     told = f"{BOUND}: 3 of 4 requests (75 %) failed by themselves within 1 h"
     until(lambda: off(one) == off(other) == told)
     other.enable()
-    answer(one)
     until(lambda: off(one) == "")
     for injector in (one, other, one):
         answer(injector)
-    assert (off(one), off(other)) == ("", "")
+    answer(other, 200)
+    assert one.enabled
     answer(other)
     until(lambda: off(one) and off(other))
+    assert off(one) == f"{BOUND}: 4 of 5 requests (80 %) failed by themselves within 1 h"
+
+
+@pytest.mark.live
+def test_an_answer_of_before_a_hand_armed(shared, two):
+    """Counts no more: a process may not have seen it yet."""
+    one, other, _ = two(shared)
+
+    def arm():
+        other.disable()
+        other.enable()
+        answer(other)
+
+    answer(one, meanwhile=arm)
+    for _ in range(3):
+        answer(other)
+    until(lambda: not other.enabled)
+    assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
 
 
 @pytest.mark.live
