@@ -174,3 +174,11 @@ def test_an_app_that_fails_below_run(start):
     server.until(lambda: at.statuses() == {200})
     at.recycle()
     assert at.statuses() == {200}
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_again_begins_anew(recycled):
+    """As systemd or a shell does: it is another server."""
+    first, second = (recycled("gunicorn", FAULTINJECT_EXPIRES="1h") for _ in range(2))
+    [before], [after] = ({state["expires"] for state in each.states()} for each in (first, second))
+    assert before < after
