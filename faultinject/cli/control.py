@@ -260,16 +260,16 @@ def show_state(state: ServerState, url: str) -> None:
         f"store {quoted(state.store)}",
         f"{state.totals.injected} injected of {state.totals.matched} requests that matched a rule",
     ]
-    here = [f"{state.active} of at most {state.max_active} faults under way"]
     for number, what in (
         (state.refused, "not given because too many were under way"),
         (state.undecided, "passed because of the store"),
         (state.failures, "errors in faultinject"),
     ):
         if number:
-            here.append(f"{number} {what}")
-    # The processes of a store share their counts, and not these.
-    click.echo(f"  {', '.join(said)}; in the process that answers: {', '.join(here)}")
+            said.append(f"{number} {what}")
+    # The processes of a store share their counts, and not this.
+    here = f"in the process that answers: {state.active} of at most {state.max_active} faults under way"
+    click.echo(f"  {', '.join(said)}; {here}")
     show_rules(state.rules)
 
 

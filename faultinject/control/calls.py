@@ -92,9 +92,9 @@ class ServerState(Struct):
         store: Where counts are kept.
         max_active: How many faults at the same time in a process.
         active: How many are under way in the process that answers.
-        refused: How many were not given because that were too many.
-        undecided: How many requests passed because of the store.
-        failures: How many errors there were in faultinject itself.
+        refused: How many were not given because that were too many, in all processes since counts began at zero.
+        undecided: How many requests passed because of the store, in all processes since counts began at zero.
+        failures: How many errors there were in faultinject itself, in all processes since counts began at zero.
         disarmed: Why faults were switched off where nobody asked for it, or empty.
         abort: The bound of the app's own failures, which ends all faults.
         rules: The rules in order.
@@ -142,6 +142,7 @@ def state(injector: Injector) -> ServerState:
     in_force = injector.state
     now = injector.clock()
     services, watch = injector.own_plan.services, injector.own_plan.watch
+    refused, undecided, failures = injector.passed()
     names = in_force.scenario.display_names
     rules = [
         rule_state(name, rule, enabled=name not in in_force.disabled, counts=counts.get(name, {}))
@@ -160,9 +161,9 @@ def state(injector: Injector) -> ServerState:
         store=injector.store,
         max_active=services.most_active,
         active=services.active,
-        refused=services.refused,
-        undecided=injector.undecided,
-        failures=injector.failures,
+        refused=refused,
+        undecided=undecided,
+        failures=failures,
         disarmed=in_force.why_off,
         abort=None if watch is None else watch.text,
         rules=rules,

@@ -27,5 +27,6 @@ __getattr__, __all__ = face(
     restarter="processes",
     session_path="private",
     server_process="processes",
+    server_start="private",
     waiting="patience",
 )

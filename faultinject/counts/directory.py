@@ -6,6 +6,7 @@ scenario-N   JSON: the number in the name of its counts, and what was published
 counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
+answers-X    see `counts.file_answers`; X is a digest of the bound
 attached     there since another process took part in a session
 users        locked by every process that has the store open, see `counts.filelock`
 """
@@ -50,6 +51,7 @@ from faultinject.rules.store import FILE, REPLACE
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
+    from faultinject.counts.file_answers import FileAnswers
     from faultinject.counts.file_journal import FileJournal
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.files import OwnFile
@@ -90,6 +92,7 @@ class DirectoryStore(SharedStore):
         self._note = ServerNote(path) if named else None
         self._own: OwnFile | None = None
         self._counts: FileCounts | None = None
+        self._answers: dict[str, FileAnswers] = {}
 
     def open(self, *, make: bool = True) -> None:
         """Open the directory.
@@ -233,6 +236,16 @@ class DirectoryStore(SharedStore):
 
         self._reopen()
         return FileJournal(self)
+
+    def answers(self, bound: str, width: float) -> FileAnswers:  # noqa: ARG002 - the bound has it
+        """As `SharedStore.answers`."""
+        found = self._answers.get(bound)
+        if found is None:
+            from faultinject.counts.file_answers import FileAnswers
+
+            self._reopen()
+            found = self._answers[bound] = FileAnswers(bound, self.lock, self.directory)
+        return found
 
     def withdraw(self) -> None:
         """Have nothing in force in any process, as before the first scenario.

@@ -23,6 +23,7 @@ from faultinject.counts.table import (
     HEADER,
     IDENTITIES,
     MOST_COUNTERS,
+    MOST_RULES,
     NUMBER,
     ROW,
     SCOPES,
@@ -44,6 +45,8 @@ _KEY_TO_OUT = Struct("=16sqqq")
 _REMEMBERED = 4_096
 _LONGEST = 128
 _NOTHING = (0, 0, 0)
+_NO_RULE = MOST_RULES
+"""Stands in the place of a rule in rows of counters that are of all rules: how many requests passed, by the reason."""
 _NOW_AND_THEN = 16
 """Of the matches of a process every sixteenth looks whether the store is still where others find it."""
 
@@ -189,6 +192,14 @@ class FileCounts(SharedCounts):
     def note_failed(self, rule: int) -> None:
         """A request that met the rule's conditions could not be decided."""
         self._counters.add(rule, FAILED)
+
+    def note_passed(self, why: int) -> None:
+        """A request passed for one of the reasons of `PASSED`."""
+        self._counters.add(_NO_RULE, why)
+
+    def passed(self) -> tuple[int, ...]:
+        """How many requests passed for each reason; where the file was cut, in this process alone."""
+        return tuple(self._counters.sums().get(_NO_RULE, _NOTHING))
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
         """For each rule how many requests met its conditions, got its fault, and could not be decided.

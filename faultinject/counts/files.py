@@ -11,7 +11,7 @@ from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.rules.files import OwnFile
 
 FILES = ("version", "journal", "lock", "attached", "users")
-SCENARIO, COUNTS, EVENTS = "scenario-", "counts-", "journal-"
+SCENARIO, COUNTS, EVENTS, ANSWERS = "scenario-", "counts-", "journal-", "answers-"
 """Which files a store's directory holds: these, and those whose names begin so. Nothing else in it is ever touched."""
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -87,7 +87,7 @@ def remove_file(name: str, directory: int) -> None:
 
 def is_ours(name: str) -> bool:
     """Whether a file of that name belongs to a store."""
-    return name in FILES or name.startswith((SCENARIO, COUNTS, EVENTS))
+    return name in FILES or name.startswith((SCENARIO, COUNTS, EVENTS, ANSWERS))
 
 
 def remove_directory(directory: int, path: str) -> None:

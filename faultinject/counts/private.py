@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from hashlib import blake2b
 from stat import S_ISREG
 
 from faultinject.counts.files import open_directory, read_file, remove_directory, write_file
-from faultinject.counts.processes import described, gone, server_process
+from faultinject.counts.processes import began, described, gone, server_process
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 
@@ -87,7 +88,8 @@ class ServerNote:
 
     def __init__(self, subject: str) -> None:
         server = server_process()
-        self._has_workers = server != os.getpid()
+        # Windows has no such directory.
+        self._has_workers = server != os.getpid() and hasattr(os, "geteuid")
         digest = blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         self._name = f"{described(server)}-{digest}"
 
@@ -107,3 +109,25 @@ class ServerNote:
                 new = f"{self._name}.{os.getpid()}"
                 write_file(new, parent.number, content)
                 os.rename(new, self._name, src_dir_fd=parent.number, dst_dir_fd=parent.number)
+
+
+def server_start(own: float) -> float:
+    """When the server of this process began, in unix seconds: the same for its workers of today and later ones.
+
+    Its master or reloader began then, which may put another process in the place of this one. Where the system does not tell, it is
+    when the first of the workers asked.
+
+    Args:
+        own: when this process began, which stands for a server that has no other.
+    """
+    server = server_process()
+    if server == os.getpid():
+        return own
+    if ticks := began(server):
+        # By the clock that begins with the machine: who sets the system's time back does not make the server younger. Rounded, because
+        # two clocks are read one after the other.
+        booted = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1)
+        return min(own, booted + ticks / os.sysconf("SC_CLK_TCK"))
+    note = ServerNote("start")
+    note.write(note.read() or str(own).encode())
+    return float(note.read() or own)

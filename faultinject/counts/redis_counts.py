@@ -15,12 +15,13 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Argument, Link, Unanswered
 from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
 from faultinject.counts.shared_counts import SharedCounts, key_of
-from faultinject.engine.counting import MatchKey, Number, Take
+from faultinject.engine.counting import PASSED, MatchKey, Number, Take
 from faultinject.exceptions import StoreUnavailable
 from faultinject.locks import Lock
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
 _PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
+_PASSED = "p"
 
 
 def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
@@ -112,17 +113,28 @@ class RedisCounts(SharedCounts):
 
         While the server does not answer, only what this process could not tell it.
         """
-        fields = [f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)]
+        values = iter(
+            self._read([f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)])
+        )
+        four = zip(values, values, values, values)  # noqa: B905 - four each
+        return [(places + noted, injected, failed) for places, noted, injected, failed in four]
+
+    def note_passed(self, why: int) -> None:
+        """A request passed for one of the reasons of `PASSED`."""
+        self._statistics.add(f"{_PASSED}{why}")
+
+    def passed(self) -> tuple[int, ...]:
+        """How many requests passed for each reason; while the server does not answer, what this process could not tell it."""
+        return tuple(self._read([f"{_PASSED}{why}" for why in PASSED]))
+
+    def _read(self, fields: Sequence[str]) -> list[int]:
+        """What the server has in these fields, and what it has not been told."""
         own = self._statistics.totals()
         try:
             told = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
         except StoreUnavailable:
             told = [None] * len(fields)
-        values = iter(
-            [int(number or 0) + own.get(field, 0) for field, number in zip(fields, told, strict=True)]
-        )
-        four = zip(values, values, values, values)  # noqa: B905 - four each
-        return [(places + noted, injected, failed) for places, noted, injected, failed in four]
+        return [int(number or 0) + own.get(field, 0) for field, number in zip(fields, told, strict=True)]
 
 
 class _Statistics(PerProcess):

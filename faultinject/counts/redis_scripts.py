@@ -4,15 +4,18 @@ Where the server has lost its data, or has removed keys to make room, what is co
 
 PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (what else is in force, as JSON), and a
                             field for all rules that servers began with
-PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures
+PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures;
+                            p requests that passed, by the reason
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
+PREFIX:answers:BOUND        hash: armed, and by the part of a window: n its number, a answers, f failures
 PREFIX:journal              stream: what happened, where somebody asked for it; see `counts.redis_journal`
 """
 
 from __future__ import annotations
 
 from faultinject.counts.memory import KEPT, SET_BACK
+from faultinject.rules.abort import PARTS
 
 LAYOUT = "4"
 EVENTS = 10_000
@@ -111,6 +114,32 @@ for i = 2, #ARGV do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', {EVENTS}, stream .. '-' .. string.format('%d', number), 'line', ARGV[i])
 end
 redis.call('EXPIRE', KEYS[1], {LIVES})
+"""
+
+# KEYS: the answers under a bound. ARGV: how often faults were switched on again, seconds of a part, and the answers and failures that there are more.
+# The answers and failures of all processes within the window. Nobody waits for it.
+ANSWERS = f"""
+local key, armed, width = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local before = tonumber(redis.call('HGET', key, 'armed') or armed)
+if before > armed then return {{0, 0}} end
+if before < armed then redis.call('DEL', key) end
+local now = redis.call('TIME')
+local part = math.floor((tonumber(now[1]) + tonumber(now[2]) / 1000000) / width)
+local slot = part % {PARTS}
+if tonumber(redis.call('HGET', key, 'n' .. slot) or -1) ~= part then
+  redis.call('HSET', key, 'armed', armed, 'n' .. slot, string.format('%d', part), 'a' .. slot, 0, 'f' .. slot, 0)
+end
+redis.call('HINCRBY', key, 'a' .. slot, ARGV[3])
+redis.call('HINCRBY', key, 'f' .. slot, ARGV[4])
+redis.call('EXPIRE', key, {LIVES})
+local answers, failures = 0, 0
+for each = 0, {PARTS} - 1 do
+  local number, a, f = unpack(redis.call('HMGET', key, 'n' .. each, 'a' .. each, 'f' .. each))
+  if number and math.abs(part - tonumber(number)) < {PARTS} then
+    answers, failures = answers + tonumber(a), failures + tonumber(f)
+  end
+end
+return {{answers, failures}}
 """
 
 # What scripts on the scenario begin with. KEYS: the scenario.

@@ -19,6 +19,7 @@ from faultinject.journal import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from faultinject.counts.redis_answers import RedisAnswers
     from faultinject.counts.redis_journal import RedisJournal
     from faultinject.rules.redis_url import RedisURL
 
@@ -49,6 +50,7 @@ class RedisStore(SharedStore):
         self._told: Sequence[Any] = ()
         self._counts: RedisCounts | None = None
         self._counts_id = b""
+        self._answers: dict[str, RedisAnswers] = {}
         # When it is asked again, and how long after that the next time.
         self._look = 0.0
         self._pause = PAUSE
@@ -150,6 +152,15 @@ class RedisStore(SharedStore):
         from faultinject.counts.redis_journal import RedisJournal
 
         return RedisJournal(self._link, self._prefix, self.shown)
+
+    def answers(self, bound: str, width: float) -> RedisAnswers:
+        """As `SharedStore.answers`."""
+        found = self._answers.get(bound)
+        if found is None:
+            from faultinject.counts.redis_answers import RedisAnswers
+
+            found = self._answers[bound] = RedisAnswers(bound, width, self._link, self._prefix)
+        return found
 
     def counts(self) -> tuple[int, dict[str, Any], RedisCounts]:
         """What was in force when the server was asked last: its generation, itself and its counts.

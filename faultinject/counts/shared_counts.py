@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from faultinject.counts import per_process
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
-from faultinject.engine.counting import Counter, MatchKey, Number, Take
+from faultinject.engine.counting import PASSED, Counter, MatchKey, Number, Take
 from faultinject.exceptions import StoreBusy, StoreUnavailable
 from faultinject.journal import log
 
@@ -47,6 +47,7 @@ class SharedCounts(ABC):
         self._tell_busy = 0.0
         # How long the store is left alone since its last failure, 0 where it is there, and until when.
         self._pause = self._until = 0.0
+        self._here_passed = [Counter() for _ in PASSED]
 
     @abstractmethod
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
@@ -94,6 +95,14 @@ class SharedCounts(ABC):
 
         Where the store does not say so, what this process alone knows.
         """
+
+    def note_passed(self, why: int) -> None:
+        """A request passed for one of the reasons of `PASSED`."""
+        self._here_passed[why].next()
+
+    def passed(self) -> tuple[int, ...]:
+        """How many requests passed for each reason, in all processes; in this one where the store does not count them."""
+        return tuple(each.value for each in self._here_passed)
 
     def matched(self, rule: int) -> int:
         """How many requests a rule's conditions met, in all processes."""

@@ -70,6 +70,27 @@ if TYPE_CHECKING:
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
             """As `Journal.events`, for all processes."""
 
+    class SharedAnswers(Protocol):
+        """The answers of an app within a window, of all processes of a store."""
+
+        def add(
+            self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int], None]
+        ) -> None:
+            """Note answers of this process.
+
+            Args:
+                armed: how often faults were switched on again, with which all begin anew.
+                part: the part of the window that it is now.
+                answers: how many more there are.
+                failures: how many more failures of the app's own.
+                judge: told, if there are any, of the answers and the failures of all processes within the window; perhaps later,
+                    by another thread.
+
+            Raises:
+                StoreUnavailable: they cannot be noted.
+                OSError: the same.
+            """
+
 else:
     Store = object
 
@@ -98,6 +119,19 @@ class SharedStore(Store):
     @property
     def journal(self) -> SharedJournal | None:
         """What happens in all processes that say so there; None where there is no such place."""
+        return None
+
+    def answers(self, bound: str, width: float) -> SharedAnswers | None:  # noqa: ARG002 - of a store that has such a place
+        """Where processes count the app's answers together; None where there is no such place.
+
+        Args:
+            bound: the bound of its failures.
+            width: seconds of a part of its window.
+
+        Raises:
+            StoreUnavailable: the store cannot be had.
+            OSError: there is no place for it.
+        """
         return None
 
     def refresh(self) -> None:

@@ -2,7 +2,8 @@
 
     identities  4,096 buckets of 32 entries of 32 bytes: key, last use; matches
     scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, when the rate allows the next one
-    counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that began it
+    counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that began it. Behind
+                the number of the last rule: 65,537, and how many requests passed, by the reason
     header      how many processes count, how many counters there are
     rules       65,536 rows of 64 bytes, the first rule last: matches, takes, when the rate allows the next one
     mark        64 bytes; behind the rows of the first rules, so that one call reads it with such a row

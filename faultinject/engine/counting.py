@@ -19,6 +19,10 @@ MatchKey = tuple[int, str, str, tuple[int, float] | None]
 Number = tuple[int, int, bool]
 
 
+PASSED = REFUSED, UNDECIDED, ERRED = range(3)
+"""Why a request passed that a rule may have been for: too many faults were under way, the store failed, faultinject itself did."""
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Take:
     """What a rule asks before it injects once more; it does so never more than `times` in its scope.

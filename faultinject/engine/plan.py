@@ -98,6 +98,7 @@ class Services:
         failed: told of an error inside faultinject itself, and of the rule's name where that is known.
         expired: told of that moment when a request comes after it.
         finish: called when a fault is over: its slot is free again.
+        refuse: called when there is no slot for one.
         look: sees what other processes have put in force, which may end a wait; None where there are none.
     """
 
@@ -108,6 +109,7 @@ class Services:
         monotonic: Callable[[], float],
         failed: Callable[[Exception, str], None],
         expired: Callable[[float], None],
+        refuse: Callable[[], object],
         *,
         marked: bool = True,
         guarded: bool = False,
@@ -134,6 +136,7 @@ class Services:
         self.expire(expires)
         self.failed = failed
         self.expired = expired
+        self.refuse = refuse
         # As many as may begin. A list, because to take one off or to put one back is one step for threads.
         self._free_slots: list[None] = [None] * most_active
         self.finish: Callable[[], None] = partial(self._free_slots.append, None)
@@ -157,6 +160,7 @@ class Services:
             self._free_slots.pop()
         except IndexError:
             self._refused.next()
+            self.refuse()
             return False
         return True
 

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 
-from faultinject.rules.abort import read_abort
+from faultinject.exceptions import StoreUnavailable
+from faultinject.rules.abort import PARTS, read_abort
 from faultinject.rules.descriptions import seconds
 from faultinject.rules.values import number_text
 
-BUCKETS = 20
-"""The window moves by one of so many parts: it is up to a twentieth shorter than it says, and takes no more memory."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.counts.store import SharedAnswers
 
 
 class FailureWatch:
-    """Counts the answers of an app in one process, and tells once when too many of them are failures of its own.
+    """Counts the answers of an app, and tells once when too many of them are failures of its own: in this process or in all.
 
     Args:
         text: the bound, as `abort` of a scenario says it.
         monotonic: the clock, in seconds.
         tell: told why, once until `reset`.
+        shared: from the bound and the seconds of a part of its window to where processes count together, and how often faults were
+            switched on again; None where this one counts for itself.
 
     Attributes:
         text: the bound.
     """
 
-    def __init__(self, text: str, monotonic: Callable[[], float], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        text: str,
+        monotonic: Callable[[], float],
+        tell: Callable[[str], None],
+        shared: Callable[[str, float], tuple[SharedAnswers, int] | None],
+    ) -> None:
         self.text = text
         self._bound = read_abort(text)
-        self._width = self._bound.window / BUCKETS
+        self._width = self._bound.window / PARTS
         self._monotonic = monotonic
         self._tell = tell
+        self._shared = shared
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
         self.reset()
 
     def reset(self) -> None:
         """Forget what was counted, and tell again."""
         self._now = 0
-        self._answers = [0] * BUCKETS
-        self._failures = [0] * BUCKETS
+        self._answers = [0] * PARTS
+        self._failures = [0] * PARTS
         self._told = False
 
     def note(self, *, failed: bool, again: bool) -> None:
@@ -48,21 +61,30 @@ class FailureWatch:
             failed: whether it is a failure of the app's own.
             again: whether it was noted before, and turns out to be one.
         """
-        bucket = int(self._monotonic() / self._width)
+        part = int(self._monotonic() / self._width)
         with self._lock:
-            if bucket > self._now:
-                for old in range(max(self._now + 1, bucket - BUCKETS + 1), bucket + 1):
-                    self._answers[old % BUCKETS] = self._failures[old % BUCKETS] = 0
-                self._now = bucket
-            self._answers[self._now % BUCKETS] += not again
-            if not failed:
-                return
-            self._failures[self._now % BUCKETS] += 1
-            all_, wrong = sum(self._answers), sum(self._failures)
-            if self._told or all_ < self._bound.least or wrong <= self._bound.share * all_:
+            if part > self._now:
+                for old in range(max(self._now + 1, part - PARTS + 1), part + 1):
+                    self._answers[old % PARTS] = self._failures[old % PARTS] = 0
+                self._now = part
+            self._answers[self._now % PARTS] += not again
+            self._failures[self._now % PARTS] += failed
+            answers, failures = sum(self._answers), sum(self._failures)
+        if failed:
+            self._judge(answers, failures)
+        # Who is on its way out, such as a worker that is replaced after so many requests, never has enough of its own.
+        with suppress(StoreUnavailable, OSError):
+            if (shared := self._shared(self.text, self._width)) is not None:
+                place, armed = shared
+                place.add(armed, part, int(not again), int(failed), self._judge)
+
+    def _judge(self, answers: int, failures: int) -> None:
+        """Tell if so many failures are too many."""
+        with self._lock:
+            if self._told or answers < self._bound.least or failures <= self._bound.share * answers:
                 return
             self._told = True
-        percent = number_text(round(100 * wrong / all_, 1)).removesuffix(".0")
+        percent = number_text(round(100 * failures / answers, 1)).removesuffix(".0")
         self._tell(
-            f"{self.text}: {wrong} of {all_} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}"
+            f"{self.text}: {failures} of {answers} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}"
         )

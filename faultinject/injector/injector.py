@@ -9,6 +9,7 @@ from threading import Lock, Thread
 
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
+from faultinject.engine.counting import ERRED, PASSED, REFUSED, UNDECIDED
 from faultinject.engine.plan import Plan, Services
 from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
 from faultinject.injector import instances as registry
@@ -27,11 +28,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from faultinject.counts.store import SharedAnswers
     from faultinject.engine.counting import Counts
     from faultinject.engine.plan import Waits
     from faultinject.injector.asked import Asked
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile
+    from faultinject.injector.session_sync import Follower
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.rule import Rule
@@ -113,7 +116,7 @@ class Injector:
             # The file may be another one by now, or wrong: it is looked at when this is ready.
             scenario = file.begun
         settings = read_environment(
-            environ, now=clock(), started=_STARTED, rules_given=scenario is not None, forced=True
+            environ, now=clock(), started=_server_start, rules_given=scenario is not None, forced=True
         )
         given = settings.scenario if scenario is None else Scenario.of(scenario)
         given = Scenario([]) if given is None else given
@@ -132,8 +135,9 @@ class Injector:
             kept.add,
             clock,
             time.monotonic,
-            self._failures.note,
+            self._fail,
             partial(tell_expired, settings.expires),
+            partial(self._note_passed, REFUSED),
             marked=settings.header,
             guarded=settings.control is not None or settings.on_request,
             endpoints=settings.endpoints,
@@ -157,6 +161,8 @@ class Injector:
         self._services = services
         self.of_run = False
         """Whether these are the rules that `faultinject run` was given, which stand in the place of others."""
+        self.session: Follower | None = None
+        """Where the processes of its command find these."""
         self._count_storage = storage
         self._expires = settings.expires
         self._abort = settings.abort
@@ -168,6 +174,7 @@ class Injector:
             self._asked = Asked(self.plan_beside)
         self._chosen = chosen
         self._injected = 0
+        self._passed_before: tuple[int, ...] = (0,) * len(PASSED)
         self._watched = False
         self._paused = 0
         self._killed = settings.enabled is False
@@ -176,7 +183,10 @@ class Injector:
         self._off_is_said = Lock()
         # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
         self._change = ReentrantLock()
-        own = State(given, own_seed, began=clock() if began is None else began, generation=generation)
+        if began is None:
+            # Workers that share nothing have the start of their server in common.
+            began = _server_start() if storage.salt and services.steady else clock()
+        own = State(given, own_seed, began=began, generation=generation)
         self._state, found = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
         """The scenario in force, unless a test's stands in its place."""
@@ -224,7 +234,7 @@ class Injector:
         if not self._off_is_said.acquire(blocking=False):
             return  # another process was faster
         log.disarmed(why)
-        if not self._count_storage.shown:
+        if not self._count_storage.shown and self.session is None:
             self._disarm(why)
             return
         # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
@@ -239,6 +249,8 @@ class Injector:
 
         with suppress(StoreUnavailable):  # here it is off
             self._switch_off(why)
+            if self.session is not None:
+                self.session.switch_off(why)
 
     def _switch_off(self, why: str, expected: int | None = None) -> State:
         try:
@@ -317,6 +329,8 @@ class Injector:
             self._injected += sum(injected for place, (_, injected, _) in totals if place not in kept)
             if counts is old.counts:
                 plan.go_on_from(old)
+            else:
+                self._passed_before = self._passed_here
         with registry.changes():
             self._state, self.scenario = state, state.scenario
             if plan is not None:
@@ -381,8 +395,16 @@ class Injector:
         elif self._failure_watch is None or self._failure_watch.text != text:
             from faultinject.injector.failure_watch import FailureWatch
 
-            self._failure_watch = FailureWatch(text, self._services.monotonic, self.disarm)
+            self._failure_watch = FailureWatch(
+                text, self._services.monotonic, self.disarm, self._answers_of_all
+            )
         return self._failure_watch
+
+    def _answers_of_all(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
+        """Where the processes of the store count the app's answers under a bound, and how often faults were switched on again."""
+        store = self._count_storage.store or self.session
+        answers = None if store is None else store.answers(bound, width)
+        return None if answers is None else (answers, self._state.armed)
 
     def settle(self, first: Injector | None) -> None:
         """Put that injector's plan in force here, if it may inject; None: its own."""
@@ -779,6 +801,30 @@ class Injector:
         """How many requests passed because the shared store was unavailable."""
         return self._failures.undecided
 
+    def passed(self) -> tuple[int, ...]:
+        """How many requests passed because too many faults were under way, of the store, and of an error inside faultinject.
+
+        In all processes of the store, since counts began at zero.
+        """
+        shared = self._own.counts.shared
+        if shared is not None:
+            return shared.passed()
+        return tuple(now - before for now, before in zip(self._passed_here, self._passed_before, strict=True))
+
+    @property
+    def _passed_here(self) -> tuple[int, ...]:
+        """The same in this process, since it began."""
+        return self._services.refused, self.undecided, self.failures
+
+    def _fail(self, error: Exception, rule: str) -> None:
+        self._failures.note(error, rule)
+        self._note_passed(UNDECIDED if isinstance(error, StoreUnavailable) else ERRED)
+
+    def _note_passed(self, why: int) -> None:
+        shared = self._own.counts.shared
+        if shared is not None:
+            shared.note_passed(why)
+
     @property
     def counted_in(self) -> object:
         """Identifies the place of its counts."""
@@ -856,6 +902,12 @@ class OwnInjector(Injector):
     def settle(self, first: Injector | None) -> None:
         """Let that injector's plan be in force here, unless it has the rules of `run`; None: its own."""
         super().settle(None if first is not None and first.of_run else first)
+
+
+def _server_start() -> float:
+    from faultinject.counts.private import server_start
+
+    return server_start(_STARTED)
 
 
 def given_seed(scenario: Scenario, seed: str | int | None) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from faultinject.counts.directory import DirectoryStore
     from faultinject.counts.file_counts import FileCounts
+    from faultinject.counts.store import SharedAnswers
     from faultinject.engine.counting import Counts
     from faultinject.journal.outcome import Outcome
 
@@ -90,10 +91,25 @@ class Follower:
             old, self._injector = self._injector, new
             if new is not None:
                 new.put_in_force()
+                if new.disarmed and (old is None or not old.disarmed):
+                    log.switched(None, new.disarmed, on=False)
             if old is not None:
                 old.take_out_of_force()
             # Last of all: who sees it asks no further. A session that is over has nothing in force.
             self.seen = seen
+
+    def answers(self, bound: str, width: float) -> SharedAnswers:
+        """Where the processes of the session count the app's answers together, as `SharedStore.answers`."""
+        return self._store.answers(bound, width)
+
+    def switch_off(self, why: str) -> None:
+        """Let no process of the session inject any more, whenever it begins.
+
+        Raises:
+            StoreUnavailable: they cannot be told.
+        """
+        _, data, _ = self._store.counts()
+        self._store.publish({**data, "why_off": why}, anew=False)
 
     def after_fork(self) -> None:
         """In a new child nobody holds the lock."""
@@ -119,7 +135,10 @@ class Follower:
             test=lambda: test,
             record_all=record,
         )
-        made.of_run = not record
+        if not record:
+            made.of_run, made.session = True, self
+            if why := data.get("why_off"):
+                made.disable(why=why)
         made.follow()
         return made, generation
 

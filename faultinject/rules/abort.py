@@ -12,6 +12,8 @@ LEAST = 20
 MOST = 1_000_000
 SHORTEST, LONGEST = 1.0, 3600.0
 """Seconds of the window."""
+PARTS = 20
+"""The window moves by one of so many parts: it is up to a twentieth shorter than it says, and takes no more memory."""
 EXAMPLE = "5xx>5%/1m"
 
 

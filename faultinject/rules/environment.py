@@ -85,7 +85,7 @@ def read_environment(
     environ: Mapping[str, str],
     *,
     now: float,
-    started: float | None = None,
+    started: Callable[[], float] | None = None,
     rules_given: bool = False,
     forced: bool | None = None,
 ) -> Environment:
@@ -94,7 +94,7 @@ def read_environment(
     Args:
         environ: the variables.
         now: unix seconds.
-        started: unix seconds at process start, from which a duration in EXPIRES counts; by default now.
+        started: gives unix seconds at the start of the server, from which a duration in EXPIRES counts; by default now.
         rules_given: rules come from code: FILE, RULES and RULE_* are not read, and none need be there.
         forced: True reads on as if ENABLED were 1; ENABLED=0 still switches off.
 
@@ -127,7 +127,7 @@ def read_environment(
                     "such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
                 )
         _read_settings(environment, environ, diagnosis)
-        _read_expiry(environment, environ, now, now if started is None else started, diagnosis)
+        _read_expiry(environment, environ, now, started, diagnosis)
         _check_on_request(environment, environ, diagnosis)
     diagnosis.close()
     return environment
@@ -207,7 +207,11 @@ def _wrong_suffix(suffix: str) -> str | None:
 
 
 def _read_expiry(
-    environment: Environment, environ: Mapping[str, str], now: float, started: float, diagnosis: Diagnosis
+    environment: Environment,
+    environ: Mapping[str, str],
+    now: float,
+    started: Callable[[], float] | None,
+    diagnosis: Diagnosis,
 ) -> None:
     text = value_of(environ, "FAULTINJECT_EXPIRES")
     left = None
@@ -215,7 +219,7 @@ def _read_expiry(
         try:
             if text.rstrip("hms").replace(".", "").isdecimal():
                 left = values.duration(text)
-                environment.expires = started + left
+                environment.expires = (now if started is None else started()) + left
             else:
                 environment.expires = _moment(text)
                 left = environment.expires - now

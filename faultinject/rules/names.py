@@ -21,7 +21,7 @@ VARIABLES: dict[str, str] = {
     "FAULTINJECT_JOURNAL": "append outcomes as JSON lines to this file",
     "FAULTINJECT_MAX_ACTIVE": "at most this many faults at the same time in a process (default 100)",
     "FAULTINJECT_ON_REQUEST": "`1`: a request may ask for its own faults, with rules in its header `x-faultinject-rules`; never in production",
-    "FAULTINJECT_EXPIRES": "switch off automatically after this duration from process start, or at this ISO time with zone",
+    "FAULTINJECT_EXPIRES": "switch off automatically after this duration from the start of the server, or at this ISO time with zone",
     "FAULTINJECT_PRODUCTION": "`allow`, together with EXPIRES of at most 24 h",
     "FAULTINJECT_CONTROL": "the control API and its page: at a path of the app, such as `/_faultinject`, or at an address of its own, such as `127.0.0.1:8765`; unset = no control API",
     "FAULTINJECT_TOKEN": "the token of each call of the control API, at least 8 characters; by default a random one, logged once",

@@ -468,10 +468,10 @@ def test_how_the_switch_is_told(odd, more, said):
 
 
 def test_what_went_wrong_is_told(odd):
-    """Where there was any: of one process alone, as its faults under way."""
+    """Where there was any: of all processes, but for the faults under way."""
     state = {**STATE, "refused": 1, "undecided": 2, "failures": 3}
     assert (
-        "; in the process that answers: 0 of at most 100 faults under way, 1 not given because too many were under way, 2 passed because of the store, 3 errors in faultinject"
+        ", 1 not given because too many were under way, 2 passed because of the store, 3 errors in faultinject; in the process that answers: 0 of at most 100 faults under way"
         in odd(f"200 application/json|{json.dumps(state)}", code=0)
     )
 

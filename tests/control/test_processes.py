@@ -39,6 +39,7 @@ SERVERS = {
 }
 # Whose API is asked below a path alone.
 OTHERS = {
+    "gthread": ("gunicorn", "-k", "gthread", "--threads", "8", *SERVERS["gunicorn"][1:]),
     "gevent": ("gunicorn", "-k", "gevent", *SERVERS["gunicorn"][1:]),
     "uwsgi": (
         "uwsgi",
@@ -86,6 +87,26 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
     client.change("POST", "/off")
     assert {client.state()["on"] for _ in range(6)} == {False}
     assert {client.ask_app() for _ in range(20)} == {200}
+
+
+@pytest.mark.slow
+def test_every_worker_says_the_same(start, free_port):
+    """What passed, and why, is told of all of them, whichever is asked."""
+    variables = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_MAX_ACTIVE": "1"}
+    program, port = served(start, free_port, "gthread", **variables)
+    client = Client(None, (port, "/_faultinject"), port)
+    wait_for(program, client)
+    client.change("PUT", "/rules", {"text": "latency,delay=500ms,path=photos/"})
+    with ThreadPoolExecutor(40) as threads:
+        assert {*threads.map(lambda _: client.ask_app(), range(60))} == {200}
+    states = [client.state() for _ in range(12)]
+    [(matched, injected, refused)] = {
+        (each["totals"]["matched"], each["totals"]["injected"], each["refused"]) for each in states
+    }
+    assert (matched, injected + refused) == (60, 60)
+    assert refused > 1
+    client.change("POST", "/reset")
+    assert {client.state()["refused"] for _ in range(6)} == {0}
 
 
 def test_the_log_of_the_app_s_server_stays(start, free_port):

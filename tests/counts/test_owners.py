@@ -9,13 +9,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import described, gone, restarter, server_process, session_path
+from faultinject.counts import described, gone, restarter, server_process, server_start, session_path
 from faultinject.exceptions import ConfigurationError
 
 SERVERS = ("granian", "hypercorn", "uvicorn")
@@ -249,3 +250,26 @@ def test_a_worker_that_still_imports(monkeypatch, module, imports):
     monkeypatch.setattr("multiprocessing.process._current_process", Importing())
     is_worker = module in SERVERS and imports == "its parent's main module"
     assert server_process() == (os.getppid() if is_worker else os.getpid())
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_start_of_a_server(monkeypatch, request, told):
+    """Whoever a reloader starts has the one of the process before; also where the system does not tell when the reloader began."""
+    if not told:
+        request.getfixturevalue("without_proc")
+    now = time.time()
+    assert server_start(now) == now
+    monkeypatch.setenv("RUN_MAIN", "true")
+    first = server_start(now)
+    assert (first < now) is told
+    assert server_start(now + 3600) == first
+    expires = Injector("http:503", environ={"FAULTINJECT_EXPIRES": "1h"}).expires
+    assert expires - 3600 <= first
+
+
+@pytest.mark.usefixtures("without_proc")
+def test_a_start_that_nobody_can_note(monkeypatch, parent):
+    """Each process counts from its own."""
+    parent.write_text("a file of somebody")
+    monkeypatch.setenv("RUN_MAIN", "true")
+    assert (server_start(1.0), server_start(2.0)) == (1.0, 2.0)

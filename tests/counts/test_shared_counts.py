@@ -225,3 +225,11 @@ def test_our_own_mistakes_are_no_failure_of_the_store(counts, caplog):
         with pytest.raises(IndexError):
             ask(counts)
     assert caplog.messages == []
+
+
+def test_what_passed_where_the_store_does_not_say(counts):
+    """Is told of this process."""
+    counts.note_passed(0)
+    counts.note_passed(2)
+    counts.note_passed(2)
+    assert counts.passed() == (1, 0, 2)

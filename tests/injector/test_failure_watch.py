@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
+from faultinject.counts import waiting
+from tests.locked import locked
 from tests.until import until
 from tests.virtual_time import Time
 
@@ -229,6 +231,110 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
     assert [each.getMessage()[:18] for each in caplog.records if each.levelname == "ERROR"] == [
         "faultinject is off"
     ]
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two injectors of one store, and the time that passes."""
+    monkeypatch.setattr(waiting, "at_once", True)  # with a Redis server it is told by a thread
+
+    def make(store):
+        time = Time()
+        time.now = 1000
+        scenario = Scenario("http:418,path=none/", abort=BOUND)
+        return *(Injector(scenario, seed=1, store=store, environ={}, waits=time) for _ in range(2)), time
+
+    return make
+
+
+def off(injector):
+    injector.catch_up()
+    return injector.disarmed
+
+
+@pytest.mark.live
+def test_processes_count_together(shared, two):
+    """Each has too few answers of its own; a hand that arms lets all begin anew."""
+    one, other, _ = two(shared)
+    for status in (200, 500, 500):
+        answer(one, status)
+    assert (off(one), off(other)) == ("", "")
+    answer(other)
+    told = f"{BOUND}: 3 of 4 requests (75 %) failed by themselves within 1 h"
+    until(lambda: off(one) == off(other) == told)
+    other.enable()
+    until(lambda: off(one) == "")
+    for injector in (one, other, one):
+        answer(injector)
+    answer(other, 200)
+    assert one.enabled
+    answer(other)
+    until(lambda: off(one) and off(other))
+    assert off(one) == f"{BOUND}: 4 of 5 requests (80 %) failed by themselves within 1 h"
+
+
+@pytest.mark.live
+def test_an_answer_of_before_a_hand_armed(shared, two):
+    """Counts no more: a process may not have seen it yet."""
+    one, other, _ = two(shared)
+
+    def arm():
+        other.disable()
+        other.enable()
+        answer(other)
+
+    answer(one, meanwhile=arm)
+    for _ in range(3):
+        answer(other)
+    until(lambda: not other.enabled)
+    assert other.disarmed == f"{BOUND}: 4 of 4 requests (100 %) failed by themselves within 1 h"
+
+
+@pytest.mark.live
+def test_a_machine_that_was_started_again(tmp_path, two):
+    """Its clock begins anew: what was noted before is of another time; a file that was cut begins anew too."""
+    one, other, time = two(f"file:{tmp_path}/store")
+    for _ in range(3):
+        answer(one)
+    time.now += 10_000_000
+    answer(other)
+    assert off(other) == ""
+    [path] = tmp_path.glob("store/answers-*")
+    path.write_bytes(path.read_bytes()[:100])
+    for injector in (one, other):
+        answer(injector)
+    assert (off(one), off(other)) == ("", "")
+
+
+@pytest.mark.live
+def test_a_store_that_cannot_be_had(tmp_path, two):
+    """Then each process counts for itself."""
+    one, other, _ = two(f"file:{tmp_path}/store")
+    with locked(tmp_path / "store" / "lock"):
+        for injector in (one, other, one, other):
+            answer(injector)
+    assert (off(one), off(other)) == ("", "")
+    for _ in range(2):
+        answer(one)
+    until(lambda: off(other))
+
+
+@pytest.mark.live
+def test_a_server_that_is_away_for_a_while(start_redis, two):
+    """It is told afterwards what was noted meanwhile."""
+    server = start_redis()
+    one, other, _ = two(server.url)
+    for status in (200, 500):
+        answer(one, status)
+    server.client().save()
+    server.kill()
+    answer(one)
+    server.start()
+    answer(other)
+    assert (off(one), off(other)) == ("", "")
+    answer(one, 200)
+    until(lambda: off(one))
+    assert off(one) == f"{BOUND}: 3 of 5 requests (60 %) failed by themselves within 1 h"
 
 
 def test_the_variable_stands_above_every_scenario():

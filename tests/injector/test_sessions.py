@@ -18,6 +18,7 @@ from faultinject.injector import Session
 from tests.asking import get
 from tests.injector.children import in_child
 from tests.locked import locked
+from tests.until import until
 
 # Python 3.12 and later warn of a fork in a process that had threads.
 pytestmark = [
@@ -29,7 +30,7 @@ PART = """
 import faultinject
 
 def app(environ, start_response):
-    start_response("200 OK", [])
+    start_response("500 Broken" if environ["PATH_INFO"] == "/broken" else "200 OK", [])
     return [b""]
 
 app = faultinject.install(app, "http:418,path=own")
@@ -95,6 +96,25 @@ def part(session):
             each.end()
         for stream in (each.process.stdin, each.process.stdout, each.process.stderr):
             stream.close()
+
+
+def test_an_app_that_fails_ends_the_faults_of_a_command(session, part):
+    """The processes of `run` count its answers together; nobody gets a fault afterwards, also not from one that begins later."""
+    session.publish(Scenario("http:503,path=x", abort="5xx>50%/1h,min=4"), "1", record=False)
+    one, other = part(), part()
+    assert [each.get("/x") for each in (one, other)] == [503, 503]
+    assert [each.get("/broken") for each in (one, other, one, other)] == [500] * 4
+    until(lambda: [each.get("/x") for each in (one, other)] == [200, 200])
+    late = part()
+    assert [late.get("/x"), late.get("/own"), one.get("/own")] == [200] * 3
+    told = "5xx>50%/1h,min=4: 4 of 4 requests (100 %) failed by themselves within 1 h"
+    off = f"faultinject is off: it was switched off for all processes of its store: {told}"
+    for each, line in (
+        (one, off),
+        (other, f"faultinject is off: {told}; nothing is injected until it is enabled again by hand"),
+        (late, off),
+    ):
+        assert [text for text in each.end().splitlines() if "is off" in text] == [line]
 
 
 def test_what_is_in_force(session, part):

@@ -257,6 +257,21 @@ def test_on_and_off_are_shared(make):
     assert [get(one), get(other), get(one)] == [500, 500, 200]
 
 
+def test_what_passed_is_told_by_all(make):
+    """Too many under way, the store, an error: each process has some of them, and `reset` begins anew."""
+    one, other, _ = make("http:503")
+    services = one.own_plan.services
+    while services.begin():
+        pass
+    other.own_plan.services.failed(StoreUnavailable("gone"), "")
+    other.own_plan.services.failed(ValueError(), "")
+    assert get(one) == 200
+    assert one.passed() == other.passed() == (2, 1, 1)
+    other.reset()
+    assert one.state.generation == other.state.generation
+    assert one.passed() == other.passed() == (0, 0, 0)
+
+
 def test_until_a_moment(make, caplog):
     """Then it is off in all processes, and says so; a clock that is set back does not lengthen it."""
     gc.collect()  # the injectors of other tests, and what they have injected

@@ -513,6 +513,11 @@ for fault in ("http:418", "http:410"):
         print(error, error.__cause__)
 one.let_watch()
 print(one.state.generation, two.state.generation, len(one.events()[0]))
+two.use(faultinject.Scenario("http:503,path=none", abort="5xx>50%/1m,min=2"))
+def broken(environ, start_response):
+    start_response("500 Broken", [])
+    return [b""]
+print([ask(faultinject.WSGIFaultMiddleware(broken, injector=each))[0][:3] for each in (one, two)], two.enabled)
 """,
     )
     assert told.splitlines() == [
@@ -522,6 +527,7 @@ print(one.state.generation, two.state.generation, len(one.events()[0]))
         "the store ledger: RuntimeError: no teapots … None",
         "gone None",
         "3 3 4",
+        "['500', '500'] True",
     ]
     told, _ = bare(
         "-c",

@@ -83,7 +83,7 @@ def test_everything_that_can_be_said():
         "FAULTINJECT_CONTROL_REMOTE": "allow",
         "PATH": "/bin",
     }
-    environment = read_environment(environ, now=NOW + 5, started=NOW)
+    environment = read_environment(environ, now=NOW + 5, started=lambda: NOW)
     control = environment.control
     assert (control.host, control.port, control.token, control.hosts, control.remote) == (
         "localhost",

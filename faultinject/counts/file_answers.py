@@ -1,0 +1,56 @@
+"""The app's own answers within a window, of all processes of a directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import blake2b
+from struct import Struct
+
+from faultinject.counts.filelock import FileLock
+from faultinject.counts.files import ANSWERS, FLAGS
+from faultinject.rules.abort import PARTS
+from faultinject.rules.files import OwnFile
+
+_CONTENT = Struct(f"={1 + 3 * PARTS}q")
+"""How often faults were switched on again; then for each part its number, answers and failures."""
+
+
+class FileAnswers:
+    """What the processes of a directory note of the app's answers under one bound.
+
+    Args:
+        bound: its text.
+        lock: the lock of the directory.
+        directory: a descriptor of it.
+
+    Raises:
+        OSError: there is no place for it.
+    """
+
+    def __init__(self, bound: str, lock: FileLock, directory: int) -> None:
+        name = ANSWERS + blake2b(bound.encode(), digest_size=8).hexdigest()
+        self._own = OwnFile(os.open(name, os.O_RDWR | os.O_CREAT | FLAGS, 0o600, dir_fd=directory))
+        self._lock = lock
+
+    def add(
+        self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int], None]
+    ) -> None:
+        """As `SharedAnswers.add`."""
+        with self._lock:
+            content = os.pread(self._own.number, _CONTENT.size, 0)
+            known = [*_CONTENT.unpack(content)] if len(content) == _CONTENT.size else [armed]
+            if known[0] > armed:
+                return  # this process has not seen yet that they are on again
+            if known[0] < armed or len(known) == 1:
+                known = [armed] + [0] * 3 * PARTS
+            at = 1 + part % PARTS * 3
+            if known[at] != part:
+                known[at : at + 3] = part, 0, 0
+            known[at + 1] += answers
+            known[at + 2] += failures
+            os.pwrite(self._own.number, _CONTENT.pack(*known), 0)
+        # What was noted before the machine started again has parts of another clock.
+        within = [each for each in range(1, len(known), 3) if abs(part - known[each]) < PARTS]
+        if failures:
+            judge(sum(known[each + 1] for each in within), sum(known[each + 2] for each in within))

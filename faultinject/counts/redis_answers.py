@@ -1,0 +1,73 @@
+"""The app's own answers within a window, of all processes that know a prefix of a Redis server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from faultinject.counts.per_process import PerProcess
+from faultinject.counts.redis_link import Link
+from faultinject.counts.redis_scripts import ANSWERS
+from faultinject.exceptions import StoreUnavailable
+from faultinject.locks import Lock
+
+
+class RedisAnswers(PerProcess):
+    """What processes note of the app's answers under one bound; no request waits for it.
+
+    Args:
+        bound: its text.
+        width: seconds of a part of its window.
+        link: the server.
+        prefix: of all keys.
+    """
+
+    _armed: int
+    _judge: Callable[[int, int], None]
+
+    def __init__(self, bound: str, width: float, link: Link, prefix: str) -> None:
+        self._key = f"{prefix}:answers:{blake2b(bound.encode(), digest_size=8).hexdigest()}"
+        self._width = width
+        self._sender = link.sender
+        self._note = link.script(ANSWERS)
+        self._here()
+
+    def add(
+        self,
+        armed: int,
+        part: int,  # noqa: ARG002 - the server has one clock for all hosts
+        answers: int,
+        failures: int,
+        judge: Callable[[int, int], None],
+    ) -> None:
+        """As `SharedAnswers.add`, a moment later."""
+        self._here()
+        with self._lock:
+            if self._armed != armed:
+                self._armed, self._answers, self._failures = armed, 0, 0
+            self._answers += answers
+            self._failures += failures
+            self._judge = judge
+        self._sender.do(self._send)
+
+    def _begin(self) -> None:
+        # One for what is kept, one for who sends it.
+        self._lock, self._sending = Lock(), Lock()
+        # How often faults were switched on again, and what was noted since and not sent.
+        self._armed = self._answers = self._failures = 0
+
+    def _send(self) -> None:
+        with self._sending:
+            with self._lock:
+                armed, answers, failures, judge = self._armed, self._answers, self._failures, self._judge
+                self._answers = self._failures = 0
+            try:
+                found = self._note((self._key,), armed, repr(self._width), answers, failures)
+            except StoreUnavailable:
+                # Nobody can switch on while it is away.
+                with self._lock:
+                    self._answers += answers
+                    self._failures += failures
+                raise
+        if failures:
+            judge(*found)

@@ -1,0 +1,184 @@
+"""What limits faults holds for the server, and not for each of the workers that it puts in the place of others."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import suppress
+from http.client import HTTPException
+from urllib.request import Request, urlopen
+
+import pytest
+
+from .launch import GRANIAN, GUNICORN, HYPERCORN, UVICORN, Way
+
+WSGI, ASGI = "served_counted:wsgi", "served_counted:asgi"
+RECYCLED = "--max-requests 10"
+WAYS = {
+    "gunicorn": Way(f"{GUNICORN} -w 2 {RECYCLED} {WSGI}", "gunicorn"),
+    "gunicorn, one worker": Way(f"{GUNICORN} -w 1 {RECYCLED} {WSGI}", "gunicorn"),
+    "gunicorn --preload": Way(f"{GUNICORN} -w 2 --preload {RECYCLED} {WSGI}", "gunicorn"),
+    "gunicorn -k gthread": Way(f"{GUNICORN} -w 2 -k gthread --threads 4 {RECYCLED} {WSGI}", "gunicorn"),
+    "gunicorn -k gevent": Way(f"{GUNICORN} -w 2 -k gevent {RECYCLED} {WSGI}", "gunicorn", "gevent"),
+    "uvicorn": Way(f"{UVICORN} --workers 2 --limit-max-requests 10 {ASGI}", "uvicorn"),
+    "hypercorn": Way(f"{HYPERCORN} -w 2 {RECYCLED} {ASGI}", "hypercorn"),
+    "gunicorn, HUP": Way(f"{GUNICORN} -w 2 {WSGI}", "gunicorn"),
+    "granian, HUP": Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian"),
+}
+TOKEN = "open-sesame"
+ON = {
+    "FAULTINJECT_ENABLED": "1",
+    "FAULTINJECT_RULES": "http:503,path=photos/",
+    "FAULTINJECT_CONTROL": "/_faultinject",
+    "FAULTINJECT_TOKEN": TOKEN,
+}
+PATH = "/photos/cat"
+
+
+class Recycled:
+    """A server whose workers are replaced.
+
+    Args:
+        server: how it was started.
+        hangs_up: whether a signal does it; else so many requests do.
+    """
+
+    def __init__(self, server, *, hangs_up):
+        self.server = server
+        self._hangs_up = hangs_up
+
+    def call(self, method, path, **data):
+        """What a call of the control API returns; None where the worker that had it is about to end."""
+        address = f"http://127.0.0.1:{self.server.port}/_faultinject{path}"
+        head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        body = json.dumps(data).encode() if method == "POST" else None
+        with (
+            suppress(OSError, HTTPException),
+            urlopen(Request(address, body, head, method=method), timeout=300) as answer,
+        ):
+            return json.load(answer)
+        return None
+
+    def states(self):
+        """What the workers say of the server."""
+        return [state for _ in range(8) if (state := self.call("GET", "/state")) is not None]
+
+    def recycle(self):
+        """Have other processes for all workers."""
+        server = self.server
+        before = server.workers()
+        if self._hangs_up:
+            server.process.send_signal(signal.SIGHUP)
+        server.until(
+            lambda: (server.get("/ready"), now := server.workers()) and now and before.isdisjoint(now)
+        )
+        server.until(lambda: server.get("/ready") is not None)
+
+    def statuses(self):
+        """Of twenty requests that get an answer."""
+        return {found[0] for _ in range(20) if (found := self.server.get(PATH)) is not None}
+
+
+@pytest.fixture
+def recycled(start):
+    def run(name, *, served="served_counted", **variables):
+        way = Way(WAYS[name].line.replace("served_counted", served), *WAYS[name].needs)
+        if way.missing:
+            pytest.skip(way.missing)
+        server = start(way, **ON | variables)
+        return Recycled(server, hangs_up="HUP" in name)
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+def test_a_duration_begins_with_the_server(name, recycled):
+    """`FAULTINJECT_EXPIRES` names one moment in all workers, whenever they come."""
+    at = recycled(name, FAULTINJECT_EXPIRES="1h")
+    moments = {state["expires"] for state in at.states()}
+    for _ in range(2):
+        at.recycle()
+        moments |= {state["expires"] for state in at.states()}
+    assert len(moments) == 1
+    assert at.statuses() == {503}
+
+
+ENDS = {
+    "FAULTINJECT_EXPIRES": {"FAULTINJECT_EXPIRES": "3s"},
+    "FAULTINJECT_EXPIRES, memory": {"FAULTINJECT_EXPIRES": "3s", "FAULTINJECT_STORE": "memory:"},
+    "end": {"FAULTINJECT_RULES": "http:503,path=photos/,end=3s"},
+    "end, memory": {"FAULTINJECT_RULES": "http:503,path=photos/,end=3s", "FAULTINJECT_STORE": "memory:"},
+    "on for a time": ("/on", {"for": "1s"}),
+    "off": ("/off", {}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+def test_an_end_is_one_for_all(name, end, recycled):
+    """Nothing is injected by those who come after it."""
+    given = ENDS[end]
+    at = recycled(name, **(given if isinstance(given, dict) else {}))
+    if isinstance(given, tuple):
+        assert at.statuses() == {503}
+        at.server.until(lambda: at.call("POST", given[0], **given[1]) is not None)
+    at.server.until(lambda: at.statuses() == {200})
+    at.recycle()
+    assert at.statuses() == {200}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["", "memory:"])
+def test_a_begin_is_one_for_all(store, recycled):
+    """What has begun has begun for those who come later."""
+    rule = "http:503,path=photos/,begin=6s"
+    at = recycled("gunicorn, HUP", FAULTINJECT_RULES=rule, FAULTINJECT_STORE=store)
+    at.server.until(lambda: at.statuses() == {503})
+    at.recycle()
+    assert at.statuses() == {503}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "store"),
+    [("gunicorn", "private"), ("gunicorn", "file"), ("gunicorn", "redis"), ("uvicorn", "private")],
+)
+def test_an_apps_own_failures_are_those_of_all(name, store, recycled, request, tmp_path):
+    """No worker lives long enough to see twenty; together they do, and who comes later stays off."""
+    variables = {"FAULTINJECT_ABORT": "5xx>50%/1h,min=20"}
+    if store == "file":
+        variables["FAULTINJECT_STORE"] = f"file:{tmp_path}/store"
+    if store == "redis":
+        url = request.getfixturevalue("redis_server").url
+        variables["FAULTINJECT_STORE"] = f"{url}?prefix={request.getfixturevalue('redis_prefix')}"
+    at = recycled(name, served="served_failing", **variables)
+    assert at.statuses() == {503}
+    at.server.until(
+        lambda: at.server.get("/broken") and "faultinject is off: 5xx>50%/1h,min=20: " in at.server.log
+    )
+    at.server.until(lambda: at.statuses() == {200})
+    at.recycle()
+    assert at.statuses() == {200}
+
+
+@pytest.mark.slow
+def test_an_app_that_fails_below_run(start):
+    """The faults end in all workers of the command, and in those that come later."""
+    way = Way(f"{GUNICORN} -w 2 {RECYCLED} served_failing:app", "gunicorn")
+    server = start(way, "http:503,path=photos/", FAULTINJECT_ABORT="5xx>50%/1h,min=20")
+    at = Recycled(server, hangs_up=False)
+    assert at.statuses() == {503}
+    server.until(lambda: server.get("/broken") and "faultinject is off: 5xx>50%/1h,min=20: " in server.log)
+    server.until(lambda: at.statuses() == {200})
+    at.recycle()
+    assert at.statuses() == {200}
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_again_begins_anew(recycled):
+    """As systemd or a shell does: it is another server."""
+    first, second = (recycled("gunicorn", FAULTINJECT_EXPIRES="1h") for _ in range(2))
+    [before], [after] = ({state["expires"] for state in each.states()} for each in (first, second))
+    assert before < after
