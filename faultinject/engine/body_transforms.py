@@ -18,6 +18,7 @@ class BodyTransform:
         how: how it ends then, as an outcome says it: `reset` or `closed`; None: closed, and `did` says what that is.
         hangs: the end is that of a client's patience.
         quiet: seconds in which nothing goes out, once, behind the first piece that was touched.
+        whole: the body arrives as it was given, and only later.
         rate: bytes a second at most, or None.
         done: nothing more of the body goes out.
         touched: whether anything was done to the body.
@@ -28,6 +29,7 @@ class BodyTransform:
     how: str | None = None
     hangs = False
     quiet = 0.0
+    whole = False
 
     def __init__(self) -> None:
         self.rate: int | None = None
@@ -112,7 +114,8 @@ class Interrupted(BodyTransform):
     def __init__(self, after: int, quiet: float, did: str, *, hangs: bool = False) -> None:
         super().__init__()
         self.did = did
-        self.cuts = did != "stalled"
+        self.whole = did == "stalled"
+        self.cuts = not self.whole
         self.how = did if self.cuts else None
         self.hangs = hangs
         self.quiet = quiet
@@ -156,6 +159,7 @@ class Dripped(BodyTransform):
     """
 
     did = "dripped"
+    whole = True
 
     def __init__(self, rate: int) -> None:
         super().__init__()

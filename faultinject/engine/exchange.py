@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
 from faultinject.engine.alterations import Alteration
-from faultinject.engine.answers import answer_keys, at_its_start, marked, taken_over
+from faultinject.engine.answers import answer_keys, at_its_start, guarded, marked, taken_over
 from faultinject.engine.body_transforms import BodyTransform
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, MOST, Body, Entry, Request, SeenBody
@@ -406,7 +406,8 @@ def _edited(
 ) -> Headers:
     """The headers of the app's own answer as they go out."""
     if alteration is not None:
-        headers = alteration.edit(status, headers)
+        # What a rule of a file does to headers it does to these as well.
+        headers = alteration.edit(status, guarded(headers) if plan.services.guarded else headers)
     return marked(headers, entry.rule or "") if plan.services.marked else headers
 
 
@@ -536,12 +537,14 @@ def change_body(
         transform: what is done to the body.
         injection: the fault under way.
     """
+    services = plan.services
+    guards = services.guarded and not transform.whole
     try:
         found: AppAnswer = yield RunApp(transform=transform)
         headers, first, known = found.headers, None, length_of(found.headers) is not None
         takes = _takes(request, action, transform, found)
         # Marked is what something will be done to, which only its first piece shows where no length does.
-        if takes and plan.services.marked and not known:
+        if takes and (services.marked or guards) and not known:
             first = yield NextPiece()
             takes = first is not None
     except ClientGone:
@@ -550,7 +553,9 @@ def change_body(
     if not takes:
         injection.undo("nothing_to_cut", status=action.entry.status)
         return
-    if plan.services.marked and (known or (first is not None and transform.begins_with(first[0]))):
+    if guards:
+        headers = guarded(headers)
+    if services.marked and (known or (first is not None and transform.begins_with(first[0]))):
         headers = marked(headers, action.entry.rule or "")
     yield from _send(plan, action, transform, Begin(transform, headers), injection, None, first)
 
