@@ -21,6 +21,7 @@ class BodyTransform:
         whole: the body arrives as it was given, and only later.
         rate: bytes a second at most, or None.
         done: nothing more of the body goes out.
+        over: nothing more is done to the body, of which the rest goes out.
         touched: whether anything was done to the body.
     """
 
@@ -34,6 +35,7 @@ class BodyTransform:
     def __init__(self) -> None:
         self.rate: int | None = None
         self.done = False
+        self.over = False
         self.touched = False
 
     def fits(self, length: int | None) -> bool:
@@ -148,6 +150,7 @@ class Interrupted(BodyTransform):
     def held_back(self) -> bytes:
         """The rest of the piece that has the place in it, once."""
         held, self._held = self._held, b""
+        self.over = self.touched and self.whole
         return held
 
 
@@ -202,6 +205,7 @@ class Corrupted(BodyTransform):
         for place in [each for each in masks if first <= each < self._seen]:
             changed[place - first] ^= masks.pop(place)
             self.touched = True
+        self.over = not masks
         return bytes(changed)
 
     def _draw(self, length: int) -> dict[int, int]:

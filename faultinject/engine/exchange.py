@@ -65,7 +65,7 @@ class Injection:
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self._plan = plan
         self._entry = entry
-        self._settled = False
+        self._settled = self._over = False
         self.applied = False
         self.otherwise = "failed"
 
@@ -75,7 +75,13 @@ class Injection:
     def __exit__(self, *_: object) -> None:
         if not self._settled:
             self.undo(self.otherwise)
-        self._plan.services.finish()
+        self.finish()
+
+    def finish(self) -> None:
+        """Nothing more is done: the slot is free for another fault, however long the answer still takes."""
+        if not self._over:
+            self._over = True
+            self._plan.services.finish()
 
     def begin(self, did: str) -> None:
         """Note what is about to be done, where it takes its time."""
@@ -341,7 +347,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
     """The app answers, later or with something changed on the way."""
     with injection:
         entry, services, alteration = action.entry, plan.services, action.alteration
-        pause = None if action.upload is None else Pause(action.upload, action.delay)
+        pause = None if action.upload is None else Pause(action.upload, action.delay, injection.finish)
         did = action.did if pause is None else "stalled"
         injection.applied = True
         injection.begin(did)
@@ -365,6 +371,8 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         if not (changed or noted):
             # A delay is over: what the app says then is its own.
             injection.keep()
+        if not (changed or action.after):
+            injection.finish()
         try:
             found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
             if action.after:
@@ -628,6 +636,8 @@ def _send(
             elif kept or transform.done or not more:
                 # granian sends a head with the first piece, also of nothing.
                 yield Part(kept, more or transform.done)
+            if transform.over:
+                injection.finish()
     except AppEnded:
         raise
     except BaseException as error:
