@@ -333,6 +333,9 @@ class Injector:
             self.let_watch()  # where processes count together may have changed
         if plan is not None or not state.on:
             self._end(old)
+        shared = old.counts.shared
+        if shared is not None and shared is not counts.shared:
+            shared.replaced()
 
     def _set_expiry(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
@@ -599,10 +602,7 @@ class Injector:
                 if self._count_storage.postpone():
                     log.unread(error)
                 return
-            old = self._own.counts.shared
             self._adopt(found, counts)
-        if old is not None and old is not counts.shared:
-            old.replaced()
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
         if (
