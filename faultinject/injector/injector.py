@@ -298,7 +298,9 @@ class Injector:
                         f"generation {now.generation} is in force, not {expected}: it was changed since"
                     )
                 try:
-                    found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
+                    new = change(now)
+                    new = new.but(over_http=new.over_http or self._services.guarded)
+                    found = storage.publish(new, after=after, anew=anew, counts=self._own.counts)
                 except Conflict:
                     continue
                 self._adopt(*found)
@@ -356,6 +358,8 @@ class Injector:
             each.end()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
+        # Rules may have come over HTTP to another server of the store.
+        self._services.guarded |= state.over_http
         plan = Plan(
             state.scenario.rules,
             state.scenario.display_names,

@@ -197,3 +197,17 @@ def test_an_answer_that_nothing_can_be_done_to_keeps_its_headers(over):
     """A body that is shorter than what is kept, and a header that is not there."""
     for rule in ("truncate,keep_bytes=1000", "edit,drop.content-range="):
         assert guards(over(guarded(rule, OVER_HTTP[0]))) == []
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+def test_a_server_that_shares_the_rules_of_one_with_the_control_api(over, tmp_path):
+    """They may have come over HTTP there; before the first change they are those that both were started with."""
+    place = {"seed": 1, "store": f"file:{tmp_path / over.__name__}"}
+    there = Injector("edit,set.x-a=b", environ=OVER_HTTP[0], **place)
+    here = Injector("edit,set.x-a=b", environ={}, **place)
+    assert guards(over(here)) == []
+    there.use("edit,set.x-new=new")
+    assert guards(over(here)) == GUARDS
+    there.use("http:503")
+    assert guards(over(here)) == GUARDS
+    assert guards(over(Injector("http:503", environ={}, **place))) == GUARDS
