@@ -27,7 +27,8 @@ from tests.documents import PAGES, ROOT, table, table_of, write_table
 from tests.journals import line
 from tests.rows import row_by_row
 
-OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" / "architecture.md")
+SAFETY = ROOT / "docs" / "explanation" / "safety.md"
+OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" / "architecture.md", SAFETY)
 """The pages that name files and what is in them."""
 
 
@@ -353,6 +354,15 @@ def defined(path: Path) -> set[str]:
             if isinstance(target, ast.Name):
                 found.add(target.id)
     return found
+
+
+def test_every_promise_of_safety_has_its_test() -> None:
+    """Each row of the table names one at least, and nothing but tests."""
+    text = SAFETY.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!promise).* \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) >= 20
+    for cell in rows:
+        assert re.sub(r"`tests/[\w/]+\.py` \((`test_\w+`(, )?)+\)(, )?", "", cell) == "", cell
 
 
 def test_the_pages_name_things() -> None:

@@ -882,6 +882,7 @@ def paused(
     async def come_to_it() -> None:
         pause.due, pause.done = False, True
         await wait(Wait(pause.seconds))
+        pause.finish()
 
     async def receive_paused() -> Message:
         nonlocal left, behind

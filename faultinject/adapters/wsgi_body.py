@@ -182,3 +182,4 @@ class PausedBody(AppBody):
                 return
         self._pause.done = True
         self._wait()
+        self._pause.finish()

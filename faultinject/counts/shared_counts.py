@@ -169,8 +169,8 @@ class SharedCounts(ABC):
 
     def replaced(self) -> None:
         """Other counts answer in place of these: where these did not, the store is available again."""
-        if self._pause:
-            self._tell_back()
+        if pause := self._pause:
+            self._answered(pause)
 
     def _ask_store(
         self,
@@ -221,12 +221,9 @@ class SharedCounts(ABC):
             if first:
                 self._pause = 0.0
         if first:
-            self._tell_back()
-
-    def _tell_back(self) -> None:
-        missed = self._missed.value
-        log.store_back(missed - self._told)
-        self._told = missed
+            missed = self._missed.value
+            log.store_back(missed - self._told)
+            self._told = missed
 
     def _failed(self, pause: float, error: Exception) -> StoreUnavailable:
         """Note a failure, of which each that is seen by several threads is one: for them the pause was the same."""

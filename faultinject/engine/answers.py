@@ -322,6 +322,20 @@ GUARDS = (("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", "de
 https://mimesniff.spec.whatwg.org/#determining-the-computed-mime-type-of-a-resource, https://www.w3.org/TR/CSP3/#directive-sandbox
 """
 
+
+def guarded(headers: Iterable[tuple[str, str]]) -> Headers:
+    """The app's headers with those by which a browser runs nothing of its answer, which is changed on its way.
+
+    Its own policy stays, as each of several holds; of several `X-Content-Type-Options` only the first counts.
+
+    https://www.w3.org/TR/CSP3/#multiple-policies, https://fetch.spec.whatwg.org/#x-content-type-options-header
+
+    >>> guarded([("x-content-type-options", "none"), ("Content-Security-Policy", "img-src *")])[0]
+    ('Content-Security-Policy', 'img-src *')
+    """
+    return [*(each for each in headers if each[0].lower() != "x-content-type-options"), *GUARDS]
+
+
 _TO_CACHES = frozenset((*MARKS, "expires", "surrogate-control", "x-accel-expires"))
 
 

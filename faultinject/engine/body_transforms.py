@@ -18,8 +18,10 @@ class BodyTransform:
         how: how it ends then, as an outcome says it: `reset` or `closed`; None: closed, and `did` says what that is.
         hangs: the end is that of a client's patience.
         quiet: seconds in which nothing goes out, once, behind the first piece that was touched.
+        whole: the body arrives as it was given, and only later.
         rate: bytes a second at most, or None.
         done: nothing more of the body goes out.
+        over: nothing more is done to the body, of which the rest goes out.
         touched: whether anything was done to the body.
     """
 
@@ -28,10 +30,12 @@ class BodyTransform:
     how: str | None = None
     hangs = False
     quiet = 0.0
+    whole = False
 
     def __init__(self) -> None:
         self.rate: int | None = None
         self.done = False
+        self.over = False
         self.touched = False
 
     def fits(self, length: int | None) -> bool:
@@ -112,7 +116,8 @@ class Interrupted(BodyTransform):
     def __init__(self, after: int, quiet: float, did: str, *, hangs: bool = False) -> None:
         super().__init__()
         self.did = did
-        self.cuts = did != "stalled"
+        self.whole = did == "stalled"
+        self.cuts = not self.whole
         self.how = did if self.cuts else None
         self.hangs = hangs
         self.quiet = quiet
@@ -145,6 +150,7 @@ class Interrupted(BodyTransform):
     def held_back(self) -> bytes:
         """The rest of the piece that has the place in it, once."""
         held, self._held = self._held, b""
+        self.over = self.touched and self.whole
         return held
 
 
@@ -156,6 +162,7 @@ class Dripped(BodyTransform):
     """
 
     did = "dripped"
+    whole = True
 
     def __init__(self, rate: int) -> None:
         super().__init__()
@@ -198,6 +205,7 @@ class Corrupted(BodyTransform):
         for place in [each for each in masks if first <= each < self._seen]:
             changed[place - first] ^= masks.pop(place)
             self.touched = True
+        self.over = not masks
         return bytes(changed)
 
     def _draw(self, length: int) -> dict[int, int]:

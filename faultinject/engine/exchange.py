@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
 from faultinject.engine.alterations import Alteration
-from faultinject.engine.answers import answer_keys, at_its_start, marked, taken_over
+from faultinject.engine.answers import answer_keys, at_its_start, guarded, marked, taken_over
 from faultinject.engine.body_transforms import BodyTransform
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, MOST, Body, Entry, Request, SeenBody
@@ -65,7 +65,7 @@ class Injection:
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self._plan = plan
         self._entry = entry
-        self._settled = False
+        self._settled = self._over = False
         self.applied = False
         self.otherwise = "failed"
 
@@ -75,7 +75,13 @@ class Injection:
     def __exit__(self, *_: object) -> None:
         if not self._settled:
             self.undo(self.otherwise)
-        self._plan.services.finish()
+        self.finish()
+
+    def finish(self) -> None:
+        """Nothing more is done: the slot is free for another fault, however long the answer still takes."""
+        if not self._over:
+            self._over = True
+            self._plan.services.finish()
 
     def begin(self, did: str) -> None:
         """Note what is about to be done, where it takes its time."""
@@ -343,7 +349,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
     """The app answers, later or with something changed on the way."""
     with injection:
         entry, services, alteration = action.entry, plan.services, action.alteration
-        pause = None if action.upload is None else Pause(action.upload, action.delay)
+        pause = None if action.upload is None else Pause(action.upload, action.delay, injection.finish)
         did = action.did if pause is None else "stalled"
         injection.applied = True
         injection.begin(did)
@@ -367,6 +373,8 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
         if not (changed or noted):
             # A delay is over: what the app says then is its own.
             injection.keep()
+        if not (changed or action.after):
+            injection.finish()
         try:
             found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
             if action.after:
@@ -408,7 +416,8 @@ def _edited(
 ) -> Headers:
     """The headers of the app's own answer as they go out."""
     if alteration is not None:
-        headers = alteration.edit(status, headers)
+        # What a rule of a file does to headers it does to these as well.
+        headers = alteration.edit(status, guarded(headers) if plan.services.guarded else headers)
     return marked(headers, entry.rule or "") if plan.services.marked else headers
 
 
@@ -538,12 +547,14 @@ def change_body(
         transform: what is done to the body.
         injection: the fault under way.
     """
+    services = plan.services
+    guards = services.guarded and not transform.whole
     try:
         found: AppAnswer = yield RunApp(transform=transform)
         headers, first, known = found.headers, None, length_of(found.headers) is not None
         takes = _takes(request, action, transform, found)
         # Marked is what something will be done to, which only its first piece shows where no length does.
-        if takes and plan.services.marked and not known:
+        if takes and (services.marked or guards) and not known:
             first = yield NextPiece()
             takes = first is not None
     except ClientGone:
@@ -552,7 +563,9 @@ def change_body(
     if not takes:
         injection.undo("nothing_to_cut", status=action.entry.status)
         return
-    if plan.services.marked and (known or (first is not None and transform.begins_with(first[0]))):
+    if guards:
+        headers = guarded(headers)
+    if services.marked and (known or (first is not None and transform.begins_with(first[0]))):
         headers = marked(headers, action.entry.rule or "")
     yield from _send(plan, action, transform, Begin(transform, headers), injection, None, first)
 
@@ -628,6 +641,8 @@ def _send(
             elif kept or transform.done or not more:
                 # granian sends a head with the first piece, also of nothing.
                 yield Part(kept, more or transform.done)
+            if transform.over:
+                injection.finish()
     except AppEnded:
         raise
     except BaseException as error:

@@ -79,6 +79,7 @@ RECORDED_HEADERS = (
     "x-sdk-retry-count",
     *sorted(GUARDS),
     "if-range",
+    "expect",
     # What the vendors' tables tell operations by.
     *(f"{prefix}copy-source" for prefix in S3_PREFIXES),
     "x-amz-request-route",
@@ -561,6 +562,11 @@ class SeenBody:
             self._digest.update(piece)
         else:
             self.ended = True
+
+    @property
+    def size(self) -> int:
+        """How many bytes the app has read."""
+        return self._digest.size
 
     @property
     def body(self) -> Body | None:

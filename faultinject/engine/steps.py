@@ -39,12 +39,14 @@ class Pause:
     Attributes:
         after: bytes that the app gets before.
         seconds: how long.
+        finish: called behind it: nothing more is done to the request.
         due: whether it is still to come; not when the app has begun its answer.
         done: whether it has been.
     """
 
     after: int
     seconds: float
+    finish: Callable[[], None]
     due: bool = True
     done: bool = False
 

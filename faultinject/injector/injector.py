@@ -311,7 +311,9 @@ class Injector:
                         f"generation {now.generation} is in force, not {expected}: it was changed since"
                     )
                 try:
-                    found = storage.publish(change(now), after=after, anew=anew, counts=self._own.counts)
+                    new = change(now)
+                    new = new.but(over_http=new.over_http or self._services.guarded)
+                    found = storage.publish(new, after=after, anew=anew, counts=self._own.counts)
                 except Conflict:
                     continue
                 self._adopt(*found)
@@ -348,6 +350,9 @@ class Injector:
             self.let_watch()  # where processes count together may have changed
         if plan is not None or not state.on:
             self._end(old)
+        shared = old.counts.shared
+        if shared is not None and shared is not counts.shared:
+            shared.replaced()
 
     def _set_expiry(self) -> None:
         """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
@@ -368,6 +373,8 @@ class Injector:
             each.end()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
+        # Rules may have come over HTTP to another server of the store.
+        self._services.guarded |= state.over_http
         plan = Plan(
             state.scenario.rules,
             state.scenario.display_names,
@@ -622,10 +629,7 @@ class Injector:
                 if self._count_storage.postpone():
                     log.unread(error)
                 return
-            old = self._own.counts.shared
             self._adopt(found, counts)
-        if old is not None and old is not counts.shared:
-            old.replaced()
         if self._count_storage.replaced_by and not found.decides_as(before):
             log.replaced(self._count_storage.replaced_by)
         if (

@@ -36,6 +36,7 @@ class State:
         until: unix seconds at which that ends by itself, or None.
         why_off: why faults were switched off where nobody asked for it; else empty.
         armed: how often they were switched on again.
+        over_http: whether a process has changed it that takes rules over HTTP.
         by: the process that put it in force.
         generation: how many others were in force before.
 
@@ -55,6 +56,7 @@ class State:
     until: float | None = None
     why_off: str = ""
     armed: int = 0
+    over_http: bool = False
     by: int = 0
     generation: int = 0
 
@@ -198,6 +200,7 @@ class State:
             "until": self.until,
             "why_off": self.why_off,
             "armed": self.armed,
+            "over_http": self.over_http,
             "next_place": self.next_place,
         }
         data["places"] = None if isinstance(self.places, range) else list(self.places)
@@ -232,6 +235,7 @@ class State:
             until=None if data["until"] is None else float(data["until"]),
             why_off=str(data["why_off"]),
             armed=int(data.get("armed", 0)),
+            over_http=bool(data.get("over_http", False)),
             by=int(data["by"]),
             generation=generation,
         )

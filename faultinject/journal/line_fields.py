@@ -66,7 +66,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.connection = whole(entry.port)
     outcome.user_agent = entry.user_agent
     outcome.test = test and test[:LONGEST_TEXT]
-    size, digest, complete = entry.body or (whole(entry.content_length), None, None)
+    size, digest, complete = entry.body or (_size(entry), None, None)
     outcome.request_bytes = size
     outcome.request_digest = digest
     outcome.body_complete = complete
@@ -100,6 +100,15 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
         outcome.if_range = _digest_of(headers.get("if-range"), seed_key)
         outcome.if_match = _digest_of(headers.get("if-match"), seed_key)
     return outcome
+
+
+def _size(entry: Entry) -> int | None:
+    """The size of a body that was not read to its end, as announced; None of one that its client may have kept back.
+
+    It waits for `100 Continue`, which a server says when somebody begins to read, or before.
+    """
+    asked_for = entry.applied if entry.seen is None else entry.seen.size > 0
+    return None if "expect" in entry.headers and not asked_for else whole(entry.content_length)
 
 
 RESENT = "http.request.resend_count"

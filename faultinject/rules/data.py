@@ -22,8 +22,14 @@ Locate = Callable[[int | None, str], str]
 
 
 KEYS = ("rules", "seed", "abort")
-_PASSED_OVER = re.compile(r""""{3}(?s:.*?)"{3}|'{3}(?s:.*?)'{3}|("(?:\\.|[^"\\\n])*"|'[^'\n]*')|#.*""")
-"""Comments and texts in three quotes, in which nothing is a table or a key; and, kept, other texts, in which they do not begin."""
+_PASSED_OVER = re.compile(
+    r""""{3}(?:\\(?s:.)|(?!"{3})[^\\])*+"{3,5}|'{3}(?s:.*?)'{3,5}|("(?:\\.|[^"\\\n])*+"|'[^'\n]*')|#.*"""
+)
+"""Comments and texts in three quotes, in which nothing is a table or a key; and, kept, other texts, in which they do not begin.
+
+A text in three quotes ends where TOML ends it: an escaped quote that was taken for its end left open quotes behind, and the rest of
+the text was looked at for each of them.
+"""
 
 
 def read_data(data: object, locate: Locate, diagnosis: Diagnosis) -> Found:

@@ -36,6 +36,16 @@ LASTING = frozenset(
 """Headers that browsers or caches go by when the fault is over, or by which they report elsewhere."""
 KINDS = ("text/plain", "application/json", "application/xml")
 """What an answer may be; `nosniff` keeps browsers from taking it for something else."""
+KINDS_OF_APP = KINDS[:2]
+"""What the app's own answer may become: it may hold what somebody has uploaded, and XML may hold scripts."""
+INERT = frozenset(
+    "content-disposition content-type origin-agent-cluster x-content-type-options x-download-options x-frame-options"
+    " x-permitted-cross-domain-policies x-webkit-csp x-xss-protection".split()
+)
+"""Headers by which a browser runs nothing of what an app only stores; so do all with a `policy` in their names.
+
+https://owasp.org/www-project-secure-headers/
+"""
 FAMILIES = ("x-accel-", "x-archive-", "x-reproxy-", "access-control-")
 """What further headers begin with that a proxy obeys, or by which scripts of other sites may read.
 
@@ -77,17 +87,22 @@ def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
     for key in rule.options:
         if key in more:
             yield key, f"a rule that comes over HTTP has no {key}; leave it out"
-    if "content_type" in rule.options and (why := _wrong_kind(rule.options["content_type"])):
+        name = key.removeprefix("drop.")
+        if name != key and (name in INERT or "policy" in name):
+            yield key, f"a rule that comes over HTTP drops no {name}{_KEEPS_INERT}"
+    if "content_type" in rule.options and (why := _wrong_kind(rule.options["content_type"], KINDS)):
         yield "content_type", why
+    kinds = KINDS_OF_APP if "drop" in rule.resolved.takes else KINDS
     for name, text in rule.set_headers:
-        why = _wrong_header(name, text)
+        why = _wrong_kind(text, kinds) if name == "content-type" else _wrong_header(name, text)
         if why:
             yield f"set.{name}", why
 
 
+_KEEPS_INERT = ", which keeps a browser from running what the app only stores"
+
+
 def _wrong_header(name: str, text: str) -> str:
-    if name == "content-type":
-        return _wrong_kind(text)
     if name in ELSEWHERE:
         if stays(text):
             return ""
@@ -97,14 +112,16 @@ def _wrong_header(name: str, text: str) -> str:
         return f"a rule that comes over HTTP sets no {name}, which a proxy or a browser obeys"
     if name in LASTING or any(each in name for each in KEPT):
         return f"a rule that comes over HTTP sets no {name}, which lasts longer than the fault"
+    if name in INERT:
+        return f"a rule that comes over HTTP sets no {name}{_KEEPS_INERT}"
     return ""
 
 
-def _wrong_kind(text: str) -> str:
+def _wrong_kind(text: str, kinds: tuple[str, ...]) -> str:
     kind, semicolon, parameter = (each.strip(" \t").lower() for each in text.partition(";"))
-    if kind in KINDS and (not semicolon or parameter == "charset=utf-8"):
+    if kind in kinds and (not semicolon or parameter == "charset=utf-8"):
         return ""
-    return f"a rule that comes over HTTP sends {listed(KINDS)}, alone or with charset=utf-8, and not {shown(text)}"
+    return f"a rule that comes over HTTP sends {listed(kinds)}, alone or with charset=utf-8, and not {shown(text)}"
 
 
 def stays(text: str) -> bool:

@@ -296,3 +296,38 @@ def test_a_request_that_announces_no_body_sent_none(wire, rule):
         asyncio.run(ask_asgi(injector, headers=(), read=False))
     [outcome] = injector.journal.outcomes
     assert (outcome.request_bytes, outcome.request_digest) == (0, None)
+
+
+class Refusing:
+    """An app that answers without a look at the body."""
+
+    @staticmethod
+    def wsgi(_environ, start_response):
+        start_response("403 Forbidden", [("Content-Length", "0")])
+        return []
+
+    @staticmethod
+    async def asgi(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize(
+    ("rule", "app", "size"),
+    [
+        ("http:503,drain=no", None, None),
+        ("cos:SlowDown,drain=no,delay=1ms", None, None),
+        ("http:503,path=elsewhere", Refusing, None),
+        ("http:503,path=elsewhere", None, len(BODY)),
+        ("latency,delay=1ms", Refusing, None),
+        ("latency,delay=1ms", None, len(BODY)),
+        ("http:503,when=after", None, len(BODY)),
+        ("edit,set.x-a=b", Refusing, None),
+    ],
+)
+def test_a_body_that_was_announced_and_kept_back(send, rule, app, size):
+    """A client that waits for `100 Continue` may have sent nothing of what nobody has read; one that does not wait has its length."""
+    for headers, known in (([("Expect", "100-Continue")], size), ([], len(BODY))):
+        injector = recorded(rule)
+        send(injector, "PUT", "/films/cat", headers, BODY, app=app)
+        assert [each.request_bytes for each in injector.journal.outcomes] == [known]

@@ -27,10 +27,15 @@ GIVEN = [
 LIFTED = "http:503,set.x-faultinject=,set.cache-control=max-age=9"
 
 
-def over_wsgi(injector):
+CUT = ("truncated", "closed", "reset", "raised", "hung")
+LENGTH = ("Content-Length", str(len(BODY)))
+USUAL = (LENGTH, ("ETag", '"1"'), *CACHED.items())
+
+
+def over_wsgi(injector, given=USUAL):
     def app(_environ, start_response):
-        start_response("200 OK", [("Content-Length", str(len(BODY))), ("ETag", '"1"'), *CACHED.items()])
-        return [BODY]
+        start_response("200 OK", [*given])
+        return [BODY[:9], BODY[9:]]
 
     seen = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/b/k", "HTTP_HOST": "h", "faultinject.in_process": True}
@@ -40,15 +45,17 @@ def over_wsgi(injector):
     try:
         list(answer)
     except OSError:
-        assert injector.journal.outcomes[0].did == "truncated"
+        assert injector.journal.outcomes[0].did in CUT
     return seen[-1]
 
 
-def over_asgi(injector):
-    headers = {"content-length": str(len(BODY)), "etag": '"1"', **CACHED}
-    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    start = {"type": "http.response.start", "status": 200, "headers": given}
-    app, seen = saying(start, {"type": "http.response.body", "body": BODY}), []
+def over_asgi(injector, given=USUAL):
+    headers = [(name.lower().encode(), value.encode()) for name, value in given]
+    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    pieces = [
+        {"type": "http.response.body", "body": each, "more_body": True} for each in (BODY[:9], BODY[9:])
+    ]
+    app, seen = saying(start, *pieces, {"type": "http.response.body"}), []
 
     async def send(message):
         if message["type"] == "http.response.start":
@@ -57,7 +64,7 @@ def over_asgi(injector):
     try:
         asyncio.run(ASGIFaultMiddleware(app, injector=injector)(make_scope("GET", "/b/k"), hearing(), send))
     except OSError:
-        assert injector.journal.outcomes[0].did == "truncated"
+        assert injector.journal.outcomes[0].did in CUT
     return seen[-1]
 
 
@@ -99,3 +106,108 @@ def test_an_answer_that_nothing_was_done_to_is_not_marked(over):
     """A body that is shorter than what is kept is the app's own answer, whole."""
     injector = Injector("truncate,keep_bytes=1000", seed=1, environ={})
     assert ("x-faultinject", "rule-1") not in marks(over(injector))
+
+
+GUARDS = [("content-security-policy", "default-src 'none'; sandbox"), ("x-content-type-options", "nosniff")]
+OVER_HTTP = [
+    {"FAULTINJECT_CONTROL": "/_f"},
+    {"FAULTINJECT_CONTROL": "127.0.0.1:0"},
+    {"FAULTINJECT_ON_REQUEST": "1"},
+]
+CHANGED = [
+    "edit,set.x-new=new", "edit,drop.etag=", "truncate,keep=0.5", "truncate,keep_bytes=20", "corrupt,flips=3",
+    "reset,when=after,after_bytes=20",
+]  # fmt: skip
+WHOLE = [
+    "drip,rate=1MiB", "latency,delay=1ms", "latency,delay=1ms,when=after", "stall,duration=1ms",
+    "stall,duration=1ms,when=after", "stall,duration=1ms,when=after,after_bytes=20",
+]  # fmt: skip
+
+
+def guarded(rule, environ):
+    """An injector whose rules may come over HTTP; the API itself is not opened."""
+    injector = Injector(rule, seed=1, environ=environ)
+    injector.control = None
+    return injector
+
+
+def guards(headers):
+    """What a browser goes by where it might run an answer."""
+    names = [name for name, _ in GUARDS]
+    return sorted((name.lower(), text) for name, text in headers if name.lower() in names)
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+@row_by_row("given", [USUAL, USUAL[1:]], ids=["length", "no length"])
+@row_by_row("rule", CHANGED)
+def test_a_browser_runs_nothing_of_an_answer_that_is_changed(over, given, rule):
+    """Where rules may come over HTTP the app's own answer has what an injected one has."""
+    injector = guarded(rule, OVER_HTTP[0])
+    assert guards(over(injector, given)) == GUARDS
+    assert injector.journal.outcomes[0].injected
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+@row_by_row("given", [USUAL, USUAL[1:]], ids=["length", "no length"])
+@row_by_row("environ", [*OVER_HTTP, {**OVER_HTTP[0], "FAULTINJECT_HEADER": "0"}])
+def test_wherever_rules_may_come_over_http(over, given, environ):
+    """At a path, at an address of its own, and with requests; with a mark and without."""
+    for rule in ("edit,drop.etag=", "corrupt"):
+        assert guards(over(guarded(rule, environ), given)) == GUARDS
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+@row_by_row("rule", WHOLE)
+def test_an_answer_that_is_only_late_is_the_apps_own(over, rule):
+    """A browser runs the page of an app that is slow."""
+    injector = guarded(rule, OVER_HTTP[0])
+    assert guards(over(injector)) == []
+    assert [
+        did for each in injector.journal.outcomes if (did := each.did) in ("dripped", "delayed", "stalled")
+    ]
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+def test_only_where_rules_may_come_over_http(over):
+    """What files, the environment and code alone say may do with an answer what it likes."""
+    for rule in CHANGED:
+        assert guards(over(Injector(rule, seed=1, environ={}))) == []
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+@row_by_row("rule", ["edit,drop.etag=", "truncate"])
+def test_what_the_app_says_to_browsers_itself(over, rule):
+    """Its policies stay beside ours, since each of them holds; of X-Content-Type-Options only the first one counts."""
+    own = [("Content-Security-Policy", "script-src 'none'"), ("CONTENT-SECURITY-POLICY", "img-src *")]
+    other = [("x-Content-Type-options", "none"), ("X-Content-Type-Options", "NOSNIFF")]
+    found = guards(over(guarded(rule, OVER_HTTP[0]), (*USUAL, *own, *other)))
+    assert found == sorted([*GUARDS, *((name.lower(), text) for name, text in own)])
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+def test_rules_of_a_file_may_lift_what_keeps_a_browser_from_running_them(over):
+    """Who writes them runs the server; whether the app or faultinject has set the header."""
+    rule = "edit,drop.content-security-policy=,set.x-content-type-options=none"
+    found = over(guarded(rule, OVER_HTTP[0]), (*USUAL, ("Content-Security-Policy", "img-src *")))
+    assert guards(found) == [("x-content-type-options", "none")]
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+def test_an_answer_that_nothing_can_be_done_to_keeps_its_headers(over):
+    """A body that is shorter than what is kept, and a header that is not there."""
+    for rule in ("truncate,keep_bytes=1000", "edit,drop.content-range="):
+        assert guards(over(guarded(rule, OVER_HTTP[0]))) == []
+
+
+@row_by_row("over", [over_wsgi, over_asgi])
+def test_a_server_that_shares_the_rules_of_one_with_the_control_api(over, tmp_path):
+    """They may have come over HTTP there; before the first change they are those that both were started with."""
+    place = {"seed": 1, "store": f"file:{tmp_path / over.__name__}"}
+    there = Injector("edit,set.x-a=b", environ=OVER_HTTP[0], **place)
+    here = Injector("edit,set.x-a=b", environ={}, **place)
+    assert guards(over(here)) == []
+    there.use("edit,set.x-new=new")
+    assert guards(over(here)) == GUARDS
+    there.use("http:503")
+    assert guards(over(here)) == GUARDS
+    assert guards(over(Injector("http:503", environ={}, **place))) == GUARDS

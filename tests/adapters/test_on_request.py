@@ -56,6 +56,7 @@ def test_a_browser_runs_nothing_of_what_a_request_asks_for(send, allowing, make_
         return answer.header("x-content-type-options"), answer.header("content-security-policy")
 
     assert guards(allowing(), (RULES, "http:503")) == ("nosniff", "default-src 'none'; sandbox")
+    assert guards(allowing(), (RULES, "edit,set.x-new=new")) == ("nosniff", "default-src 'none'; sandbox")
     assert guards(make_injector("http:418")) == ([], [])
     assert guards(allowing("cos:SlowDown,exact=yes")) == ([], [])
 
@@ -104,6 +105,11 @@ def test_nothing_is_asked_where_it_is_not_allowed(ask, make_injector):
         (
             "cos:SlowDown,exact=yes",
             "rule-1: exact: a rule that comes over HTTP sends no exact bytes; leave exact out",
+        ),
+        (
+            "edit,drop.Content_Type=",
+            "rule-1: drop.content-type: a rule that comes over HTTP drops no content-type, which keeps a browser from running what"
+            " the app only stores",
         ),
         ("reset,http2=yes", "rule-1: http2: a rule that comes over HTTP has no http2; leave it out"),
         (

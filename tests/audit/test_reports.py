@@ -207,6 +207,10 @@ def test_three_calls_are_told_of_each_finding():
             "GET /photos/cat.jpg: 503 SlowDown (7 bytes sent), 2.00 s later 503 SlowDown (0 bytes sent)",
         ),
         (
+            call(*(attempt(n, n, method="PUT", request_bytes=size) for n, size in enumerate((None, 7, 5)))),
+            "PUT /photos/cat.jpg: 503 SlowDown, 1.00 s later 503 SlowDown (7 bytes sent), 1.00 s later 503 SlowDown (5 bytes sent)",
+        ),
+        (
             call(*(attempt(n, n * 2.001) for n in range(2000))),
             "GET /photos/cat.jpg: 503 SlowDown, "
             + "2.00 s later 503 SlowDown, " * 5

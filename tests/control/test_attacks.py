@@ -267,6 +267,11 @@ def test_too_many_rules(api):
         ("http:503,set.access-control-allow-origin=*", "set.access-control-allow-origin"),
         ("http:503,content_type=text/html,message=<script>", "content_type"),
         ("http:503,set.content-type=image/svg+xml", "set.content-type"),
+        ("edit,drop.content-type=", "drop.content-type"),
+        ("edit,set.content-type=application/xml", "set.content-type"),
+        ("edit,drop.Content_Disposition=,delay=1ms", "drop.content-disposition"),
+        ("edit,set.content-disposition=inline", "set.content-disposition"),
+        ('edit,drop."content-security-policy"=', "drop.content-security-policy"),
     ],
 )
 def test_rules_that_reach_further(api, rule, where):
@@ -305,10 +310,24 @@ def test_a_browser_runs_nothing_of_what_such_rules_send(client):
     assert client.call("PUT", "/rules", {"text": "http:503,set.x-content-type-options=x"}).status == 400
 
 
+def test_a_browser_runs_nothing_of_what_such_rules_change(client):
+    """The app's own answer has the same headers where it is edited, cut or corrupted."""
+    for rule in ("edit,set.x-new=new", "truncate", "corrupt"):
+        client.change("PUT", "/rules", {"text": rule})
+        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=300)
+        connection.request("GET", "/stored")
+        answer = connection.getresponse()
+        assert answer.headers["x-faultinject"] == "rule-1"
+        assert {name: answer.headers[name] for name in GUARDS} == GUARDS
+        connection.close()
+
+
 def test_what_somebody_else_has_written_stays():
     """Rules of the environment may go further, and are put back as they were."""
     api = Api(
-        make_injector("cos:SlowDown,exact=yes,name=exact http:503,set.location=https://a.example,name=away")
+        make_injector(
+            "cos:SlowDown,exact=yes,name=exact http:503,set.location=https://a.example,name=away edit,drop.content-type=,name=kind"
+        )
     )
     rules = api.get("/rules").data
     api.change("PUT", "/rules", {**rules, "rules": [*rules["rules"], {"fault": "reset", "times": 0}]})

@@ -95,7 +95,12 @@ def test_what_stands_in_the_way_is_said(opened, server):
     now, _, notices = shown(expires=state["now"] - 60)
     assert now == "Faults are switched on, but none is injected"
     assert "nothing is injected any more" in notices[0]
-    assert "FAULTINJECT_EXPIRES ends all faults on" in shown(expires=state["now"] + 60)[2][0]
+    _, left, notices = shown(expires=state["now"] + 3661)
+    assert re.search("^They switch off by themselves in 1:01:0[01], at ", left)
+    assert "FAULTINJECT_EXPIRES ends all faults on" in notices[0]
+    for first, second in ((3661, 9000), (9000, 3661)):
+        left = shown(until=state["now"] + first, expires=state["now"] + second)[1]
+        assert re.search("in 1:01:0[01], at ", left), "the first of both"
     _, _, notices = shown(undecided=1, failures=2, refused=1200)
     assert [each.partition(":")[0] for each in notices] == [
         "1 request passed undecided",

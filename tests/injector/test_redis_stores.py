@@ -225,3 +225,24 @@ def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
     assert caplog.messages[-1] == (
         f"faultinject: several processes share their counts in {server.url} (prefix faultinject), seed s"
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [Injector.reset, lambda injector: injector.use("http:503"), lambda injector: injector.add("http:500")],
+    ids=["reset", "use", "add"],
+)
+def test_a_change_before_the_next_request_says_that_the_server_is_back(start_redis, clock, caplog, change):
+    """Once, whether the counts begin anew with the change or at the request behind it."""
+    server = start_redis()
+    injector = make(server.url, seed="s")
+    assert get(injector) == 503
+    server.kill()
+    assert [get(injector) for _ in range(3)] == [200, 200, 200]
+    server.start()
+    clock[0] += 60
+    change(injector)
+    assert get(injector) == 503
+    assert [each for each in caplog.messages if "available again" in each] == [
+        "faultinject: the store is available again; 3 requests passed without a decision"
+    ]

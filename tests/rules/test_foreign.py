@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from json import dumps
+
 import pytest
 
 from faultinject import Scenario
@@ -20,12 +22,20 @@ LASTING = (
     " report-to reporting-endpoints service-worker-allowed set-cookie strict-transport-security surrogate-control vary"
     " permissions-policy set-cookie2 edge-control attribution-report"
 ).split()
+INERT = (
+    "content-disposition content-type origin-agent-cluster x-content-type-options x-download-options x-frame-options"
+    " x-permitted-cross-domain-policies x-webkit-csp x-xss-protection content-security-policy permissions-policy"
+    " content-security-policy-report-only x-content-security-policy cross-origin-embedder-policy referrer-policy"
+    " cross-origin-opener-policy cross-origin-resource-policy document-policy integrity-policy feature-policy"
+).split()
 ELSEWHERE = ("content-location", "location", "x-amz-website-redirect-location")
 RIGHT = [
     "cos:SlowDown,times=2,path=photos/",
     "reset http:503,set.x-amz-retry-after=3000,set.connection=close",
     "cos:SlowDown,status=302,set.location=/photos/cat.jpg?a=https://b",
     "cos:SlowDown,exact=no,message=https://elsewhere.example",
+    "edit,drop.etag=,drop.content-range=,drop.content-encoding=,set.etag=one,range=shift",
+    'edit,set.content-type=text/plain edit,set.content-type="application/json;charset=utf-8"',
     "",
 ]
 
@@ -46,8 +56,13 @@ def each_name(for_all):
 
 def refused(text, **more):
     """Where, and why."""
+    return refused_scenario(Scenario(text), **more)
+
+
+def refused_scenario(scenario, **more):
+    """The same of a scenario."""
     with pytest.raises(ConfigurationError) as caught:
-        check_foreign(Scenario(text), **more)
+        check_foreign(scenario, **more)
     return [(each.where, each.message) for each in caught.value.problems]
 
 
@@ -98,6 +113,33 @@ def test_every_other_kind_of_content_is_refused(kind):
     )
     found = [("rule-1: content_type", message), ("rule-2: set.content-type", message)]
     assert refused(f'http:503,content_type="{kind}" cos:SlowDown,set.content-type="{kind}"') == found
+
+
+def test_headers_that_keep_content_inert():
+    """They are neither dropped nor set, however they are written: what the app only stores stays what it is."""
+    because = "which keeps a browser from running what the app only stores"
+    for name in INERT:
+        for written in (name, name.upper(), name.replace("-", "_"), f'"{name}"'):
+            message = f"a rule that comes over HTTP drops no {name}, {because}"
+            assert refused(f"edit,drop.{written}=") == [(f"rule-1: drop.{name}", message)]
+            [(where, _)] = refused(f"edit,set.{written}=inline")
+            assert where == f"rule-1: set.{name}"
+    for name in ("content-disposition", "x-frame-options"):
+        message = f"a rule that comes over HTTP sets no {name}, {because}"
+        assert refused(f"http:503,set.{name}=x") == [(f"rule-1: set.{name}", message)]
+    data = {"fault": "edit", "drop": {"ETag": "", "Content_Type": ""}, "name": "a"}
+    [(where, _)] = refused_scenario(Scenario.from_json(dumps({"rules": [data]})))
+    assert where == "a: drop.content-type"
+
+
+def test_the_kind_of_the_apps_own_answer():
+    """It becomes none that may hold scripts, as XML may: somebody may have uploaded it."""
+    for kind in ("application/xml", "text/html"):
+        message = (
+            "a rule that comes over HTTP sends text/plain or application/json, alone or with charset=utf-8,"
+            f" and not {kind}"
+        )
+        assert refused(f"edit,set.content-type={kind}") == [("rule-1: set.content-type", message)]
 
 
 def test_no_kind_of_content_is_none_either():

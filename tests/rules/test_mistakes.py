@@ -159,6 +159,32 @@ def test_mistakes_behind_texts_in_three_quotes_have_their_line():
         assert str(error) == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
 
 
+def test_a_text_in_three_quotes_ends_where_toml_ends_it():
+    """Not at an escaped quote, and behind up to two quotes of its own: else the line would be one within it, or none."""
+    for value in (
+        '"""\\"""\ntimes = 1\n"""',
+        '"""a\\\\\\"\\""" \ntimes = 1\n"""',
+        '"""a"" \\""" " \ntimes = 1\n"""""',
+        "'''a''\\ \ntimes = 1\n'''''",
+    ):
+        text = f'[[rules]]\nfault = "http:503"\nmessage = {value}\ntimes = "x"'
+        error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
+        assert (
+            str(error) == f"x:{text.count(chr(10)) + 1}: rules[0].times: x is not a whole number of 0 or more"
+        )
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ['\\"', "'\\\"", '\\"""', ' ""\\"', "'''\\\"", '#\\"', "a"],
+)
+def test_very_many_quotes_before_a_mistake_cost_little(inside):
+    """Time as they are many, not as their square, which would be an hour."""
+    text = f'[[rules]]\nfault = "http:503"\nmessage = """\\"""{inside * 500_000}\n"""\ntimes = "x"'
+    error = mistakes(lambda: Scenario.from_toml(text, where="x"))
+    assert str(error) == "x:5: rules[0].times: x is not a whole number of 0 or more"
+
+
 def test_keys_have_their_line_however_they_are_written():
     """With blanks round a dot, in quotes of either kind, with underscores, in a table of their own; also what a fault does not take."""
     text = f"""[[rules]]

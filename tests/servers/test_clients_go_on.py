@@ -19,6 +19,11 @@ MAINSTREAM = ("uvicorn h11", "uvicorn httptools")
 _numbers = count()
 
 
+def says_expect(name):
+    """Whether a client may say `Expect: 100-continue` with an upload."""
+    return name.endswith(", Expect") or name in ("boto3", "AWS CLI", "curl")
+
+
 def go_on(server, name, rule, size, folder):
     """Upload to a URL that answers 503 at first: nothing but the two attempts arrives, and the right bytes are stored."""
     host, port = server.address
@@ -30,7 +35,10 @@ def go_on(server, name, rule, size, folder):
         assert client.ask("GET", f"/stored?{path}", more="Connection: close\r\n").body.decode() == digest
     found = server.outcomes_of(path, 2)
     assert [(each["did"], each["status"]) for each in found] == [("answered", 503), ("passed", 200)]
-    assert {each["request_bytes"] for each in found} == {size}
+    first, stored = (each["request_bytes"] for each in found)
+    assert stored == size
+    # Of a client that says `Expect: 100-continue` nobody knows what it has sent of a body that nobody has read.
+    assert first == size or (first is None and says_expect(name))
 
 
 @pytest.mark.slow
@@ -91,7 +99,7 @@ def can_be(name, client, rule):
         allowed=can_be,
         alike={
             "name": lambda name: SERVERS[name].interface,
-            "client": lambda client: client.endswith(", Expect") or client in ("boto3", "AWS CLI"),
+            "client": says_expect,
             "rule": lambda rule: rule,
         },
     ),

@@ -87,6 +87,6 @@ def _answer(attempt: Attempt, *, sizes: bool) -> str:
         notes.append(f"asked for {seconds(attempt.hint)}")
     elif attempt.hint_form == "unreadable":
         notes.append("malformed Retry-After")
-    if sizes:
-        notes.append(f"{counted(attempt.request_bytes or 0, 'byte')} sent")
+    if sizes and attempt.request_bytes is not None:
+        notes.append(f"{counted(attempt.request_bytes, 'byte')} sent")
     return quoted(attempt.answer) + (f" ({', '.join(notes)})" if notes else "")

@@ -77,10 +77,12 @@ function expiry(state) {
 
 /** What changes with the time alone. */
 export function tick(state) {
-  const left = typeof state.until === "number" && state.on === true ? state.until - serverNow() : null;
+  const ends = [state.until, acts(state) ? expiry(state) : null].filter((each) => state.on === true && typeof each === "number");
   const parts = [];
-  if (left !== null) {
-    parts.push(left > 0 ? `They switch off by themselves in ${clock(left)}, at ${timeOfDay(state.until)}.` : "The time is over.");
+  if (ends.length) {
+    const end = Math.min(...ends);
+    const left = end - serverNow();
+    parts.push(left > 0 ? `They switch off by themselves in ${clock(left)}, at ${timeOfDay(end)}.` : "The time is over.");
   } else if (acts(state)) parts.push("They stay on until somebody switches them off.");
   else if (state.on !== true && !state.disarmed) {
     if (typeof state.until === "number" && state.until <= serverNow()) parts.push(`They switched off by themselves at ${timeOfDay(state.until)}.`);
