@@ -68,7 +68,7 @@ def wire(vendor: Vendor) -> str:
             "no Content-Type, Content-Length 0" if vendor.bare_head else "the headers of the answer to GET",
         ),
         ("errors of single keys", "in a 200 to a request that deletes several" if vendor.deletes else "none"),
-        ("an error in a 200", code(vendor.errors_in_200) or "none documented"),
+        ("an error in a 200", in_200(vendor)),
         ("endpoints", code(vendor.endpoints) or "none: any host"),
         ("bucket and key", ADDRESSING.get(vendor.addressing, "not read: no storage vendor")),
         (
@@ -79,6 +79,20 @@ def wire(vendor: Vendor) -> str:
         ),
     ]
     return table(("what", "value"), rows)
+
+
+def in_200(vendor: Vendor) -> str:
+    """The operations that answer 200 with an error in the body, and those that are known never to; by which source."""
+    said = {
+        "whole": "with a Content-Length",
+        "chunked": "without a Content-Length",
+        "none": "never",
+    }
+    lines = [
+        f"`{each.operation}` {said[each.framing]}: “{escaped(each.words)}” ({linked(each.source)})"
+        for each in vendor.known_of_200
+    ]
+    return "; ".join(lines) or "not known: no document, SDK or recorded answer of the vendor has one"
 
 
 def waiting(vendor: Vendor) -> str:

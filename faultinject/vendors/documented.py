@@ -166,3 +166,33 @@ def load_extras(text: str) -> tuple[Extra, ...]:
     lines = reader(text.splitlines())
     next(lines)
     return tuple(Extra(*cells) for cells in lines)
+
+
+FRAMINGS = ("whole", "chunked", "none")
+"""With a Content-Length; without, since the head is on its way before the error is known; the operation sends no error in a 200."""
+
+
+class ErrorIn200:
+    """One line of an `errors_in_200.csv`: whether an operation may answer 200 with an error in the body.
+
+    Attributes:
+        operation: the operation, as the vendor names it.
+        framing: one of FRAMINGS. `whole` also where nothing says how long the answer claims to be.
+        words: the words of the source that say so.
+        source: the document, SDK or source code of the vendor.
+    """
+
+    __slots__ = ("framing", "operation", "source", "words")
+
+    def __init__(self, operation: str, framing: str, words: str, source: str) -> None:
+        self.operation = operation
+        self.framing = framing
+        self.words = words
+        self.source = source
+
+
+def load_errors_in_200(text: str) -> tuple[ErrorIn200, ...]:
+    """The lines of an `errors_in_200.csv` in order."""
+    from _csv import reader  # `csv` itself would load `re`
+
+    return tuple(ErrorIn200(*cells) for cells in list(reader(text.splitlines()))[1:])

@@ -222,6 +222,7 @@ def test_every_file_and_form_serves(vendor):
     used |= {"__init__.py", "vendor.py", "errors.csv"}
     used |= {"extras.csv"} if found.extras else set()
     used |= {"where.csv"} if any(row.where for row in found.errors) else set()
+    used |= {"errors_in_200.csv"} if found.known_of_200 else set()
     tables = {table for each in vendors.names() for table in vendors.get(each).operations}
     files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
     own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}
@@ -301,7 +302,17 @@ def test_no_two_operations_of_a_vendor_have_one_form(vendor):
 
 
 @row_by_row("vendor", STORAGE)
-def test_operations_that_fail_in_a_200_are_the_vendors(vendor):
-    """They are named as its table names them."""
+def test_errors_in_a_200_are_well_formed(vendor):
+    """Each line is about an operation of the vendor's, says how the answer comes, and by whose words."""
     found = vendors.get(vendor)
-    assert {*found.errors_in_200} <= operations_of(found).names
+    file = folder_of(vendor) / "errors_in_200.csv"
+    lines = lines_of(file, ("operation", "framing", "words", "source")) if file.is_file() else []
+    for line in lines:
+        assert line["operation"] in operations_of(found).names
+        assert line["framing"] in ("whole", "chunked", "none")
+        assert line["words"]
+        assert WHERE_IT_STANDS.search(line["source"])
+    sent = [line["operation"] for line in lines if line["framing"] != "none"]
+    assert len({line["operation"] for line in lines}) == len(lines)
+    assert [*found.errors_in_200] == sent
+    assert bool(lines) == bool(found.known_of_200)
