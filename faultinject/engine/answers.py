@@ -12,6 +12,7 @@ from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
 from faultinject.vendors.vendor import Rendering, Vendor
 
+Check = Callable[[Request], bool]
 Lister = Callable[[Request, bytes], Listing | None]
 
 MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
@@ -175,8 +176,20 @@ class Answer:
         return Respond(entry, self, headers, body, self._delay(digest))
 
 
-def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
-    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
+def documented(
+    rule: CompiledRule,
+    vendor: Vendor,
+    rows: Sequence[DocumentedError],
+    tests: Sequence[Check | None] = (),
+) -> ActByAnswering:
+    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn.
+
+    Args:
+        rule: whose error it is.
+        vendor: the vendor.
+        rows: its rows.
+        tests: of several rows which requests may get each; None: all. Where none may come, all are drawn from.
+    """
     value = rule.rule.value
     message = value("message")
     prepared: dict[tuple[int, str, bool], tuple[Answer, Rendering]] = {}
@@ -211,7 +224,11 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
         return found
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        index = 0 if len(rows) == 1 else choose(digest, len(rows))
+        index = 0
+        if len(rows) > 1:
+            open_to = [number for number, holds in enumerate(tests) if holds is None or holds(request)]
+            drawn_from = open_to or range(len(rows))
+            index = drawn_from[choose(digest, len(drawn_from))]
         asked = ""
         if form_for is not None:
             row = rows[index]

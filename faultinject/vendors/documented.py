@@ -81,6 +81,12 @@ class DocumentedError:
         """The code with the number of the row, also for the usual one: `BucketNotEmpty/1`."""
         return f"{self.code.replace(' ', '_')}/{self.variant}"
 
+    @property
+    def of_objects(self) -> bool:
+        """Whether a request for an object may get it, and not only a preflight or a request that names no key."""
+        places = [{*each.strip().split(",")} for each in self.where.split(";")]
+        return any({"unless.key=**", "method=OPTIONS"}.isdisjoint(place) for place in places)
+
     def to_dict(self) -> dict[str, object]:
         """The row as plain data, in the order of the fields."""
         return {name: getattr(self, name) for name in DocumentedError.__annotations__}

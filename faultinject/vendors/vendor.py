@@ -245,7 +245,7 @@ class Vendor:
     def group(self, name: str) -> tuple[DocumentedError, ...]:
         """The rows of a group, the usual one of each code: `@all`, `@server`, `@client`, `@throttle`, `@retryable`.
 
-        Rows with a status below 400, or with none, are in no group.
+        Rows with a status below 400, or with none, are in no group, nor are those that no request for an object gets.
 
         Raises:
             UnknownDocumentedError: there is no such group, or nothing is in it.
@@ -268,7 +268,7 @@ class Vendor:
         return tuple(
             each
             for each in self.errors
-            if each.usual and each.status is not None and each.status >= 400 and test(each)
+            if each.usual and each.of_objects and (each.status or 0) >= 400 and test(each)
         )
 
     def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:

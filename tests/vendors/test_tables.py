@@ -128,8 +128,54 @@ def test_places_are_well_formed(vendor):
             assert asked
             assert not rule.options
             assert {name.lower() for key, _, name in asked if key == "header"} <= set(GUARDS)
-            query = "&".join(f"{name}=x" for key, _, name in asked if key == "query")
+            texts = {**rule.conditions, **rule.unless}
+            query = "&".join(
+                f"{name}={texts[f'query.{name}'][0]}" for key, _, name in asked if key == "query"
+            )
             assert "…" not in Reading().outcome({**ENVIRON, "QUERY_STRING": query}).query
+
+
+@each_vendor
+def test_no_group_has_what_no_request_for_an_object_gets(vendor):
+    """Neither the admin API's errors, nor those of buckets and preflights."""
+    found = vendors.get(vendor)
+    rows = {row.label: row for name in found.groups for row in found.group(name)}
+    for row in rows.values():
+        places = [place for place in row.where.split(";") if row.where]
+        alone = ("unless.key=**" in place or place == "method=OPTIONS" for place in places)
+        assert not places or not all(alone), row
+
+
+def test_which_rows_say_their_place():
+    """The admin API, S3 Select, preflights, leases, sessions, the creation of a bucket."""
+    minio = vendors.get("minio")
+    assert [row.label for row in minio.group("@server")] == [
+        *(
+            "InternalError",
+            "SlowDownRead",
+            "SlowDownWrite",
+            "XMinioStorageFull",
+            "XMinioServerNotInitialized",
+        ),
+        *("XMinioIAMNotInitialized", "XMinioBucketMetadataNotInitialized", "RequestTimeout", "ServerBusy"),
+    ]
+    places = {
+        "minio:XMinioAdminNoSuchUser": "path=minio/admin/,unless.key=**",
+        "minio:XMinioSiteReplicationIAMError": "path=minio/admin/,unless.key=**",
+        "minio:InvalidCast": "operation=SelectObjectContent",
+        "s3:AccessForbidden": "method=OPTIONS",
+        "azure-blob:CorsPreflightFailure": "method=OPTIONS",
+        "azure-blob:LeaseAlreadyPresent": "operation=*.acquire_lease",
+        "gcs:Gone": "operation=storage.objects.insert,query.uploadType=resumable; operation=storage.objects.rewrite",
+        "gcs:ClientClosedRequest": "operation=storage.objects.delete,query.uploadType=resumable",
+        "gcs:conflict": "operation=storage.buckets.insert,unless.key=**",
+        "gcs-xml:Gone": "operation=ResumeUpload,operation=CancelResumableUpload",
+        "s3:BucketAlreadyExists": "operation=CreateBucket,unless.key=**",
+        "qingstor:fetch_in_process": "operation=FetchObject",
+        "s3:InternalError": "",
+        "minio:XMinioAdminBucketQuotaExceeded": "",
+    }
+    assert {each: vendors.find(each).where for each in places} == places
 
 
 @row_by_row("vendor", [each for each in vendors.names() if each not in PLACELESS])
