@@ -285,7 +285,7 @@ SAYS = {
     "": "",
     "after-authorize": "authorize",
     "after-refresh": "refresh|Regenerate",
-    "with-care": "can be retried, though care|[Tt]ry again",
+    "with-care": "can be retried, though care",
     "new-session": "new (session|upload)",
     "query-first": "query the server state|Refetch",
     "after-signing": "signs anew",
@@ -304,12 +304,44 @@ def test_what_is_to_be_done_first_is_quoted_from_the_row(vendor, for_all):
     for_all(vendors.get(vendor).errors, check)
 
 
+SKEWED = "cos gcs-xml jdcloud jss kodo-s3 minio obs oss qiniu-mix rgw s3 swift tos".split()
+"""Who has RequestTimeTooSkewed: one code with one meaning, whoever sends it."""
+
+
+def test_rows_of_one_code_agree():
+    """Variants of a code differ only where a row's own words differ; what is said of a code, as by an SDK, holds of all."""
+    wrong = []
+    for vendor in DIGESTS:
+        by_code = {}
+        for row in vendors.get(vendor).errors:
+            by_code.setdefault(row.code, []).append(row)
+        for rows in by_code.values():
+            told = {(row.retryable, row.again) for row in rows}
+            by_sdk = [row.address for row in rows if row.retryable == "yes" and "SDK" in row.note]
+            if len(told) > 1 and by_sdk:
+                wrong.append(by_sdk)
+    assert wrong == []
+
+
+CARE = {"gcs-xml:OperationAborted"}
+"""Google asks for care, in words of its own."""
+
+
+@row_by_row("code", ["RequestTimeTooSkewed", "OperationAborted", "TokenRefreshRequired", "SlowDown"])
+def test_codes_with_one_meaning_have_one_rule(code):
+    """Whoever sends them: all of them may be tried again after the same step, or one row has a source for another."""
+    rows = [row for vendor in DIGESTS for row in vendors.get(vendor).errors if row.code == code]
+    assert len(rows) > 3
+    assert len({(row.retryable, row.again) for row in rows if row.address not in CARE}) == 1
+
+
 def test_rows_that_ask_for_something_first():
     """Exactly these."""
     said = {row.address: row.again for vendor in DIGESTS for row in vendors.get(vendor).errors if row.again}
     assert said == {
         "bos:RequestExpired": "after-signing",
-        "oss:RequestTimeTooSkewed": "after-signing",
+        "qingstor:request_expired": "after-signing",
+        **{f"{each}:RequestTimeTooSkewed": "after-signing" for each in SKEWED},
         "azure-blob:OperationTimedOut": "query-first",
         "b2:bad_auth_token": "after-authorize",
         "b2:expired_auth_token": "after-authorize",
@@ -323,7 +355,6 @@ def test_rows_that_ask_for_something_first():
         "r2:ExpiredRequest": "after-refresh",
         "r2:PreconditionFailed": "query-first",
         "s3:TokenRefreshRequired": "after-refresh",
-        "swift:OperationAborted": "with-care",
         "swift:TokenRefreshRequired": "after-refresh",
     }
 
@@ -341,6 +372,11 @@ def test_retryable_rows():
         "jss:BucketAlreadyExists": ("no", "Please select a different name and try again."),
         "jss:InternalError": ("yes", "Please try again."),
         "jss:SlowDown": ("yes", "Please reduce your request rate."),
+        **dict.fromkeys(
+            [f"{each}:RequestTimeTooSkewed" for each in ("cos", "jss", "qiniu-mix")]
+            + ["qingstor:request_expired"],
+            ("yes", "sends the request again"),
+        ),
         "qingstor:fetch_throttled": ("yes", "请稍后重试"),
         "qingstor:internal_error": ("yes", "请稍后重试"),
         "qingstor:service_unavailable": ("yes", "请稍后重试"),
@@ -357,9 +393,16 @@ def test_retryable_rows():
 BY_PROTOCOL = {
     "gateway": ["TooManyRequests", "ServiceUnavailable"],
     "kodo": ["502", "503", "504", "599"],
-    "kodo-s3": ["InternalError", "ServiceUnavailable", "SlowDown"],
+    "kodo-s3": ["InternalError", "RequestTimeTooSkewed", "ServiceUnavailable", "SlowDown"],
     "rgw": [
-        *("RequestTimeout", "OperationAborted", "InternalError", "ServiceUnavailable", "SlowDown"),
+        *(
+            "RequestTimeout",
+            "RequestTimeTooSkewed",
+            "OperationAborted",
+            "InternalError",
+            "ServiceUnavailable",
+            "SlowDown",
+        ),
         *("UnknownError", "Rate_Limited"),
     ],
     "swift": [
@@ -376,6 +419,7 @@ BY_PROTOCOL = {
             "InternalError",
             "OperationAborted",
             "RequestTimeout",
+            "RequestTimeTooSkewed",
         ),
         *("ServiceUnavailable", "SlowDown"),
     ],
