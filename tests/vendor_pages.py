@@ -57,9 +57,15 @@ def code(words: object) -> str:
 
 def wire(vendor: Vendor) -> str:
     """What an answer looks like, and how a request is read."""
-    forms = sorted({form.content_type for form in vendor.forms.values()} - {vendor.content_type})
+    forms = sorted({form.content_type for form in vendor.forms.values()} - {vendor.content_type, ""})
+    bare = any(not form.content_type for form in vendor.forms.values())
     rows = [
-        ("Content-Type", f"`{vendor.content_type}`" + (f"; of single errors {code(forms)}" if forms else "")),
+        (
+            "Content-Type",
+            f"`{vendor.content_type}`"
+            + (f"; of single errors {code(forms)}" if forms else "")
+            + ("; single errors have none" if bare else ""),
+        ),
         ("id headers", code(header for header, _ in vendor.id_headers) or "none"),
         ("Server", f"`{vendor.server}`" if vendor.server else "not documented"),
         ("asks to wait by", waiting(vendor)),
@@ -67,8 +73,13 @@ def wire(vendor: Vendor) -> str:
             "an answer to HEAD",
             "no Content-Type, Content-Length 0" if vendor.bare_head else "the headers of the answer to GET",
         ),
-        ("errors of single keys", "in a 200 to a request that deletes several" if vendor.deletes else "none"),
-        ("an error in a 200", code(vendor.errors_in_200) or "none documented"),
+        (
+            "errors of single keys",
+            "`share`, in a 200 to a request that deletes several"
+            if vendor.deletes
+            else "`share` is not supported",
+        ),
+        ("an error in a 200", in_200(vendor)),
         ("endpoints", code(vendor.endpoints) or "none: any host"),
         ("bucket and key", ADDRESSING.get(vendor.addressing, "not read: no storage vendor")),
         (
@@ -79,6 +90,20 @@ def wire(vendor: Vendor) -> str:
         ),
     ]
     return table(("what", "value"), rows)
+
+
+def in_200(vendor: Vendor) -> str:
+    """The operations that answer 200 with an error in the body, and those that are known never to; by which source."""
+    said = {
+        "whole": "with a Content-Length",
+        "chunked": "without a Content-Length",
+        "none": "never",
+    }
+    lines = [
+        f"`{each.operation}` {said[each.framing]}: “{escaped(each.words)}” ({linked(each.source)})"
+        for each in vendor.known_of_200
+    ]
+    return "; ".join(lines) or "not known: no document, SDK or recorded answer of the vendor has one"
 
 
 def waiting(vendor: Vendor) -> str:

@@ -12,6 +12,7 @@ from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
 from faultinject.vendors.vendor import Rendering, Vendor
 
+Check = Callable[[Request], bool]
 Lister = Callable[[Request, bytes], Listing | None]
 
 MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
@@ -38,6 +39,7 @@ class Answer:
         constants: the headers of all these answers that the vendor adds, by lower-case name.
         id_headers: pairs of a header's name and the name of the id that it carries.
         bare_head: whether an answer to HEAD says nothing of the body.
+        chunked: whether the head of an error in a 200 says no length of its body.
 
     Attributes:
         status_line: the status with the reason phrase, for servers that send ours.
@@ -48,7 +50,8 @@ class Answer:
         closes: whether the rule asks for the end of the connection behind the answer.
         retry_date: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
         exact: how the vendor's own head is written, or None where the server words it.
-        error_after_head: the head is sent at once, and the body after the delay: a status below 300 with an error inside.
+        error_after_head: the head is sent at once and says no length, and the body after the delay: a status below 300 with an
+            error inside.
         multi_delete: from a request and its digest to what answers it key by key, or None; None where that never is.
         needs_socket: it is exact or late, or its body is changed on its way.
         nonstandard_status: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
@@ -68,6 +71,7 @@ class Answer:
         id_headers: tuple[tuple[str, str], ...] = (),
         *,
         bare_head: bool = False,
+        chunked: bool = False,
     ) -> None:
         value = rule.rule.value
         self.fault = fault
@@ -90,7 +94,9 @@ class Answer:
         low, high = value("delay")
         self._delay = delays(low, high)
         cut_or_slowed = value("of") is not None
-        self.error_after_head = status < 300 and not self._bodyless and high > 0 and not cut_or_slowed
+        self.error_after_head = (
+            status < 300 and not self._bodyless and (chunked or high > 0) and not cut_or_slowed
+        )
         self.needs_socket: bool = self.error_after_head or value("exact") or cut_or_slowed
         self.nonstandard_status = status > 599
         self._set = rule.rule.set_headers
@@ -170,26 +176,40 @@ class Answer:
         return Respond(entry, self, headers, body, self._delay(digest))
 
 
-def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedError]) -> ActByAnswering:
-    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn."""
+def documented(
+    rule: CompiledRule,
+    vendor: Vendor,
+    rows: Sequence[DocumentedError],
+    tests: Sequence[Check | None] = (),
+) -> ActByAnswering:
+    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn.
+
+    Args:
+        rule: whose error it is.
+        vendor: the vendor.
+        rows: its rows.
+        tests: of several rows which requests may get each; None: all. Where none may come, all are drawn from.
+    """
     value = rule.rule.value
     message = value("message")
-    prepared: dict[tuple[int, str], tuple[Answer, Rendering]] = {}
+    prepared: dict[tuple[int, str, bool], tuple[Answer, Rendering]] = {}
     form_for = vendor.form_for
     wanted: int | None = value("status")
+    hidden = vendor.errors_in_200.values() if wanted == 200 else ()
+    without_length = frozenset(each.operation for each in hidden if each.framing == "chunked")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     place: str = value("resource") or ""
     reading = rule.reading
 
-    def prepare(index: int, asked: str) -> tuple[Answer, Rendering]:
+    def prepare(index: int, asked: str, chunked: bool) -> tuple[Answer, Rendering]:
         row = rows[index]
         status = wanted or row.status
         assert status is not None
         made = Rendering(vendor, row, status=status, message=message, asked=asked)
         answer = Answer(
             rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers,
-            bare_head=made.bare_head,
+            bare_head=made.bare_head, chunked=chunked,
         )  # fmt: skip
         if value("exact") or answer.nonstandard_status:
             answer.exact = Head(answer.status_line, vendor.head, vendor.server)
@@ -200,16 +220,21 @@ def documented(rule: CompiledRule, vendor: Vendor, rows: Sequence[DocumentedErro
             and answer.drain
         ):
             answer.multi_delete = _lister(rule, vendor, row)
-        found = prepared[index, asked] = answer, made
+        found = prepared[index, asked, chunked] = answer, made
         return found
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        index = 0 if len(rows) == 1 else choose(digest, len(rows))
+        index = 0
+        if len(rows) > 1:
+            open_to = [number for number, holds in enumerate(tests) if holds is None or holds(request)]
+            drawn_from = open_to or range(len(rows))
+            index = drawn_from[choose(digest, len(drawn_from))]
         asked = ""
         if form_for is not None:
             row = rows[index]
             asked = form_for(row, request, wanted or row.status or 0)
-        answer, made = prepared.get((index, asked)) or prepare(index, asked)
+        chunked = bool(without_length) and reading.operation(request) in without_length
+        answer, made = prepared.get((index, asked, chunked)) or prepare(index, asked, chunked)
         ids = make_ids(stretched(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
         named = place

@@ -494,6 +494,11 @@ def _end(
 def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
     """The body of an answer whose head goes out at once: blanks while the client waits, then all of it."""
     body, clock = action.body, plan.services.monotonic
+    if not action.delay:
+        # Not as one piece, of which some servers would say the length after all.
+        yield Part(body)
+        yield Part(b"", more=False)
+        return
     start = late_start(body)
     end, endings = clock() + action.delay, plan.endings
     yield Part(body[:start] or b" ")

@@ -19,6 +19,7 @@ from faultinject.rules import descriptions
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
+from faultinject.vendors.operations import operations_of
 
 # What of the environment shapes an answer; whether faults are on does not matter to a question.
 SHAPING = ("FAULTINJECT_HEADER", "FAULTINJECT_ENDPOINT", "FAULTINJECT_CONTROL", "FAULTINJECT_ON_REQUEST")
@@ -106,6 +107,7 @@ def previewed(
 
     Where they do not, it is what the rule would do without them.
     """
+    request = {**request, **operation_headers(rule, request["REQUEST_METHOD"])}
     always = replace_options(rule, **dict.fromkeys(TRIGGERS))
     trial = Trial([always], seed, guarded=guarded)
     if (action := trial.ask(request)) is not None:
@@ -118,6 +120,24 @@ def default_method(rule: Rule) -> str:
     """The first method that a rule names outright, else GET."""
     named = (each.upper() for each in rule.conditions.get("method", ()))
     return next((each for each in named if each.isalpha()), "GET")
+
+
+def operation_headers(rule: Rule, method: str) -> dict[str, str]:
+    """The headers that tell an operation which the rule names from the others of its method, as an environ has them.
+
+    >>> operation_headers(Rule("oss:InternalError", operation="CopyObject"), "PUT")
+    {'HTTP_X_OSS_COPY_SOURCE': 'x'}
+    """
+    vendor = rule.vendor
+    operations = operations_of(vendor)
+    named = operations.meant(rule.conditions.get("operation", ()))
+    forms = (each for each in operations.rows if each.operation in named and each.method == method.upper())
+    words = (word.partition("=") for word in next((each.header for each in forms), ()))
+    prefix = vendor.prefix if vendor is not None and vendor.addressing == "s3" else ""
+    return {
+        f"HTTP_{name if name[:2] == 'x-' else prefix + name}".upper().replace("-", "_"): value or "x"
+        for name, _, value in words
+    }
 
 
 def head_of(answer: Respond, now: float) -> bytes:
@@ -148,6 +168,8 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
     if action.answer.error_after_head:
         if not body:
             return body, []
+        if not wait:
+            return body, ["its length is not said: over HTTP/1.1 it is sent in chunks"]
         start = late_start(body)
         note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
         return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]

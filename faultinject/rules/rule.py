@@ -130,7 +130,11 @@ class Rule:
                 doubt = doubt_of_method(text)
                 if doubt:
                     found.append(f"{start}method={shown(text)}: {doubt}")
-        # Hardly a rule has such a key, and each of 10,000 is asked when they are installed.
+        # Hardly a rule has such a row or key, and each of 10,000 is asked when they are installed.
+        if any(row.where for row in self.resolved.rows):
+            from faultinject.rules.places import doubt_of_place
+
+            found += filter(None, (doubt_of_place(self),))
         if not _MAY_DO_NOTHING.isdisjoint(self.options):
             found += self._without_effect()
         return found

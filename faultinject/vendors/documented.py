@@ -81,6 +81,12 @@ class DocumentedError:
         """The code with the number of the row, also for the usual one: `BucketNotEmpty/1`."""
         return f"{self.code.replace(' ', '_')}/{self.variant}"
 
+    @property
+    def of_objects(self) -> bool:
+        """Whether a request for an object may get it, and not only a preflight or a request that names no key."""
+        places = [{*each.strip().split(",")} for each in self.where.split(";")]
+        return any({"unless.key=**", "method=OPTIONS"}.isdisjoint(place) for place in places)
+
     def to_dict(self) -> dict[str, object]:
         """The row as plain data, in the order of the fields."""
         return {name: getattr(self, name) for name in DocumentedError.__annotations__}
@@ -166,3 +172,33 @@ def load_extras(text: str) -> tuple[Extra, ...]:
     lines = reader(text.splitlines())
     next(lines)
     return tuple(Extra(*cells) for cells in lines)
+
+
+FRAMINGS = ("whole", "chunked", "none")
+"""With a Content-Length; without, since the head is on its way before the error is known; the operation sends no error in a 200."""
+
+
+class ErrorIn200:
+    """One line of an `errors_in_200.csv`: whether an operation may answer 200 with an error in the body.
+
+    Attributes:
+        operation: the operation, as the vendor names it.
+        framing: one of FRAMINGS. `whole` also where nothing says how long the answer claims to be.
+        words: the words of the source that say so.
+        source: the document, SDK or source code of the vendor.
+    """
+
+    __slots__ = ("framing", "operation", "source", "words")
+
+    def __init__(self, operation: str, framing: str, words: str, source: str) -> None:
+        self.operation = operation
+        self.framing = framing
+        self.words = words
+        self.source = source
+
+
+def load_errors_in_200(text: str) -> tuple[ErrorIn200, ...]:
+    """The lines of an `errors_in_200.csv` in order."""
+    from _csv import reader  # `csv` itself would load `re`
+
+    return tuple(ErrorIn200(*cells) for cells in list(reader(text.splitlines()))[1:])

@@ -1,7 +1,8 @@
 """What a client signed: the texts of AWS Signature Version 4, worked out from a request as the service does.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and sigv4-query-string-auth.html; for
-S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py).
+S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py), and so
+does Google: https://cloud.google.com/storage/docs/authentication/canonical-requests.
 A request that is not signed so, or is malformed, gives None, never an exception.
 """
 
@@ -15,9 +16,9 @@ from faultinject.http.wire import iso_ms, moment_of
 if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 
-PREFIXES = {"AWS4-": "X-Amz-", "TOS4-": "X-Tos-"}
+PREFIXES = {"AWS4-": "X-Amz-", "TOS4-": "X-Tos-", "GOOG4-": "X-Goog-"}
 """What the names of a service's own parameters begin with, by how those of its algorithms do: `AWS4-HMAC-SHA256`,
-`AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256`."""
+`AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256`, `GOOG4-RSA-SHA256`."""
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """The SHA-256 of no body."""
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -113,7 +114,8 @@ def size_of_metadata(request: StorageRequest) -> str | None:
 
 def expires(request: StorageRequest) -> float | None:
     """Unix seconds at which a presigned request expires; None for any other."""
-    time, seconds = _parameter(request, "X-Amz-", "Date"), _parameter(request, "X-Amz-", "Expires")
+    prefix = next((each for each in PREFIXES.values() if _parameter(request, each, "Date")), "")
+    time, seconds = _parameter(request, prefix, "Date"), _parameter(request, prefix, "Expires")
     signed = moment_of(time) if len(time) == 16 and iso_ms(time) is not None else None
     if signed is None or not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 9:
         return None

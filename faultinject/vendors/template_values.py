@@ -246,6 +246,7 @@ SOURCES: dict[str, Source] = {
     "time.iso-ms": lambda given: f"{iso(given.now)}.{int(given.now % 1 * 1000):03}Z",
     "time.http": lambda given: http_date(given.now),
     "expires": _expires,
+    "expires.offset": lambda given: (text := _expires(given)) and f"{text.removesuffix('Z')}+00:00",
     "range": _range,
     "allow": _allowed,
     "metadata.size": _signed("size_of_metadata"),

@@ -11,7 +11,14 @@ from faultinject.exceptions import UnknownDocumentedError
 from faultinject.http.target import decode, decode_form
 from faultinject.http.wire import reason
 from faultinject.vendors import endpoints as known_endpoints
-from faultinject.vendors.documented import DocumentedError, Extra, load_errors, load_extras
+from faultinject.vendors.documented import (
+    DocumentedError,
+    ErrorIn200,
+    Extra,
+    load_errors,
+    load_errors_in_200,
+    load_extras,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +69,6 @@ class Vendor:
             of addressing `s3` that do not keep slashes.
         operations: the tables of its operations, below this package, or `acme:operations.csv` of another package; a
             later table overrides an earlier one.
-        errors_in_200: the operations that are documented to answer 200 with an error in the body.
         head: the headers of an error in their order on the wire.
         bare_head: whether an answer to HEAD does not describe the body: no Content-Type, and a Content-Length of 0.
         server: the Server of the vendor's answers; empty if none is documented.
@@ -98,7 +104,6 @@ class Vendor:
         resource: Callable[[str | None, str | None, str], str] | None = None,
         endpoints: tuple[str, ...] = (),
         addressing: str | None = "s3",
-        errors_in_200: tuple[str, ...] = (),
         head: tuple[str, ...] = (),
         bare_head: bool = False,
         server: str = "",
@@ -129,7 +134,6 @@ class Vendor:
         self.resource = resource
         self.endpoints = endpoints
         self.addressing = addressing
-        self.errors_in_200 = errors_in_200
         self.head = head
         self.bare_head = bare_head
         self.server = server
@@ -172,13 +176,26 @@ class Vendor:
     @cached_property
     def errors(self) -> tuple[DocumentedError, ...]:
         """Every documented error, in the order of the document."""
-        try:
-            where = read(self.package, "where.csv").decode()
-        except OSError:  # none of its errors is for some requests only
-            where = ""
+        where = self._read_if_there("where.csv")  # else none of its errors is for some requests only
         rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
         self._by_label = {each.numbered: each for each in rows} | {each.label: each for each in rows}
         return rows
+
+    @cached_property
+    def known_of_200(self) -> tuple[ErrorIn200, ...]:
+        """What is known of errors in answers with status 200, operation by operation; empty where nothing is."""
+        return load_errors_in_200(self._read_if_there("errors_in_200.csv"))
+
+    @cached_property
+    def errors_in_200(self) -> Mapping[str, ErrorIn200]:
+        """The operations that may answer 200 with an error in the body, by name."""
+        return {each.operation: each for each in self.known_of_200 if each.framing != "none"}
+
+    def _read_if_there(self, name: str) -> str:
+        try:
+            return read(self.package, name).decode()
+        except OSError:
+            return ""
 
     def find(self, label: str) -> DocumentedError:
         """The row of `Code` or `Code/2`.
@@ -228,7 +245,7 @@ class Vendor:
     def group(self, name: str) -> tuple[DocumentedError, ...]:
         """The rows of a group, the usual one of each code: `@all`, `@server`, `@client`, `@throttle`, `@retryable`.
 
-        Rows with a status below 400, or with none, are in no group.
+        Rows with a status below 400, or with none, are in no group, nor are those that no request for an object gets.
 
         Raises:
             UnknownDocumentedError: there is no such group, or nothing is in it.
@@ -251,7 +268,7 @@ class Vendor:
         return tuple(
             each
             for each in self.errors
-            if each.usual and each.status is not None and each.status >= 400 and test(each)
+            if each.usual and each.of_objects and (each.status or 0) >= 400 and test(each)
         )
 
     def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:

@@ -893,7 +893,7 @@ ERROR_IN_200 = rows(
     ),
     *(to(PASS, [deletion(20.0 * thing + at, kind, size) for thing in range(3) for at, kind, size in ((0.0, HIDDEN, 100), (0.5, FINE, 40))], told=[CallWindow("purge", 20.0 * thing - 1, 20.0 * thing + 2, returned) for thing in range(3)]) for returned in (True, False)),
     # What would show more is an error of the vendor seen that documents such errors; else one of S3.
-    to(INCONCLUSIVE, calls(1, kind=fault("oss:InternalError", 503)), says="Send more, for example oss:InternalError,status=200"),
+    to(INCONCLUSIVE, calls(1, kind=fault("cos:InternalError", 503)), says="Send more, for example cos:InternalError,status=200"),
     to(INCONCLUSIVE, calls(1, kind=fault("jss:InternalError", 503)), says="for example s3:InternalError,status=200"),
     to(INCONCLUSIVE, says="for example s3:InternalError,status=200,times=1,per=call"),
 )  # fmt: skip

@@ -215,6 +215,18 @@ def test_an_error_that_comes_late_in_a_200(run_bytes, fault, first):
     assert masked(late) == masked(first + b" " + body.removeprefix(first))
 
 
+def test_an_error_in_a_200_whose_length_the_service_does_not_say(run_bytes):
+    """As BOS answers a copy; the request is the operation that the rule names, and its body is as any other."""
+    head, body = whole(run_bytes, "bos:InternalError,status=200,operation=PutObject", "--method", "PUT")
+    assert b"Content-Length: " in head
+    rule = "bos:InternalError,status=200,operation=CopyObject"
+    code, data, err = run_bytes("preview", rule, "--method", "PUT")
+    _, headers, chunked = split(data)
+    assert (code, err) == (0, "faultinject: its length is not said: over HTTP/1.1 it is sent in chunks\n")
+    assert "Content-Length" not in dict(headers)
+    assert len(chunked) == len(body)
+
+
 def test_head_has_no_late_error(run_bytes):
     """There is no body that could come late: nothing is said of blanks."""
     code, data, err = run_bytes("preview", "cos:InternalError,status=200,delay=2s", "--method", "HEAD")

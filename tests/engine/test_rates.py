@@ -186,8 +186,8 @@ def test_no_number_serves_two_decisions(site, p_of, seed):
 
 
 def belongs(row, group):
-    """The definition of the groups: by the row's own status, of those that have one from 400."""
-    if row.status is None or row.status < 400:
+    """The definition of the groups: by the row's own status, of those that have one from 400 and come to objects."""
+    if row.status is None or row.status < 400 or not row.of_objects:
         return False
     return {
         "@server": 500 <= row.status < 600 and row.status != 501,
@@ -196,6 +196,17 @@ def belongs(row, group):
         "@retryable": row.retryable == "yes",
         "@all": True,
     }[group]
+
+
+def comes_to_an_upload(where):
+    """Whether a row of that place is drawn for a PUT of an object; `unless.` conditions are of other requests."""
+    places = [{*each.strip().split(",")} for each in where.split(";")]
+    return any(
+        not {each for each in place if each[:7] != "unless."}
+        - {"", "method=PUT", "method=POST", "method=DELETE"}
+        or ("operation=PutObject" in place and not any(each[:7] == "header." for each in place))
+        for place in places
+    )
 
 
 def codes_of(group):
@@ -222,17 +233,44 @@ def test_a_group_holds_what_belongs_to_it(for_all, name):
 @pytest.mark.parametrize("group", others_slowly(dict.fromkeys(DRAWN), lambda group: group.startswith("cos:")))
 def test_a_group_is_drawn_evenly_over_its_codes(site, p_of, group):
     """Each code of a group comes as often as each other, and no other code comes; empty groups are refused."""
-    codes = {*codes_of(group)}
-    if not codes:
+    if not codes_of(group):
         with pytest.raises(ConfigurationError, match=f"{group} is empty"):
             site(group)
         return
+    codes = {each for each in codes_of(group) if comes_to_an_upload(vendors.find(each).where)}
     times = 40 if group.partition(":")[0] in FIRST_VENDORS else 8
     found = [each.fault for each in drawn(site, group, "0", times * len(codes))]
     # of 8 times so many draws one code in 3,000 is left out
     assert set(found) == codes or (times == 8 and set(found) < codes and len(codes - set(found)) == 1)
     if len(codes) > 1:
         assert p_of.even([found.count(each) for each in sorted(codes)]) > 0.001
+
+
+def test_a_row_of_a_group_is_drawn_only_where_it_can_come(site):
+    """A throttled fetch for no upload, SQL's errors for S3 Select alone; where no row could come all are drawn from."""
+    throttled = vendors.get("qingstor").group("@throttle")
+    assert [row.label for row in throttled] == ["max_requests_exceeded", "fetch_throttled"]
+
+    def found(rule, target):
+        made = site(rule, "0")
+        return {made.decide(target.format(number)).fault for number in range(400)}
+
+    assert found("qingstor:@throttle", "PUT /b/k{}") == {"qingstor:max_requests_exceeded"}
+    assert found("qingstor:@throttle", "GET /b/k{}") == {row.address for row in throttled}
+    sql = {row.address for row in vendors.get("minio").errors if "Select" in row.where and row.usual}
+    assert found("minio:@client", "GET /b/k{}").isdisjoint(sql)
+    assert not found("minio:@client", "POST /b/k{}?select&select-type=2").isdisjoint(sql)
+
+
+def test_a_group_none_of_whose_rows_could_come(site, monkeypatch):
+    """The rule says where it fires: all rows are drawn from."""
+    throttled = vendors.get("qingstor").group("@throttle")
+    for row in throttled:
+        monkeypatch.setattr(row, "where", "method=GET")
+    made = site("qingstor:@throttle", "0")
+    assert {made.decide(f"PUT /b/k{number}").fault for number in range(100)} == {
+        row.address for row in throttled
+    }
 
 
 def test_a_delay_is_drawn_evenly_and_never_shorter(site, p_of):

@@ -186,7 +186,7 @@ def test_what_is_hashed(site, rule, target, more, label, identity):
 def test_each_choice_is_made_by_its_own_eight_bytes(site, seed):
     """Bytes 8 to 15 choose the row, 16 to 23 the delay, 24 to 31 with the outcome's number the ids."""
     made = site("jss:@client,delay=1s..3s", seed)
-    rows = vendors.get("jss").group("@client")
+    rows = [row for row in vendors.get("jss").group("@client") if not row.where]  # the others are of no PUT
     for key in range(50):
         action = made.decide(f"PUT /b/k{key}")
         digest = digest_of(seed, "jss:@client", f"PUT /b/k{key}", 0)

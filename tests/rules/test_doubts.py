@@ -27,6 +27,11 @@ def test_a_doubt_says_what_may_be_meant(golden):
     golden("doubts.txt", doubt)
 
 
+def nowhere(fault, places):
+    """The doubt of a rule whose conditions and those of its error exclude each other."""
+    return f"the service answers with {fault} only where {places}, and the rule meets no such request"
+
+
 @row_by_row(
     ("fault", "keys", "doubts"),
     [
@@ -46,6 +51,18 @@ def test_a_doubt_says_what_may_be_meant(golden):
         # S3 names it by bucket and key, COS in an element of its own.
         ("s3:SlowDown", {"resource": "/a"}, ["resource has no effect: errors of s3 name none"]),
         ("cos:SlowDown", {"resource": "/a"}, []),
+        ("s3:AccessForbidden", {"method": "GET"}, [nowhere("s3:AccessForbidden", "method=OPTIONS")]),
+        ("s3:AccessForbidden", {"method": "options"}, []),
+        ("s3:AccessForbidden", {"path": "photos/"}, []),
+        ("s3:BucketNotEmpty", {"key": "a.jpg"}, [nowhere("s3:BucketNotEmpty", "operation=DeleteBucket,unless.key=**")]),
+        ("s3:BucketNotEmpty", {"operation": "Delete*", "unless": {"key": "a.jpg"}}, []),
+        ("s3:BucketNotEmpty", {"unless": {"operation": "DeleteBucket"}}, [nowhere("s3:BucketNotEmpty", "operation=DeleteBucket,unless.key=**")]),
+        ("minio:XMinioAdminNoSuchUser", {"operation": "GetObject"}, [nowhere("minio:XMinioAdminNoSuchUser", "path=minio/admin/,unless.key=**")]),
+        ("oss:CpuLimitExceeded", {"operation": "GetObject"}, []),
+        ("gcs:conflict", {"operation": "storage.objects.insert"}, [nowhere("gcs:conflict", "operation=storage.buckets.insert,unless.key=**")]),
+        ("gcs:Gone", {"operation": "storage.objects.rewrite"}, []),
+        ("gcs:Gone", {"method": "GET"}, [nowhere("gcs:Gone", "operation=storage.objects.insert,query.uploadType=resumable or operation=storage.objects.rewrite")]),
+        ("qingstor:@throttle", {"operation": "PutObject"}, []),
     ],
 )  # fmt: skip
 def test_a_key_that_does_nothing_is_doubted_and_nothing_else(fault, keys, doubts):

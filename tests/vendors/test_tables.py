@@ -128,8 +128,54 @@ def test_places_are_well_formed(vendor):
             assert asked
             assert not rule.options
             assert {name.lower() for key, _, name in asked if key == "header"} <= set(GUARDS)
-            query = "&".join(f"{name}=x" for key, _, name in asked if key == "query")
+            texts = {**rule.conditions, **rule.unless}
+            query = "&".join(
+                f"{name}={texts[f'query.{name}'][0]}" for key, _, name in asked if key == "query"
+            )
             assert "…" not in Reading().outcome({**ENVIRON, "QUERY_STRING": query}).query
+
+
+@each_vendor
+def test_no_group_has_what_no_request_for_an_object_gets(vendor):
+    """Neither the admin API's errors, nor those of buckets and preflights."""
+    found = vendors.get(vendor)
+    rows = {row.label: row for name in found.groups for row in found.group(name)}
+    for row in rows.values():
+        places = [place for place in row.where.split(";") if row.where]
+        alone = ("unless.key=**" in place or place == "method=OPTIONS" for place in places)
+        assert not places or not all(alone), row
+
+
+def test_which_rows_say_their_place():
+    """The admin API, S3 Select, preflights, leases, sessions, the creation of a bucket."""
+    minio = vendors.get("minio")
+    assert [row.label for row in minio.group("@server")] == [
+        *(
+            "InternalError",
+            "SlowDownRead",
+            "SlowDownWrite",
+            "XMinioStorageFull",
+            "XMinioServerNotInitialized",
+        ),
+        *("XMinioIAMNotInitialized", "XMinioBucketMetadataNotInitialized", "RequestTimeout", "ServerBusy"),
+    ]
+    places = {
+        "minio:XMinioAdminNoSuchUser": "path=minio/admin/,unless.key=**",
+        "minio:XMinioSiteReplicationIAMError": "path=minio/admin/,unless.key=**",
+        "minio:InvalidCast": "operation=SelectObjectContent",
+        "s3:AccessForbidden": "method=OPTIONS",
+        "azure-blob:CorsPreflightFailure": "method=OPTIONS",
+        "azure-blob:LeaseAlreadyPresent": "operation=*.acquire_lease",
+        "gcs:Gone": "operation=storage.objects.insert,query.uploadType=resumable; operation=storage.objects.rewrite",
+        "gcs:ClientClosedRequest": "operation=storage.objects.delete,query.uploadType=resumable",
+        "gcs:conflict": "operation=storage.buckets.insert,unless.key=**",
+        "gcs-xml:Gone": "operation=ResumeUpload,operation=CancelResumableUpload",
+        "s3:BucketAlreadyExists": "operation=CreateBucket,unless.key=**",
+        "qingstor:fetch_in_process": "operation=FetchObject",
+        "s3:InternalError": "",
+        "minio:XMinioAdminBucketQuotaExceeded": "",
+    }
+    assert {each: vendors.find(each).where for each in places} == places
 
 
 @row_by_row("vendor", [each for each in vendors.names() if each not in PLACELESS])
@@ -222,6 +268,7 @@ def test_every_file_and_form_serves(vendor):
     used |= {"__init__.py", "vendor.py", "errors.csv"}
     used |= {"extras.csv"} if found.extras else set()
     used |= {"where.csv"} if any(row.where for row in found.errors) else set()
+    used |= {"errors_in_200.csv"} if found.known_of_200 else set()
     tables = {table for each in vendors.names() for table in vendors.get(each).operations}
     files = {path.name for path in folder_of(vendor).iterdir() if path.is_file()}
     own = {table.partition("/")[2] for table in tables if table.partition("/")[0] == folder_of(vendor).name}
@@ -301,7 +348,17 @@ def test_no_two_operations_of_a_vendor_have_one_form(vendor):
 
 
 @row_by_row("vendor", STORAGE)
-def test_operations_that_fail_in_a_200_are_the_vendors(vendor):
-    """They are named as its table names them."""
+def test_errors_in_a_200_are_well_formed(vendor):
+    """Each line is about an operation of the vendor's, says how the answer comes, and by whose words."""
     found = vendors.get(vendor)
-    assert {*found.errors_in_200} <= operations_of(found).names
+    file = folder_of(vendor) / "errors_in_200.csv"
+    lines = lines_of(file, ("operation", "framing", "words", "source")) if file.is_file() else []
+    for line in lines:
+        assert line["operation"] in operations_of(found).names
+        assert line["framing"] in ("whole", "chunked", "none")
+        assert line["words"]
+        assert WHERE_IT_STANDS.search(line["source"])
+    sent = [line["operation"] for line in lines if line["framing"] != "none"]
+    assert len({line["operation"] for line in lines}) == len(lines)
+    assert [*found.errors_in_200] == sent
+    assert bool(lines) == bool(found.known_of_200)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from faultinject.engine.actions import Act
     from faultinject.engine.plan import CompiledRule
+    from faultinject.rules.key import Check
     from faultinject.rules.rule import Rule
 
 
@@ -92,7 +93,12 @@ class Documented(Fault):
     def prepare(self, rule: CompiledRule) -> Act:
         """Answer with the row, or one of the group's."""
         assert self.vendor is not None
-        return middle.in_an_upload(rule, self.text, answers.documented(rule, self.vendor, self.rows))
+        tests: list[Check | None] = []
+        if len(self.rows) > 1:
+            from faultinject.rules.places import test_of
+
+            tests = [test_of(row, rule.reading) for row in self.rows]
+        return middle.in_an_upload(rule, self.text, answers.documented(rule, self.vendor, self.rows, tests))
 
     def in_words(self, rule: Rule) -> str:
         """The error, or how many there are, and their statuses."""

@@ -13,13 +13,13 @@ from faultinject.http.wire import has_no_body
 from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.faults import OWN
+from faultinject.rules.places import places_of
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import FOR_GOOD, TRIGGERS
 from faultinject.rules.values import listed, nearest
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.programs import ProgramFailed
-from faultinject.vendors.documented import DocumentedError
 
 # Where the code is hit is the exploration's business; these say it otherwise.
 _DECIDED = tuple(key for key in TRIGGERS if key not in ("times", FOR_GOOD))
@@ -222,7 +222,8 @@ def choices_of(
             problems += _refused(rule)
             for each in _single(rule):
                 if str(each) not in found or found[str(each)].standard:
-                    found[str(each)] = Choice(each, str(rule))
+                    where = () if each is rule else places_of(each.resolved.rows[0])  # else one of a group
+                    found[str(each)] = Choice(each, str(rule), where=where)
     for unwanted in without:
         named = {choice.rule.fault for choice in found.values()}
         if unwanted not in named and not problems:
@@ -323,7 +324,7 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Choice]:
         rows = [row for row in errors if row.category in ("throttle", "server") and row.status != 501]
     for row in rows:
         if row.again not in MAY_STOP and row.code != OF_ANOTHER_WRITER:
-            yield member(Rule(row.address), where=allowed(row))
+            yield member(Rule(row.address), where=places_of(row))
     yield member(Rule("reset"))
     yield member(Rule("reset", when="after"))
     yield member(Rule("reset", after_bytes=LEAST))
@@ -340,9 +341,3 @@ def standard_set(vendor: str, *, exhaustive: bool = False) -> Iterator[Choice]:
     yield member(Rule("corrupt", method="GET"))
     yield member(Rule("overwrite", method="GET"))
     yield member(Rule("hang")) if exhaustive else member(Rule("hang", duration=PATIENCE), slow=True)
-
-
-def allowed(row: DocumentedError) -> tuple[Rule, ...]:
-    """The conditions of the requests that the document has the error for, as rules; none: it may come everywhere."""
-    found = filter(None, map(str.strip, row.where.split(";")))
-    return tuple(rule for each in found for rule in Scenario(f"{row.address},{each}").rules)

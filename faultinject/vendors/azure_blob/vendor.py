@@ -50,7 +50,14 @@ VENDOR = Vendor(
     make_ids=make_ids,
     reason=reason,
     # https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints
-    endpoints=("*.blob.storage.azure.net", "blob.core.windows.net"),
+    # and https://learn.microsoft.com/azure/china/resources-developer-guide (China),
+    # https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure (the US government)
+    endpoints=(
+        "*.blob.storage.azure.net",
+        "blob.core.windows.net",
+        "blob.core.chinacloudapi.cn",
+        "blob.core.usgovcloudapi.net",
+    ),
     addressing="azure",
     prefix="x-ms-",
     operations=("azure_blob/operations.csv",),

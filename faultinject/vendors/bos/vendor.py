@@ -34,8 +34,6 @@ VENDOR = Vendor(
     prefix="x-bce-",
     operations=("s3/operations.csv", "bos/operations.csv"),
     deletes=multi_delete.BOS,
-    # bce-python-sdk 0.9.79, parse_copy_object_response
-    errors_in_200=("CopyObject",),
     # https://cloud.baidu.com/doc/BOS/s/Vkkrz66n8
     head=(
         "Content-Length",

@@ -56,8 +56,6 @@ VENDOR = Vendor(
     # the calls of cos-python-sdk-v5 1.9.44; https://cloud.tencent.com/document/product/436/107739 and /107740 (access
     # monitor), tencentyun/cos-java-sdk-v5 (rename). What goes to Cloud Infinite is told no further: CIRequest, CIProcess
     operations=("s3/operations.csv", "cos/operations.csv"),
-    # https://cloud.tencent.com/document/product/436/10881 and /7742
-    errors_in_200=("CopyObject", "CompleteMultipartUpload"),
     deletes=multi_delete.COS,
     # https://cloud.tencent.com/document/product/436/7729
     head=(

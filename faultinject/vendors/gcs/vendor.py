@@ -47,6 +47,7 @@ VENDOR = Vendor(
         "media": Form("envelope-media.txt", "text/html; charset=UTF-8", "html"),
         # firebase/firebase-tools#3647
         "no-such-object": Form("envelope-no-such-object.txt", "text/html; charset=UTF-8", "html"),
+        "gone": Form("envelope-gone.json", "application/json; charset=UTF-8", "json"),
         "empty": Form("envelope-empty.txt", "text/html; charset=UTF-8", "text"),
     },
     form_for=form_for,

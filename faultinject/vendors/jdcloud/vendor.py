@@ -24,8 +24,6 @@ VENDOR = Vendor(
         "s3-ipv6.*.jdcloud-oss.com",
         "s3.*.jcloudcs.com",
     ),
-    # CompleteMultipartUpload and PUT Object - Copy, each on its page
-    errors_in_200=("CompleteMultipartUpload", "CopyObject"),
     deletes=multi_delete.S3,
     head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-req-id", "x-amz-request-id"),
     server="JDCloudOSS",

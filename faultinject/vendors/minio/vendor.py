@@ -75,8 +75,6 @@ VENDOR = Vendor(
     # cmd/generic-handlers.go, minioReservedBucket: health, metrics, administration
     reserved=frozenset(("minio",)),
     resource=resources.decoded_path,
-    # cmd/object-multipart-handlers.go, sendWhiteSpace: alone of the three it sends blanks before it knows
-    errors_in_200=("CompleteMultipartUpload",),
     deletes=multi_delete.MINIO,
     # Go sorts what a handler sets; the server's own Date comes behind it
     head=(

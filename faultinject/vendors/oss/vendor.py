@@ -32,8 +32,6 @@ VENDOR = Vendor(
     prefix="x-oss-",
     operations=("s3/operations.csv", "oss/operations.csv"),
     extras="extras.csv",
-    # as S3's: both answer before they are done
-    errors_in_200=("CompleteMultipartUpload", "CopyObject"),
     # https://github.com/apache/opendal/issues/917
     head=(
         "Server",

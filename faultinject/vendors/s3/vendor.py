@@ -53,9 +53,6 @@ VENDOR = Vendor(
     id_headers=(("x-amz-request-id", "request_id"), ("x-amz-id-2", "host_id")),
     make_ids=make_ids,
     endpoints=endpoints.S3,
-    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, API_UploadPartCopy.html and
-    # API_CompleteMultipartUpload.html
-    errors_in_200=("CopyObject", "UploadPartCopy", "CompleteMultipartUpload"),
     deletes=multi_delete.S3,
     # https://github.com/minio/minio/issues/13318, https://github.com/adobe/S3Mock/issues/2586
     completes_again=True,

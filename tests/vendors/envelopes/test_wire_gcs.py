@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from faultinject import Rule, vendors
@@ -169,7 +171,7 @@ def test_what_a_download_of_nothing_says(keys, path, text, send, inject_with):
     assert send(inject_with(Rule("gcs:notFound", **keys)), "GET", path).body == text
 
 
-@row_by_row("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest", "Gone"])
+@row_by_row("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest"])
 def test_only_json_says_that_nobody_may_keep_it(fault, answer_to):
     """Neither the front end's page nor an empty answer."""
     names = {name.lower() for name, _ in answer_to(f"gcs:{fault}", path=JSON_PATH).headers}
@@ -200,7 +202,7 @@ def test_page_of_the_front_end(vendor, answer_to):
     ]
 
 
-@row_by_row("fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete", "gcs:Gone"])
+@row_by_row("fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete"])
 def test_answers_without_a_body(fault, answer_to):
     answer = answer_to(fault, "PUT", "/upload/storage/v1/b/photos/o?uploadType=resumable&upload_id=1")
     assert (answer.body, answer.header("content-length")) == (b"", "0")
@@ -274,3 +276,59 @@ def test_ids_have_the_form_of_the_captured_one(monkeypatch):
     made = vendors.get("gcs").make_ids(bytes(range(64)), 0)["request_id"]
     assert (len(made), made[:6]) == (len(UPLOAD_ID), UPLOAD_ID[:6])
     assert made.replace("-", "").replace("_", "").isalnum()
+
+
+def test_a_wrong_signature_of_the_xml_api(answer_to):
+    """As captured: `Access denied.`, the words behind it, and what Google signed itself; without one that, no more."""
+    told = (
+        "<Code>SignatureDoesNotMatch</Code><Message>Access denied.</Message><Details>The request signature we"
+        " calculated does not match the signature you provided. Check your Google secret key and signing method."
+        "</Details>"
+    )
+    query = (
+        "X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=a%2F20251116%2Fauto%2Fstorage%2Fgoog4_request"
+        "&X-Goog-Date=20251116T050034Z&X-Goog-Expires=900&X-Goog-SignedHeaders=host"
+    )
+    answer = answer_to(
+        "gcs-xml:SignatureDoesNotMatch", "PUT", f"/photos/k?{query}&X-Goog-Signature=ab"
+    ).body.decode()
+    assert (
+        told + "<StringToSign>GOOG4-RSA-SHA256\n20251116T050034Z\n20251116/auto/storage/goog4_request\n"
+        in answer
+    )
+    assert f"<CanonicalRequest>PUT\n/photos/k\n{query.replace('&', '&amp;')}\nhost:" in answer
+    assert answer.endswith("\n\nhost\nUNSIGNED-PAYLOAD</CanonicalRequest></Error>")
+    assert (
+        answer_to("gcs-xml:SignatureDoesNotMatch", "PUT", "/photos/k")
+        .body.decode()
+        .endswith(f"{told}</Error>")
+    )
+
+
+def test_an_expired_address_of_the_xml_api(answer_to):
+    """The moment is the signature's own, as captured on 11 September 2026."""
+    path = "/photos/k?X-Goog-Date=20260911T234844Z&X-Goog-Expires=1"
+    told = "<Code>ExpiredToken</Code><Message>Invalid argument.</Message><Details>The provided token has expired."
+    moment = " Request signature expired at: 2026-09-11T23:48:45+00:00"
+    assert (
+        answer_to("gcs-xml:ExpiredToken", path=path)
+        .body.decode()
+        .endswith(f"{told}{moment}</Details></Error>")
+    )
+    assert (
+        answer_to("gcs-xml:ExpiredToken", path="/photos/k")
+        .body.decode()
+        .endswith(f"{told}</Details></Error>")
+    )
+
+
+def test_a_session_that_is_gone(answer_to):
+    """https://github.com/googleapis/google-cloud-java/issues/3586: a 410 whose body has 503."""
+    answer = answer_to("gcs:Gone", "PUT", "/upload/storage/v1/b/photos/o?uploadType=resumable&upload_id=1")
+    assert json.loads(answer.body) == {
+        "error": {
+            "code": 503,
+            "message": "Backend Error",
+            "errors": [{"message": "Backend Error", "domain": "global", "reason": "backendError"}],
+        }
+    }

@@ -1,0 +1,94 @@
+"""Where a documented error can come: the conditions of its vendor's `where.csv`, as rules."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+from faultinject.http.wire import METHODS
+from faultinject.rules.key import any_of, folded
+from faultinject.rules.scenario import Scenario
+from faultinject.vendors.operations import operations_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from faultinject.engine.request import Request
+    from faultinject.rules.key import Check
+    from faultinject.rules.rule import Rule
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.vendor import Addressing, Vendor
+
+    Form = tuple[str | None, str, bool]
+    Texts = tuple[str, ...]
+
+_KEYED = {"object": (True,), "blob": (True,), "service": (False,), "account": (False,), "bucket": (False,), "container": (False,)}  # fmt: skip
+_TOLD = ("method", "operation", "key")
+
+
+@lru_cache(1024)
+def _places(address: str, where: str) -> tuple[Rule, ...]:
+    found = filter(None, map(str.strip, where.split(";")))
+    return tuple(rule for each in found for rule in Scenario(f"{address},{each}").rules)
+
+
+def places_of(row: DocumentedError) -> tuple[Rule, ...]:
+    """The conditions of the requests that the document has the error for, as rules; none: it may come everywhere."""
+    return _places(row.address, row.where)
+
+
+def test_of(row: DocumentedError, reading: Addressing) -> Check | None:
+    """The test of a request that may get the error; None: each may."""
+    tests = [each.compile(reading) for each in places_of(row)]
+    return partial(_any, tests) if tests else None
+
+
+def _any(tests: list[Check], request: Request) -> bool:
+    return any(holds(request) for holds in tests)
+
+
+def doubt_of_place(rule: Rule) -> str:
+    """Why no request that the rule meets would be answered so by the service; empty where one may be."""
+    rows = rule.resolved.rows
+    if not rows or not all(row.where for row in rows):
+        return ""
+    known = _forms_of(rule)
+    if any(not known.isdisjoint(_forms_of(place)) for row in rows for place in places_of(row)):
+        return ""
+    places = " or ".join(dict.fromkeys(row.where.replace("; ", " or ") for row in rows))
+    return f"the service answers with {rule.fault} only where {places}, and the rule meets no such request"
+
+
+def _forms_of(rule: Rule) -> frozenset[Form]:
+    told = [tuple((each, part.get(each, ())) for each in _TOLD) for part in (rule.conditions, rule.unless)]
+    return _forms(rule.vendor, *told)
+
+
+@lru_cache(1024)
+def _forms(
+    vendor: Vendor | None, conditions: tuple[tuple[str, Texts], ...], unless: tuple[tuple[str, Texts], ...]
+) -> frozenset[Form]:
+    """The requests that conditions leave, by operation, method, and whether a key is named; others are not looked at."""
+    operations = operations_of(vendor)
+    found = {
+        (operations.twin(row.operation) or row.operation, row.method, keyed)
+        for row in operations.rows
+        for keyed in _KEYED.get(row.level, (True, False))
+    }
+    forms: set[Form] = {*found, *((None, method, keyed) for method in METHODS for keyed in (True, False))}
+    wanted, unwanted = dict(conditions), dict(unless)
+
+    def fits(form: Form) -> bool:
+        operation, method, keyed = form
+        tests: Mapping[str, Callable[[Texts], bool]] = {
+            "method": lambda texts: any_of(map(folded, texts))(method.lower()),
+            "operation": lambda texts: operation in operations.meant(texts),
+            "key": lambda _: keyed,
+        }
+        # Of keys it is known only that all are meant, as by `unless.key=**`.
+        refused = {name: texts for name, texts in unwanted.items() if name != "key" or "**" in texts}
+        return all(tests[name](texts) for name, texts in wanted.items() if texts) and not any(
+            tests[name](texts) for name, texts in refused.items() if texts
+        )
+
+    return frozenset(filter(fits, forms))

@@ -1,0 +1,92 @@
+"""Rows that are retryable because the vendor's own SDK for Python sends the request again: each is played to that SDK."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from faultinject import vendors
+
+pytestmark = [
+    pytest.mark.slow,
+    # SDKs date their requests with functions that Python 3.12 calls old
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning"),
+]
+
+DRIVERS = {"obs": "obs", "qingstor": "qingstor", "swift": "swift", "kodo": "qiniu"}
+"""The drivers of `conformance` for these vendors' SDKs."""
+
+
+def rows_of(vendor):
+    """The rows whose note says that the SDK for Python sends the request again; signing anew has a module of its own."""
+    found = vendors.get(vendor).errors
+    return [row for row in found if "Python SDK" in row.note and row.retryable == "yes" and not row.again]
+
+
+TOS = """
+import json, sys
+import tos
+
+there = {"proxy_host": "127.0.0.1", "proxy_port": int(sys.argv[1])}
+client = tos.TosClientV2("id", "key", "http://tos-cn-beijing.volces.com", "cn-beijing", **there)
+said = []
+for number in range(int(sys.argv[2])):
+    client.user_agent = f"row {number}"
+    said.append(client.head_object("photos", "k").status_code)
+json.dump(said, sys.stdout)
+"""
+
+
+def test_which_rows_rest_on_an_sdk():
+    """Those of the vendors here, and OSS's, which another module plays; MinIO's rests on its SDK for Go."""
+    told = {vendor for vendor in vendors.names() if rows_of(vendor)}
+    assert told == {*DRIVERS, "tos", "oss"}
+
+
+@pytest.mark.parametrize("vendor", DRIVERS)
+def test_the_request_comes_again(server, monkeypatch, vendor):
+    """After one such error a call succeeds, with one more request."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        driver = importlib.import_module(f"faultinject.conformance.drivers.python.{DRIVERS[vendor]}")
+    for row in rows_of(vendor):
+        server.use(row.address, times=1)
+        client = driver.Client(server.url, "photos")
+        try:
+            client.get("k")
+        finally:
+            seen = server.counts()["matched"], server.counts()["injected"]
+        assert seen == (2, 1), row
+
+
+def test_volcengines(server):
+    """It runs in a process of its own, with the folder of packages that do not go with the others' versions."""
+    folder = os.environ.get("PINNED_SDKS")
+    if not folder:
+        pytest.skip("tos pins another wrapt and has a folder of its own, which PINNED_SDKS names")
+    rows = rows_of("tos")
+    server.injector.use(
+        "\n".join(
+            f'{row.address},header.user-agent="=row {number}",times=1' for number, row in enumerate(rows)
+        )
+    )
+    server.injector.journal.clear()
+    done = subprocess.run(
+        [sys.executable, "-c", TOS, str(server.port), str(len(rows))],
+        env={**os.environ, "PYTHONPATH": folder},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout) == [200] * len(rows)
+    assert [(each["matched"], each["injected"]) for each in server.injector.counts().values()] == [
+        (2, 1)
+    ] * len(rows)
