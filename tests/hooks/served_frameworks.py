@@ -184,6 +184,12 @@ def aiohttp():
     return app
 
 
+def aiohttp_beside_wsgiref():
+    import wsgiref.simple_server  # noqa: F401 - a known server, which serves nothing here
+
+    return aiohttp()
+
+
 def plain(environ, start_response):
     start_response("200 OK", [("Content-Length", "7")])
     return [b"a photo"]
