@@ -17,6 +17,7 @@ from faultinject.adapters.install import interface_of
 from faultinject.adapters.mounting import is_own, mounted
 from faultinject.adapters.patch import Patch
 from faultinject.exceptions import UnsupportedServer
+from faultinject.injector import run_notes
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import refuse_eventlet, shared_injector
 from faultinject.journal import log
@@ -39,11 +40,16 @@ def hook() -> None:
     import wrapt
 
     injector = shared_injector()
-    injector.announce()
     _hooked = True
-    Patch(injector)
+    run_notes.known()
+    Patch(injector, began=lambda: _announce(injector))
     for name in SERVERS:
         wrapt.register_post_import_hook(_server(injector), name)
+
+
+def _announce(injector: Injector) -> None:
+    injector.announce()
+    run_notes.reached()
 
 
 def _server(injector: Injector) -> Callable[[ModuleType], None]:
@@ -87,7 +93,9 @@ def _around(app: Any, injector: Injector) -> Any:
         # What granian calls RSGI is awaited too, and takes two arguments.
         inspect.signature(app).bind(*("scope", "receive", "send")[: 3 if kind == "asgi" else 2])
     except (TypeError, ValueError):
+        run_notes.refused(app)
         return app
+    _announce(injector)
     wrapped = asgi.wrap(app, injector) if kind == "asgi" else wsgi.wrap(app, injector)
     return mounted(wrapped, injector, kind)
 
@@ -123,6 +131,7 @@ def _loaded(injector: Injector) -> Wrapper:
     def wrapper(wrapped: Call, config: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         result = wrapped(*args, **keys)
         if not is_own(config.app):
+            _announce(injector)
             config.loaded_app = mounted(asgi.wrap(config.loaded_app, injector), injector, "asgi")
         return result
 

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     App = TypeVar("App")
     Interface = Literal["wsgi", "asgi"]
 
+PLACES: dict[str, tuple[Interface | None, str]] = {
+    "connexion.AbstractApp": ("asgi", "middleware"),  # which is what its `run()` serves
+    "flask.Flask": ("wsgi", "wsgi_app"),
+    "quart.Quart": ("asgi", "asgi_app"),
+    "sanic.Sanic": ("asgi", ""),
+    "starlette.Starlette": ("asgi", "build_middleware_stack"),
+}
+"""By framework: what its apps are, and the attribute that has the faults where that is not the app's own `__call__`."""
+PROXY = "put `faultinject proxy --to URL` in front of its server"
+
 _looked = False
 """Whether the names of the environment have been looked at in this process."""
 
@@ -30,14 +40,13 @@ def install(
 ) -> App:
     """Put faults around an app, if they are switched on; otherwise return the same object untouched.
 
-    Flask, Starlette and FastAPI apps are changed in place; any other WSGI or ASGI callable is returned wrapped, with its own
-    attributes and without the methods of its class: add an app's routes before you install it. Faults sit outside the whole
-    app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is put around Flask's
-    `app.wsgi_app` afterwards, such as `ProxyFix`, is outside the faults. Installing twice does not inject twice: with rules,
-    the second replaces the first's.
+    An app of a framework stays the same object, with its methods and commands; a function is returned wrapped. Faults sit
+    outside the whole app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is put
+    around Flask's `app.wsgi_app` or Quart's `app.asgi_app` afterwards, such as `ProxyFix`, is outside the faults. Installing
+    twice does not inject twice: with rules, the second replaces the first's.
 
     Args:
-        app: a Flask, Starlette or FastAPI app, or any WSGI or ASGI callable.
+        app: any WSGI or ASGI app.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for those of the environment. Apps with the
             environment's rules share one injector: `times=5` is five in all.
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
@@ -48,7 +57,7 @@ def install(
     Raises:
         ConfigurationError: rules, variables or `enabled` are wrong.
         UnsupportedServer: this process runs under eventlet.
-        TypeError: `app` is a class or an app factory.
+        TypeError: `app` is a class, an app factory, or neither WSGI nor ASGI.
 
     While faults are off, `app` is not inspected.
     """
@@ -63,7 +72,11 @@ def install(
         return app
     from faultinject.injector.lookup import get_injector, injector_for, wrapper_of
 
-    kind = _interface(app, interface)
+    if interface not in (None, "wsgi", "asgi"):
+        from faultinject.exceptions import ConfigurationError
+
+        raise ConfigurationError(f"interface {interface!r} is neither wsgi nor asgi")
+    kind = _framework(app)[1][0] or interface or interface_of(app)
     place = wrapper_of(app)
     if place is not None and injector in (None, place.injector):
         if rules is not None and place.injector is get_injector():
@@ -129,23 +142,18 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
     # Each adapter is loaded only where it serves.
+    from importlib import import_module
+
     from faultinject.adapters.mounting import check, mounted
 
-    if kind in ("flask", "wsgi"):
-        from faultinject.adapters import wsgi
-
-        if kind == "wsgi":
-            return mounted(wsgi.wrap(app, injector), injector, "wsgi")
-        app.wsgi_app = mounted(wsgi.wrap(app.wsgi_app, injector), injector, "wsgi")
-        return app
-    from faultinject.adapters import asgi
-
-    if kind == "starlette":
+    wrap = import_module(f"faultinject.adapters.{kind}").wrap
+    framework, (_, place) = _framework(app)
+    if place == "build_middleware_stack":
         check(injector)
         build = app.build_middleware_stack
 
         def build_middleware_stack() -> ASGIApp:
-            around: ASGIApp = mounted(asgi.wrap(build(), injector), injector, "asgi")
+            around: ASGIApp = mounted(wrap(build(), injector), injector, kind)
             return around
 
         def use_injector(other: Injector) -> None:
@@ -157,52 +165,84 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
         vars(build_middleware_stack).update(injector=injector, use_injector=use_injector)
         app.build_middleware_stack = build_middleware_stack
         if app.middleware_stack is not None:
-            app.middleware_stack = mounted(asgi.wrap(app.middleware_stack, injector), injector, "asgi")
+            app.middleware_stack = mounted(wrap(app.middleware_stack, injector), injector, kind)
         return app
-    return mounted(asgi.wrap(app, injector), injector, "asgi")
+    if place in ("asgi_app", "wsgi_app"):
+        setattr(app, place, mounted(wrap(getattr(app, place), injector), injector, kind))
+        return app
+    from faultinject.adapters.reclassing import reclass
+
+    inner = getattr(app, place) if place else app
+    if not reclass(inner, lambda call: mounted(wrap(call, injector), injector, kind), awaited=kind == "asgi"):
+        return mounted(wrap(app, injector), injector, kind)
+    if framework == "sanic.Sanic":
+        app.before_server_start(_say_that_sanic_serves)
+    return app
 
 
-def interface_of(app: object) -> Interface:
-    """Whether an app is WSGI or ASGI, told as `install` tells it.
+def _say_that_sanic_serves(app: Any, _: object) -> None:
+    if app.asgi:
+        return
+    from faultinject.exceptions import UnsupportedServer
+    from faultinject.journal import log
+
+    log.refused(
+        UnsupportedServer(
+            "nothing is injected: Sanic's own server does not call the app by ASGI;"
+            f" serve it by uvicorn or hypercorn, or {PROXY}"
+        )
+    )
+
+
+def interface_of(app: object, name: str = "", *, advice: str = "call install() inside it") -> Interface:
+    """Whether an app is WSGI or ASGI, told as `install` tells it, without importing a framework.
+
+    Args:
+        app: the app.
+        name: the user's own for it, for errors.
+        advice: what to do with an app factory.
 
     Raises:
-        TypeError: `app` is a class or an app factory.
+        TypeError: `app` is a class, an app factory or neither.
     """
-    return "asgi" if _interface(app) in ("asgi", "starlette") else "wsgi"
-
-
-def _interface(app: Any, interface: str | None = None) -> str:
-    """`flask`, `starlette`, `wsgi` or `asgi`, told without importing a framework."""
-    names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(app).__mro__}
-    if "flask.Flask" in names:
-        return "flask"
-    if "starlette.Starlette" in names:
-        return "starlette"
-    if interface is not None:
-        if interface not in ("wsgi", "asgi"):
-            from faultinject.exceptions import ConfigurationError
-
-            raise ConfigurationError(f"interface {interface!r} is neither wsgi nor asgi")
-        return interface
-    if isinstance(app, type) or not callable(app):
-        raise TypeError(_factory(app))
     import inspect
 
+    _, (known, _) = _framework(app)
+    if known is not None:
+        return known
+    if isinstance(app, type):
+        raise TypeError(f"{name or repr(app)} is a class: it looks like an app factory: {advice}")
+    if not callable(app):
+        raise _neither(app, name, advice)
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__):
         return "asgi"
     try:
         parameters = inspect.signature(app, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
-        raise TypeError(_factory(app)) from None
+        raise _neither(app, name, advice) from None
     taken = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     needed = sum(each.default is each.empty for each in taken)
     if needed != 2 and needed <= 3 <= len(taken):
         return "asgi"
     if needed <= 2 and (len(taken) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)):
         return "wsgi"
-    raise TypeError(_factory(app))
+    raise _neither(app, name, advice)
 
 
-def _factory(app: object) -> str:
-    what = "is a class" if isinstance(app, type) else "takes neither two arguments (WSGI) nor three (ASGI)"
-    return f"{app!r} {what}: it looks like an app factory: call install() inside it"
+def _framework(app: object) -> tuple[str, tuple[Interface | None, str]]:
+    names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(app).__mro__}
+    name = next(iter(names & PLACES.keys()), "")
+    return name, PLACES.get(name, (None, ""))
+
+
+def _neither(app: object, name: str, advice: str) -> TypeError:
+    import inspect
+    from functools import partial
+
+    if inspect.isroutine(app) or isinstance(app, partial):
+        return TypeError(
+            f"{name or repr(app)} takes neither two arguments (WSGI) nor three (ASGI):"
+            f" it looks like an app factory: {advice}"
+        )
+    kind = f"{type(app).__module__}.{type(app).__qualname__}"
+    return TypeError(f"{name or kind} is neither WSGI nor ASGI: {PROXY}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from faultinject.injector import run_notes
 from faultinject.injector.injector import Injector
 
 PLACE = "faultinject.control.mount"
@@ -27,6 +28,7 @@ def mounted(app: Any, injector: Injector, kind: str) -> Any:
     Raises:
         MissingExtra: what serves the API is not installed.
     """
+    run_notes.reached()
     if injector.control is None:
         return app
     PATHS.add(injector.control.path)

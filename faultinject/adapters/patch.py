@@ -81,12 +81,14 @@ class Patch:
     Args:
         injector: that one; None: one without rules, which does nothing until rules that stand in the place of everybody's
             are put in force.
+        began: called before the first request.
     """
 
-    def __init__(self, injector: Injector | None = None) -> None:
+    def __init__(self, injector: Injector | None = None, began: Callable[[], None] | None = None) -> None:
         import wrapt
 
         self._injector = injector
+        self._began = began
         self._patched: list[tuple[type, Any, Any]] = []
         self._over = False
         for name in PLACES:
@@ -105,8 +107,14 @@ class Patch:
         for name, around in PLACES[module.__name__]:
             framework = getattr(module, name)
             original = vars(framework)["__call__"]
-            wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, lambda: self._injector))
+            wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, self._asked))
             self._patched.append((framework, original, vars(framework)["__call__"]))
+
+    def _asked(self) -> Injector | None:
+        if self._began is not None:
+            began, self._began = self._began, None
+            began()
+        return self._injector
 
     def undo(self) -> None:
         """Put back what was there; where somebody else has patched since, ours stays and does nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import shutil
@@ -16,6 +18,8 @@ import click
 
 from faultinject.cli import rules as reading
 from faultinject.cli.layout import CONTEXT, program_of, refuse
+from faultinject.cli.watching import watch
+from faultinject.counts.private import session_path
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector.session_sync import Session, import_hooks
 from faultinject.journal import log
@@ -36,7 +40,7 @@ from faultinject.rules.scenario import Scenario
 @click.option(
     "--strict",
     is_flag=True,
-    help="Exit with 2 if nothing would be injected, or a server would get no faults.",
+    help="Exit with 2 if nothing would be injected, or what serves gets no faults.",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def run(
@@ -53,8 +57,8 @@ def run(
     Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Faults
     reach apps of Flask, FastAPI, Starlette and Django on every server, any other app through gunicorn, uvicorn,
     hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python that
-    starts with -S, or has no faultinject, gets no faults: a line on standard error says so, and with --strict the exit
-    code is 2.
+    starts with -S, or has no faultinject, gets no faults, and neither does a server that serves something else for ten
+    seconds or to its end: a line on standard error says so, and with --strict the exit code is 2.
 
     If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
     a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
@@ -81,21 +85,32 @@ def run(
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
-    environ |= {**import_hooks(os.environ), "FAULTINJECT_RUN": "strict" if strict else "1"}
+    notes = session_path()
+    environ |= {**import_hooks(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
     interpreter = _interpreter(program, command[1:])
     if unreached := _unreached(command[0], interpreter, environ, ask=strict):
         if strict:
             raise ConfigurationError(unreached)
         click.echo(f"faultinject: {unreached}", err=True)
+    if interpreter is None:
+        click.echo(
+            f"{command[0]} is not Python: only the Python processes that it starts get faults", err=True
+        )
+    alone = settings.store is None and settings.control is None
+    said = io.StringIO()
+    if alone:
+        with contextlib.redirect_stderr(said):
+            log.on(chosen, scenario.rules, scenario.display_names)
+    # The first process that puts faults around an app says it; those of a store say it themselves.
+    Path(notes).write_text(said.getvalue(), encoding="utf-8")
+    watch(notes, strict=strict)
     session = None
-    if settings.store is None and settings.control is None:
+    if alone:
         # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
         session = Session()
         session.publish(scenario, chosen, record=False)
         environ |= session.variables
     else:
-        from faultinject.counts.private import session_path
-
         text = "\n".join(map(str, scenario.rules))
         environ |= {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": text, "FAULTINJECT_SEED": chosen}
         if scenario.abort is not None:
@@ -108,15 +123,11 @@ def run(
             environ["FAULTINJECT_STORE"] = f"file:{session_path()}"
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
-    log.on(chosen, scenario.rules, scenario.display_names)
-    if interpreter is None:
-        click.echo(
-            f"{command[0]} is not Python: only the Python processes that it starts get faults", err=True
-        )
     try:
         _become(program, command, environ)
     finally:
         # Only where it could not.
+        Path(notes).unlink()
         if session is not None:
             session.close()
 

@@ -302,12 +302,9 @@ def load_app(address: str) -> tuple[Any, str]:
     if not callable(app):
         raise ConfigurationError(f"{address} is no app: it is of type {type(app).__name__}")
     try:
-        return app, interface_of(app)
-    except TypeError:
-        raise ConfigurationError(
-            f"{address} takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory;"
-            " name the app that it makes"
-        ) from None
+        return app, interface_of(app, address, advice="name the app that it makes")
+    except TypeError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def _failure(address: str, error: Exception) -> str:

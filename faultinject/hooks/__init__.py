@@ -22,5 +22,7 @@ def _hook() -> None:
         hook()
     except Exception as error:
         print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr, flush=True)  # noqa: T201
-        if os.environ.get("FAULTINJECT_RUN") == "strict":  # pragma: no cover - it does not outlive this
+        if os.environ.get("FAULTINJECT_RUN", "").startswith(
+            "strict"
+        ):  # pragma: no cover - it does not outlive this
             os._exit(2)  # an exception may be caught on its way, and is another exit code while Python starts

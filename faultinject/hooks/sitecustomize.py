@@ -12,7 +12,7 @@ def _switch_on() -> None:
         from faultinject.hooks import begin
     except Exception as error:  # pragma: no cover - a Python without the package, nor coverage
         _say(f"nothing is injected in this Python: {error}")
-        if run == "strict":
+        if run and run.startswith("strict"):
             # It may never serve anything. This folder is the first of the path now; the name is free for others again.
             watching = __import__("watching")
             del sys.modules["watching"]

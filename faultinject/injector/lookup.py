@@ -100,9 +100,11 @@ def get_injector(app: object = None) -> Injector | None:
 
 def wrapper_of(app: Any) -> Any:
     """What we put around an app, told by its attribute `injector`; None when there is none."""
-    inside = [app, getattr(app, "wsgi_app", None), getattr(app, "build_middleware_stack", None)]
-    # Middleware that was put around the app's own `wsgi_app` later, or added to a Starlette app.
-    for first in (inside[1], getattr(app, "middleware_stack", None)):
+    places = ("wsgi_app", "asgi_app", "build_middleware_stack", "__faultinject__")
+    inside = [app, *(getattr(app, each, None) for each in places)]
+    inside.append(getattr(getattr(app, "middleware", None), "__faultinject__", None))  # Connexion's
+    # Middleware that was put around the app's own place later, or added to a Starlette app.
+    for first in (*inside[1:3], getattr(app, "middleware_stack", None)):
         place = first
         for _ in range(_MOST_LAYERS):
             place = getattr(place, "app", None) or getattr(place, "wsgi_app", None)

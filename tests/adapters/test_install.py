@@ -72,9 +72,14 @@ def get(app, path="/"):
     """The status of one GET, by the client that fits the app."""
     if isinstance(app, flask.Flask):
         return app.test_client().get(path).status_code
-    if isinstance(app, Starlette) or inspect.iscoroutinefunction(app):
+    if awaits(app):
         return asyncio.run(get_asgi(app, path))
     return Client(app).get(path).status_code
+
+
+def awaits(app):
+    """Whether servers take it for ASGI."""
+    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(app.__call__)
 
 
 async def get_asgi(app, path):
@@ -337,6 +342,9 @@ def test_nested_around_one_injector_counts_once(on, kind):
     assert faults.attempts == 1
 
 
+NEITHER = "put `faultinject proxy --to URL` in front of its server"
+
+
 class Instance:
     __slots__ = ()
 
@@ -387,32 +395,60 @@ def decorated(function):
 
 
 CALLABLES = {
-    "instance": Instance(),
-    "bound method": Instance().__call__,
-    "class method": Instance.of_class,
-    "partial": functools.partial(Instance().three, "more"),
-    "partial by name": functools.partial(with_defaults, more=1),
-    "lambda": lambda environ, start_response: wsgi_app(environ, start_response),  # noqa: PLW0108
-    "with defaults": with_defaults,
-    "any arguments": any_arguments,
-    "decorated": decorated(wsgi_app),
-    "asgi instance": AsgiInstance(),
-    "asgi method": AsgiInstance().method,
-    "asgi partial": functools.partial(asgi_app),
-    "sync asgi": sync_asgi,
+    "instance": Instance,
+    "bound method": lambda: Instance().__call__,
+    "class method": lambda: Instance.of_class,
+    "partial": lambda: functools.partial(Instance().three, "more"),
+    "partial by name": lambda: functools.partial(with_defaults, more=1),
+    "lambda": lambda: lambda environ, start_response: wsgi_app(environ, start_response),  # noqa: PLW0108
+    "with defaults": lambda: with_defaults,
+    "any arguments": lambda: any_arguments,
+    "decorated": lambda: decorated(wsgi_app),
+    "asgi instance": AsgiInstance,
+    "asgi method": lambda: AsgiInstance().method,
+    "asgi partial": lambda: functools.partial(asgi_app),
+    "sync asgi": lambda: sync_asgi,
 }
 
 
 @pytest.mark.parametrize("name", CALLABLES)
 def test_any_callable(on, name):
     """WSGI or ASGI is told by the callable's own arguments, as uvicorn tells it; `interface` says it where they are hidden."""
-    app = install(CALLABLES[name])
-    assert inspect.iscoroutinefunction(app) == ("asgi" in name)
+    app = install(CALLABLES[name]())
+    assert awaits(app) == ("asgi" in name)
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
     assert get_injector(app) is get_injector()
     assert inspect.iscoroutinefunction(install(decorated(asgi_app), interface="asgi"))
-    given = CALLABLES["asgi instance"]
-    assert (install(given).config, install(given).app) == ("mine", given)
+
+
+@pytest.mark.parametrize("name", ["instance", "asgi instance"])
+def test_objects_stay_what_they_are(on, name):
+    """The same object, of its class, by name too; what is patched in the class later is called as well."""
+    app = CALLABLES[name]()
+    kind = type(app)
+    assert install(app) is install(app) is app
+    assert isinstance(app, kind)
+    assert [type(app).__qualname__, type(app).__module__] == [kind.__qualname__, kind.__module__]
+    assert inspect.signature(app) == inspect.signature(kind.__call__.__get__(app))
+    assert inspect.getfullargspec(app).args == inspect.getfullargspec(kind()).args
+    assert get(kind()) == 200
+    assert install(app, "http:500,times=1") is app
+    assert [get(app), get(app)] == [500, 200]
+
+
+class Final:
+    def __init_subclass__(cls):
+        raise RuntimeError("no subclass of mine")
+
+    def __call__(self, environ, start_response):
+        return wsgi_app(environ, start_response)
+
+
+def test_what_can_have_no_subclass_is_wrapped(on):
+    """A class may refuse one by any error; the app is served as a function then."""
+    app = Final()
+    assert install(app).app is app
+    assert (get(install(app)), get(app)) == (503, 200)
 
 
 def test_factories_and_classes_are_refused(on):
@@ -421,9 +457,10 @@ def test_factories_and_classes_are_refused(on):
     refused = {
         flask_app: f"{flask_app!r} takes neither two arguments (WSGI) nor three (ASGI): {looks}",
         Instance: f"{Instance!r} is a class: {looks}",
-        **dict.fromkeys(
-            (None, "app", lambda one: one, lambda a, b, c, d: a, functools.partial(wsgi_app, {})), looks
-        ),
+        **dict.fromkeys((lambda one: one, lambda a, b, c, d: a, functools.partial(wsgi_app, {})), looks),
+        None: f"builtins.NoneType is neither WSGI nor ASGI: {NEITHER}",
+        "app": f"builtins.str is neither WSGI nor ASGI: {NEITHER}",
+        io.StringIO(): f"_io.StringIO is neither WSGI nor ASGI: {NEITHER}",
     }
     for wrong, message in refused.items():
         with pytest.raises(TypeError, match=f"{re.escape(message)}$"):

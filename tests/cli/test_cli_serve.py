@@ -597,7 +597,7 @@ def test_an_app_that_does_not_start(here, start):
         ("shop:number", "shop:number is no app: it is of type int"),
         (
             "shop:factory",
-            "shop:factory takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory;"
+            "shop:factory takes neither two arguments (WSGI) nor three (ASGI): it looks like an app factory:"
             " name the app that it makes",
         ),
     ],

@@ -31,6 +31,7 @@ SERVED = (
     "served_counted",
     "served_measured",
     "served_failing",
+    "served_frameworks",
     "serving",
 )
 FOREIGN = ("FAULTINJECT_", "FLASK_", "GRANIAN_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY", "DJANGO_")

@@ -76,7 +76,7 @@ ON = {"FAULTINJECT_RUN": "1", "FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": R
 
 
 def test_the_exit_code_is_the_commands_own(run):
-    """Whatever it is; and one line tells what is on."""
+    """Whatever it is; where nothing serves, there is nothing to say."""
     code, out, error = run(
         "--",
         sys.executable,
@@ -84,7 +84,7 @@ def test_the_exit_code_is_the_commands_own(run):
         "import sys; print('here'); sys.exit(7)",
         given=("-r", RULE, "--seed", "s"),
     )
-    assert (code, out, error) == (7, "here\n", f"faultinject is on: seed s, rules {RULE}\n")
+    assert (code, out, error) == (7, "here\n", "")
 
 
 @pytest.mark.slow
@@ -109,9 +109,7 @@ def test_a_command_that_is_not_python(run):
     """It runs as ever, with options of its own, also without `--` and where they look like ours; one line says who gets faults."""
     code, out, error = run("printf", "%s ", "-r", "--seed", "--file")
     assert (code, out) == (0, "-r --seed --file ")
-    assert error.splitlines()[1:] == [
-        "printf is not Python: only the Python processes that it starts get faults"
-    ]
+    assert error.splitlines() == ["printf is not Python: only the Python processes that it starts get faults"]
 
 
 @pytest.mark.slow
@@ -276,7 +274,9 @@ def test_rules_of_the_environment_and_of_a_file(run, tmp_path):
         "--",
         sys.executable,
         "-c",
-        "import os; print(sorted(each for each in os.environ if each.startswith('FAULTINJECT_')))",
+        "import os; print(sorted(each for each in os.environ if each.startswith('FAULTINJECT_')))\n"
+        "from wsgiref.simple_server import make_server\n"
+        "for _ in range(2): make_server('127.0.0.1', 0, lambda environ, start_response: []).server_close()",
     )
     variables = {
         "FAULTINJECT_RULES": "http:500",

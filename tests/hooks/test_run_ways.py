@@ -72,6 +72,7 @@ def test_run_injects_exactly(name, start):
     else:
         server.process.terminate()
     server.process.wait(300)
+    assert (server.log.count("faultinject is on: "), server.log.count("no request was seen")) == (1, 0)
     journal = server.folder / "journal"
     assert command("report", journal).stderr == "", server.log
     lines = [json.loads(line) for line in journal.read_text().splitlines()]

@@ -1,0 +1,47 @@
+"""Faults around an app that is an object: it stays the same one, of a subclass of its class whose `__call__` has them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import new_class
+from typing import Any
+
+
+def reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: bool) -> bool:
+    """Let an object's class from now on be one whose `__call__` has faults; its methods are those that it has.
+
+    Args:
+        app: the object.
+        wrap: puts faults around a callable.
+        awaited: whether its call is awaited.
+
+    Returns:
+        No for functions, and whatever else has a class that cannot change.
+    """
+    kind = type(app)
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+    try:
+        faulting: Any = new_class(
+            kind.__name__, (kind,), exec_body=lambda body: body.update(names, __slots__=())
+        )
+        object.__setattr__(app, "__class__", faulting)
+    except Exception:  # a class may refuse a subclass by any error
+        return False
+    around = wrap(lambda *args: super(faulting, app).__call__(*args))
+
+    # With the arguments of its own: servers and test clients tell by them what kind of app it is.
+    if awaited:
+
+        @functools.wraps(kind.__call__)
+        async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
+            await around(scope, receive, send)
+    else:
+
+        @functools.wraps(kind.__call__)
+        def call(self: Any, environ: Any, start_response: Any) -> Any:
+            return around(environ, start_response)
+
+    faulting.__call__ = call
+    faulting.__faultinject__ = staticmethod(around)
+    return True

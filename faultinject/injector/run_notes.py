@@ -1,0 +1,47 @@
+"""What the Python processes below `run` tell it, and one another: by files beside the one that FAULTINJECT_RUN names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+KNOWN, REFUSED, SAID = ".known", ".refused", ".on"
+"""What is behind the name: a known framework or server was loaded; an app is of no known kind; an app has got faults."""
+
+_reached = False
+
+
+def reached() -> None:
+    """An app of this process has faults: the first one of all processes says that they are on."""
+    global _reached  # noqa: PLW0603
+    if _reached:
+        return
+    _reached = True
+    if place := _place():
+        with suppress(OSError):  # another one has said it
+            os.rename(place, f"{place}{SAID}")  # noqa: PTH104 - pathlib takes its time to load
+            with open(f"{place}{SAID}", encoding="utf-8") as file:  # noqa: PTH123
+                print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - stands for the log
+
+
+def known() -> None:
+    """A process has loaded a framework or a server that faults are put around."""
+    _write(KNOWN, "")
+
+
+def refused(app: object) -> None:
+    """A known server serves an app that is neither WSGI nor ASGI."""
+    kind = type(app)
+    shown = getattr(app, "__qualname__", None) or f"{kind.__module__}.{kind.__qualname__}"
+    _write(REFUSED, f"{shown} is neither WSGI nor ASGI")
+
+
+def _place() -> str:
+    return os.environ.get("FAULTINJECT_RUN", "").partition(":")[2]
+
+
+def _write(name: str, text: str) -> None:
+    if place := _place():
+        with suppress(OSError), open(f"{place}{name}", "w", encoding="utf-8") as file:  # noqa: PTH123
+            file.write(text)

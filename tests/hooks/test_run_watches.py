@@ -1,0 +1,160 @@
+"""`faultinject run` in front of what gets no faults: it is said, and `--strict` ends with 2; of nothing else is it said."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.on_loopback import on_loopback
+
+from .launch import GUNICORN, UWSGI, Way
+
+RULE = "http:503,times=2,path=photos/"
+UNSEEN = "faultinject: no request was seen: "
+UNREACHED = (
+    f"{UNSEEN}what serves is of no framework and no server that `run` reaches;"
+    " put `faultinject proxy --to URL` in front of its server\n"
+)
+NEITHER = (
+    f"{UNSEEN}aiohttp.web_app.Application is neither WSGI nor ASGI;"
+    " put `faultinject proxy --to URL` in front of its server\n"
+)
+NOBODY = f"{UNSEEN}nobody asked an app that `run` reaches\n"
+AIOHTTP = Way("python served_frameworks.py aiohttp_bare {port}", "aiohttp")
+WITHOUT = {
+    "aiohttp.web": (AIOHTTP, UNREACHED),
+    "sanic": (Way("sanic served_frameworks:sanic_bare -p {port}", "sanic"), UNREACHED),
+    "gunicorn's aiohttp worker": (
+        Way(GUNICORN + "-k aiohttp.GunicornWebWorker served_frameworks:aiohttp_bare", "gunicorn", "aiohttp"),
+        NEITHER,
+    ),
+    "uwsgi": (Way(UWSGI + "--module served_frameworks:plain", "uwsgi"), UNREACHED),
+    "http.server": (Way("python -m http.server {port}"), UNREACHED),
+}
+
+
+def watched(way, start, *options):
+    """A server of that kind, started by `run` with these options, that answers as it does without faults."""
+    if way.missing:
+        pytest.skip(way.missing)
+
+    def command(port):
+        return [sys.executable, "-m", "faultinject", "run", "-r", RULE, *options, "--", *way.command(port)]
+
+    server = start(command)
+    server.until(lambda: server.get("/photos/cat") is not None)
+    return server
+
+
+def until_looked(process, server):
+    """Until a process has slept and looked twice more."""
+
+    def sleeps():
+        status = Path(f"/proc/{process}/status").read_text()
+        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    before = sleeps()
+    server.until(lambda: sleeps() > before + 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITHOUT)
+def test_what_gets_no_faults_is_said_while_it_serves(name, start):
+    """After ten seconds, once, with the reason; it serves on, and nobody has said that faults are on."""
+    way, says = WITHOUT[name]
+    server = watched(way, start)
+    server.until(lambda: UNSEEN in server.log)
+    assert server.get("/photos/cat")[0] in (200, 404)
+    assert [each for each in server.log.splitlines(keepends=True) if "faultinject" in each] == [says]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITHOUT)
+def test_strict_ends_with_2(name, start):
+    """After ten seconds, with the server and its workers."""
+    way, says = WITHOUT[name]
+    server = watched(way, start, "--strict")
+    assert server.process.wait(120) == 2
+    assert says in server.log
+    assert server.get("/photos/cat") is None
+
+
+@pytest.mark.parametrize(("kind", "says"), [("aiohttp", UNREACHED), ("aiohttp_beside_wsgiref", NOBODY)])
+def test_it_is_said_at_the_end(kind, says, start):
+    """Of a server that has not served for so long, or has loaded another that is known."""
+    server = watched(Way(f"python served_frameworks.py {kind}_bare {{port}}", "aiohttp"), start, "--strict")
+    until_looked(server.process.pid, server)
+    server.process.terminate()
+    assert server.process.wait(120) == 2
+    assert server.log.endswith(says)
+
+
+def test_strict_changes_nothing_where_faults_are(start):
+    """Signals go on to the command, and its exit code is this one's; a watcher that is killed takes it along."""
+    way = Way(GUNICORN + "-w 2 served_frameworks:flask_bare", "gunicorn", "flask")
+    server = watched(way, start, "--strict")
+    assert server.statuses("/photos/cat", 2)[-1] == 200
+    assert server.log.count("faultinject is on: ") == 1
+    server.process.send_signal(signal.SIGTTIN)  # one worker more
+    server.until(lambda: server.log.count("Booting worker") == 3)
+    server.process.terminate()
+    assert server.process.wait(120) == 0
+    killed = watched(way, start, "--strict")
+    killed.process.kill()
+    end = time.monotonic() + 60
+    while killed.get("/photos/cat") is not None:
+        assert time.monotonic() < end
+    assert UNSEEN not in server.log + killed.log
+
+
+CLIENT = """
+import multiprocessing, sys
+from urllib.request import urlopen
+if __name__ == "__main__":
+    with multiprocessing.Manager() as manager, urlopen(sys.argv[1]) as answer:
+        manager.list([answer.status])
+    sys.exit(5)
+"""
+
+
+def test_a_client_is_no_server(tmp_path):
+    """A script that asks another server, with processes of its own, is left in peace, and ends as ever."""
+    script = tmp_path / "client.py"
+    script.write_text(CLIENT)
+    with on_loopback(lambda environ, start: start("200 OK", []) and []) as port:
+        for options in ([], ["--strict"]):
+            command = [
+                sys.executable,
+                "-m",
+                "faultinject",
+                "run",
+                "-r",
+                RULE,
+                *options,
+                "--",
+                sys.executable,
+                script,
+            ]
+            found = subprocess.run(
+                [*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=120
+            )
+            assert (found.returncode, found.stdout, found.stderr) == (5, "", "")
+
+
+@pytest.mark.parametrize("ends", ["exit 7", "kill -TERM $$", "exec /no/such/program"])
+def test_strict_ends_as_the_command_does(ends):
+    """With its exit code, or by the same signal."""
+    codes = [
+        subprocess.run(
+            [sys.executable, "-m", "faultinject", "run", "-r", RULE, *options, "--", "sh", "-c", ends],
+            capture_output=True,
+            timeout=120,
+        ).returncode
+        for options in ([], ["--strict"])
+    ]
+    assert codes == {"exit 7": [7, 7], "kill -TERM $$": [-15, -15]}.get(ends, [127, 127])
