@@ -13,7 +13,7 @@ class Waiting:
     """What is waited for, in seconds.
 
     Attributes:
-        answer: that a connection to a Redis server may take, and each of its answers; both are looked at when a store is opened.
+        answer: that a question to a Redis server may take, with the connection that it needs.
         opening: the same where no request waits: a process that begins, or a change by hand.
         turn: after which a thread takes it that one before was torn out of its turn, and will never end it.
         clock: the seconds since some moment; None: `time.monotonic`.

@@ -169,11 +169,14 @@ class _Statistics(PerProcess):
         self._sender.do(self._send)
 
     def before_an_ask(self) -> None:
-        """Return to the server the counts that were returned here."""
+        """Return to the server the counts that were returned here.
+
+        Raises:
+            StoreUnavailable: it does not answer, and is not asked a second time.
+        """
         self._here()  # the parent returns its own
         if self._back:
-            with suppress(StoreUnavailable):
-                self._send()
+            self._send()
 
     def totals(self) -> dict[str, int]:
         """What the server has not been told, after a try to."""

@@ -8,13 +8,15 @@ from typing import Any
 from weakref import finalize
 
 from faultinject.counts.background_sender import BackgroundSender
-from faultinject.counts.patience import waiting
 from faultinject.counts.per_process import PerProcess
+from faultinject.counts.redis_question import BoundedConnection, Question, asked
 from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
 from faultinject.installation import install_extra
 from faultinject.rules.redis_url import RedisURL
 
 Argument = str | bytes | int
+LONGEST_REASON = 300
+"""Characters of what a server says of its refusal."""
 
 
 class Unanswered(StoreUnavailable):
@@ -62,12 +64,15 @@ class Link(PerProcess):
             A function. With `patient` it waits as long as a process that begins may, else as long as a request may. It raises
             `Unanswered` if the server did not answer in time, and `StoreUnavailable` if it cannot be asked, or refused.
         """
-        registered = self._quick.register_script(text)
+        registered = self._client.register_script(text)
         registered.registered_client = None  # with it a forked child would keep its parent's sockets
 
         def run(keys: Sequence[str], *arguments: Argument, patient: bool = False) -> Any:
-            client = self._of_this_process(patient)
-            return self._asked(lambda: registered(keys=keys, args=arguments, client=client))
+            self._here()
+            client = self._client
+            return self._asked(
+                lambda: registered(keys=keys, args=arguments, client=client), len(arguments), patient
+            )
 
         return run
 
@@ -78,23 +83,19 @@ class Link(PerProcess):
             Unanswered: the server did not answer in time.
             StoreUnavailable: it cannot be asked, or refused.
         """
-        client = self._of_this_process(patient)
-        return self._asked(lambda: client.execute_command(*command))
+        self._here()
+        client = self._client
+        return self._asked(lambda: client.execute_command(*command), len(command), patient)
 
     def _begin(self) -> None:
-        # redis-py has no types for what is done with them.
-        self._quick: Any = _client(self._url, waiting.answer)
-        self._patient: Any = _client(self._url, max(waiting.opening, waiting.answer))
-        for client in (self._quick, self._patient):
-            # Stores are parts of circles: the collector would end a socket before what closes it, with a ResourceWarning.
-            finalize(self, client.connection_pool.disconnect).atexit = False
+        # redis-py has no types for what is done with it.
+        self._client: Any = _client(self._url)
+        # Stores are parts of circles: the collector would end a socket before what closes it, with a ResourceWarning.
+        finalize(self, self._client.connection_pool.disconnect).atexit = False
 
-    def _of_this_process(self, patient: bool) -> Any:
-        """The client of this process."""
-        self._here()
-        return self._patient if patient else self._quick
-
-    def _asked(self, question: Callable[[], Any]) -> Any:
+    def _asked(self, question: Callable[[], Any], arguments: int, patient: bool) -> Any:
+        """The answer to a question, within its bounds."""
+        before = asked.set(Question(arguments, patient=patient))
         try:
             return question()
         except self._errors.TimeoutError as error:
@@ -108,23 +109,18 @@ class Link(PerProcess):
             why = str(error).partition(" script: ")[0].partition(", with args")[0]
             if "unauthenticated" in why:
                 why = "Authentication required."  # in the words that it has for shorter commands
-            raise StoreUnavailable(f"the store {self.shown}: {why}") from None
+            raise StoreUnavailable(f"the store {self.shown}: {why[:LONGEST_REASON]}") from None
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise StoreUnavailable(f"the store {self.shown}: its answer cannot be read: {error}") from None
+        finally:
+            asked.reset(before)
 
 
-def _client(url: RedisURL, seconds: float) -> Any:
-    """A client of redis-py that waits so long for a connection, and for an answer; it asks once: a take that is asked again counts twice."""
+def _client(url: RedisURL) -> Any:
+    """A client of redis-py that asks once: a take that is asked again counts twice."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
-
-    class NothingSent:
-        """A connection that could not be made in time has sent nothing of what was asked."""
-
-        def connect(self) -> None:
-            try:
-                super().connect()  # type: ignore[misc]
-            except redis.TimeoutError as error:
-                raise redis.ConnectionError(str(error)) from error
 
     how: dict[str, Any] = {"unix_socket_path": url.path} if url.path else {"host": url.host, "port": url.port}
     if url.tls:
@@ -135,10 +131,8 @@ def _client(url: RedisURL, seconds: float) -> Any:
         username=url.username or None,
         password=url.password or None,
         protocol=2,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
     )
     pool: Any = client.connection_pool
-    pool.connection_class = type("Connection", (NothingSent, pool.connection_class), {})
+    pool.connection_class = type("Connection", (BoundedConnection, pool.connection_class), {})
     return client

@@ -244,7 +244,9 @@ def test_a_fork_while_a_thread_is_given_a_connection(url, monkeypatch):
         signal.alarm(60)  # ends a hang
         return place(counts)
 
-    counts = open_counts(url)
+    with monkeypatch.context() as patch:  # so that another connection is needed
+        patch.setattr(redis.ConnectionPool, "release", lambda _, connection: connection.disconnect())
+        counts = open_counts(url)
     monkeypatch.setattr(redis.ConnectionPool, "make_connection", make_slowly)
     with ThreadPoolExecutor(1) as pool:
         in_parent = pool.submit(place, counts)

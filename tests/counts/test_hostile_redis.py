@@ -1,0 +1,188 @@
+"""A Redis server that drips its answers, or never ends one: a question has a bound for its time and one for its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+
+from faultinject import ASGIFaultMiddleware, Injector
+from faultinject.counts import waiting
+from faultinject.exceptions import StoreUnavailable
+from tests.asking import get
+
+from .opened import open_counts
+
+DRIP = b"drip"
+"""What stands for a byte every 50 ms."""
+BEGUN = {
+    "a line": b"+",
+    "an error": b"-",
+    "a bulk": b"$1000\r\n",
+    "an array": b"*9\r\n:1\r\n+",
+}
+ENDLESS = {
+    "a line": (b"+", b"a" * 65_536),
+    "a number": (b":", b"1" * 65_536),
+    "a bulk": (b"$1073741824\r\n", b"a" * 65_536),
+    "an array": (b"*1073741824\r\n", b":1\r\n" * 16_384),
+}
+MALFORMED = {
+    "arrays in arrays": b"*1\r\n" * 5_000,
+    "a size of 5,000 digits": b"$" + b"9" * 5_000 + b"\r\n",
+    "a size of 50 digits": b"$" + b"9" * 50 + b"\r\n",
+    "a word in place of a number": b":one\r\n",
+    "a long error": b"-" + b"e" * 60_000 + b"\r\n",
+    "no type": b"x" * 60_000 + b"\r\n",
+}
+
+
+class Between:
+    """Stands between a client and its server, and answers in its place what it is told to.
+
+    Attributes:
+        begin: of the answer to each question from now on.
+        more: what follows without an end.
+        url: where it is.
+    """
+
+    def __init__(self, server):
+        self.begin = self.more = b""
+        self._server = server
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        port = self._listening.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{port}?prefix={os.urandom(8).hex()}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=[client], daemon=True).start()
+
+    def _serve(self, client):
+        with suppress(OSError), client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(self._server.url.removeprefix("unix://"))
+            while question := client.recv(1 << 20):
+                if not self.begin and not self.more:
+                    server.sendall(question)
+                    client.sendall(server.recv(1 << 20))
+                    continue
+                client.sendall(self.begin)
+                while self.more == DRIP:
+                    client.sendall(b"a")
+                    time.sleep(0.05)
+                while self.more:
+                    client.sendall(self.more)
+
+
+@pytest.fixture
+def between(redis_server):
+    found = Between(redis_server)
+    yield found
+    found.close()
+
+
+def get_async(injector):
+    """As `get`, of an ASGI app."""
+    statuses = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        statuses.append(message.get("status"))
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    asyncio.run(ASGIFaultMiddleware(app, injector=injector)(scope, receive, send))
+    return statuses[0]
+
+
+def place(counts):
+    return counts.match([(0, "", "/a", None)], 0.0)[0][0]
+
+
+@pytest.mark.parametrize("begin", BEGUN.values(), ids=BEGUN)
+def test_a_server_that_drips_its_answer(between, begin, monkeypatch):
+    """The time is that of the whole answer, not of each byte; then the store is left alone."""
+    monkeypatch.setattr(waiting, "answer", 0.5)
+    counts = open_counts(between.url)
+    assert place(counts) == 0
+    between.begin, between.more = begin, DRIP
+    with pytest.raises(StoreUnavailable, match="Timeout"):
+        place(counts)
+    with pytest.raises(StoreUnavailable, match="pauses"):
+        place(counts)
+
+
+def test_a_server_that_drips_when_it_is_connected_to(between, monkeypatch):
+    """What a connection is begun with is a part of the question that needs it."""
+    monkeypatch.setattr(waiting, "answer", 0.5)
+    monkeypatch.setattr(waiting, "opening", 0.5)
+    between.begin, between.more = b"+", DRIP
+    with pytest.raises(StoreUnavailable, match="Timeout"):
+        open_counts(between.url)
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_without_an_end(between, begin, more, monkeypatch):
+    """No more than 64 KiB are read."""
+    counts = open_counts(between.url)
+    monkeypatch.setattr(waiting, "answer", 60.0)
+    between.begin, between.more = begin, more
+    with pytest.raises(StoreUnavailable, match=r"longer than 65,536 bytes$"):
+        place(counts)
+
+
+@pytest.mark.parametrize("begin", MALFORMED.values(), ids=MALFORMED)
+def test_an_answer_that_is_none(between, begin, monkeypatch, caplog):
+    """It is a failure of the store, which the log tells in a line of some length."""
+    counts = open_counts(between.url)
+    monkeypatch.setattr(waiting, "answer", 60.0)
+    between.begin = begin
+    with pytest.raises(StoreUnavailable):
+        place(counts)
+    assert [len(each) < 500 for each in caplog.messages] == [True]
+
+
+@pytest.mark.parametrize("ask", [get, get_async])
+@pytest.mark.parametrize("more", [DRIP, b"a" * 65_536])
+def test_requests_pass(between, ask, more, monkeypatch, caplog):
+    """The app answers, the failure is counted, and the log has one line."""
+    injector = Injector("http:503,times=5", store=between.url, environ={})
+    assert ask(injector) == 503
+    monkeypatch.setattr(waiting, "answer", 0.5)
+    go_on = threading.Event()
+    monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))  # of what no request waits for
+    between.begin, between.more = b"+", more
+    assert [ask(injector) for _ in range(20)] == [200] * 20
+    between.begin = between.more = b""
+    (counts,) = injector.counts().values()
+    go_on.set()
+    assert counts["failed"] == 20
+    assert sum("the store is unavailable" in each for each in caplog.messages) == 1
+
+
+def test_a_long_answer_to_a_long_question(redis_server, redis_prefix):
+    """The counts of 10,000 rules have more than 64 KiB, and a scenario of as many has some megabytes."""
+    injector = Injector(
+        [f"http:503,path=/{'a' * 200}{number}" for number in range(10_000)],
+        store=f"{redis_server.url}?prefix={redis_prefix}",
+        environ={},
+    )
+    assert len(injector.counts()) == 10_000
+    assert get(injector, f"/{'a' * 200}7") == 503
+    assert injector.counts()[injector.scenario.display_names[7]]["injected"] == 1
