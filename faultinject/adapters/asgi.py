@@ -22,17 +22,11 @@ from faultinject.adapters.asgi_wait import (
     send_all,
 )
 from faultinject.adapters.client_errors import cut_of
+from faultinject.adapters.in_process import is_in_process_scope
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
-from faultinject.adapters.servers import (
-    Connection,
-    Told,
-    asgi_server,
-    in_process_scope,
-    in_sync_asgi,
-    of_send,
-    tell_asgi,
-)
+from faultinject.adapters.raising import let_through
+from faultinject.adapters.servers import Connection, Told, asgi_server, in_sync_asgi, of_send, tell_asgi
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.exchange import DECIDED, Injection, first_to_note, listens, skipped
@@ -328,6 +322,7 @@ class Driver:
         self._request = request
         self._entry = entry
         self._steps = steps
+        self._in_process = is_in_process_scope(scope, send)
 
     async def run(self, *, listens: bool) -> None:
         """Do all of it.
@@ -462,7 +457,7 @@ class Driver:
                 )
             except BaseException as error:
                 # A client of this process has ended the wait by its own time-out; a server that cancels is about to end itself.
-                ended = isinstance(error, anyio.get_cancelled_exc_class()) and in_process_scope(self._scope)
+                ended = isinstance(error, anyio.get_cancelled_exc_class()) and self._in_process
                 if step.is_fault and ended:
                     raise LostPatience(error) from error
                 raise
@@ -476,6 +471,8 @@ class Driver:
 
     def _ends_behind(self, *, unread: bool, broken: bool, closes: bool) -> ServerSend:
         """What an answer goes out by, behind which the connection ends where it has to."""
+        if self._in_process:
+            return self._server
         self._ending = Ending(
             self._scope, self._app_receive, self._server, self._request,
             unread=unread, broken=broken, closes=closes,
@@ -640,7 +637,7 @@ class Driver:
 
     async def _begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""
-        self._begun, inside, exchange_end = True, in_process_scope(self._scope), self._end_of_exchange()
+        self._begun, exchange_end = True, self._end_of_exchange()
         transform, start = step.transform, self._start
         self._unread = self._leaves_unread(step)
         if step.own is not None:
@@ -650,7 +647,7 @@ class Driver:
             start = {"type": "http.response.start", "status": step.own.answer.status}
         assert start is not None
         start = {**start, "headers": encoded(step.headers)}
-        if transform is not None and (transform.cuts or transform.slow) and not inside:
+        if transform is not None and (transform.cuts or transform.slow) and not self._in_process:
             self._connection = found = of_send(self._server)
             plain = found is not None and found.writable and not self._request.http2
             # uvicorn has no line for a status that HTTP does not know.
@@ -684,20 +681,21 @@ class Driver:
 
     def _hold(self, step: Hold) -> Reach:
         """Get hold of the client's connection, before an answer."""
-        if not in_process_scope(self._scope):
+        if not self._in_process:
             self._connection = of_send(self._server, plain=step.plain)
         return self._reach
 
     @property
     def _reach(self) -> Reach:
-        if in_process_scope(self._scope):
+        if self._in_process:
             return Reach.IN_PROCESS
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     async def _cut(self, step: Cut) -> str:
         """End the connection behind what has been let through."""
-        if in_process_scope(self._scope):
+        if self._in_process:
             self._error = cut_of(step, self._entry.rule or "")
+            let_through(self._error, self._scope)
             return "raised"
         found = self._connection
         if not self._begun and found is not None:
@@ -767,8 +765,7 @@ class Ending:
         self._send = send
         self._connection: Connection | None = None
         self._over = False
-        self._in_process = in_process_scope(scope)
-        self._ends = not (self._in_process or request.http2) and (
+        self._ends = not request.http2 and (
             closes or (unread and not in_sync_asgi(scope, send, broken=broken))
         )
         server, _ = asgi_server(send)
@@ -785,7 +782,7 @@ class Ending:
 
     async def send(self, message: Message) -> None:
         """Stands in for the server's `send`."""
-        if message["type"] == "http.response.start" and not self._in_process:
+        if message["type"] == "http.response.start":
             headers = [each for each in message["headers"] if each[0] != _CONNECTION]
             if self._ends:
                 # Ours before the server lets go of it.

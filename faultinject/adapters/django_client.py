@@ -142,13 +142,12 @@ async def _end(response: Any) -> None:
 
 
 def _as_servers_have_it(scope: Scope) -> Scope:
-    """The scope of Django's factory, whose query is text and whose client looks like that of a server."""
+    """The scope of Django's factory, whose query is text and whose client has a port that is text."""
     query = scope.get("query_string", b"")
     return {
         **scope,
         "query_string": query.encode("latin-1", "replace") if isinstance(query, str) else query,
         "client": (*scope["client"][:1], None) if scope.get("client") else None,
-        "extensions": {**scope.get("extensions", {}), "http.response.debug": {}},
     }
 
 

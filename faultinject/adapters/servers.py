@@ -51,18 +51,6 @@ class Told(Enum):
     BEHIND_START = "the server refuses that header from an app, and takes it once the answer has started"
 
 
-# Any one of these is set by a server and by no test client.
-_LIVE = (
-    "SERVER_SOFTWARE",
-    "REMOTE_PORT",
-    "werkzeug.socket",
-    "gunicorn.socket",
-    "uwsgi.version",
-    "uwsgi.node",
-    "asgi.scope",
-)
-
-
 class WSGIServer(NamedTuple):
     """A server of WSGI apps.
 
@@ -287,6 +275,22 @@ ASGI_SERVERS = (
 """A row for each server of ASGI apps."""
 
 
+CLIENTS = {
+    "falcon.testing.helpers": "",
+    "falcon.testing.srmock": "",
+    "faultinject.adapters.django_client": "",
+    "httpx._transports.asgi": "raise_app_exceptions",
+    "httpx._transports.wsgi": "",
+    "httpx2._transports.asgi": "raise_app_exceptions",
+    "httpx2._transports.wsgi": "",
+    "litestar.testing.transport": "raise_server_exceptions",
+    "quart.testing.connections": "",
+    "rest_framework.test": "",
+    "starlette.testclient": "raise_server_exceptions",
+    "werkzeug.test": "",
+}
+"""Modules in which a client takes an app's answer, and its attribute that says whether it raises what an app raises."""
+
 OTHER_WSGI = WSGIServer("another", "")
 OTHER_ASGI = ASGIServer("another", lambda _: None)
 """Of these nothing is known."""
@@ -307,35 +311,15 @@ def shown(get: Callable[..., Any], *given: Any) -> Any:
         return None
 
 
+def asgi_server_of(send: Callable[..., Any]) -> ASGIServer | None:
+    """The row of the server whose own `send` this is; None where it is another's."""
+    return next((row for row in ASGI_SERVERS if shown(row.transport, send) is not None), None)
+
+
 def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
     """The row of the server whose `send` this is, and that `send` itself, also beneath other middleware."""
-    for layer in layers_of(send):
-        for row in ASGI_SERVERS:
-            if shown(row.transport, layer) is not None:
-                return row, layer
-    return OTHER_ASGI, send
-
-
-def in_process(environ: Mapping[str, Any]) -> bool:
-    """Whether a WSGI test client calls, so that there is no connection to break."""
-    for key in _LIVE:
-        if key in environ:
-            return False
-    # Servers that run WSGI apps through ASGI or on tornado show no other sign. Django's factory sets it as well.
-    bridged = environ.get("wsgi.multiprocess")
-    return not bridged or type(environ.get("wsgi.input")).__module__ == "django.test.client"
-
-
-def in_process_scope(scope: Mapping[str, Any]) -> bool:
-    """Whether an ASGI test client calls, so that there is no connection to break."""
-    if "http.response.debug" in (scope.get("extensions") or ()):
-        return True  # the specification keeps it for test clients
-    asgi = scope.get("asgi") or ()
-    if "spec_version" in asgi:
-        return False  # servers say which version of the specification they follow
-    # Daphne does not, but its addresses are lists; the client's is a tuple where a middleware reads X-Forwarded-For.
-    lists = isinstance(scope.get("client"), list) or isinstance(scope.get("server"), list)
-    return not (asgi and lists)
+    known = ((row, layer) for layer in layers_of(send) if (row := asgi_server_of(layer)) is not None)
+    return next(known, (OTHER_ASGI, send))
 
 
 def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
@@ -347,10 +331,12 @@ def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
         if isinstance(each, partial):
             held += [each.func, *each.args]
         held += getattr(getattr(each, "__self__", each), "__dict__", {}).values()
-        held = [
-            one for one in held if isinstance(one, FunctionType | MethodType | partial) and one not in found
-        ]
+        held = [one for one in held if _is_layer(one) and one not in found]
         found += held[: _MOST_LAYERS - len(found)]
+
+
+def _is_layer(held: Any) -> bool:
+    return isinstance(held, FunctionType | MethodType | partial) or type(held).__module__ in CLIENTS
 
 
 def in_sync_wsgi(environ: Environ, start_response: Callable[..., Any], *, broken: bool) -> bool:

@@ -11,13 +11,13 @@ from threading import Thread
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
+from faultinject.adapters.in_process import is_in_process
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import (
     PATIENCE,
     Connection,
     Told,
-    in_process,
     in_sync_wsgi,
     is_file,
     of_environ,
@@ -220,6 +220,7 @@ class Driver:
         self._request = request
         self._entry = entry
         self._steps = steps
+        self._in_process = is_in_process(environ, start_response)
 
     def run(self) -> Iterable[bytes]:
         """What the server gets to send."""
@@ -262,10 +263,11 @@ class Driver:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._parts()
-            while self._untouched and (piece := self._next()):
-                yield piece
+            if self._untouched:
+                yield self._next()  # also an empty one: hypercorn starts no answer without a piece
+                yield from iter(self._next, b"")
             if isinstance(self._next_step, Cut):
-                if self._connection is None and not in_process(self._environ):
+                if self._connection is None and not self._in_process:
                     # What a server still has in a queue it may drop when the app fails.
                     yield from _NOTHING
                 self._cut(self._next_step)
@@ -317,7 +319,10 @@ class Driver:
                     if isinstance(step, Send):
                         self._result = self._answer(step)
                     elif isinstance(step, ReadBody):
-                        given = drain(self._environ, self._plan, self._request, step.listing, step.up_to)
+                        given = drain(
+                            self._environ, self._plan, self._request, step.listing, step.up_to,
+                            in_process=self._in_process,
+                        )  # fmt: skip
                     elif isinstance(step, Wait):
                         given = self._wait(step)
                     elif isinstance(step, Look):
@@ -360,8 +365,8 @@ class Driver:
     # An answer of ours
 
     def _answer(self, step: Send) -> Iterable[bytes]:
-        result = [step.body] if step.body else []
-        if not (step.unread or step.closes):
+        result = [step.body]  # also an empty piece: see `__iter__`
+        if self._in_process or not (step.unread or step.closes):
             self._start_response(step.status_line, step.headers)
             return result
         ending = Ending(
@@ -388,7 +393,7 @@ class Driver:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            if step.is_fault and in_process(self._environ):
+            if step.is_fault and self._in_process:
                 raise LostPatience(error) from error
             raise
 
@@ -424,7 +429,7 @@ class Driver:
     def _run_apart(self, step: RunApp) -> NextStep:
         """Run the app: what comes next of its answer, or in its place."""
         self._next_step, self._drops, transform = step, step.dropped, step.transform
-        if transform is not None and transform.slow and not in_process(self._environ):
+        if transform is not None and transform.slow and not self._in_process:
             # The app goes on in another thread, in the context in which it began.
             self._context = copy_context()
         try:
@@ -552,8 +557,7 @@ class Driver:
         """
         while isinstance(self._next_step, Part | NextPiece):
             if isinstance(self._next_step, Part):
-                if self._next_step.data:
-                    yield self._next_step.data
+                yield self._next_step.data
                 self._next_step = self._advance(None)
             elif written and self._first is None:
                 return
@@ -566,9 +570,9 @@ class Driver:
     def _begin(self, step: Begin) -> Reach:
         """Begin it, through the server or past it."""
         self._begun = True
-        headers, transform, inside = step.headers, step.transform, in_process(self._environ)
+        headers, transform = step.headers, step.transform
         status_line = self._status_line if step.own is None else step.own.answer.status_line
-        if transform is not None and (transform.cuts or transform.slow) and not inside:
+        if transform is not None and (transform.cuts or transform.slow) and not self._in_process:
             self._connection = found = of_environ(self._environ)
             past = found is not None and found.writable and not self._request.http2
             if past and can_be_written(status_line, headers):
@@ -583,7 +587,7 @@ class Driver:
                 self._push(self._framing.head)
                 return Reach.CONNECTION
         start = self._start_response
-        if transform is None or step.unread:
+        if not self._in_process and (transform is None or step.unread):
             # Behind an answer that is changed it is not read: the connection ends.
             changed, closes = transform is not None, step.own is not None and step.own.answer.closes
             self._ending = Ending(
@@ -598,13 +602,13 @@ class Driver:
 
     def _hold(self, step: Hold) -> Reach:
         """Get hold of the client's connection, before an answer."""
-        if not in_process(self._environ):
+        if not self._in_process:
             self._connection = of_environ(self._environ, plain=step.plain)
         return self._reach
 
     @property
     def _reach(self) -> Reach:
-        if in_process(self._environ):
+        if self._in_process:
             return Reach.IN_PROCESS
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
@@ -687,7 +691,7 @@ class Driver:
 
     def _cut(self, step: Cut) -> None:
         """End the connection behind what the server has sent."""
-        if in_process(self._environ):
+        if self._in_process:
             self._advance("raised")
             raise cut_of(step, self._entry.rule or "")
         # Also a request that it has read already is not for this connection any more.
@@ -739,8 +743,7 @@ class Ending:
         self._connection: Connection | None = None
         self._pieces: Sequence[bytes] = ()
         self._reads = False
-        self._in_process = in_process(environ)
-        self._ends = not (self._in_process or request.http2) and (
+        self._ends = not request.http2 and (
             closes or (unread and not in_sync_wsgi(environ, start_response, broken=broken))
         )
         self._closes = closes
@@ -749,8 +752,6 @@ class Ending:
 
     def start_response(self, status: str, headers: Headers) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`."""
-        if self._in_process:
-            return self._start(status, headers)
         headers, told = without_connection(headers), None
         if self._ends:
             # An answer without a length ends only behind what we read.

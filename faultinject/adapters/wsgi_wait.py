@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Self
 from faultinject.adapters.servers import (
     OUR_SERVER,
     Connection,
-    in_process,
     is_at_hand,
     native_poll,
     of_environ,
@@ -59,6 +58,8 @@ def drain(
     request: WSGIRequest,
     listing: Listing | None = None,
     up_to: int | None = None,
+    *,
+    in_process: bool,
 ) -> Body | None:
     """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
 
@@ -70,6 +71,7 @@ def drain(
         request: the view of the request.
         listing: gets each piece.
         up_to: so many bytes of it are read, and not more; None: all.
+        in_process: whether the client is in this process, so that its body is at hand.
 
     Returns:
         Bytes read, their digest, whether that was all; None when the body has no end that a server shows.
@@ -81,7 +83,7 @@ def drain(
     if length is None and not environ.get("wsgi.input_terminated"):
         return None
     reading = BodyReading(environ, plan, request, listing, up_to)
-    if in_process(environ) or is_at_hand(environ) or not threads_run():
+    if in_process or is_at_hand(environ) or not threads_run():
         reading.run()
     elif OUR_SERVER in environ and (stream := getattr(environ["wsgi.input"], "raw", None)) is not None:
         stream.allow(LONGEST)  # shutting its socket would end the answer as well

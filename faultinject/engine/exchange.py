@@ -91,13 +91,13 @@ class Injection:
         """The app is about to run."""
         self.applied, self.otherwise = True, "app_failed"
 
-    def give(self, did: str, body: Body | None = None, *, answered: bool = True) -> None:
+    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
         """Note what is done.
 
         Args:
             did: the outcome's word.
             body: what was read of the request's.
-            answered: whether the answer goes out now.
+            answered: whether the answer goes out now, or when it began to.
         """
         self._settled = True
         self._entry.write(did, answered=answered, applied=self.applied, body=body)
@@ -449,9 +449,13 @@ def _give(
         yield from _send(plan, action, action.transform, begin, injection, body, (action.body, False))
         return
     elif answer.error_after_head and action.body:
-        injection.give(did, body)
-        yield Begin(None, headers, action, unread, body is not None)
-        yield from _come_late(plan, request, action)
+        began = plan.services.monotonic()
+        action.entry.write(did, answered=began, applied=injection.applied, body=body, last=False)
+        try:
+            yield Begin(None, headers, action, unread, body is not None)
+            yield from _come_late(plan, request, action)
+        finally:
+            injection.give(did, body, answered=began)
         return
     elif answer.exact is not None and (
         request.server_words_status or (answer.needs_socket and action.transform is None)
@@ -493,7 +497,7 @@ def _end(
 
 def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
     """The body of an answer whose head goes out at once: blanks while the client waits, then all of it."""
-    body, clock = action.body, plan.services.monotonic
+    body, clock, entry = action.body, plan.services.monotonic, action.entry
     if not action.delay:
         # Not as one piece, of which some servers would say the length after all.
         yield Part(body)
@@ -501,7 +505,9 @@ def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
         return
     start = late_start(body)
     end, endings = clock() + action.delay, plan.endings
-    yield Part(body[:start] or b" ")
+    first = body[:start] or b" "
+    entry.response_bytes = len(first)
+    yield Part(first)
     while (left := end - (now := clock())) > 0 and not plan.over(endings):
         seconds = min(left, BLANK_EVERY)
         if not (yield Wait(seconds, listens=not request.expects_continue)):
@@ -509,7 +515,9 @@ def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
         if clock() < now + seconds:
             # Nobody waits any more: the server is about to end.
             break
+        entry.response_bytes += 1
         yield Part(b" ")
+    entry.response_bytes += len(body) - start
     yield Part(body[start:], more=False)
 
 

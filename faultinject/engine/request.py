@@ -813,7 +813,7 @@ class Entry:
         self,
         did: str,
         *,
-        answered: bool = True,
+        answered: bool | float = True,
         applied: bool = False,
         body: Body | None = None,
         last: bool = True,
@@ -822,7 +822,7 @@ class Entry:
 
         Args:
             did: the outcome's word.
-            answered: whether the answer starts now; else the time of the answer is not known.
+            answered: whether the answer starts now, or when it started; else the time of the answer is not known.
             applied: whether the app ran.
             body: bytes read of the request body, their digest, whether that was all; by default what the app was seen
                 to read.
@@ -834,7 +834,9 @@ class Entry:
         # What comes later is written into this entry: the line so far stands by itself.
         line = self if last else self._copy()
         line.did = did
-        line.answered = services.monotonic() if answered else None
+        if answered is True:
+            answered = services.monotonic()
+        line.answered = None if answered is False else answered
         line.applied = applied
         line.body = body
         line.final = last if self.written else None

@@ -13,11 +13,13 @@ from contextlib import suppress
 from functools import partial
 from types import ModuleType
 
+import a2wsgi
 import aiohttp
 import httpx
 import pytest
 import requests
 import urllib3
+from werkzeug.wrappers import Response
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.rows import row_by_row
@@ -106,9 +108,8 @@ def bare_environ(**more):
         {"gunicorn__socket": None},
         {"werkzeug__socket": None},
         {"uwsgi__version": b"2.0.31"},
-        {"uwsgi__node": b"vm"},
         {"REMOTE_PORT": "44216"},  # eventlet, twisted
-        {"asgi__scope": {}},  # a2wsgi
+        {"asgi__scope": {"asgi": {"version": "3.0", "spec_version": "2.3"}}},  # a2wsgi
         {"wsgi__multiprocess": True},  # hypercorn, tornado; the bridges of uvicorn, starlette and asgiref
     ],
     ids="".join,
@@ -133,10 +134,29 @@ def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
     assert LIVE.journal.outcomes[-1].did in ("reset", "answered")
 
 
-def test_djangos_factory_is_in_process():
-    """It says `wsgi.multiprocess` as the bridges do, but its input is its own."""
-    payload = type("FakePayload", (), {"__module__": "django.test.client"})()
-    assert in_process(bare_environ(wsgi__multiprocess=True, wsgi__input=payload))
+def test_a_wsgi_app_in_an_asgi_app_is_in_process_as_that_is():
+    """a2wsgi shows the test client's scope."""
+    injector = Injector("reset", seed=1, environ={})
+    app = a2wsgi.WSGIMiddleware(WSGIFaultMiddleware(None, injector=injector))
+
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
+            await client.get("/a")
+
+    with pytest.raises(httpx.ReadError, match="injected"):
+        asyncio.run(ask())
+    assert injector.journal.outcomes[-1].did == "raised"
+
+
+def test_a_client_below_a_server_is_the_server_s():
+    """werkzeug's own way to call one app from another is that of its test client; the connection is there all the same."""
+    inner = WSGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
+
+    def outer(environ, start_response):
+        return Response.from_app(inner, environ)(environ, start_response)
+
+    with live.werkzeug_server(outer) as port, pytest.raises(urllib3.exceptions.ProtocolError, match="reset"):
+        urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
 
 
 HTTP = {"type": "http", "method": "GET", "path": "/a", "query_string": b"", "headers": []}

@@ -146,7 +146,7 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
             for shows in (
                 {"uwsgi.version": b"2"},
                 Gevent.shown,
-                {"asgi.scope": {}},
+                {"asgi.scope": {"asgi": {"spec_version": "2.3"}}},
                 {"SERVER_SOFTWARE": "x/1"},
                 {},
             )

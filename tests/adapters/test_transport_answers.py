@@ -73,6 +73,7 @@ def test_a_late_error(wire, make_injector, inside, when):
     assert last(injector) == ("answered", 200, when == "after")
     outcome = injector.journal.outcomes[-1]
     assert outcome.elapsed < took - 0.4  # until its head, and not until its end
+    assert outcome.response_bytes == len(seen.body)  # the blanks among them
 
 
 @pytest.mark.parametrize(
@@ -134,9 +135,10 @@ def test_a_late_error_that_is_not_read_to_its_end(servers, make_injector):
         injector = make_injector(f"{LATE},delay=1h", FAULTINJECT_MAX_ACTIVE="1")
         result = WSGIFaultMiddleware(None, injector=injector)(servers.environ(), lambda *_: None)
         each = iter(result)
-        for _ in range(pieces):
-            next(each)
+        sent = sum(len(next(each)) for _ in range(pieces))
         result.close()
+        if pieces:
+            assert injector.journal.outcomes[-1].response_bytes == sent
         del each, result
         assert injector.finish() == 0
 

@@ -340,7 +340,10 @@ class AsgiWire:
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)
-            exchange = Exchange(server, method, pieces, encrypted=encrypted).run(wrapped, scope)
+            own = Exchange(server, method, pieces, encrypted=encrypted)
+            if inside:
+                del own.transport
+            exchange = own.run(wrapped, scope)
             if not pieces:
                 error = asyncio.run(exchange)
                 server.close()
