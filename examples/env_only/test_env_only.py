@@ -38,7 +38,7 @@ def start(command: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def running(command: str) -> Iterator[tuple[HTTPConnection, list[str]]]:
-    """A connection to the app, and what it said when it started."""
+    """A connection to the app, and what it said when it started; behind the block also what it has said since."""
     with start(command) as process:
         said: list[str] = []
         for line in process.stderr:
@@ -53,6 +53,7 @@ def running(command: str) -> Iterator[tuple[HTTPConnection, list[str]]]:
         finally:
             connection.close()
             process.terminate()
+            said += process.stderr
 
 
 def ask(connection: HTTPConnection, method: str, body: str | None = None) -> tuple[int, str | None, bytes]:

@@ -131,13 +131,21 @@ class Injector:
         self._failures = log.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
+
+        def note_failure(error: Exception, rule: str) -> None:
+            self._failures.note(error, rule)
+            self._note_passed(UNDECIDED if isinstance(error, StoreUnavailable) else ERRED)
+
+        def note_refused() -> None:
+            self._note_passed(REFUSED)
+
         services = Services(
             kept.add,
             clock,
             time.monotonic,
-            self._fail,
+            note_failure,
             partial(tell_expired, settings.expires),
-            partial(self._note_passed, REFUSED),
+            note_refused,
             marked=settings.header,
             guarded=settings.control is not None or settings.on_request,
             endpoints=settings.endpoints,
@@ -819,10 +827,6 @@ class Injector:
     def _passed_here(self) -> tuple[int, ...]:
         """The same in this process, since it began."""
         return self._services.refused, self.undecided, self.failures
-
-    def _fail(self, error: Exception, rule: str) -> None:
-        self._failures.note(error, rule)
-        self._note_passed(UNDECIDED if isinstance(error, StoreUnavailable) else ERRED)
 
     def _note_passed(self, why: int) -> None:
         shared = self._own.counts.shared

@@ -313,7 +313,8 @@ GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@server": lambda row: 500 <= (row.status or 0) < 600 and row.status != 501,
     "@client": lambda row: 400 <= (row.status or 0) < 500,
     "@throttle": lambda row: row.category == "throttle",
-    "@retryable": lambda row: row.retryable == "yes",
+    # A client that only sends again, with the same wrong time, is not wrong because it is refused again.
+    "@retryable": lambda row: row.retryable == "yes" and row.again != "after-signing",
 }
 
 
