@@ -60,7 +60,17 @@ def _after_fork() -> None:
     """A child has no thread of its parent, and must not keep the address when that one ends."""
     assert _server is not None  # else this is not registered
     _server.let_go()
-    _server.start()
+    worker = sys.modules.get("gunicorn.workers.ggevent")
+    if worker is None or worker.monkey.is_module_patched("threading"):
+        _server.start()
+    else:  # gunicorn has gevent patch its worker in a moment: what a thread uses would change under it
+        sys.modules["gevent.events"].subscribers.append(_start_when_patched)
+
+
+def _start_when_patched(event: object) -> None:
+    if type(event).__name__ == "GeventDidPatchAllEvent":
+        assert _server is not None
+        _server.start()
 
 
 def _supervises() -> bool:

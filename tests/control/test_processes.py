@@ -124,7 +124,7 @@ def test_the_log_of_the_app_s_server_stays(start, free_port):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", [*SERVERS, "gevent"])
 def test_one_of_the_workers_has_the_address(name, start, free_port):
     """When it is killed, another one takes over, with the same random token; the server ends as ever."""
     own = free_port()
