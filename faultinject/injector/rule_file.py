@@ -6,6 +6,7 @@ master that serves none has none, and every fork of a process that has more than
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
@@ -333,8 +334,9 @@ def _on_hangup(number: int, frame: Any) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGHUP)
         return
-    # The request that it has interrupted may hold what the look needs.
-    threading.Thread(target=_look_at_all, name="faultinject-reload", daemon=True).start()
+    # The request that it has interrupted may hold what the look needs. A `Thread` would wait here until it runs, which gevent's
+    # loop, where it calls this, refuses.
+    _thread.start_new_thread(_look_at_all, ())
 
 
 def _look_at_all() -> None:

@@ -1,7 +1,9 @@
-"""Under gevent: a greenlet that waits for another process leaves the others their turn, whenever gevent has patched the process."""
+"""Under gevent: who waits leaves the others their turn, whenever gevent has patched the process."""
 
 from __future__ import annotations
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
@@ -67,3 +69,17 @@ def test_exact_counts_under_load(name, begin):
     found = hammer(server.port, "/photos/cat", CLIENTS, 500)
     assert found == {503: TIMES, 200: CLIENTS * 500 - TIMES}
     assert "WORKER TIMEOUT" not in server.log
+
+
+def test_a_hangup_of_a_server_that_does_nothing(start, tmp_path):
+    """Its file of rules is read; gevent's loop, which calls the handler, may not wait for that."""
+    way = WAYS["gevent's server"]
+    if way.missing:
+        pytest.skip(way.missing)
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rules]]\nfault = "http:503"\n')
+    server = start(way, FAULTINJECT_ENABLED="1", FAULTINJECT_FILE=str(path))
+    for status in (500, 501):
+        path.write_text(f'[[rules]]\nfault = "http:{status}"\n')
+        os.kill(server.process.pid, signal.SIGHUP)
+        server.until(lambda status=status: server.get("/photos/cat")[0] == status)

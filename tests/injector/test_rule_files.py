@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import gc
 import os
@@ -56,11 +57,18 @@ def apart(test):
 
 
 def look():
-    """Have all files looked at, as a signal does."""
-    os.kill(os.getpid(), signal.SIGHUP)
-    for each in threading.enumerate():
-        if each.name == "faultinject-reload":
-            each.join(WITHIN)
+    """Have all files looked at, as a signal does; it is through then."""
+    begun = []
+
+    def start(work, arguments):
+        begun.append(threading.Thread(target=work, args=arguments))
+        begun[0].start()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", start)
+        os.kill(os.getpid(), signal.SIGHUP)
+    for each in begun:
+        each.join(WITHIN)
 
 
 def watches():

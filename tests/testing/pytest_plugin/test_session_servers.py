@@ -237,6 +237,25 @@ def test_waits_end_with_their_test(tests, command, rule):
 
 
 @pytest.mark.slow
+def test_greenlets_under_load(tests):
+    """Exact over the workers, and none of them stops: their locks are older than what gevent has patched."""
+    pytest.importorskip("gevent")
+    tests(
+        """
+        from collections import Counter
+        from concurrent.futures import ThreadPoolExecutor
+
+        @pytest.mark.faultinject("http:503,times=300,probability=0.5")
+        def test_load(url, faults):
+            with ThreadPoolExecutor(12) as threads:
+                found = Counter(threads.map(ask, [url + "/photos/1"] * 2000))
+            assert found == {503: 300, 200: 1700}
+        """,
+        command=f'{GUNICORN}, "-k", "gevent", "apps:app"',
+    ).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
 def test_changes_reach_the_server(tests):
     """`add`, `clear` and `pause`."""
     tests("""
