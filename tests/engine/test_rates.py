@@ -193,7 +193,7 @@ def belongs(row, group):
         "@server": 500 <= row.status < 600 and row.status != 501,
         "@client": 400 <= row.status < 500,
         "@throttle": row.category == "throttle",
-        "@retryable": row.retryable == "yes",
+        "@retryable": row.retryable == "yes" and row.again != "after-signing",
         "@all": True,
     }[group]
 
