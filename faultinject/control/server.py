@@ -64,7 +64,9 @@ def _after_fork() -> None:
     if worker is None or worker.monkey.is_module_patched("threading"):
         _server.start()
     else:  # gunicorn has gevent patch its worker in a moment: what a thread uses would change under it
-        sys.modules["gevent.events"].subscribers.append(_start_when_patched)
+        from gevent.events import subscribers
+
+        subscribers.append(_start_when_patched)
 
 
 def _start_when_patched(event: object) -> None:

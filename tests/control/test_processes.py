@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -259,6 +260,41 @@ def test_an_address_that_another_program_has(monkeypatch):
     finally:
         server.stop()
         until(lambda: not server.url)
+
+
+PATCHED_LATER = """
+import os, sys
+import gunicorn.arbiter
+from gunicorn.workers import ggevent
+import faultinject
+
+faultinject.install(lambda environ, start_response: [])
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+ggevent.monkey.patch_all()
+import time
+from http.client import HTTPConnection
+end = time.monotonic() + 60
+while True:
+    assert time.monotonic() < end, "nobody answers"
+    try:
+        asking = HTTPConnection(*sys.argv[1:], timeout=60)
+        asking.request("GET", "/state")
+        assert asking.getresponse().status == 401
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.01)
+"""
+
+
+def test_a_worker_that_gevent_patches_later(free_port):
+    """Its thread begins behind that, as one of gevent's."""
+    pytest.importorskip("gevent")
+    port = free_port()
+    environ = {**os.environ, "FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"}
+    command = [sys.executable, "-c", PATCHED_LATER, "127.0.0.1", str(port)]
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    assert (found.returncode, "Traceback" in found.stderr) == (0, False), found.stderr
 
 
 def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
