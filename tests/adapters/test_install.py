@@ -554,3 +554,23 @@ def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch, kind, ser
     install(first, "http:418")
     assert [get(each) for each in (first, second)] == [418, 503]
     assert get_injector(second) is get_injector() is not get_injector(first)
+
+
+@pytest.mark.parametrize("served_by_asgi", [True, False])
+def test_sanic_served_by_its_own_server(caplog, served_by_asgi):
+    """Its server never calls the app by ASGI: as it begins, the log says that nothing is injected, and what does."""
+
+    class Sanic:
+        asgi = served_by_asgi
+
+        def before_server_start(self, listener):
+            self.listener = listener
+
+        async def __call__(self, scope, receive, send):
+            """Nothing: only its beginning is looked at."""
+
+    Sanic.__module__ = "sanic.app"
+    app = Sanic()
+    assert install(app, "http:503", enabled=True) is app
+    app.listener(app, None)
+    assert ("nothing is injected: Sanic's own server" in caplog.text) is not served_by_asgi
