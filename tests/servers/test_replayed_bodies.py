@@ -46,7 +46,7 @@ def test_others_are_served(name, tmp_path):
                     answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n")
                     assert answer.status == 200, rule
                 first.answer("POST")
-            outcome = server.outcome(path, until=lambda outcome: outcome["final"])
+            outcome = server.outcome(path, until=lambda outcome: outcome.get("final"))
             assert outcome["did"] != "failed", rule
     finally:
         server.stop()
