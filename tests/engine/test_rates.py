@@ -204,7 +204,10 @@ def comes_to_an_upload(where):
     return any(
         not {each for each in place if each[:7] != "unless."}
         - {"", "method=PUT", "method=POST", "method=DELETE"}
-        or ("operation=PutObject" in place and not any(each[:7] == "header." for each in place))
+        or (
+            not place.isdisjoint(("operation=PutObject", "operation=storage.objects.insert"))
+            and not any(each[:7] == "header." for each in place)
+        )
         for place in places
     )
 
