@@ -34,7 +34,7 @@ class FileAnswers:
         self._lock = lock
 
     def add(
-        self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int], None]
+        self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int, bool], None]
     ) -> None:
         """As `SharedAnswers.add`."""
         with self._lock:
@@ -53,4 +53,4 @@ class FileAnswers:
         # What was noted before the machine started again has parts of another clock.
         within = [each for each in range(1, len(known), 3) if abs(part - known[each]) < PARTS]
         if failures:
-            judge(sum(known[each + 1] for each in within), sum(known[each + 2] for each in within))
+            judge(sum(known[each + 1] for each in within), sum(known[each + 2] for each in within), False)

@@ -23,7 +23,7 @@ class RedisAnswers(PerProcess):
     """
 
     _armed: int
-    _judge: Callable[[int, int], None]
+    _judge: Callable[[int, int, bool], None]
 
     def __init__(self, bound: str, width: float, link: Link, prefix: str) -> None:
         self._key = f"{prefix}:answers:{blake2b(bound.encode(), digest_size=8).hexdigest()}"
@@ -38,7 +38,7 @@ class RedisAnswers(PerProcess):
         part: int,  # noqa: ARG002 - the server has one clock for all hosts
         answers: int,
         failures: int,
-        judge: Callable[[int, int], None],
+        judge: Callable[[int, int, bool], None],
     ) -> None:
         """As `SharedAnswers.add`, a moment later."""
         self._here()
@@ -62,7 +62,9 @@ class RedisAnswers(PerProcess):
                 armed, answers, failures, judge = self._armed, self._answers, self._failures, self._judge
                 self._answers = self._failures = 0
             try:
-                found = self._note((self._key,), armed, repr(self._width), answers, failures)
+                all_answers, all_failures = self._note(
+                    (self._key,), armed, repr(self._width), answers, failures
+                )
             except StoreUnavailable:
                 # Nobody can switch on while it is away.
                 with self._lock:
@@ -70,4 +72,4 @@ class RedisAnswers(PerProcess):
                     self._failures += failures
                 raise
         if failures:
-            judge(*found)
+            judge(all_answers, all_failures, True)

@@ -74,7 +74,7 @@ if TYPE_CHECKING:
         """The answers of an app within a window, of all processes of a store."""
 
         def add(
-            self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int], None]
+            self, armed: int, part: int, answers: int, failures: int, judge: Callable[[int, int, bool], None]
         ) -> None:
             """Note answers of this process.
 
@@ -83,8 +83,8 @@ if TYPE_CHECKING:
                 part: the part of the window that it is now.
                 answers: how many more there are.
                 failures: how many more failures of the app's own.
-                judge: told, if there are any, of the answers and the failures of all processes within the window; perhaps later,
-                    by another thread.
+                judge: told, if there are any, of the answers and the failures of all processes within the window, and whether no
+                    request waits meanwhile.
 
             Raises:
                 StoreUnavailable: they cannot be noted.

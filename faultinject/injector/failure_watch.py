@@ -23,7 +23,7 @@ class FailureWatch:
     Args:
         text: the bound, as `abort` of a scenario says it.
         monotonic: the clock, in seconds.
-        tell: told why, once until `reset`.
+        tell: told why, and whether no request waits meanwhile, once until `reset`.
         shared: from the bound and the seconds of a part of its window to where processes count together, and how often faults were
             switched on again; None where this one counts for itself.
 
@@ -35,7 +35,7 @@ class FailureWatch:
         self,
         text: str,
         monotonic: Callable[[], float],
-        tell: Callable[[str], None],
+        tell: Callable[[str, bool], None],
         shared: Callable[[str, float], tuple[SharedAnswers, int] | None],
     ) -> None:
         self.text = text
@@ -71,14 +71,14 @@ class FailureWatch:
             self._failures[self._now % PARTS] += failed
             answers, failures = sum(self._answers), sum(self._failures)
         if failed:
-            self._judge(answers, failures)
+            self._judge(answers, failures, False)
         # Who is on its way out, such as a worker that is replaced after so many requests, never has enough of its own.
         with suppress(StoreUnavailable, OSError):
             if (shared := self._shared(self.text, self._width)) is not None:
                 place, armed = shared
                 place.add(armed, part, int(not again), int(failed), self._judge)
 
-    def _judge(self, answers: int, failures: int) -> None:
+    def _judge(self, answers: int, failures: int, beside: bool) -> None:
         """Tell if so many failures are too many."""
         with self._lock:
             if self._told or answers < self._bound.least or failures <= self._bound.share * answers:
@@ -86,5 +86,6 @@ class FailureWatch:
             self._told = True
         percent = number_text(round(100 * failures / answers, 1)).removesuffix(".0")
         self._tell(
-            f"{self.text}: {failures} of {answers} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}"
+            f"{self.text}: {failures} of {answers} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}",
+            beside,
         )

@@ -233,16 +233,18 @@ class Injector:
             generation=self._state.generation,
         )
 
-    def disarm(self, why: str) -> None:
+    def disarm(self, why: str, beside: bool = False) -> None:
         """Switch off in all processes of the store because of the app's own failures; only `enable` switches on again.
 
         Args:
             why: the limit that was exceeded, and the numbers.
+            beside: whether no request waits until the other processes are told.
         """
         if not self._off_is_said.acquire(blocking=False):
             return  # another process was faster
         log.disarmed(why)
-        if not self._count_storage.shown and self.session is None:
+        if beside or (not self._count_storage.shown and self.session is None):
+            # Also as the process ends, when no thread begins any more.
             self._disarm(why)
             return
         # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
