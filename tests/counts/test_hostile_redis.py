@@ -13,7 +13,6 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector
 from faultinject.counts import waiting
-from faultinject.counts.redis_question import BoundedSocket, Question, asked
 from faultinject.exceptions import StoreUnavailable
 from tests.asking import get
 
@@ -187,17 +186,3 @@ def test_a_long_answer_to_a_long_question(redis_server, redis_prefix):
     assert len(injector.counts()) == 10_000
     assert get(injector, f"/{'a' * 200}7") == 503
     assert injector.counts()[injector.scenario.display_names[7]]["injected"] == 1
-
-
-def test_what_hiredis_reads_is_within_the_bounds():
-    """Its parser reads into a buffer of its own."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(b"+OK\r\n")
-        before = asked.set(Question(1, patient=False))
-        try:
-            buffer = bytearray(16)
-            assert BoundedSocket(ours).recv_into(buffer) == 5
-            assert bytes(buffer[:5]) == b"+OK\r\n"
-        finally:
-            asked.reset(before)
