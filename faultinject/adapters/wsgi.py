@@ -778,8 +778,7 @@ class Ending:
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._pieces
-        if self._pieces:
-            self.close()
+        self.close()
         if self._reads and not self._read_away():
             tell_wsgi(self._environ, self._start)
             connection = of_environ(self._environ)

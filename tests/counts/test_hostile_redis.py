@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -186,3 +188,28 @@ def test_a_long_answer_to_a_long_question(redis_server, redis_prefix):
     assert len(injector.counts()) == 10_000
     assert get(injector, f"/{'a' * 200}7") == 503
     assert injector.counts()[injector.scenario.display_names[7]]["injected"] == 1
+
+
+@pytest.mark.slow
+def test_the_bounds_hold_for_hiredis():
+    """redis-py reads by it where it is installed: all of this file, with it."""
+    if "HIREDIS" not in os.environ:
+        pytest.skip("HIREDIS names no folder with it")
+    environ = {**os.environ, "PYTHONPATH": os.environ["HIREDIS"]}
+    used = [sys.executable, "-c", "import redis.utils; assert redis.utils.HIREDIS_AVAILABLE"]
+    subprocess.run(used, env=environ, check=True)
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        __file__,
+    ]
+    ended = subprocess.run(tests, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
