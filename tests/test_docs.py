@@ -24,6 +24,7 @@ from faultinject.rules.faults import FAULTS
 from tests import command_lines, control_api_page, log_lines, python_page, vendor_pages
 from tests.console import command
 from tests.documents import PAGES, ROOT, table, table_of, write_table
+from tests.hooks.frameworks import FRAMEWORKS
 from tests.journals import line
 from tests.rows import row_by_row
 
@@ -195,6 +196,32 @@ def clients() -> str:
     return measured("sdks", "transport.json")
 
 
+def frameworks() -> str:
+    """One row a framework, as the tests install it, wrap it by hand and ask it."""
+    rows = (
+        (
+            row.title,
+            row.interface,
+            row.place,
+            f"`{row.by_hand}`",
+            row.client,
+            "yes" if row.reached else "no",
+            row.note,
+        )
+        for row in FRAMEWORKS
+    )
+    head = (
+        "app",
+        "interface",
+        "`install(app)` changes",
+        "by hand",
+        "client in process",
+        "`run` and the marker on any server",
+        "",
+    )
+    return table(head, rows)
+
+
 def rooms() -> str:
     """One row a layer of the imports, the leaves first, with what its modules and packages say of themselves."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -228,6 +255,7 @@ TABLES = {
     "effects": effects,
     "others": others,
     "variables": variables,
+    "frameworks": frameworks,
     "servers": servers,
     "afterwards": afterwards,
     "clients": clients,

@@ -80,11 +80,21 @@ def by_azure(row, sent):
     return sent.status, row.code, message, sent.request_id
 
 
+GONE = (Path(vendors.__file__).parent / "gcs" / "envelope-gone.json").read_text() % {
+    "message": "Backend Error"
+}
+"""The body of `gcs:Gone`, whose own code and reason are others than the answer's."""
+
+
 def by_google(row, sent):
     """A download's error is a text, without a reason; of an answer without a body it says the phrase, or nothing."""
     download = sent.operation == "storage.objects.get"
     reason = None if download or row.form in ("html", "empty") else row.code
     message = row.message
+    if row.form == "gone":
+        # JSON in a download, too, where it does not read it; elsewhere it goes by the body's own code.
+        told = (sent.status, None, GONE) if download else (503, "backendError", row.message)
+        return (*told, sent.request_id)
     if row.form == "empty":
         message = "" if download else row.reason or HTTPStatus(sent.status).phrase
     elif row.code == "notFound":
