@@ -1,4 +1,4 @@
-"""What the wheel says of its contents (PEP 770): CycloneDX, made from pyproject.toml as the wheel is built."""
+"""Writes the wheel's bill of materials (PEP 770) in CycloneDX, from pyproject.toml."""
 
 import json
 import tempfile

@@ -1,8 +1,8 @@
-"""Run the tests on a machine that is busy and stops now and then: `python .ci/stress.py [--rounds 10] [pytest's arguments]`.
+"""Run the tests on a machine that is busy and stops now and then.
 
-Each round has an order of its own. Beside the tests run four loops that only compute, unless `--idle` is given, and at random
-moments one of pytest's workers is stopped for one to five seconds (Linux and macOS). A test that fails here fails for
-somebody: it, or what it tests, has a defect.
+`python .ci/stress.py [--rounds 10] [pytest's arguments]`: each round has an order of its own. Beside the tests run
+four loops that only compute, unless `--idle` is given, and at random moments one of pytest's workers is stopped for
+one to five seconds (Linux and macOS). A test that fails here fails for somebody: it, or what it tests, has a defect.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 def one_round(
     number: int, seed: int, options: argparse.Namespace, chance: random.Random, rest: list[str]
 ) -> tuple[int, int, float, int, float, str]:
-    """What a line of the table says of one run of the tests."""
+    """Run the tests once, and return the line of the table."""
     loops = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(0 if options.idle else BUSY)

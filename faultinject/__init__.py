@@ -1,10 +1,10 @@
-"""Documented storage errors in a real web app, so that you can prove your client's retry logic.
+"""Documented storage errors in a real web app, to prove your client's retry logic.
 
-The way through the house: a request is seen through a view (`engine.request`), the plan finds the rules that may
-match it in its index and decides (`engine.plan`), the fault says what to do (`rules.faults`), an adapter does
-it (`adapters.wsgi`, `adapters.asgi`), the journal keeps what happened (`journal.writing`). `audit` joins its requests to
-calls and judges what the client did. `vendors` is the catalogue, `rules` reads scenarios, `injector` holds the one
-thing that changes.
+A request takes this way: it is seen through a view (`engine.request`), the plan finds the rules that may match it in
+its index and decides (`engine.plan`), the fault gives the action (`rules.faults`), an adapter carries it out
+(`adapters.wsgi`, `adapters.asgi`), the journal keeps the outcome (`journal.writing`). `audit` joins its requests to
+calls and judges the client. `vendors` is the catalogue, `rules` reads scenarios, `injector` holds the one thing that
+changes.
 
 Every public name is loaded on first use. PYTEST_DONT_REWRITE
 """
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from faultinject.adapters.wsgi import WSGIFaultMiddleware
     from faultinject.audit.findings import Finding
     from faultinject.audit.profiles.profile import Profile
+    from faultinject.engine.plan import Waits
     from faultinject.exceptions import ConfigurationError, FaultInjectError, Problem
     from faultinject.injector.injector import Injector
     from faultinject.injector.lookup import get_injector
+    from faultinject.injector.state import RuleCounts, State
     from faultinject.journal.attempts import Attempt
     from faultinject.journal.calls import Call
-    from faultinject.journal.outcome import Outcome
+    from faultinject.journal.outcome import AttemptHint, Outcome
+    from faultinject.journal.writing import Journal
     from faultinject.rules.faults.fault import Fault
     from faultinject.rules.rule import Rule
     from faultinject.rules.rule_keys import RuleKeys
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASGIFaultMiddleware",
     "Attempt",
+    "AttemptHint",
     "Call",
     "ConfigurationError",
     "DocumentedError",
@@ -51,19 +55,23 @@ __all__ = [
     "Faults",
     "Finding",
     "Injector",
+    "Journal",
     "NamedCall",
     "Outcome",
     "Problem",
     "Profile",
     "Rule",
+    "RuleCounts",
     "RuleKeys",
     "Rules",
     "Run",
     "Scenario",
+    "State",
     "Storage",
     "StorageFactory",
     "Vendor",
     "WSGIFaultMiddleware",
+    "Waits",
     "exceptions",
     "explore",
     "get_injector",
@@ -78,6 +86,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "ASGIFaultMiddleware": "adapters.asgi",
     "Attempt": "journal.attempts",
+    "AttemptHint": "journal.outcome",
     "Call": "journal.calls",
     "ConfigurationError": "exceptions",
     "DocumentedError": "vendors.documented",
@@ -87,19 +96,23 @@ _PLACES = {
     "Faults": "testing.inject",
     "Finding": "audit.findings",
     "Injector": "injector.injector",
+    "Journal": "journal.writing",
     "NamedCall": "testing.verdicts",
     "Outcome": "journal.outcome",
     "Problem": "exceptions",
     "Profile": "audit.profiles.profile",
     "Rule": "rules.rule",
+    "RuleCounts": "injector.state",
     "RuleKeys": "rules.rule_keys",
     "Rules": "rules.scenario",
     "Run": "testing.runs",
     "Scenario": "rules.scenario",
+    "State": "injector.state",
     "Storage": "testing.storage",
     "StorageFactory": "testing.storage",
     "Vendor": "vendors.vendor",
     "WSGIFaultMiddleware": "adapters.wsgi",
+    "Waits": "engine.plan",
     "exceptions": "",
     "explore": "testing.runs",
     "get_injector": "injector.lookup",

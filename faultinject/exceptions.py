@@ -14,15 +14,17 @@ LONGEST = 2000
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
-    r"""A message no longer than it may be, and without control characters, which a terminal would obey.
+    r"""A message of at most `longest` characters, without control characters.
+
+    A terminal would obey these.
 
     >>> plain("a\x1b[2J"), plain("word", 3)
     ('a\\x1b[2J', 'wo…')
     """
     if not text.isprintable():
         text = "".join(
-            each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-            for each in text[: longest + 1]
+            sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
+            for sign in text[: longest + 1]
         )
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
@@ -53,7 +55,10 @@ class Problem:
 
 
 class ConfigurationError(FaultInjectError, ValueError):
-    """A rule, scenario, variable or option is wrong; `problems` holds every mistake, not only the first."""
+    """A rule, scenario, variable or option is wrong.
+
+    `problems` holds every mistake, not only the first.
+    """
 
     def __init__(self, problems: Iterable[Problem | str]) -> None:
         found = [problems] if isinstance(problems, str) else list(problems)
@@ -61,7 +66,7 @@ class ConfigurationError(FaultInjectError, ValueError):
         super().__init__("\n".join(str(each) for each in self.problems))
 
 
-class UnknownVendor(ConfigurationError, LookupError):
+class UnknownVendorError(ConfigurationError, LookupError):
     """No vendor of that id is in the catalogue."""
 
 
@@ -69,19 +74,19 @@ class UnknownDocumentedError(ConfigurationError, LookupError):
     """The vendor documents no error of that code, variant or group."""
 
 
-class ProductionRefused(FaultInjectError):
+class ProductionRefusedError(FaultInjectError):
     """Faults are refused in a production environment, unless allowed."""
 
 
-class UnsupportedServer(FaultInjectError, RuntimeError):
+class UnsupportedServerError(FaultInjectError, RuntimeError):
     """On this server faults would hurt other requests; the message names an alternative."""
 
 
-class MissingExtra(FaultInjectError, ImportError):
-    """A feature needs an optional dependency; the message names the command that installs it here."""
+class MissingExtraError(FaultInjectError, ImportError):
+    """A feature needs an optional dependency; the message names the command that installs it."""
 
 
-class RuleNotMatched(FaultInjectError, AssertionError):
+class RuleNotMatchedError(FaultInjectError, AssertionError):
     """No request met a rule's conditions."""
 
 
@@ -89,31 +94,40 @@ class RetryAssertionError(FaultInjectError, AssertionError):
     """The audit found that the client handles its errors wrongly."""
 
 
-class InjectionFailed(FaultInjectError):
+class InjectionFailedError(FaultInjectError):
     """Under pytest: an error inside faultinject itself, which elsewhere is only logged."""
 
 
-class ExplorationFailed(FaultInjectError, AssertionError):
+class ExplorationFailedError(FaultInjectError, AssertionError):
     """An exploration found a scenario that breaks the code under test, or is incomplete."""
 
 
-class StoreUnavailable(FaultInjectError):
-    """The shared counts are unavailable: no space left, gone, locked by another process (`StoreBusy`)."""
+class StoreUnavailableError(FaultInjectError):
+    """The shared counts are unavailable.
+
+    There is no space left, they are gone, or another process has locked them (`StoreBusyError`).
+    """
 
 
-class StoreBusy(StoreUnavailable):
-    """Another process locked the counts for too long: one request went on without them, and the next one tries again."""
+class StoreBusyError(StoreUnavailableError):
+    """Another process locked the counts for too long.
+
+    One request went on without them, and the next one tries again.
+    """
 
 
-class StoreInUse(ConfigurationError):
-    """Another server with other rules uses the same store; the message names it, and says how to replace the rules."""
+class StoreInUseError(ConfigurationError):
+    """Another server with other rules uses the same store.
+
+    The message names it, and says how to replace the rules.
+    """
 
 
-class Conflict(FaultInjectError):
+class ConflictError(FaultInjectError):
     """Somebody else has changed the rules since they were read; this change has no effect."""
 
 
-class UnsupportedClient(FaultInjectError, ImportError):
+class UnsupportedClientError(FaultInjectError, ImportError):
     """A set-up that would test nothing; the message says why, and names an alternative."""
 
 

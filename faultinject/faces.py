@@ -1,4 +1,4 @@
-"""The face of a room: the few names of a package in here that the rest and the tests may use, wherever they are kept."""
+"""Names that a module offers and others keep, each loaded on first use."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def face(room: str, **places: str) -> tuple[Callable[[str], Any], list[str]]:
-    """What a package assigns to its `__getattr__` and `__all__`: each name is loaded on first use.
+def face(room: str, package: str = "", /, **places: str) -> tuple[Callable[[str], Any], list[str]]:
+    """Return the `__getattr__` of a module, and the names that it loads.
 
     Args:
-        room: the package's `__name__`.
+        room: the module's `__name__`.
+        package: the package that has the names, by default the same.
         places: for each name the module of the package that has it, such as `parse="rule"`; empty for a module.
     """
 
     def load(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {room!r} has no attribute {name!r}")
-        module = f"{room}.{places[name] or name}"
+        module = f"{package or room}.{places[name] or name}"
         __import__(module)  # importlib would be loaded for this alone
-        found = sys.modules[module]
-        value = getattr(found, name) if places[name] else found
+        holder = sys.modules[module]
+        value = getattr(holder, name) if places[name] else holder
         setattr(sys.modules[room], name, value)
         return value
 

@@ -1,11 +1,12 @@
 """Locks that greenlets may hold while they wait, whenever gevent has patched their process.
 
-gevent replaces what `threading` has, not the locks that were made before: a server's master or `faultinject run` makes them
-before a worker is patched. A greenlet that waited in such a lock would stop its process, and with it the greenlet that has the
-lock. So greenlets do not wait in these locks: they ask again and again, and the others have their turn meanwhile.
+gevent replaces the names in `threading`, not the locks that were made before: a server's master or `faultinject run`
+makes them before a worker is patched. A greenlet that waited in such a lock would stop its process, and with it the
+greenlet that has the lock. So greenlets do not wait in these locks: they ask again and again, and the others have
+their turn meanwhile.
 
-A lock of `_thread` or `threading` does as well where nobody waits, writes a log or starts a thread under it: no greenlet gives
-up its turn there. Whatever else gevent replaces is looked up in its module when it is used.
+A lock of `_thread` or `threading` does as well if nobody waits, writes a log or starts a thread under it: no greenlet
+gives up its turn there. Whatever else gevent replaces is looked up in its module when it is used.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Lock:
         self.take, self.release = own.acquire, own.release
 
     def acquire(self, seconds: float = -1) -> bool:
-        """Get it; no where it was not free for so many seconds, which have no bound below 0."""
+        """Get the lock; no if it was not free for so many seconds, which are unlimited below 0."""
         sleep = gevent_sleep()
         if sleep is None:
             return self.take(timeout=seconds)
@@ -55,7 +56,10 @@ class Lock:
 
 
 class ReentrantLock:
-    """A lock that whoever has it gets again, as a signal's handler does; a greenlet is not its thread."""
+    """A lock that its holder gets again, as a signal's handler does.
+
+    A greenlet does not hold the lock of another one of its thread.
+    """
 
     def __init__(self) -> None:
         self._threads = _thread.RLock()
@@ -63,7 +67,7 @@ class ReentrantLock:
         self._holders: list[int] = []
 
     def acquire(self, blocking: bool = True) -> bool:
-        """Get it; no where it is not free, and nobody is to wait."""
+        """Get the lock; no if it is not free, and nobody is to wait."""
         me = _thread.get_ident()  # a greenlet's own where gevent has replaced it
         while self._threads.acquire(blocking):
             sleep = gevent_sleep()  # gevent's hub has none: a handler that it calls cannot wait
@@ -77,7 +81,7 @@ class ReentrantLock:
         return False
 
     def release(self) -> None:
-        """Let the next one have it, once it was released as often as acquired."""
+        """Release it once; the next one gets it after as many releases as acquisitions."""
         self._holders.pop()
         self._threads.release()
 
@@ -89,7 +93,10 @@ class ReentrantLock:
 
 
 def gevent_sleep() -> Callable[[float], object] | None:
-    """The `sleep` of gevent where one of its greenlets asks, so that its loop goes on, patched or not; None elsewhere."""
+    """The `sleep` of gevent if one of its greenlets asks, patched or not; else None.
+
+    With it the loop of gevent goes on.
+    """
     local, gevent = sys.modules.get("gevent._hub_local"), sys.modules.get("gevent")
     if local is None or gevent is None or local.get_hub_if_exists() in (None, gevent.getcurrent()):
         return None

@@ -1,16 +1,20 @@
-"""The processes of another program: found by their group and by a mark, and killed; and what makes their clocks run faster."""
+"""The processes of another program, found and killed by their group and by a mark.
+
+Their clocks can be made to run faster, too.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
-from typing import Any, AnyStr
+from typing import Any, AnyStr, Self
 
 from faultinject.counts.processes import began, status
 from faultinject.exceptions import ConfigurationError
@@ -18,38 +22,74 @@ from faultinject.exceptions import ConfigurationError
 PAUSE = 0.01
 """Seconds between two looks at processes that are about to end."""
 KERNEL = 0x00200000
-"""The flag of a thread of the kernel's own, which has no environment (`PF_KTHREAD`, see proc(5))."""
+"""The flag of a kernel thread, which has no environment (`PF_KTHREAD`, see proc(5))."""
 
 LIBFAKETIME = (
     "/usr/lib/*/faketime/libfaketimeMT.so.1",
     "/usr/lib*/faketime/libfaketimeMT.so.1",
     "/usr/local/lib/faketime/libfaketimeMT.so.1",
 )
-"""Where Debian, others and a build of one's own have it, for programs with threads."""
+"""Its places in Debian, in other systems and from an own build, for threaded programs."""
 ITS_MEMORY = ("/dev/shm/faketime_shm_{}", "/dev/shm/sem.faketime_sem_{}")  # noqa: S108 - where glibc has it
-"""What libfaketime keeps of a process, and removes at its end, unless it is killed."""
+"""Files that libfaketime keeps of a process, and removes at its end, unless it is killed."""
 
 
 class Child(Popen[AnyStr]):
-    """A process in a session of its own that an interrupt of its very start does not leave behind.
+    """A process in its own session, which an interrupt during its start does not leave behind.
 
-    On a busy machine it may have been at work for long when the call that starts it comes back; until then nobody
-    else knows it.
+    On a busy machine it may have been at work for long when the call that starts it returns; until then nobody else
+    knows it.
+
+    Args:
+        arguments: as of `Popen`.
+        known: is given the process before that call returns.
+        options: as of `Popen`.
 
     Attributes:
-        began: when it was started, in clock ticks of this machine; nothing that it starts is older. 0 where nobody knows.
+        began: when it was started, in clock ticks of this machine; nothing that it starts is older. 0 if it is
+            unknown.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, known: Callable[[Self], object] | None = None, **options: Any
+    ) -> None:
         options["start_new_session"] = True
         try:
-            super().__init__(*arguments, **options)
-            self.began = began(self.pid)
+            with interrupts_later():
+                super().__init__(*arguments, **options)
+                self.began = began(self.pid)
+                if known is not None:
+                    known(self)
         except BaseException:
             if getattr(self, "pid", None) is not None and self.returncode is None:
                 with self:  # behind it, its pipes are closed and it has ended
                     kill_group(self)
             raise
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Call handlers of signals after the block.
+
+    One that raises while a process begins would lose its number.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+            signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for caught in came:
+            signal.raise_signal(caught)
 
 
 def kill_group(process: Popen[AnyStr]) -> None:
@@ -64,68 +104,79 @@ def kill_group(process: Popen[AnyStr]) -> None:
 
 
 def faster(speed: float) -> dict[str, str]:
-    """The variables of a program whose clocks and waits run so many times as fast; what it starts has them too.
+    """The variables of a program whose clocks and waits run so many times as fast.
+
+    The programs that it starts have them, too.
 
     Raises:
         ConfigurationError: libfaketime is not installed.
     """
     if speed == 1:
         return {}
-    found = [each for place in LIBFAKETIME for each in glob.glob(place)]  # noqa: PTH207 - they are whole paths
-    if not found:
+    # The places are whole paths.
+    paths = [path for place in LIBFAKETIME for path in glob.glob(place)]  # noqa: PTH207
+    if not paths:
         raise ConfigurationError("--speed needs libfaketime (Linux; Debian: apt-get install faketime)")
     others = os.environ.get("LD_PRELOAD", "")
     return {
-        "LD_PRELOAD": f"{found[0]} {others}".rstrip(),
+        "LD_PRELOAD": f"{paths[0]} {others}".rstrip(),
         "FAKETIME": f"+0 x{speed:g}",
         "NO_FAKE_STAT": "1",
     }
 
 
 def kill_marked(seconds: float, child: Child[Any], mark: str) -> bool:
-    """Kill those that have left the group, too: they still have the mark in their environment. Linux shows that alone.
+    """Kill the processes that have left the group, too, by the mark in their environment.
+
+    Linux alone shows it.
 
     Args:
-        seconds: how long it tries: one of them may start another between the look at all of them and its end.
-        child: the one whose group was killed.
-        mark: what they have.
+        seconds: the time to try: one of them may start another between the look at all of them and its end.
+        child: the child whose group was killed.
+        mark: the mark in the environment.
 
     Returns:
         Whether all of them are gone, with the files that they had open, or at their end when the time is over.
     """
     end = time.monotonic() + seconds
     while True:
-        found = []
-        for each, is_its in _look(child, mark.encode()):
-            found.append(is_its)
+        states = []
+        for pid, is_its in _look(child, mark.encode()):
+            states.append(is_its)
             if is_its:
                 with suppress(ProcessLookupError):
-                    os.kill(each, signal.SIGKILL)
-        if not found or time.monotonic() >= end:
-            return not any(found)
+                    os.kill(pid, signal.SIGKILL)
+        if not states or time.monotonic() >= end:
+            return not any(states)
         time.sleep(PAUSE)
 
 
 def living_after(seconds: float, child: Child[Any], mark: str) -> int:
-    """How many of its group, or with the mark, live when they had so many seconds to end; it waits no longer than they need."""
+    """The number of its processes, by group or mark, that live after so many seconds.
+
+    It waits no longer than they need to end.
+    """
     end = time.monotonic() + seconds
-    while found := [is_its for _, is_its in _look(child, mark.encode())]:
+    while states := [is_its for _, is_its in _look(child, mark.encode())]:
         if time.monotonic() >= end:
             break
         time.sleep(PAUSE)
-    return sum(found)
+    return sum(states)
 
 
 def _look(child: Child[Any], mark: bytes) -> Iterator[tuple[int, bool]]:
-    """Those that live and are the child's, or may be: one that ends, or becomes another program, has no environment."""
+    """The living processes that are the child's, or may be.
+
+    A process that ends, or becomes another program, has no environment.
+    """
     try:
-        numbers = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+        numbers = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
     except OSError:  # pragma: no cover - not on Linux
         return
-    for each in numbers:
-        is_its = _is_of(child, mark, each)
+    for pid in numbers:
+        is_its = _is_of(child, mark, pid)
         if is_its is not False:
-            yield each, is_its is True
+            yield pid, is_its is True
 
 
 def _is_of(child: Child[Any], mark: bytes, process: int) -> bool | None:

@@ -1,6 +1,6 @@
-"""The additions of other installed packages: vendors, stores and faults, found by their entry points.
+"""Additions of other installed packages: vendors, stores and faults, by their entry points.
 
-Nothing is looked for until somebody asks for a name that is not known, or for a list: the metadata of all installed packages
+Nothing is looked for until somebody asks for an unknown name, or for a list: the metadata of all installed packages
 takes milliseconds to read (https://packaging.python.org/en/latest/specifications/entry-points/).
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST = 300
-"""Characters of what went wrong in somebody else's package."""
+"""Characters of an error in another package that are shown."""
 
 
 class Registry:
@@ -50,7 +50,7 @@ class Registry:
         self._loading: set[tuple[int, str]] = set()
 
     def find(self, name: str) -> Any:
-        """The member of that name; None where no package has one.
+        """The member of that name; None if no package has one.
 
         Raises:
             ConfigurationError: its package is broken, or several have one.
@@ -79,11 +79,13 @@ class Registry:
         return tuple(sorted(each for each in self._offers() if self._is_usable(each)))
 
     def problems(self) -> list[str]:
-        """What is wrong with the others, by name."""
+        """The mistakes of the others, by name."""
         self.names()
         taken = self._taken()
         twice = {
-            name: f"the {self.kind} {name} of {_packages(offers)} is left out: faultinject has one of that name"
+            name: (
+                f"the {self.kind} {name} of {_packages(offers)} is left out: faultinject has one of that name"
+            )
             for name, offers in self._offers().items()
             if name in taken
         }
@@ -124,6 +126,6 @@ class Registry:
 
 
 def _packages(offers: list[EntryPoint]) -> str:
-    """`the package acme 1.0`; of several each."""
+    """`the package acme 1.0`; of several packages each."""
     names = sorted(f"{each.dist.name} {each.dist.version}" for each in offers if each.dist is not None)
     return f"the package{'s' if len(names) > 1 else ''} {' and '.join(names)}"

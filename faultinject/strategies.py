@@ -1,8 +1,8 @@
-"""Hypothesis strategies: scenarios to draw and to shrink. Needs the extra `hypothesis`."""
+"""Hypothesis strategies: scenarios to draw and to shrink, with the extra `hypothesis`."""
 
 from __future__ import annotations
 
-from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exceptions import ConfigurationError, MissingExtraError
 from faultinject.rules.scenario import Scenario
 from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import WHOLE, Bounds, checked
@@ -12,9 +12,7 @@ from faultinject.testing.exploration.sweep import sweep_of
 try:
     from hypothesis import strategies
 except ImportError:
-    from faultinject.installation import install_extra
-
-    raise MissingExtra(f"scenarios() needs Hypothesis: {install_extra('hypothesis')}") from None
+    raise MissingExtraError('scenarios() needs Hypothesis: pip install "faultinject[hypothesis]"') from None
 
 from collections.abc import Sequence
 
@@ -31,8 +29,8 @@ def scenarios(
 
     Args:
         requests: of `faultinject.record(code)`.
-        faults: rules, whose conditions say where; a vendor id stands for its standard set; `hang` is drawn only for the
-            requests of a test client, where it costs no time, and no fault that stays (`from`).
+        faults: rules, whose conditions say where; a vendor id stands for its standard set; `hang` is drawn only for
+            the requests of a test client, where it costs no time, and no fault that stays (`from`).
         max_faults: the number of slots; each may stay empty, so a failure shrinks to the fewest faults.
 
     Raises:
@@ -41,9 +39,9 @@ def scenarios(
     sweep = sweep_of(faults, Bounds())
     if not requests:
         raise ConfigurationError(f"there are no requests to draw from: none was seen. {unwrapped.advice()}")
-    trace = Trace(sorted(requests, key=lambda each: each.arrived), sweep.reading)
-    points = [trace.point(number, exact(each)) for number, each in enumerate(trace.outcomes)]
-    live = any(each.connection is not None for each in requests)
+    trace = Trace(sorted(requests, key=lambda outcome: outcome.arrived), sweep.reading)
+    points = [trace.point(number, exact(outcome)) for number, outcome in enumerate(trace.outcomes)]
+    live = any(outcome.connection is not None for outcome in requests)
     rules = [
         sweep.rule_at(point, choice)
         for choice in sweep.run.choices
@@ -55,7 +53,7 @@ def scenarios(
     slot = strategies.none() | strategies.sampled_from(rules)
 
     def scenario(drawn: tuple[Rule | None, ...]) -> Scenario:
-        kept = [each for each in drawn if each is not None]
+        kept = [rule for rule in drawn if rule is not None]
         return Scenario.of_rules(tuple(dict.fromkeys(kept)), "0")
 
     return strategies.tuples(*[slot] * checked("max_faults", max_faults, *WHOLE)).map(scenario)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from faultinject.cli import group as program
+from faultinject.cli.program import group as program
 from tests.documents import escaped, table
 
 EXIT_CODES = {
@@ -22,7 +22,10 @@ EXIT_CODES = {
     "trial": {
         1: "a fault broke a test, a test did not run, or a rule of `-r` was injected in no run",
         2: "also: the command reported no test, the tests pass without a request, or there is no test of `--only`",
-        3: "tests fail without faults, and no fault broke one that passes; or the command fails without a failing test; or no test passed twice",
+        3: (
+            "tests fail without faults, and no fault broke one that passes; or the command fails "
+            "without a failing test; or no test passed twice"
+        ),
     },
     "report": {
         1: "a check says FAIL; with `--strict` also WARN",
@@ -30,7 +33,11 @@ EXIT_CODES = {
         3: "nothing could be judged, or a check of `--require` was not decided",
     },
     "conformance": {
-        1: "a check says FAIL (with `--strict` also WARN), a case of `--cases` fails, or a client that was ready dies, stops answering or breaks the contract; with `--compare` only a worse result counts",
+        1: (
+            "a check says FAIL (with `--strict` also WARN), a case of `--cases` fails, or a client "
+            "that was ready dies, stops answering or breaks the contract; with `--compare` only a "
+            "worse result counts"
+        ),
         3: "nothing could be judged for a client, or a check of `--require` was not decided",
     },
     "learn": {2: "also: there is no error to learn from"},

@@ -1,4 +1,4 @@
-"""What the whole suite shares."""
+"""Fixtures and pytest hooks of the whole suite."""
 
 import faulthandler
 import gc
@@ -23,10 +23,10 @@ import pytest
 
 from faultinject.hooks import __path__ as hooks
 from tests.forked import Launcher
-from tests.rows import check_each
-from tests.until import until
+from tests.until import STARTS_WITHIN, until
 
-# Collecting makes much that stays and little garbage: who looks for it meanwhile finds none (`pytest_collection_finish`).
+# Collecting makes much that stays and little garbage: who looks for it meanwhile finds none
+# (`pytest_collection_finish`).
 gc.disable()
 
 pytest_plugins = ["pytester"]
@@ -37,7 +37,8 @@ ROOT = Path(__file__).parents[1]
 class AsInstalled:
     """Finds what is tested, and Hypothesis, as Python does.
 
-    pytest would compile the assertions of each package that has a plugin otherwise: in each worker, in each fresh clone.
+    pytest would compile the assertions of each package that has a plugin otherwise: in each worker, in each fresh
+    clone.
     """
 
     @staticmethod
@@ -49,15 +50,14 @@ class AsInstalled:
 
 sys.meta_path.insert(0, AsInstalled)
 
-from hypothesis import HealthCheck, settings  # noqa: E402 - found by what stands above
+from hypothesis import HealthCheck, settings  # noqa: E402 - the lines above let it be found
 
-# How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's comes
-# with `--hypothesis-profile=explore`.
+# How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's
+# comes with `--hypothesis-profile=explore`.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
     "suite", settings.get_profile("explore"), derandomize=True, database=None, max_examples=25
 )
-settings.register_profile("mutants", settings.get_profile("suite"), max_examples=5)
 settings.load_profile("suite")
 
 # What is shown is as wide as the terminal and coloured as it wishes, whoever starts the tests.
@@ -69,7 +69,8 @@ for variable in ("FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE", "NO_COLOR"):
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# With awscrt, which one of the clients here is, botocore signs by it: not as most users have it, and past the tests' eyes.
+# With awscrt, which one of the clients here is, botocore signs by it: not as most users have it, and past the tests'
+# eyes.
 os.environ["BOTO_DISABLE_CRT"] = "true"
 
 # Google's client would ask for buckets from threads of its own, which outlive a test.
@@ -89,11 +90,14 @@ LIVE = {
     "servers",
     "typing",
 }
-"""Folders whose tests start servers, processes, SDKs or test runs of their own; elsewhere a module says so itself."""
+"""Folders whose tests start servers, processes or SDKs; a module elsewhere says so itself."""
 
 
 def pytest_addoption(parser):
-    """What messages say may change in one place: `pytest --update-golden tests/rules`, then read the diff."""
+    """Add `--update-golden` and `--whole`.
+
+    After a change of messages: `pytest --update-golden tests/rules`, then read the diff.
+    """
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files anew from what is said today"
     )
@@ -106,7 +110,10 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish():
-    """Keep what coverage has seen: xdist kills a worker that takes 10 s to end, as one may on a busy machine."""
+    """Save coverage's data, because xdist kills a worker that takes 10 s to end.
+
+    A worker may take that long on a busy machine.
+    """
     coverage = sys.modules.get("coverage")
     running = None if coverage is None else coverage.Coverage.current()
     if running is not None:
@@ -133,10 +140,11 @@ LOGGERS = [logging.getLogger(each) for each in ("uvicorn", "uvicorn.error", "uvi
 
 @pytest.fixture(autouse=True)
 def no_test_leaves_anything_to_the_next():
-    """A command that runs in a test heeds signals as a service does, and sets what all servers of this process log.
+    """Put back the signal handlers and loggers that a command has changed in a test.
 
-    A server that is gone is told for as long as the process lives, which would meet what later tests do to the clock. A
-    process that has loaded gunicorn's arbiter takes itself for one of several.
+    A command that runs in a test honours signals as a service does, and sets the log levels of all servers of this
+    process. A server that has ended is informed for as long as the process lives, and would be disturbed by later
+    tests that change the clock. A process that has loaded gunicorn's arbiter takes itself for one of several.
     """
     heeded = [(number, signal.getsignal(number)) for number in SIGNALS]
     logged = [(each, each.level, each.propagate, each.handlers[:]) for each in LOGGERS]
@@ -158,7 +166,9 @@ def no_test_leaves_anything_to_the_next():
 
 @pytest.fixture
 def golden(request):
-    """`golden(name, say)`: below each `>>> input` of the file beside the test stands what `say` makes of the input today.
+    """Compare a golden file: `golden(name, say)` expects `say(input)` below each `>>> input`.
+
+    The file stands beside the test.
 
     A case is added as an input with nothing below it, then written with `--update-golden`. An input that begins with a
     quote is a Python string.
@@ -183,19 +193,28 @@ def golden(request):
     return check
 
 
+SLOW_LIMIT = pytest.mark.timeout(900)
+"""A bound for a hang of slow tests, no measure: `timeout` in pyproject.toml, but for them."""
+
+CLEARS_UP_WITHIN = 60.0
+
 ONLY_SLOW = ("slow", "slow and not alone", "alone")
 
 
 @cache
 def says_slow(path):
-    """Whether a module may have a slow test: `@pytest.mark.slow`, `others_slowly(…)`, or a mark from elsewhere whose name says SLOW."""
+    """Whether a module may have a slow test.
+
+    It has `@pytest.mark.slow`, `others_slowly(…)`, or a mark from elsewhere whose name has SLOW.
+    """
     return bool(re.search(r"mark\.slow|slowly|SLOW", path.read_text(encoding="utf-8")))
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Modules without what is asked for are not even imported, which takes a worker longer than to run many a test.
+    """Do not import modules without the tests that are asked for.
 
-    Without what is live these are the folders of it, and with them the SDKs and servers.
+    An import takes a worker longer than many tests. Without `live` tests these are whole folders, and with them the
+    SDKs and servers.
     """
     if config.option.markexpr in ONLY_SLOW and collection_path.match("test_*.py"):
         return not says_slow(collection_path) or None
@@ -208,7 +227,7 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector, name, obj):
-    """No case is made of what is slow, if all that is slow would be left out again: that takes longer than to run many a case."""
+    """Make no cases of a slow test that would be deselected; that takes longer than many tests."""
     config = collector.config
     if (
         config.option.markexpr == "not slow"
@@ -222,7 +241,10 @@ def pytest_pycollect_makeitem(collector, name, obj):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    """Each worker begins with another part of a folder: what one has rewritten for its assertions the others need only load."""
+    """Begin each worker with another part of a folder.
+
+    Modules that one worker has rewritten for its assertions the others only load.
+    """
     report = yield
     given = getattr(collector.config, "workerinput", None)
     if given is not None and isinstance(collector, pytest.Dir):
@@ -234,7 +256,10 @@ def pytest_make_collect_report(collector):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What is slow, starts something real or has a real connection (`wire`) is `live`; all workers have one order."""
+    """Mark slow tests, and tests with a real process or connection (`wire`), as `live`.
+
+    All workers have the tests in one order.
+    """
     items.sort(key=lambda item: str(item.path))
     live = {path: not LIVE.isdisjoint(path.relative_to(ROOT).parts) for path in {each.path for each in items}}
     for item in items:
@@ -244,24 +269,29 @@ def pytest_collection_modifyitems(items):
             raise pytest.UsageError(
                 f"{item.nodeid} is slow: its module has to say so, or `-m slow` leaves it out"
             )
+        if slow and not item.config.option.whole:
+            item.add_marker(SLOW_LIMIT)
         if connects or live[item.path] or slow:
             item.add_marker("live")
 
 
 def pytest_collection_finish():
-    """What has been collected stays to the end, with the little garbage in it: who looks for garbage later looks past it."""
+    """Exclude everything collected from later garbage collections.
+
+    It stays to the end, with the little garbage in it.
+    """
     gc.freeze()
     gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config):
-    """More than there are processors where servers and clients are waited for, as in what is live, and most where it is slow."""
+    """Start more workers than processors, because live tests wait, and slow ones most of all."""
     return (os.cpu_count() or 1) * {"not live": 1, "not slow": 2}.get(config.option.markexpr, 3)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
-    """Commands that tests start heed these again where the suite itself was started in the background."""
+    """Let commands of tests react to SIGHUP and SIGINT if the suite runs in the background."""
     if config.option.whole:
         from tests.pairs import WHOLE
 
@@ -279,7 +309,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session):
-    """A worker of xdist tells of a test that passes only that: six messages for each take longer than many tests do."""
+    """Let an xdist worker send one message for a passed test; six take longer than most tests."""
     options = session.config.option
     if options.durations or options.xmlpath or options.verbose > 0:
         return
@@ -289,32 +319,37 @@ def pytest_sessionstart(session):
 
 
 def tell_what_matters(tell, name, **said):
-    """Neither that a test begins and ends, nor that it was prepared and cleared up without a word."""
+    """Leave out that a test begins and ends, and that a phase or a row of it passed."""
     report = said.get("data") if name == "testreport" else None
-    if name in ("logstart", "logfinish") or (
-        report is not None and report["when"] != "call" and report["outcome"] == "passed"
-    ):
+    part = report is not None and (report["when"] != "call" or report.get("_report_type") == "SubTestReport")
+    if name in ("logstart", "logfinish") or (part and report["outcome"] == "passed"):
         return
     tell(name, **said)
 
 
 class Watchdog:
-    """Whoever hangs shows where: the stacks of all threads, 110 to 120 s after the test began.
+    """Ends a process in which a test's limit cannot end the test.
 
-    pytest's own `faulthandler_timeout` starts and joins a thread for each test, which costs more than most tests do.
+    The test hangs anew while it clears up, or lets no signal in.
+
+    It shows the stacks of all threads, and xdist names the test. A failure lifts the limits of pytest's plugins.
     """
 
     def __init__(self, config):
         with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             self.file = os.fdopen(os.dup(2), "w")
-        self.set_at = float("-inf")
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self):
-        if time.monotonic() - self.set_at > 10:
-            faulthandler.dump_traceback_later(120, file=self.file)
-            self.set_at = time.monotonic()
-        return (yield)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_timeout_set_timer(self, settings):
+        faulthandler.dump_traceback_later(settings.timeout + CLEARS_UP_WITHIN, exit=True, file=self.file)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_exception_interact(self):
+        faulthandler.dump_traceback_later(CLEARS_UP_WITHIN, exit=True, file=self.file)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_timeout_cancel_timer(self):
+        faulthandler.cancel_dump_traceback_later()
 
     def pytest_unconfigure(self):
         faulthandler.cancel_dump_traceback_later()
@@ -323,7 +358,7 @@ class Watchdog:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
-    """A test finds no session in its environment, though tests of the same run are marked, and theirs is exported."""
+    """Hide the session and PYTHONPATH of a marked run from each test's environment."""
     given = {name: os.environ.pop(name, None) for name in ("FAULTINJECT_SESSION", "PYTHONPATH")}
     rest = [each for each in (given["PYTHONPATH"] or "").split(os.pathsep) if each and each not in hooks]
     if rest:
@@ -336,14 +371,8 @@ def pytest_runtest_protocol():
 
 
 @pytest.fixture(scope="session")
-def for_all():
-    """`for_all(things, check)`: check each thing, and fail once, telling every thing that failed and the first why."""
-    return check_each
-
-
-@pytest.fixture(scope="session")
 def launcher():
-    """What starts the program."""
+    """The launcher that starts the program."""
     found = Launcher()
     yield found
     found.close()
@@ -374,7 +403,7 @@ class RedisServer:
     def start(self):
         """It answers when this returns."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        until(self._answers)
+        until(self._answers, patience=STARTS_WITHIN)
 
     def client(self):
         import redis
@@ -408,7 +437,7 @@ def start_redis(tmp_path_factory):
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         pytest.skip("needs redis-server or valkey-server")
-    from faultinject.counts import waiting
+    from faultinject.counts.patience import waiting
 
     started = []
 

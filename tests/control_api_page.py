@@ -1,8 +1,8 @@
-"""The calls of the control API, as the reference shows them: from the table by which they are routed."""
+"""The calls of the control API for the reference page, from the routing table."""
 
 from __future__ import annotations
 
-from faultinject.control import CALLS
+from faultinject.control.calls import CALLS
 from tests.documents import escaped, table
 
 
@@ -10,16 +10,16 @@ def calls() -> str:
     """One row a call."""
     return table(
         ("call", "does", "takes"),
-        ((f"`{each.method} {each.path}`", escaped(summary(each)), takes(each)) for each in CALLS),
+        ((f"`{each.method} {each.path}`", escaped(description(each)), takes(each)) for each in CALLS),
     )
 
 
-def summary(call) -> str:
-    """The first line of what its function says of itself."""
-    return call.does.__doc__.partition("\n")[0]
+def description(call) -> str:
+    """The whole docstring of its function, in one line."""
+    return " ".join(call.does.__doc__.split())
 
 
 def takes(call) -> str:
-    """The names of its parameters; whatever changes what is in force heeds If-Match."""
+    """The names of its parameters; calls that change the rules or switches honour If-Match."""
     changes = call.method != "GET" and call.path != "/preview"
     return ", ".join(f"`{each}`" for each in (*call.query, *(["If-Match"] if changes else [])))

@@ -6,8 +6,9 @@ from functools import cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from faultinject.engine import ASGIRequest, Disconnect, Forward, Pass, WSGIRequest
-from faultinject.vendors import Addressing
+from faultinject.engine.actions import Disconnect, Forward, Pass
+from faultinject.engine.request import ASGIRequest, WSGIRequest
+from faultinject.vendors.vendor import Addressing
 
 
 def view(place):
@@ -16,7 +17,7 @@ def view(place):
 
 
 def condition(rule, endpoints=(), key=b""):
-    """Whether a request meets the conditions of one rule, each asked by itself: what the index must not hide."""
+    """Compile one rule's conditions alone, so that a test sees requests that the index hides."""
     return rule.compile(addressing(rule.vendor, endpoints), key)
 
 
@@ -30,7 +31,7 @@ addressing = cache(Addressing)
 
 
 class Seen(NamedTuple):
-    """What a request is about, as a vendor reads it."""
+    """Operation, bucket, key and level of a request, as a vendor reads it."""
 
     operation: str | None
     bucket: str | None
@@ -41,7 +42,7 @@ class Seen(NamedTuple):
 
 
 def reads(vendor, request, endpoints=()):
-    """What a request is about, by the vendor's addressing and its table of operations."""
+    """Read a request with the vendor's addressing and its table of operations."""
     reading = addressing(vendor, endpoints)
     bucket, key = reading.read_address(request)
     return Seen(reading.operation(request), bucket, key, reading.level(request), *reading.identify(request))
@@ -59,8 +60,8 @@ def candidates(plan, place):
 def decide(plan, place):
     """Decide one request: it is counted and drawn for, and nothing is done to it.
 
-    Its `kind` is `unmatched`, `respond`, `forward` or `break`; where a rule matched and nothing is done what the journal
-    says: `passed`, `refused`, `nothing_to_cut` or `failed`.
+    Its `kind` is `unmatched`, `respond`, `forward` or `break`; where a rule matched and nothing is done what the
+    journal says: `passed`, `refused`, `nothing_to_cut` or `failed`.
     """
     found = candidates(plan, place)
     action = plan.decide(view(place), found) if found else None
@@ -91,8 +92,6 @@ def decide(plan, place):
         status_line=answer.status_line,
         headers=action.headers,
         body=action.body,
-        head=answer.exact and answer.exact.write(action.headers, plan.services.clock()),
         late=answer.error_after_head,
-        needs_socket=answer.needs_socket,
         **about,
     )

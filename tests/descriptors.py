@@ -1,4 +1,7 @@
-"""What this process has open in a place of a test's own: other tests' threads open and close elsewhere meanwhile."""
+"""The open files of this process under one folder.
+
+Other tests' threads open and close files elsewhere meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 
 
 def opened(place):
-    """The descriptors of this process that are files of a place, with what each is; none where Linux does not tell."""
+    """The open descriptors under a folder, and the file of each; none without Linux's /proc."""
     found = {}
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():  # noqa: PTH112, PTH208 - numbers
         try:

@@ -1,4 +1,4 @@
-"""The pages that people read: the README and the documentation, with their blocks and generated tables."""
+"""The pages that people read, README and documentation, with blocks and generated tables."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""Vendors that stand for all where each of them would take too long: their tables have all that a table can have."""
+"""The vendors that stand for all in long tests, because their tables have every feature."""
 
 FIRST_VENDORS = ("cos", "gateway", "jss", "qingstor", "qiniu-mix")

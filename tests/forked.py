@@ -1,4 +1,7 @@
-"""The program in processes of their own that have their modules already: to load them anew takes longer than most tests."""
+"""Runs the program in forked processes that have imported its modules already.
+
+Importing them again takes longer than most tests.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ MODULES = (
     *(f"faultinject.cli.{each}" for each in ("program", "serve", "proxy", "explore", "trial", "control")),
     "faultinject.adapters.patch",
     "faultinject.server.bridge",
-    "faultinject.server.heads",
+    "faultinject.server.protocol",
     "faultinject.store.s3",
     "faultinject.testing.exploration",
     "faultinject.vendors.cos.vendor",
@@ -69,7 +72,7 @@ class Forked:
     def poll(self):
         return self.wait(0)
 
-    def wait(self, timeout=300):
+    def wait(self, timeout=100):
         """Its exit code, or the signal that ended it as a negative number; None while it goes on."""
         if self._code is None and select.select([self._ends], [], [], timeout)[0]:
             [self._code] = NUMBER.unpack(os.read(self._ends, NUMBER.size))
@@ -85,7 +88,7 @@ class Forked:
 
 
 def asked(asking):
-    """Wait to be asked, again and again; it comes back in the child alone, which has all that the program finds at its start."""
+    """Fork a child for each request; only the child returns, with the program's environment."""
     while message := (found := socket.recv_fds(asking, 1 << 20, 2))[0]:
         ends, output = found[1]
         if os.fork():

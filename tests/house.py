@@ -1,4 +1,7 @@
-"""The house in numbers: files that a request goes through, circles of imports, sizes of files. `python tests/house.py`."""
+"""The house in numbers: `python tests/house.py`.
+
+Files that a request goes through, circles of imports, sizes of files.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ WARM = 50
 
 
 def wsgi(path, rule=RULE):
-    """What sends one PUT to an app under a WSGI middleware."""
+    """Return a function that sends one PUT to an app under the WSGI middleware."""
 
     def app(environ, start_response):
         start_response("200 OK", [])
@@ -58,7 +61,7 @@ def wsgi(path, rule=RULE):
 
 
 def asgi(path, rule=RULE):
-    """What sends one PUT to an app under an ASGI middleware."""
+    """Return a function that sends one PUT to an app under the ASGI middleware."""
 
     async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -98,7 +101,7 @@ def asgi(path, rule=RULE):
 
 
 def rooms(ask):
-    """The files of the house that one request goes through, call by call, once everything is loaded."""
+    """List the files that one request goes through, call by call, once all is imported."""
     for _ in range(WARM):
         ask()
     visited = []
@@ -128,7 +131,7 @@ def modules():
 
 
 def imports(sources, *, lazy, types=True):
-    """Who imports whom; with `lazy` also inside of functions, with `types` also what only a type checker reads."""
+    """Map each module to its imports; `lazy` and `types` add those in functions and for types."""
     arrows = {name: set() for name in sources}
     for name, text in sources.items():
         tree = ast.parse(text)
@@ -160,7 +163,7 @@ def imports(sources, *, lazy, types=True):
 
 
 def circles(arrows):
-    """Groups of modules each of which can be reached from each (Tarjan's strongly connected components)."""
+    """Groups of modules that import each other in a circle (Tarjan's connected components)."""
     found, numbers, low, stack = [], {}, {}, []
 
     def visit(name):

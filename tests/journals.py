@@ -1,7 +1,7 @@
-"""Journals of clients that are described, not run: each line with its exact time, and beside it which call it is of.
+"""Journals that a test describes, with exact times, and the call that each line belongs to.
 
-`call` and `calls` describe what a client did, wait by wait; `client` follows a policy, and `threads` are many at once. `text`
-writes the lines as a journal has them, `attempts` reads them back, `judged` is the verdict on them.
+`call` and `calls` describe what a client did, wait by wait; `client` follows a policy, and `threads` are many at
+once. `text` writes the lines as a journal has them, `attempts` reads them back, `judged` is the verdict on them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from io import BufferedReader, BytesIO
 from itertools import count
 
-from faultinject.audit import judge, judge_run
-from faultinject.journal import CallWindow, DrivenRun, read
+from faultinject.audit.judging import judge, judge_run
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.driven_run import DrivenRun
+from faultinject.journal.reading import read
 
 
 def fault(name, status=None, did="answered", **more):
-    """What a request met."""
+    """The fields of the fault that a request got."""
     return {"fault": name, "status": status, "did": did, **more}
 
 
@@ -38,7 +40,7 @@ UNIX = 1_800_000_000.0
 TOOK = 0.001
 """Seconds from the arrival of a request to its answer."""
 LATER = 600.0
-"""Seconds after the last request at which a journal is read, if nothing else is said: nobody waits that long."""
+"""Seconds after the last request at which a journal is read by default; no wait is so long."""
 PID = 7
 
 numbers = count(1)
@@ -47,6 +49,7 @@ numbers = count(1)
 def line(at=0.0, kind=SLOW_DOWN, *, took=TOOK, **more):
     """The fields of one request, in the order in which a journal has them."""
     passed = kind["fault"] is None
+    path = more.get("path", "/bucket/key")
     return {
         "v": 1,
         "time": UNIX + at,
@@ -60,13 +63,13 @@ def line(at=0.0, kind=SLOW_DOWN, *, took=TOOK, **more):
         "credential": None,
         "test": None,
         "method": "PUT",
-        "path": "/bucket/key",
+        "path": path,
         "query": "",
         "host": "127.0.0.1",
         "client": "127.0.0.1",
         "operation": None,
         "bucket": "bucket",
-        "key": "key",
+        "key": (path or "").rpartition("/")[2],
         "request_bytes": 100,
         "request_digest": "d",
         "body_complete": True,
@@ -136,7 +139,10 @@ class Made:
         return self.name is not None or self.returned is not None
 
     def window(self, name="call"):
-        """What a test or a driver says of it; the key is the last part of its path."""
+        """The window of this call, as a test or a driver names it.
+
+        Its key is the last part of the path.
+        """
         ends = [each["answered"] or each["arrived"] for each in self.lines]
         return CallWindow(
             self.name or name,
@@ -149,7 +155,7 @@ class Made:
 
 
 ID = "id"
-"""A call whose SDK gives all its attempts one id; otherwise they are joined by fingerprint."""
+"""A call whose SDK gives all its attempts one id; other calls are grouped by fingerprint."""
 MARK = "mark"
 """Its retries say that they are retries."""
 
@@ -199,13 +205,16 @@ def calls(number, *gaps, apart=0.04, at=0.0, **more):
 
 
 def layered(number, *gaps, **more):
-    """Calls that a layer above the SDK tries again: the SDK sends each attempt under another id, and says that it makes one."""
+    """Calls that a layer above the SDK retries.
+
+    The SDK sends each attempt under another id, and says that it makes one.
+    """
     hints = [{"invocation": f"{each}-one", "attempt": 1, "max": 1} for each in range(len(gaps) + 1)]
     return calls(number, *gaps, every=[{"attempt_hint": each} for each in hints], **more)
 
 
 def successes(number, again=0, *, at=-500.0, method="PUT", wait=0.5, **more):
-    """Things that were asked for once and are well, some of them asked for again `wait` seconds later all the same."""
+    """Successful requests; the first `again` of them are repeated `wait` seconds later."""
     found = [call(kind=FINE, at=at + each, method=method, by=None, **more) for each in range(number)]
     twice = [
         call(
@@ -217,7 +226,7 @@ def successes(number, again=0, *, at=-500.0, method="PUT", wait=0.5, **more):
 
 
 FAST = (0.0003, 0.001)
-"""How soon a client sends its next request when it does not wait: usually, and one time in ten."""
+"""Seconds until a client that does not wait sends its next request: usual, and one in ten."""
 
 
 def quick(usual=FAST[0], slow=FAST[1], *, number=25, at=-1000.0, **more):
@@ -231,7 +240,7 @@ def quick(usual=FAST[0], slow=FAST[1], *, number=25, at=-1000.0, **more):
 
 @dataclass(frozen=True)
 class Policy:
-    """How a client tries again.
+    """A client's retry policy.
 
     Attributes:
         attempts: at most, in all.
@@ -260,7 +269,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What a client is asked for, and what it meets.
+    """The calls that a client is to make, and the faults that they get.
 
     Attributes:
         calls: how many.
@@ -307,7 +316,7 @@ def client(policy, asked, *, by=None, user_agent="acme/1.0"):
 
 
 def threads(number, policy, *, requested=20, share=1.0, keys="own", by=None, seed=7):
-    """The calls of so many threads that share a pool: each takes the next call when it is done with one.
+    """The calls of threads that share a pool: a free thread takes the next call.
 
     Args:
         keys: `own` for each call, `one` for all, or `bodies`: one key, and a body of another length for each.
@@ -428,7 +437,7 @@ def says_what_to_do(finding):
 
 
 def findings(check, *groups, **how):
-    """What a check says of these calls."""
+    """The findings of one check about these calls."""
     return [each for each in judged(*groups, **how).findings if each.check == check]
 
 

@@ -1,4 +1,4 @@
-"""The lines of the log, as the reference shows them: from the module that says them."""
+"""The lines of the log, as the reference shows them: from the modules that log them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,57 @@ from collections.abc import Iterator
 
 from tests.documents import ROOT, escaped, table
 
-SAYS = {"_warn": "WARNING", "warning": "WARNING", "error": "ERROR"}
+PACKAGE = ROOT / "faultinject"
+LOG = PACKAGE / "journal" / "log.py"
+LEVELS = {"warning": "WARNING", "error": "ERROR"}
 
 
 def lines() -> str:
-    """One row a line, in the order of the module, with its level and what the function that says it is for."""
-    return table(("level", "line", "when"), rows())
+    """One row a line, sorted by its text, with its level and its occasion."""
+    return table(("level", "line", "when"), sorted({*rows()}, key=lambda row: (row[1], row[2])))
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """Level, line with `…` for what differs, and the first paragraph of the docstring."""
-    tree = ast.parse((ROOT / "faultinject" / "journal" / "log.py").read_text(encoding="utf-8"))
-    for function in tree.body:
-        if not isinstance(function, ast.FunctionDef) or function.name == "_warn":
+    """Level, line with `…` for the variable parts, and occasion.
+
+    The occasion is the comment above the call. In the module of the log it is the first paragraph of the function's
+    docstring.
+    """
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        if path != LOG and "journal import log" not in source:
             continue
-        about = " ".join((ast.get_docstring(function) or "").partition("\n\n")[0].split())
-        for level, text in said(function):
-            # Two values side by side are one to the reader.
-            shown = re.sub(r"…[… ]*…", "…", text.replace("%s", "…"))
-            yield level, f"`{shown}`", escaped(about)
+        for function in ast.walk(ast.parse(source)):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for call, level, text in logged(function, "" if path == LOG else "log"):
+                about = docstring(function) if path == LOG else comment(source.splitlines(), call.lineno)
+                assert about, f"{path}:{call.lineno}: a comment above the call says when the line is logged"
+                # Two values side by side are one to the reader.
+                shown = re.sub(r"…[… ]*…", "…", text.replace("%s", "…"))
+                yield level, f"`{shown}`", escaped(about)
 
 
-def said(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
-    """What a function says: the literals that it gives the log."""
+def logged(function: ast.AST, module: str) -> Iterator[tuple[ast.Call, str, str]]:
+    """The calls in a function that log a literal, each with its level and the literal."""
     for call in ast.walk(function):
-        if not isinstance(call, ast.Call) or not call.args:
+        if not isinstance(call, ast.Call) or not call.args or not isinstance(call.args[0], ast.Constant):
             continue
-        name = getattr(call.func, "id", None) or getattr(call.func, "attr", None)
-        first = call.args[0]
-        if name in SAYS and isinstance(first, ast.Constant):
-            yield SAYS[name], str(first.value)
+        owner, _, name = ast.unparse(call.func).rpartition(".")
+        if owner == module and name in LEVELS:
+            yield call, LEVELS[name], str(call.args[0].value)
+
+
+def docstring(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The first paragraph of a function's docstring."""
+    return " ".join((ast.get_docstring(function) or "").partition("\n\n")[0].split())
+
+
+def comment(source: list[str], line: int) -> str:
+    """The comment above a line of a module."""
+    above: list[str] = []
+    for text in reversed(source[: line - 1]):
+        if not text.lstrip().startswith("# "):
+            break
+        above.insert(0, text.strip().removeprefix("# "))
+    return " ".join(above)

@@ -1,4 +1,4 @@
-"""Products that are too big: what two values do to each other is tried once for each pair, not in every company."""
+"""Reduces products that are too big: each pair of values is tried once."""
 
 import os
 from heapq import heapify, heappop, heappush
@@ -9,7 +9,7 @@ WHOLE = "WHOLE_PRODUCTS"
 
 
 def pairs(*, allowed=lambda *case: True, alike=(), **values):
-    """Of all combinations, in their order, few that have each pair of values that any of them has.
+    """Choose few of all combinations, in order, that have every possible pair of values.
 
     Args:
         allowed: whether a combination, its values in the order of their names here, can be.
@@ -32,7 +32,10 @@ def pairs(*, allowed=lambda *case: True, alike=(), **values):
 
 
 def fewest(cases, shows):
-    """Of these cases, in their order, few that show all that any of them shows: whichever shows most that is new, first."""
+    """Choose few cases, in order, that show all that any case shows.
+
+    The case that shows most that is new comes first.
+    """
     cases = list(cases)
     if os.environ.get(WHOLE):
         return cases
@@ -52,7 +55,10 @@ def fewest(cases, shows):
 
 
 def in_turn(ones, others):
-    """Each of the ones with one of the others, which are taken in turn: for what the others do to all of them alike."""
+    """Combine each of `ones` with one of `others` in turn.
+
+    For `others` that do the same to all of them.
+    """
     ones, others = list(ones), list(others)
     assert len(ones) >= len(others)
     return list(product(ones, others) if os.environ.get(WHOLE) else zip(ones, cycle(others), strict=False))

@@ -6,11 +6,11 @@ import socket
 
 
 class ReservedPort:
-    """A port that the system gives to nobody else until it is let go of; a context manager, whose value is the number.
+    """A port reserved until it is released; a context manager whose value is the number.
 
-    A number that was found free may be another program's a moment later. Here a socket stays bound to it that does not
-    listen: who connects is refused, until a server listens there. It has to set SO_REUSEADDR, as servers do to start again
-    where they have just ended.
+    A number that was found free may be another program's a moment later. Here a socket stays bound to it that does
+    not listen: a client that connects is refused, until a server listens there. The server has to set SO_REUSEADDR,
+    as servers do to start again where they have just ended.
 
     Args:
         host: the address; `0.0.0.0` for a server on all of them.

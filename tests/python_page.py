@@ -10,24 +10,103 @@ import inspect
 import re
 import textwrap
 import typing
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from types import FunctionType, ModuleType, UnionType
 
 import faultinject
-from faultinject import exceptions, strategies, vendors
+from faultinject import exceptions, plugins, strategies, vendors
 from tests.documents import escaped
 
 WIDTH = 100
-SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")
+TITLES = {
+    "Args": "Arguments",
+    "Returns": "Returns",
+    "Raises": "Raises",
+    "Attributes": "Attributes",
+    "Yields": "Yields",
+}
+OF_VALUES = {**TITLES, "Args": "Attributes"}
+"""Arguments of a value are its attributes."""
+OF_OTHERS = {**TITLES, "Args": "", "Raises": ""}
+"""The constructor is not promised."""
 HEAD = """# Python
 
 All public names of the package, made from their docstrings. `import faultinject` loads each on first use. How they are
-used: [Inject faults from code](../how-to/python.md) and [pytest](../how-to/pytest.md). Names that are not on this page
-may change in any release.
-"""
+used: [Inject faults from code](../how-to/python.md) and [pytest](../how-to/pytest.md).
+
+A minor release may add names, members, keyword arguments and checks, and change messages; a name of this page goes, or changes
+its meaning, only after one minor release in which it gives a `DeprecationWarning`. What is not on this page may change in any
+release.
+"""  # fmt: skip
 ERRORS = [
     name for name, each in vars(exceptions).items() if isinstance(each, type) and issubclass(each, Exception)
 ]
+MEMBERS = {
+    "ASGIFaultMiddleware": "",
+    "Attempt": "injected undecided answered_by_fault documented answer part to_dict to_line",
+    "AttemptHint": "",
+    "Call": "gaps same_bytes resumed succeeded inferred",
+    "DocumentedError": "address label to_dict",
+    "Exploration": "report to_json",
+    "Fault": "meaning check prepare in_words delay_in_words fails draws",
+    "Faults": (
+        "injected attempts outcomes calls rules seed env injector add clear call pause run "
+        "fast_forward explore findings assert_retries assert_all_fired"
+    ),
+    "Finding": "name full_name wrong measured to_dict",
+    "Injector": "use add replace remove enable_rule disable_rule reset enable disable counts state",
+    "Journal": "outcomes requests dropped",
+    "NamedCall": "",
+    "Outcome": "injected undecided to_dict to_line",
+    "Problem": "",
+    "Profile": "",
+    "Rule": "vendor value set_headers label doubts named to_dict",
+    "RuleCounts": "",
+    "RuleKeys": "",
+    "Run": "",
+    "Scenario": "parse load from_toml from_json from_env to_toml to_json",
+    "State": "disabled",
+    "Storage": "vendor url host port client client_kwargs reset close",
+    "StorageFactory": "",
+    "Vendor": "errors find has group groups",
+    "WSGIFaultMiddleware": "",
+    "Waits": "monotonic wait",
+}
+"""The promised members of each class, without methods that only the package calls."""
+ATTRIBUTES = {
+    "Call": "attempts first last retries signal closed shared cut name returned error",
+    "Exploration": "seconds",
+    "Run": "scenario requests error",
+    "State": "scenario seed began on until why_off generation",
+}
+"""The promised attributes of the classes that have others as well."""
+MADE_BY_USERS = (
+    "ASGIFaultMiddleware",
+    "Fault",
+    "Injector",
+    "Problem",
+    "Rule",
+    "Scenario",
+    "Storage",
+    "Vendor",
+    "WSGIFaultMiddleware",
+)
+"""The classes whose constructor is promised; faultinject makes the others."""
+VALUES = ("Call", "Finding", "State")
+"""Those whose arguments are their attributes."""
+PLUGINS = {
+    "STORES": 'The embedded stores, by their vendor\'s id: `dataclasses.replace(STORES["s3"], …)` makes another one.',
+    "Act": "A function from a `Request`, its `Entry` and the draw to an `Action`: `Fault.prepare` returns one.",
+    "Action": "`Respond`, `Forward` or `Disconnect`.",
+    "MatchKey": (
+        "A rule's number, its scope, the identity of the request, and its rate or None: "
+        "`Counts.match` counts each."
+    ),
+    "Number": "The number of a match in its scope, its number for that identity, and whether the rate is exceeded.",
+    "Store": "A store of counts: `begin`, `version`, `publish` and `counts`.",
+}
+"""The names of `faultinject.plugins` that have no docstring where the program runs."""
 MODULES = (
     (exceptions, ERRORS, "Every error is a `faultinject.FaultInjectError`."),
     (vendors, vendors.__all__, "The catalogue."),
@@ -81,33 +160,39 @@ def page() -> str:
         parts.append(f"## {module.__name__}\n\n{sentence}\n")
         prefix = f"{module.__name__.partition('.')[2]}."
         parts += [entry(name, getattr(module, name), prefix) for name in listed]
+    parts.append(f"## faultinject.plugins\n\n{plugins.__doc__}")
+    parts += [f"- `{name}`: {escaped(in_short(name))}" for name in plugins.__all__]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+def in_short(name: str) -> str:
+    """The meaning of a name of `faultinject.plugins`."""
+    return PLUGINS.get(name) or documented(getattr(plugins, name)).partition("\n")[0]
 
 
 def entry(name: str, found: object, prefix: str = "") -> str:
     """A heading, the signature, and what the docstring says."""
     parts = [f"### {prefix}{name}\n"]
+    titles = TITLES
     if isinstance(found, type) and issubclass(found, Exception):
         bases = ", ".join(each.__name__ for each in found.__bases__)
         parts.append(f"Bases: `{bases}`.\n")
     elif isinstance(found, type) and issubclass(found, dict):
         parts.append("The keys of a rule, for type checkers; [Rules](rules.md) explains each.\n")
-    else:
+    elif not isinstance(found, type) or name in MADE_BY_USERS:
         parts.append(block(f"{prefix}{name}{signature(found)}"))
-    parts.append(described(found))
+    else:
+        titles = OF_VALUES if name in VALUES else OF_OTHERS
+    kept = ATTRIBUTES[name].split() if name in ATTRIBUTES else None
+    parts.append(described(found, titles, kept))
     if isinstance(found, type) and not issubclass(found, dict | Exception):
-        parts += [member(name, key, each) for key, each in members(found)]
+        parts += [member(name, key, value) for key, value in members(found)]
     return "\n".join(parts)
 
 
-def members(found: type) -> list[tuple[str, object]]:
-    """Public methods and properties with a docstring, those of bases in the package first."""
-    named: dict[str, object] = {}
-    for each in reversed(found.__mro__):
-        if each.__module__.startswith("faultinject"):
-            named |= {key: value for key, value in vars(each).items() if key[0] != "_"}
-    kept = (FunctionType, property, cached_property, classmethod, staticmethod)
-    return [(key, each) for key, each in named.items() if isinstance(each, kept) and documented(each)]
+def members(kind: type) -> list[tuple[str, object]]:
+    """The promised methods and properties of a class."""
+    return [(name, inspect.getattr_static(kind, name)) for name in MEMBERS[kind.__name__].split()]
 
 
 def documented(found: object) -> str:
@@ -158,8 +243,14 @@ def block(text: str) -> str:
     return f"```text\n{text}\n```\n"
 
 
-def described(found: object) -> str:
-    """A docstring of Google's style in Markdown: sections are lists, examples are code."""
+def described(found: object, titles: Mapping[str, str] = TITLES, kept: Collection[str] | None = None) -> str:
+    """A docstring of Google's style in Markdown: sections are lists, examples are code.
+
+    Args:
+        found: what has it.
+        titles: the title of each section; it is left out where that is empty.
+        kept: the names that its lists have; None: all.
+    """
     lines = documented(found).splitlines()
     parts: list[str] = []
     prose: list[str] = []
@@ -170,14 +261,19 @@ def described(found: object) -> str:
             prose.clear()
 
     at = 0
+    above = ""
     while at < len(lines):
         line = lines[at]
-        if line.removesuffix(":") in SECTIONS and line.endswith(":"):
+        if line.removesuffix(":") in TITLES and line.endswith(":"):
             flush()
             end = at + 1
             while end < len(lines) and (not lines[end] or lines[end][0] == " "):
                 end += 1
-            parts.append(section(line.removesuffix(":"), textwrap.dedent("\n".join(lines[at + 1 : end]))))
+            title = titles[line.removesuffix(":")]
+            if title:
+                body = textwrap.dedent("\n".join(lines[at + 1 : end]))
+                parts.append(section("" if title == above else title, of_names(kept, body)))
+            above = title
             at = end
         elif line.startswith(">>> "):
             flush()
@@ -193,9 +289,14 @@ def described(found: object) -> str:
     return "\n".join(each for each in parts if each.strip())
 
 
+def of_names(kept: Collection[str] | None, body: str) -> str:
+    """The entries of a section that have one of these names."""
+    entries = re.split(r"^(?=\w+: )", body, flags=re.MULTILINE)
+    return body if kept is None else "".join(text for text in entries if text.partition(":")[0] in kept)
+
+
 def section(title: str, body: str) -> str:
-    """`Args` and its like as a list."""
-    words = {"Args": "Arguments"}.get(title, title)
+    """A section as a list, without a title where it goes on with the list above."""
     items: list[str] = []
     for line in body.splitlines():
         if found := re.match(r"([\w*]+(?:(?:, | and )[\w*]+)*): (.*)", line):
@@ -205,4 +306,5 @@ def section(title: str, body: str) -> str:
             items.append(
                 f"  {text}" if items and line[0] == " " else f"- {text}" if not items else f"  {text}"
             )
-    return f"{words}:\n\n" + "\n".join(items) + "\n"
+    listed = "\n".join(items) + "\n"
+    return f"{title}:\n\n{listed}" if title and items else listed

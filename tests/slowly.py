@@ -18,4 +18,4 @@ def others_slowly(values: Iterable[T], quick: Callable[[T], bool]) -> list[objec
 
 
 FOUNDING = frozenset(("cos", "qingstor", "jss", "qiniu-mix", "gateway"))
-"""The vendors whose every row the default suite takes; `s3` stands for its relatives elsewhere."""
+"""The vendors of which the default suite takes every row; elsewhere `s3` stands for them."""

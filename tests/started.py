@@ -56,7 +56,7 @@ class Started:
 
     @property
     def log(self):
-        """What it has written on its outputs."""
+        """The text that it has written on its outputs."""
         return self._log.read_text(errors="replace")
 
     def leave(self):

@@ -1,4 +1,4 @@
-"""The files of the containers' page do what it says: their commands run in a process of their own, without Docker."""
+"""The files of the containers' page do what it says; their commands run without Docker."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ import pytest
 import yaml
 
 from faultinject import Scenario
-from faultinject.cli import group as program
-from faultinject.rules import VARIABLES
+from faultinject.cli.program import group as program
+from faultinject.rules.names import VARIABLES
 from tests.documents import BLOCKS
 from tests.ports import ReservedPort
+from tests.until import STARTS_WITHIN
 
 pytestmark = pytest.mark.live
 
@@ -37,7 +38,6 @@ SHARED, SECRET = yaml.safe_load_all(FILES["pods.yaml"])
 COMPOSE = yaml.safe_load(FILES["compose.yaml"])
 FAULTS, DEPLOYMENT = yaml.safe_load_all(FILES["kubernetes.yaml"])
 WORKFLOW = yaml.safe_load(FILES[".github/workflows/retries.yml"])
-PATIENCE = 300.0
 
 
 def instruction(file: str, name: str) -> list[str]:
@@ -47,14 +47,14 @@ def instruction(file: str, name: str) -> list[str]:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment, with the programs of this Python first and without what a reader may have set."""
+    """The environment with this Python's programs first, and without a reader's own variables."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
     return clean | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"}
 
 
 @contextmanager
 def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[int]:
-    """What the image would run, in a folder instead of `/app` and `/journal`; its port."""
+    """Run the image's command in a folder, in place of `/app` and `/journal`; gives its port."""
     with ReservedPort() as port:
         published = next(
             line.removeprefix("EXPOSE ") for line in FILES[file].splitlines() if line.startswith("EXPOSE")
@@ -73,7 +73,7 @@ def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[
             words, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         try:
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + STARTS_WITHIN
             while True:
                 with socket.socket() as client:
                     if client.connect_ex(("127.0.0.1", port)) == 0:
@@ -84,13 +84,13 @@ def container(folder: Path, file: str, environment: dict[str, str]) -> Iterator[
             yield port
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=STARTS_WITHIN)
         assert process.returncode == 0
 
 
 def put(port: int, path: str) -> int:
     """The status of a PUT."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STARTS_WITHIN)
     connection.request("PUT", path, b"meow")
     status = connection.getresponse().status
     connection.close()
@@ -98,15 +98,15 @@ def put(port: int, path: str) -> int:
 
 
 def report(journal: Path) -> tuple[int, str]:
-    """What `report` says of it."""
+    """The exit code and text of `report` on a journal."""
     command = [sys.executable, "-m", "faultinject", "report", "--format", "markdown", str(journal)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=STARTS_WITHIN, check=False)
     return done.returncode, done.stdout
 
 
 @pytest.mark.slow
 def test_the_app_fails_twice_in_all(tmp_path):
-    """With the variables of compose; the two workers share their counts, and the journal can be judged."""
+    """Two workers share their counts, and the journal can be judged, with compose's variables."""
     (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
     with container(tmp_path, "Dockerfile", COMPOSE["services"]["app"]["environment"]) as port:
         assert sorted(put(port, "/photos/cat.jpg") for _ in range(8)) == [201] * 6 + [503] * 2
@@ -116,7 +116,10 @@ def test_the_app_fails_twice_in_all(tmp_path):
 
 @pytest.mark.slow
 def test_pods_count_together(tmp_path, start_redis):
-    """Two pods of the page on one Redis: as many faults as the rule says in all; by the token of one the faults of both go off."""
+    """Two pods on one Redis give as many faults as the rule says in all.
+
+    The token of one switches the faults of both off.
+    """
     redis = start_redis()
     (tmp_path / "app.py").write_text(FILES["app.py"], encoding="utf-8")
     environment = SHARED["data"] | SECRET["stringData"]
@@ -127,7 +130,7 @@ def test_pods_count_together(tmp_path, start_redis):
         container(tmp_path, "Dockerfile", environment) as other,
     ):
         found: list[int] = []
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + STARTS_WITHIN
         # A request for which Redis was too slow passes, and a second's worth behind it.
         while found.count(503) < 10:
             assert time.monotonic() < end
@@ -182,7 +185,7 @@ def test_variables_are_those_that_there_are():
 
 
 def test_files_name_each_other():
-    """What is built and copied is there, ports and volumes are the same everywhere."""
+    """The files of the page exist, and ports and volumes are the same in all of them."""
     copied = {line.split()[1] for line in FILES["Dockerfile"].splitlines() if line.startswith("COPY")} - {
         "wheels"
     }
@@ -215,7 +218,7 @@ for attempt in 1 2 3; do curl --silent --output /dev/null --request PUT "$ENDPOI
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
 def test_the_workflow_writes_the_report_into_the_summary(tmp_path):
-    """Its scripts run as a runner runs them; the journal holds the client's requests and no others."""
+    """Its scripts run as a runner runs them, and the journal holds only the client's requests."""
     (tmp_path / "run-my-client").write_text(CLIENT)
     (tmp_path / "run-my-client").chmod(0o755)
     named = {step["name"]: step for step in WORKFLOW["jobs"]["retries"]["steps"] if "name" in step}
@@ -229,7 +232,7 @@ def test_the_workflow_writes_the_report_into_the_summary(tmp_path):
                     ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
                     cwd=tmp_path,
                     env=environ,
-                    timeout=PATIENCE,
+                    timeout=STARTS_WITHIN,
                     check=False,
                 ).returncode
             )

@@ -1,4 +1,7 @@
-"""The tables of the documentation are what the code says. `python -m tests.test_docs` writes them anew."""
+"""The tables of the documentation match the code.
+
+`python -m tests.test_docs` writes them anew.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,31 @@ import re
 import runpy
 import tomllib
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from faultinject import Outcome, vendors
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import LEFT_OUT
+from faultinject.audit.documents import Document
 from faultinject.audit.profiles import get
 from faultinject.audit.profiles import names as profile_names
-from faultinject.audit.reports import render
-from faultinject.cli import Journals
-from faultinject.rules import CONDITIONS, EFFECTS, KEYS, TRIGGERS, VARIABLES
+from faultinject.audit.reports.text import text
+from faultinject.cli.report import Journals
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults import FAULTS
+from faultinject.rules.names import VARIABLES
+from faultinject.rules.triggers import TRIGGERS
+from faultinject.rules.vocabulary import KEYS
 from tests import command_lines, control_api_page, log_lines, python_page, vendor_pages
 from tests.console import command
-from tests.documents import PAGES, ROOT, table, table_of, write_table
+from tests.documents import BLOCKS, PAGES, ROOT, Block, table, table_of, write_table
 from tests.hooks.frameworks import FRAMEWORKS
 from tests.journals import line
-from tests.rows import row_by_row
 
 SAFETY = ROOT / "docs" / "explanation" / "safety.md"
 OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" / "architecture.md", SAFETY)
@@ -34,7 +44,7 @@ OF_THE_HOUSE = (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "docs" / "project" 
 
 
 def doc_of(word: object) -> str:
-    """What a key or a fault means, with its example."""
+    """The docstring of a key or a fault, with its example."""
     return inspect.cleandoc(getattr(word, "doc", None) or word.__doc__ or "")
 
 
@@ -111,12 +121,13 @@ def vendor_rows() -> str:
                 f"[`{name}`](vendors/{name}.md)",
                 vendor.title,
                 len(vendor.errors),
+                sum(row.message_source == "wire" for row in vendor.errors),
                 f"`{vendor.content_type}`",
                 headers,
                 throttles,
             )
         )
-    return table(("id", "service", "rows", "Content-Type", "id headers", "throttling"), rows)
+    return table(("id", "service", "rows", "seen", "Content-Type", "id headers", "throttling"), rows)
 
 
 def variables() -> str:
@@ -126,17 +137,17 @@ def variables() -> str:
 
 def checks() -> str:
     """One row a check."""
-    rows = ((f"`{name}`", each.demand, each.minimum, linked(each.reference)) for name, each in CHECKS.items())
-    return table(("check", "demands", "needs", "reference"), rows)
-
-
-def linked(reference: str) -> str:
-    """The documents of a reference as links, where their addresses stand behind them."""
-    found = (re.fullmatch(r"(.*) \((https://.*)\)", each) for each in reference.split("; "))
-    return "; ".join(
-        f"[{each[1]}]({each[2]})" if each else name
-        for each, name in zip(found, reference.split("; "), strict=True)
+    rows = (
+        (f"`{name}`", each.demand, each.minimum, "; ".join(map(linked, each.documents)))
+        for name, each in CHECKS.items()
     )
+    return table(("check", "demands", "needs", "documents, and whom they bind"), rows)
+
+
+def linked(document: Document) -> str:
+    """A document as a link, and whom it binds."""
+    name = document.name if document.address is None else f"[{document.name}]({document.address})"
+    return f"{name}: {document.bound}"
 
 
 def left_out() -> str:
@@ -172,11 +183,11 @@ def in_words(waits: Any) -> str:
 def report() -> str:
     """The verdict on a journal that the COS SDK left."""
     found = Journals([str(ROOT / "tests" / "audit" / "cos.jsonl.gz")], None, ()).judge()
-    return f"```text\n{render(found, verbose=False)}```"
+    return f"```text\n{text(found, verbose=False)}```"
 
 
 def measured(folder: str, results: str, name: str = "table") -> str:
-    """What the tests of that folder have seen, as they make a table of it."""
+    """The table of a folder's recorded results, made by its `table.py`."""
     make = runpy.run_path(str(ROOT / "tests" / folder / "table.py"))[name]
     return make(json.loads((ROOT / "tests" / folder / results).read_text(encoding="utf-8")))
 
@@ -223,7 +234,7 @@ def frameworks() -> str:
 
 
 def rooms() -> str:
-    """One row a layer of the imports, the leaves first, with what its modules and packages say of themselves."""
+    """One row a layer of the imports, leaves first, with the first sentence of each docstring."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     [layers] = [
         each["layers"]
@@ -278,13 +289,13 @@ MADE = {
 """Pages that are made as a whole."""
 
 
-@row_by_row("name", TABLES)
+@pytest.mark.parametrize("name", TABLES)
 def test_table_is_what_the_code_says(name: str) -> None:
     """A new key, fault or vendor, or a changed word of a docstring, is on its page."""
     assert table_of(name)[1] == f"{TABLES[name]()}\n", "python -m tests.test_docs writes it anew"
 
 
-@row_by_row("page", MADE)
+@pytest.mark.parametrize("page", MADE)
 def test_page_is_what_the_code_says(page: str) -> None:
     """A new row, operation or public name, or a changed docstring, is on its page."""
     assert PAGES.get(page) == MADE[page](), "python -m tests.test_docs writes it anew"
@@ -324,6 +335,12 @@ def test_every_field_of_the_json_report_is_explained() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == fields
 
 
+def test_every_check_has_its_conditions() -> None:
+    """The page says of each check what it looks at, when it fails, and when it does not apply."""
+    page = PAGES["docs/reference/checks.md"].partition("| check | looks at |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z0-9 -]+)` \|", page, re.MULTILINE) == [*CHECKS]
+
+
 def test_every_reason_to_leave_a_call_out_is_explained() -> None:
     """The table of the explanation has the reasons of the JSON report, each once."""
     page = PAGES["docs/explanation/verdict.md"].partition("## When it cannot know")[2]
@@ -332,7 +349,10 @@ def test_every_reason_to_leave_a_call_out_is_explained() -> None:
 
 
 def test_every_outcome_that_this_version_has_is_explained() -> None:
-    """What `did` may say, injected and not, is what the code may write: a new fault's word stands in the table."""
+    """The journal's page names each `did` that the code writes, injected or not.
+
+    So a new fault's word stands in the table.
+    """
     journal = PAGES["docs/reference/journal.md"]
     [row] = [each for each in journal.splitlines() if each.startswith("| `did` |")]
     done, _, rest = row.partition(": injected")
@@ -348,7 +368,7 @@ def test_every_outcome_that_this_version_has_is_explained() -> None:
 
 
 def named_files() -> list[tuple[str, tuple[str, ...]]]:
-    """Every file that the pages name, with the names of things in it: `engine/plan.py` (`Plan.run`)."""
+    """The files that the pages name, with the names in them: `engine/plan.py` (`Plan.run`)."""
     pages = "".join(each.read_text(encoding="utf-8") for each in OF_THE_HOUSE)
     prose = re.sub(r"^ *```.*?^ *```$", "", pages, flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"`([\w./-]+\.(?:py|csv|toml|txt|md))`(?:\s+\(((?:`[\w.]+`(?:,\s+)?)+)\))?", prose)
@@ -367,7 +387,7 @@ def test_files_and_functions_that_the_pages_name_exist() -> None:
 
 @cache
 def defined(path: Path) -> set[str]:
-    """The functions, classes, methods and constants of a module: `Plan`, `Plan.run`, `CONDITIONS`."""
+    """The functions, classes, methods and constants of a module, such as `Plan.run`."""
     found = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -391,6 +411,45 @@ def test_every_promise_of_safety_has_its_test() -> None:
     assert len(rows) >= 20
     for cell in rows:
         assert re.sub(r"`tests/[\w/]+\.py` \((`test_\w+`(, )?)+\)(, )?", "", cell) == "", cell
+
+
+def line_of(block: Block) -> int:
+    """The index of the line of a page where a block begins."""
+    return int(block.place.rpartition(":")[2]) - 1
+
+
+def test_every_file_is_named_above_its_block() -> None:
+    """No page shows to its reader what stands behind the language of a block."""
+    unnamed = []
+    for block in BLOCKS:
+        name = re.search(r"file=(\S+)", block.info or "")
+        start = line_of(block)
+        if name and PAGES[block.page].splitlines()[start - 2 : start] != [f"**`{name[1]}`**", ""]:
+            unnamed.append(block.place)
+    assert not unnamed
+
+
+def test_behind_a_server_a_page_says_where_to_go_on() -> None:
+    """A command that does not return keeps its terminal until Ctrl-C."""
+    commands = [each for each in BLOCKS if each.language == "sh" and "file=" not in (each.info or "")]
+    lost = []
+    for before, after in pairwise(commands):
+        if before.page == after.page:
+            between = "\n".join(PAGES[after.page].splitlines()[line_of(before) : line_of(after)])
+            if "stays" in (before.info or "") and "second terminal" not in between:
+                lost.append(f"{before.place}: where is the next command typed?")
+            if "anew" in (after.info or "") and "Ctrl-C" not in between:
+                lost.append(f"{after.place}: how does the server before it end?")
+    assert not lost
+
+
+def test_readme_and_index_send_people_to_the_same_pages() -> None:
+    """One table says where to start."""
+    tables = [
+        re.findall(r"^\|.*\|$", PAGES[page].partition("## Where to start")[2], re.MULTILINE)
+        for page in ("README.md", "docs/index.md")
+    ]
+    assert [row.replace("](docs/", "](") for row in tables[0]] == tables[1]
 
 
 def test_the_pages_name_things() -> None:

@@ -1,4 +1,4 @@
-"""What a docstring names is there: arguments, attributes and modules, also after something was renamed."""
+"""Arguments, attributes and modules that a docstring names exist, also after a renaming."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def parameters(function: Function) -> set[str]:
 
 
 def attributes(class_: ast.ClassDef) -> set[str]:
-    """What an instance has: slots, annotations, methods, and what the methods set; with those of its bases here."""
+    """The attributes of an instance, with those of its bases in the package.
+
+    Slots, annotations, methods, and attributes that methods set.
+    """
     found: set[str] = set()
     for node in class_.body:
         if isinstance(node, Function):

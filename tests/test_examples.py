@@ -1,4 +1,4 @@
-"""The examples' pages say what their code does; the code itself is run by the examples' own tests."""
+"""The examples' pages agree with their code, which the examples' own tests run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from faultinject import Scenario
-from tests.rows import row_by_row
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FOLDERS = sorted(each.parent for each in EXAMPLES.glob("*/README.md") if each.parent.name != "museum")
@@ -46,9 +45,9 @@ def test_every_example_is_a_page_an_app_and_tests():
         assert (folder / f"test_{folder.name}.py").is_file()
 
 
-@row_by_row(("name", "line"), LINES)
+@pytest.mark.parametrize(("name", "line"), LINES)
 def test_command_of_a_page_names_things_that_exist(name: str, line: str):
-    """Paths, modules, apps and rules in the commands are real; the typo is the one that its page announces."""
+    """Paths, modules, apps and rules in commands exist; the one typo is announced by its page."""
     for path in re.findall(r"examples/\w+|env_only/faults\.toml|any_language/\w+\.sh", line):
         assert (EXAMPLES.parent / path).exists() or (EXAMPLES / path).exists()
     for module in re.findall(r"(?:--app |python -m )(\w+\.\w+)", line):

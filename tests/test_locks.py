@@ -1,4 +1,4 @@
-"""Locks that were made before gevent has patched the process: a greenlet that waits for one leaves the others their turn."""
+"""Locks made before gevent patches the process let other greenlets run while one waits."""
 
 import signal
 import subprocess
@@ -66,7 +66,7 @@ def test_greenlets_of_a_process_that_was_patched_later(lock):
     pytest.importorskip("gevent")
     script = SCRIPT.replace("BOUNDS", "[0.01]" if lock is Lock else "[]")
     command = [sys.executable, "-c", script, lock.__name__]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert found.stderr == ""
     one = ["1 [0, 1, 2, 3, 4]", "[False, False]" if lock is Lock else "[False]", "False"]
     assert found.stdout.splitlines() == one + (["False", "True"] if lock is ReentrantLock else [])
@@ -94,7 +94,7 @@ def test_threads(lock):
 
 
 def test_a_bound():
-    """Who may not wait, or not so long, does not get it."""
+    """A caller that may not wait, or not so long, does not get the lock."""
     lock = Lock()
     with lock:
         assert not lock.acquire(0)

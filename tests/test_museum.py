@@ -1,4 +1,7 @@
-"""The rooms of the museum are complete, and their pages say what their data say; `examples/museum/run.py` runs them."""
+"""The museum's rooms are complete and agree with their pages.
+
+`examples/museum/run.py` runs them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from faultinject import vendors
-from faultinject.testing.exploration import choices_of
+from faultinject.store import ObjectStore
+from faultinject.testing.exploration.choices import choices_of
+from tests.on_loopback import on_loopback
 
 MUSEUM = Path(__file__).parent.parent / "examples" / "museum"
 ANSWERS = (MUSEUM.parents[1] / "docs" / "explanation" / "verdict.md").read_text(encoding="utf-8")
@@ -36,7 +41,7 @@ def test_there_are_bugs_and_controls():
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_a_room(room):
-    """What is needed to see the bug without this package as well, and a page that shows the same command."""
+    """A room has all that shows the bug without this package too, and its page has the command."""
     told, page = of(room), (room / "README.md").read_text(encoding="utf-8")
     assert all(told[each] for each in TEXTS), told
     assert isinstance(told["date"], date)
@@ -65,12 +70,22 @@ def test_a_room(room):
 @pytest.mark.parametrize(
     ("vendor", "prepare"), sorted({(of(each)["vendor"], of(each)["prepare"]) for each in ROOMS})
 )
-def test_the_store_takes_what_a_room_prepares(faultinject_store, vendor, prepare):
-    """It refuses what the service refuses, such as content in HTTP's chunks, and a room says nothing of that itself."""
+def test_the_store_takes_what_a_room_prepares(vendor, prepare):
+    """The store accepts a room's preparation, and refuses what the service refuses.
+
+    The service refuses content in HTTP's chunks, for example; a room does not check that itself.
+    """
     strict = 'set -e; curl() { command curl -f "$@"; }; ' + prepare
-    environ = {**os.environ, "ENDPOINT": faultinject_store(vendor).url}
-    done = subprocess.run(["sh", "-c", strict], env=environ, capture_output=True, text=True)
+    store = ObjectStore(vendor)
+    with on_loopback(store) as port:
+        environ = {**os.environ, "ENDPOINT": f"http://127.0.0.1:{port}"}
+        done = subprocess.run(["sh", "-c", strict], env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    films = [echoed or given for echoed, given in re.findall(r"echo (.+?) \||-d (\w+) ", prepare)]
+    assert [
+        b"".join(each.blocks).decode().strip() for each in store.buckets.objects("lake").values()
+    ] == films
+    assert len(films) == prepare.count("/film")
 
 
 @pytest.mark.live

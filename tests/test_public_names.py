@@ -1,18 +1,28 @@
-"""What `import faultinject` offers."""
+"""The names of `import faultinject`."""
 
-import importlib
+import builtins
+import collections.abc
+import re
 import subprocess
 import sys
+import typing
+from types import FunctionType
 
 import pytest
 
 import faultinject
-from faultinject import vendors
+from faultinject import exceptions, plugins, vendors
 from faultinject.exceptions import Problem
-from tests.rows import row_by_row
+from tests.python_page import ATTRIBUTES, MADE_BY_USERS, MEMBERS, documented, entry, members
+
+PLAIN = {
+    "PathLike", "TracebackType", "AbstractContextManager", "Allowed", "App", "ASGIApp", "Escape", "Ids", "Interface", "Named",
+    "StorageRequest", "WSGIApp", "WrappedWSGIApp",
+}  # fmt: skip
+"""Names of the standard library, and short names for its types."""
 
 
-@row_by_row("name", faultinject.__all__)
+@pytest.mark.parametrize("name", faultinject.__all__)
 def test_every_public_name_is_there_and_listed(name):
     """Names are loaded on first use, and `dir()` shows them before."""
     assert getattr(faultinject, name) is not None
@@ -28,6 +38,55 @@ def test_modules_that_are_loaded_on_first_use():
     assert told.startswith(f"{vendors.names()[0]} faultinject.exceptions <function scenarios")
 
 
+def signatures():
+    """The signatures on the page of the Python interface, by what has them."""
+    for name in faultinject.__all__:
+        value = getattr(faultinject, name)
+        if isinstance(value, FunctionType):
+            yield name, value
+        elif isinstance(value, type) and not issubclass(value, Exception | dict):
+            if name in MADE_BY_USERS:
+                yield name, value.__init__
+            for key, found in members(value):
+                yield (
+                    f"{name}.{key}",
+                    getattr(found, "__func__", getattr(found, "fget", getattr(found, "func", found))),
+                )
+
+
+def test_what_signatures_name_can_be_imported():
+    """Users annotate their own functions with it."""
+    public = {
+        *faultinject.__all__,
+        *plugins.__all__,
+        *PLAIN,
+        *dir(builtins),
+        *dir(typing),
+        *dir(collections.abc),
+    }
+    named = {
+        f"{name}: {word}"
+        for name, function in signatures()
+        for annotation in function.__annotations__.values()
+        for word in re.findall(r"\b[A-Z]\w+", str(annotation))
+        if word not in public
+    }
+    assert not named
+
+
+def test_every_class_has_its_members_on_the_page():
+    """They are listed by hand; each is there and has a docstring."""
+    classes = {
+        name: value for name in faultinject.__all__ if isinstance(value := getattr(faultinject, name), type)
+    }
+    errors = [name for name, value in classes.items() if issubclass(value, Exception)]
+    assert classes.keys() - {*errors} <= MEMBERS.keys() <= {*faultinject.__all__}
+    for name in classes.keys() - {*errors}:
+        assert [key for key, value in members(classes[name]) if not documented(value)] == []
+    for name, kept in ATTRIBUTES.items():
+        assert set(re.findall(r"^- `(\w+)`: ", entry(name, classes[name]), re.MULTILINE)) == {*kept.split()}
+
+
 def test_unknown_names_are_attribute_errors():
     """A typo is told as for any module."""
     with pytest.raises(AttributeError, match=r"^module 'faultinject' has no attribute 'instal'$"):
@@ -41,8 +100,12 @@ def test_values_show_themselves():
     assert repr(Problem("is wrong", where="rule 1")) == "Problem('rule 1: is wrong')"
 
 
-def test_what_a_room_does_not_show():
-    """A room shows a few names; another one is told as for any module."""
-    assert "judge" in importlib.import_module("faultinject.audit").__all__
-    with pytest.raises(AttributeError, match=r"^module 'faultinject.audit' has no attribute 'jugde'$"):
-        importlib.import_module("faultinject.audit").jugde  # noqa: B018 - the look is what is tested
+def test_errors_end_in_error():
+    """As those of Python and of most libraries."""
+    errors = [
+        name
+        for name, value in vars(exceptions).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    assert errors
+    assert [name for name in errors if not name.endswith("Error")] == []

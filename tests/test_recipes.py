@@ -1,4 +1,4 @@
-"""The recipes of the contributor's page work: a copy of the package follows them, and a real request shows it."""
+"""A copy of the package follows the contributor's recipes, and a real request shows it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def run(copy: Path, *arguments: str) -> str:
-    """What a Python that sees the copy prints."""
+    """The output of a Python that imports the copy."""
     hidden = ("FAULTINJECT_", "COV", "PYTEST_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     environ["PYTHONPATH"] = str(copy.parent)
@@ -64,12 +64,14 @@ def run(copy: Path, *arguments: str) -> str:
 
 
 def test_the_recipe_of_a_vendor_makes_a_vendor(copy: Path) -> None:
-    """A folder is all it takes: rules, groups, ids, addresses and the command line know the vendor."""
+    """A folder is enough: rules, groups, ids, addresses and the command line know the vendor."""
     for path, text in FILES:
         (copy / path).parent.mkdir(exist_ok=True)
         (copy / path).write_text(text, encoding="utf-8")
     ask = """
-status, headers, body = ask("acme:@throttle,bucket=photos,key=cat.jpg", "PUT", "/cat.jpg", HTTP_HOST="photos.storage.acme.example")
+status, headers, body = ask(
+    "acme:@throttle,bucket=photos,key=cat.jpg", "PUT", "/cat.jpg", HTTP_HOST="photos.storage.acme.example"
+)
 id_ = headers["X-Acme-Request-Id"]
 known = "acme" in faultinject.vendors.names()
 print(known, status, headers["Content-Type"], headers["Retry-After"], len(id_), body.replace(id_, "~").strip())
@@ -82,7 +84,7 @@ print(known, status, headers["Content-Type"], headers["Retry-After"], len(id_), 
 
 
 def test_the_recipe_of_a_condition_makes_a_condition(copy: Path) -> None:
-    """A function in one place is all it takes: text, Python, `unless.` and the nearest spelling know the key."""
+    """A function is enough: text, Python, `unless.` and the nearest spelling know the key."""
     [(path, name, text)] = CONDITIONS
     module = copy / path
     source = module.read_text(encoding="utf-8")
@@ -93,7 +95,8 @@ def test_the_recipe_of_a_condition_makes_a_condition(copy: Path) -> None:
     ask = """
 print(ask("http:503,agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
 print(ask("http:503,unless.agent=boto3*", "GET", "/", HTTP_USER_AGENT="Boto3/1.44")[2])
-print(faultinject.Rule("http:503", agent="boto3*", path="a") == faultinject.Scenario("http:503,path=a,agent=boto3*").rules[0])
+scenario = faultinject.Scenario("http:503,path=a,agent=boto3*")
+print(faultinject.Rule("http:503", agent="boto3*", path="a") == scenario.rules[0])
 try:
     faultinject.Rule("http:503", agnet="x")
 except faultinject.FaultInjectError as error:
@@ -105,20 +108,21 @@ except faultinject.FaultInjectError as error:
 
 
 def test_the_recipe_of_a_check_makes_a_check(copy: Path) -> None:
-    """A function in one place is all it takes: a report has its verdict, and may be asked to leave it out."""
+    """A function is enough: a report has the check's verdict, and `ignore` leaves it out."""
     [(path, name, text)] = CHECKS
     with (copy / path).open("a", encoding="utf-8") as module:
         module.write(f"\n\n{text}")
     ask = f"""
 from faultinject.journal.attempts import Attempt
-from faultinject.audit import judge
+from faultinject.audit.judging import judge
 
 def attempts(wait):
     for number in range(3):
         for arrived in (100.0 * number, 100.0 * number + wait):
             yield Attempt.of({{
                 "time": arrived, "arrived": arrived, "answered": arrived, "pid": 1, "seq": 0, "method": "GET",
-                "path": f"/{{number}}", "query": "", "applied": False, "guarded": False, "fault": "http:503", "did": "answered", "status": 503,
+                "path": f"/{{number}}", "query": "", "applied": False, "guarded": False,
+                "fault": "http:503", "did": "answered", "status": 503,
                 "attempt_hint": {{"invocation": str(number)}},
             }})
 

@@ -1,4 +1,4 @@
-"""The documentation site: it is built without a warning, its links lead somewhere, and a real browser shows it."""
+"""The documentation site builds without warnings, its links work, and a browser shows it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ CONTRAST = """(() => {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, worker_id):
-    """The folder of the built site; a warning is an error. One worker builds it for all, which takes 20 s of a processor."""
+    """The folder of the built site; a warning is an error.
+
+    One worker builds it for all, which takes 20 s of a processor.
+    """
     pytest.importorskip("sphinx", reason="of the group docs")
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "site"
@@ -59,7 +62,7 @@ def site(tmp_path_factory, worker_id):
 
 
 class Links(HTMLParser):
-    """What a page refers to, and the anchors that it has."""
+    """The links of a page, and its anchors."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -82,7 +85,10 @@ def test_every_page_is_built(site):
 
 
 def test_every_link_leads_somewhere(site):
-    """To a file that is there, and an anchor that it has; outside none goes to a machine of somebody's, or without TLS."""
+    """Every link leads to a file and an anchor that exist.
+
+    No link outside goes to a private machine, or to one without TLS.
+    """
     pages = {path: Links(path) for path in site.rglob("*.html")}
     broken = []
     for path, page in pages.items():
@@ -112,7 +118,7 @@ def browser(tmp_path_factory):
 
 @pytest.mark.parametrize("page", SHOWN)
 def test_page_in_a_browser(site, browser, page):
-    """Nothing is too wide, text can be read, and the console is silent; all that it loads is its own."""
+    """No page is too wide; text has contrast, the console is silent, and all files are its own."""
     for name, look in LOOKS.items():
         browser.look(**look)
         browser.open((site / f"{page}.html").as_uri())

@@ -1,11 +1,11 @@
-"""The tutorials and guides that make files: each is followed from an empty folder, and shows what really comes.
+"""The tutorials and guides are followed from an empty folder, and print what they show.
 
-A block `file=NAME` is written, a block of `sh` is run in a shell, and a block of `text` behind it is what it prints. In
-`sh stays` a server begins, which is asked to end at the end of the page; what it prints until then holds each line of the
-block behind it. `sh stays anew` ends the servers before it first, as Ctrl-C does. `sh exit=1` ends with that status.
-`sh install` is for readers: what it installs is there already. A block `yaml runs` is a workflow of GitHub's: what its
-steps run is run, but for `pip install`.
-`...` in what is printed stands for anything, a line of `...` for any lines. Port 8000 becomes a free one.
+A block `file=NAME` is written, a block of `sh` is run in a shell, and a block of `text` behind it is what it prints.
+In `sh stays` a server begins, which is asked to end at the end of the page; what it prints until then holds each line
+of the block behind it. `sh stays anew` ends the servers before it first, as Ctrl-C does. `sh exit=1` ends with that
+status. `sh install` is for readers: what it installs is there already. A block `yaml runs` is a workflow of GitHub's:
+what its steps run is run, but for `pip install`. `...` in what is printed stands for anything, a line of `...` for
+any lines. Port 8000 becomes a free one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATIENCE = 300.0
 
 
 def pattern(shown: str) -> re.Pattern[str]:
-    """What a shown output stands for; blanks at the ends of lines do not count."""
+    """The pattern that a shown output stands for; blanks at the ends of lines do not count."""
     lines = [
         r"(?:.*\n)*?"
         if line.strip() == "..."
@@ -144,7 +144,7 @@ class Walk:
 
     @property
     def logs(self) -> str:
-        """What the servers so far have printed."""
+        """The output of the servers so far."""
         return "\n".join(output.read_text() for _, output in self.servers)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -164,7 +164,7 @@ class Walk:
 
 
 def lives(group: int) -> bool:
-    """Whether a process of that group lives; one that has ended and that nobody has reaped yet does not."""
+    """Whether a process of the group lives; one that has ended and waits to be reaped does not."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -200,7 +200,7 @@ def test_page_can_be_followed(page: str, tmp_path: Path) -> None:
 
 
 def test_no_block_escapes() -> None:
-    """What a reader would copy is written to a file or run; workflows of other services are only read."""
+    """Every block that a reader would copy is written or run; foreign workflows are only read."""
     assert [
         each.place
         for each in BLOCKS
@@ -211,7 +211,7 @@ def test_no_block_escapes() -> None:
 
 
 def test_who_has_ended_and_is_not_reaped_does_not_live() -> None:
-    """A page is over when its servers are, also where the first process of a container reaps nobody."""
+    """A page is over when its servers are, even if a container's first process reaps nobody."""
     process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True)
     assert process.stdin is not None
     assert lives(process.pid)

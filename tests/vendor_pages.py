@@ -1,4 +1,4 @@
-"""The reference pages of the vendors: all that the catalogue knows of one, each row of its table."""
+"""The reference pages of the vendors, with each row of the catalogue."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections import Counter
 
 from faultinject import DocumentedError, Vendor, vendors
-from faultinject.store import STORES
-from faultinject.vendors import operations_of
+from faultinject.store.stores import STORES
+from faultinject.vendors.operations import operations_of
 from tests.documents import escaped, table
 
 ADDRESSING = {
@@ -56,7 +56,7 @@ def code(words: object) -> str:
 
 
 def wire(vendor: Vendor) -> str:
-    """What an answer looks like, and how a request is read."""
+    """The form of an answer, and the reading of a request."""
     forms = sorted({form.content_type for form in vendor.forms.values()} - {vendor.content_type, ""})
     bare = any(not form.content_type for form in vendor.forms.values())
     rows = [
@@ -67,7 +67,6 @@ def wire(vendor: Vendor) -> str:
             + ("; single errors have none" if bare else ""),
         ),
         ("id headers", code(header for header, _ in vendor.id_headers) or "none"),
-        ("Server", f"`{vendor.server}`" if vendor.server else "not documented"),
         ("asks to wait by", waiting(vendor)),
         (
             "an answer to HEAD",
@@ -93,7 +92,7 @@ def wire(vendor: Vendor) -> str:
 
 
 def in_200(vendor: Vendor) -> str:
-    """The operations that answer 200 with an error in the body, and those that are known never to; by which source."""
+    """The operations that may answer 200 with an error, or never do, with the source."""
     said = {
         "whole": "with a Content-Length",
         "chunked": "without a Content-Length",
@@ -107,7 +106,7 @@ def in_200(vendor: Vendor) -> str:
 
 
 def waiting(vendor: Vendor) -> str:
-    """How `retry_after` is said where the rule has no `hint`."""
+    """The form of `retry_after` in rules without `hint`."""
     return {"seconds": "`Retry-After` in seconds", "date": "`Retry-After` with a date"}.get(
         vendor.hint, f"`{vendor.hint}` in milliseconds"
     )
@@ -132,7 +131,7 @@ def errors(vendor: Vendor) -> str:
 
 
 def notes(row: DocumentedError) -> str:
-    """What is peculiar about a row."""
+    """The peculiarities of a row."""
     said = [
         f"only {escaped(row.where)}" if row.where else "",
         f"first: {row.again}" if row.again else "",

@@ -1,4 +1,4 @@
-"""Time that is given: where everybody waits it passes at once, and by exactly as much as is waited for."""
+"""Virtual time: a wait passes at once, and the clock moves by exactly its seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 
 class Time:
-    """One clock for all that waits in a test: `Injector(waits=time)` for threads, `time.run` for an event loop.
+    """One clock for a test: `Injector(waits=time)` for threads, `time.run` for an event loop.
 
     Args:
         unix: the unix time at the beginning, for `Injector(clock=time.unix)`.
@@ -50,7 +50,7 @@ class Time:
         insort(self._plans, (moment, len(self._plans), do))
 
     def wait(self, seconds, sleep):
-        """What a thread waits by: it does not."""
+        """Pass a thread's wait at once, and move the clock."""
         self.slept.append(seconds)
         if self._plans and self._plans[0][0] <= self.now + seconds:
             moment, _, do = self._plans.pop(0)
@@ -60,7 +60,7 @@ class Time:
             self.now += seconds
 
     def run(self, function, *args, backend="asyncio"):
-        """As `anyio.run`, on a loop whose clock this is: it goes on to the next timer when there is nothing else to do."""
+        """Run as `anyio.run` does, on a loop with this clock, which moves when nothing else is due."""
         options = {"clock": self._clock} if backend == "trio" else {"loop_factory": lambda: Loop(self._clock)}
         return anyio.run(self._run, function, args, backend=backend, backend_options=options)
 
@@ -102,14 +102,14 @@ class RealTime:
         self._begun = threading.Semaphore(0)
 
     def wait(self, seconds, sleep):
-        """What a thread waits by: the system."""
+        """Wait with the system's sleep."""
         self.slept.append(seconds)
         self._begun.release()
         return sleep(seconds)
 
     def until_one_waits(self):
         """Block until one thread more is about to sleep."""
-        assert self._begun.acquire(timeout=300), "nobody waits"
+        assert self._begun.acquire(timeout=20), "nobody waits"
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -121,14 +121,14 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 class Selector(selectors.DefaultSelector):
-    """Where nothing is ready the clock goes on instead."""
+    """A selector that moves the clock when nothing is ready."""
 
     def __init__(self, clock):
         super().__init__()
         self._clock = clock
 
     def select(self, timeout=None):
-        """What is ready; without a timer it is waited for."""
+        """The ready files; without a timer it waits for one."""
         found = super().select(None if timeout is None else 0)
         if timeout is not None and timeout > 0 and not found:
             self._clock.jump(timeout)

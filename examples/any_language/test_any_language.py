@@ -1,4 +1,4 @@
-"""The commands of the README and what they print. The client is a shell script with curl."""
+"""The commands of the README print what it shows; the client is a shell script with curl."""
 
 import os
 import re
@@ -49,4 +49,4 @@ def test_the_repaired_script_passes() -> None:
     """No fault at no request breaks it."""
     done = explored(REPAIRED)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "4 runs ~, 0 failed, 0 gave up cleanly, 0 not reached" in without_times(done.stdout)
+    assert "4 runs ~, 0 failed\n" in without_times(done.stdout)

@@ -1,4 +1,4 @@
-"""Puts photos into Azure Blob Storage. Its SDK repeats what fails, and the defaults are slow: 18, 24 and 42 s."""
+"""Puts photos into Azure Blob Storage, whose SDK by default retries after 18, 24 and 42 s."""
 
 import sys
 from contextlib import suppress

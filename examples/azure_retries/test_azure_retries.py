@@ -70,7 +70,7 @@ def test_only_the_block_that_failed_is_sent_again(album: Album, faults: faultinj
 
 @pytest.mark.faultinject("azure-blob:ServerBusy", when="after", times=1, method="PUT")
 def test_a_photo_that_was_stored_is_said_to_be_in_the_way(album: Album, faults: faultinject.Faults) -> None:
-    """The answer was lost, so the SDK retries, and gets the error that the photo exists: its own."""
+    """The answer was lost, so the SDK retries, and its own photo is reported as existing."""
     with pytest.raises(azure.ResourceExistsError):
         album.add("cat.jpg", CAT)
     with faults.pause():

@@ -1,4 +1,7 @@
-"""A shop: POST places an order, GET lists them. An order with a known Idempotency-Key is not placed again."""
+"""A shop: POST places an order, GET lists them.
+
+An order with a known Idempotency-Key is not placed again.
+"""
 
 from flask import Flask, jsonify, request
 

@@ -39,7 +39,7 @@ class Shop:
         answer.raise_for_status()
 
     def orders(self) -> list[str]:
-        """What the shop has taken."""
+        """Return the orders that the shop has taken."""
         found: list[str] = self.client.get("/orders").raise_for_status().json()
         return found
 

@@ -1,4 +1,4 @@
-"""What a broken connection does to two retry loops, over a real socket."""
+"""Two retry loops meet broken connections, over a real socket."""
 
 from collections.abc import Iterator
 from threading import Thread
@@ -54,7 +54,7 @@ def test_a_key_makes_a_repeat_safe(shop: Shop, faults: faultinject.Faults) -> No
 @pytest.mark.faultinject("hang", duration="50ms", times=1, method="POST")
 @pytest.mark.faultinject("close", times=1, method="POST")
 def test_every_broken_connection_is_met(shop: Shop, faults: faultinject.Faults) -> None:
-    """Closed without an answer, at once or after a while: the third attempt places the one order."""
+    """Two connections close, at once and after a while, and the third attempt places the order."""
     shop.order_once("cat food")
     assert [each.did for each in faults.outcomes] == ["closed", "closed", "passed"]
     assert shop.orders() == ["cat food"]

@@ -1,4 +1,7 @@
-"""Kills real programs at each of their requests, and writes what came of it: `python examples/crashes/record.py [JOB…]`."""
+"""Kills real programs at each of their requests, and writes the results for the page.
+
+`python examples/crashes/record.py [JOB…]`
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ JOBS = (
 
 
 def explored(job: str) -> dict[str, Any]:
-    """What came of one job, as `faultinject explore --crash --json` says it."""
+    """Explore one job, and return the report of `faultinject explore --crash --json`."""
     script = str(HERE / "job.sh")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -61,7 +64,7 @@ def version(job: str) -> str:
 
 
 def kept(job: str, found: dict[str, Any]) -> dict[str, Any]:
-    """What of it is worth keeping."""
+    """Keep the parts of a report that the page shows."""
     return {
         "job": job,
         "program": version(job),

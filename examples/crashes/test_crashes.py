@@ -1,4 +1,4 @@
-"""The page shows what was recorded; a program that is here is killed again, and the same is found."""
+"""The page shows what was recorded, and the programs that are here still fail that way."""
 
 from __future__ import annotations
 

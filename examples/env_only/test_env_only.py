@@ -1,4 +1,4 @@
-"""The commands of the README, each run in a process of its own, and what the app answers then."""
+"""The commands of the README, each in its own process, start the app with these answers."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def start(command: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def running(command: str) -> Iterator[tuple[HTTPConnection, list[str]]]:
-    """A connection to the app, and what it said when it started; behind the block also what it has said since."""
+    """Connect to the app, and give the lines that it has printed; after the block, all of them."""
     with start(command) as process:
         said: list[str] = []
         for line in process.stderr:
@@ -87,14 +87,14 @@ def test_rules_of_the_environment_reach_an_untouched_app() -> None:
 
 
 def test_without_variables_nothing_happens() -> None:
-    """The app answers as ever, and says nothing of faults."""
+    """The app answers as without faultinject, and prints nothing about faults."""
     with running(PLAIN) as (app, said):
         assert ask(app, "POST", "hello") == (201, None, b'["hello"]\n')
         assert "faultinject" not in "".join(said)
 
 
 def test_a_rule_from_the_environment_fails_twice() -> None:
-    """Two writes fail as QingStor does, the third works; reads are left alone; the start says what is on."""
+    """Two writes fail as at QingStor, and the third works; reads pass; the start names the rule."""
     with running(TWICE) as (app, said):
         assert [ask(app, "POST", "hello")[:2] for _ in range(3)] == [(503, "rule-1")] * 2 + [(201, None)]
         assert ask(app, "GET") == (200, None, b'["hello"]\n')

@@ -1,4 +1,4 @@
-"""An archive of films that takes them in parts, as object storage does; it has never heard of faultinject."""
+"""An archive of films that takes them in parts, like object storage, without faultinject."""
 
 from uuid import uuid4
 

@@ -51,7 +51,7 @@ class Uploader:
         raise UploadError(f"{method} {url}: {why}")
 
     def attempt(self, method: str, url: str, body: BinaryIO | None) -> httpx.Response:
-        """One request. What was read of the body in an earlier attempt is gone."""
+        """Send one request; bytes of the body that an earlier attempt has read are gone."""
         return self.client.request(method, url, content=body and body.read())
 
 

@@ -50,7 +50,7 @@ def test_repaired_upload(app: Flask, client: httpx.Client) -> None:
 
 @pytest.mark.faultinject_explore("cos:SlowDown", "reset,when=after", depth=2)
 def test_two_faults(app: Flask, client: httpx.Client) -> None:
-    """Nor do two, of which the second hits what the client does because of the first."""
+    """Two faults do no harm either; the second hits requests that the first one caused."""
     RewindingUploader(client).upload("cat.mp4", BytesIO(FILM))
     assert app.films["cat.mp4"] == FILM
 
@@ -74,7 +74,10 @@ def test_giving_up(app: Flask, client: httpx.Client) -> None:
 def test_percentages(
     app: Flask, client: httpx.Client, uploader: type[Uploader], probability: float, broken: int
 ) -> None:
-    """Too small a chance misses the bug, a great one breaks every client; the exploration did neither."""
+    """A small chance misses the bug, and a great one breaks every client.
+
+    The exploration did neither.
+    """
     whole = 0
     for seed in range(50):
         app.films.clear()

@@ -1,4 +1,7 @@
-"""Keeps documents in the service. Retries by hand: by the error's code, and as slowly as the service asks."""
+"""Keeps documents in the service, and retries by hand.
+
+It looks at the error's code, and waits as long as the service asks.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -46,13 +49,19 @@ class Documents:
         self.sleep = sleep
 
     async def put(self, name: str, data: bytes) -> int:
-        """Keep a document; its size. Raises `StorageError`."""
+        """Keep a document, and return its size.
+
+        Raises `StorageError`.
+        """
         answer = await self._send("PUT", f"/documents/{name}", data)
         size: int = answer.json()["size"]
         return size
 
     async def get(self, name: str) -> bytes:
-        """A kept document. Raises `StorageError`."""
+        """Return a kept document.
+
+        Raises `StorageError`.
+        """
         return (await self._send("GET", f"/documents/{name}")).content
 
     async def _send(self, method: str, path: str, data: bytes | None = None) -> httpx.Response:

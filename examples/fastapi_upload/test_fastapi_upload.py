@@ -34,7 +34,7 @@ async def test_a_slowdown_that_is_a_400_is_retried_when_told(faults: faultinject
 @pytest.mark.asyncio
 @pytest.mark.faultinject("jss:InternalError", times=3, per="call")
 async def test_every_call_may_fail_three_times(faults: faultinject.Faults) -> None:
-    """With `per=call` each thing fails by itself: four attempts are just enough for each of five documents."""
+    """With `per=call` each document fails by itself: four attempts are enough for each of five."""
     waits: list[float] = []
     client = documents(waits)
     for number in range(5):

@@ -39,7 +39,7 @@ def test_an_upload_survives_two_slowdowns(album: Album, faults: faultinject.Faul
 
 @pytest.mark.faultinject("cos:InternalError", times=1, when="after", method="PUT")
 def test_an_upload_whose_answer_is_lost_is_repeated(album: Album, faults: faultinject.Faults) -> None:
-    """The photo was stored and the client told that it was not: PUT may be repeated, so no harm is done."""
+    """The photo was stored and the answer lost: PUT may be repeated, so no harm is done."""
     album.put("cat.jpg", CAT)
     assert [each.applied for each in faults.outcomes] == [True, True]
     assert album.get("cat.jpg") == CAT

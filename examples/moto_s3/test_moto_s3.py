@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from moto_s3.server import s3_with_faults
 
 import faultinject
+from faultinject import RuleCounts
 
 Connect = Callable[[str], tuple[object, faultinject.Injector]]
 PHOTO = b"12345678" * 1000
@@ -46,7 +47,7 @@ def test_two_slowdowns_are_two_retries(connect: Connect) -> None:
     answer = s3.put_object(Bucket="photos", Key="2026/cat.jpg", Body=PHOTO)
     assert answer["ResponseMetadata"]["RetryAttempts"] == 2
     assert s3.get_object(Bucket="photos", Key="2026/cat.jpg")["Body"].read() == PHOTO
-    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
+    assert injector.counts() == {"rule-1": RuleCounts(3, 2)}
 
 
 def test_three_slowdowns_are_too_many(connect: Connect) -> None:
@@ -54,11 +55,14 @@ def test_three_slowdowns_are_too_many(connect: Connect) -> None:
     s3, injector = connect("cos:SlowDown,operation=PutObject")
     with pytest.raises(ClientError, match="reached max retries: 2"):
         s3.put_object(Bucket="photos", Key="cat.jpg", Body=PHOTO)
-    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 3}}
+    assert injector.counts() == {"rule-1": RuleCounts(3, 3)}
 
 
 def test_boto3_reads_every_field_of_the_error(connect: Connect) -> None:
-    """COS's XML is S3's with one more field. The request id boto3 drops from the body; COS's header has it too."""
+    """The error of COS is that of S3 with one more field, and boto3 reads them all.
+
+    boto3 drops the request id of the body; COS has it in a header too.
+    """
     s3, injector = connect("cos:AccessDenied,operation=GetObject")
     with pytest.raises(ClientError) as caught:
         s3.get_object(Bucket="photos", Key="2026/cat.jpg")
@@ -89,4 +93,4 @@ def test_a_part_of_an_upload_fails_and_the_upload_does_not(connect: Connect) -> 
         Bucket="photos", Key="film", UploadId=upload, MultipartUpload={"Parts": parts}
     )
     assert s3.head_object(Bucket="photos", Key="film")["ContentLength"] == 3 * len(part)
-    assert injector.counts() == {"rule-1": {"matched": 2, "injected": 1}}
+    assert injector.counts() == {"rule-1": RuleCounts(2, 1)}

@@ -1,7 +1,7 @@
-"""Runs the museum: every bug with the version that has it and the version that is repaired, every control once.
+"""Runs each bug of the museum before and after its repair, and each control once.
 
-`python examples/museum/run.py [NAME…]`. Each package is installed into an environment of its own, under `.cache`. `--write`
-puts the table of a whole run into the page.
+`python examples/museum/run.py [NAME…]`. Each package is installed into an environment of its own, under `.cache`.
+`--write` puts the table of a whole run into the page.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ def command(name: str, python: Path) -> list[str]:
 
 
 def tried(name: str, version: str) -> tuple[str, str]:
-    """`red` or `green`, and what was printed; `red` only where the output says what the bug is known for."""
+    """Run one version, and return `red` or `green` and its output.
+
+    It is `red` only if the output has the words that the bug is known for.
+    """
     python = environment(version, ROOMS[name])
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -92,7 +95,7 @@ def tried(name: str, version: str) -> tuple[str, str]:
 
 
 def room_row(name: str) -> Row:
-    """What came of one room: of the version that it is about, and of the repaired one."""
+    """Run a room's version with the bug, and the repaired one."""
     room, began = ROOMS[name], time.monotonic()
     row: Row = {"name": name, "right": True, "before": "", "after": ""}
     for column, version, expected in (
@@ -122,7 +125,7 @@ def room_row(name: str) -> Row:
 
 
 def table(rows: list[Row]) -> str:
-    """One row a room: what is lost, what the client did about the lost answer, red before, green after, seconds."""
+    """Print a row for each room: loss, reaction to the lost answer, red, green, seconds."""
     lines = [
         "| room | what is lost | lost answer | red before | green after | seconds |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""A service that stores photos, once for WSGI servers and once for ASGI servers, each with one line for faultinject."""
+"""A service that stores photos, for WSGI and ASGI servers, each with a line for faultinject."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterable

@@ -1,4 +1,7 @@
-"""Store photos through both servers at once, and count the answers: `python -m redis_workers.client [PORT PORT]`."""
+"""Store photos through both servers at once, and count the answers.
+
+`python -m redis_workers.client [PORT PORT]`
+"""
 
 import sys
 from collections import Counter
@@ -9,7 +12,7 @@ REQUESTS = 500
 
 
 def store(port: int, requests: int = REQUESTS) -> Counter[tuple[int, str]]:
-    """Send so many requests one after another, each on a connection of its own; count status and answer."""
+    """Send requests one after another, each on its own connection; count status and answer."""
     found: Counter[tuple[int, str]] = Counter()
     for number in range(requests):
         connection = HTTPConnection("127.0.0.1", port, timeout=30)

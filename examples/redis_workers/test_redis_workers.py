@@ -30,7 +30,7 @@ REDIS, GUNICORN, UVICORN, CLIENT = (
 
 
 def free_port(stack: ExitStack) -> str:
-    """The number of a port that nobody has; bound without listening, nobody else is given it, and a server may listen there."""
+    """Reserve a free port: bound without listening, so a server may listen there, and none else."""
     reserved = stack.enter_context(socket.socket())
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.bind(("127.0.0.1", 0))
@@ -93,7 +93,7 @@ def wait_for_port(port: int) -> None:
 
 
 def injected(port: int) -> int:
-    """What the control API of one of the servers says of all eight workers."""
+    """Return how many faults all eight workers gave, as one server's control API says."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {CONTROL['FAULTINJECT_TOKEN']}"}
     connection.request("GET", f"{CONTROL['FAULTINJECT_CONTROL']}/state", headers=headers)
@@ -114,7 +114,10 @@ def page(port: int) -> str:
 @pytest.mark.slow
 @pytest.mark.alone  # each answer of the Redis has 100 ms
 def test_a_hundred_faults_over_eight_workers(ports: list[int]) -> None:
-    """Half of the README's requests: a hundred of them get the fault, whichever worker they meet, and each server knows of all."""
+    """A hundred of the requests get the fault, whichever worker they reach.
+
+    These are half of the README's requests. Each server reports the total of both.
+    """
     assert re.fullmatch(r"900 answers 201, 100 answers 503, by [2-8] processes", main(ports, 250))
     assert "python -m redis_workers.client" in CLIENT
     # What nobody waits for is told to the Redis a moment later.

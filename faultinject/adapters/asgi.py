@@ -19,14 +19,13 @@ from faultinject.adapters.asgi_wait import (
     has_left,
     in_tasks,
     pause,
-    send_all,
 )
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.in_process import is_in_process_scope
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import Connection, Told, asgi_server, in_sync_asgi, of_send, tell_asgi
+from faultinject.adapters.servers import SPELL, Connection, asgi_server, know_status, of_send, shown
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter
 from faultinject.engine.exchange import DECIDED, Injection, first_to_note, listens, skipped
@@ -54,10 +53,9 @@ from faultinject.engine.steps import (
     Step,
     Steps,
     Wait,
-    Write,
 )
 from faultinject.exceptions import FaultInjectError
-from faultinject.http.wire import FLUSH, Framing, can_be_written, reason
+from faultinject.http.wire import FLUSH
 from faultinject.injector.lookup import injector_for
 
 if TYPE_CHECKING:
@@ -155,7 +153,8 @@ def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
     """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
     from faultinject.journal import log
 
-    log.refused(error)
+    # A wrong configuration, which could not be raised as an exception.
+    log.error("faultinject: %s", error)
 
     async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
         if scope["type"] != "lifespan":
@@ -223,7 +222,7 @@ async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequenc
     A thread costs what an asynchronous client of the server does, serves every event loop, and takes the same way as WSGI does.
 
     Raises:
-        StoreUnavailable: the counts cannot be had.
+        StoreUnavailableError: the counts cannot be had.
     """
     action: Action | None = None
     # The thread goes on where the client has left: what it decides then, whoever comes to its end last returns.
@@ -274,8 +273,7 @@ _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 class Driver:
     """Carries the steps of one exchange out, by awaiting.
 
-    A cut goes past the server, on the connection itself: there it is exact whatever the server buffers. Where that cannot
-    be, the server sends what is let through.
+    Every byte goes through the server; on the connection itself the driver only sees that the client has left, and ends it.
 
     Args:
         app: the app.
@@ -294,14 +292,13 @@ class Driver:
     _listener: Listener | None = None
     _exchange_end: ExchangeEnd | None = None
     _connection: Connection | None = None
-    _framing: Framing | None = None
-    _ending: Ending | None = None
+    _lingering: Connection | None = None
     _error: Exception | None = None
     _next_step: RunApp | NextPiece | None = None
     _start: Message | None = None
     _clock: CancelScope | None = None
     _tasks: TaskGroup | None = None
-    _begun = _untouched = _unread = _broken = _cut_off = False
+    _begun = _untouched = _unread = _queued = _broken = _cut_off = False
 
     def __init__(
         self,
@@ -317,7 +314,7 @@ class Driver:
         self._app = app
         self._scope = scope
         self._receive = receive
-        self._server = self._send = send
+        self._server = send
         self._plan = plan
         self._request = request
         self._entry = entry
@@ -360,11 +357,10 @@ class Driver:
     def _release(self) -> None:
         """Let go of the connection; again is nothing."""
         if self._connection is not None:
-            if self._framing is not None:
-                self._close()
             self._connection.release()
-        if self._ending is not None:
-            self._ending.close()
+        lingering, self._lingering = self._lingering, None
+        if lingering is not None:
+            linger(lingering)
 
     async def _throw(self, error: Exception) -> None:
         """The app has ended, or the client has left."""
@@ -401,18 +397,15 @@ class Driver:
                     elif isinstance(step, EndApp):
                         given = self._end_app(step)
                     elif isinstance(step, Part):
-                        await self._part(step)
+                        await self._send_ours(
+                            {"type": "http.response.body", "body": step.data, "more_body": step.more}
+                        )
                     elif isinstance(step, Begin):
                         given = await self._begin(step)
                     elif isinstance(step, Cut):
                         given = await self._cut(step)
                     elif isinstance(step, Hold):
-                        given = self._hold(step)
-                    elif isinstance(step, Write):
-                        self._unread = self._leaves_unread(step)
-                        with suppress(ClientGone):
-                            await self._push(step.data)
-                        self._close()
+                        given = self._hold()
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -437,7 +430,7 @@ class Driver:
             self._receive_again = again(receive, b"".join(kept))
         return body
 
-    def _leaves_unread(self, step: Begin | Send | Write) -> bool:
+    def _leaves_unread(self, step: Begin | Send) -> bool:
         """Whether something of the request's body is left: more of it may have come while the client was waited with."""
         return step.unread and not (self._listener is not None and self._listener.whole)
 
@@ -469,25 +462,68 @@ class Driver:
 
     # An answer of ours
 
-    def _ends_behind(self, *, unread: bool, broken: bool, closes: bool) -> ServerSend:
-        """What an answer goes out by, behind which the connection ends where it has to."""
-        if self._in_process:
-            return self._server
-        self._ending = Ending(
-            self._scope, self._app_receive, self._server, self._request,
-            unread=unread, broken=broken, closes=closes,
-        )  # fmt: skip
-        return self._ending.send
+    def _starting(
+        self, status_line: str, start: Message, spelled: Headers, *, unread: bool, closes: bool
+    ) -> Message:
+        """Make the first message of an answer of ours, behind which the connection may end.
+
+        It does where the rule asks for that, and where something of the request's body is left, which the server
+        could take for the next request. A server of ours writes the status line and the names of headers as they are
+        given.
+        """
+        self._unread = unread
+        if start["status"] > 599:
+            know_status(status_line)
+        spell = self._scope.get(SPELL)
+        if spell is not None:
+            spell(status_line, spelled)
+        if self._in_process or not (unread or closes):
+            return start
+        headers = [header for header in start["headers"] if header[0] != _CONNECTION]
+        if self._request.http2:
+            return {**start, "headers": headers}
+        server, own = asgi_server(self._server)
+        if not server.says_close:
+            headers.append((_CONNECTION, b"close"))
+        # Ours before the server lets go of it.
+        self._lingering = of_send(self._server)
+        shown(server.close, own)
+        return {**start, "headers": headers}
+
+    async def _send_ours(self, message: Message) -> None:
+        """Send some of the body of our answer; behind its end receive the rest of the request's.
+
+        A server such as hypercorn cannot end an exchange while messages are left for the app.
+        """
+        if message.get("more_body") or not self._unread or self._in_process:
+            await self._server(message)
+        elif self._request.http2:
+            # What comes for a stream that has ended, hypercorn takes for an error of the whole connection.
+            await self._server({**message, "more_body": True})
+            await self._hear()
+            await self._server({"type": "http.response.body"})
+        else:
+
+            async def send(tasks: TaskGroup) -> None:
+                tasks.start_soon(self._hear)
+                await self._server(message)
+
+            await in_tasks(send)
+
+    async def _hear(self) -> None:
+        """Receive what is left, and drop it."""
+        with suppress(Exception), anyio.move_on_after(LONGEST):
+            await BodyReader(self._app_receive).until_gone(or_whole=self._request.http2)
 
     async def _answer(self, step: Send) -> None:
-        send, unread = self._server, self._leaves_unread(step)
-        if unread or step.closes:
-            send = self._ends_behind(unread=unread, broken=step.broken, closes=step.closes)
-        await send({"type": "http.response.start", "status": step.status, "headers": encoded(step.headers)})
-        await send({"type": "http.response.body", "body": step.body})
-        if self._ending is not None:
-            # An app that has run before may go on for long.
-            self._ending.close()
+        start = {"type": "http.response.start", "status": step.status, "headers": encoded(step.headers)}
+        unread = self._leaves_unread(step)
+        await self._server(
+            self._starting(step.status_line, start, step.headers, unread=unread, closes=step.closes)
+        )
+        await self._send_ours({"type": "http.response.body", "body": step.body})
+        # An app that has run before may go on for long.
+        self._release()
 
     # The app's own answer
 
@@ -523,8 +559,6 @@ class Driver:
 
         # An app that knows its client's own `send` need send it no more than the start.
         vars(hand_on)["passes_to"] = server
-        # Who looks for the connection finds it by the server's object behind `send`.
-        vars(hand_on)["__self__"] = getattr(server, "__self__", None)
         await app(scope, receive, hand_on)
 
     async def _edited(self, message: Message) -> Message:
@@ -585,7 +619,7 @@ class Driver:
             if self._tasks is not None:
                 # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
                 await checkpoint()
-        elif self._framing is None and self._tasks is None:
+        elif self._tasks is None:
             await self._server(message)
 
     async def _go_on(self, given: AppAnswer | tuple[bytes, bool] | None) -> None:
@@ -623,7 +657,7 @@ class Driver:
         assert self._clock is not None
         with self._clock:
             await anyio.sleep(LONGEST)
-        if isinstance(self._next_step, NextPiece) and not self._clock.cancelled_caught:
+        if isinstance(self._next_step, NextPiece) and not self._clock.cancel_called:
             await self._go_on(None)
 
     def _end_app(self, step: EndApp) -> bool:
@@ -636,54 +670,43 @@ class Driver:
     # An answer that goes out part by part, and the connection itself
 
     async def _begin(self, step: Begin) -> Reach:
-        """Begin it, through the server or past it."""
+        """Begin it."""
         self._begun, exchange_end = True, self._end_of_exchange()
         transform, start = step.transform, self._start
         self._unread = self._leaves_unread(step)
         if step.own is not None:
-            self._send = self._ends_behind(
-                unread=self._unread, broken=step.broken, closes=step.own.answer.closes
-            )
             start = {"type": "http.response.start", "status": step.own.answer.status}
         assert start is not None
         start = {**start, "headers": encoded(step.headers)}
-        if transform is not None and (transform.cuts or transform.slow) and not self._in_process:
-            self._connection = found = of_send(self._server)
-            plain = found is not None and found.writable and not self._request.http2
-            # uvicorn has no line for a status that HTTP does not know.
-            odd = step.own.answer if step.own is not None and step.own.answer.nonstandard_status else None
-            line = f"{start['status']} {reason(start['status'])}" if odd is None else odd.status_line
-            if (transform.cuts or odd is not None) and plain and can_be_written(line, step.headers):
-                self._framing = Framing(
-                    line,
-                    step.headers,
-                    now=self._plan.services.clock(),
-                    server="",
-                    chunks=self._scope.get("http_version") != "1.0",
-                )
-                await self._push(self._framing.head)
-                return Reach.CONNECTION
+        if transform is not None and (transform.cuts or transform.slow):
+            self._hold()
             if transform.cuts:
                 start.pop(TO_THE_END, None)
-        await exchange_end.begin(self._send, start)
+        if step.own is not None:
+            answer = step.own.answer
+            start = self._starting(
+                answer.status_line, start, step.headers, unread=self._unread, closes=answer.closes
+            )
+        await exchange_end.begin(self._server, start)
         return self._reach
 
-    async def _part(self, step: Part) -> None:
-        """Send a part of the body."""
-        if self._framing is None:
-            await self._send({"type": "http.response.body", "body": step.data, "more_body": step.more})
-            return
-        if step.data:
-            await self._push(self._framing.frame(step.data))
-        if not step.more:
-            await self._push(self._framing.end)
-            self._close()
-
-    def _hold(self, step: Hold) -> Reach:
-        """Get hold of the client's connection, before an answer."""
+    def _hold(self) -> Reach:
+        """Get hold of the client's connection."""
         if not self._in_process:
-            self._connection = of_send(self._server, plain=step.plain)
+            found = of_send(self._server)
+            # HTTP/2, and a middleware that hides the server, have a queue between it and us.
+            self._queued = found is None or self._request.http2
+            self._connection = found or self._beneath()
         return self._reach
+
+    def _beneath(self) -> Connection | None:
+        """The connection beneath a middleware that hides the server, as BaseHTTPMiddleware does."""
+        found = of_send(self._receive)
+        if found is not None:
+            from faultinject.journal import log
+
+            log.server_hidden()
+        return found
 
     @property
     def _reach(self) -> Reach:
@@ -701,24 +724,20 @@ class Driver:
         if not self._begun and found is not None:
             self._broken = True
             return found.reset() if step.resets else found.close()
-        if self._framing is None:
+        if not step.sent:
+            server, own = asgi_server(self._server)
+            shown(server.flush, own)
+        if self._queued:
             await anyio.sleep(FLUSH)
-            if found is None or not await delivered(found, self._plan):
-                # Most servers close the connection then, though they log it.
-                self._error = ConnectionAbortedError("answer cut by faultinject")
-                return "closed"
-        if step.resets and found is not None and await delivered(found, self._plan):
+        if found is None:
+            # Most servers close the connection then, though they log it.
+            self._error = ConnectionAbortedError("answer cut by faultinject")
+        elif await delivered(found, self._plan) and step.resets:
             self._broken = True
             return found.reset()
-        self._close()
+        else:
+            self._close()
         return "closed"
-
-    async def _push(self, data: bytes) -> None:
-        assert self._connection is not None
-        try:
-            await send_all(self._connection, data)
-        except OSError as error:
-            raise ClientGone from error
 
     def _close(self) -> None:
         if not self._broken and self._connection is not None:
@@ -736,83 +755,6 @@ def decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
 
 
-class Ending:
-    """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.
-
-    Args:
-        scope: of the request.
-        receive: the server's, or what hands on what was heard before.
-        send: the server's.
-        request: the view of the request.
-        unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
-        closes: whether the rule asks for the end.
-    """
-
-    def __init__(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: ServerSend,
-        request: ASGIRequest,
-        *,
-        unread: bool,
-        broken: bool,
-        closes: bool,
-    ) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._connection: Connection | None = None
-        self._over = False
-        self._ends = not request.http2 and (
-            closes or (unread and not in_sync_asgi(scope, send, broken=broken))
-        )
-        server, _ = asgi_server(send)
-        self._wants_receive = unread and server.wants_receive
-        self._http2 = request.http2
-
-    def close(self) -> None:
-        """The answer has gone out, or nothing more of it will."""
-        connection, self._connection = self._connection, None
-        if connection is not None and self._over:
-            linger(connection)
-        elif connection is not None:
-            connection.release()
-
-    async def send(self, message: Message) -> None:
-        """Stands in for the server's `send`."""
-        if message["type"] == "http.response.start":
-            headers = [each for each in message["headers"] if each[0] != _CONNECTION]
-            if self._ends:
-                # Ours before the server lets go of it.
-                self._connection = of_send(self._send)
-                if tell_asgi(self._send) is Told.HEADER:
-                    headers.append((_CONNECTION, b"close"))
-            message = {**message, "headers": headers}
-        last = message["type"] == "http.response.body" and not message.get("more_body")
-        if last and self._wants_receive and self._http2:
-            # What comes for a stream that has ended, hypercorn takes for an error of the whole connection.
-            await self._send({**message, "more_body": True})
-            await self._hear()
-            await self._send({"type": "http.response.body"})
-        elif last and self._wants_receive:
-
-            async def send(tasks: TaskGroup) -> None:
-                tasks.start_soon(self._hear)
-                await self._send(message)
-
-            await in_tasks(send)
-        else:
-            await self._send(message)
-        self._over = last
-
-    async def _hear(self) -> None:
-        """Receive what is left, and drop it."""
-        with suppress(Exception):
-            await BodyReader(self._receive).until_gone(or_whole=self._http2)
-
-
 async def noticed(receive: Receive, *, unread: bool = False) -> None:
     """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so.
 
@@ -825,12 +767,6 @@ async def noticed(receive: Receive, *, unread: bool = False) -> None:
         await reader.until_gone()
         if not reader.gone:  # nobody tells: the server has had its turns, and gets one more
             await anyio.sleep(_SLICE)
-
-
-def in_place_of(receive: Receive, other: Receive) -> Receive:
-    """`other`, which stands in for the server's `receive`: who watches the exchange for its end looks at the object behind that."""
-    vars(other)["__self__"] = getattr(receive, "__self__", None)
-    return other
 
 
 def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
@@ -846,7 +782,7 @@ def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
             entry.left = True
         return message
 
-    return in_place_of(receive, overhear)
+    return overhear
 
 
 def again(receive: Receive, body: bytes) -> Receive:
@@ -860,7 +796,7 @@ def again(receive: Receive, body: bytes) -> Receive:
         told = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return in_place_of(receive, heard_again)
+    return heard_again
 
 
 def paused(
@@ -899,4 +835,4 @@ def paused(
         await come_to_it()
         return message
 
-    return in_place_of(receive, receive_paused)
+    return receive_paused

@@ -1,22 +1,18 @@
-"""Waiting under ASGI, for a time or for a request's body: never shorter than asked, over as soon as nobody waits.
+"""Waits under ASGI, for a time or for a request's body.
 
-It runs on any event loop.
-One watch serves all waits of a loop. Their connections are in one `epoll`, which the loop hears. What only shows by an
-attribute of a server's object is looked at by one timer, as long as such a wait lasts.
+They are never shorter than asked, and over soon after nobody waits.
 """
 
 from __future__ import annotations
 
-import os
-import select
-from asyncio import AbstractEventLoop, TimerHandle, get_running_loop
-from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.servers import PATIENCE, Connection, of_send, until_delivered
+from faultinject.adapters.servers import Connection, layers_of, of_send, until_delivered
+from faultinject.engine.plan import LOOK
 from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
 from faultinject.engine.steps import ClientGone
 
@@ -29,11 +25,8 @@ if TYPE_CHECKING:
     from faultinject.engine.plan import Plan
     from faultinject.vendors.multi_delete import Listing
 
-TICK = 0.2
-"""Seconds between two looks at what tells nobody that it changes."""
 MOST_IDLE = 1_000
 """Messages in a row that bring nothing, after which a server is no longer listened to."""
-_watches: dict[object, Watch] = {}
 _STEPS = 10
 """Steps of the event loop within which a server that has heard of the client's end tells of it."""
 
@@ -144,7 +137,9 @@ async def drain(
 async def pause(
     plan: Plan, seconds: float, exchange: ExchangeEnd, connection: Connection | None = None
 ) -> None:
-    """Sleep, checking the deadline again (uvloop wakes early); the plan's end and the exchange's end it.
+    """Sleep, and look twice a second whether the wait is over.
+
+    The deadline is checked again, as uvloop wakes early.
 
     Args:
         plan: the plan that decided.
@@ -156,17 +151,23 @@ async def pause(
         return
     clock = plan.services.monotonic
     end, endings = clock() + seconds, plan.endings
-    with Wait(plan, exchange, connection) as wait:
-        while (left := end - clock()) > 0 and not plan.over(endings) and not exchange.over:
-            if connection is not None and connection.left(0):
-                return
-            await wait.sleep(min(left, plan.until_look))
+    while (left := end - clock()) > 0 and not plan.over(endings) and not exchange.over:
+        if connection is not None and connection.left(0):
+            return
+        with anyio.move_on_after(min(left, LOOK)):
+            await exchange.left.wait()
+
+
+def exchange_of(receive: Receive) -> Any:
+    """Get the object whose method a server's `receive` is, also beneath what stands in for it; else None."""
+    owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
+    return next((owner for owner in owners if owner is not None), None)
 
 
 def has_left(receive: Receive, send: Send) -> bool:
     """Whether the client has left, as its server has noticed or its connection shows."""
     # https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `RequestResponseCycle`
-    if getattr(getattr(receive, "__self__", None), "disconnected", False):
+    if getattr(exchange_of(receive), "disconnected", False):
         return True
     with of_send(send) or nullcontext() as connection:
         return connection is not None and connection.left(0)
@@ -183,18 +184,19 @@ class ExchangeEnd:
         receive: the server's.
 
     Attributes:
-        gone: whether the client has left; only a `Listener` hears that.
-        wakes: called when it has.
-        must_be_polled: whether it has another end, which nobody is told of.
+        left: set when the client has left; only a `Listener` hears that.
     """
 
     def __init__(self, receive: Receive) -> None:
-        self.gone = False
-        self.wakes: set[Callable[[], None]] = set()
-        self._exchange = exchange = getattr(receive, "__self__", None)
+        self.left = anyio.Event()
+        self._exchange = exchange = exchange_of(receive)
         self._worker = getattr(getattr(exchange, "protocol", None), "worker", None)
         self._kept = self._keeps()
-        self.must_be_polled = self._kept != (None, None)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left, as far as that was heard."""
+        return self.left.is_set()
 
     @property
     def over(self) -> bool:
@@ -295,10 +297,8 @@ class Listener(ExchangeEnd):
 
     def _note(self, message: Message) -> None:
         self._reader.note(message)
-        if self._reader.gone and not self.gone:
-            self.gone = True
-            for wake in list(self.wakes):
-                wake()
+        if self._reader.gone:
+            self.left.set()
 
 
 async def delivered(connection: Connection, plan: Plan) -> bool:
@@ -321,206 +321,3 @@ async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
         tasks.cancel_scope.cancel()
     if raised is not None:
         raise raised
-
-
-async def send_all(connection: Connection, data: bytes) -> None:
-    """Write all of it; raises `OSError` when the client has left, or reads nothing for a while."""
-    rest = memoryview(data)
-    while rest:
-        sent = connection.push(rest)
-        rest = rest[sent:]
-        if not sent:
-            with anyio.fail_after(PATIENCE):
-                await anyio.wait_writable(connection.fileno())
-
-
-class Wait:
-    """The wait of one task; a context manager.
-
-    Args:
-        plan: wakes it when it ends.
-        exchange: wakes it by what stands in its `wakes`; where it `must_be_polled`, `over` is looked at now and then.
-        connection: wakes it when the client leaves.
-
-    Attributes:
-        file: the descriptor by which its connection is watched, or -1.
-    """
-
-    def __init__(self, plan: Plan, exchange: ExchangeEnd, connection: Connection | None) -> None:
-        self.exchange = exchange
-        self.connection = connection
-        self.file = -1
-        self._plan = plan
-        self._woken = anyio.Event()
-        self._watch = _watch_of_loop()
-
-    def __enter__(self) -> Self:
-        self._plan.wait(self._wake_soon)
-        self.exchange.wakes.add(self.wake)
-        self._watch.add(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._plan.waiting.discard(self._wake_soon)
-        self.exchange.wakes.discard(self.wake)
-        self._watch.remove(self)
-
-    @property
-    def is_looked_at(self) -> bool:
-        """Whether something may end it that tells nobody."""
-        return self.exchange.must_be_polled or (self.connection is not None and self.file < 0)
-
-    def wake(self) -> None:
-        """End the sleep; of its own loop."""
-        self._woken.set()
-
-    def _wake_soon(self) -> None:
-        self._watch.call_soon(self.wake)
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep at most so long, and less when it is woken."""
-        with anyio.move_on_after(seconds):
-            await self._woken.wait()
-            self._woken = anyio.Event()
-
-
-class Watch:
-    """What watches for all waits of one loop.
-
-    Args:
-        key: what tells the loop from others.
-        call_soon: calls something on the loop, from whatever thread.
-    """
-
-    def __init__(self, key: object, call_soon: Callable[[Callable[[], None]], object]) -> None:
-        self._call_soon = call_soon
-        self._process = os.getpid()
-        self._key = key
-        self._waits: set[Wait] = set()
-        _watches[key] = self
-
-    def call_soon(self, work: Callable[[], None]) -> None:
-        """Call something on the loop, from whatever thread; not from a child of its process."""
-        if self._process == os.getpid():
-            with suppress(RuntimeError):  # it has ended
-                self._call_soon(work)
-
-    def add(self, wait: Wait) -> None:
-        """One more waits."""
-        self._waits.add(wait)
-
-    def remove(self, wait: Wait) -> None:
-        """It waits no more."""
-        self._waits.discard(wait)
-        if not self._waits:
-            _watches.pop(self._key, None)
-            self.close()
-
-    def close(self) -> None:
-        """Nobody waits."""
-
-    def look(self) -> None:
-        """Wake what is over and tells nobody."""
-        for wait in list(self._waits):
-            left = wait.connection is not None and wait.file < 0 and wait.connection.left(0)
-            if left or (wait.exchange.must_be_polled and wait.exchange.over):
-                wait.wake()
-
-
-class AsyncioWatch(Watch):
-    """A watch on asyncio, uvloop and the like."""
-
-    def __init__(self, loop: AbstractEventLoop) -> None:
-        super().__init__(loop, loop.call_soon_threadsafe)
-        self._loop = loop
-        self._timer: TimerHandle | None = None
-        self._by_file: dict[int, Wait] = {}
-        self._epoll: Any = None
-        # macOS has no epoll, Windows' loop watches no files, and a process may have no descriptor left: `look` asks each connection then.
-        with suppress(AttributeError, NotImplementedError, OSError):
-            epoll = select.epoll()
-            loop.add_reader(epoll.fileno(), self._hear)
-            self._epoll = epoll
-
-    def add(self, wait: Wait) -> None:
-        """One more waits."""
-        super().add(wait)
-        if wait.connection is not None and self._epoll is not None:
-            file = wait.connection.fileno()
-            with suppress(OSError, ValueError):  # the system has no room for it; it is released
-                self._epoll.register(file, select.EPOLLRDHUP)
-                self._by_file[file] = wait
-                wait.file = file
-        if wait.is_looked_at and self._timer is None:
-            self._timer = self._loop.call_later(TICK, self._tick)
-
-    def remove(self, wait: Wait) -> None:
-        """It waits no more."""
-        self._forget(wait.file)
-        super().remove(wait)
-
-    def close(self) -> None:
-        """Nobody waits."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._epoll is not None:
-            self._loop.remove_reader(self._epoll.fileno())
-            self._epoll.close()
-
-    def _forget(self, file: int) -> Wait | None:
-        wait = self._by_file.pop(file, None)
-        if wait is not None:
-            with suppress(OSError):  # released
-                self._epoll.unregister(file)
-        return wait
-
-    def _hear(self) -> None:
-        """Clients have left."""
-        for file, _ in self._epoll.poll(0):
-            wait = self._forget(file)
-            if wait is not None:  # pragma: no branch - only what is known is registered
-                wait.wake()
-
-    def _tick(self) -> None:
-        self._timer = None
-        self.look()
-        if any(each.is_looked_at for each in self._waits):
-            self._timer = self._loop.call_later(TICK, self._tick)
-
-
-class TrioWatch(Watch):
-    """A watch on trio, by one task."""
-
-    def __init__(self, token: Any) -> None:
-        from trio.lowlevel import spawn_system_task
-
-        super().__init__(token, token.run_sync_soon)
-        spawn_system_task(self._run)
-
-    async def _run(self) -> None:
-        from trio import sleep
-
-        while self._waits:
-            self.look()
-            await sleep(TICK)
-
-
-def _watch_of_loop() -> Watch:
-    """The watch of the running loop, made for its first wait."""
-    try:
-        loop = get_running_loop()
-    except RuntimeError:
-        from trio.lowlevel import current_trio_token
-
-        token = current_trio_token()
-        return _watches.get(token) or TrioWatch(token)
-    return _watches.get(loop) or AsyncioWatch(loop)
-
-
-def _after_fork() -> None:
-    """In the child no loop of its parent's runs."""
-    _watches.clear()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork)

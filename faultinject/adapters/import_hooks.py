@@ -16,7 +16,7 @@ from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.install import interface_of
 from faultinject.adapters.mounting import is_own, mounted
 from faultinject.adapters.patch import Patch
-from faultinject.exceptions import UnsupportedServer
+from faultinject.exceptions import UnsupportedServerError
 from faultinject.injector import run_notes
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import refuse_eventlet, shared_injector
@@ -83,8 +83,9 @@ def _around(app: Any, injector: Injector) -> Any:
         return app
     try:
         refuse_eventlet()
-    except UnsupportedServer as error:
-        log.refused(error)
+    except UnsupportedServerError as error:
+        # The server is one that faultinject does not support.
+        log.error("faultinject: %s", error)
         return app
     import inspect
 
@@ -144,8 +145,9 @@ def _refused(_: Injector) -> Wrapper:
     def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         try:
             refuse_eventlet({"eventlet.posthooks": []})
-        except UnsupportedServer as error:
-            log.refused(error)
+        except UnsupportedServerError as error:
+            # The server is one that faultinject does not support.
+            log.error("faultinject: %s", error)
         return wrapped(*args, **keys)
 
     return wrapper

@@ -56,7 +56,7 @@ def install(
 
     Raises:
         ConfigurationError: rules, variables or `enabled` are wrong.
-        UnsupportedServer: this process runs under eventlet.
+        UnsupportedServerError: this process runs under eventlet.
         TypeError: `app` is a class, an app factory, or neither WSGI nor ASGI.
 
     While faults are off, `app` is not inspected.
@@ -118,7 +118,8 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     if rules_given:
         from faultinject.journal import log
 
-        log.forgotten()
+        # Rules were given in code, and nothing switches them on.
+        log.warning("faultinject: rules were given to install(), but it is off: set FAULTINJECT_ENABLED=1")
     if _looked:
         return
     _looked = True
@@ -134,10 +135,18 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
         from faultinject.rules.names import gives_rules, like_the_switch
 
         for name in like_the_switch(found)[:1]:
-            log.misspelled(name)
+            # It is off, and a variable of the environment was probably meant to switch it on.
+            log.warning(
+                "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", name
+            )
             return
         for name in sorted(filter(gives_rules, found))[:1]:
-            log.waiting(name)
+            # It is off, and a variable of the environment gives rules.
+            log.warning(
+                "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set it to 1, or to 0 to silence"
+                " this message",
+                name,
+            )
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
@@ -183,14 +192,13 @@ def _put_around(app: Any, injector: Injector, kind: str) -> Any:
 def _say_that_sanic_serves(app: Any, _: object) -> None:
     if app.asgi:
         return
-    from faultinject.exceptions import UnsupportedServer
     from faultinject.journal import log
 
-    log.refused(
-        UnsupportedServer(
-            "nothing is injected: Sanic's own server does not call the app by ASGI;"
-            f" serve it by uvicorn or hypercorn, or {PROXY}"
-        )
+    # The app's server is Sanic's own.
+    log.error(
+        "faultinject: nothing is injected: Sanic's own server does not call the app by ASGI; serve it by"
+        " uvicorn or hypercorn, or %s",
+        PROXY,
     )
 
 

@@ -85,7 +85,7 @@ def _read_away(connection: Connection, over: float) -> None:
 
 
 def end(connection: Connection, *, unread: bool) -> None:
-    """End a connection on which an answer was written past its server.
+    """End a connection behind what its server has sent.
 
     Args:
         connection: ours, which the caller releases.

@@ -26,7 +26,7 @@ def mounted(app: Any, injector: Injector, kind: str) -> Any:
         kind: `wsgi` or `asgi`.
 
     Raises:
-        MissingExtra: what serves the API is not installed.
+        MissingExtraError: what serves the API is not installed.
     """
     run_notes.reached()
     if injector.control is None:
@@ -41,7 +41,7 @@ def check(injector: Injector) -> None:
     """Say at the start what is missing for it, where the app's own stack is built later.
 
     Raises:
-        MissingExtra: what serves the API is not installed.
+        MissingExtraError: what serves the API is not installed.
     """
     if injector.control is not None:
         from importlib import import_module

@@ -13,7 +13,9 @@ from faultinject.injector import instances
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Scenario
 
-PLACES: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
+Places = Mapping[str, tuple[tuple[str, Callable[..., Any]], ...]]
+
+PLACES: Places = {
     "django.core.handlers.asgi": (("ASGIHandler", asgi.wrap),),
     "django.core.handlers.wsgi": (("WSGIHandler", wsgi.wrap),),
     "django.test.client": (
@@ -47,8 +49,8 @@ def faulting(around: Callable[..., Any], injector: Callable[[], Injector | None]
 
     def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
         found = injector()
-        # Without any, uvicorn asks whether the app is a factory.
-        asked = [*args, *keys.values()][:1]
+        # Without any, uvicorn asks whether the app is a factory; and not every place is that of an app.
+        asked = [each for each in [*args, *keys.values()][:1] if isinstance(each, dict)]
         inner = wrapped if found is None or any(map(is_for_control, asked)) else around(wrapped, found)
         return inner(*args, **keys)
 
@@ -82,16 +84,23 @@ class Patch:
         injector: that one; None: one without rules, which does nothing until rules that stand in the place of everybody's
             are put in force.
         began: called before the first request.
+        places: where requests pass; by default those of the frameworks.
     """
 
-    def __init__(self, injector: Injector | None = None, began: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        injector: Injector | None = None,
+        began: Callable[[], None] | None = None,
+        places: Places = PLACES,
+    ) -> None:
         import wrapt
 
+        self._places = places
         self._injector = injector
         self._began = began
         self._patched: list[tuple[type, Any, Any]] = []
         self._over = False
-        for name in PLACES:
+        for name in places:
             wrapt.register_post_import_hook(self._put_on, name)
         for name in BRIDGES:
             wrapt.register_post_import_hook(carry, name)
@@ -104,7 +113,7 @@ class Patch:
             self._injector = Injector(Scenario([]), environ={})
         import wrapt
 
-        for name, around in PLACES[module.__name__]:
+        for name, around in self._places[module.__name__]:
             framework = getattr(module, name)
             original = vars(framework)["__call__"]
             wrapt.wrap_function_wrapper(module, f"{name}.__call__", faulting(around, self._asked))

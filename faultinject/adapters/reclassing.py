@@ -28,7 +28,12 @@ def reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: boo
         object.__setattr__(app, "__class__", faulting)
     except Exception:  # a class may refuse a subclass by any error
         return False
-    around = wrap(lambda *args: super(faulting, app).__call__(*args))
+
+    def inner(*args: Any) -> Any:
+        return super(faulting, app).__call__(*args)
+
+    inner.__wrapped__ = app  # type: ignore[attr-defined]
+    around = wrap(inner)
 
     # With the arguments of its own: servers and test clients tell by them what kind of app it is.
     if awaited:

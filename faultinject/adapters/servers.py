@@ -4,10 +4,9 @@ A row reaches the very socket, so no fault is ever given on another client's con
 one that shows an app no socket, is answered as a gateway would, or closes by itself; the journal says which. The connection
 is held beside the server, taken away from it, and ended as a fault asks.
 
-A row also says whether the server stays in sync with a request body that nobody has read, and how it is told to close a
-connection. It is in sync when it has read a body to its end, or will before it takes the next request from the connection.
-Where it is not, the next request is taken for the rest of the body, so the connection has to be closed, and the client told
-so (https://www.rfc-editor.org/rfc/rfc9112#section-9.3). A server without a row gets `Connection: close`.
+A row also says how the server is told to close a connection. Where something of a request's body was left unread,
+the server may take the next request for the rest of it, so the connection has to be closed, and the client told so
+(https://www.rfc-editor.org/rfc/rfc9112#section-9.3). A server without a row gets `Connection: close`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from enum import Enum
 from functools import partial
 from struct import pack
 from time import monotonic
@@ -30,7 +28,7 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple, Self
 from weakref import WeakSet
 
-from faultinject.adapters.types import Environ, Scope
+from faultinject.adapters.types import Environ
 from faultinject.http.wire import CLOSE
 from faultinject.locks import gevent_sleep
 
@@ -38,17 +36,11 @@ OUR_SERVER = "faultinject.receive"
 """In the environ of a WSGI app that `serve` has put behind uvicorn: uvicorn's `receive`."""
 SENT_HEADERS = "faultinject.headers"
 """In the same environ: names and values of the request's headers as they were sent."""
+SPELL = "faultinject.spell"
+"""In a scope of our server: given a status line and headers, it spells the next answer's head as they do."""
 _MOST_LAYERS = 32
 # What a row's getter raises where an app was given something else than that server gives.
 _NOT_SHOWN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-
-
-class Told(Enum):
-    """How a client is told that its connection closes behind an answer."""
-
-    BY_SERVER = "the server says so itself, or closes every connection anyway"
-    HEADER = "the answer says `Connection: close`"
-    BEHIND_START = "the server refuses that header from an app, and takes it once the answer has started"
 
 
 class WSGIServer(NamedTuple):
@@ -58,31 +50,24 @@ class WSGIServer(NamedTuple):
         name: the server's.
         sign: what shows it in an environ: a key, or a part of SERVER_SOFTWARE.
         socket: gets the client's socket, or its number, of an environ; None: the server does not show it.
-        encrypted: gets whether TLS is spoken, of the environ and that socket.
         unsent: gets the number of bytes that the server has not sent yet; None: it sends each piece at once.
         relays: the socket may be that of a router of the server's own, which hands on a FIN to the client but no RST.
-        speaks_http: gets whether HTTP is spoken on a socket that is relayed; else only the server may write on it.
-        told: how a client is told that the connection closes behind an answer.
-        tell: tells the server to close it, where the header does not. It is given the environ and the `start_response`.
-        in_sync: whether the server reads a body that nobody has read, before the next request. It is given the same, and
-            whether reading was given up in the middle, so that the rest is not to be waited for.
-        reads_behind: a connection that is closed under a client that is sending would be reset: the rest of the body is
-            read behind the answer.
+        speaks_http: gets whether HTTP is spoken on the socket.
+        says_close: the server itself says that a connection closes, and takes that header from no app.
+        close: tells the server to close it, once the answer has started. It is given the environ and the
+            `start_response`.
+        body: gets what a body is read from whose `read` waits for no more than it is asked for.
     """
 
     name: str
     sign: str
     socket: Callable[[Environ], Any] | None = None
-    encrypted: Callable[[Environ, Any], bool] = lambda _, socket: (
-        hasattr(socket, "getpeercert") or hasattr(socket, "get_peer_certificate")  # Python's, pyOpenSSL's
-    )
     unsent: Callable[[Environ], int] | None = None
     relays: bool = False
     speaks_http: Callable[[Environ], bool] = lambda _: True
-    told: Told = Told.HEADER
-    tell: Callable[[Environ, Any], object] = lambda *_: None
-    in_sync: Callable[[Environ, Any, bool], bool] = lambda *_: False
-    reads_behind: bool = False
+    says_close: bool = False
+    close: Callable[[Environ, Any], object] = lambda *_: None
+    body: Callable[[Environ], Any] = lambda environ: environ["wsgi.input"]
 
 
 class ASGIServer(NamedTuple):
@@ -92,24 +77,19 @@ class ASGIServer(NamedTuple):
         name: the server's.
         transport: gets what the server writes answers to.
         socket: gets the client's socket of that.
-        encrypted: gets whether TLS is spoken, of that.
         unsent: gets the number of bytes that the server has not sent yet, of that.
-        told: how a client is told that the connection closes behind an answer.
-        tell: tells the server to close it, where the header does not.
-        in_sync: whether the server reads a body that nobody has read, before the next request. It is given the scope, too,
-            and whether reading was given up in the middle.
-        wants_receive: the server cannot end an exchange while messages are left for the app to receive.
+        says_close: the server itself says that a connection closes, and takes that header from no app.
+        close: tells the server to close it, before the answer starts.
+        flush: tells the server to send a head behind which no byte of a body comes.
     """
 
     name: str
     transport: Callable[[Any], Any]
     socket: Callable[[Any], Any] = lambda transport: transport.get_extra_info("socket")
-    encrypted: Callable[[Any], bool] = lambda transport: transport.get_extra_info("sslcontext") is not None
     unsent: Callable[[Any], int] = lambda transport: transport.get_write_buffer_size()
-    told: Told = Told.HEADER
-    tell: Callable[[Any], object] = lambda _: None
-    in_sync: Callable[[Any, Scope, bool], bool] = lambda *_: False
-    wants_receive: bool = False
+    says_close: bool = False
+    close: Callable[[Any], object] = lambda _: None
+    flush: Callable[[Any], object] = lambda _: None
 
 
 def _read_from(buffered: Any) -> Any:
@@ -152,22 +132,6 @@ def _twisted_unsent(transport: Any) -> int:
     return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)  # noqa: SLF001
 
 
-def _uvicorn_in_sync(cycle: Any, scope: Scope, broken: bool) -> bool:
-    """What is left uvicorn reads behind the answer, on a connection that it keeps.
-
-    A client that was not told to go on may leave it out.
-    """
-    ends = broken or cycle.waiting_for_100_continue or _is_last(scope) or not cycle.keep_alive
-    return not (cycle.more_body and ends)
-
-
-def _is_last(scope: Scope) -> bool:
-    """Whether a client asks for the end of its connection; that of HTTP/1.0 always has it."""
-    values = (value for name, value in scope["headers"] if name == b"connection")
-    tokens = b",".join(values).lower().split(b",")
-    return scope.get("http_version") == "1.0" or b"close" in map(bytes.strip, tokens)
-
-
 def _uwsgi_speaks_http(_: Environ) -> bool:
     """Whether uWSGI listens for no protocol but HTTP: nginx asks it by one of the others, and frames the answer itself."""
     return _UWSGI_SOCKETS.isdisjoint(
@@ -175,9 +139,13 @@ def _uwsgi_speaks_http(_: Environ) -> bool:
     )
 
 
-def _cheroot_in_sync(request: Any, broken: bool) -> bool:
-    """A body of known length cheroot reads to its end before it answers, on a connection that it keeps."""
-    return not (broken or request.chunked_read or request.close_connection)
+def _close_cheroot(request: Any) -> None:
+    """Close without a reset.
+
+    By itself the server shuts both directions under a client that may still be sending.
+    """
+    request.close_connection = True
+    request.conn.linger = True
 
 
 # https://uwsgi-docs.readthedocs.io/en/latest/Options.html: the sockets of its protocols other than HTTP
@@ -189,35 +157,33 @@ WSGI_SERVERS = (
         "faultinject serve",
         OUR_SERVER,
         lambda environ: _ours(environ).transport.get_extra_info("socket"),
-        encrypted=lambda environ, _: _ours(environ).transport.get_extra_info("sslcontext") is not None,
-        told=Told.BY_SERVER,
-        tell=lambda environ, _: setattr(_ours(environ), "keep_alive", False),
-        in_sync=lambda environ, _, broken: _uvicorn_in_sync(_ours(environ), environ["asgi.scope"], broken),
+        unsent=lambda environ: _ours(environ).transport.get_write_buffer_size(),
+        says_close=True,
+        close=lambda environ, _: setattr(_ours(environ), "keep_alive", False),
     ),
-    WSGIServer(
-        "werkzeug", "werkzeug.socket", lambda environ: environ["werkzeug.socket"], told=Told.BY_SERVER
-    ),
+    WSGIServer("werkzeug", "werkzeug.socket", lambda environ: environ["werkzeug.socket"], says_close=True),
     WSGIServer(
         "gunicorn",
         "gunicorn.socket",
         lambda environ: environ["gunicorn.socket"],
-        told=Told.BY_SERVER,
-        tell=lambda _, start: _exchange(start).force_close(),
+        says_close=True,
+        close=lambda _, start: _exchange(start).force_close(),
+        # What an app reads from waits for 1,024 bytes.
+        body=lambda environ: environ["wsgi.input"].reader,
     ),
     WSGIServer(
         "waitress",
         "waitress.client_disconnected",
         lambda environ: _waitress(environ).socket,
         unsent=lambda environ: _waitress(environ).total_outbufs_len,
-        told=Told.BY_SERVER,
+        says_close=True,
         # It does what the client has asked for; the environ does not say what stands in it.
-        tell=lambda environ, _: _waitress(environ).requests[0].headers.update(CONNECTION="close"),
+        close=lambda environ, _: _waitress(environ).requests[0].headers.update(CONNECTION="close"),
     ),
     WSGIServer(
         "uWSGI",
         "uwsgi.version",
         lambda _: sys.modules["uwsgi"].connection_fd(),
-        encrypted=lambda environ, _: environ["wsgi.url_scheme"] == "https",
         relays=True,
         speaks_http=_uwsgi_speaks_http,
     ),
@@ -225,51 +191,44 @@ WSGI_SERVERS = (
         "cheroot",
         "Cheroot/",
         lambda environ: _read_from(environ["wsgi.input"].rfile),
-        tell=lambda _, start: setattr(_exchange(start).req, "close_connection", True),
-        in_sync=lambda _, start, broken: _cheroot_in_sync(_exchange(start).req, broken),
-        reads_behind=True,
+        close=lambda _, start: _close_cheroot(_exchange(start).req),
     ),
     WSGIServer("gevent", "gevent/", lambda environ: _read_from(environ["wsgi.input"].rfile)),
     WSGIServer(
         "wsgiref",
         "WSGIServer/",
         lambda environ: _read_from(_unlimited(environ["wsgi.input"])),
-        told=Told.BEHIND_START,
+        says_close=True,
+        # Django's has connections that stay.
+        close=lambda _, start: _exchange(start).headers.__setitem__(*CLOSE),
     ),
-    WSGIServer("granian", "Granian", reads_behind=True),
+    WSGIServer("granian", "Granian"),
 )
 """A row for each server of WSGI apps."""
 ASGI_SERVERS = (
-    ASGIServer(
-        "uvicorn",
-        lambda send: send.__self__.transport,
-        in_sync=lambda send, scope, broken: _uvicorn_in_sync(send.__self__, scope, broken),
-    ),
-    ASGIServer("hypercorn", lambda send: _hypercorn(send).writer.transport, wants_receive=True),
+    ASGIServer("uvicorn", lambda send: send.__self__.transport),
+    ASGIServer("hypercorn", lambda send: _hypercorn(send).writer.transport),
     ASGIServer(
         "hypercorn on trio",
         lambda send: _hypercorn(send).stream,
         socket=lambda stream: _lowest(stream).socket,
-        encrypted=lambda stream: hasattr(stream, "transport_stream"),
         unsent=lambda _: 0,
-        wants_receive=True,
     ),
     ASGIServer(
         "daphne",
         lambda send: send.args[0].channel.transport,
         socket=lambda transport: _lowest(transport).socket,
-        encrypted=lambda transport: hasattr(transport, "getPeerCertificate"),
         unsent=lambda transport: _twisted_unsent(_lowest(transport)),
         # The header alone would not do it.
-        tell=lambda send: setattr(send.args[0].channel, "persistent", False),
-        in_sync=lambda *_: True,  # it has read the whole body before the app runs
+        close=lambda send: setattr(send.args[0].channel, "persistent", False),
     ),
     ASGIServer(
         "gunicorn",
         lambda send: _variable(send, "self").transport,
-        told=Told.BY_SERVER,
-        tell=lambda send: setattr(_variable(send, "request"), "must_close", True),
-        in_sync=lambda send, *_: _variable(send, "body_receiver")._complete,  # noqa: SLF001
+        says_close=True,
+        close=lambda send: setattr(_variable(send, "request"), "must_close", True),
+        # https://github.com/benoitc/gunicorn/blob/master/gunicorn/asgi/protocol.py, `_response_buffer`
+        flush=lambda send: _variable(send, "self")._send_body(b""),  # noqa: SLF001
     ),
 )
 """A row for each server of ASGI apps."""
@@ -322,6 +281,20 @@ def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
     return next(known, (OTHER_ASGI, send))
 
 
+def know_status(status_line: str) -> None:
+    """Give uvicorn a status line that it lacks: it knows those that HTTP has, and fails at any other."""
+    status, phrase = int(status_line[:3]), status_line[4:].encode("latin-1")
+    line = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+    for module, table, text in (
+        ("h11_impl", "STATUS_PHRASES", phrase),
+        ("httptools_impl", "STATUS_LINE", line),
+    ):
+        if (protocol := sys.modules.get(f"uvicorn.protocols.http.{module}")) is not None:
+            lines = getattr(protocol, table)
+            # A server of ours in the same process has given every status a line without words.
+            lines[status] = lines.get(status) or text
+
+
 def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
     """A callable that we were given, and what it calls in the end: other middleware wraps the server's."""
     found = [outermost]
@@ -339,17 +312,6 @@ def _is_layer(held: Any) -> bool:
     return isinstance(held, FunctionType | MethodType | partial) or type(held).__module__ in CLIENTS
 
 
-def in_sync_wsgi(environ: Environ, start_response: Callable[..., Any], *, broken: bool) -> bool:
-    """Whether a WSGI server stays in sync with a request body that is not read to its end.
-
-    Args:
-        environ: of the request.
-        start_response: the server's.
-        broken: reading was given up in the middle, so the rest is not to be waited for.
-    """
-    return is_at_hand(environ) or bool(shown(wsgi_server(environ).in_sync, environ, start_response, broken))
-
-
 def is_at_hand(environ: Environ) -> bool:
     """Whether the whole request body is in memory or in a file: in waitress, ASGI servers, test clients."""
     try:
@@ -364,20 +326,9 @@ def is_file(environ: Environ, result: object) -> bool:
     return isinstance(wrapper, type) and isinstance(result, wrapper)
 
 
-def tell_wsgi(environ: Environ, start_response: Callable[..., Any]) -> Told:
-    """Tell a WSGI server to close the connection behind the answer that is about to start.
-
-    Returns:
-        How the client is told.
-    """
-    server = wsgi_server(environ)
-    shown(server.tell, environ, start_response)
-    return server.told
-
-
-def say_behind(start_response: Callable[..., Any]) -> None:
-    """Say in an answer that has started that its connection ends; where `tell_wsgi` gave `Told.BEHIND_START`."""
-    shown(lambda exchange: exchange.headers.__setitem__(*CLOSE), _exchange(start_response))
+def close_behind(environ: Environ, start_response: Callable[..., Any]) -> None:
+    """Tell a WSGI server to close the connection behind the answer that has started."""
+    shown(wsgi_server(environ).close, environ, start_response)
 
 
 def _exchange(start_response: Callable[..., Any]) -> Any:
@@ -387,29 +338,6 @@ def _exchange(start_response: Callable[..., Any]) -> Any:
         if isinstance(each, MethodType) and each.__name__ == "start_response":
             found = each.__self__  # the innermost is the server's
     return found
-
-
-def in_sync_asgi(scope: Scope, send: Callable[..., Any], *, broken: bool) -> bool:
-    """Whether an ASGI server stays in sync with a request body that is not read to its end.
-
-    Args:
-        scope: of the request.
-        send: the server's.
-        broken: reading was given up in the middle, so the rest is not to be waited for.
-    """
-    server, own = asgi_server(send)
-    return bool(shown(server.in_sync, own, scope, broken))
-
-
-def tell_asgi(send: Callable[..., Any]) -> Told:
-    """Tell an ASGI server to close the connection behind the answer that is about to start.
-
-    Returns:
-        How the client is told.
-    """
-    server, own = asgi_server(send)
-    shown(server.tell, own)
-    return server.told
 
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
@@ -449,15 +377,13 @@ class Connection:
     It never depends on the blocking flag, which belongs to the server. One thread at a time.
 
     Attributes:
-        encrypted: bytes cannot be sent, because TLS is spoken; it can only be ended.
         relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
         speaks_http: whether HTTP is spoken on it, perhaps over TLS; a proxy may ask its server by another protocol.
         unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
         handle: what the server shows of it, of a WSGI server: its socket, or the number of that.
     """
 
-    def __init__(self, sock: _socket.socket, number: int, *, encrypted: bool) -> None:
-        self.encrypted = encrypted
+    def __init__(self, sock: _socket.socket, number: int) -> None:
         self.relayed = False
         self.speaks_http = True
         self.unsent: Callable[[], int | None] | None = None
@@ -472,11 +398,6 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    @property
-    def writable(self) -> bool:
-        """Whether an answer can be written on it past its server."""
-        return self.speaks_http and not self.encrypted
-
     def fileno(self) -> int:
         """Our descriptor; -1 once it is released."""
         return self._socket.fileno()
@@ -485,12 +406,16 @@ class Connection:
         """Close our descriptor, and nothing else; again is nothing."""
         self._socket.close()
 
+    def __del__(self) -> None:
+        # werkzeug closes no answer of a client that has reset the connection.
+        self.release()
+
     def again(self) -> Connection | None:
         """The same connection by one more descriptor of ours; None when there is none left."""
         sock = hold(self.fileno())
         if sock is None:
             return None
-        found = Connection(sock, self._number, encrypted=self.encrypted)
+        found = Connection(sock, self._number)
         found.relayed, found.speaks_http, found.unsent = self.relayed, self.speaks_http, self.unsent
         return found
 
@@ -589,32 +514,12 @@ class Connection:
         """
         return len(self._socket.recv(65_536, _NO_WAIT))
 
-    def push(self, data: bytes | bytearray | memoryview) -> int:
-        """Send what fits without waiting.
-
-        Returns:
-            How many bytes that was; 0 when there is no room now, see `wait_writable`.
-
-        Raises:
-            OSError: the client is gone.
-        """
-        try:
-            return self._socket.send(data, _NO_WAIT)
-        except BlockingIOError:
-            return 0
-
-    def wait_writable(self, seconds: float) -> bool:
-        """Wait at most `seconds` for room; True if there is some, or the client is gone and `push` will say so."""
-        return bool(self._poll(select.POLLOUT, seconds))
-
     def wait_readable(self, seconds: float) -> None:
         """Wait at most `seconds` until something comes, or the client's end."""
         self._poll(select.POLLIN, seconds)
 
-    def left(self, seconds: float, alarm: int = -1) -> bool:
+    def left(self, seconds: float) -> bool:
         """Wait at most `seconds` for the client to leave; True as soon as it has.
-
-        `alarm` is a descriptor that ends the wait early when it is readable.
 
         Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
         exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
@@ -623,8 +528,8 @@ class Connection:
         if self.fileno() < 0:
             return True
         if leaves := getattr(select, "POLLRDHUP", 0):  # it tells that, whatever is still unread
-            return bool(self._poll(leaves, seconds, alarm))
-        end = monotonic() + min(seconds, seconds if alarm < 0 else _SLICE)
+            return bool(self._poll(leaves, seconds))
+        end = monotonic() + seconds
         while got := self._poll(select.POLLIN, end - monotonic()):
             if got & _GONE or self._at_end():
                 return True
@@ -634,12 +539,9 @@ class Connection:
                 time.sleep(min(_SLICE, rest))  # what it has sent is for the server to read
         return False
 
-    def gone(self, seconds: float, alarm: int = -1) -> bool:
-        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it.
-
-        `alarm` is a descriptor that ends the wait early when it is readable.
-        """
-        return self.fileno() < 0 or bool(self._poll(0, seconds, alarm) & _GONE)
+    def gone(self, seconds: float) -> bool:
+        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it."""
+        return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
 
     def detach_from_server(self) -> bool:
         """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
@@ -650,18 +552,18 @@ class Connection:
         """
         return threads_run() and self._replace()
 
-    def _poll(self, events: int, seconds: float, alarm: int = -1) -> int:
-        poll = native_poll()
+    def _poll(self, events: int, seconds: float) -> int:
+        # gevent's own knows nothing of a client that has left.
+        monkey = sys.modules.get("gevent.monkey")
+        poll = (select.poll if monkey is None else monkey.get_original("select", "poll"))()
         poll.register(self._socket, events)
-        if alarm >= 0:
-            poll.register(alarm, select.POLLIN)
         end = monotonic() + seconds
         wait = gevent_sleep()
         found = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
         while wait is not None and not found and (left := end - monotonic()) > 0:
             wait(min(left, _LOOK))
             found = poll.poll(0)
-        return next((got for number, got in found if number != alarm), 0)
+        return found[0][1] if found else 0
 
     def _at_end(self) -> bool:
         # Once the server's descriptor is dead, nobody else can read what is left of the request.
@@ -682,6 +584,7 @@ class Connection:
             return False
         if is_connected(self._socket):
             return False
+        self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # else the server meets it, and logs it
         self.close()  # else the server reads ENOTCONN, which OpenSSL takes for "try again", for ever
         return True
 
@@ -707,64 +610,36 @@ class Connection:
         return True
 
 
-def native_poll() -> select.poll:
-    """A poll of the system's: gevent's own knows nothing of a client that has left."""
-    monkey = sys.modules.get("gevent.monkey")
-    make = select.poll if monkey is None else monkey.get_original("select", "poll")
-    poll: select.poll = make()
-    return poll
-
-
-def of_environ(environ: Environ, *, plain: bool = False) -> Connection | None:
-    """The connection of a WSGI request.
-
-    Args:
-        environ: of the request.
-        plain: only one on which an answer can be written.
-
-    Returns:
-        None when its server shows none, as in process.
-    """
+def of_environ(environ: Environ) -> Connection | None:
+    """Get the connection of a WSGI request; None when its server shows none, as in process."""
     server = wsgi_server(environ)
     if server.socket is None:
         return None
     handle = shown(server.socket, environ)
-    found = _made(handle, encrypted=bool(shown(server.encrypted, environ, handle)), plain=plain)
+    found = _made(handle)
     if found is not None:
         found.handle = handle
         found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
-        found.speaks_http = not found.relayed or server.speaks_http(environ)
-        if plain and not found.speaks_http:
-            found.release()
-            return None
+        found.speaks_http = server.speaks_http(environ)
         if server.unsent is not None:
             found.unsent = partial(shown, server.unsent, environ)
     return found
 
 
-def of_send(send: Callable[..., Any], *, plain: bool = False) -> Connection | None:
-    """The connection of an ASGI request.
-
-    Args:
-        send: the server's.
-        plain: only one on which bytes can be written, since no TLS is spoken.
-
-    Returns:
-        None when its server shows none, as in process.
-    """
+def of_send(send: Callable[..., Any]) -> Connection | None:
+    """Get the connection of an ASGI request by its server's `send`; None when that shows none, as in process."""
     server, own = asgi_server(send)
     transport = server.transport(own)
-    encrypted = bool(shown(server.encrypted, transport))
-    found = _made(shown(server.socket, transport), encrypted=encrypted, plain=plain)
+    found = _made(shown(server.socket, transport))
     if found is not None:
         found.unsent = partial(shown, server.unsent, transport)
     return found
 
 
-def _made(handle: Any, *, encrypted: bool, plain: bool) -> Connection | None:
-    number = -1 if plain and encrypted else number_of(handle)
+def _made(handle: Any) -> Connection | None:
+    number = number_of(handle)
     sock = hold(number)
-    return None if sock is None else Connection(sock, number, encrypted=encrypted)
+    return None if sock is None else Connection(sock, number)
 
 
 def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from contextvars import Context, copy_context
 from functools import partial
 from sys import modules
 from threading import Thread
@@ -15,20 +14,17 @@ from faultinject.adapters.in_process import is_in_process
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.mounting import mounted
 from faultinject.adapters.servers import (
-    PATIENCE,
     Connection,
-    Told,
-    in_sync_wsgi,
+    close_behind,
+    is_at_hand,
     is_file,
     of_environ,
-    say_behind,
-    tell_wsgi,
     wsgi_server,
 )
-from faultinject.adapters.types import Environ, Start, WSGIApp
+from faultinject.adapters.types import Environ, Start, WrappedWSGIApp, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
-from faultinject.adapters.wsgi_wait import BodyReading, delivered, drain, wait
-from faultinject.engine.actions import PASSED, Pass
+from faultinject.adapters.wsgi_wait import delivered, drain, wait
+from faultinject.engine.actions import PASSED, Pass, Respond
 from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
@@ -38,7 +34,6 @@ from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
     Begin,
-    ClientGone,
     Cut,
     EditHead,
     EndApp,
@@ -54,18 +49,8 @@ from faultinject.engine.steps import (
     Step,
     Steps,
     Wait,
-    Write,
 )
-from faultinject.http.wire import (
-    CLOSE,
-    FLUSH,
-    Framing,
-    Headers,
-    can_be_written,
-    length_of,
-    whole,
-    without_connection,
-)
+from faultinject.http.wire import CLOSE, FLUSH, Headers, length_of, whole, without_connection
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 from faultinject.rules.scenario import Rules
@@ -80,7 +65,7 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
     *,
     seed: str | int | None = None,
     injector: Injector | None = None,
-) -> WSGIApp:
+) -> WrappedWSGIApp:
     """Put faults around a WSGI app.
 
     Args:
@@ -94,11 +79,11 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
 
     Raises:
         ConfigurationError: rules or variables are wrong.
-        UnsupportedServer: this process runs under eventlet.
+        UnsupportedServerError: this process runs under eventlet.
     """
     found = injector_for(rules, seed=seed, injector=injector)
     found.announce()
-    around: WSGIApp = mounted(wrap(app, found), found, "wsgi")
+    around: WrappedWSGIApp = mounted(wrap(app, found), found, "wsgi")
     return around
 
 
@@ -160,6 +145,10 @@ def exchange(
         return app(environ, start_response)
     if action is None or action is PASSED:
         return app(environ, start_response)
+    if isinstance(action, Respond) and action.listing is not None and not action.answer.after:
+        # Of the keys, the embedded store deletes those that the answer reports as deleted.
+        delete = getattr(getattr(app, "__wrapped__", app), "delete_keys", None)
+        action.listing.delete = delete and partial(delete, environ)
     entry = action.entry
     assert entry is not None
     steps = steps_of(plan, request, entry, action)
@@ -173,9 +162,8 @@ _OF_THE_APP = (RunApp, NextPiece, EndApp)
 class Driver:
     """Carries the steps of one exchange out, by blocking.
 
-    Where an answer goes out part by part, the driver is what the server reads. A cut and a slow body go past the server, on
-    the connection itself: there the cut is exact whatever the server buffers, and a slow body holds none of its workers.
-    Where that cannot be, the server sends what is let through.
+    Where an answer goes out part by part, the driver is what the server reads. Every byte goes through the server; on the
+    connection itself the driver only sees that the client has left, and ends it.
 
     Args:
         app: the app.
@@ -191,17 +179,15 @@ class Driver:
     _result: Iterable[bytes] | None = None
     _edit: Callable[[int, Headers], Headers] | None = None
     _connection: Connection | None = None
-    _context: Context | None = None
-    _framing: Framing | None = None
-    _ending: Ending | None = None
-    _write_on: Callable[[bytes], object] | None = None
+    _lingering: Connection | None = None
+    _write_on: Callable[[bytes], object]
     _next_step: NextStep = None
     _body: Overheard | None = None
     _status_line = ""
     _headers: Headers = []  # noqa: RUF012 - replaced, never changed
     _pieces: Iterator[bytes] = iter(())
     _first: bytes | None = None
-    _begun = _untouched = _unread = _slow = _drops = _anew = False
+    _begun = _untouched = _unread = _drops = _anew = _reads_behind = _gave_up = False
 
     def __init__(
         self,
@@ -245,19 +231,17 @@ class Driver:
                     raise
                 return result
         self._next_step = step
-        if self._framing is not None:
-            self._aside(self._write_past_server, detaches=self._slow)
-        elif self._begun:
-            return self
-        elif self._result is not None:
-            return self._result
-        if self._connection is None:
+        if self._connection is None and not self._begun and self._result is None:
             # The client has left, or sent what the server cannot read.
-            return self._answer(failed())
+            self._answer(failed())
+        if self._begun:
+            return self
+        if self._result is not None:
+            return self._result
         # It has its answer; what the server has read of further requests is left alone.
-        tell_wsgi(self._environ, self._start_response)
         answer = failed()
         self._start_response(answer.status_line, answer.headers)
+        close_behind(self._environ, self._start_response)
         return []
 
     def __iter__(self) -> Iterator[bytes]:
@@ -271,6 +255,9 @@ class Driver:
                     # What a server still has in a queue it may drop when the app fails.
                     yield from _NOTHING
                 self._cut(self._next_step)
+            elif self._reads_behind:
+                self._read_behind()
+            self._linger()  # werkzeug closes what it has read to the end only when it has seen that of its client
         except GeneratorExit:
             self._steps.close()
             raise
@@ -285,16 +272,20 @@ class Driver:
         try:
             self._close_app()
         finally:
-            if self._connection is not None:
-                self._connection.release()
-            if self._ending is not None:
-                self._ending.close()
+            self._let_go()
+            self._linger()
+
+    def _linger(self) -> None:
+        """End the connection where it has to: the answer has left, or its server has all of it."""
+        lingering, self._lingering = self._lingering, None
+        if lingering is not None:
+            linger(lingering)
 
     def _close_app(self) -> None:
         result, self._result = self._result, None
         close = getattr(result, "close", None)
         if close is not None:
-            self._call(close)
+            close()
 
     def _throw(self, error: Exception) -> None:
         """The app has ended."""
@@ -317,12 +308,13 @@ class Driver:
                     if isinstance(step, _OF_THE_APP):
                         return step
                     if isinstance(step, Send):
-                        self._result = self._answer(step)
+                        self._answer(step)
                     elif isinstance(step, ReadBody):
                         given = drain(
                             self._environ, self._plan, self._request, step.listing, step.up_to,
                             in_process=self._in_process,
                         )  # fmt: skip
+                        self._gave_up = given is not None and not given[2]
                     elif isinstance(step, Wait):
                         given = self._wait(step)
                     elif isinstance(step, Look):
@@ -337,24 +329,13 @@ class Driver:
                             raise cut_of(step, self._entry.rule or "")
                         given = self._end(self._connection, step)
                     elif isinstance(step, Part):
-                        if self._framing is None:
-                            return step
-                        if step.data:
-                            self._push(self._framing.frame(step.data))
-                        if not step.more:
-                            self._push(self._framing.end)
+                        return step
                     elif isinstance(step, Begin):
                         given = self._begin(step)
                     elif isinstance(step, Hold):
-                        given = self._hold(step)
-                        if step.hangs and given is Reach.CONNECTION:
-                            # Nothing happens for a while: what is left of the exchange is done past the server.
-                            self._aside(partial(self._advance, given), detaches=True)
+                        given = self._hold()
+                        if step.hangs and self._hangs_aside():
                             return None
-                    elif isinstance(step, Write):
-                        with suppress(ClientGone):
-                            self._push(step.data)
-                        self._end_past(unread=step.unread)
                     else:
                         assert_never(step)
                 except BaseException as error:
@@ -364,22 +345,44 @@ class Driver:
 
     # An answer of ours
 
-    def _answer(self, step: Send) -> Iterable[bytes]:
-        result = [step.body]  # also an empty piece: see `__iter__`
-        if self._in_process or not (step.unread or step.closes):
-            self._start_response(step.status_line, step.headers)
-            return result
-        ending = Ending(
-            self._environ,
-            self._start_response,
-            self._plan,
-            self._request,
-            unread=step.unread,
-            broken=step.broken,
-            closes=step.closes,
-        )
-        ending.start_response(step.status_line, step.headers)
-        return ending.behind(result)
+    def _answer(self, step: Send) -> None:
+        pieces = [step.body]  # also an empty piece: see `__iter__`
+        if self._start_ours(step.status_line, step.headers, unread=step.unread, closes=step.closes):
+            self._begun = self._untouched = True
+            self._pieces = iter(pieces)
+        else:
+            self._result = pieces
+
+    def _start_ours(self, status_line: str, headers: Headers, *, unread: bool, closes: bool) -> bool:
+        """Start an answer of ours; whether its connection ends behind it.
+
+        It does where the rule asks for it, and where something of the request's body is left, which the server could
+        take for the next request.
+        """
+        inside = self._in_process
+        unread = unread and not (inside or is_at_hand(self._environ))
+        if closes and not inside:
+            headers = without_connection(headers)
+        if inside or self._request.http2 or not (unread or closes):
+            self._write_on = self._start_response(status_line, headers)
+            return False
+        if not wsgi_server(self._environ).says_close:
+            headers = [*headers, CLOSE]
+        # Ours before the server lets go of it. One that shows none would reset a client that is sending, so the rest
+        # is read: not where that was given up, nor an answer has no length; nor what a client would be asked for
+        # thereby.
+        self._lingering = of_environ(self._environ)
+        waits = self._gave_up or "HTTP_EXPECT" in self._environ or length_of(headers) is None
+        self._reads_behind = unread and self._lingering is None and not waits
+        self._write_on = self._start_response(status_line, headers)
+        close_behind(self._environ, self._start_response)
+        return True
+
+    def _read_behind(self) -> None:
+        """Read what is left of the request's body, behind the answer."""
+        before = getattr(self._environ["wsgi.input"], "size", 0)
+        with suppress(Exception):
+            drain(self._environ, self._plan, self._request, before=before, in_process=False)
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
@@ -428,13 +431,10 @@ class Driver:
 
     def _run_apart(self, step: RunApp) -> NextStep:
         """Run the app: what comes next of its answer, or in its place."""
-        self._next_step, self._drops, transform = step, step.dropped, step.transform
-        if transform is not None and transform.slow and not self._in_process:
-            # The app goes on in another thread, in the context in which it began.
-            self._context = copy_context()
+        self._next_step, self._drops = step, step.dropped
         try:
             try:
-                self._result = result = self._call(self._app, self._environ, self._start_apart)
+                self._result = result = self._app(self._environ, self._start_apart)
                 if step.dropped:
                     self._drop_all(result)
                 else:
@@ -489,10 +489,6 @@ class Driver:
         self._untouched, self._drops = True, False
         self._write_on = self._start_response(self._status_line, self._headers)
 
-    def _call(self, work: Callable[..., Any], *given: Any) -> Any:
-        """Call what is the app's."""
-        return work(*given) if self._context is None else self._context.run(work, *given)
-
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
         """Stands in for the server's `start_response`, which is called when it is known what goes out."""
         if exc_info and self._begun:
@@ -511,10 +507,8 @@ class Driver:
         else:
             self._first = piece
         for part in self._parts(written=True):
-            assert self._write_on is not None
             self._write_on(part)
         if self._untouched:
-            assert self._write_on is not None
             self._write_on(self._next())
         elif self._next_step is None or isinstance(self._next_step, EndApp):
             raise BrokenPipeError("the client has left")
@@ -542,7 +536,7 @@ class Driver:
         """The next piece of the app's answer that is not empty; empty at its end."""
         piece: bytes | None = b""
         while piece == b"":
-            piece = self._call(next, self._pieces, None)
+            piece = next(self._pieces, None)
         return piece or b""
 
     def _next(self) -> bytes:
@@ -568,42 +562,23 @@ class Driver:
                     self._next_step = self._advance((piece, bool(piece)))
 
     def _begin(self, step: Begin) -> Reach:
-        """Begin it, through the server or past it."""
-        self._begun = True
-        headers, transform = step.headers, step.transform
-        status_line = self._status_line if step.own is None else step.own.answer.status_line
-        if transform is not None and (transform.cuts or transform.slow) and not self._in_process:
-            self._connection = found = of_environ(self._environ)
-            past = found is not None and found.writable and not self._request.http2
-            if past and can_be_written(status_line, headers):
-                self._slow, self._unread = transform.slow, step.unread
-                self._framing = Framing(
-                    status_line,
-                    headers,
-                    now=self._plan.services.clock(),
-                    server=self._environ.get("SERVER_SOFTWARE", ""),
-                    chunks=self._environ.get("SERVER_PROTOCOL") != "HTTP/1.0",
-                )
-                self._push(self._framing.head)
-                return Reach.CONNECTION
-        start = self._start_response
-        if not self._in_process and (transform is None or step.unread):
-            # Behind an answer that is changed it is not read: the connection ends.
-            changed, closes = transform is not None, step.own is not None and step.own.answer.closes
-            self._ending = Ending(
-                self._environ, start, self._plan, self._request,
-                unread=step.unread, broken=step.broken or changed, closes=closes and not changed,
-            )  # fmt: skip
-            start = self._ending.start_response
-        self._write_on = start(status_line, headers)
+        self._begun, self._unread = True, step.unread
+        transform = step.transform
+        if transform is not None and (transform.cuts or transform.slow):
+            self._hold()
+        if step.own is None:
+            self._write_on = self._start_response(self._status_line, step.headers)
+        else:
+            answer = step.own.answer
+            self._start_ours(answer.status_line, step.headers, unread=step.unread, closes=answer.closes)
         return self._reach
 
     # The connection itself
 
-    def _hold(self, step: Hold) -> Reach:
-        """Get hold of the client's connection, before an answer."""
+    def _hold(self) -> Reach:
+        """Get hold of the client's connection."""
         if not self._in_process:
-            self._connection = of_environ(self._environ, plain=step.plain)
+            self._connection = of_environ(self._environ)
         return self._reach
 
     @property
@@ -612,81 +587,39 @@ class Driver:
             return Reach.IN_PROCESS
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
-    def _aside(self, work: Callable[[], object], *, detaches: bool) -> None:
-        """Do the rest past the server, on a thread of its own: its worker is free, the client does not see that."""
-        assert self._connection is not None
-        connection = self._connection
+    def _hangs_aside(self) -> bool:
+        """Have a hang go on in a thread of its own, so that it holds no worker; no where that cannot be.
 
-        def run() -> None:
-            try:
-                with connection:
-                    work()
-            except Exception as error:
-                self._plan.services.failed(error, self._entry.rule or "")
-
-        if not (detaches and connection.detach_from_server()):
-            with connection:
-                work()
-            return
+        For the server the client has left: only we hold the connection.
+        """
+        if self._connection is None or not self._connection.detach_from_server():
+            return False
         try:
-            Thread(target=run, name="faultinject", daemon=True).start()
+            Thread(target=self._hang, name="faultinject", daemon=True).start()
         except RuntimeError:  # no more threads
-            run()
+            return False
+        return True
 
-    def _write_past_server(self) -> None:
-        """Write the answer on the connection itself, and end that."""
+    def _hang(self) -> None:
         try:
-            # Each part goes out on the connection, so that none is left for the server.
-            next(self._parts(), None)
-        except Exception:
-            # Only the app can fail here; the server below must not answer behind what has gone out.
-            self._fail()
-            return
-        step, connection = self._next_step, self._connection
-        assert connection is not None
-        if not isinstance(step, Cut):
-            self._end_past(unread=self._unread)
-        elif step.resets and delivered(connection, self._plan):
-            self._advance(self._end(connection, step))
-        else:
-            self._end_past(unread=self._unread)
-            self._advance("closed")
-        self.close()
+            self._advance(Reach.CONNECTION)
+        except Exception as error:
+            self._plan.services.failed(error, self._entry.rule or "")
+        finally:
+            self._let_go()
 
-    def _end_past(self, *, unread: bool) -> None:
-        """End a connection on which an answer was written past its server; of an unread body the server sees nothing more."""
-        assert self._connection is not None
-        with self._connection as connection:
-            if unread:
-                connection.detach_from_server()
-            end(connection, unread=unread)
+    def _let_go(self) -> None:
+        """Let go of the connection; again is nothing."""
+        if self._connection is not None:
+            self._connection.release()
 
     def _end(self, held: Connection, step: Cut) -> str:
         """End a connection on which the server has not answered."""
         with held as connection:
-            if step.resets:
-                # What is left to the server is a socket whose other end has closed: one that was reset is an error
-                # that servers log.
-                connection.detach_from_server()
-                return connection.reset()
-            return connection.close()
-
-    def _push(self, data: bytes) -> None:
-        assert self._connection is not None
-        rest = memoryview(data)
-        try:
-            while rest:
-                sent = self._connection.push(rest)
-                rest = rest[sent:]
-                if not sent and not self._connection.wait_writable(PATIENCE):
-                    raise ClientGone
-        except OSError as error:
-            raise ClientGone from error
+            return connection.reset() if step.resets else connection.close()
 
     def _fail(self) -> None:
         self._throw(AppEnded())
-        if self._framing is not None and self._connection is not None:
-            self._connection.close()
         self.close()
 
     def _cut(self, step: Cut) -> None:
@@ -695,113 +628,23 @@ class Driver:
             self._advance("raised")
             raise cut_of(step, self._entry.rule or "")
         # Also a request that it has read already is not for this connection any more.
-        tell_wsgi(self._environ, self._start_response)
-        if self._connection is None:
-            # What it has not sent by then it may drop, the head included.
+        close_behind(self._environ, self._start_response)
+        connection = self._connection
+        if connection is None:
+            # What the server has not sent by then it may drop, the head included.
             wait(self._plan, FLUSH)
-        if self._connection is None or not (
-            self._connection.gone(FLUSH) or delivered(self._connection, self._plan)
-        ):
-            # All servers close the connection then, though most of them log it.
             self._advance("closed")
+            # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
-        self._advance(self._connection.reset() if step.resets else self._connection.close())
+        if not step.sent:
+            # Many servers send no head before a byte of the body.
+            self._write_on(b"")
+        if delivered(connection, self._plan) and step.resets:
+            self._advance(connection.reset())
+        else:
+            end(connection, unread=self._unread)
+            self._advance("closed")
 
 
 # granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.
 _NOTHING = (b"",) * 6
-
-
-class Ending:
-    """An answer behind which the connection ends, where the server would not stay in step or the rule asks for it.
-
-    Args:
-        environ: of the request.
-        start_response: the server's.
-        plan: the plan that decided.
-        request: the view of the request.
-        unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
-        closes: whether the rule asks for the end.
-    """
-
-    def __init__(
-        self,
-        environ: Environ,
-        start_response: Start,
-        plan: Plan,
-        request: WSGIRequest,
-        *,
-        unread: bool,
-        broken: bool,
-        closes: bool,
-    ) -> None:
-        self._environ = environ
-        self._start = start_response
-        self._plan = plan
-        self._request = request
-        self._connection: Connection | None = None
-        self._pieces: Sequence[bytes] = ()
-        self._reads = False
-        self._ends = not request.http2 and (
-            closes or (unread and not in_sync_wsgi(environ, start_response, broken=broken))
-        )
-        self._closes = closes
-        # A client that waits for 100 Continue would get it behind the answer.
-        self._readable = unread and not broken and "HTTP_EXPECT" not in environ
-
-    def start_response(self, status: str, headers: Headers) -> Callable[[bytes], object]:
-        """Stands in for the server's `start_response`."""
-        headers, told = without_connection(headers), None
-        if self._ends:
-            # An answer without a length ends only behind what we read.
-            sized = self._readable and length_of(headers) is not None
-            self._reads = sized and wsgi_server(self._environ).reads_behind
-            if self._closes or not self._reads:
-                told = tell_wsgi(self._environ, self._start)
-            if told is Told.HEADER:
-                headers.append(CLOSE)
-            if not self._reads:
-                # Ours before the server lets go of it.
-                self._connection = of_environ(self._environ)
-        write = self._start(status, headers)
-        if told is Told.BEHIND_START:
-            say_behind(self._start)
-        return write
-
-    def behind(self, pieces: Sequence[bytes]) -> Iterable[bytes]:
-        """What the server gets to send."""
-        if not self._ends:
-            return pieces
-        self._pieces = pieces
-        return self
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._pieces
-        self.close()
-        if self._reads and not self._read_away():
-            tell_wsgi(self._environ, self._start)
-            connection = of_environ(self._environ)
-            if connection is not None:
-                # Else the server would wait for our thread, which holds its reader, before it closes.
-                with connection:
-                    connection.close()
-
-    def close(self) -> None:
-        """The answer has left, or at least its server has all of it; again is nothing."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            linger(connection)
-
-    def __del__(self) -> None:
-        # werkzeug closes no answer of a client that has reset the connection.
-        if self._connection is not None:
-            self._connection.release()
-
-    def _read_away(self) -> bool:
-        """Read the rest of the body behind the answer; no when that takes too long, or fails."""
-        before = getattr(self._environ["wsgi.input"], "size", 0)
-        reading = BodyReading(self._environ, self._plan, self._request, before=before)
-        with suppress(Exception):
-            reading.run_aside()
-        return reading.body[2]

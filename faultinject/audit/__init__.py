@@ -1,5 +1,4 @@
-"""The verdict: evidence, checks, profiles and reports. It only reads the journal, and no request waits for it."""
+"""The verdict: evidence, checks, profiles and reports.
 
-from faultinject.faces import face
-
-__getattr__, __all__ = face(__name__, group="grouping", judge="judging", judge_run="judging")
+It only reads the journal, and no request waits for it.
+"""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from faultinject.audit import profiles
-from faultinject.audit.evidence import Contrast, Copies, Evidence
+from faultinject.audit.evidence import Contrast, Copies, Evidence, Silence
 from faultinject.audit.grouping import OTHER_BODY, SOON
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
@@ -17,9 +17,9 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 
 JUDGED = 20
-"""How many clients are judged: those with the most calls."""
+"""The number of clients that are judged: those with the most calls."""
 REPLACED = "replaced"
-"""What a driver names the calls whose object it replaces meanwhile: they are evidence for `mixed versions` alone."""
+"""A driver's name for calls whose object it replaces: evidence for `mixed versions` alone."""
 MOST_COPIES = 10
 """Requests behind one that may be copies of it."""
 
@@ -50,79 +50,88 @@ class CallsByClient:
         self._left_out: dict[str, Counter[str]] = {}
         for call in calls:
             client, first = self.client(call.first), call.first
-            touched = call.retries or first.failed or first.injected or call.cut
+            retried_or_failed = call.retries or first.failed or first.injected or call.cut
             if driven and call.name == REPLACED:
                 self._replaced.append(call)
-            elif not (driven or touched) and call.closed:
+            elif not (driven or retried_or_failed) and call.closed:
                 self._clean[client] += 1
             else:
                 self._calls.setdefault(client, []).append(call)
         found = sorted(self._calls, key=lambda each: -len(self._calls[each]))
         for each in found[JUDGED:]:
             self._leave_out(each, "further clients", len(self._calls[each]))
-        self.names = found[:JUDGED] or ["" if driven else _commonest(self._clean, UNNAMED)]
+        self.names = found[:JUDGED] or ["" if driven else _commonest(self._clean)]
 
     def client(self, attempt: Attempt) -> str:
-        """Whose an attempt is."""
+        """The client of an attempt."""
         return "" if self._driven else client_of(attempt.user_agent)
 
     def titles(self) -> dict[str, str]:
-        """What the clients are called: name and version, or all that they say of themselves where that is the same."""
+        """Names of the clients: product and version, or the whole user agent where those are alike."""
         if self._driven:
-            return {each: title_of(_commonest(self._agents, UNNAMED)) for each in self.names}
+            return {each: title_of(_commonest(self._agents)) for each in self.names}
         titles = Counter(map(title_of, self.names))
         return {each: title if titles[title := title_of(each)] == 1 else each for each in self.names}
 
-    def evidence(self, client: str, turnaround: Turnaround, profile: Profile | None) -> Evidence:
-        """What there is on one client.
+    def evidence(
+        self,
+        client: str,
+        turnaround: Turnaround,
+        profile: Profile | None,
+        silence: Silence,
+        told: Sequence[Call],
+    ) -> Evidence:
+        """The evidence on one client.
 
         Args:
             client: one of `names`.
             turnaround: how fast it is.
             profile: what it promises; None: found by its user agent.
+            silence: as `Evidence` has it.
+            told: likewise.
         """
-        found = sorted(self._calls.get(client, ()), key=lambda call: (call.first.clock, call.first.arrived))
+        found = sorted(self._calls.get(client, ()), key=_began)
         contrast = self._contrast(client, found)
         keeps_bytes = _keeps_bytes(found)
-        counted: list[Call] = []
-        running: list[Call] = []
-        shared: list[Call] = []
-        for call in found:
+
+        def reason_against(call: Call) -> str:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
-            # Whoever is seen not to ask again for what it got has failed where it asks again, on whatever connection.
+            # A client that does not ask again for what it got has failed where it asks again, on any connection.
             unsure = not contrast.shows_retries(call.first.method) if call.crossed else call.shared
-            into, reason = counted, ""
             if unsure:
-                into, reason = shared, "shared"
-            elif call.cut or (call.follows and not excused):
-                into, reason = [], "begun earlier"
-            elif self._is_habit(call):
-                into, reason = [], "repeated"
-            elif call.followed and not excused:
-                into, reason = running, "followed"
-            elif not call.closed:
-                into, reason = running, "open"
-            into.append(call)
-            if reason:
-                self._leave_out(client, reason)
-        agent = _commonest(self._agents, "") if self._driven else client
+                return "shared"
+            if call.cut or (call.follows and not excused):
+                return "begun earlier"
+            if self._is_habit(call):
+                return "repeated"
+            if call.followed and not excused:
+                return "followed"
+            return "" if call.closed else "open"
+
+        by_reason = grouped(found, reason_against)
+        counted = by_reason.pop("", [])
+        for reason, calls in by_reason.items():
+            self._leave_out(client, reason, len(calls))
+        agent = _commonest(self._agents) if self._driven else client
         return Evidence(
             copies=_copies(found),
             calls=counted,
-            open=running,
+            open=sorted((*by_reason.get("followed", ()), *by_reason.get("open", ())), key=_began),
             turnaround=turnaround,
             driven=self._driven,
             profile=profile or profiles.detect(agent),
             detected=profile is None,
             left_out=dict(self._left_out.get(client, {})),
-            shared=shared,
+            shared=by_reason.get("shared", ()),
             contrast=contrast,
             requests=self._attempts.get(client, ()),
+            silence=silence,
+            told=told,
             replaced=self._replaced,
         )
 
     def _contrast(self, client: str, calls: Sequence[Call]) -> Contrast:
-        """What came again after a success as soon as other things did after a failure, by method."""
+        """Compare repeats after a success with those after a failure, by method."""
         longest: dict[str, float] = {}
         for call in calls:
             method = call.first.method
@@ -140,24 +149,30 @@ class CallsByClient:
 
     @property
     def left_out(self) -> dict[str, int]:
-        """How many calls of all clients count for no check, by reason."""
+        """The number of calls of all clients that count for no check, by reason."""
         return dict(sum(self._left_out.values(), Counter()))
 
-    def _leave_out(self, client: str, reason: str, number: int = 1) -> None:
+    def _leave_out(self, client: str, reason: str, number: int) -> None:
         self._left_out.setdefault(client, Counter())[reason] += number
 
 
+def _began(call: Call) -> tuple[int, float]:
+    return call.first.clock, call.first.arrived
+
+
 def _keeps_bytes(calls: Sequence[Call]) -> bool:
-    """Whether a client is seen to send the same body again when it tries again, so that another body is another call."""
+    """Whether a client sends the same body in each retry, so that another body is another call."""
     same = sum(call.same_digests and bool(call.first.request_bytes) for call in calls)
     return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
 
 def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
-    """By method the copies that a client is seen to send of what is not answered yet, where it does so of two things or more.
+    """Find, by method, the copies that a client sends of two unanswered requests or more.
 
-    Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A client that times
-    out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it. A server notices
+    Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A
+    client that times
+    out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
+    A server notices
     late that a client has left: where as many requests came again behind that, all that were left have timed out.
     """
     found: dict[str, list[Sequence[Attempt]]] = {}
@@ -192,5 +207,5 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     }
 
 
-def _commonest(counts: Counter[str], default: str) -> str:
-    return counts.most_common(1)[0][0] if counts else default
+def _commonest(counts: Counter[str]) -> str:
+    return counts.most_common(1)[0][0] if counts else UNNAMED

@@ -1,4 +1,4 @@
-"""What users call checks: which names are right, and which check a wrong one may mean."""
+"""Names of checks as users write them, and suggestions for a wrong one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def names(given: str | Collection[str]) -> Collection[str]:
 
 
 def instead_of(name: str, known: Collection[str]) -> str:
-    """What stands behind `… is not a check`: the check that is meant, else all that there are.
+    """The suggestion behind `… is not a check`: the nearest name, else all names.
 
     Args:
         name: what the user wrote, also with what the check is about: `retry-aftr: date`.

@@ -1,4 +1,4 @@
-"""What a judgement comes to, in a word and in a sentence: what a CI acts on."""
+"""The result of a judgement, in a word and in a sentence: a CI acts on it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import NamedTuple
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import Evidence
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, standing
 
 EVERY = "all"
 """Stands for every check where checks are required."""
 DRIVEN = frozenset(("overlap", "retry budget", "retry quota"))
-"""Checks that only a driver's plan can decide: where nobody drives, `all` does not ask for them."""
+"""Checks that only a driver's plan can decide: without one, `all` leaves them out."""
 CODES = {"fail": 1, "undecided": 3}
-"""What a command exits with; 0 for the other results."""
+"""Exit codes of commands; 0 for the other results."""
 
 NOT_GIVEN = {
-    "refused": "refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without http2=yes)",
+    "refused": (
+        "refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without http2=yes)"
+    ),
     "failed": "failed (see the log, or the client disconnected first)",
     "nothing_to_cut": "without effect (the answer has nothing to cut)",
     "app_failed": "replaced by an error of the app itself",
@@ -39,9 +41,13 @@ LEFT_OUT = {
         "began before the journal, or right after a similar call that failed, as a retry does",
         "Start the journal before the client, and wrap each call in faults.call().",
     ),
+    "app under test": (
+        "asked the app under test, which had the faults behind it",
+        "Give faults to requests of the client that is to be judged.",
+    ),
     "further clients": ("came from more clients than are judged", "Judge a journal of fewer clients."),
 }
-"""Why calls are left out, and what to do where that is why there is nothing to judge."""
+"""Reasons for leaving out calls, and advice if nothing else is there to judge."""
 NOT_ENDED = {"open": ("had not ended at the deadline", "Raise the deadline.")}
 """The same where a driver asked for the calls."""
 
@@ -66,7 +72,7 @@ class Conclusion(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """What a command exits with: 0, 1 for a failure, 3 where nothing was judged, or not what is required."""
+        """The exit code: 0, 1 for a failure, 3 if nothing was judged or not what is required."""
         return CODES.get(self.result, 0)
 
 
@@ -81,7 +87,7 @@ def conclude(
     require: Collection[str] = (),
     strict: bool = False,
 ) -> Conclusion:
-    """What findings come to.
+    """Conclude from findings.
 
     Args:
         findings: of all clients.
@@ -94,8 +100,7 @@ def conclude(
         strict: whether a warning is a failure.
     """
     driven = any(each.driven for each in evidence)
-    said = {(each.client, each.check) for each in findings}
-    told = [each for each in findings if each.said_by is None or (each.client, each.said_by) not in said]
+    told = standing(findings)
     wrong = [each for verdict in (FAIL, WARN) for each in told if each.verdict == verdict]
     missing = undecided(findings, require, driven=driven)
     if wrong and (strict or wrong[0].verdict == FAIL):
@@ -121,10 +126,11 @@ def _worst(wrong: Sequence[Finding]) -> str:
 
 
 def _missing(missing: Mapping[str, Finding | None]) -> str:
-    """The first check that was not decided, why, and what would decide it; and how many others there are."""
+    """The first undecided check, why, and what would decide it; and the number of others."""
     name, finding = next(iter(missing.items()))
     why = (
-        "nothing of that kind was seen or promised. Let the client get such an answer, or choose another profile."
+        "nothing of that kind was seen or promised. Let the client get such an answer, or choose"
+        " another profile."
         if finding is None
         else why_undecided(finding)
     )
@@ -133,14 +139,14 @@ def _missing(missing: Mapping[str, Finding | None]) -> str:
 
 
 def why_undecided(finding: Finding) -> str:
-    """Why a check is not decided, and what would decide it."""
+    """The reason that a check is not decided, and what would decide it."""
     return f"{finding.measured.rstrip('.')}. {finding.action}".rstrip()
 
 
 def undecided(
     findings: Sequence[Finding], require: Collection[str], *, driven: bool
 ) -> dict[str, Finding | None]:
-    """What was not decided of the checks that are required, by name; None where a check says nothing at all."""
+    """Required checks that are not decided, by name; None for one that says nothing at all."""
     missing: dict[str, Finding | None] = {}
     for each in require:
         every = each == EVERY
@@ -184,10 +190,13 @@ def _nothing(
     left_out: Mapping[str, int],
     not_given: Mapping[str, int],
 ) -> str:
-    """Why there is no verdict at all, and what to do."""
+    """The reason that there is no verdict at all, and what to do."""
     if not findings:
         return "every check is ignored. Ignore fewer."
     if not attempts:
+        heard = next((one.silence.error for one in evidence if one.silence.error), None)
+        if heard is not None:
+            return f"no request arrived: {heard}"
         return "the journal has no requests. Run the client while faults and journal are on."
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
     driven = any(each.driven for each in evidence)
@@ -210,6 +219,6 @@ def _nothing(
 
 
 def faults_not_given(not_given: Mapping[str, int]) -> str:
-    """How many, and why: `3 faults could not be given: 2 refused (…), 1 failed (…)`."""
+    """Their number and reasons: `3 faults could not be given: 2 refused (…), 1 failed (…)`."""
     why = ", ".join(f"{n:,} {NOT_GIVEN.get(did, did)}" for did, n in not_given.items())
     return f"{counted(sum(not_given.values()), 'fault')} could not be given: {why}"

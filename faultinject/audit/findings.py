@@ -1,18 +1,23 @@
-"""What a check says of a client, and the same as reports print it."""
+"""Findings of checks on a client, and the same as reports print them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Generic, Self, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Final, Generic, Literal, Self, TypeVar
 
-from msgspec import Meta, Struct, to_builtins
+from msgspec import Struct, to_builtins
 
+from faultinject.audit.documents import Document, EvidenceKind
 from faultinject.journal.calls import Call
 
-FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
-VERDICTS = (FAIL, WARN, INCONCLUSIVE, PASS)
+FAIL: Final = "FAIL"
+WARN: Final = "WARN"
+INCONCLUSIVE: Final = "INCONCLUSIVE"
+PASS: Final = "PASS"  # noqa: S105 - a verdict
+Verdict = Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"]
+VERDICTS: tuple[Verdict, ...] = (FAIL, WARN, INCONCLUSIVE, PASS)
 """The verdicts, the worst first."""
-SIGNS = {FAIL: "✕", WARN: "!", INCONCLUSIVE: "?", PASS: "✓"}
+SIGNS: dict[str, str] = {FAIL: "✕", WARN: "!", INCONCLUSIVE: "?", PASS: "✓"}
 """The sign of each verdict, for eyes that do not see colours."""
 CallT = TypeVar("CallT")
 
@@ -82,20 +87,24 @@ class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=Fal
         n: How many calls, waits or requests it rests on.
         message: What is so, in one line, with its numbers.
         action: What to do, in one imperative sentence; for INCONCLUSIVE how to decide it. Empty for PASS.
-        reference: The document that asks for it, in one line.
+        reference: The documents that ask for it, in one line.
         calls: Up to five calls that show it, the clearest first; none in results of all clients.
         client: Whose calls these are, if there are several clients.
+        evidence: The kinds of evidence that it rests on.
+        documents: The documents that ask for it, and whom each of them binds.
     """
 
     check: str
     subject: str | None
-    verdict: Annotated[str, Meta(extra_json_schema={"enum": [*VERDICTS]})]
+    verdict: Verdict
     n: int
     message: str
     action: str
     reference: str
     calls: Sequence[CallT]
     client: str | None = None
+    evidence: Collection[EvidenceKind] = ()
+    documents: Sequence[Document] = ()
 
     @property
     def name(self) -> str:
@@ -104,7 +113,7 @@ class FindingOf(Struct, Generic[CallT], kw_only=True, omit_defaults=True, eq=Fal
 
     @property
     def full_name(self) -> str:
-        """The same, and whose: `retry-after: seconds of curl/8.1`, if there was more than one client."""
+        """The name, and whose it is if there are several clients: `gives up of curl/8.1`."""
         return self.name if self.client is None else f"{self.name} of {self.client}"
 
     @property
@@ -132,13 +141,15 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
         n: how many calls, waits or requests it rests on.
         message: what was observed, in one line, with its numbers.
         action: what to do about it, one imperative sentence; empty for PASS. For INCONCLUSIVE, how to decide it.
-        reference: the document that asks for it, in one line.
+        reference: the documents that ask for it, in one line.
         calls: some of the calls that show it, the clearest first.
         client: the client of these calls, if there was more than one; otherwise None.
+        evidence: the kinds of evidence that it rests on.
+        documents: the documents that ask for it.
         said_by: the check whose finding already says this; otherwise None.
     """
 
-    verdict: str
+    verdict: Verdict
     subject: str | None = None
     action: str = ""
     reference: str = ""
@@ -157,12 +168,20 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
             reference=self.reference,
             calls=[ReportedCall.of(each) for each in self.calls],
             client=self.client,
+            evidence=[*self.evidence],
+            documents=[*self.documents],
         )
 
     def to_dict(self) -> dict[str, object]:
-        """The same as plain data: one object of the JSON report; `client` only if there was more than one."""
+        """Plain data: one object of the JSON report; `client` only if there was more than one."""
         found: dict[str, object] = to_builtins(self.reported())
         return found
 
     def __repr__(self) -> str:
         return f"<Finding {self.name} {self.verdict}: {self.message}>"
+
+
+def standing(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings that count: all but those whose check is quoted by another finding."""
+    said = {(each.client, each.check) for each in findings if each.said_by is None}
+    return [each for each in findings if (each.client, each.said_by) not in said]

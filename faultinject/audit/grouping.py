@@ -1,13 +1,15 @@
-"""Attempts become calls: sorted by time, and grouped by what a test or the client says of them, else by fingerprint.
+"""Attempts become calls, grouped by a test's or the client's own words, else by fingerprint.
 
 From top to bottom:
 
 1. `seen` puts beside each attempt what else is to be known of it: its call windows, and what its client did before.
 2. `joined` groups them by what they ask for: those that carry the same id of an SDK or were made in one window of a
-   driver, or else those of one fingerprint, which is who asks for what. By an id (`_in_a_row`) an attempt goes on with
-   the call before it. By fingerprint (`ByFingerprint`) it goes on with a failed call of the same principal and with the
-   same body or a shorter one, unless its client has changed something in between. If it may be of several calls, they are `shared`.
-3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one another,
+   driver, or else those of one fingerprint, which is who asks for what. By an id (`_in_a_row`) an attempt goes on
+   with the call before it. By fingerprint (`ByFingerprint`) it goes on with a failed call of the same principal and
+   with the same body or a shorter one, unless its client has changed something in between. If it may be of several
+   calls, they are `shared`.
+3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one
+another,
    who takes turns on connections, what a test says of a call, and which are over.
 
 All attempts are held, about 1 KB for each.
@@ -44,25 +46,30 @@ WINDOW = 60.0
 LONGEST = 600.0
 """The same of a request with the same id, or with the key that a driver uses for one call."""
 SHORTEST, UNSEEN = 2.0, 10.0
-"""Seconds of quiet after which a call is over when its journal ends: the least, and of a client that never retried."""
+"""Seconds of quiet that end a call of a journal: the least, and if its client never retried."""
 SOON = 10.0
-"""Seconds after a failure, or after the wait that it asked for, within which a like request may try it again."""
+"""Seconds after a failure, or its Retry-After, within which a like request may retry it."""
 POLL = 1.0
-"""Seconds from which on a client that asks again for what was refused may as well be waiting for it to change."""
+"""Seconds after which a repeat of a refused request may be a poll for a change."""
 AT_ONCE = 0.02
-"""Seconds within which a request on another connection makes one ask whether it is of the same call."""
+"""Seconds within which a request on another connection may be another caller's."""
 CROWD = 300
 """Calls for one thing at a time above which nothing is said of any."""
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
+IDEMPOTENT = READING | {"PUT", "DELETE"}
+"""Methods whose requests a transport may send again by itself."""
 STALE = 412
-"""The answer after which a client reads again what it wants to write, and may find that it is as it was."""
+"""The answer after which a client reads again what it wants to write.
+
+It may find that nothing has changed.
+"""
 LOCKED_OUT = (401, 403)
 """Answers after which a client may have to log in, wherever that is."""
 
 OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL = "other body", "other key", "other credential"
-"""Why a like request that comes right after a failure may be a retry, and may be none."""
+"""Reasons to doubt that a like request right after a failure is a retry."""
 FOR_EVER = float("inf")
 
 
@@ -73,7 +80,7 @@ class Request(NamedTuple):
         attempt: the attempt.
         fingerprint: which client asks for what.
         windows: the call windows that it may be of.
-        own: all requests of its client, in order of arrival.
+        of_client: all requests of its client, in order of arrival.
         number: its place among them.
         retry: whether its client says that it is a retry, or that it is none; None: neither.
         body: a number for what it sends; another number may be the same body as far as can be told.
@@ -82,7 +89,7 @@ class Request(NamedTuple):
     attempt: Attempt
     fingerprint: Hashable
     windows: tuple[CallWindow, ...]
-    own: list[Attempt]
+    of_client: list[Attempt]
     number: int
     retry: bool | None
     body: int
@@ -97,29 +104,20 @@ class CallWindows:
     """
 
     def __init__(self, told: Iterable[CallWindow]) -> None:
-        self._by_key: dict[str, list[CallWindow]] = {}
-        coming = []
-        for each in sorted(told, key=lambda each: each.began):
-            if each.key is None:
-                coming.append(each)
-            else:
-                self._by_key.setdefault(each.key, []).append(each)
-        coming.reverse()
-        self._coming = coming
+        latest_first = sorted(told, key=lambda each: each.began)[::-1]
+        self._by_key = grouped(latest_first, lambda each: each.key)
+        self._coming = self._by_key.pop(None, [])
         self._begun: list[CallWindow] = []
 
     def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
         """The call windows that it may be of: of nested ones the inner; several where they overlap."""
-        if self._by_key:
-            for segment in attempt.path.split("/"):
-                for each in reversed(self._by_key.get(segment, ())):
-                    if each.began <= attempt.arrived and each.test in (None, attempt.test):
-                        return (each,)
+        for segment in attempt.path.split("/"):
+            for each in self._by_key.get(segment, ()):
+                if each.began <= attempt.arrived and each.test in (None, attempt.test):
+                    return (each,)
         now = attempt.arrived
         while self._coming and self._coming[-1].began <= now:
             self._begun.append(self._coming.pop())
-        if not self._begun:
-            return ()
         self._begun = [each for each in self._begun if each.ended is None or each.ended >= now]
         found = [each for each in self._begun if each.began <= now and each.test in (None, attempt.test)]
         outer = {began for each in found for began in each.within}
@@ -157,8 +155,8 @@ def group(
         attempts: in order of arrival.
         driven: whether every call has its own key, so that nothing is shared.
         told: what a test or a driver says of its calls; nothing joins across their borders.
-        until: when the journal was read, seconds of its monotonic clock; by default when the last request came. What may
-            go on after that is not `closed`.
+        until: when the journal was read, seconds of its monotonic clock; by default when the last request came.
+            What may go on after that is not `closed`.
     """
     return [each.call for each in joined(seen(attempts, told), driven=driven, until=until)]
 
@@ -181,10 +179,12 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
             marking.add(agent)
         elif agent in marking:
             retry = False  # who marks its retries would have marked this one
-        own = clients.setdefault((each.clock, each.client, agent), [])
+        of_client = clients.setdefault((each.clock, each.client, agent), [])
         body = bodies.setdefault(body_of(each), len(bodies))
-        found.append(Request(each, fingerprint(each), windows.of(each), own, len(own), retry, body))
-        own.append(each)
+        found.append(
+            Request(each, fingerprint(each), windows.of(each), of_client, len(of_client), retry, body)
+        )
+        of_client.append(each)
     return found
 
 
@@ -199,8 +199,8 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
 
-    # What an SDK sends once under each of several ids in a call that has a name is one call: a layer above the SDK tries again.
-    # Where the SDK tries again as well, each id is a call of its own, which shows both layers.
+    # What an SDK sends once under each of several ids in a call that has a name is one call: a layer above the SDK
+    # tries again. Where the SDK tries again as well, each id is a call of its own, which shows both layers.
     by_id = grouped(requests, lambda each: (each.fingerprint, invocation(each.attempt)))
     tried_again = {
         (each.windows, each.fingerprint) for same in by_id.values() if len(same) > 1 for each in same
@@ -208,16 +208,16 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
     def one_call(request: Request) -> tuple[str, Hashable]:
         attempt = request.attempt
-        own = invocation(attempt)
+        sdk_id = invocation(attempt)
         framed = (
             is_named(request.windows)
             and not has_own_key(attempt)
             and (request.windows, request.fingerprint) not in tried_again
         )
-        if own is not None:
-            one = (request.fingerprint, request.windows) if framed else own
+        if sdk_id is not None:
+            one = (request.fingerprint, request.windows) if framed else sdk_id
             return SDK_ID, (one, attempt.test, attempt.method, attempt.path, attempt.query)
-        if driven and (request.windows or attempt.key is not None):
+        if driven:
             return TOLD, (request.fingerprint, request.windows)
         return FINGERPRINT, request.fingerprint
 
@@ -225,7 +225,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     calls: list[OpenCall] = []
     for (by, _), same in grouped(requests, one_call).items():
         if by == FINGERPRINT:
-            calls += ByFingerprint(uses, alone=driven).calls(same)
+            calls += ByFingerprint(uses).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
     calls.sort(key=lambda each: each.first.arrived)
@@ -234,14 +234,17 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
 
 
 def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
-    """The calls of requests that have one id, or were made in one call of a driver: each goes on with the latest that it may."""
+    """The calls of requests with one id, or of one driver's call.
+
+    Each request goes on with the latest call that it may.
+    """
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
     for request in requests:
         running = [each for each in running if each.may_go_on(request.attempt.arrived)]
         found = next((each for each in reversed(running) if _goes_on(each, request)), None)
         if found is None:
-            found = OpenCall(request, signal, own=True)
+            found = OpenCall(request, signal, single_caller=True)
             calls.append(found)
             running.append(found)
         else:
@@ -250,15 +253,18 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
 
 
 def _goes_on(call: OpenCall, request: Request) -> bool:
-    """Whether a request of a call's id, or of its call of a driver, goes on with it; under another id it tries again what failed."""
+    """Whether a request of one id, or of one driver's call, goes on with the call before.
+
+    Under another id it tries again what failed.
+    """
     last, attempt = call.last, request.attempt
-    own = invocation(attempt)
-    if invocation(last) != own:
+    sdk_id = invocation(attempt)
+    if invocation(last) != sdk_id:
         return _failed_alike(call, request) and _asks_again(call, request)
-    if own is not None:
+    if sdk_id is not None:
         return True
-    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is not asked
-    # for again behind that, as the answer may be another one.
+    # Without ids: behind a failure another part is of another call, and what was refused before the client wrote is
+    # not asked for again behind that, as the answer may be another one.
     again = attempt.part in (call.first.part, last.part) or goes_on(last, attempt)
     return (again or not last.failed) and not _may_succeed_behind(call, request)
 
@@ -268,7 +274,7 @@ def _may_succeed_behind(call: OpenCall, request: Request) -> bool:
 
 
 def _failed_alike(call: OpenCall, request: Request) -> bool:
-    """Whether a call has failed before a request for the same part, with the same body, as far as can be told.
+    """Whether a call failed before a request for the same part, with the same body if known.
 
     Behind errors in a 200 it may be for what is left, and so shorter.
     """
@@ -288,17 +294,16 @@ class ByFingerprint:
 
     Args:
         uses: all requests of the journal by client and connection.
-        alone: whether they are of one caller for sure.
     """
 
-    def __init__(self, uses: Mapping[Hashable, Sequence[Request]], *, alone: bool) -> None:
+    def __init__(self, uses: Mapping[Hashable, Sequence[Request]]) -> None:
         self._uses = uses
-        self._alone = alone
         self._open: list[OpenCall] = []
-        # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined to it.
-        self._mixed: list[Attempt] = []
+        # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined
+        # to it.
+        self._ambiguous_bodies: list[Attempt] = []
         self._guesses: list[tuple[Attempt, Attempt]] = []
-        self._crowded = False
+        self._too_many = False
         self._goes_on = -FOR_EVER
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
@@ -307,7 +312,7 @@ class ByFingerprint:
         for request in requests:
             found, follows = self._find(request)
             if found is None:
-                found = OpenCall(request, FINGERPRINT, own=self._alone, follows=follows)
+                found = OpenCall(request, FINGERPRINT, single_caller=False, follows=follows)
                 self._open.append(found)
                 calls.append(found)
             else:
@@ -315,33 +320,34 @@ class ByFingerprint:
             if request.retry is not None:
                 found.signal = RETRY_MARK
         for call in calls:
-            call.shared = self._crowded or _is_one_of(self._mixed, call.first)
-        if not self._alone:
-            self._find_crossing(calls)
+            call.shared = self._too_many or _is_one_of(self._ambiguous_bodies, call.first)
+        self._find_interleaved(calls)
         return calls
 
     def _share(self, attempt: Attempt) -> None:
-        """Nothing is sure of the calls with this request's body, unless there is one caller."""
-        if not self._alone and not _is_one_of(self._mixed, attempt):
-            self._mixed.append(attempt)
+        """Nothing is sure of the calls with this request's body."""
+        if not _is_one_of(self._ambiguous_bodies, attempt):
+            self._ambiguous_bodies.append(attempt)
 
-    def _find_crossing(self, calls: Iterable[OpenCall]) -> None:
-        """Note whose attempts came at once on another connection while theirs was used on: there were two callers.
+    def _find_interleaved(self, calls: Iterable[OpenCall]) -> None:
+        """Note calls whose attempts interleave on connections: there were two callers.
 
         Of each body it is asked once, and of a crowd of bodies it is true of all.
         """
-        crossing: list[Attempt] = []
+        interleaved_connections: list[Attempt] = []
         for call in calls:
-            if len(crossing) > CROWD:
+            if len(interleaved_connections) > CROWD:
                 break
-            crosses = not is_named(call.windows) and any(
-                _crosses(one.attempt, other.attempt, self._uses) for one, other in pairwise(call.requests)
+            interleaves = not is_named(call.windows) and any(
+                _interleave(one.attempt, other.attempt, self._uses) for one, other in pairwise(call.requests)
             )
-            if crosses and not _is_one_of(crossing, call.first):
-                crossing.append(call.first)
+            if interleaves and not _is_one_of(interleaved_connections, call.first):
+                interleaved_connections.append(call.first)
         for call in calls:
-            all_cross = len(crossing) > CROWD and not is_named(call.windows)
-            call.crossed = (all_cross or _is_one_of(crossing, call.first)) and not call.shared
+            all_interleave = len(interleaved_connections) > CROWD and not is_named(call.windows)
+            call.crossed = (
+                all_interleave or _is_one_of(interleaved_connections, call.first)
+            ) and not call.shared
 
     def _find(self, request: Request) -> tuple[OpenCall | None, str | None]:
         """The call that a request goes on with.
@@ -358,9 +364,10 @@ class ByFingerprint:
             return None, None
         self._open = [each for each in self._open if each.may_go_on(now)]
         here = [each for each in self._open if each.windows == windows or each.may_be(windows)]
-        if len(here) > CROWD or len(self._mixed) > CROWD:
-            # Each looked at against all others, they would take too long: it begins anew where nothing goes on with them any more.
-            self._crowded, self._open, self._goes_on = True, [], now + WINDOW
+        if len(here) > CROWD or len(self._ambiguous_bodies) > CROWD:
+            # Each looked at against all others, they would take too long: it begins anew where nothing goes on with
+            # them any more.
+            self._too_many, self._open, self._goes_on = True, [], now + WINDOW
             return None, None
         # Most are told by a number, or by the length: hundreds may be open for one thing at a time.
         length = length_of(attempt)
@@ -376,18 +383,21 @@ class ByFingerprint:
         named = is_named(windows)
         if (running or len(waiting) > 1) and not (named and all(each.windows == windows for each in same)):
             self._share(attempt)
-        if retry is False:
-            return None, None
         if named and running:
-            # A test says that there is one call: then this is a copy of what is slow.
+            # A test says that there is one call: then this is a copy of what is slow, whether or not its client
+            # marks retries.
             return running, None
+        if retry is False and not any(self._may_be_resent(each.last, attempt) for each in waiting):
+            return None, None
         found = None if same else self._with_other_bytes(request, failed)
         if found is None:
             self._doubt_guesses(attempt, whole=bool(same))
             if not waiting:
                 return None, _follow(attempt, failed)
             used = _connection_of(request)
-            found = next((each for each in waiting if _connection_of(each.requests[-1]) == used), waiting[0])
+            # In one call of a test a retry is of the latest call of the SDK: those before it have given up.
+            latest = waiting[::-1] if named else waiting
+            found = next((each for each in latest if _connection_of(each.requests[-1]) == used), latest[0])
         last = found.last
         if retry is None and last.kind == "client":
             if changed(last, attempt) or may_succeed_now(found.requests[-1], request):
@@ -397,6 +407,11 @@ class ByFingerprint:
             found.ended, found.followed = True, OTHER_CREDENTIAL
             return None, OTHER_CREDENTIAL
         return found, None
+
+    def _may_be_resent(self, before: Attempt, after: Attempt) -> bool:
+        """Whether a transport may have sent it again, which knows nothing of its client's marks."""
+        used = self._uses[before.client, before.connection][0].attempt.arrived < before.arrived
+        return used and is_resent(before, after, AT_ONCE)
 
     def _with_other_bytes(self, request: Request, failed: Sequence[OpenCall]) -> OpenCall | None:
         """The one failed call that goes on with a request though it sends other bytes.
@@ -418,7 +433,7 @@ class ByFingerprint:
             return None if _is_other_part(found.first, attempt) else found
         if not shorter(attempt, found.first):
             return None
-        if _is_one_of(self._mixed, attempt):  # that body has been another call's
+        if _is_one_of(self._ambiguous_bodies, attempt):  # that body has been another call's
             self._share(found.first)
         else:
             self._guesses.append((found.first, attempt))
@@ -427,7 +442,8 @@ class ByFingerprint:
     def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
         """Share calls that a shorter body was joined to, where it may be another call's.
 
-        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds,
+        unless
         the shorter one was empty: what was read to its end leaves nothing.
 
         Args:
@@ -448,7 +464,7 @@ class OpenCall:
     Args:
         request: its first request.
         signal: what joins its requests.
-        own: whether they are of one caller for sure.
+        single_caller: whether they are of one caller for sure.
         follows: why it may be of the call before.
 
     Attributes:
@@ -468,13 +484,15 @@ class OpenCall:
         until: when nothing can go on with it any more.
     """
 
-    def __init__(self, request: Request, signal: str, *, own: bool, follows: str | None = None) -> None:
+    def __init__(
+        self, request: Request, signal: str, *, single_caller: bool, follows: str | None = None
+    ) -> None:
         self.requests: list[Request] = []
         self.first = request.attempt
         self.body = request.body
         self.length = length_of(self.first)
         self.signal = signal
-        self.own = own
+        self.single_caller = single_caller
         self.windows = request.windows
         self.shared = self.crossed = False
         self.followed: str | None = None
@@ -502,21 +520,16 @@ class OpenCall:
         if last.left or (last.answered is None and not hangs):
             self.answers = -FOR_EVER
         # A client may try again though it got an answer: something was done to it, or it is not on record.
-        touched = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
-        self.until = self.over + self.patience if touched else self.answers
+        may_be_retried = last.failed or last.injected or (last.status is None and self.signal == SDK_ID)
+        self.until = self.over + self.patience if may_be_retried else self.answers
 
     def may_go_on(self, now: float) -> bool:
         """Whether a request at that time may be of this call."""
         return self.until > now and not (self.windows and all(_has_ended(each, now) for each in self.windows))
 
     @property
-    def alone(self) -> bool:
-        """Whether its client asked for nothing else meanwhile."""
-        return self.requests[-1].number - self.requests[0].number == len(self.requests) - 1
-
-    @property
     def over(self) -> float:
-        """When the last answer was given, or the last request came."""
+        """The time of the last answer, or of the last request."""
         return self.answered if self.last.answered is not None else max(self.answered, self.last.arrived)
 
     @property
@@ -527,7 +540,7 @@ class OpenCall:
     @property
     def patience(self) -> float:
         """Seconds after which a like request is not of it."""
-        if self.own and not has_own_key(self.first):  # some callers send one key with everything
+        if self.single_caller and not has_own_key(self.first):  # some callers send one key with everything
             return LONGEST
         return max(WINDOW, 2 * (self.last.hint or 0.0))
 
@@ -541,14 +554,14 @@ class OpenCall:
 
 
 def may_succeed_now(before: Request, request: Request) -> bool:
-    """Whether a client that was refused has written to that place, or logged in, before it asked again.
+    """Whether a refused client wrote to that place, or logged in, before it asked again.
 
-    After a 412 it is enough that it has read what it wants to write. In a call that has a key only what has that key counts:
-    the rest is of other calls.
+    After a 412 it is enough that it has read what it wants to write. In a call that has a key only what has that
+    key counts: the rest is of other calls.
     """
     refusal, attempt = before.attempt.status, request.attempt
     key = request.windows[0].key if is_named(request.windows) else None
-    for each in request.own[before.number + 1 : request.number]:
+    for each in request.of_client[before.number + 1 : request.number]:
         if key is not None and key not in each.path.split("/"):
             continue
         if each.method in READING:
@@ -559,6 +572,16 @@ def may_succeed_now(before: Request, request: Request) -> bool:
             if logs_in or _related(each.path, attempt.path):
                 return True
     return False
+
+
+def is_resent(before: Attempt, after: Attempt, within: float) -> bool:
+    """Whether an idempotent request came again on another connection soon after a lost one.
+
+    RFC 9112 9.3.1 allows that to a transport whose connection had been used before.
+    """
+    lost = before.kind == "transport" and before.status is None and before.answered is not None
+    other = before.connection != after.connection and after.method in IDEMPOTENT
+    return lost and other and after.arrived - (before.answered or 0.0) < within
 
 
 def is_named(windows: tuple[CallWindow, ...]) -> bool:
@@ -581,18 +604,22 @@ def _follow(attempt: Attempt, failed: Sequence[OpenCall]) -> str | None:
 
 
 def _link_ids(calls: Sequence[OpenCall]) -> None:
-    """Note where a call that failed may go on under another id: another key of the caller's own, or of an SDK."""
+    """Note failed calls that may go on under another key of the caller, or another SDK id.
+
+    An SDK that marks its retries begins a call of its own with each request without a mark; where a test names the
+    call, these are of one caller.
+    """
     begun: dict[Hashable, OpenCall] = {}
     for call in calls:
-        if call.signal != SDK_ID:
+        marks = call.signal == RETRY_MARK and is_named(call.windows)
+        if call.signal != SDK_ID and not marks:
             continue
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
         if before is None or not _failed_alike(before, call.requests[0]):
             continue
-        named = is_named(before.windows) and is_named(call.windows) and call.windows[0].key is None
-        if named and before.windows != call.windows:
+        if _are_of_two_named_calls(before.windows, call.windows):
             continue  # its caller asks again
         wait = call.first.arrived - before.over - (before.last.hint or 0.0)
         if wait > SOON:
@@ -601,6 +628,12 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
             before.followed = call.follows = OTHER_KEY
         elif _asks_again(before, call.requests[0]):
             before.again = wait
+
+
+def _are_of_two_named_calls(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
+    """Whether no named call of a test can have made both."""
+    by_test = all(each.name is not None and each.key is None for each in (*one, *other))
+    return bool(one and other) and by_test and {*one}.isdisjoint(other)
 
 
 def _connection_of(request: Request) -> Hashable:
@@ -612,8 +645,8 @@ def _is_other_part(one: Attempt, other: Attempt) -> bool:
     return None not in (one.part, other.part) and one.part != other.part
 
 
-def _crosses(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
-    """Whether a request came at once on another connection than the one before, which was used on."""
+def _interleave(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequence[Request]]) -> bool:
+    """Whether a request came at once on another connection, while the one before was used on."""
     if (
         before.answered is None
         or after.arrived - before.answered >= AT_ONCE
@@ -676,25 +709,27 @@ def _told_one(
         # A test that is over closes its calls; one that a test or a driver has a name for is over with that.
         ended = all(each.ended is not None for each in windows)
         closed = ended or (closed and all(each.name is None for each in windows))
+    window = windows[0] if len(windows) == 1 else None
+    of_call = window if window and (window.key is not None or window.name is not None) else None
+    heard = window if window and last_of[window] is call else None
+    signal = TOLD if of_call and call.signal != SDK_ID else call.signal
+    took_turns = not call.shared and signal == FINGERPRINT and _takes_turns(call.requests)
     made = Call(
         [each.attempt for each in call.requests],
-        call.signal,
+        signal,
         closed=closed,
         shared=call.shared or call.crossed,
+        crossed=call.crossed or took_turns,
         cut=marked(call.first) is True,
-        alone=call.alone,
+        name=window.name if window else None,
+        returned=heard.returned if heard else None,
+        error=heard.error if heard else None,
+        alone=call.requests[-1].number - call.requests[0].number == len(call.requests) - 1,
         followed=call.followed,
         follows=call.follows,
         again=call.again,
+        window=of_call,
     )
-    if len(windows) == 1:
-        made.name = windows[0].name
-        if windows[0].key is not None or made.name is not None:
-            made.window = windows[0]
-            made.signal = SDK_ID if made.signal == SDK_ID else TOLD
-        if last_of[windows[0]] is call:
-            made.returned, made.error = windows[0].returned, windows[0].error
-    made.crossed = call.crossed or (not call.shared and made.inferred and _takes_turns(call.requests))
     return Joined(made, over)
 
 

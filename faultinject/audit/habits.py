@@ -1,4 +1,4 @@
-"""What a client asks for again although all was well: heartbeats, polls, and loops over the same things.
+"""Repeats without a failure: heartbeats, polls, and loops over the same things.
 
 A like request after a failure proves a retry only where none comes after a success just so.
 """
@@ -20,7 +20,7 @@ NEVER = 10**6
 
 
 class Habits:
-    """What comes again without a failure.
+    """The repeats without a failure.
 
     Args:
         requests: in order of arrival. What comes again in another call window is no habit.
@@ -48,13 +48,11 @@ class Habits:
 
     def explains(self, attempt: Attempt, interval: float) -> bool:
         """Whether it comes so long after a success as well: half as long to twice as long."""
-        if not self._intervals:
-            return False
         steps = self._intervals.get(_thing(attempt, fingerprint(attempt)), set())
         return not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 
     def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
-        """Of the things that a client asked for by a method, and got: how many it asked for again, and of how many.
+        """Of a client's successes by a method, the number that it repeated, and their number.
 
         Only what came again within so many seconds counts.
         """
@@ -63,7 +61,7 @@ class Habits:
 
 
 def _thing(attempt: Attempt, asked: Hashable) -> Hashable:
-    """What is asked for: by its fingerprint, by whom, and with a body of what length."""
+    """The identity of a request: fingerprint, principal and length of its body."""
     return asked, attempt.principal, attempt.request_bytes
 
 

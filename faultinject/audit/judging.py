@@ -6,17 +6,21 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import filterfalse
 
 from msgspec import to_builtins
 
 from faultinject.audit import profiles
+from faultinject.audit.app_under_test import APP_UNDER_TEST, asked_of_app, refusals
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.checks.told import ANSWERS
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
+from faultinject.audit.documents import CONTRACT, EvidenceKind
 from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
-from faultinject.audit.grouping import AT_ONCE, SOON, Request, is_named, joined, seen
+from faultinject.audit.grouping import SOON, Request, is_named, joined, seen
 from faultinject.audit.habits import Habits
 from faultinject.audit.matching import alike, changed, thing_of
 from faultinject.audit.profiles import Profile
@@ -29,21 +33,17 @@ from faultinject.journal.calls import TOLD, Call
 from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.lines import TORN
 
-ANSWERS = "answers"
-"""The check that is there only for a client that fails it: each call of a driver ends, as its contract says."""
-HEDGE = 5
-"""Requests that a client sends at most for one answer: gRPC allows no more hedged attempts."""
 CALIBRATION = "cal"
-"""What a driver names the calls that it makes first and alone, to see how fast the client is."""
+"""A driver's name for the calls that it makes first and alone, to measure the client."""
 
 
 NO_FAULT = "no fault"
-"""What calls failed after that got none."""
+"""Stands for the fault of failed calls that got none."""
 
 
 @dataclass
 class Judgement:
-    """What a journal says of the clients in it.
+    """The judgement of a journal on the clients in it.
 
     Attributes:
         client: the client with the most calls that count, from its user agent: `Boto3/1.44.5`.
@@ -67,8 +67,8 @@ class Judgement:
         title: what a driver calls the client; empty: it is called by its user agent.
         began: when the first request came, unix seconds; None: there was none.
         ended: when the last one came, likewise.
-        failed_after: how many calls failed for good, by the first fault that they got, such as `503 SlowDown`; `no fault` of
-            those that got none. The last answer was a failure, or the caller got an error.
+        failed_after: how many calls failed for good, by the last fault that they got, such as `503 SlowDown`;
+            `no fault` of those that got none. The last answer was a failure, or the caller got an error.
     """
 
     client: str
@@ -95,12 +95,12 @@ class Judgement:
 
     @property
     def failed_calls(self) -> int:
-        """How many calls failed for good."""
+        """The number of calls that failed for good."""
         return sum(self.failed_after.values())
 
     @property
     def conclusion(self) -> Conclusion:
-        """What it comes to: whether it is a failure, and whether anything was judged at all."""
+        """The result: whether it is a failure, and whether anything was judged at all."""
         return conclude(
             self.findings,
             attempts=self.attempts,
@@ -163,8 +163,8 @@ def judge(
         driven: whether a driver made the calls by the plan: each has its own key, and `told` holds every one.
         until: when the journal was read, on its monotonic clock, seconds; infinity: when its client is done; None: at
             its last request, as of one that is cut: whose last line is torn.
-        ignore: what to leave out: names of checks, such as `jitter`, also with what they are about: `retry-after: date`;
-            or a single one.
+        ignore: what to leave out: names of checks, such as `jitter`, also with what they are about:
+            `retry-after: date`; or a single one.
         require: what must be decided, likewise; or `all`.
         told: what a test or a driver says of its calls: where they began and ended and what came of them.
         skipped: how many lines were not read, by reason; read when all attempts were.
@@ -176,31 +176,33 @@ def judge(
     chosen = profiles.get(profile) if isinstance(profile, str) else profile
     ignore, require = names(ignore), names(require)
     know(ignore, require)
-    requests = seen(attempts, told)
+    attempts = list(attempts)
+    asked = [] if driven else asked_of_app(attempts)
+    told = (*told, *refusals(asked, told))
+    requests = seen(filterfalse(set(asked).__contains__, attempts), told)
     read = [each.attempt for each in requests]  # behind the last of them `skipped` is known
     until = None if skipped and TORN in skipped else until
     found = joined(requests, driven=driven, until=until)
     calls = [each.call for each in found]
     by_client = CallsByClient(read, calls, Habits(requests), driven=driven)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
-    alone = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
-    quick = turnarounds(alone, by_client.client, driven=driven, speed=speed)
+    calibration = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
+    quick = turnarounds(calibration, by_client.client, driven=driven, speed=speed)
     late = _late(requests, told) if driven else 0.0
-    evidence = {
-        each: by_client.evidence(each, replace(quick.get(each, Turnaround(speed=speed)), late=late), chosen)
-        for each in by_client.names
-    }
-    main, *others = evidence
-    # A call without a request is nobody's: it is told with the client that has the most calls, and any may have its breaker.
+    main, *others = by_client.names
+    # A call without a request is nobody's: it is told with the client that has the most calls, and any may have its
+    # breaker.
     silence = _silence(requests, told, driven=driven)
-    named = _named(requests, by_client.client)
+    told_of = _told_of(requests, by_client.client)
     evidence = {
-        each: replace(
-            own,
-            silence=silence if each == main else Silence(openings=silence.openings),
-            named=named.get(each, ()),
+        each: by_client.evidence(
+            each,
+            replace(quick.get(each, Turnaround(speed=speed)), late=late),
+            chosen,
+            silence if each == main else Silence(openings=silence.openings),
+            told_of.get(each, ()),
         )
-        for each, own in evidence.items()
+        for each in by_client.names
     }
     titles = by_client.titles()
     times, arrived = [each.time for each in read], [each.arrived for each in read]
@@ -210,7 +212,7 @@ def judge(
         attempts=len(read),
         seconds=max(arrived, default=0.0) - min(arrived, default=0.0),
         signal=dict(Counter(each.signal for each in calls).most_common()),
-        left_out=by_client.left_out,
+        left_out=by_client.left_out | ({APP_UNDER_TEST: len(asked)} if asked else {}),
         turnaround=evidence[main].turnaround,
         profile=evidence[main].profile,
         findings=_findings(evidence, titles, ignore),
@@ -238,8 +240,8 @@ def judge_run(
 ) -> Judgement:
     """Judge the client of a driver: when it has run, or later from its journal.
 
-    A request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
-    All times are those of the client's own clock.
+    A request without a key, such as one for a token or for an address to upload to, belongs to no call and is not
+    judged. All times are those of the client's own clock.
 
     Args:
         attempts: the requests, in order of arrival; those of other processes and of earlier runs are left out.
@@ -279,32 +281,30 @@ def judge_run(
                 n=len(run.calls),
                 message=run.failure,
                 action="Answer every call by its result, as the contract says.",
-                reference="`faultinject conformance --contract`",
+                reference=str(CONTRACT),
+                evidence=(EvidenceKind.TOLD, EvidenceKind.DOCUMENT),
+                documents=(CONTRACT,),
             ),
         )
     return replace(found, awaited=())
 
 
-def _named(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
-    """By client what each named call asked for of one object, where no other one had requests at the same time."""
+def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
+    """All requests of each named call that had its time alone, by client."""
     unclear = {each for request in requests if not is_named(request.windows) for each in request.windows}
     sure = (each for each in requests if is_named(each.windows) and each.windows[0] not in unclear)
-    same = grouped(
-        sure,
-        lambda each: (client(each.attempt), each.windows[0], each.attempt.host, each.attempt.path),
-    )
     found: dict[str, list[Call]] = {}
-    for (name, window, *_), some in same.items():
-        attempts = [each.attempt for each in some]
+    for window, same in grouped(sure, lambda each: each.windows[0]).items():
+        attempts = [each.attempt for each in same]
         call = Call(attempts, TOLD, name=window.name, returned=window.returned, window=window)
-        found.setdefault(name, []).append(call)
+        found.setdefault(client(call.first), []).append(call)
     return found
 
 
 def _findings(
     evidence: Mapping[str, Evidence], titles: Mapping[str, str], ignore: Collection[str]
 ) -> list[Finding]:
-    """The findings on all clients, the worst first; of several clients each finding says whose it is."""
+    """The findings on all clients, the worst first; if there are several, each has its client."""
     found: list[Finding] = []
     for client, own in evidence.items():
         checks = (check for name, check in CHECKS.items() if name not in ignore)
@@ -317,26 +317,23 @@ def _findings(
 
 
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
-    """How many calls failed for good, by the first fault that they got."""
+    """Count the calls that failed for good, by their last fault: those before it were retried."""
     failed = Counter(
-        next((each.answer for each in call.attempts if each.injected), NO_FAULT)
+        next((each.answer for each in reversed(call.attempts) if each.injected), NO_FAULT)
         for call in _failed_for_good(calls)
     )
     return dict(failed.most_common())
 
 
 def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
-    """Those whose last answer is a failure, or whose caller got an error.
+    """The calls whose last answer is a failure, or whose caller got an error.
 
-    Not one that a changed request, or one under another id, may have tried again, nor one whose caller got a result all the same, nor the copy of a request
-    at the same time that succeeded: one for each success, or all copies of a hedge.
+    A call is not counted where a changed request, or one under another id, may have tried it again, where its
+    caller got
+    a result all the same, or where a copy at the same time succeeded: of each success one copy.
     """
     well = grouped((call for call in calls if call.succeeded), thing_of)
-    copied: Counter[Hashable] = Counter()
-    for thing, same in grouped((call for call in calls if call.shared), thing_of).items():
-        for run in _hedges(same):
-            fine = sum(call.succeeded for call in run)
-            copied[thing] += max(fine, len(run) - fine) if fine and len(run) <= HEDGE else fine
+    copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
     for call in calls:
         failed = call.last.failed if call.returned is None else not call.returned
         known = call.window is not None and call.window.returned
@@ -351,7 +348,9 @@ def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
 
 
 def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
-    """Whether it was refused in the end, by the app itself or before the client changed what it asks with, and the same was asked for again at once, and succeeded.
+    """Whether the call was refused, and the same request succeeded right afterwards.
+
+    The app itself refused it, or the client then changed what it asks with.
 
     Args:
         call: the call; its caller tells of no result.
@@ -368,37 +367,22 @@ def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
     )
 
 
-def _hedges(same: Iterable[Call]) -> list[list[Call]]:
-    """Calls for one thing by what may be copies of one another: each came a while after the one before, while it was under way."""
-    runs: list[list[Call]] = []
-    until = last = float("-inf")
-    for call in sorted(same, key=lambda call: call.first.arrived):
-        now, end = call.first.arrived, answered_at(call.last)
-        if now < until and now - last >= AT_ONCE:
-            runs[-1].append(call)
-            until = max(until, end)
-        else:
-            runs.append([call])
-            until = end
-        last = now
-    return runs
-
-
 def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
-    """What became of the faults that each rule chose."""
+    """The results of the faults that each rule chose."""
     found: dict[str, FaultsOfRule] = {}
     for each in attempts:
-        if each.rule is None or not (each.injected or each.did in NOT_GIVEN):
-            continue
-        found.setdefault(each.rule, FaultsOfRule([], 0, 0, 0)).see(each)
+        if each.rule is not None and (each.injected or each.did in NOT_GIVEN):
+            found.setdefault(each.rule, FaultsOfRule([], 0, 0, 0)).see(each)
     return found
 
 
 def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
-    """How much later than at best, when one was made alone, the first request of a driver's call came: in the middle, seconds.
+    """The median lateness of the first request of a driver's calls, seconds.
 
-    Of a client that takes long even then, as one that is started for each call, that does not tell. An outage has more calls than
-    a machine makes at once.
+    It is compared with the best of a call that was made alone.
+
+    Of a client that takes long even then, as one that is started for each call, that does not tell. An outage has
+    more calls than a machine makes at once.
     """
     arrived: dict[int, float] = {}
     for request in requests:
@@ -412,7 +396,7 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
 
 
 def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven: bool) -> Silence:
-    """Which of the calls that a test or a driver tells of made no request, and for how long to the end of all calls.
+    """The calls of a test or a driver that made no request, and for how long to the end.
 
     Those of a driver are of one client when they have one name; a test may give each call a name of its own.
     """
@@ -430,12 +414,14 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
         client = call.name if driven else None
         opened = opening(call, by_client.get(client, ()))
         if opened is not None:
-            openings.setdefault((client, error_class(call.error)), []).append(opened)
-            openings.setdefault((client, ANY), []).append(opened)
+            error = error_class(call.error)
+            for key in {(client, error), (client, ANY), (None, error)}:
+                openings.setdefault(key, []).append(opened)
     return Silence(
         calls=len(named),
         silent=len(silent),
         last=len(last),
         seconds=last[-1] - last[0] if last else 0.0,
+        error=next((each.error for each in silent if each.error), None),
         openings={told: sorted(each) for told, each in openings.items()},
     )

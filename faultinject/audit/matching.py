@@ -1,4 +1,4 @@
-"""Which requests are of one client, and what two of them must have in common to be attempts of one call."""
+"""Comparisons that tell which requests are of one client, and of one call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faultinject.journal.attempts import BROKEN, Attempt
 from faultinject.journal.calls import Call
 
 UNNAMED = "a client without a User-Agent"
-"""What stands for a client that does not say who it is."""
+"""Stands for a client that does not say who it is."""
 
 _COMMENT = re.compile(r"\([^()]*\)")
 _SPAN = re.compile(r"bytes[= ]([0-9]{1,15})-([0-9]{0,15})")
@@ -20,7 +20,10 @@ _UPLOAD = re.compile(r"(?i)(?:^|&)(uploads\b|uploadId=|comp=block\b)")
 _PRODUCT = re.compile(r"[^\s/]+/[vV]?\d\S*")
 
 CORRECTED = 60
-"""Seconds between two offsets of a client's clock from which on it has corrected its clock; a busy machine may sign seconds too early."""
+"""Seconds between two offsets of a client's clock that prove a correction.
+
+A busy machine may sign seconds too early.
+"""
 KEY_DIGITS = 16
 """Digits of the digest that stands for an Idempotency-Key."""
 
@@ -52,7 +55,10 @@ def title_of(client: str) -> str:
 
 
 def fingerprint(attempt: Attempt) -> Hashable:
-    """What all attempts of a call share, but for principal and body, which one seed's digests tell."""
+    """The fields that all attempts of a call share, but for principal and body.
+
+    Those are told by the digests of one seed.
+    """
     return (
         attempt.clock,
         attempt.test,
@@ -65,7 +71,7 @@ def fingerprint(attempt: Attempt) -> Hashable:
 
 
 def thing_of(call: Call) -> Hashable:
-    """What a call is for: the fingerprint of its attempts."""
+    """The target of a call: the fingerprint of its attempts."""
     return fingerprint(call.first)
 
 
@@ -87,12 +93,13 @@ def marked(attempt: Attempt) -> bool | None:
 
 
 def resumes(part: str | None, after: str | None, came: int | None = None) -> bool:
-    """Whether one part of a body is what is asked for, or sent, where another broke off; None: the whole.
+    """Whether one part of a body goes on where another broke off; None: the whole.
 
     Args:
         part: the part.
         after: the other one.
-        came: how many bytes of a whole came before it broke off, if one did: the rest from that byte on may have a named end.
+        came: how many bytes of a whole came before it broke off, if one did: the rest from that byte on may have a
+            named end.
 
     >>> resumes("bytes=500-999", None, 500), resumes("bytes=500-999", None, 400), resumes("bytes=500-999", None)
     (True, False, False)
@@ -108,7 +115,7 @@ def resumes(part: str | None, after: str | None, came: int | None = None) -> boo
     asks = "bytes *"
     if part.startswith(asks) or (after is not None and after.startswith(asks)):
         return True
-    now, before = _span(part), (0.0, inf) if after is None else _span(after)
+    now, before = span(part), (0.0, inf) if after is None else span(after)
     if now is None or before is None:
         return False
     if part.startswith("bytes="):
@@ -123,14 +130,14 @@ def goes_on(before: Attempt, attempt: Attempt) -> bool:
     return resumes(attempt.part, before.part, before.response_bytes if whole else None)
 
 
-def _span(part: str) -> tuple[float, float] | None:
+def span(part: str) -> tuple[float, float] | None:
     """First and last byte of a part; None where it is not told so."""
     found = _SPAN.match(part)
     return None if found is None else (float(found[1]), float(found[2] or inf))
 
 
 def alike(one: Attempt, other: Attempt) -> bool:
-    """Whether two requests of one fingerprint are of one principal and have one body, as far as can be told.
+    """Whether two requests of one fingerprint have one principal and one body, if known.
 
     So are one of a part of a body and a later one that goes on where it broke off.
     """
@@ -147,7 +154,10 @@ def alike(one: Attempt, other: Attempt) -> bool:
 
 
 def body_of(attempt: Attempt) -> Hashable:
-    """All that `alike` compares of the requests; only where one goes on with another does it look at an answer, too."""
+    """All that `alike` compares of requests.
+
+    Only if one goes on with another does it look at an answer, too.
+    """
     return (
         attempt.seed,
         attempt.principal,
@@ -159,14 +169,15 @@ def body_of(attempt: Attempt) -> Hashable:
 
 
 def length_of(attempt: Attempt) -> int | None:
-    """The length of its body where that of whatever is `alike` must be the same; None: it need not be."""
+    """The length of its body, which whatever is `alike` has too; None: it need not have."""
     return None if attempt.body_complete is False or attempt.part is not None else attempt.request_bytes
 
 
 def changed(before: Attempt, attempt: Attempt) -> bool:
-    """Whether a client has changed on purpose what it asks with: its token, its precondition, its region, its clock, its presigned URL."""
+    """Whether a client changed what it asks with: token, precondition, region, clock or URL."""
     who = (before.credential, before.region) == (attempt.credential, attempt.region)
-    # Whoever asks for the rest of a download says of which version; not so behind a refusal, which there is no rest of.
+    # Whoever asks for the rest of a download says of which version; not so behind a refusal, which there is no rest
+    # of.
     rest = before.kind != "client" and goes_on(before, attempt)
     what = rest or before.precondition == attempt.precondition
     if before.seed == attempt.seed and not (who and what):
@@ -182,19 +193,34 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
 
 
 def has_own_key(attempt: Attempt) -> bool:
-    """Whether its id is an Idempotency-Key, which is the caller's; those of SDKs have another form."""
+    """Whether its id is a caller's Idempotency-Key; ids of SDKs have another form."""
     found = invocation(attempt)
     return found is not None and len(found) == KEY_DIGITS and found.isalnum()
 
 
+def idempotency_key(attempt: Attempt) -> str | None:
+    """The digest of its Idempotency-Key, which stands beside the id of an SDK or in its place."""
+    if attempt.attempt_hint is None:
+        return None
+    return attempt.attempt_hint.get("key") or (invocation(attempt) if has_own_key(attempt) else None)
+
+
+def has_same_key(one: Attempt, other: Attempt) -> bool:
+    """Whether both have an Idempotency-Key, and it is the same."""
+    return idempotency_key(one) is not None and idempotency_key(one) == idempotency_key(other)
+
+
 def is_of_upload(attempt: Attempt) -> bool:
-    """Whether it is about the parts of an upload, and not about an object: any but the last request of a multipart upload."""
+    """Whether it is about the parts of an upload: any but the last request of one."""
     found = _UPLOAD.search(attempt.query)
     return found is not None and (attempt.method != "POST" or found[1].lower() == "uploads")
 
 
 def shorter(attempt: Attempt, first: Attempt) -> bool:
-    """Whether it carries fewer bytes of the same part than the first attempt, as a body does that was read and not rewound."""
+    """Whether it carries fewer bytes of the same part than the first attempt.
+
+    A body that was read and not rewound does.
+    """
     size, whole = attempt.request_bytes, first.request_bytes
     if size is None or whole is None or attempt.body_complete is False:
         return False

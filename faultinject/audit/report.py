@@ -10,11 +10,11 @@ from faultinject.audit.findings import ReportedFinding
 from faultinject.journal.attempts import Attempt
 
 RESULTS = ("fail", "warn", "pass", "undecided")
-"""What a report may come to."""
+"""The results of a report."""
 
 
 class ReportedTurnaround(Struct):
-    """How fast the client is when it does not wait.
+    """The turnaround of the client: its time to the next request without a wait.
 
     Attributes:
         median: Seconds from an answer to the next request, where nothing waits.
@@ -61,7 +61,7 @@ class FaultsOfRule(Struct):
 
 
 class Report(Struct):
-    """What clients did about faults. Times are seconds.
+    """Reactions of clients to faults. Times are seconds.
 
     Attributes:
         v: The version of the format.
@@ -75,7 +75,7 @@ class Report(Struct):
         left_out: How many calls do not count, by reason.
         skipped: How many lines were not read, by reason.
         not_given: How many faults could not be given, by the journal's `did`.
-        failed_after: How many calls failed for good, by the first fault that they got.
+        failed_after: How many calls failed for good, by the last fault that they got.
         rules: By rule, the results of its faults.
         turnaround: How fast the client is when it does not wait.
         profile: The name of the profile that it is judged by.

@@ -1,4 +1,4 @@
-"""The few statistics that the checks need, and what comes before them: things are put together by what they share."""
+"""The few statistics that the checks need, and grouping by a key."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def p95(values: Sequence[float]) -> float:
 
 
 def variation(values: Sequence[float]) -> float:
-    """The standard deviation by the mean: 0 of values that are all the same, 0.58 of an even draw from 0, 1 of chance.
+    """The standard deviation by the mean: 0 of equal values, 0.58 of an even draw, 1 of chance.
 
     >>> variation([2, 2, 2]), variation([1, 3]), variation([0, 0])
     (0.0, 0.5, 0.0)
@@ -58,7 +58,7 @@ def variation(values: Sequence[float]) -> float:
 
 
 def most_within(values: Sequence[float], width: float) -> int:
-    """How many values at most lie within one window of that width.
+    """The most values that lie within one window of that width.
 
     >>> most_within([1.0, 1.05, 1.1, 2.0], 0.1)
     3
@@ -74,7 +74,7 @@ def most_within(values: Sequence[float], width: float) -> int:
 
 
 def most_in_beat(values: Sequence[float], period: float) -> int:
-    """How many values at most lie in the same tenth of every period, wherever that begins.
+    """The most values that lie in the same tenth of every period, wherever that begins.
 
     >>> most_in_beat([0.01, 1.02, 3.97, 4.5], 1.0)
     3
@@ -84,7 +84,7 @@ def most_in_beat(values: Sequence[float], period: float) -> int:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The slope of the line through points by least squares, and its standard error (infinite for two points)."""
+    """The slope through points by least squares, and its standard error (infinite for two)."""
     n = len(points)
     mean_x = sum(x for x, _ in points) / n
     mean_y = sum(y for _, y in points) / n
@@ -95,7 +95,7 @@ def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def uneven(values: Sequence[float]) -> tuple[float, float]:
-    """How far values are to the left of an even draw between 0 and 1, and how far to the right: Smirnov's distances.
+    """Smirnov's distances of values to the left and to the right of an even draw from 0 to 1.
 
     >>> uneven([0.1, 0.2]), uneven([0.5])
     ((0.8, 0.1), (0.5, 0.5))

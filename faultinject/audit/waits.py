@@ -1,4 +1,4 @@
-"""The waits of a client before it tries again, as far as the journal tells them, and how soon it sends a request when it does not wait."""
+"""The waits of a client before its retries, and its turnaround without a wait."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from faultinject.journal.calls import Call
 LONGEST_TURNAROUND = 0.05
 """Seconds; a longer gap holds something else than a turn-around, or the machine is busy."""
 SHORTEST, UNMEASURED = 0.02, 0.5
-"""Seconds below which no machine tells a wait from none, and by which a wait may be late where nobody has measured it."""
+"""Seconds: the shortest measurable wait, and the lateness of a wait if unmeasured."""
 WORK = 0.005
-"""Seconds that a client takes at most to make one request (Python's urllib: 1.4 ms; boto3: 4 ms)."""
+"""The most seconds that a client takes to make one request (urllib: 1.4 ms; boto3: 4 ms)."""
 
 
 @dataclass(frozen=True)
 class Turnaround:
-    """How fast this client sends its next request when it does not wait, in seconds.
+    """The time in which a client that does not wait sends its next request, in seconds.
 
     Attributes:
         median: the middle one; None where too few were seen.
         p95: 19 of 20 were no longer than this; None likewise.
         n: how many were seen.
-        speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how late it is,
-            takes so many times as long by it.
-        late: how much later than at best a driver's calls began, in the middle of them. The rest is measured first and alone; this
-            is measured while the client waits.
-        slow: 19 of 20 were no longer than this, the longer gaps among them: by what the machine may do, not by what the client does.
+        speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how
+            late it is, takes so many times as long by it.
+        late: how much later than at best a driver's calls began, in the middle of them. The rest is measured first
+            and alone; this is measured while the client waits.
+        slow: 19 of 20 were no longer than this, the longer gaps among them: by what the machine may do, not by what
+            the client does.
     """
 
     median: float | None = None
@@ -45,7 +46,7 @@ class Turnaround:
 
     @property
     def exact(self) -> bool:
-        """Whether long waits are the client's own: by a faster clock its work is long, and calls come back at the same time."""
+        """Whether long waits are the client's own: a faster clock makes its work long as well."""
         return self.speed == 1
 
     @property
@@ -54,21 +55,32 @@ class Turnaround:
         return max(SHORTEST * self.speed, 2 * (self.p95 or 0))
 
     @property
-    def alone(self) -> float:
-        """By how much the machine makes a wait longer while the client does one thing at a time, seconds: twice the p95, with longer gaps; 0.5 where it was not measured."""
+    def none(self) -> float:
+        """Seconds below which a wait is none for sure.
+
+        The longer turnarounds may be the pace of the client's callers.
+        """
+        return min(self.zero, max(SHORTEST * self.speed, 2 * (self.median or 0)))
+
+    @property
+    def machine_delay(self) -> float:
+        """Upper bound of the delay that the machine adds to one wait, in seconds.
+
+        2 × p95 of the turnaround with its longer gaps; 0.5 if unmeasured. The client does one thing at a time.
+        """
         return (
             UNMEASURED * self.speed if self.p95 is None and not self.slow else max(self.zero, 2 * self.slow)
         )
 
     @property
     def unmeasured(self) -> bool:
-        """Whether nothing says how long a client takes that does not wait, nor how busy its machine is."""
+        """Whether neither the client's turnaround nor its machine's delay is known."""
         return self.p95 is None and not (self.slow or self.late)
 
     @property
     def noise(self) -> float:
-        """By how much the machine may make a wait longer, seconds: the same, or as late as a driver's calls began if that is later."""
-        return max(self.alone, self.late)
+        """Upper bound of the delay of waits, in seconds: the machine's, or that of a driver's calls."""
+        return max(self.machine_delay, self.late)
 
     @property
     def work(self) -> float:
@@ -84,10 +96,10 @@ def turnarounds(
     driven: bool = False,
     speed: float = 1.0,
 ) -> dict[str, Turnaround]:
-    """Of each client: from a success to the next request on its connection, with nobody else under way.
+    """Measure each client from a success to its connection's next request, with no other.
 
-    Of one that opens a connection for each request, gaps to its next request, 20 in a row or more: another of its callers may
-    have made that one, so they bound the noise alone.
+    Of one that opens a connection for each request, gaps to its next request, 20 in a row or more: another of its
+    callers may have made that one, so they bound the noise alone.
 
     Args:
         attempts: in order of arrival.
@@ -103,16 +115,16 @@ def turnarounds(
         if last.answered is None:
             continue
         # What was under way when the last one was answered may have slowed it, or the client.
-        alone, busy = busy <= last.answered, max(busy, last.answered)
+        undisturbed, busy = busy <= last.answered, max(busy, last.answered)
         gap = attempt.arrived - last.answered
         succeeded = last.status is not None and not (last.injected or last.failed)
         here = driven or (last.client, last.connection) == (attempt.client, attempt.connection)
         one_client = of(last) == of(attempt) and last.client == attempt.client
         short = 0 <= gap < UNMEASURED / 2 * speed
-        if alone and succeeded and here and short and last.clock == attempt.clock:
+        if undisturbed and succeeded and here and short and last.clock == attempt.clock:
             found.setdefault(of(attempt), []).append(gap)
         run = elsewhere.setdefault(of(attempt), [])
-        if alone and succeeded and one_client and not here and last.clock == attempt.clock:
+        if undisturbed and succeeded and one_client and not here and last.clock == attempt.clock:
             if short:
                 run.append(gap)
         elif len(run) < MANY:
@@ -120,13 +132,17 @@ def turnarounds(
     measured = {client: _turnaround(gaps, speed) for client, gaps in found.items()}
     for client, run in elsewhere.items():
         if len(run) >= MANY and (client not in measured or measured[client].p95 is None):
-            # Of several callers it may be anybody's next request: an upper bound of what the machine adds, and no speed of the client.
+            # Of several callers it may be anybody's next request: an upper bound of what the machine adds, and no
+            # speed of the client.
             measured[client] = Turnaround(n=len(run), speed=speed, slow=p95(run))
     return measured
 
 
 def _turnaround(gaps: Sequence[float], speed: float) -> Turnaround:
-    """How fast a client is by the gaps that are not too long for one; how busy its machine is the others say as well."""
+    """The turnaround by the gaps that are not too long for one.
+
+    All gaps tell how busy its machine is.
+    """
     own = [gap for gap in gaps if gap < LONGEST_TURNAROUND * speed]
     if len(own) < MANY:
         return Turnaround(n=len(own), speed=speed, slow=p95(gaps) if len(gaps) >= MANY else 0.0)
@@ -154,15 +170,16 @@ class Wait(NamedTuple):
 
     @property
     def arrived(self) -> float:
-        """When the retry came."""
+        """The time of the retry."""
         return self.call.attempts[self.retry].arrived
 
     @property
     def kind(self) -> str:
-        """What had failed: of a client's own wait one of `KINDS`."""
+        """The kind of the failure: of a client's own wait one of `KINDS`."""
         return self.before.kind or ""
 
 
+@dataclass(eq=False)
 class Group:
     """Waits that are judged together, and what the checks ask of them: each is worked out once.
 
@@ -173,20 +190,17 @@ class Group:
         since: of each of them, since when that client had sent one request after the other.
     """
 
-    def __init__(
-        self, waits: Sequence[Wait], turnaround: Turnaround, arrivals: Sequence[float], since: Sequence[float]
-    ) -> None:
-        self.waits = waits
-        self.turnaround = turnaround
-        self._arrivals = arrivals
-        self._since = since
+    waits: Sequence[Wait]
+    turnaround: Turnaround
+    arrivals: Sequence[float]
+    since: Sequence[float]
 
     def __len__(self) -> int:
         return len(self.waits)
 
     @cached_property
     def seconds(self) -> list[float]:
-        """How long they are, the shortest first."""
+        """Their lengths in seconds, the shortest first."""
         return sorted(each.seconds for each in self.waits)
 
     @cached_property
@@ -196,42 +210,35 @@ class Group:
 
     @cached_property
     def work(self) -> float:
-        """Seconds of them that the client may spend on the requests that it makes meanwhile, in the middle of them."""
+        """The median time of a wait that the client may spend on its other requests, seconds."""
 
         def requests(wait: Wait) -> int:
             end = wait.arrived
-            return bisect_left(self._arrivals, end) - bisect_right(self._arrivals, end - wait.seconds)
+            return bisect_left(self.arrivals, end) - bisect_right(self.arrivals, end - wait.seconds)
 
         return self.turnaround.work * median(list(map(requests, self.waits)))
 
     @cached_property
     def busy(self) -> float:
-        """Seconds for which the client had sent one request after the other before one of these retries, at most: who had its turn late waited longer."""
+        """The most seconds of requests without a pause before one of these retries.
+
+        A call whose turn came late waited longer.
+        """
         came = [each.arrived for each in self.waits]
-        return max(each - self._since[bisect_left(self._arrivals, each)] for each in came)
+        return max(each - self.since[bisect_left(self.arrivals, each)] for each in came)
 
     @property
     def doubt(self) -> float:
-        """Seconds after which a client that does not wait may send the next request: by the machine's noise, or its own work.
+        """Seconds in which a client without a wait may send the next request: noise, or work.
 
         By both where the noise was not measured: twice the p95 has room for either.
         """
         noise = self.turnaround.noise
         return noise + self.work if self.turnaround.p95 is None else max(noise, self.work)
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether the client's other requests make most of the doubt."""
-        return self.work > self.turnaround.noise
-
-    @property
-    def calls(self) -> list[Call]:
-        """Whose they are, those with the most retries first."""
-        return calls_of(self.waits)
-
 
 def calls_of(waits: Iterable[Wait]) -> list[Call]:
-    """Whose waits these are, those with the most retries first."""
+    """The calls of these waits, those with the most retries first."""
     return sorted({id(each.call): each.call for each in waits}.values(), key=lambda call: -call.retries)
 
 

@@ -1,4 +1,7 @@
-"""What the rules of a scenario come to: how often each fires, how likely a call fails for good, which never fire."""
+"""A scenario's chances: how often each rule fires, and how likely a call fails for good.
+
+Rules that can never fire are found as well.
+"""
 
 from __future__ import annotations
 
@@ -17,35 +20,41 @@ from faultinject.vendors.vendor import Addressing
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000
+"""Attempts after which the rules are where they began; a longer cycle is not gone through."""
 EVERY = [("", "")]
-"""In place of a condition, for a rule without one."""
+"""Stands for the condition of a rule without one."""
 
 
 def rates(rules: Sequence[Rule]) -> list[float]:
-    """The share of attempts that each rule answers, of attempts that meet the conditions of all; and behind them what none answers.
+    """The share of attempts that each rule answers, and at the end the share that none answers.
+
+    The attempts meet the conditions of all rules.
 
     The first that passes its triggers fires. `times` is taken as not yet used up, windows as open
     unless they never are; `above` keeps a rule away, because the rate is taken as not exceeded.
     """
-    shares = [0.0] * (len(rules) + 1)
     start = max(map(_spared, rules), default=0)
-    cycle = min(lcm(*(rule.value("every") for rule in rules)), LONGEST_CYCLE)
+    cycle = lcm(*(rule.value("every") for rule in rules))
     live = [_never(rule) is None for rule in rules]
-    for place in range(start, start + cycle):
+    shares = [0.0] * (len(rules) + 1)
+    # A longer cycle is one of several rules, whose cycles are taken as independent, or of one rule.
+    looked_at = range(start, start + cycle) if cycle <= LONGEST_CYCLE else (None,)
+    for place in looked_at:
         left = 1.0
         for number, rule in enumerate(rules):
-            fires = left * _chance(rule, place) if live[number] else 0.0
-            shares[number] += fires / cycle
+            chance = _mean_chance(rule) if place is None else _chance(rule, place)
+            fires = left * chance if live[number] else 0.0
+            shares[number] += fires / len(looked_at)
             left -= fires
-        shares[-1] += left / cycle
-    return [_precise(each) for each in shares]
+        shares[-1] += left / len(looked_at)
+    return [_precise(share) for share in shares]
 
 
 def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
-    """The chance that the first 1, 2, … attempts of one call all fail, when the call is alone and the first.
+    """The chance that the first 1, 2, … attempts of one call all fail.
 
-    An attempt fails when a rule breaks it, or answers it with a status of 400 or more. The attempts meet the conditions of all
-    rules; windows are taken as open, rates as not exceeded.
+    The call is alone and the first. An attempt fails when a rule breaks it, or answers it with a status of 400 or
+    more. The attempts meet the conditions of all rules; windows are taken as open, rates as not exceeded.
     """
     states = {(0,) * len(rules): 1.0}
     live = [_never(rule) is None for rule in rules]
@@ -79,36 +88,39 @@ def sampled(rule: Rule) -> float:
 
 
 def counts(rule: Rule) -> bool:
-    """Whether its rate depends on more than chance."""
+    """Whether the rule's rate depends on more than chance."""
     return not rule.options.keys().isdisjoint(DECIDING)
 
 
 def dead(rules: Sequence[Rule], names: Sequence[str]) -> dict[int, str]:
-    """The rules that can never fire, and why; only where that is certain."""
-    found: dict[int, str] = {}
-    # Those that always fire, each by the rarest of its conditions: what it covers has that condition too, with no other values.
+    """The rules that can never fire, with the reason; only where that is certain."""
+    reasons: dict[int, str] = {}
+    # Those that always fire, each by the rarest of its conditions: what it covers has that condition too, with no
+    # other values.
     wide: dict[tuple[str, str], list[int]] = {}
     for number, rule in enumerate(rules):
-        why = _never(rule)
-        if why is None:
-            places = [[(key, each) for each in sorted(_folded(key, rule))] for key in rule.conditions]
+        reason = _never(rule)
+        if reason is None:
+            places = [[(key, text) for text in sorted(_folded(key, rule))] for key in rule.conditions]
             before = sorted(at for place in (EVERY, *places) for at in wide.get(place[0], ()))
             cover = next((at for at in before if covers(rules[at], rule)), None)
             if cover is not None:
-                why = f"{names[cover]} answers every request that it matches"
+                reason = f"{names[cover]} answers every request that it matches"
             elif _always(rule):
                 rarest = min(
-                    places, key=lambda place: sum(len(wide.get(each, ())) for each in place), default=EVERY
+                    places,
+                    key=lambda place: sum(len(wide.get(condition, ())) for condition in place),
+                    default=EVERY,
                 )
-                for each in rarest:
-                    wide.setdefault(each, []).append(number)
-        if why is not None:
-            found[number] = why
-    return found
+                for condition in rarest:
+                    wide.setdefault(condition, []).append(number)
+        if reason is not None:
+            reasons[number] = reason
+    return reasons
 
 
 def covers(wide: Rule, narrow: Rule) -> bool:
-    """Whether every request that the second matches is matched by the first; False where that is not certain."""
+    """Whether every request that `narrow` matches certainly matches `wide` as well."""
     if wide.unless or (_takes_preflights(narrow) and not _takes_preflights(wide)):
         return False
     if wide.conditions.keys() & {"operation", "bucket", "key", "sample"} and wide.vendor is not narrow.vendor:
@@ -119,7 +131,7 @@ def covers(wide: Rule, narrow: Rule) -> bool:
 
 
 def _precise(chance: float) -> float:
-    """Twelve digits, from the first that is not 0: a small chance stays one."""
+    """Round to twelve digits, from the first that is not 0: a small chance stays one."""
     return float(f"{chance:.12g}")
 
 
@@ -132,8 +144,14 @@ def _chance(rule: Rule, place: int) -> float:
     return probability
 
 
+def _mean_chance(rule: Rule) -> float:
+    """The mean chance of the attempts after those that the rule spares."""
+    every: int = rule.value("every")
+    return _chance(rule, _spared(rule) + every - 1) / every
+
+
 def _spared(rule: Rule) -> int:
-    """How many attempts it leaves alone at first."""
+    """The number of attempts that the rule leaves alone at first."""
     spared: int = rule.value("skip") + rule.value("from") - 1
     return spared
 
@@ -160,19 +178,19 @@ def _never(rule: Rule) -> str | None:
 
 
 def _never_asked(rule: Rule) -> str | None:
-    """Why no request for one of its operations meets its other conditions, or None."""
+    """The reason why no request of its operations meets its other conditions, or None."""
     conditions = rule.conditions
     texts = conditions["operation"]
     known = operations_of(rule.vendor)
     wanted = known.meant(texts)
-    fits = any_of(folded(each) for each in conditions.get("method", "*"))
-    rows = [each for each in known.rows if each.operation in wanted and fits(each.method.lower())]
+    fits = any_of(folded(method) for method in conditions.get("method", "*"))
+    rows = [row for row in known.rows if row.operation in wanted and fits(row.method.lower())]
     one = len(texts) == len(wanted) == 1
     what = texts[0].removeprefix("=") if one else "its operations"
     if not rows:
         return f"{what} {'comes' if one else 'come'} with {listed(sorted(known.methods(wanted)))} only"
     for at, key in enumerate(("bucket", "key")):
-        if key in conditions and not any(can_name(each.level)[at] for each in rows):
+        if key in conditions and not any(can_name(row.level)[at] for row in rows):
             return f"{what} {'names' if one else 'name'} no {key}"
     return None
 

@@ -1,4 +1,4 @@
-"""`faultinject check`: what rules mean, what they come to, and whether they are right."""
+"""`faultinject check`: explains rules, their chances, and their mistakes."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from faultinject.vendors.vendor import Addressing
 
 
 def sections() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Titles, each with pairs of a word and its meaning."""
-    wrong = [each for place in (vendors, faults, store) for each in place.plugins.problems()]
+    """The sections of the vocabulary: titles, each with pairs of a word and its meaning."""
+    problems = [problem for place in (vendors, faults, store) for problem in place.plugins.problems()]
     return [
-        ("Faults", [(each.title, _meaning(each.__doc__ or "")) for each in faults.every()]),
-        ("Conditions (unless.KEY=VALUE negates one)", [_row(each) for each in CONDITIONS.values()]),
-        ("Triggers", [_row(each) for each in TRIGGERS.values()]),
-        ("Effects", [_row(each) for each in EFFECTS.values()]),
-        ("And two more", [_row(each) for word, each in KEYS.items() if word in ("name", "vendor")]),
-        *([("Other packages", [("left out", each) for each in wrong])] if wrong else []),
+        ("Faults", [(fault.title, _meaning(fault.__doc__ or "")) for fault in faults.every()]),
+        ("Conditions (unless.KEY=VALUE negates one)", [_row(key) for key in CONDITIONS.values()]),
+        ("Triggers", [_row(key) for key in TRIGGERS.values()]),
+        ("Effects", [_row(key) for key in EFFECTS.values()]),
+        ("And two more", [_row(key) for word, key in KEYS.items() if word in ("name", "vendor")]),
+        *([("Other packages", [("left out", problem) for problem in problems])] if problems else []),
     ]
 
 
@@ -60,7 +60,7 @@ def _row(key: Key) -> tuple[str, str]:
 
 
 def _meaning(docstring: str) -> str:
-    """The docstring, and the rule of its example as text; nothing where `-OO` took docstrings away."""
+    """The text of a docstring, with the rule of its example; empty under `-OO`."""
     prose, mark, _ = docstring.partition(">>> ")
     prose = " ".join(prose.replace("`", "").split())
     try:
@@ -76,9 +76,9 @@ def example(docstring: str) -> str:
     'http:503,probability=0.5'
     """
     source = DocTestParser().get_examples(docstring)[0].source
-    calls = (each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Call))
-    call = next(each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "Rule")
-    keys = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg}
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    call = next(node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Rule")
+    keys = {key.arg: ast.literal_eval(key.value) for key in call.keywords if key.arg}
     return str(Rule(ast.literal_eval(call.args[0]), **keys))
 
 
@@ -92,6 +92,7 @@ class Settings(Struct):
         seed: The seed; null: one is chosen.
         production: The variable that says that this is production.
         production_allowed: Whether faults are allowed there.
+        elsewhere: Why FAULTINJECT_ONLY_WHERE keeps faults away from here, or empty.
         expires: When faults end, unix seconds.
         abort: The bound of the app's own failures, which ends all faults.
         header: Whether injected answers are marked.
@@ -108,6 +109,7 @@ class Settings(Struct):
     seed: str | None
     production: str | None
     production_allowed: bool
+    elsewhere: str
     expires: float | None
     abort: str | None
     header: bool
@@ -119,7 +121,7 @@ class Settings(Struct):
 
 
 def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, Environment]:
-    """What a server that is started now would make of its environment: as it is printed, and with the rules.
+    """The settings of a server that is started now: as they are printed, and with the rules.
 
     Raises:
         ConfigurationError: a server would refuse to start, or would when faults were switched on.
@@ -131,29 +133,30 @@ def server_settings(environ: Mapping[str, str], now: float) -> tuple[Settings, E
         if name.startswith(PREFIX) and (text := value_of(environ, name)) is not None
     }
     # Rules that wait for the switch are looked at as well: that is when mistakes are wanted.
-    waiting = switch is None and any(not each.endswith("_ENABLED") for each in variables)
-    found = read_environment(environ, now=now, forced=True if waiting else None)
+    waiting = switch is None and any(not name.endswith("_ENABLED") for name in variables)
+    environment = read_environment(environ, now=now, forced=True if waiting else None)
     printed = Settings(
         enabled=bool(switch),
         switch=switch,
         variables=variables,
-        seed=found.seed,
+        seed=environment.seed,
         production=production_reason(environ),
-        production_allowed=found.production_allowed,
-        expires=found.expires,
-        abort=found.abort or (None if found.scenario is None else found.scenario.abort),
-        header=found.header,
-        endpoints=list(found.endpoints),
-        store=None if found.store is None else shown_store(found.store),
-        journal=found.journal,
-        max_active=found.max_active,
-        on_request=found.on_request,
+        production_allowed=environment.production_allowed,
+        elsewhere=environment.elsewhere,
+        expires=environment.expires,
+        abort=environment.abort or (None if environment.scenario is None else environment.scenario.abort),
+        header=environment.header,
+        endpoints=list(environment.endpoints),
+        store=None if environment.store is None else shown_store(environment.store),
+        journal=environment.journal,
+        max_active=environment.max_active,
+        on_request=environment.on_request,
     )
-    return printed, found
+    return printed, environment
 
 
 def show_settings(settings: Settings, now: float) -> None:
-    """Write for people what a server would make of its environment."""
+    """Write for people how a server would read its environment."""
     over = settings.expires is not None and settings.expires <= now
     lines = [("faults", _switch_in_words(settings, over=over))]
     lines += [(name, visible(text)) for name, text in settings.variables.items()]
@@ -174,6 +177,8 @@ def show_settings(settings: Settings, now: float) -> None:
 def _switch_in_words(settings: Settings, *, over: bool) -> str:
     if settings.enabled and settings.production is not None and not settings.production_allowed:
         return f"off: {settings.production} looks like production"
+    if settings.elsewhere:
+        return f"off: {settings.elsewhere}"
     if settings.enabled:
         return "off: FAULTINJECT_EXPIRES has passed" if over else "on"
     if settings.switch is False:
@@ -186,7 +191,7 @@ def _switch_in_words(settings: Settings, *, over: bool) -> str:
 
 
 def _without_secrets(name: str, text: str, value: str) -> str:
-    """A variable as others may see it: this is copied into reports of bugs and kept by CI."""
+    """The value of a variable without secrets: it is copied into reports of bugs and kept by CI."""
     if name == TOKEN:
         return "…"
     return shown_store(value) if name == "FAULTINJECT_STORE" else text
@@ -203,47 +208,47 @@ def parse_request(text: str, host: str, mount: str = "/", headers: Sequence[str]
         method, target = "GET", method
     target = target.strip()
     if not (method.isascii() and method.replace("-", "").isalnum() and target.startswith("/")):
-        told = shown_target(" ".join(map(without_userinfo, text.split(" "))))
+        shown = shown_target(" ".join(map(without_userinfo, text.split(" "))))
         raise click.UsageError(
-            f"--request: {told!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
+            f"--request: {shown!r} is not a method and a path, such as 'PUT /photos/cat.jpg'"
         )
-    found = _mount_of(mount, target)
-    if found is None:
+    mount_point = _mount_of(mount, target)
+    if mount_point is None:
         raise click.UsageError(
-            f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point {quoted(mount)};"
-            " give the whole path, as the client sends it"
+            f"--mount: the path {quoted(shown_target(target))} does not begin with the mount point"
+            f" {quoted(mount)}; give the whole path, as the client sends it"
         )
-    asked = trials.environ(method, target, host, mount=found)
-    for each in headers:
-        name, colon, value = each.partition(":")
+    asked = trials.environ(method, target, host, mount=mount_point)
+    for header in headers:
+        name, colon, value = header.partition(":")
         layout.refuse(
-            {f"--header: {each!r} is not a header, such as 'X-User: 42'": not (colon and is_token(name))}
+            {f"--header: {header!r} is not a header, such as 'X-User: 42'": not (colon and is_token(name))}
         )
         asked[environ_key(name.lower())] = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
     return asked
 
 
 def _mount_of(given: str, target: str) -> str | None:
-    """The mount point as servers have it, bytes as Latin-1 text; None where it is not the beginning of that path."""
+    """The mount point as servers have it, bytes as Latin-1 text; None if the path is outside."""
     mount, path = (
-        unquote_to_bytes(quote(each.encode("utf-8", "surrogateescape"), safe=trials.SAFE)).decode("latin-1")
-        for each in (given.rstrip("/"), target.partition("?")[0])
+        unquote_to_bytes(quote(text.encode("utf-8", "surrogateescape"), safe=trials.SAFE)).decode("latin-1")
+        for text in (given.rstrip("/"), target.partition("?")[0])
     )
     begins = path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/")
     return mount if begins and given[:1] == "/" else None
 
 
 class RuleMeaning(Struct):
-    """What a rule means.
+    """The meaning of a rule.
 
     Attributes:
         name: The rule's name.
         rule: Its text.
-        words: What it means.
+        words: Its meaning in words.
         rate: The share of attempts that it answers, of those that meet all conditions.
         sampled: The share of users, tenants or keys that its sample chooses; 1 without one.
         dead: Why it never fires; null where it does.
-        warnings: What is doubtful about it.
+        warnings: The doubts about it.
     """
 
     name: str
@@ -256,7 +261,7 @@ class RuleMeaning(Struct):
 
 
 class AskedRequest(Struct):
-    """How a request is taken.
+    """The reading of a request.
 
     Attributes:
         method: Its method.
@@ -264,7 +269,7 @@ class AskedRequest(Struct):
         host: Its Host.
         read: How it is read: identity, bucket, key and operation.
         matches: The rules whose conditions it meets.
-        attempts: What its first attempts get, null for the app's answer; null without a seed.
+        attempts: The faults of its first attempts, null for the app's answer; null without a seed.
     """
 
     method: str
@@ -276,7 +281,7 @@ class AskedRequest(Struct):
 
 
 class Meaning(Struct, kw_only=True, omit_defaults=True):
-    """What rules mean and come to.
+    """The meaning and the chances of rules.
 
     Attributes:
         ok: Whether every rule can fire, and one of them for the request.
@@ -314,7 +319,7 @@ class ShownProblem(Struct):
 
 
 class Mistakes(Struct):
-    """What is wrong with rules.
+    """The mistakes in rules.
 
     Attributes:
         ok: Rules that cannot be read are not right.
@@ -328,12 +333,12 @@ class Mistakes(Struct):
 def explain(
     scenario: Scenario, environ: dict[str, Any] | None, seed: str | None, settings: Settings | None
 ) -> Meaning:
-    """What rules mean and come to, and how they take one request.
+    """Explain rules, their chances, and how they take one request.
 
     Args:
         scenario: the rules.
         environ: the request, or None.
-        seed: what the attempts of that request are drawn from; None: they are not shown.
+        seed: of the draws for that request's attempts; None: they are not shown.
         settings: those of the environment that the rules are from, or None.
     """
     rules, names = scenario.rules, scenario.display_names
@@ -369,7 +374,7 @@ def explain(
 
 
 def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple[Sequence[int], AskedRequest]:
-    """The numbers of the rules whose conditions a request meets, and how it is taken."""
+    """The numbers of the rules whose conditions a request meets, and the reading of the request."""
     rules, view = scenario.rules, WSGIRequest(environ)
     # Without a seed nobody is chosen yet: everybody may be.
     asked = rules if seed is not None else tuple(map(_of_everybody, rules))
@@ -377,21 +382,21 @@ def _ask(scenario: Scenario, environ: dict[str, Any], seed: str | None) -> tuple
     ready = [plan.ready(number) for number in range(len(rules))]
     preflight, upgrades = view.is_preflight, view.upgrades
     matching = [
-        each.number
-        for each in ready
-        if not upgrades and (each.takes_preflights or not preflight) and each.matches(view)
+        rule.number
+        for rule in ready
+        if not upgrades and (rule.takes_preflights or not preflight) and rule.matches(view)
     ]
-    seen = (_seen(view, reading) for reading in [each.reading for each in ready] or [Addressing()])
+    seen = (_seen(view, reading) for reading in [rule.reading for rule in ready] or [Addressing()])
     attempts = None
     if seed is not None:
         trial = trials.Trial(rules, seed or "0")
         actions = [trial.ask(environ) for _ in range(chances.MOST_ATTEMPTS)]
-        attempts = [None if each is None else each.entry.fault for each in actions]
+        attempts = [None if action is None else action.entry.fault for action in actions]
     return matching, AskedRequest(
         environ["REQUEST_METHOD"],
         shown_target(environ["RAW_URI"]),
         environ["HTTP_HOST"],
-        list({str(each): each for each in seen}.values()),
+        list({str(read): read for read in seen}.values()),
         [scenario.display_names[number] for number in matching],
         attempts,
     )
@@ -408,13 +413,13 @@ def _of_everybody(rule: Rule) -> Rule:
 
 
 def show(meaning: Meaning, scenario: Scenario) -> None:
-    """Write it for people."""
-    for each in meaning.rules:
-        click.echo(f"{each.name}  {visible(each.rule)}")
-        click.echo(f"    {each.words}")
-        if each.dead is not None:
-            click.echo(f"    It never fires: {each.dead}.")
-        for doubt in each.warnings:
+    """Write the meaning of rules for people."""
+    for rule in meaning.rules:
+        click.echo(f"{rule.name}  {visible(rule.rule)}")
+        click.echo(f"    {rule.words}")
+        if rule.dead is not None:
+            click.echo(f"    It never fires: {rule.dead}.")
+        for doubt in rule.warnings:
             click.echo(f"    Warning: {doubt}")
     if meaning.abort is not None:
         click.echo(f"\n{bound(meaning.abort)}")
@@ -427,7 +432,7 @@ def show(meaning: Meaning, scenario: Scenario) -> None:
             for name, rule in zip(scenario.display_names, scenario.rules, strict=True)
             if name in matches
         )
-        _show_rates(meaning, [each for each in meaning.rules if each.name in matches], counted=counted)
+        _show_rates(meaning, [rule for rule in meaning.rules if rule.name in matches], counted=counted)
 
 
 def _show_request(request: AskedRequest, seed: str | None) -> None:
@@ -526,8 +531,8 @@ def check(
 ) -> int:
     """Check rules: explain each in words, their rates, and which can never fire.
 
-    Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or when
-    no rule matches the request, with 2 when something is wrong.
+    Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or
+    when no rule matches the request, with 2 when something is wrong.
     """
     layout.refuse(
         {
@@ -549,14 +554,14 @@ def check(
             with layout.readers_may_leave():
                 layout.print_json(mistakes(error))
         raise
-    found = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
+    meaning = explain(scenario, asked, seed if seed is not None else scenario.seed, settings)
     with layout.readers_may_leave():
         if as_json:
-            layout.print_json(found)
+            layout.print_json(meaning)
         else:
             if settings is not None:
                 show_settings(settings, now)
-            show(found, scenario)
+            show(meaning, scenario)
     if settings is None or settings.enabled:
         reading.refuse_production(environment or reading.services())
-    return 0 if found.ok else 1
+    return 0 if meaning.ok else 1

@@ -1,7 +1,8 @@
-"""`faultinject conformance`: what a storage SDK does about every kind of fault, by a fixed plan."""
+"""`faultinject conformance`: a storage SDK's reactions to faults of every kind in a plan."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -19,7 +20,7 @@ from faultinject.audit import profiles
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import know
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS
-from faultinject.audit.reports import junit
+from faultinject.audit.reports import junit, render
 from faultinject.audit.reports.html import html as html_report
 from faultinject.audit.reports.html import require_jinja
 from faultinject.cli import layout, listening, rules, verdict
@@ -51,8 +52,7 @@ from faultinject.conformance.results import (
 from faultinject.conformance.results import read as read_results
 from faultinject.conformance.sdks import SDKS, Sdk
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, FaultInjectError, MissingExtra
-from faultinject.installation import install_extra
+from faultinject.exceptions import ConfigurationError, FaultInjectError, MissingExtraError
 from faultinject.processes import faster
 from faultinject.rules.printed_json import json_text
 from faultinject.server.certificates import Certificate, certificate
@@ -65,42 +65,45 @@ MOST_SIDE_BY_SIDE = 6
 
 
 def show_sdks() -> None:
-    """The SDKs that there is a driver for."""
+    """Write the SDKs that have a driver."""
     rows = [
         (
-            each.name,
-            f"{each.title} {each.note and f'({each.note})'}",
-            each.version or f"not installed: {each.install}",
+            sdk.name,
+            f"{sdk.title} {sdk.note and f'({sdk.note})'}",
+            sdk.version or f"not installed: {sdk.install}",
         )
-        for each in SDKS.values()
+        for sdk in SDKS.values()
     ]
     layout.show(("client", "what it is", "version"), rows)
 
 
 def show_several(results: Sequence[Measured], document: Results) -> None:
-    """What it comes to, a table of verdicts, check by client, and below what is wrong with each.
+    """Write the conclusion, all verdicts by check and client, and the defects of each client.
 
     More clients than a screen has room for have a row each, with the number of their verdicts.
     """
     click.echo(f"{quoted(conclusion(results).sentence)}\n")
     clients = document.clients
     if len(clients) > MOST_SIDE_BY_SIDE:
-        counted = [(each.client, each.version or "", league.tally(each)) for each in clients]
+        counted = [(client.client, client.version or "", league.tally(client)) for client in clients]
         layout.show(("client", "version", "verdicts"), counted)
     else:
-        rows = [(check, *(SIGNS.get(each or "", "") for each in said)) for check, said in verdicts(clients)]
-        layout.show(("check", *(each.client for each in clients)), rows)
+        rows = [
+            (check, *(SIGNS.get(worst or "", "") for worst in by_client))
+            for check, by_client in verdicts(clients)
+        ]
+        layout.show(("check", *(client.client for client in clients)), rows)
     for client in clients:
         named = f"{client.client} {client.version or ''}".rstrip()
         click.echo(f"\n{quoted(named)}")
-        for each in client.report.findings:
-            if each.wrong:
-                click.echo(f"  {SIGNS[each.verdict]} {each.name}: {quoted(each.measured)}")
-                click.echo(f"      → {quoted(each.action)}")
+        for finding in client.report.findings:
+            if finding.wrong:
+                click.echo(f"  {SIGNS[finding.verdict]} {finding.name}: {quoted(finding.measured)}")
+                click.echo(f"      → {quoted(finding.action)}")
 
 
 def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], *, as_json: bool) -> None:
-    """What came of the cases of a specification: the result, the cases that failed, all others, and what to do."""
+    """Write the result of each client, the cases that failed, all others, and the advice."""
     if as_json:
         layout.print_json(CasesResult(name, cases.source, list(clients)))
         return
@@ -108,30 +111,36 @@ def show_cases(name: str, cases: Specification, clients: Sequence[ClientCases], 
     def last_if_good(played: Played) -> int:
         return (FAIL, INCONCLUSIVE, PASS).index(played.verdict)
 
-    for each in clients:
-        decided = each.failed + each.passed
+    for client in clients:
+        decided = client.failed + client.passed
         result = (
-            f"{each.failed} of {decided} cases fail" if each.failed else f"{decided} of {decided} cases pass"
+            f"{client.failed} of {decided} cases fail"
+            if client.failed
+            else f"{decided} of {decided} cases pass"
         )
-        left = len(each.cases) - decided
+        left = len(client.cases) - decided
         more = f", {left} cannot be decided" if left else ""
-        click.echo(quoted(f"{each.client} {each.version or ''}".rstrip()) + f", {name}: {result}{more}")
-        for played in sorted(each.cases, key=last_if_good):
+        click.echo(quoted(f"{client.client} {client.version or ''}".rstrip()) + f", {name}: {result}{more}")
+        for played in sorted(client.cases, key=last_if_good):
             click.echo(f"  {SIGNS[played.verdict]} {played.case}: {quoted(played.message)}")
-        if each.failed:
+        if client.failed:
             click.echo(f"  → compare the client's retry settings with {cases.source}")
 
 
 def show_skipped(sdks: Sequence[Sdk]) -> None:
-    """Which clients are not measured since they are not installed, and what installs them, to standard error."""
-    for each in sdks:
-        click.echo(f"{each.name}: skipped, {each.title} is not installed: {each.install}", err=True)
+    """Name the clients that are not installed, with their commands, on standard error."""
+    for sdk in sdks:
+        click.echo(f"{sdk.name}: skipped, {sdk.title} is not installed: {sdk.install}", err=True)
 
 
 def show_warnings(results: Sequence[Measured], *, tls: bool) -> None:
-    """To standard error: what clients that failed have written, whose calls all failed before a request arrived, and where waits may be wrong."""
-    for each in results:
-        run, warnings = each.run, []
+    """Warn of clients that failed, of calls without a request, and of doubtful waits.
+
+    Standard error has the end of what a failed client has written. A client is named whose calls all failed before a
+    request arrived. Waits may be wrong where the machine was busy.
+    """
+    for client in results:
+        run, warnings = client.run, []
         if run.failure:
             warnings.append("\n  ".join(map(quoted, [run.failure, *run.said.splitlines()])))
         errors = [window.error for window in run.windows if window.error is not None]
@@ -142,30 +151,32 @@ def show_warnings(results: Sequence[Measured], *, tls: bool) -> None:
             late = seconds(run.late)
             warnings.append(f"the machine was busy (calls began up to {late} late): waits may look longer")
         for warning in warnings:
-            click.echo(f"{each.result.client}: {warning}", err=True)
+            click.echo(f"{client.result.client}: {warning}", err=True)
 
 
 def show_changes(old: Results, new: Results, *, quiet: bool, strict: bool) -> bool:
-    """Say what changed; true if something is worse."""
-    found = list(changes(old, new))
+    """Write the changes, and return whether something is worse."""
+    since = list(changes(old, new))
     if not quiet:
         lines = [f"\nSince {old.made}:"]
-        for each in found:
-            more = f"  ({each.message})" if each.message else ""
-            lines.append(f"  {each.client}: {each.what}: {each.before or '–'} → {each.after or '–'}{more}")
-        if not found:
+        for change in since:
+            more = f"  ({change.message})" if change.message else ""
+            lines.append(
+                f"  {change.client}: {change.what}: {change.before or '–'} → {change.after or '–'}{more}"
+            )
+        if not since:
             lines.append("  nothing changed")
         with layout.readers_may_leave():
             click.echo("\n".join(lines))
-    return any(each.worse and (strict or each.after == FAIL) for each in found)
+    return any(change.worse and (strict or change.after == FAIL) for change in since)
 
 
 def writer(path: str) -> Write:
-    """What writes a report into a file, by the end of its name.
+    """A function that writes a report into a file, in the form of the name's ending.
 
     Raises:
         ConfigurationError: the name ends otherwise.
-        MissingExtra: HTML without jinja2.
+        MissingExtraError: HTML without jinja2.
         OSError: there is no such folder.
     """
     if path.lower().endswith(".html"):
@@ -175,6 +186,9 @@ def writer(path: str) -> Write:
         ".md": lambda _results, document: league.markdown(document),
         ".json": lambda _results, document: json_text(to_builtins(document), 1) + "\n",
         ".xml": _junit,
+        ".sarif": _sarif,
+        ".txt": partial(_one_by_one, form="text"),
+        ".github": partial(_one_by_one, form="github"),
     }
     return layout.writer(path, formats)
 
@@ -188,22 +202,43 @@ def _html(results: Sequence[Measured], document: Results) -> str:
 
 
 def _junit(results: Sequence[Measured], document: Results) -> str:
-    """A suite for each client, also for those that could not be started: each of these is an error."""
+    """A suite for each client; a client that could not be started is an error of its own suite."""
     made = league.made(document)
-    suites = [junit.suite(each.run.judgement, each.result.client) for each in results]
-    suites = [each._replace(said=f"{each.said} {quoted(made)}") for each in suites]
-    for each in document.failed:
-        case = junit.Case(junit.RESULT, each.client, junit.ERROR, each.reason, "not started")
-        suites.append(junit.Suite(each.client, [case], 0.0, {}, quoted(made)))
+    suites = [junit.suite(client.run.judgement, client.result.client) for client in results]
+    suites = [suite._replace(said=f"{suite.said} {quoted(made)}") for suite in suites]
+    for client in document.failed:
+        case = junit.Case(junit.RESULT, client.client, junit.ERROR, client.reason, "not started")
+        suites.append(junit.Suite(client.client, [case], 0.0, {}, quoted(made)))
     return junit.document(suites)
 
 
+def _sarif(results: Sequence[Measured], _document: Results) -> str:
+    """A SARIF log with a run for each client; code scanning distinguishes runs by their ids."""
+    log, runs = {}, []
+    for client in results:
+        log = json.loads(render(client.run.judgement, "sarif"))
+        named = {"automationDetails": {"id": f"conformance/{client.result.client}/"}}
+        runs += [run | named for run in log["runs"]]
+    return json_text(log | {"runs": runs}, 2) + "\n"
+
+
+def _one_by_one(results: Sequence[Measured], _document: Results, *, form: str) -> str:
+    """The reports of the clients, one below the other."""
+    return "\n".join(render(each.run.judgement, form) for each in results)
+
+
 STALLED = 10.0
-"""Seconds more than twice the time in which a client has retried, after which it is waited for no longer at a speed."""
+"""Seconds that a client at a speed gets beyond twice the time of its retries in real time.
+
+After that, nobody waits for it.
+"""
 UNFIT = re.compile(r"[^\w.-]+")
-"""What of a client's name does not stand in the name of its journal; letters of any script do."""
+"""The characters of a client's name that its journal's name does not have.
+
+Letters of any script stay.
+"""
 HIDING = re.compile(r"^\.[.-]*")
-"""What in front would hide the file of `./client.sh`."""
+"""A beginning of a file's name that would hide it, as in `./client.sh`."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 T = TypeVar("T")
@@ -243,8 +278,8 @@ T = TypeVar("T")
 @click.option(
     "--deadline",
     metavar="DURATION",
-    help="The time limit of each client. Calls that have not ended then are not decided; a silent client fails."
-    "  [default: 30s; longer for clients that are known to wait longer]",
+    help="The time limit of each client. Calls that have not ended then are not decided; a silent client"
+    " fails.  [default: 30s; longer for clients that are known to wait longer]",
 )
 @click.option(
     "--phase",
@@ -266,7 +301,8 @@ T = TypeVar("T")
     "outputs",
     multiple=True,
     metavar="FILE",
-    help="Write a report to FILE.html, FILE.md, FILE.json or FILE.xml (JUnit). May be given again.",
+    help="Write a report to FILE.html, FILE.md, FILE.json, FILE.xml (JUnit), FILE.sarif, FILE.github or"
+    " FILE.txt. May be given again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.option(
@@ -290,8 +326,8 @@ T = TypeVar("T")
     "--speed",
     type=click.FloatRange(layout.SLOWEST, layout.FASTEST),
     metavar="N",
-    help="Let the client's clocks and waits run N times as fast, by libfaketime, and judge it by its own clock. Leaves out the"
-    " phases retry-after-date and slow, which need real time.",
+    help="Let the client's clocks and waits run N times as fast, by libfaketime, and judge it by its own"
+    " clock. Leaves out the phases retry-after-date and slow, which need real time.",
 )
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(
@@ -321,15 +357,15 @@ def conformance(
     strict: bool,
     verbose: bool,
 ) -> int:
-    """Let a client make about 200 calls with every kind of fault, and judge its retries.
+    """Let a client make about 250 calls with every kind of fault, and judge its retries.
 
-    With --cases the client plays the test cases of a specification instead of the plan; one case that fails makes the exit
-    code 1.
+    With --cases the client plays the test cases of a specification instead of the plan; one case that fails makes
+    the exit code 1.
 
     Everything is on loopback and in memory; each SDK runs in its own process, one after the other, for about 20
     seconds. Exits with 1 when a check says FAIL (with --strict also WARN), or a client that was ready dies, stops
-    answering or breaks the contract; with 3 when nothing could be judged for a client, or a check of --require was not
-    decided. Ctrl-C ends the running client, writes the results of the clients before it, and exits with 130.
+    answering or breaks the contract; with 3 when nothing could be judged for a client, or a check of --require was
+    not decided. Ctrl-C ends the running client, writes the results of the clients before it, and exits with 130.
 
     \b
     Examples:
@@ -345,7 +381,8 @@ def conformance(
         return 0
     of_plan = {
         "--all": whole, "--profile": profile, "--phase": phases, "-o": outputs, "--compare": compare,
-        "--journal": journal, "--require": require, "--tls": tls, "--speed": speed, "--strict": strict, "-v": verbose,
+        "--journal": journal, "--require": require, "--tls": tls, "--speed": speed, "--strict": strict,
+        "-v": verbose,
     }  # fmt: skip
     layout.refuse(
         {
@@ -375,6 +412,8 @@ def conformance(
     if journal is not None:
         Path(journal).mkdir(parents=True, exist_ok=True)
     asked = _chosen(clients, vendor, "cos")
+    if old is not None:
+        _refuse_others(asked, old, str(compare))
     _refuse_idle(asked, phases)
     missing = [each for each in SDKS.values() if whole and each.version is None]
     show_skipped(missing)
@@ -414,7 +453,7 @@ def conformance(
         failed=failed,
         command=f"faultinject {layout.again(click.get_current_context())}",
     )
-    # Before anything is shown: who reads only the first lines of that has the files all the same.
+    # Before anything is shown: a reader of its first lines alone, as `head`, has the files all the same.
     for write in writers:
         write(found, new)
     with layout.readers_may_leave():
@@ -479,22 +518,34 @@ def _play(
 
 
 def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
-    """Those of these names that the SDK makes calls of, so many times as far apart."""
+    """The phases of these names that have calls for the SDK; `spread` moves calls apart."""
     return plan.chosen(plan.codes_of(sdk.vendor), aws=sdk.aws, names=names, spread=spread)
 
 
 def _refuse_idle(clients: Sequence[Sdk], names: Sequence[str]) -> None:
-    """Look whether there is a call to make; say of which client there is none.
+    """Name the clients that have no call to make.
 
     Raises:
-        ConfigurationError: there is none at all.
+        ConfigurationError: none of them has one.
     """
-    idle = {each.name: each for each in clients if not _phases(each, names)}
+    idle = {sdk.name: sdk for sdk in clients if not _phases(sdk, names)}
     for name, sdk in idle.items():
-        told = f"--phase {', '.join(names)}: {name} makes no call of it: {sdk.vendor} has no such fault"
+        no_call = f"--phase {', '.join(names)}: {name} makes no call of it: {sdk.vendor} has no such fault"
         if len(idle) == len(clients):
-            raise ConfigurationError(f"{told}; name another phase as well")
-        click.echo(f"faultinject: {told}", err=True)
+            raise ConfigurationError(f"{no_call}; name another phase as well")
+        click.echo(f"faultinject: {no_call}", err=True)
+
+
+def _refuse_others(clients: Sequence[Sdk], old: Results, path: str) -> None:
+    """Refuse clients of which the old results have none.
+
+    Raises:
+        ConfigurationError: none of the clients is one of the old results.
+    """
+    known, named = [result.client for result in old.clients], [sdk.name for sdk in clients]
+    if not {*known} & {*named}:
+        others = f"{path} has results of {', '.join(known)}, and none of {', '.join(named)}"
+        raise ConfigurationError(f"--compare: nothing was compared: {others}")
 
 
 def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]:
@@ -502,11 +553,11 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
 
     Args:
         clients: as `--client` took them; none: all that are installed.
-        vendor: whose errors a client of the user's own gets; None: those of the usual vendor.
+        vendor: the vendor whose errors a client of the user's own gets; None: the usual one.
         usual: that vendor.
 
     Raises:
-        MissingExtra: none is installed, or one that is named is not.
+        MissingExtraError: none is installed, or one that is named is not.
         ConfigurationError: there is no such vendor, or no client that gets its errors.
     """
     played = vendor or usual
@@ -514,45 +565,47 @@ def _chosen(clients: Sequence[str], vendor: str | None, usual: str) -> list[Sdk]
         plan.codes_of(played)
     except ConfigurationError as error:
         raise ConfigurationError(f"--vendor: {error}") from None
-    installed = (name for name, each in SDKS.items() if each.version is not None)
+    installed = (name for name, sdk in SDKS.items() if sdk.version is not None)
     if not clients and not (clients := tuple(installed)):
-        raise MissingExtra(f"no SDK is installed: {install_extra('conformance')}")
-    asked = [sdks.of(each, played) for each in clients]
-    if vendor is not None and vendor not in (each.vendor for each in asked):
-        told = f"--vendor {vendor} is for a client of your own; {asked[0].name} gets the errors of {asked[0].vendor}"
-        raise ConfigurationError(told)
+        raise MissingExtraError('no SDK is installed: pip install "faultinject[conformance]"')
+    asked = [sdks.of(client, played) for client in clients]
+    if vendor is not None and vendor not in (sdk.vendor for sdk in asked):
+        raise ConfigurationError(
+            f"--vendor {vendor} is for a client of your own; {asked[0].name} gets the errors of"
+            f" {asked[0].vendor}"
+        )
     return asked
 
 
 def _run_all(
     asked: Sequence[Sdk], run: Callable[[Sdk], T], *, whole: bool
 ) -> tuple[list[T], list[FailedClient], bool]:
-    """The results, the clients that could not be started or judged, and whether nobody interrupted it.
+    """Run the clients; returns results, failed clients, and whether nobody interrupted it.
 
-    Of all clients one that cannot be started is only noted: it must not cost the others. Where clients are named the first is
-    an error.
+    A failed client could not be started or judged. Of all clients, one that cannot be started is only noted: it must
+    not cost the others. Where clients are named, the first is an error.
     """
-    found: list[T] = []
+    results: list[T] = []
     failed: list[FailedClient] = []
-    for number, each in enumerate(asked, 1):
+    for number, sdk in enumerate(asked, 1):
         if whole:
-            click.echo(f"{number} of {len(asked)}: {each.name} {each.version or ''}".rstrip(), err=True)
+            click.echo(f"{number} of {len(asked)}: {sdk.name} {sdk.version or ''}".rstrip(), err=True)
         try:
-            found.append(run(each))
+            results.append(run(sdk))
         except KeyboardInterrupt:
-            return found, failed, False
+            return results, failed, False
         except FaultInjectError as error:
-            if not (whole or found):
+            if not (whole or results):
                 raise
-            failed.append(FailedClient(each.name, str(error)))
-            click.echo(f"{each.name}: {error}", err=True)
-    return found, failed, True
+            failed.append(FailedClient(sdk.name, str(error)))
+            click.echo(f"{sdk.name}: {error}", err=True)
+    return results, failed, True
 
 
 def _journal_of(client: str) -> str:
     """The name of the file that has the journal of a client.
 
-    >>> [_journal_of(each) for each in ("./client.sh", "/opt/client.sh", "../客户端", "./⚡")]
+    >>> [_journal_of(client) for client in ("./client.sh", "/opt/client.sh", "../客户端", "./⚡")]
     ['client.sh.jsonl', '-opt-client.sh.jsonl', '客户端.jsonl', 'client.jsonl']
     """
     return f"{HIDING.sub('', UNFIT.sub('-', client)) or 'client'}.jsonl"
@@ -599,7 +652,7 @@ def _run(
 def _check_reach(
     sdk: Sdk, speed: float, deadline: float, certificate: Certificate | None, *, quiet: bool
 ) -> None:
-    """Look whether the client can be judged at that speed.
+    """Check that the client can be judged at that speed.
 
     Raises:
         ConfigurationError: it cannot, or libfaketime is not installed.
@@ -621,7 +674,7 @@ def _check_reach(
         )
         if at == 1 and done.failure:
             raise ConfigurationError(f"--speed {speed:g}: the client fails in real time, too: {done.failure}")
-        # What never ends is not waited for as long as it may be.
+        # A client that never ends is not waited for as long as its deadline allows.
         limit = min(deadline, 2 * done.seconds + STALLED)
         return first_waits(done)
 

@@ -1,4 +1,4 @@
-"""`faultinject control`: a running server's faults, looked at and changed from the terminal by its control API."""
+"""`faultinject control`: shows and changes a running server's faults by its control API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import click
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 from msgspec.json import decode
 
 from faultinject.cli import layout, listening
@@ -21,8 +21,9 @@ from faultinject.cli.rules import MORE_RULES, read_rules_of
 from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.control.calls import RuleState, ScenarioInForce, ServerState
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, Conflict, Problem, plain
+from faultinject.exceptions import ConfigurationError, ConflictError, Problem, plain
 from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
+from faultinject.rules.descriptions import count
 from faultinject.rules.values import Mistake, visible
 from faultinject.rules.variables import value_of
 
@@ -31,12 +32,13 @@ PATIENCE = 10.0
 AGENT = "faultinject-control"
 TOKENS = re.compile("[!-~]+")
 URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[\da-f:.]+(%[\w.~-]+)?\]|[\w.~-]+)(:(?P<port>\d{1,5}))?(?P<mount>(/[!-\"$->@-~]*)?)",
+    r"(?P<scheme>https?)://(?P<host>\[[\da-f:.]+(%[\w.~-]+)?\]|[\w.~-]+)(:(?P<port>\d{1,5}))?"
+    r"(?P<mount>(/[!-\"$->@-~]*)?)",
     re.ASCII | re.IGNORECASE,
 )
 USUAL_PORTS = {"http": 80, "https": 443}
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked, not bound
-"""Where a server that listens on all addresses is asked on this machine."""
+"""The loopback address that stands for all addresses on this machine."""
 
 
 T = TypeVar("T")
@@ -47,8 +49,8 @@ class LatestOutcomes(Struct):
 
     Attributes:
         outcomes: The requests in order, as lines of a journal with `injected`: whether it got a fault.
-        cursor: Where a later call goes on.
-        dropped: How many older ones are no longer kept.
+        cursor: The place from which a later call goes on.
+        dropped: The number of older ones that are no longer kept.
         v: The version of the format.
     """
 
@@ -62,12 +64,13 @@ class ControlClient:
     """The control API at one address.
 
     Args:
-        url: where it is, such as `http://127.0.0.1:8765`, or with the path at which an app has it; None: FAULTINJECT_CONTROL says it.
+        url: the address, such as `http://127.0.0.1:8765`, or with the path at which an app has it; None: that of
+            FAULTINJECT_CONTROL.
         environ: the environment, which has the token.
         patience: seconds in which a call is answered.
 
     Attributes:
-        url: where it is, fit for messages.
+        url: the address, fit for messages.
 
     Raises:
         ConfigurationError: its address is missing, or there is no token.
@@ -95,7 +98,8 @@ class ControlClient:
         token = value_of(environ, TOKEN)
         if token is None:
             raise ConfigurationError(
-                f"{TOKEN} is not set: set it to the server's token, which is in the server's log if nobody chose one"
+                f"{TOKEN} is not set: set it to the server's token, which is in the server's log if nobody"
+                " chose one"
             )
         if not TOKENS.fullmatch(token):
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
@@ -110,20 +114,20 @@ class ControlClient:
         return self._call("GET", "/rules", ScenarioInForce)
 
     def journal(self, after: str, limit: int) -> LatestOutcomes:
-        """What happened to requests from a cursor on, and the next cursor."""
+        """The outcomes of requests from a cursor on, and the next cursor."""
         return self._call("GET", f"/journal?{urlencode({'after': after, 'limit': limit})}", LatestOutcomes)
 
     def change(self, method: str, path: str, body: object, generation: int | None = None) -> ServerState:
-        """Change something; the new state.
+        """Change something, and return the new state.
 
         Args:
             method: of HTTP.
             path: below the address.
             body: plain data.
-            generation: what must be in force for that, or None.
+            generation: the generation that must be in force for that, or None.
 
         Raises:
-            Conflict: something else is in force.
+            ConflictError: something else is in force.
         """
         return self._call(method, path, ServerState, body, generation)
 
@@ -177,38 +181,41 @@ class ControlClient:
             self._refuse(answer, data)
         try:
             return decode(data, type=form)
-        except (ValueError, RecursionError):
+        except (ValueError, MsgspecError, RecursionError):
             # Another server, whatever its JSON.
             raise self._stranger(answer) from None
 
     def _refuse(self, answer: http.client.HTTPResponse, data: bytes) -> None:
-        """Tell what the server has against a call, and what to do.
+        """Raise the server's objection to a call, with the advice for the user.
 
         Raises:
-            Conflict: something else is in force.
+            ConflictError: something else is in force.
             ConfigurationError: else.
         """
         try:
             error = json.loads(data)["error"]
             message, problems = str(error["message"]), error.get("problems") or []
-            found = [
+            mistakes = [
                 Problem(
-                    str(each["message"]),
-                    where=str(each.get("where", "")),
-                    excerpt="\n".join(filter(None, (each.get("excerpt"), each.get("caret")))),
+                    str(problem["message"]),
+                    where=str(problem.get("where", "")),
+                    excerpt="\n".join(filter(None, (problem.get("excerpt"), problem.get("caret")))),
                 )
-                for each in problems
+                for problem in problems
             ]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise self._stranger(answer) from None
         status = answer.status
         if status == 412:
-            raise Conflict(f"nothing was changed: {message}")
+            raise ConflictError(f"nothing was changed: {message}")
         if status == 401:
             message = f"{self.url} refuses the token in {TOKEN}: {message}"
         elif status == 421:
-            message = f"{self.url} does not go by this name ({message}): start the app with {HOSTS}={visible(self._host)}"
-        raise ConfigurationError(found or [message])
+            message = (
+                f"{self.url} does not go by this name ({message}): start the app with"
+                f" {HOSTS}={visible(self._host)}"
+            )
+        raise ConfigurationError(mistakes or [message])
 
     def _stranger(self, answer: http.client.HTTPResponse) -> ConfigurationError:
         kind = visible(answer.headers.get("content-type", "") or "nothing")
@@ -224,7 +231,8 @@ def _url(url: str | None, environ: Mapping[str, str]) -> str:
     text = value_of(environ, CONTROL)
     if text is None:
         raise ConfigurationError(
-            f"the address of the control API is missing: add --url http://127.0.0.1:8765, or set {CONTROL}=127.0.0.1:8765"
+            f"the address of the control API is missing: add --url http://127.0.0.1:8765, or set"
+            f" {CONTROL}=127.0.0.1:8765"
         )
     if text.startswith("/"):
         raise _wrong(
@@ -252,13 +260,17 @@ _WIDTHS = (12, 6, 0, 10, 6, 0, 0)
 
 
 def show_state(state: ServerState, url: str) -> None:
-    """Whether faults are on, what is in force, and what came of it."""
+    """Write whether faults are on, the rules in force, and their counts."""
     click.echo(f"{url}: {_switch(state)}")
     said = [
         f"generation {state.generation}",
         f"seed {quoted(state.seed)}",
         f"store {quoted(state.store)}",
-        f"{state.totals.injected} injected of {state.totals.matched} requests that matched a rule",
+    ]
+    if state.abort is not None:
+        said.append(f"abort {quoted(state.abort)}")
+    total = [
+        f"{state.totals.injected} injected of {count(state.totals.matched, 'request')} that matched a rule"
     ]
     for number, what in (
         (state.refused, "not given because too many were under way"),
@@ -266,33 +278,37 @@ def show_state(state: ServerState, url: str) -> None:
         (state.failures, "errors in faultinject"),
     ):
         if number:
-            said.append(f"{number} {what}")
+            total.append(f"{number} {what}")
     # The processes of a store share their counts, and not this.
-    here = f"in the process that answers: {state.active} of at most {state.max_active} faults under way"
-    click.echo(f"  {', '.join(said)}; {here}")
+    active = f"{state.active} of at most {state.max_active} faults under way"
+    if state.shared:
+        counted = f"in all processes: {', '.join(total)}; in the process that answers: {active}"
+    else:
+        counted = f"in the process that answers: {', '.join([*total, active])}"
+    click.echo(f"  {', '.join(said)}; {counted}")
     show_rules(state.rules)
 
 
 def show_rules(rules: Sequence[RuleState]) -> None:
-    """A row for each rule."""
+    """Write a row for each rule."""
     if not rules:
         click.echo("  no rules, so no faults")
         return
     rows = [
         (
-            quoted(each.name),
-            _of_rule(each),
-            str(each.injected),
-            str(each.matched),
-            plain(quoted(each.text)),
+            quoted(rule.name),
+            _of_rule(rule),
+            str(rule.injected),
+            str(rule.matched),
+            plain(quoted(rule.text)),
         )
-        for each in rules
+        for rule in rules
     ]
     layout.show(("name", "state", "injected", "matched", "rule"), rows)
 
 
 def journal_row(outcome: Mapping[str, Any]) -> tuple[str, ...]:
-    """The cells of one request."""
+    """The cells of one request's row."""
     moment = time.strftime("%H:%M:%S", time.localtime(outcome["time"]))
     return (
         f"{moment}.{int(outcome['time'] % 1 * 1000):03}",
@@ -301,23 +317,25 @@ def journal_row(outcome: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def show_journal(outcomes: Sequence[Mapping[str, Any]], dropped: int) -> None:
-    """A row for each request."""
+    """Write a row for each request."""
     if dropped:
         click.echo(f"{dropped} older ones are no longer kept")
     if outcomes:
-        layout.show(COLUMNS, [journal_row(each) for each in outcomes])
+        layout.show(COLUMNS, [journal_row(outcome) for outcome in outcomes])
     else:
         click.echo("no request has matched a rule so far")
 
 
 def journal_line(outcome: Mapping[str, Any]) -> str:
-    """One request as a line, whose columns stand below those of the lines before."""
+    """One request as a line whose columns are aligned with those of the lines before."""
     return layout.in_columns(journal_row(outcome), _WIDTHS)
 
 
 def _switch(state: ServerState) -> str:
     if state.production:
         return f"off, {quoted(state.production)} looks like production"
+    if state.elsewhere:
+        return f"off: {quoted(state.elsewhere)}"
     if not state.on:
         why = f": {quoted(state.disarmed)}" if state.disarmed else ""
         return f"off{why}"
@@ -329,7 +347,7 @@ def _switch(state: ServerState) -> str:
         return "on"
     left = max(0, round(min(ends) - state.now))
     now, end = time.localtime(state.now), time.localtime(min(ends))
-    # Whoever reads the time alone takes it for today's.
+    # A reader takes a time without a date for today's.
     form = "%H:%M:%S" if end[:3] == now[:3] else "%Y-%m-%d %H:%M:%S"
     return f"on for another {_duration(left)}, until {time.strftime(form, end)}"
 
@@ -337,8 +355,8 @@ def _switch(state: ServerState) -> str:
 def _duration(seconds: int) -> str:
     """Seconds in words.
 
-    >>> _duration(59), _duration(600), _duration(3725)
-    ('59 s', '10 min 0 s', '1 h 2 min')
+    >>> _duration(59), _duration(60), _duration(3599), _duration(3600)
+    ('59 s', '1 min 0 s', '59 min 59 s', '1 h 0 min')
     """
     if seconds < 60:
         return f"{seconds} s"
@@ -359,7 +377,7 @@ F = TypeVar("F", bound=Callable[..., int])
 PAGE = 5_000
 """Outcomes of one call."""
 PAUSE, GIVES_UP = 1.0, 30.0
-"""Seconds between two calls for the journal, and after which a server that does not answer is given up."""
+"""Seconds between two calls for the journal, and until a silent server is given up."""
 
 
 def _common(function: F) -> F:
@@ -368,8 +386,8 @@ def _common(function: F) -> F:
     return click.option(
         "--url",
         metavar="URL",
-        help="Where the control API is: http://127.0.0.1:8765, or http://HOST:PORT/PATH of an app. By default FAULTINJECT_CONTROL, if that"
-        " is an address.",
+        help="Where the control API is: http://127.0.0.1:8765, or http://HOST:PORT/PATH of an app. By default"
+        " FAULTINJECT_CONTROL, if that is an address.",
     )(function)
 
 
@@ -389,9 +407,9 @@ def _changing(function: F) -> F:
 def control() -> None:
     """Show and change a running server's faults.
 
-    A server that starts with FAULTINJECT_CONTROL has a control API. FAULTINJECT_TOKEN has the token; there is no option
-    for it, because others see the options of a process. A change applies to all processes that share the server's
-    store.
+    A server that starts with FAULTINJECT_CONTROL has a control API. FAULTINJECT_TOKEN has the token; there is no
+    option for it, because others see the options of a process. A change applies to all processes that share the
+    server's store.
     """
 
 
@@ -560,12 +578,12 @@ def _latest(client: ControlClient, limit: int) -> LatestOutcomes:
     kept: dict[tuple[int, int], dict[str, Any]] = {}
     cursor, dropped = "", 0
     while True:
-        found = client.journal(cursor, PAGE)
+        page = client.journal(cursor, PAGE)
         # The end of a request comes as an outcome of its own, and stands in the place of its beginning.
-        kept |= {(each["pid"], each["seq"]): each for each in found.outcomes}
-        cursor = found.cursor
-        dropped += found.dropped
-        if len(found.outcomes) < PAGE:
+        kept |= {(outcome["pid"], outcome["seq"]): outcome for outcome in page.outcomes}
+        cursor = page.cursor
+        dropped += page.dropped
+        if len(page.outcomes) < PAGE:
             return LatestOutcomes([*deque(kept.values(), limit)], cursor, dropped)
 
 
@@ -579,10 +597,10 @@ def _follow(client: ControlClient, latest: LatestOutcomes, *, as_json: bool) -> 
     alive, lost = time.monotonic(), False
     printed: deque[str] = deque(maxlen=PAGE)
     while True:
-        for each in latest.outcomes:
-            line = json.dumps(each) if as_json else journal_line(each)
+        for outcome in latest.outcomes:
+            line = json.dumps(outcome) if as_json else journal_line(outcome)
             # The end of a request is a line of its own where it shows something else than the beginning did.
-            if not each.get("final") or line not in printed:
+            if not outcome.get("final") or line not in printed:
                 click.echo(line)
                 printed.append(line)
         time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""`faultinject convert`: what other tools say of faults as rules, and rules for proxies."""
+"""`faultinject convert`: other tools' faults as rules, and rules for proxies."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Conversion(Struct, rename={"source": "from"}):
         to: The format of the text.
         complete: Whether nothing is left out.
         rules: The rules, as in a rule file in JSON.
-        text: What is printed without --json.
-        remarks: What is not there word for word.
+        text: The text that is printed without --json.
+        remarks: The differences from the original.
     """
 
     source: list[str]
@@ -90,25 +90,27 @@ def convert(
     output: str | None,
     as_json: bool,
 ) -> int:
-    """Read the faults of another tool and write them as rules, or write rules as the configuration of a proxy.
+    """Write the faults of another tool as rules, or rules as the configuration of a proxy.
 
-    FILE is the configuration of one of the tools of --from, in JSON; `-` is the standard input. With --to the rules of FILE, of
-    -r and --file, or of the environment become the configuration of that proxy.
+    FILE is the configuration of one of the tools of --from, in JSON; `-` is the standard input. With --to the rules
+    of FILE, of -r and --file, or of the environment become the configuration of that proxy.
 
-    It names on standard error everything that it cannot express or that changes its meaning, with its place. It leaves
-    out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never fire.
+    It names on standard error everything that it cannot express or that changes its meaning, with its place. It
+    leaves out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never
+    fire.
     """
     place = Place(_address("--listen", listen), _address("--upstream", upstream))
-    if files and (rules or file is not None or any(each.endswith(".toml") for each in files)):
+    if files and (rules or file is not None or any(path.endswith(".toml") for path in files)):
         raise ConfigurationError("give either FILE of another tool, in JSON, or rules by -r and --file")
     if not files and target is None:
         raise ConfigurationError(
-            "give FILE, the configuration of another tool, or with --to the proxy whose configuration to write"
+            "give FILE, the configuration of another tool, or with --to the proxy whose configuration to"
+            " write"
         )
     remarks = Remarks()
     if files:
         made = Rules()
-        names = formats.read((read_document(each, remarks) for each in files), source, made)
+        names = formats.read((read_document(path, remarks) for path in files), source, made)
         scenario = _that_fire(Scenario.of_rules(made.made, None), made.places, remarks)
     else:
         given = _given(rules, file)
@@ -140,7 +142,10 @@ def _given(rules: tuple[str, ...], file: str | None) -> Scenario:
 
 
 def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> Scenario:
-    """The scenario without rules that can never fire, which are told; the others keep the names that they had beside them."""
+    """The scenario without rules that can never fire.
+
+    Each of these gets a remark; the others keep the names that they had beside them.
+    """
     dead = chances.dead(scenario.rules, places)
     if not dead:
         return scenario
@@ -152,15 +157,15 @@ def _that_fire(scenario: Scenario, places: Sequence[str], remarks: Remarks) -> S
 
 
 def _toml(scenario: Scenario, files: tuple[str, ...], remarks: Remarks) -> str:
-    """The scenario, with what is not in it above."""
+    """The scenario, with the remarks above it."""
     lines = [f"converted from {', '.join(files)}"]
-    lines += [str(each) for each in remarks.found]
-    head = "".join(f"# {visible(each)}\n" for each in lines)
+    lines += [str(remark) for remark in remarks.found]
+    head = "".join(f"# {visible(line)}\n" for line in lines)
     return f"{head}\n{scenario.to_toml()}"
 
 
 def _address(option: str, text: str) -> str:
-    """A host and a port, and nothing that could be more in a configuration.
+    """Read a host and a port; nothing else may get into a configuration.
 
     Raises:
         ConfigurationError: it is something else.

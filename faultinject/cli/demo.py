@@ -1,4 +1,7 @@
-"""`faultinject demo`: a real SDK against the embedded store, a third of whose answers are documented errors."""
+"""`faultinject demo`: a real SDK against a store of which a third of the answers are errors.
+
+The store is the embedded one, its errors are documented.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,25 @@ import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from faultinject.adapters.wsgi import wrap
+from faultinject.adapters.asgi import wrap
 from faultinject.audit.judging import judge
 from faultinject.cli import layout, listening, verdict
 from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
-from faultinject.exceptions import MissingExtra
+from faultinject.exceptions import MissingExtraError
 from faultinject.injector.injector import OwnInjector
-from faultinject.installation import install_extra, own_command
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.reading import of_outcomes
 from faultinject.server.connections import Server
-from faultinject.store import ObjectStore
-from faultinject.store.stores import find
+
+if TYPE_CHECKING:
+    from faultinject.store import ObjectStore
 
 BUCKET = "demo-1250000000"
 REGION = "ap-guangzhou"
@@ -40,7 +43,7 @@ PERFORM: dict[str, Callable[[Any, str], object]] = {
     ),
     "DeleteObject": lambda client, key: client.delete_object(BUCKET, key),
 }
-"""By operation, one call of the SDK."""
+"""One call of the SDK for each operation."""
 OPERATIONS = tuple(PERFORM)
 WORKERS = 12
 BEGIN_FOR = 10.0
@@ -53,7 +56,7 @@ def load_sdk() -> Any:
     """The module of the SDK, without its log and without the warnings of its source.
 
     Raises:
-        MissingExtra: it is not installed.
+        MissingExtraError: it is not installed.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -61,19 +64,23 @@ def load_sdk() -> Any:
             import qcloud_cos
             import requests  # noqa: F401 - the SDK's own
         except ImportError:
-            raise MissingExtra(f"demo needs the SDK of Tencent COS: {install_extra('demo')}") from None
+            raise MissingExtraError(
+                'demo needs the SDK of Tencent COS: pip install "faultinject[demo]"'
+            ) from None
     for name in ("qcloud_cos", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return qcloud_cos
 
 
 def key_of(number: int) -> str:
-    """The key of a call: each has its own, which tells its attempts from those of others."""
+    """The key of a call, which distinguishes its attempts from those of others."""
     return f"{number:03}.jpg"
 
 
 def filled_store(calls: int) -> ObjectStore:
     """A store with the bucket, and the objects that so many calls read and delete."""
+    from faultinject.store import ObjectStore
+
     made = ("PutObject", "CopyObject")
     keys = [key_of(number) for number in range(calls) if OPERATIONS[number % len(OPERATIONS)] not in made]
     store = ObjectStore("cos")
@@ -87,7 +94,7 @@ class Workload:
     Args:
         sdk: the SDK's module.
         port: the server's port on loopback.
-        calls: how many calls.
+        calls: the number of calls.
 
     Attributes:
         windows: of the calls that have begun.
@@ -103,26 +110,28 @@ class Workload:
         self._began = 0.0
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         self._began = time.monotonic()
-        for each in self._workers:
-            each.start()
+        for worker in self._workers:
+            worker.start()
 
     @property
     def over(self) -> bool:
         """Whether every call has ended, or the time is over."""
         if time.monotonic() - self._began > END_AFTER:
             return True
-        return not any(each.is_alive() for each in self._workers)
+        return not any(worker.is_alive() for worker in self._workers)
 
     @property
     def done(self) -> int:
-        """How many calls have ended."""
-        return sum(each.ended is not None for each in self.windows)
+        """The number of calls that have ended."""
+        return sum(window.ended is not None for window in self.windows)
 
     def _work(self) -> None:
         from requests import Session
         from urllib3.exceptions import HTTPError  # the SDK leaves the body of an answer to the caller
+
+        from faultinject.store.stores import find
 
         failures = (self._sdk.CosServiceError, self._sdk.CosClientError, HTTPError)
         config = self._sdk.CosConfig(**find("cos").arguments("127.0.0.1", self._port), Timeout=5)
@@ -152,9 +161,13 @@ DEMO_RULES = f"""
     cos:@server,method=GET,method=HEAD,probability=0.21
     cos:RequestTimeout,method=GET,method=HEAD,probability=0.113924
 """
-"""A few calls, spread over the operations, that no retry can save: what needs failed calls always has enough of them. Else 30 % of all
-attempts: 70 % of these server errors, which the SDK retries, the rest client errors, which COS documents as retryable and the SDK does
-not retry. COS documents OperationAborted for writes alone. A later rule is for the attempts that no earlier one has answered."""
+"""A few calls that no retry can save, and errors in 30 % of all attempts.
+
+The calls are spread over the operations: a check that needs failed calls always has enough of them. Of the attempts
+70 % get server errors, which the SDK retries, the rest client errors, which COS documents as retryable and the SDK
+does not retry. COS documents OperationAborted for writes alone. A later rule is for the attempts that no earlier one
+has answered.
+"""
 
 ROWS = 10
 """Attempts that are shown without --verbose."""
@@ -172,14 +185,19 @@ NEXT = "conformance --client cos"
 def demo(context: click.Context, *, seed: str | None, calls: int, verbose: bool) -> int:
     """Watch a real SDK handle documented errors: the COS SDK against the embedded object store.
 
-    Everything is on loopback and in memory. The demo ends within 20 seconds on an idle machine. FAULTINJECT_ENABLED=0 stops it; it
-    ignores all other variables, and also runs in a production environment, because only its own store gets faults.
+    Everything is on loopback and in memory. The demo ends within 20 seconds on an idle machine. FAULTINJECT_ENABLED=0
+    stops it; it ignores all other variables, and also runs in a production environment, because only its own store
+    gets faults.
     """
     sdk = load_sdk()
+    from faultinject.store.asgi import asgi, beneath
+
     reading.refuse_switched_off()
     injector = OwnInjector(DEMO_RULES, seed=seed, environ={}, record_all=True)
     listening.handle_signals()
-    server = Server(wrap(filled_store(calls), injector), sock=listening.listen("127.0.0.1", 0))
+    store = filled_store(calls)
+    app = beneath(wrap(asgi(store), injector), store)
+    server = Server(app, "ours", sock=listening.listen("127.0.0.1", 0))
     server.start()
     workload = Workload(sdk, server.port, calls)
     attempts = AttemptRows()
@@ -209,13 +227,12 @@ def demo(context: click.Context, *, seed: str | None, calls: int, verbose: bool)
         click.echo(f"({more} more attempts: -v shows all)")
     click.echo("\nThe report on the SDK; every error was injected on purpose:\n")
     recorded = of_outcomes(injector.journal.outcomes)
-    found = judge(recorded, driven=True, told=workload.windows, until=time.monotonic())
-    verdict.show(found, verbose=verbose)
-    program = own_command()
-    click.echo(f"\nNext, every check:  {program} {NEXT}")
+    judgement = judge(recorded, driven=True, told=workload.windows, until=time.monotonic())
+    verdict.show(judgement, verbose=verbose)
+    click.echo(f"\nNext, every check:  faultinject {NEXT}")
     context.params["seed"] = injector.seed
     context.set_parameter_source("seed", ParameterSource.COMMANDLINE)
-    click.echo(f"The same again:     {program} {layout.again(context)}")
+    click.echo(f"The same again:     faultinject {layout.again(context)}")
     return 0
 
 
@@ -231,7 +248,10 @@ class AttemptRows:
         self._hit: dict[str, tuple[int, float]] = {}
 
     def saw(self, outcome: Outcome) -> None:
-        """The server decided a request; follows its journal. Each call has its own key, and makes one request at a time."""
+        """Add a row for a request that the server has decided; follows its journal.
+
+        Each call has its own key, and makes one request at a time.
+        """
         key = outcome.key or ""
         if outcome.final or not (outcome.injected or key in self._hit):
             return

@@ -1,4 +1,4 @@
-"""A rule as one plain sentence: which requests, what they get, how often."""
+"""A rule as one plain sentence: its requests, their fault, and how often they get it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from faultinject.rules.values import listed, shown
 
 
 def sentence(rule: Rule) -> str:
-    """What the rule does.
+    """The rule as a sentence.
 
     >>> sentence(Rule("cos:SlowDown", method="PUT", path="photos/", probability=0.3, times=5))
     'PUT requests whose path matches photos/ get cos:SlowDown (503) with a chance of 0.3, at most 5 times in all.'
@@ -23,7 +23,7 @@ def sentence(rule: Rule) -> str:
 
 
 def bound(abort: str) -> str:
-    """What a scenario's `abort` comes to.
+    """A scenario's `abort` as a sentence.
 
     >>> bound("5xx>5%/1m")
     'All faults end when more than 5 % of at least 20 requests within 1 m fail by themselves (5xx>5%/1m).'
@@ -34,7 +34,7 @@ def bound(abort: str) -> str:
 
 
 def effects_on_request(rule: Rule) -> str:
-    """What one request gets when the rule fires for it."""
+    """The fault and the effects that one request gets when the rule fires for it."""
     return ", ".join([rule.resolved.in_words(rule), *_how(rule)])
 
 
@@ -67,7 +67,7 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
 
 
 def _share(text: str) -> str:
-    """`5 % of the values of header x-user, always the same`."""
+    """The sample in words, such as `the same 5 % of all values of header x-user`."""
     word, name, share = read_sample(text)
     whole = {"bucket": "buckets", "key": "keys", "client": "clients", "principal": "access keys"}.get(word)
     whole = whole or f"values of {'header' if word == 'header' else 'parameter'} {shown(name)}"
@@ -78,22 +78,22 @@ def _how_often(rule: Rule) -> list[str]:
     """The triggers, in the order in which they are asked."""
     per = rule.value("per")
     scope = IN_ALL if per == "rule" else f"for every {per}"
-    given = [each for key, each in TRIGGERS.items() if rule.value(key) != each.default]
-    said = [each.in_words(rule.value(each.key), rule.options[each.key], scope) for each in given]
-    return [each for each in said if each]
+    given = [trigger for key, trigger in TRIGGERS.items() if rule.value(key) != trigger.default]
+    said = [trigger.in_words(rule.value(trigger.key), rule.options[trigger.key], scope) for trigger in given]
+    return [text for text in said if text]
 
 
 def _how(rule: Rule) -> list[str]:
     """The effects that a reader must know of."""
     parts = ((key.partition("."), text) for key, text in rule.options.items())
     said = (EFFECTS[word].in_words(rule, text, name) for (word, _, name), text in parts if word in EFFECTS)
-    return [each for each in said if each]
+    return [text for text in said if text]
 
 
 def percent(chance: float) -> str:
-    """`30 %`; more digits below ten, and never 0 or 100 for what is only close to it.
+    """`30 %`; more digits below ten, and never 0 or 100 for a chance that is only close to it.
 
-    >>> [percent(each) for each in (0.3, 0.0027, 1.0, 0.0000004, 0.99999)]
+    >>> [percent(chance) for chance in (0.3, 0.0027, 1.0, 0.0000004, 0.99999)]
     ['30 %', '0.27 %', '100 %', '< 0.001 %', '> 99.99 %']
     """
     if chance in (0.0, 1.0):

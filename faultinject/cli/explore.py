@@ -1,4 +1,7 @@
-"""`faultinject explore`: a command of any language, once for every request that it makes and every fault."""
+"""`faultinject explore`: runs a command once for each of its requests and each fault.
+
+The command may be of any language.
+"""
 
 from __future__ import annotations
 
@@ -21,33 +24,35 @@ from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError
 from faultinject.injector.injector import OwnInjector
 from faultinject.journal.outcome import Outcome
 from faultinject.processes import faster
 from faultinject.rules.rule import Rule
 from faultinject.rules.vocabulary import reading_as
 from faultinject.server.connections import url_of
-from faultinject.store import stores
 from faultinject.testing.exploration.bounds import Bounds, LeftOut
-from faultinject.testing.exploration.choices import choices_of
+from faultinject.testing.exploration.choices import QUICK, choices_of
 from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
 from faultinject.testing.exploration.report import groups, incomplete, of_group, rows
 from faultinject.testing.runs import Contents, Exploration, RunFaults
-from faultinject.testing.storage import Storage, contents_of
 
 if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import UpstreamFailure
+    from faultinject.testing.storage import Storage
 
 
 SETTLED = 30.0
-"""Seconds that requests which a killed client has left may be under way: a server that is asked too much goes on with them."""
+"""Seconds that the last requests of a killed client may be under way.
+
+A server that is asked too much goes on with them.
+"""
 
 
 class Proxied:
-    """A real service behind the proxy; what is in it stays there.
+    """A real service behind the proxy, whose contents are not known and not removed.
 
     Args:
         target: the service.
@@ -65,7 +70,7 @@ class Proxied:
 
     @cached_property
     def url(self) -> str:
-        """Where it is: on a free port of this machine, from when it is asked for."""
+        """The proxy's URL, on a free port of this machine; the first use starts the proxy."""
         from faultinject.proxy.client import proxy_server
 
         app = asgi.wrap(self._proxy, OwnInjector([], environ={}))
@@ -76,17 +81,20 @@ class Proxied:
         return url_of(sock.getsockname())
 
     def reset(self) -> None:
-        """Nothing can be said of what is in a service of somebody else; `--reset` prepares it."""
+        """Do nothing: somebody else's service is prepared by `--reset`, its contents are unknown."""
 
     def holds(self) -> None:
-        """Nobody can tell; but no request that a killed client has left is under way any more, nor noted later."""
+        """Wait until no request of a killed client is under way, so that none is noted later.
+
+        The contents of the service themselves are not known.
+        """
         with self._ended:
             self._ended.wait_for(lambda: not self._under_way, SETTLED)
 
     def broken(self) -> str:
-        """Why the service had no whole answer to a request since the last call; empty where it had."""
-        found, self._broken = self._broken, []
-        return str(found[0]) if found else ""
+        """The reason why a request since the last call got no whole answer; empty if all did."""
+        failures, self._broken = self._broken, []
+        return str(failures[0]) if failures else ""
 
     def close(self) -> None:
         """End the connections."""
@@ -101,7 +109,7 @@ class Proxied:
         log_it(broken)
 
     def _counted(self, app: ASGIApp) -> ASGIApp:
-        """The app; whoever waits learns when all is noted of its requests."""
+        """The app; waiting threads learn when all is noted of its requests."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             with self._ended:
@@ -117,7 +125,7 @@ class Proxied:
 
 
 def reach(target: Target) -> None:
-    """Look whether the service is there.
+    """Check that the service is there.
 
     Raises:
         ConfigurationError: it is not; the message says why.
@@ -140,14 +148,14 @@ class Command:
     Args:
         command: its words.
         reset: a shell command that prepares each run, or None.
-        service: what is at the address; an embedded store is emptied before each run.
-        holds: what it holds, once no request of a killed client is under way.
+        service: the service at the address; an embedded store is emptied before each run.
+        holds: returns its contents, once no request of a killed client is under way.
         recover: a shell command that runs when the command was killed; None: the command itself.
-        again: a shell command that runs when the command has told an error; None: nothing does.
-        speed: how many times as fast their clocks run, that of `reset` excepted.
+        again: a shell command that runs when the command has reported an error; None: nothing does.
+        speed: the factor by which their clocks run faster, that of `reset` excepted.
 
     Attributes:
-        was_fast: whether the last run was at that speed. The first is in real time, and so is one behind `doubts`.
+        was_fast: whether the last run was at that speed. The first is in real time, and so is one after `doubts`.
 
     Raises:
         ConfigurationError: libfaketime is not installed.
@@ -184,7 +192,7 @@ class Command:
         self._service.close()
 
     def prepare(self) -> None:
-        """Empty the service where that can be done, and run what the user wants to be run before.
+        """Empty the service where that is possible, and run the user's command that prepares a run.
 
         Raises:
             ConfigurationError: that fails.
@@ -198,12 +206,15 @@ class Command:
                 )
 
     def refused(self) -> str:
-        """The last error of the embedded store since it was emptied, as a line; clients such as `curl -f` do not show it."""
-        found = self._service.app.refused if isinstance(self._service, Storage) else ""
-        return found and f"the store's last error: {quoted(found)}\n"
+        """The last error of the embedded store since it was emptied, as a line.
+
+        Clients such as `curl -f` do not show it.
+        """
+        error = "" if isinstance(self._service, Proxied) else self._service.app.refused
+        return error and f"the store's last error: {quoted(error)}\n"
 
     def run(self, faults: RunFaults) -> None:
-        """Run the command, and what comes after it was killed or has told an error.
+        """Run the command, and the one that follows if it was killed or has reported an error.
 
         Raises:
             ProgramFailed: the last one ended with another exit code than 0, or was ended.
@@ -216,7 +227,7 @@ class Command:
             faults.kill_and_restart(self._program, second, self._holds, twice=True)
             return
         try:
-            self._program.check(faults.patience)
+            faults.check(self._program)
         except ProgramFailed as error:
             if self._again is None or error.code is None or not faults.names:
                 raise
@@ -229,10 +240,10 @@ class Command:
         return self.was_fast
 
     def end(self, why: str) -> None:
-        """End what runs, with everything that it has started."""
-        for each in (self._program, self._recover, self._again):
-            if each is not None:
-                each.end(why)
+        """End the running command, with everything that it has started."""
+        for program in (self._program, self._recover, self._again):
+            if program is not None:
+                program.end(why)
 
 
 GROUP = "faultinject.explore"
@@ -245,22 +256,25 @@ def _junit(exploration: Exploration) -> str:
 
 
 def _cases(exploration: Exploration) -> Iterator[Case]:
-    """One a run with faults, those that came nowhere as skipped; what is missing for a proof is an error."""
+    """A case for each run with faults; a gap in the proof is an error.
+
+    A run that never came to its request is skipped.
+    """
     sweep = exploration.sweep
-    for why in incomplete(sweep):
-        first, *more = why.splitlines()
+    for reason in incomplete(sweep):
+        first, *more = reason.splitlines()
         yield Case(RESULT, GROUP, ERROR, first, "incomplete", more)
-    told: dict[int, list[str]] = {}
+    details: dict[int, list[str]] = {}
     for group in groups(sweep.finished):
-        told.update((id(each), [f"as after {group[0].text}"]) for each in group)
-        told[id(group[0])] = [*of_group(group, sweep)]
-    for each in sweep.finished:
-        if each.failed:
-            yield Case(each.text, GROUP, FAILURE, each.said, "FAIL", told[id(each)], each.seconds)
-        elif each.reached:
-            yield Case(each.text, GROUP, seconds=each.seconds)
+        details.update((id(run), [f"as after {group[0].text}"]) for run in group)
+        details[id(group[0])] = [*of_group(group, sweep)]
+    for run in sweep.finished:
+        if run.failed:
+            yield Case(run.text, GROUP, FAILURE, run.said, "FAIL", details[id(run)], run.seconds)
+        elif run.reached:
+            yield Case(run.text, GROUP, seconds=run.seconds)
         else:
-            yield Case(each.text, GROUP, SKIPPED, "not reached: its run made no such request")
+            yield Case(run.text, GROUP, SKIPPED, "not reached: its run made no such request")
 
 
 FORMATS: dict[str, Callable[[Exploration], str]] = {
@@ -268,14 +282,14 @@ FORMATS: dict[str, Callable[[Exploration], str]] = {
     ".json": lambda exploration: f"{exploration.to_json()}\n",
     ".xml": _junit,
 }
-"""By the end of a file's name: what is written there."""
+"""The functions that make the text of a file, by the ending of its name."""
 NOTHING = (
-    "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the address in the"
-    " variable ENDPOINT"
+    "the command sent nothing to $ENDPOINT, so there is nothing to explore. Let it send its requests to the"
+    " address in the variable ENDPOINT"
 )
-"""Why nothing was explored where the command works and makes no request."""
+"""The error if the command works and makes no request."""
 TOO_FAST = "That run was made with --speed, and the one before in real time: leave out --speed, or give less"
-"""What else may be why, where two runs without faults differ."""
+"""A further explanation if two runs without faults differ."""
 
 
 @click.command(
@@ -288,6 +302,12 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
     multiple=True,
     metavar="RULE",
     help="A fault, and conditions that say where; a vendor stands for its standard set. May be given again.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Only what finds most: lost answers of writes, cut reads, and an outage that begins at each request"
+    " and lasts.",
 )
 @click.option(
     "--depth",
@@ -306,7 +326,8 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Storage API that the built-in store (or the --to server) speaks.  [default: the first rule's, else cos; with --to by its host]",
+    help="Storage API that the built-in store (or the --to server) speaks.  [default: the first rule's, else"
+    " cos; with --to by its host]",
 )
 @click.option(
     "--to", "url", metavar="URL", help="Forward the requests of COMMAND to this server, instead of the store."
@@ -326,18 +347,21 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
     "--again",
     "run_again",
     metavar="COMMAND",
-    help="Shell command that a scheduler runs, without faults, if COMMAND has failed: together they must leave what one run leaves.",
+    help="Shell command that a scheduler runs, without faults, if COMMAND has failed: together they must"
+    " leave what one run leaves.",
 )
 @click.option(
     "--within",
     metavar="DURATION",
-    help="The time that a run may take.  [default: 10 × the time of a run without faults, plus 5 min (with --crash plus 30 s)]",
+    help="The time that a run may take.  [default: 10 × the time of a run without faults, plus 5 min (with"
+    " --crash plus 30 s)]",
 )
 @click.option(
     "--speed",
     type=click.FloatRange(layout.SLOWEST, layout.FASTEST),
     metavar="N",
-    help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run that fails is repeated in real time.",
+    help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run that fails is"
+    " repeated in real time.",
 )
 @click.option(
     "--replay",
@@ -349,15 +373,16 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
     "--ignore",
     multiple=True,
     metavar="PATTERN",
-    help='A check to leave out, such as "non-idempotent retry", or objects of the store that are not compared, such as'
-    ' "/bucket/*.log". May be given again.',
+    help='A check to leave out, such as "non-idempotent retry", or objects of the store that are not'
+    ' compared, such as "/bucket/*.log". May be given again.',
 )
 @click.option("--exhaustive", is_flag=True, help="Also try what the report lists as left out.")
 @click.option(
     "--without",
     multiple=True,
     metavar="FAULT",
-    help="A fault of a standard set or a group that is not injected, such as s3:SlowDown. May be given again.",
+    help="A fault of a standard set or a group that is not injected, such as s3:SlowDown. May be given"
+    " again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option(
@@ -372,6 +397,7 @@ TOO_FAST = "That run was made with --speed, and the one before in real time: lea
 def explore(
     *,
     rules: tuple[str, ...],
+    quick: bool,
     depth: int,
     max_runs: int,
     vendor: str | None,
@@ -391,25 +417,28 @@ def explore(
     outputs: tuple[str, ...],
     command: tuple[str, ...],
 ) -> int:
-    """Run COMMAND twice without faults, and then once for every request that it makes and every fault.
+    """Run COMMAND twice without faults, then once for each of its requests and each fault.
 
-    The variable ENDPOINT has the address of an object store, which is emptied before each run. With --to it has the address
-    of a proxy in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and leaves the same
-    in the store as without faults: an object that is lost, half written, written twice or not removed fails. Its
-    requests are checked too. With --again, a shell command runs without faults after a COMMAND that fails, as a scheduler
-    does: then the run passes if both together leave what one run leaves without faults. The exit code is 1 when a fault
-    broke COMMAND or was injected in no run, and 2 when nothing could be explored.
+    The variable ENDPOINT has the address of an object store, which is emptied before each run. With --to it has the
+    address of a proxy in front of that server, which --reset must prepare. A run passes if COMMAND exits with 0, and
+    leaves the same in the store as without faults: an object that is lost, half written, written twice or not removed
+    fails. Its requests and its standard output are checked too. With --again, a shell command runs without faults
+    after a COMMAND that fails, as a scheduler does: then the run passes if both together leave what one run leaves
+    without faults. The exit code is 1 when a fault broke COMMAND or was injected in no run, and 2 when nothing
+    could be explored.
 
-    With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the store
-    carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its exit
-    code, its requests, and the final contents of the store: an object that is lost, half written, written twice, or
-    left behind.
+    With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the
+    store carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its
+    exit code, its requests, and the final contents of the store: an object that is lost, half written, written twice,
+    or left behind.
 
     \b
     Examples:
+      faultinject explore --quick --vendor s3 -- ./upload.sh
       faultinject explore -r cos -- ./upload.sh
       faultinject explore --vendor s3 -r s3:SlowDown -r reset -o results.xml -- node upload.js
     """  # noqa: D301 - click reads this mark
+    rules += (QUICK,) if quick else ()
     named = {"--recover": recover, "--again": run_again, "--replay": replay}
     layout.refuse(
         {
@@ -439,6 +468,8 @@ def explore(
     inconclusive = None
     read_as = vendor
     if url is None:
+        from faultinject.testing.storage import Storage, contents_of
+
         vendor = vendor or _vendor_of(rules)
         service = store = Storage(vendor)
         holds = partial(contents_of, store.app)
@@ -490,7 +521,7 @@ def explore(
     with running:
         try:
             _explore(exploration, running)
-        except ExplorationFailed as error:
+        except ExplorationFailedError as error:
             code = 1
             if not exploration.over:
                 click.echo(f"faultinject: {error}", err=True)
@@ -507,9 +538,9 @@ def explore(
 def _show(
     exploration: Exploration, writers: Sequence[Callable[..., None]], *, as_json: bool, told: bool = True
 ) -> None:
-    """Write the result into the files, and print it where it is told."""
-    for each in writers:
-        each(exploration)
+    """Write the result into the files, and print it if `told`."""
+    for write in writers:
+        write(exploration)
     if told:
         with layout.readers_may_leave():
             click.echo(exploration.to_json() if as_json else exploration.report())
@@ -542,22 +573,27 @@ def _explore(exploration: Exploration, running: Command) -> None:
             else "it sent no request to $ENDPOINT; "
         )
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
-        raise ExplorationFailed(f"the command fails without faults: {error}; {sent}{output}") from None
+        raise ExplorationFailedError(f"the command fails without faults: {error}; {sent}{output}") from None
     except KeyboardInterrupt:
         if rules:
             under_way = "; ".join(map(str, rules))
             exploration.sweep.stopped = f"it was interrupted in the run with {under_way}"
         raise
-    except ExplorationFailed as error:
+    except ExplorationFailedError as error:
         if not (requests or exploration.sweep.requests):
-            raise ExplorationFailed(NOTHING) from None
+            raise ExplorationFailedError(NOTHING) from None
         if running.was_fast and not exploration.runs:
-            raise ExplorationFailed(f"{error}. {TOO_FAST}") from None
+            raise ExplorationFailedError(f"{error}\n{TOO_FAST}") from None
         raise
 
 
 def _vendor_of(rules: Sequence[str]) -> str:
-    """The storage vendor that rules name: the first that has no embedded store, which refuses it, else the first."""
-    asked = [each.rule.vendor for each in choices_of(rules)] if rules else []
-    named = [each.id for each in asked if each is not None and each.addressing is not None]
-    return next((each for each in named if each not in stores.names()), (named or ["cos"])[0])
+    """The storage vendor that rules name: the first without an embedded store, else the first.
+
+    The store refuses a vendor that it does not speak for.
+    """
+    from faultinject.store import stores
+
+    asked = [choice.rule.vendor for choice in choices_of(rules)] if rules else []
+    named = [vendor.id for vendor in asked if vendor is not None and vendor.addressing is not None]
+    return next((name for name in named if name not in stores.names()), (named or ["cos"])[0])

@@ -1,4 +1,7 @@
-"""What commands have in common: their help, tables with rich on a terminal, else as aligned text, JSON, and where -o says that it goes."""
+"""The common part of all commands: help, tables, JSON, and the output of -o.
+
+Tables are drawn by rich on a terminal, elsewhere as aligned text.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,23 @@ from click.core import ParameterSource
 from faultinject.exceptions import ConfigurationError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-"""Said of each command: click remembers the help option of one that is first called on its own."""
+"""Settings of every command, as click keeps the help option of the one that it calls first."""
 SLOWEST, FASTEST = 5, 50
-"""What `--speed` may be: at less a client's jitter could pass for a wait that did not become shorter, and at more a client's
-own work, which does not become shorter, is longer than most waits."""
+"""The smallest and the largest `--speed`.
+
+At less, a client's jitter could pass for a wait that did not become shorter; at more, a client's own work, which does
+not become shorter, is longer than most waits.
+"""
 
 
 def refuse(wrong: Mapping[str, object]) -> None:
     """Stop where a command is used wrongly.
 
     Args:
-        wrong: by what is said of it, whether it is so.
+        wrong: the messages, each with the condition under which it is true.
 
     Raises:
-        UsageError: one of them is; of several the first is said.
+        UsageError: one of them is true; of several it has the first.
     """
     for why, holds in wrong.items():
         if holds:
@@ -36,26 +42,28 @@ def refuse(wrong: Mapping[str, object]) -> None:
 
 
 def again(context: click.Context, without: Collection[str] = ()) -> str:
-    """The command, and the options that were given: what does the same again, behind the program's name.
+    """The command and its given options: words that do the same again, after the program's name.
 
     Args:
         context: of the command.
         without: names of options that are left out.
     """
     words = [context.info_name or ""]
-    for each in context.command.params:
-        name = each.name or ""
+    for parameter in context.command.params:
+        name = parameter.name or ""
         if (
-            not isinstance(each, click.Option)
+            not isinstance(parameter, click.Option)
             or name in without
             or context.get_parameter_source(name) != ParameterSource.COMMANDLINE
         ):
             continue
-        value, option = context.params[name], each.opts[0]
-        if each.is_flag:
+        value, option = context.params[name], parameter.opts[0]
+        if parameter.is_flag:
             words.append(option)
         else:
-            words += [word for one in (value if each.multiple else [value]) for word in (option, str(one))]
+            words += [
+                word for item in (value if parameter.multiple else [value]) for word in (option, str(item))
+            ]
     return shlex.join(words)
 
 
@@ -91,20 +99,20 @@ def program_of(word: str) -> str:
     if found is not None:
         return found
     # Without a slash it is looked for on the PATH alone, as a shell does.
-    path, why = Path(word), "command not found"
+    path, reason = Path(word), "command not found"
     if os.sep in word and path.is_dir():
-        why = "it is a folder"
+        reason = "it is a folder"
     elif os.sep in word and path.is_file():
-        why = f"it may not be run; chmod +x {word} allows it"
-    raise ConfigurationError(f"{word}: {why}")
+        reason = f"it may not be run; chmod +x {word} allows it"
+    raise ConfigurationError(f"{word}: {reason}")
 
 
 @contextmanager
 def readers_may_leave() -> Iterator[None]:
-    """For its block, whoever reads standard output or standard error may leave, as `head -1` does: that ends the block and nothing else.
+    """End the block, and nothing else, when the reader of an output leaves, as `head -1` does.
 
-    A verdict is printed in such a block, so that its exit code stays. Without one the command ends, with exit code 0: click itself
-    would raise SystemExit, as an app that is imported may.
+    A verdict is printed in such a block, so that its exit code stays. Without one the command ends, with exit code 0:
+    click itself would raise SystemExit, as an app that is imported may.
     """
     try:
         yield
@@ -113,7 +121,10 @@ def readers_may_leave() -> Iterator[None]:
 
 
 def abandon_output() -> None:
-    """Let what a stream that takes nothing more still holds, and what is written there later, go nowhere, instead of failing."""
+    """Send the rest of a closed output, and later writes to it, to the null device.
+
+    Otherwise they would fail.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -154,7 +165,8 @@ def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     except ImportError:
         return False
     # A word that is wider than its column goes on below: rules and names are there to be read and copied.
-    table = Table(*(Column(each, overflow="fold") for each in columns), box=SIMPLE_HEAD, pad_edge=False)
+    columns_that_fold = (Column(title, overflow="fold") for title in columns)
+    table = Table(*columns_that_fold, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)
@@ -167,7 +179,7 @@ def print_json(data: object) -> None:
 
 
 def printed_json(data: object) -> str:
-    """Structs or plain data as JSON, in lines that a terminal shows as they stand; a rule has its keys."""
+    """Structs or plain data as JSON, in lines for a terminal; a rule has its keys."""
     # Here, as --version and -h need neither.
     from msgspec import to_builtins
 
@@ -204,11 +216,11 @@ def write_out(text: str, output: str | None) -> None:
 
 
 def writer(path: str, formats: Mapping[str, Callable[..., str]]) -> Callable[..., None]:
-    """What writes a result into a file, by the end of the file's name.
+    """A function that writes a result into a file, in the form of the name's ending.
 
     Args:
         path: the file; its folder is looked for now, not when all is done.
-        formats: by ending, what makes the text of the result.
+        formats: by ending, the function that makes the text of the result.
 
     Raises:
         ConfigurationError: the name ends otherwise.

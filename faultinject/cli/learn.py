@@ -1,4 +1,4 @@
-"""`faultinject learn`: an access log as a scenario with the same errors."""
+"""`faultinject learn`: a scenario with the errors of an access log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from faultinject.learning.formats import FORMATS
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="The vendor of its operations and error codes.  [default: the vendor of the format; nginx: as an S3 request]",
+    help="The vendor of its operations and error codes.  [default: the vendor of the format; nginx: as an S3"
+    " request]",
 )
 @click.option("--all", "everything", is_flag=True, help="Also errors that a client should not retry.")
 @click.option("-o", "--output", metavar="FILE", help="Write the scenario there.  [default: standard output]")
@@ -36,17 +37,20 @@ def learn(
     output: str | None,
     as_json: bool,
 ) -> int:
-    """Read access logs of S3, CloudFront, COS, OSS or nginx, plain or gzipped, and write a scenario with the same errors.
+    """Write a scenario with the same errors as access logs.
 
-    There is one rule for each operation and error, with the share of requests that failed. If the share changed, as in
-    an outage, the rules have windows (`begin`, `end`) that count from the moment when the scenario takes effect. Errors
-    that a client should not retry are left out and named. A comment above each rule has its number of requests.
+    The logs are those of S3, CloudFront, COS, OSS or nginx, plain or gzipped.
+
+    There is one rule for each operation and error, with the share of requests that failed. If the share changed, as
+    in an outage, the rules have windows (`begin`, `end`) that count from the moment when the scenario takes effect.
+    Errors that a client should not retry are left out and named. A comment above each rule has its number of
+    requests.
     """
     tally = tallies.read_logs(logs, name, vendor)
     learned, left_out = writing.learn(tally, vendor or tally.vendor, everything=everything)
     if not learned and not as_json:
         more = "; --all takes those that were left out" if left_out else ""
-        total = sum(sum(each.values()) for each in tally.requests.values())
+        total = sum(sum(by_operation.values()) for by_operation in tally.requests.values())
         raise ConfigurationError(f"no error to learn from in {counted(total, 'request')}{more}")
     if as_json:
         text = f"{printed_json(writing.with_numbers(learned, left_out, tally, sources=logs))}\n"

@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from faultinject.exceptions import ConfigurationError
+from faultinject.server.bounds import LIMITS, Limits
 from faultinject.server.certificates import Certificate
 from faultinject.server.connections import listening_socket, uvicorn_for
 
@@ -21,8 +22,8 @@ def listen(host: str, port: int, port_option: str = "--port", host_option: str =
     Args:
         host: a name or address.
         port: of it.
-        port_option: by which the user has named the port.
-        host_option: by which the user has named the host.
+        port_option: the option by which the user has named the port.
+        host_option: the option by which the user has named the host.
 
     Raises:
         ConfigurationError: the address cannot be used; the message says why.
@@ -45,25 +46,29 @@ def _refusal(host: str, port: int, error: OSError, port_option: str, host_option
     return f"{host} port {port} cannot be listened on: {error.strerror}"
 
 
-def uvicorn_server(app: Any, interface: str, certificate: Certificate | None = None) -> uvicorn.Server:
-    """A server that says nothing but warnings.
+def uvicorn_server(
+    app: Any, interface: str, certificate: Certificate | None = None, limits: Limits = LIMITS
+) -> uvicorn.Server:
+    """A server that logs nothing but warnings.
 
     Args:
-        app: what answers.
+        app: the app.
         interface: `wsgi` or `asgi`.
-        certificate: what its connections are encrypted with, or None.
+        certificate: encrypts its connections; None: they are in the clear.
+        limits: of its connections.
 
     Raises:
-        MissingExtra: uvicorn or httptools is not installed.
+        MissingExtraError: uvicorn is not installed.
     """
     context = None if certificate is None else certificate.context()
-    return uvicorn_for(app, interface, context, log_level="warning")
+    return uvicorn_for(app, interface, context, limits, log_level="warning", access_log=False)
 
 
 def handle_signals() -> None:
-    """Let Ctrl-C, `kill -INT` and the ways in which a service is told to end, SIGTERM and SIGHUP, interrupt the program.
+    """Let SIGINT, SIGTERM and SIGHUP interrupt the program.
 
-    SIGINT also where a shell script started it in the background.
+    Those are Ctrl-C and `kill -INT`, and the ways in which a service is ended. SIGINT also where a shell script
+    started it in the background.
     """
 
     def end(_number: int, _frame: object) -> None:

@@ -47,10 +47,10 @@ def preview(
     body: str | None,
     seed: str | None,
 ) -> int:
-    """Show the answer of RULE: status line, headers and body, the exact bytes, on standard output.
+    """Show the exact bytes of the answer of RULE: status line, headers and body.
 
-    It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date, Server and
-    Connection, except to an answer with exact=yes. Standard error describes a fault without bytes of its own.
+    It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date,
+    Server and Connection. Standard error describes a fault without bytes of its own.
     """
     shown = one_rule("\n".join(rules + more))
     method = method or trials.default_method(shown)
@@ -61,9 +61,8 @@ def preview(
     if action is None:
         raise ConfigurationError(f"a {visible(method)} request never gets a fault")
     if not matches:
-        _tell(
-            f"{visible(method)} {visible(shown_target(path))} does not meet the rule's conditions; its fault is shown anyway"
-        )
+        request_line = f"{visible(method)} {visible(shown_target(path))}"
+        _tell(f"{request_line} does not meet the rule's conditions; its fault is shown anyway")
     if not isinstance(action, Respond):
         _tell(f"the request gets {effects_on_request(shown)}")
         return 0

@@ -1,4 +1,4 @@
-"""The program `faultinject`: its commands, and what becomes of errors and of characters that a stream lacks.
+"""The program `faultinject`: its commands, its errors, and its exit codes.
 
 Exit codes: 0 fine, 1 a check failed, 2 wrong use or configuration, 3 nothing could be judged, 130 Ctrl-C.
 """
@@ -15,11 +15,14 @@ import click
 
 from faultinject import __version__
 from faultinject.cli.layout import CONTEXT, abandon_output, readers_may_leave
-from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, plain
+from faultinject.exceptions import ConfigurationError, ConflictError, FaultInjectError, plain
 
 
 def fit(stream: TextIO | None) -> None:
-    """Let a stream write what its reader can show, the rest as escapes; one that cannot be set stays as it is."""
+    """Let a stream write characters that its reader cannot show as escapes.
+
+    A stream that cannot be set stays as it is.
+    """
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
@@ -42,21 +45,35 @@ COMMANDS = {
     "check": "Check rules: what they mean and how often they fire.",
     "schema": "Print the JSON Schema of rule files, or of a command's JSON.",
 }
-"""What each command does, in the order of a newcomer's way. `faultinject.cli` has a module of that name with it."""
+"""The commands' short help, in the order of a newcomer's way.
+
+`faultinject.cli` has a module with each command's name.
+"""
 
 
 class CommandGroup(click.Group):
-    """A group that loads the one command that is asked for; errors of every kind end as one message and the right exit code."""
+    """A group that loads only the command that is asked for.
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    Errors of every kind end as one message and the right exit code.
+    """
+
+    def get_command(  # click's signature
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
         """Import a command's module."""
         if cmd_name not in self.commands:
             return None
         command: click.Command = getattr(import_module(f"faultinject.cli.{cmd_name}"), cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """List what the commands do without importing one."""
+    def format_commands(  # click's signature
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands' short help without importing one."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -89,7 +106,7 @@ class CommandGroup(click.Group):
             code = 130
         except FaultInjectError as error:
             tell(error)
-            code = 1 if isinstance(error, Conflict) else 2
+            code = 1 if isinstance(error, ConflictError) else 2
         except OSError as error:
             abandon_output()
             place = "" if error.filename is None else f"{error.filename}: "
@@ -102,8 +119,8 @@ class CommandGroup(click.Group):
 
 def tell(error: FaultInjectError) -> None:
     """Write every problem of an error to standard error."""
-    for each in error.problems if isinstance(error, ConfigurationError) else (error,):
-        click.echo(f"faultinject: {plain(str(each))}", err=True)
+    for problem in error.problems if isinstance(error, ConfigurationError) else (error,):
+        click.echo(f"faultinject: {plain(str(problem))}", err=True)
 
 
 @click.group(
@@ -111,18 +128,19 @@ def tell(error: FaultInjectError) -> None:
     commands={name: click.Command(name) for name in COMMANDS},  # names alone: `get_command` has the commands
     invoke_without_command=True,
     context_settings=CONTEXT,
-    epilog="A rule is a fault with keys: cos:SlowDown,probability=0.3,method=PUT. 'faultinject check -h' lists them.",
+    epilog="A rule is a fault with keys: cos:SlowDown,probability=0.3,method=PUT. 'faultinject check -h'"
+    " lists them.",
 )
 @click.version_option(__version__, prog_name="faultinject", message="%(prog)s %(version)s")
 @click.pass_context
 def program(context: click.Context) -> None:
-    """Documented storage errors in a real web app, so that you can prove your client's retry logic."""
+    """Documented storage errors in a real web app, to prove your client's retry logic."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 group = program
-"""What the room shows: `faultinject.cli.program` is this module."""
+"""The program under the name that the room shows: `faultinject.cli.program` is this module."""
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""How far a long command is, on standard error: on a terminal all the time, elsewhere a line now and then."""
+"""The progress of a long command on standard error.
+
+On a terminal it is drawn all the time, elsewhere a line now and then.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ REDRAWN = 0.2
 
 
 class Progress:
-    """Says for its block how far a command is.
+    """Shows for its block how far a command is.
 
     Attributes:
-        done: how many parts of it are, as `at` was told last.
+        done: the number of its parts that are done, by the last call of `at`.
         terminal: whether standard error is one.
 
     Args:
-        say: how far it is.
+        say: returns the progress in words.
         quiet: whether nothing is drawn on a terminal.
         clock: the time, seconds.
-        wait: waits for so many seconds or until the event is set; says whether it is set.
+        wait: waits for so many seconds or until the event is set; returns whether it is set.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Progress:
         self.show()
 
     def show(self) -> None:
-        """Draw it on a terminal, if it is not what stands there, and nothing has just been drawn."""
+        """Draw it on a terminal, if it has changed, and nothing has just been drawn."""
         if self._draws and self._clock() - self._shown >= REDRAWN:
             said = f"{self._say()} "[: get_terminal_size().columns - 1]  # two lines could not be drawn anew
             if said == self._said:

@@ -18,7 +18,7 @@ from faultinject.rules.environment import Environment
 from faultinject.rules.vocabulary import reading_as
 
 if TYPE_CHECKING:
-    from faultinject.proxy import Target
+    from faultinject.proxy.target import Target
 
 
 @click.command(context_settings=CONTEXT)
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to, else as an S3 request]",
+    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to,"
+    " else as an S3 request]",
 )
 @click.option(
     "--rewrite-host",
@@ -37,16 +38,20 @@ if TYPE_CHECKING:
 )
 @serving_options
 def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: int, **given: Any) -> int:
-    """Put faults in front of a server that is not a Python app: a real service, MinIO, Azurite, a program in Go.
+    """Put faults in front of a server that is not a Python app.
 
-    The proxy forwards requests and answers byte for byte, so that signatures stay valid. Requests that match a rule get
-    its fault. Each connection of a client has its own connection to the server. Rules, the journal and the end are as
-    in `serve`.
+    It may be a real service, MinIO, Azurite, a program in Go.
+
+    The proxy forwards requests and answers byte for byte, so that signatures stay valid. Requests that match a rule
+    get its fault. Each connection of a client has its own connection to the server. Rules, the journal and the end
+    are as in `serve`.
 
     The server sees the Host that the client sent. A service that checks the Host needs --rewrite-host; a client that
     signs its requests must then sign the service's Host.
     """
-    from faultinject.proxy import Proxy, Target, proxy_server
+    from faultinject.proxy.app import Proxy
+    from faultinject.proxy.client import proxy_server
+    from faultinject.proxy.target import Target
 
     target = Target(url)
     if target.port == port:
@@ -62,20 +67,21 @@ def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: 
 
 
 def _refuse_itself(target: Target, host: str) -> None:
-    """What would only ask itself, by any name of an address on which it listens.
+    """Refuse a server that is this proxy, by any name of an address on which it listens.
 
     Raises:
         ConfigurationError: the server is the proxy.
     """
     try:
         ours, asked = (
-            {str(each[4][0]) for each in getaddrinfo(name, target.port, type=SOCK_STREAM)}
+            {str(address[4][0]) for address in getaddrinfo(name, target.port, type=SOCK_STREAM)}
             for name in (host, target.host)
         )
-    except (OSError, UnicodeError):  # told of where it listens, and by the answers
+    except (OSError, UnicodeError):  # the socket that listens, and the answers, show it to the user
         return
-    everywhere = any(ip_address(each).is_unspecified for each in ours)
+    everywhere = any(ip_address(address).is_unspecified for address in ours)
     if ours & asked or (everywhere and any(map(is_loopback, asked))):
         raise ConfigurationError(
-            f"--to {target.url} is this proxy itself; choose another port for it with --port, or 0 for any free one"
+            f"--to {target.url} is this proxy itself; choose another port for it with --port, or 0 for any"
+            " free one"
         )

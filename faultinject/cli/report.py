@@ -1,4 +1,4 @@
-"""`faultinject report`: what clients did about the faults, and whether that was right."""
+"""`faultinject report`: a verdict on the clients' reactions to faults."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ import click
 
 from faultinject.audit.conclusion import know
 from faultinject.audit.judging import Judgement, judge, judge_run
+from faultinject.audit.matching import client_of, title_of
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.cli import verdict
 from faultinject.cli.layout import CONTEXT, readers_may_leave
 from faultinject.cli.progress import Progress
 from faultinject.counts.processes import gone
+from faultinject.exceptions import ConfigurationError
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.driven_run import last_run
+from faultinject.journal.driven_run import run_of
 from faultinject.journal.reading import Writers, read
-from faultinject.journal.sources import MOST_WITHOUT, may_be_journal
+from faultinject.journal.sources import MOST_WITHOUT, may_be_journal, noted_lines
+from faultinject.journal.told_calls import told_of
 from faultinject.rules.files import open_to_write
 
 LONGEST = 10.0
 """Seconds after the last thing on record, and in all, after which nobody waits any more."""
 MORE = 0.02
-"""Seconds more that it waits: what is over at that very moment is over for sure."""
+"""Seconds to wait beyond a call's end: a call that ends at that very moment is not over."""
 EVERY = 0.25
 """Seconds between two looks at the files at least."""
 SHARE = 4
-"""How many times as long as a look took it rests, because each reads the whole journal again."""
+"""The rest between two looks, in durations of a look, as each reads the whole journal again."""
 FOR_EVER = float("inf")
 
 
@@ -46,16 +49,18 @@ class Journals:
 
     Args:
         paths: files, or `-` for the standard input.
-        profile: what the client promises.
+        profile: the promises of the client.
         ignore: checks that do not count.
         require: checks that must be decided.
-        standard: what the standard input held, where it is read more than once.
+        clients: parts of the user agents of the clients that are judged, whatever their case; empty: all are.
+        standard: the content of the standard input, where it is read more than once.
         clock: unix seconds.
         monotonic: seconds of a clock that nobody sets.
 
     Attributes:
-        awaited: how many calls may still have gone on when they were judged last.
-        over: when all of these must be over, seconds of `monotonic`; at most `LONGEST` after the last thing on record.
+        awaited: the number of calls that may still have gone on when they were judged last.
+        over: the time when all of these must be over, seconds of `monotonic`; at most `LONGEST` after the last thing
+            on record.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Journals:
         ignore: Collection[str] = (),
         require: Collection[str] = (),
         *,
+        clients: Collection[str] = (),
         standard: BufferedReader | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -75,6 +81,7 @@ class Journals:
         self._profile = profile
         self._ignore = ignore
         self._require = require
+        self._clients = [each.lower() for each in clients]
         self._standard = standard
         self._clock = clock
         self._monotonic = monotonic
@@ -83,7 +90,7 @@ class Journals:
         self._latest = self._since = FOR_EVER
 
     def judge(self, *, finished: bool = False) -> Judgement:
-        """The verdict on what stands in them now.
+        """Judge the present content of the journals.
 
         Args:
             finished: whether the client is done, so that every call is over.
@@ -94,20 +101,29 @@ class Journals:
         """
         skipped: dict[str, int] = {}
         self._writers = Writers()
-        run = last_run(self._paths[0], self._standard) if len(self._paths) == 1 else None
+        noted = noted_lines(self._paths, self._standard)
+        run = run_of(noted) if len(self._paths) == 1 else None
         if run is not None:
             # Its times are those of one machine, and all of its calls are over.
             self.awaited = 0
             return judge_run(
-                read(self._paths, skipped=skipped, one_machine=True, standard=self._standard),
+                self._chosen(read(self._paths, skipped=skipped, one_machine=True, standard=self._standard)),
                 run,
                 profile=self._profile,
                 ignore=self._ignore,
                 require=self._require,
                 skipped=skipped,
             )
-        found = read(self._paths, skipped=skipped, writers=self._writers, standard=self._standard)
-        attempts, base = timed(found)
+        named_calls = told_of(noted)
+        attempts_read = read(
+            self._paths,
+            skipped=skipped,
+            # Those of a test run are of one machine, whatever its tests have set the clock to.
+            one_machine=bool(named_calls),
+            writers=self._writers,
+            standard=self._standard,
+        )
+        attempts, base = timed(self._chosen(attempts_read))
         now, last = self._clock() - base, self._latest - base
         if last < FOR_EVER:
             # A clock that is ahead, such as another machine's, does not tell how long ago something was.
@@ -118,25 +134,47 @@ class Journals:
             until=FOR_EVER if finished else now,
             ignore=self._ignore,
             require=self._require,
+            told=named_calls,
             skipped=skipped,
         )
-        self._look_ahead([each - now for each in judgement.awaited if each > now], now + base)
+        self._look_ahead([end - now for end in judgement.awaited if end > now], now + base)
         return judgement
+
+    def _chosen(self, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+        """The requests of the clients that are to be judged.
+
+        Raises:
+            ConfigurationError: there are requests, and none is of such a client.
+        """
+        seen: set[str] = set()
+        any_chosen = False
+        for attempt in attempts:
+            agent = (attempt.user_agent or "").lower()
+            if not self._clients or any(part in agent for part in self._clients):
+                any_chosen = True
+                yield attempt
+            else:
+                seen.add(title_of(client_of(attempt.user_agent)))
+        if seen and not any_chosen:
+            raise ConfigurationError(
+                f"--client: no request is of {' or '.join(self._clients)}; there are"
+                f" {', '.join(sorted(seen))}"
+            )
 
     @property
     def ended(self) -> bool:
-        """Whether all processes that have written have ended, and nobody is there to start others in their place."""
+        """Whether all writers have ended, and no process is there to start others in their place."""
         return (
             self._writers is not None and self._writers.over and not any(map(_lives, self._writers.parents))
         )
 
     def sizes(self) -> list[int | None]:
-        """How large the files are: they grow when more is written."""
-        files = (Path(each) for each in self._paths if each != "-")
-        return [each.stat().st_size if each.exists() else None for each in files]
+        """The sizes of the files, which grow when more is written."""
+        files = (Path(path) for path in self._paths if path != "-")
+        return [file.stat().st_size if file.exists() else None for file in files]
 
     def _look_ahead(self, left: Sequence[float], now: float) -> None:
-        """Note what is waited for.
+        """Note the calls that are waited for.
 
         Args:
             left: seconds until each call that may go on must be over.
@@ -156,10 +194,11 @@ def judge_when_over(
     rest: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Judgement:
-    """Wait until every call in the journals must be over, and judge them then; what comes meanwhile is read.
+    """Wait until every call in the journals must be over, and judge them then.
 
-    That is when its client has been quiet for longer than it ever waited, when all that write have ended, or when
-    `LONGEST` has passed. Standard error says what is waited for.
+    Lines that come meanwhile are read. A call must be over when its client has been quiet for longer than it ever
+    waited, when all that write have ended, or when `LONGEST` has passed. Standard error names the calls that are
+    waited for.
 
     Args:
         journals: the journals.
@@ -172,22 +211,22 @@ def judge_when_over(
     """
     last, due = monotonic() + LONGEST + MORE, -FOR_EVER
     sizes: list[int | None] | None = None
-    told = ""
-    with Progress(lambda: told, clock=monotonic) as progress:
+    message = ""
+    with Progress(lambda: message, clock=monotonic) as progress:
         while True:
-            found = journals.sizes()
-            if found != sizes or monotonic() >= due:
-                sizes, judged = found, monotonic()
+            sizes_now = journals.sizes()
+            if sizes_now != sizes or monotonic() >= due:
+                sizes, judged = sizes_now, monotonic()
                 judgement = journals.judge()
                 took, due = monotonic() - judged, min(journals.over, last)
             if not journals.awaited or journals.ended or judged >= due:
                 break
             left = due - monotonic()
             if left > 0:
-                first, told = not told, _what_for(left - MORE, journals.awaited)
+                first, message = not message, _what_for(left - MORE, journals.awaited)
                 progress.show()
                 if first and not progress.terminal:
-                    click.echo(told, err=True)
+                    click.echo(message, err=True)
                 rest(min(left, max(EVERY, SHARE * took)))
     return journals.judge(finished=True) if journals.awaited and journals.ended else judgement
 
@@ -198,7 +237,7 @@ def _what_for(seconds: float, calls: int) -> str:
 
 
 def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
-    """The same attempts, and the unix time of the zero of their monotonic clock; 0 where there are none."""
+    """The attempts, and the unix time of the zero of their monotonic clock; 0 without attempts."""
     coming = iter(attempts)
     first = next(coming, None)
     if first is None:
@@ -207,7 +246,7 @@ def timed(attempts: Iterable[Attempt]) -> tuple[Iterator[Attempt], float]:
 
 
 def _lives(parent: str) -> bool:
-    """Whether a process is there that may start another one: of this machine, and perhaps of one of its containers."""
+    """Whether a process of this machine, or of one of its containers, may start another writer."""
     try:
         return not gone(parent)
     except ValueError:
@@ -215,7 +254,7 @@ def _lives(parent: str) -> bool:
 
 
 STANDARD = "-"
-"""What stands for standard input, and behind -o for standard output."""
+"""The name of standard input, and behind -o of standard output."""
 PIECE = 1 << 20
 """Bytes of the standard input that are copied at a time."""
 
@@ -225,7 +264,8 @@ PIECE = 1 << 20
 @click.option(
     "--profile",
     metavar="PROFILE",
-    help="What the client promises: the name of a profile, or a TOML file.  [default: by its user agent, else rfc]",
+    help="What the client promises: the name of a profile, or a TOML file.  [default: by its user agent,"
+    " else rfc]",
 )
 @click.option(
     "--format",
@@ -246,6 +286,13 @@ PIECE = 1 << 20
     metavar="CHECK",
     help="Exit with 3 if this check is not decided; all: every check. May be given again.",
 )
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="TEXT",
+    help="Judge the clients alone whose User-Agent holds this (boto3). May be given again.",
+)
 @click.option("--strict", is_flag=True, help="A warning is a failure.")
 @click.option(
     "--finished", is_flag=True, help="The client is done: do not wait for calls that may still be running."
@@ -264,6 +311,7 @@ def report(
     output: str | None,
     ignore: tuple[str, ...],
     require: tuple[str, ...],
+    clients: tuple[str, ...],
     strict: bool,
     finished: bool,
     verbose: bool,
@@ -273,8 +321,11 @@ def report(
     A JOURNAL is the file of FAULTINJECT_JOURNAL, also gzipped, or - for standard input; the files of several workers
     are read as one. Right after the last requests it waits until their calls must be over, at most about ten seconds,
     unless the server has ended or --finished says that the client is done. Exits with 1 when a check says FAIL (with
-    --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when there
-    is no journal to read.
+    --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when
+    there is no journal to read.
+
+    Every client of the journals is judged, by its User-Agent; --client chooses. Requests of a test to the app under
+    test, whose faults are on the storage behind it, are the test itself and no client's.
     """
     know(ignore, require)
     # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
@@ -284,7 +335,7 @@ def report(
         refuse_to_overwrite(output, journals)
     chosen = format_ or format_of(output or "")
     with kept_input(journals) as standard:
-        read = Journals(journals, profile, ignore, require, standard=standard)
+        read = Journals(journals, profile, ignore, require, clients=clients, standard=standard)
         judgement = read.judge(finished=True) if finished else judge_when_over(read)
     judgement = replace(judgement, strict=strict)
     if output is not None and output != STANDARD:
@@ -302,7 +353,10 @@ def report(
 
 @contextmanager
 def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
-    """For its block, all of the standard input as a file, where it is one of the journals: it may be read again."""
+    """Keep the standard input in a file for the block, if it is one of the journals.
+
+    It may be read again.
+    """
     if STANDARD not in journals or sys.stdin is None:
         yield None
         return
@@ -319,6 +373,6 @@ def kept_input(journals: Iterable[str]) -> Iterator[BufferedReader | None]:
 def refuse_to_overwrite(output: str, journals: Iterable[str]) -> None:
     """Raise an error if the report would be written over a journal that it is made from."""
     target = Path(output)
-    sources = [Path(each) for each in journals if each != STANDARD]
-    if target.exists() and any(each.exists() and each.samefile(target) for each in sources):
+    sources = [Path(journal) for journal in journals if journal != STANDARD]
+    if target.exists() and any(source.exists() and source.samefile(target) for source in sources):
         raise click.UsageError(f"--output: {output} is one of the journals, which the report would replace")

@@ -1,4 +1,4 @@
-"""The rules that a command is given: as arguments, in a file, or by the environment."""
+"""The rules of a command: from arguments, from a file, or from the environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from faultinject import vendors
-from faultinject.exceptions import ConfigurationError, ProductionRefused
+from faultinject.exceptions import ConfigurationError, ProductionRefusedError
 from faultinject.rules.data import read_file
 from faultinject.rules.diagnosis import Diagnosis
 from faultinject.rules.environment import Environment, is_switched_on, read_environment
@@ -25,12 +25,12 @@ RULES = click.option(
 MORE_RULES = click.option(
     "-r", "--rule", "more", multiple=True, metavar="RULE", help="The same as RULE; may be given again."
 )
-"""Of a command that also takes rules without an option; those come first."""
+"""The option of a command that also takes rules without it; those come first."""
 SWITCHED_OFF = "FAULTINJECT_ENABLED=0 switches all faults off"
 
 
 def read_rules_of(texts: Sequence[str], file: str | None) -> Scenario | None:
-    """The rules of a file and behind them those of arguments; None when there are neither.
+    """The rules of a file, and after them those of arguments; None when there are neither.
 
     Raises:
         ConfigurationError: with every mistake of all of them, or there is no rule in any of them.
@@ -63,15 +63,15 @@ def refuse_production(settings: Environment) -> None:
     """Stop where nothing would be injected.
 
     Raises:
-        ProductionRefused: the environment says that this is production, and it is not allowed.
+        ProductionRefusedError: this is production, and it is not allowed, or not where FAULTINJECT_ONLY_WHERE says.
     """
     reason = in_production(settings)
     if reason:
-        raise ProductionRefused(reason)
+        raise ProductionRefusedError(reason)
 
 
 def refuse_switched_off() -> None:
-    """Stop where the environment's kill switch keeps every fault away.
+    """Stop where the environment's kill switch switches all faults off.
 
     Raises:
         ConfigurationError: it does.
@@ -81,10 +81,13 @@ def refuse_switched_off() -> None:
 
 
 def in_production(settings: Environment) -> str:
-    """Why nothing is injected, and what would change that, where this is production; else nothing."""
+    """Say why this environment gets no faults; empty where it may get them.
+
+    It is production, or another one than FAULTINJECT_ONLY_WHERE names.
+    """
     reason = production_reason(os.environ)
     if reason is None or settings.production_allowed:
-        return ""
+        return settings.elsewhere
     return (
         f"{reason} looks like production, where nothing is injected; to inject there set"
         " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h"
@@ -92,11 +95,11 @@ def in_production(settings: Environment) -> str:
 
 
 def refuse_faults_of_store(rules: Iterable[Rule], instead: str) -> None:
-    """Refuse what only the embedded store can do.
+    """Refuse faults that only the embedded store can carry out.
 
     Args:
         rules: those that are given.
-        instead: what answers in its place.
+        instead: the server in its place.
 
     Raises:
         ConfigurationError: one of them is such a fault.
@@ -109,7 +112,9 @@ def refuse_faults_of_store(rules: Iterable[Rule], instead: str) -> None:
 
 
 def journal(path: str | None, settings: Environment) -> str | None:
-    """The journal's whole path, of `--journal` or else FAULTINJECT_JOURNAL; the file is made if it is not there.
+    """The whole path of the journal, by `--journal` or else FAULTINJECT_JOURNAL.
+
+    The file is made if it is not there.
 
     Raises:
         ConfigurationError: it cannot be written.
@@ -125,7 +130,7 @@ def journal(path: str | None, settings: Environment) -> str | None:
 
 
 def dialect_of(vendor: str | None, host: str) -> str | None:
-    """Who is asked: the vendor that was named, else the first to whose endpoints the server's host belongs, else None."""
+    """The vendor of a server: the named one, or the first with an endpoint at its host, or None."""
     if vendor is not None:
         return vendor
     for name in vendors.names():

@@ -52,16 +52,18 @@ def run(
     strict: bool,
     command: tuple[str, ...],
 ) -> int:
-    """Run COMMAND with faults in every Python process that it starts; its exit code is the command's own.
+    """Run COMMAND with faults in every Python process that it starts.
+
+    Its exit code is the command's own.
 
     Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Faults
     reach apps of Flask, FastAPI, Starlette and Django on every server, any other app through gunicorn, uvicorn,
-    hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python that
-    starts with -S, or has no faultinject, gets no faults, and neither does a server that serves something else for ten
-    seconds or to its end: a line on standard error says so, and with --strict the exit code is 2.
+    hypercorn, granian, daphne, waitress, cheroot, werkzeug and wsgiref. All processes share their counts. A Python
+    that starts with -S, or has no faultinject, gets no faults, and neither does a server that serves something else
+    for ten seconds or to its end: a line on standard error says so, and with --strict the exit code is 2.
 
-    If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or without
-    a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
+    If nothing would be injected, because of FAULTINJECT_ENABLED=0, in production, after FAULTINJECT_EXPIRES or
+    without a rule, COMMAND runs untouched, and a line on standard error says why. Wrong rules always exit with 2.
     """
     refuse({"a command is missing, as in: faultinject run -- gunicorn app:app": not command})
     if os.name == "nt":  # pragma: no cover - Windows
@@ -85,7 +87,7 @@ def run(
     environ = {name: value for name, value in os.environ.items() if not is_rule(name)}
     for name in ("FAULTINJECT_FILE", "FAULTINJECT_RULES", "FAULTINJECT_SEED", "FAULTINJECT_SESSION"):
         environ.pop(name, None)
-    notes = session_path()
+    notes = _notes(needed=strict or settings.store is None)
     environ |= {**import_hooks(os.environ), "FAULTINJECT_RUN": f"{'strict' if strict else 1}:{notes}"}
     interpreter = _interpreter(program, command[1:])
     if unreached := _unreached(command[0], interpreter, environ, ask=strict):
@@ -100,10 +102,11 @@ def run(
     said = io.StringIO()
     if alone:
         with contextlib.redirect_stderr(said):
-            log.on(chosen, scenario.rules, scenario.display_names)
-    # The first process that puts faults around an app says it; those of a store say it themselves.
-    Path(notes).write_text(said.getvalue(), encoding="utf-8")
-    watch(notes, strict=strict)
+            log.enabled(chosen, scenario.rules, scenario.display_names)
+    if notes:
+        # The first process that puts faults around an app logs it; processes with a store log it themselves.
+        Path(notes).write_text(said.getvalue(), encoding="utf-8")
+        watch(notes, strict=strict)
     session = None
     if alone:
         # It is this process's, whose number the command keeps; when that has ended, a later start clears it away.
@@ -119,21 +122,33 @@ def run(
             Path(path).write_text(Scenario.of_rules((), None, scenario.abort).to_toml())
             environ["FAULTINJECT_FILE"] = path
         if settings.store is None:
-            # What the control API changes is in force in all processes of the command, in a directory that a later start clears away.
+            # A change by the control API is in force in all processes of the command, in a directory that a later
+            # start clears away.
             environ["FAULTINJECT_STORE"] = f"file:{session_path()}"
     if journal is not None:
         environ["FAULTINJECT_JOURNAL"] = journal
     try:
         _become(program, command, environ)
     finally:
-        # Only where it could not.
-        Path(notes).unlink()
+        # Reached only if the command could not take this process's place.
+        if notes:
+            Path(notes).unlink()
         if session is not None:
             session.close()
 
 
+def _notes(*, needed: bool) -> str:
+    """Name the file by which processes report faults; empty without a place for files."""
+    try:
+        return session_path()
+    except OSError:  # a container whose files are read-only, with its counts on a server
+        if needed:
+            raise
+        return ""
+
+
 def _why_off(settings: Environment, scenario: Scenario) -> str:
-    """Why nothing would be injected, and what would change that; nothing where faults are on."""
+    """The reason why nothing would be injected, with advice; empty where faults are on."""
     if settings.enabled is False:
         return reading.SWITCHED_OFF
     if why := reading.in_production(settings):
@@ -154,9 +169,9 @@ def _become(program: str, command: Sequence[str], environ: Mapping[str, str]) ->
 
 
 def _interpreter(program: str, arguments: Sequence[str]) -> list[str] | None:
-    """The Python that runs a program, with those of its options that decide what it loads first; None where none does.
+    """The Python that runs a program, with the options that decide what it loads first.
 
-    Empty where only that much is known, that it is one.
+    None where no Python does; empty where nothing but that is known.
     """
     name = os.path.basename(program)  # noqa: PTH119
     if name.startswith(("python", "pypy")):
@@ -177,41 +192,47 @@ def _interpreter(program: str, arguments: Sequence[str]) -> list[str] | None:
 
 
 def _first_python(line: str) -> list[str]:
-    """The interpreter that a script's line names, such as `/usr/bin/env python3 -I`; empty where it is not plain which."""
+    """The Python of a script's first line, such as `/usr/bin/env python3 -I`; empty if unclear."""
     try:
         words = shlex.split(line, comments=True)
     except ValueError:
         return []
     for place, word in enumerate(words):
-        found = shutil.which(word) if "python" in os.path.basename(word) else None  # noqa: PTH119
-        if found is not None:
-            return [found, *_options(words[place + 1 :])]
+        path = shutil.which(word) if "python" in os.path.basename(word) else None  # noqa: PTH119
+        if path is not None:
+            return [path, *_options(words[place + 1 :])]
     return []
 
 
 def _options(words: Sequence[str]) -> list[str]:
-    """`-E`, `-I` and `-S` of an interpreter's options, also written together, as in `-Es`; those of `-W` and `-X` have a value."""
-    found: list[str] = []
+    """The options `-E`, `-I` and `-S` among an interpreter's words.
+
+    They may be written together, as in `-Es`; `-W` and `-X` have a value.
+    """
+    options: list[str] = []
     rest = iter(words)
     for word in rest:
         if not word.startswith("-"):
             break
         for place, letter in enumerate(word[1:], 2):
             if letter in "cm":
-                return found
+                return options
             if letter in "WX":
                 if place == len(word):
                     next(rest, None)
                 break
             if letter in "EIS":
-                found.append(f"-{letter}")
-    return found
+                options.append(f"-{letter}")
+    return options
 
 
 def _unreached(
     command: str, interpreter: Sequence[str] | None, environ: Mapping[str, str], *, ask: bool
 ) -> str:
-    """Why the Python of a command would get no faults; nothing where it gets them, or none is known."""
+    """The reason why the Python of a command would get no faults; empty if it gets them.
+
+    It is empty, too, if no Python is known.
+    """
     if not interpreter or not (ask or len(interpreter) > 1):
         return ""
     look = "import sys; sys.exit('faultinject.hooks.watching' not in sys.modules)"

@@ -1,4 +1,7 @@
-"""`faultinject serve`: an app, or the embedded object store, with faults in front; and what `proxy` has in common with it."""
+"""`faultinject serve`: an app, or the embedded object store, with faults in front.
+
+Its common part with `proxy` is here, too.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +27,22 @@ from faultinject.cli.descriptions import bound, sentence
 from faultinject.cli.layout import CONTEXT, readers_may_leave, refuse
 from faultinject.control.server import only_here
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, StoreUnavailableError
 from faultinject.injector.injector import Injector
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.environment import Environment
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, visible
+from faultinject.server.bounds import LIMITS, Limits
 from faultinject.server.certificates import Certificate, certificate
 from faultinject.server.connections import url_of
-from faultinject.store import ObjectStore
 
 if TYPE_CHECKING:
     import uvicorn
 
 F = TypeVar("F", bound=Callable[..., int])
 Served = tuple[Any, str, Callable[..., Any]]
-"""An app, what it is called, and what makes a server of it and a `certificate`."""
+"""An app, its name, and a function that makes a server of it and a `certificate`."""
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
@@ -63,13 +66,22 @@ OPTIONS = (
     click.option(
         "--control",
         metavar="PLACE",
-        help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765).  [default: $FAULTINJECT_CONTROL]",
+        help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765)."
+        "  [default: $FAULTINJECT_CONTROL]",
     ),
     click.option(
         "--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed."
     ),
+    click.option(
+        "--max-connections",
+        default=LIMITS.connections,
+        show_default=True,
+        type=click.IntRange(1),
+        help="How many connections are open at a time; fewer where `ulimit -n` is small. One more ends that"
+        " of the client that has been silent for longest.",
+    ),
 )
-"""Of every command that serves."""
+"""The options of every command that serves."""
 
 
 def serving_options(function: F) -> F:
@@ -91,27 +103,30 @@ def serve_with_faults(
     journal: str | None,
     control: str | None,
     tls: bool,
+    max_connections: int,
     instead: str | None = None,
 ) -> int:
-    """Serve with the faults that the options or the environment ask for, until somebody ends it.
+    """Serve with the faults of the options or the environment, until somebody ends it.
 
     Args:
-        load: makes what is served, by the settings of the environment.
-        vendor: whose error is the example where there are no rules.
+        load: makes the app, by the settings of the environment.
+        vendor: the vendor of the example where there are no rules.
         rules: of -r.
         file: of --file.
         seed: of --seed.
-        host: where it listens.
-        port: where it listens; 0: any free one.
+        host: the address on which it listens.
+        port: of that address; 0: any free one.
         journal: of --journal.
         control: of --control.
         tls: whether it speaks TLS.
-        instead: what answers in the place of the embedded store, so that its own faults are refused; None: the store.
+        max_connections: that are open at a time.
+        instead: the server in the place of the embedded store, so that the store's own faults are refused; None: the
+            store.
 
     Returns:
         The exit code.
     """
-    # An app that makes an injector of its own finds in the environment where control is, and the journal.
+    # An app that makes an injector of its own reads the place of control, and the journal, from the environment.
     with (
         named_to_apps(CONTROL, control),
         only_here(partial(listening.listen, port_option="--control", host_option="--control")),
@@ -128,7 +143,7 @@ def serve_with_faults(
             app, title, server_of = load(settings)
             records = path is not None or settings.control is not None or settings.on_request
             served = with_faults(app, scenario, seed, records=records)
-            server = server_of(served, certificate=trusted)
+            server = server_of(served, certificate=trusted, limits=Limits(connections=max_connections))
             sock = listening.listen(host, port)
             return serve_until_ended(served, server, sock, title, vendor, trusted)
 
@@ -177,7 +192,10 @@ def serve_until_ended(
 
 @contextmanager
 def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
-    """For its block, the environment names the journal, or where control is: an app that makes an injector of its own finds it there."""
+    """Name the journal, or the place of control, in the environment for the block.
+
+    An app that makes an injector of its own reads them there.
+    """
     before = os.environ.get(variable)
     if value is not None:
         os.environ[variable] = value
@@ -191,22 +209,25 @@ def named_to_apps(variable: str, value: str | None) -> Iterator[None]:
 
 
 def with_faults(served: Any, scenario: Scenario, seed: str | None, *, records: bool) -> Any:
-    """The app with its faults; without any, with what records its requests, unless it has an injector of its own."""
+    """The app with its faults, or with a recorder of its requests where there are none.
+
+    An app that has an injector of its own gets no recorder.
+    """
     if not scenario.rules and not (records and get_injector(served) is None):
         return served
     with announced_below():
-        found = install(served, scenario, seed=seed, enabled=True)
-    injector = get_injector(found)
+        app_with_faults = install(served, scenario, seed=seed, enabled=True)
+    injector = get_injector(app_with_faults)
     if injector is not None and injector.missing_store:
-        raise StoreUnavailable(injector.missing_store)
-    return found
+        raise StoreUnavailableError(injector.missing_store)
+    return app_with_faults
 
 
 @contextmanager
 def announced_below() -> Iterator[None]:
-    """For its block, what is said at the start is not logged: it stands in what is printed below.
+    """Keep messages of the start out of the log for the block, as they are printed below.
 
-    Nor that the switch is off, which this command does not need.
+    So is the message that the switch is off, which this command does not need.
     """
 
     def is_other(record: logging.LogRecord) -> bool:
@@ -246,13 +267,13 @@ def _announce(title: str, url: str, injector: Injector | None, vendor: str) -> N
 
 def _example(vendor: str) -> str:
     """An error by which the vendor asks clients to slow down."""
-    addresses = [each.address for each in vendors.get(vendor).group("@throttle")]
+    addresses = [error.address for error in vendors.get(vendor).group("@throttle")]
     slow = f"{vendor}:SlowDown"
     return slow if slow in addresses else addresses[0]
 
 
 def _tell(outcome: Outcome) -> None:
-    """One line for an injected fault, when it is decided, and one more when it was not carried out after all."""
+    """Write a line for an injected fault when it is decided, and one if it was not carried out."""
     # Between the first line and the last one the journal may have another.
     decided, over = outcome.final is None, outcome.final is True
     if not (decided if outcome.injected else over):
@@ -276,14 +297,14 @@ def _sum_up(injector: Injector | None) -> None:
         return
     click.echo("\nended; injected:")
     for name, count in injector.counts().items():
-        line = f"  {name}: {count['injected']} of {count['matched']} requests that met its conditions"
-        if failed := count.get("failed"):
-            line += f"; {failed} could not be decided and passed, see the log"
+        line = f"  {name}: {count.injected} of {count.matched} requests that met its conditions"
+        if count.failed:
+            line += f"; {count.failed} could not be decided and passed, see the log"
         click.echo(line)
 
 
 def load_app(address: str) -> tuple[Any, str]:
-    """The app, and whether it is `wsgi` or `asgi`; the current directory is looked in first.
+    """The app, and its interface, `wsgi` or `asgi`; the current directory is looked in first.
 
     Args:
         address: `shop.web:app` or `shop.web:site.app`.
@@ -292,7 +313,7 @@ def load_app(address: str) -> tuple[Any, str]:
         ConfigurationError: there is no such module or attribute, the module fails, or it is no app.
     """
     module, _, path = address.partition(":")
-    if not all(each.isidentifier() for each in (*module.split("."), *path.split("."))):
+    if not all(word.isidentifier() for word in (*module.split("."), *path.split("."))):
         raise ConfigurationError(f"{address!r} is not MODULE:APP, such as shop.web:app")
     sys.path.insert(0, "")
     try:
@@ -308,13 +329,13 @@ def load_app(address: str) -> tuple[Any, str]:
 
 
 def _failure(address: str, error: Exception) -> str:
-    """One line on why the app could not be imported, with the place in the user's code."""
+    """The reason why the app could not be imported, with the place in the user's code."""
     if isinstance(error, SyntaxError):
         return f"{address} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
     frames = [
-        each
-        for each in traceback.extract_tb(error.__traceback__)
-        if not ("importlib" in each.filename or each.filename == pkgutil.__file__)
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not ("importlib" in frame.filename or frame.filename == pkgutil.__file__)
     ]
     place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames[1:] else ""
     text = " ".join(str(error).split())
@@ -333,21 +354,26 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
     """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
 
     Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary, and its journal records the end. With --control you can change rules while
-    it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients must trust the authority of its
-    certificate: most read one of the printed variables. The certificate's files are removed at the end.
+    SIGTERM and SIGHUP end it with a summary, and its journal records the end. With --control you can change rules
+    while it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients must trust the authority of
+    its certificate: most read one of the printed variables. The certificate's files are removed at the end.
     """
     refuse({"--vendor is for the embedded store; an app is served as it is": app and vendor})
     speaks = vendor or "cos"
 
     def load(settings: Environment) -> Served:
         if app is None:
-            title = f"the embedded object store ({vendors.get(speaks).title})"
-            found, kind = ObjectStore(speaks, endpoints=settings.endpoints), "wsgi"
-        else:
-            title = app
-            with announced_below():
-                found, kind = load_app(app)
-        return found, title, partial(listening.uvicorn_server, interface=kind)
+            from faultinject.store import ObjectStore
+            from faultinject.store.asgi import asgi, beneath
+
+            store = ObjectStore(speaks, endpoints=settings.endpoints)
+
+            def server_of(served: Any, **given: Any) -> Any:
+                return listening.uvicorn_server(beneath(served, store), "ours", **given)
+
+            return asgi(store), f"the embedded object store ({vendors.get(speaks).title})", server_of
+        with announced_below():
+            found, kind = load_app(app)
+        return found, app, partial(listening.uvicorn_server, interface=kind)
 
     return serve_with_faults(load, speaks, instead=app, **given)

@@ -1,10 +1,10 @@
-"""`faultinject trial`: somebody else's test suite, once for each fault, compared test by test."""
+"""`faultinject trial`: runs a test suite once for each fault, and compares test by test."""
 
 from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -17,22 +17,24 @@ from faultinject.cli.layout import (
     FASTEST,
     SLOWEST,
     aligned,
-    print_json,
     program_of,
     readers_may_leave,
     refuse,
     seconds_of,
+    writer,
 )
 from faultinject.cli.progress import Progress
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError
 from faultinject.processes import faster
 from faultinject.rules.descriptions import counted
-from faultinject.testing.trial import Suite, Trial, faults_of, report_of, spelled
-from faultinject.testing.trial.comparison import BrokenTest, TrialReport
+from faultinject.testing.trial.comparison import BrokenTest, TrialReport, report_of, spelled
+from faultinject.testing.trial.running import Suite, Trial, faults_of
 
 BEGINNING = 65_536
 """Bytes of a report of tests in which its first suite stands."""
+FORMATS = ("text", "html", "json", "junit", "markdown", "sarif", "github")
+"""As those of `faultinject.audit.reports`, which loads all checks."""
 SHOWN = 10
 """Tests that are listed of each kind, unless -v asks for all."""
 
@@ -49,7 +51,8 @@ SHOWN = 10
 @click.option(
     "--vendor",
     metavar="VENDOR",
-    help="Storage API that the suite speaks; without -r the faults are its standard set.  [default: that of the first rule, else s3]",
+    help="Storage API that the suite speaks; without -r the faults are its standard set.  [default: that of"
+    " the first rule, else s3]",
 )
 @click.option("--app", is_flag=True, help="Inject into the apps that the suite starts itself, as run does.")
 @click.option(
@@ -59,7 +62,9 @@ SHOWN = 10
     type=click.IntRange(0, 65535),
     help="Port of the store.  [default: any]",
 )
-@click.option("--junit", metavar="FILE", help="Read the results from this JUnit XML that COMMAND writes.")
+@click.option(
+    "--results", "junit", metavar="FILE", help="Read the results from this JUnit XML that COMMAND writes."
+)
 @click.option("--only", metavar="TEST", help="Judge this test alone; pytest also runs it alone.")
 @click.option(
     "--within",
@@ -70,9 +75,27 @@ SHOWN = 10
     "--speed",
     type=click.FloatRange(SLOWEST, FASTEST),
     metavar="N",
-    help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run in which tests fail is repeated in real time.",
+    help="Let the clocks and waits of COMMAND run N times as fast, by libfaketime. A run in which tests fail"
+    " is repeated in real time.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FILE",
+    help="Also write the result to FILE.xml (JUnit), FILE.md, FILE.sarif, FILE.html, FILE.json, FILE.github"
+    " or FILE.txt. May be given again.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How the result is printed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON: as --format json.")
 @click.option("-v", "--verbose", is_flag=True, help="List all tests, and the requests of each.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND…")
 def trial(
@@ -85,27 +108,33 @@ def trial(
     only: str | None,
     within: str | None,
     speed: float | None,
+    outputs: tuple[str, ...],
+    format_: str,
     as_json: bool,
     verbose: bool,
     command: tuple[str, ...],
 ) -> int:
-    """Run the test suite COMMAND twice without faults, then once for each fault, and compare test by test.
+    """Run the test suite COMMAND twice without faults, then once for each fault, and compare.
 
-    In a run with a fault, the first request of every call fails, and a retry succeeds; under pytest this begins again in each
-    test. The suite's requests go to a store that is empty before each run. Its address is in ENDPOINT and, with credentials,
-    in the variables that SDKs read, such as AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST and AZURE_STORAGE_CONNECTION_STRING.
-    With --app the faults are injected into the servers that the suite itself starts, such as moto.
+    In a run with a fault, the first request of every call fails, and a retry succeeds; under pytest this begins again
+    in each test. Under pytest two more runs have a fault that stays while the body of a test runs: writes that fail,
+    and credentials that have expired. A test that such a fault breaks fails otherwise than by an error of storage.
 
-    The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, a test did not run,
-    or a rule of -r was injected in no run; 3 when every failing test also fails without faults, the command fails without a
-    test that does, or no test passed twice.
+    The suite's requests go to a store that is empty before each run. Its address is in ENDPOINT and, with
+    credentials, in the variables that SDKs read, such as AWS_ENDPOINT_URL, STORAGE_EMULATOR_HOST and
+    AZURE_STORAGE_CONNECTION_STRING. Inside moto's mock_aws, moto keeps the requests, and gets the faults. With --app
+    the faults are injected into the servers that the suite itself starts, such as moto's.
+
+    The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, a test did
+    not run, or a rule of -r was injected in no run; 3 when every failing test also fails without faults, the command
+    fails without a test that does, or no test passed twice.
     Ctrl-C judges the runs that have ended.
 
     \b
     Examples:
       faultinject trial -- pytest tests
       faultinject trial --vendor gcs -- npm test
-      faultinject trial -r s3:SlowDown -r reset,when=after --junit out.xml -- ./gradlew test
+      faultinject trial -r s3:SlowDown -r reset,when=after --results out.xml -- ./gradlew test
     """  # noqa: D301 - click reads this mark
     refuse(
         {
@@ -117,11 +146,14 @@ def trial(
     reading.refuse_switched_off()
     reading.refuse_production(settings)
     program_of(command[0])
+    form = "json" if as_json else format_
+    writers = _writers(outputs)
     results = None if junit is None else Path(junit)
     # Each run begins without the file: what is no result of tests is the user's own, or a device such as /dev/null.
     if results and results.exists() and not (results.is_file() and _may_be_replaced(results)):
         raise ConfigurationError(
-            f"--junit: {junit} holds no results of tests, and each run begins without it; name the file that COMMAND writes"
+            f"--results: {junit} holds no results of tests, and each run begins without it; name the file that"
+            " COMMAND writes"
         )
     given = rules or (vendor or "s3",)
     vendor = vendor or _vendor_of(given)
@@ -131,7 +163,7 @@ def trial(
         *("faultinject", "trial", "--vendor", vendor),
         *(["--app"] if app else []),
         *(["--port", str(port)] if port else []),
-        *(["--junit", junit] if junit else []),
+        *(["--results", junit] if junit else []),
     ]
 
     def replay(test: str, rule: str) -> str:
@@ -163,16 +195,29 @@ def trial(
     came = {each.rule for each in report.faults if each.injected}
     tried = given if report.faults and not stopped else ()
     silent = [text for text in tried if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
+    for write in writers:
+        write(report, silent)
     with readers_may_leave():
-        if as_json:
-            print_json(report)
+        if form == "text":
+            click.echo("\n".join(lines(report, silent, verbose=verbose)))
         else:
-            click.echo("\n".join(_lines(report, silent, verbose=verbose)))
+            from faultinject.cli import trial_reports
+
+            click.echo(trial_reports.FORMATS[form](report, silent), nl=False)
     if stopped:
         raise KeyboardInterrupt
     if report.broken or silent or any(each.missing for each in report.faults):
         return 1
     return 3 if report.broken_before or report.ended or not report.faults else 0
+
+
+def _writers(outputs: Sequence[str]) -> list[Callable[..., None]]:
+    """The functions that write the result into the files."""
+    if not outputs:
+        return []
+    from faultinject.cli.trial_reports import BY_ENDING
+
+    return [writer(each, BY_ENDING) for each in outputs]
 
 
 def _may_be_replaced(results: Path) -> bool:
@@ -188,20 +233,24 @@ def _vendor_of(rules: Sequence[str]) -> str:
     return next((each for each in heads if vendors.known(each) and vendors.get(each).addressing), "s3")
 
 
-def _lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
-    """The result in words: numbers, each cause with one test, the faults, the tests that are not judged, silent rules of -r."""
+def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
+    """The result in words.
+
+    It has the numbers, each cause with one test, the faults, the tests that are not judged, and silent rules of -r.
+    """
     most = None if verbose else SHOWN
     yield (
-        f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')}, {counted(len(report.faults), 'fault')}"
-        f" in {_duration(report.seconds)} (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a"
-        f" fault, {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
+        f"{counted(report.tests, 'test')} with {counted(report.requests, 'request')},"
+        f" {counted(len(report.faults), 'fault')} in {_duration(report.seconds)}"
+        f" (the suite alone: {_duration(report.suite)}): {len(report.broken)} broken by a fault,"
+        f" {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
     )
     alike: dict[str, list[BrokenTest]] = {}
     for each in report.broken:
         alike.setdefault(each.like, []).append(each)
     for first, *others in alike.values():
         yield ""
-        yield from _broken(first, [each.test for each in others], most)
+        yield from broken_lines(first, [each.test for each in others], most)
     if report.faults:
         yield ""
         heads = ("injected", "breaks", "fault")
@@ -235,10 +284,19 @@ def _lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iter
         yield f"incomplete: {quoted(text)} was injected in no run"
 
 
-def _broken(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:
+def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> Iterator[str]:
+    """The facts known of a broken test, as lines.
+
+    Args:
+        first: the test.
+        alike: the tests with the same cause.
+        most: how many of them, and of its other faults, are named; None: all.
+    """
     yield quoted(f"✕ {first.test}: {first.error}")
     yield from (f"    {each}" for each in first.requests)
-    if first.confirmed:
+    if first.lasts:
+        yield f"  breaks the app's own promise: it fails, and not by an error of storage, with {first.smallest}"
+    elif first.confirmed:
         yield f"  smallest: {first.smallest}"
     elif first.confirmed is None and not first.tried:
         yield f"  smallest: {first.smallest} (not tried)"

@@ -1,4 +1,4 @@
-"""`faultinject vendors`: what is in the catalogue."""
+"""`faultinject vendors`: the catalogue."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class OperationForm(Struct):
     "--json", "as_json", is_flag=True, help="Print an array of documented errors, or of operations."
 )
 def vendors(address: str | None, operations: bool, as_json: bool) -> int:
-    """List the vendors, one vendor's documented errors (cos), or one error in full (cos:SlowDown).
+    """List the vendors, a vendor's documented errors (cos), or one error in full (cos:SlowDown).
 
-    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. --operations lists the names
-    that operation=NAME takes in a rule of that vendor, with the method and the form of each.
+    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. --operations lists the
+    names that operation=NAME takes in a rule of that vendor, with the method and the form of each.
     """
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
@@ -84,7 +84,8 @@ def _show_vendors(chosen: Sequence[Vendor]) -> None:
     ]
     layout.show(columns, rows)
     click.echo(
-        "\n'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one in full."
+        "\n'faultinject vendors cos' lists the errors of one, 'faultinject vendors cos:SlowDown' shows one"
+        " in full."
     )
 
 
@@ -108,7 +109,7 @@ def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
 
 
 def _message(row: DocumentedError) -> str:
-    """The message, for which requests the document has it, and whether anything confirms that."""
+    """The message, with the requests that the document has it for, and a mark if not verified."""
     only = f" (only {row.where})" if row.where else ""
     return f"{row.message}{only}{' (not verified)' if row.unverified else ''}"
 

@@ -21,7 +21,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
     "quiet": {"dim": True},
 }
-"""How the lines of the report look, by what they are."""
+"""The looks of the report's lines, by kind of line."""
 RESULTS: dict[str, dict[str, Any]] = {
     "fail": {"fg": "red", "bold": True},
     "warn": {"fg": "yellow", "bold": True},
@@ -29,14 +29,14 @@ RESULTS: dict[str, dict[str, Any]] = {
     "pass": {"fg": "green", "bold": True},
 }
 NARROWEST = 30
-"""Characters of a line at least: what says that it is narrower is no terminal that people read."""
+"""The least characters of a line; people read no terminal that is narrower."""
 
 
 def show(judgement: Judgement, *, verbose: bool = False) -> None:
     """Write the whole text report, as wide as the terminal.
 
     Args:
-        judgement: what was found.
+        judgement: the verdicts.
         verbose: whether it says what each undecided check needs, and how calls and waits were measured.
     """
     styles = {**STYLES, RESULT: RESULTS[judgement.conclusion.result]} if in_colours() else {}
@@ -45,12 +45,15 @@ def show(judgement: Judgement, *, verbose: bool = False) -> None:
 
 
 def width() -> int:
-    """Characters of a line: the terminal's, or what COLUMNS says; 120 where neither is known."""
+    """The characters of a line: the terminal's, or those of COLUMNS; 120 where neither is known."""
     return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
 def in_colours() -> bool:
-    """Whether standard output is a terminal that shows colours, and NO_COLOR (https://no-color.org) does not forbid them."""
+    """Whether standard output is a terminal with colours, and NO_COLOR does not forbid them.
+
+    The variable is that of https://no-color.org.
+    """
     if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return False
     return os.environ.get("TERM", "dumb") != "dumb"

@@ -1,4 +1,7 @@
-"""Whether anything of a command gets faults: while it serves and at its end, `run` looks, and says so where nothing does."""
+"""Looks whether anything of a command gets faults, for `run`, and warns if nothing does.
+
+It looks while the command serves, and at its end.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ def watch(notes: str, *, strict: bool) -> None:
 
     Args:
         notes: the file that the command's processes find in FAULTINJECT_RUN.
-        strict: that one is its parent, and ends with 2 where nothing gets faults; else it ends as soon as it knows.
+        strict: the watcher is its parent, and ends with 2 where nothing gets faults; else it ends as soon as it
+            knows.
     """
     if not hasattr(os, "pidfd_open"):  # only Linux tells who listens
         return
@@ -59,28 +63,28 @@ def watch(notes: str, *, strict: bool) -> None:
 
 
 def _stand_in_front(command: int, notes: str) -> NoReturn:
-    """Be the parent of the command: its signals go on to it, and its exit code is this process's."""
+    """Be the parent of the command: pass signals on to it, and end with its exit code."""
     code: int | None = None
-    heeded = FORWARDED | {signal.SIGCHLD}
+    awaited = FORWARDED | {signal.SIGCHLD}
 
     def ended(seconds: float) -> bool:
         nonlocal code
         end = time.monotonic() + seconds
         while code is None and (left := end - time.monotonic()) > 0:
-            heard = signal.sigtimedwait(heeded, left)
+            heard = signal.sigtimedwait(awaited, left)
             if heard and heard.si_signo in FORWARDED and heard.si_code <= 0:
                 os.kill(command, heard.si_signo)  # what a terminal sends reaches both
             with suppress(ChildProcessError):
                 # As the first process of a container it is the parent of others, too.
-                while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                    if found[0] == command:
-                        code = os.waitstatus_to_exitcode(found[1])
+                while (ended_child := os.waitpid(-1, os.WNOHANG))[0]:
+                    if ended_child[0] == command:
+                        code = os.waitstatus_to_exitcode(ended_child[1])
         return code is not None
 
     why = _why_no_faults(command, notes, ended)
     _say(why)
     if why:
-        heeded = {signal.SIGCHLD}  # a second signal to end may mean: at once, and all of the group
+        awaited = {signal.SIGCHLD}  # a second signal to end may mean: at once, and all of the group
         for number in (signal.SIGTERM, signal.SIGKILL):
             if not ended(0):
                 os.kill(command, number)
@@ -104,12 +108,14 @@ def _end_with_parent() -> None:  # pragma: no cover - of the command alone
 
 
 def _why_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> str:
-    """Look until an app has faults, or the command has ended, or has served long enough: what is to be said, if anything.
+    """Watch a command until the answer is known: why nothing gets faults, or an empty text.
+
+    The answer is known when an app has faults, or the command has ended, or has served long enough.
 
     Args:
         command: its process.
         notes: the file that is renamed when an app has faults.
-        ended: waits for so many seconds at most, and tells whether the command has ended.
+        ended: waits for so many seconds at most, and returns whether the command has ended.
     """
     since, pause = None, 0.1
     while True:
@@ -123,7 +129,8 @@ def _why_no_faults(command: int, notes: str, ended: Callable[[float], bool]) -> 
             if refused.exists():
                 return f"no request was seen: {refused.read_text(encoding='utf-8')}; {PROXY}"
             if since and not known.exists():
-                return f"no request was seen: what serves is of no framework and no server that `run` reaches; {PROXY}"
+                reason = "what serves is of no framework and no server that `run` reaches"
+                return f"no request was seen: {reason}; {PROXY}"
             if over:
                 return "no request was seen: nobody asked an app that `run` reaches" if since else ""
         pause = min(pause * 1.2, 2.0)
@@ -148,11 +155,11 @@ def _serves(command: int) -> bool:
 
 
 def _processes(command: int) -> Iterator[int]:
-    """It, and all that have come from it."""
+    """The processes of the command: its own, and all that have come from it."""
     children: dict[int, list[int]] = {}
-    for each in Path("/proc").glob("[0-9]*"):
-        if stat := status(int(each.name)):
-            children.setdefault(int(stat[1]), []).append(int(each.name))
+    for entry in Path("/proc").glob("[0-9]*"):
+        if stat := status(int(entry.name)):
+            children.setdefault(int(stat[1]), []).append(int(entry.name))
     rest = [command]
     for process in rest:
         yield process
@@ -167,7 +174,7 @@ def _files(process: int) -> Iterator[str]:
 
 
 def _is_python(process: int) -> bool:
-    """Whether it is a Python, or has one in it as uWSGI has."""
+    """Whether the process is a Python, or has one in it as uWSGI has."""
     return any("python" in line or "pypy" in line for line in _lines(f"/proc/{process}/maps"))
 
 

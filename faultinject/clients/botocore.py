@@ -1,4 +1,7 @@
-"""Faults for clients of boto3 and botocore, below their own retries: what they retry, they retry."""
+"""Faults for clients of boto3 and botocore, below their own retries.
+
+So a client retries an injected error as it retries a real one.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,14 @@ from botocore.hooks import first_non_none_response
 from faultinject.adapters.client_errors import Injected
 from faultinject.adapters.types import Environ, Start
 from faultinject.clients.wsgi import Pieces, answer_of, begun, environ_of
+from faultinject.engine.exchange import DECIDED, NOTED
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
 from faultinject.rules.scenario import Rules
 
 EVENT = "before-send."
+MARK = "_faultinject"
+"""The attribute of a request that says, as an environ does, that it was decided or noted."""
 
 
 def inject_into(
@@ -32,9 +38,9 @@ def inject_into(
 ) -> Injector:
     """Give a client faults, beneath its retries and above its connections.
 
-    Requests that pass go on to what would have had them: another hook that answers them, such as that of moto's
-    `mock_aws`, or else the client's connections. botocore's Stubber answers above the retries, so that no fault gets there.
-    A second call for a client replaces the rules of the first.
+    Requests that pass go on to the place where they would have gone: another hook that answers them, such as that of
+    moto's `mock_aws`, or else the client's connections. botocore's Stubber answers above the retries, so that no
+    fault gets there. A second call for a client replaces the rules of the first.
 
     Args:
         client: of `boto3.client(…)`.
@@ -54,25 +60,26 @@ def inject_into(
             f"inject_into() takes a client of boto3 or botocore, not {type(client).__name__!r}:"
             " of a resource its meta.client, of a session each client that it makes"
         )
-    found = injector_for(rules, seed=seed, injector=injector)
+    own_injector = injector_for(rules, seed=seed, injector=injector)
     endpoint = client._endpoint  # noqa: SLF001 - what botocore itself sends by
     events = endpoint._event_emitter  # noqa: SLF001 - what botocore itself calls
     if isinstance(events, _Events):
-        events.injector = found
+        events.injector = own_injector
     else:
-        endpoint._event_emitter = _Events(events, endpoint.http_session, found)  # noqa: SLF001
-    return found
+        endpoint._event_emitter = _Events(events, endpoint.http_session, own_injector)  # noqa: SLF001
+    return own_injector
 
 
 class _Events:
-    """The events of a client's endpoint: before a request is sent, faults stand in front of every hook that may answer it.
+    """The events of a client's endpoint, with faults before every hook that answers requests.
 
-    As one hook among them a fault would not keep the others from carrying the request out.
+    They come before a request is sent. As one hook among the others a fault would not keep them from carrying the
+    request out.
 
     Args:
         behind: the client's own events.
-        session: what sends the requests that no hook answers.
-        injector: whose faults they are.
+        session: sends the requests that no hook answers.
+        injector: the injector of the faults.
     """
 
     def __init__(self, behind: Any, session: Any, injector: Injector) -> None:
@@ -81,7 +88,7 @@ class _Events:
         self.injector = injector
 
     def emit(self, event_name: str, **given: Any) -> Any:
-        """Tell the hooks of an event, and give what they say."""
+        """Call the hooks of an event, and return their answers."""
         if not event_name.startswith(EVENT):
             return self._behind.emit(event_name, **given)
         own, others = self._hooks(event_name)
@@ -93,22 +100,34 @@ class _Events:
             answers = ((hook, hook(event_name=event_name, **given)) for hook in others)
             return first_non_none_response(list(answers)) or self._session.send(request)
 
-        return [(self, _answer(request, send, self.injector))]
+        return [(self, answer_with_faults(request, send, self.injector))]
 
     def _hooks(self, event_name: str) -> tuple[list[Any], list[Any]]:
-        """Those of botocore itself, which keep the rate of `adaptive` and answer nothing, and all others."""
+        """The hooks of botocore itself, and all others.
+
+        botocore's own keep the rate of `adaptive` and answer nothing.
+        """
         hooks = self._behind._emitter._handlers.prefix_search(event_name)  # noqa: SLF001 - nothing public lists them
-        own = [each for each in hooks if each.__module__.startswith("botocore.")]
-        return own, [each for each in hooks if each not in own]
+        own = [hook for hook in hooks if hook.__module__.startswith("botocore.")]
+        return own, [hook for hook in hooks if hook not in own]
 
 
-def _answer(request: Any, send: Callable[[], AWSResponse], injector: Injector) -> AWSResponse:
+def answer_with_faults(request: Any, send: Callable[[], AWSResponse], injector: Injector) -> AWSResponse:
+    """The answer of a request, with faults before and behind it.
+
+    Args:
+        request: of botocore.
+        send: gives the answer of whoever has it.
+        injector: whose faults they are.
+    """
     passed: list[AWSResponse] = []
-    environ = _environ(request)
+    environ = {**_environ(request), **getattr(request, MARK, {})}
     given, body = environ["wsgi.input"], request.body
 
     def forward(environ: Environ, start_response: Start) -> Iterable[bytes]:
         source = environ["wsgi.input"]
+        # Another place where faults come may be behind this one.
+        setattr(request, MARK, {key: environ[key] for key in (DECIDED, NOTED) if key in environ})
         if source is not given:
             # A fault, or the journal, looks at the body on its way.
             request.body = source.read() if isinstance(body, str | bytes | bytearray) else _Upload(source)
@@ -170,7 +189,7 @@ class _Body:
         self._streamed = streamed
 
     def __iter__(self) -> Iterator[bytes]:
-        # What is no stream, botocore has read.
+        # botocore has read a body that is no stream.
         raw: Any = self._response.raw
         return iter(raw.stream() if self._streamed else (self._response.content,))
 

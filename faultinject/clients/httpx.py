@@ -1,4 +1,4 @@
-"""Transports for httpx that give faults instead of, or on top of, the answers of another transport."""
+"""Transports for httpx with faults instead of, or on top of, another transport's answers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from faultinject.rules.scenario import Rules
 
 
 class FaultTransport(httpx.BaseTransport):
-    """A transport with faults, such as `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`.
+    """A transport of httpx with faults.
 
-    httpx has no retries of its own above a transport but those of the code under test.
+    Such as `httpx.Client(transport=FaultTransport(rules="cos:SlowDown,times=2"))`. httpx has no retries of its own
+    above a transport but those of the code under test.
 
     Args:
-        transport: what sends the requests that pass; by default httpx's own.
+        transport: sends the requests that pass; by default httpx's own.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for the rules of the environment.
         seed: the seed; by default the scenario's or the environment's.
         injector: an injector of your own, instead of rules.
@@ -76,7 +77,10 @@ class FaultTransport(httpx.BaseTransport):
 
 
 class AsyncFaultTransport(httpx.AsyncBaseTransport):
-    """`FaultTransport` for `httpx.AsyncClient`; an answer that a fault has changed comes when it is complete."""
+    """`FaultTransport` for `httpx.AsyncClient`.
+
+    An answer that a fault has changed comes when it is complete.
+    """
 
     def __init__(
         self,
@@ -119,7 +123,7 @@ class AsyncFaultTransport(httpx.AsyncBaseTransport):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             outermost.append((receive, send))
-            # No server has told who the client is, and its errors are of this process.
+            # No server has named the client, and the client's errors are of this process.
             scope["client"] = None
             scope["extensions"] = {"http.response.debug": {}}
             await faulty(scope, receive, send)

@@ -1,11 +1,11 @@
-"""There is no adapter for requests, and this says why."""
+"""Refuses to be imported: there is no adapter for requests."""
 
 from __future__ import annotations
 
-from faultinject.exceptions import UnsupportedClient
+from faultinject.exceptions import UnsupportedClientError
 
-raise UnsupportedClient(
-    "there is no adapter for requests: an adapter sits above urllib3's retries, so that an injected answer would never"
-    " be retried and a test would prove nothing; put faultinject around the server (faultinject serve, install(app)), or"
-    " use faultinject.clients.httpx or faultinject.clients.botocore"
+raise UnsupportedClientError(
+    "there is no adapter for requests: an adapter sits above urllib3's retries, so that an injected answer"
+    " would never be retried and a test would prove nothing; put faultinject around the server (faultinject"
+    " serve, install(app)), or use faultinject.clients.httpx or faultinject.clients.botocore"
 )

@@ -1,4 +1,7 @@
-"""A client's request and its answer as WSGI has them, for a fault on the way; bodies are read in no larger part than somebody asks for."""
+"""A client's request and its answer as WSGI has them, for a fault on the way.
+
+Bodies are read in no larger part than somebody asks for.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def environ_of(
 
 
 def answer_of(app: WSGIApp, injector: Injector, environ: Environ) -> tuple[str, Head, Iterable[bytes]]:
-    """What an app answers with faults around it: the status line, the headers and the body."""
+    """The answer of an app with faults around it: status line, headers and body."""
     started: list[tuple[str, Head]] = []
 
     def start(status: str, headers: Head, *_: object) -> Any:
@@ -58,7 +61,7 @@ def answer_of(app: WSGIApp, injector: Injector, environ: Environ) -> tuple[str, 
 
 
 def begun(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """All pieces, the first of which is made now: an error in it comes before an answer is there."""
+    """All pieces; the first is made now, so that its error comes before the answer."""
     rest = iter(pieces)
     return chain((next(rest, b""),), rest)
 
@@ -81,15 +84,15 @@ class Pieces:
     def read(self, size: int | None = None) -> bytes:
         """The next `size` bytes, or all."""
         wanted = -1 if size is None else size
-        found = bytearray()
-        while (wanted < 0 or len(found) < wanted) and (
-            piece := self.read1(wanted if wanted < 0 else wanted - len(found))
+        data = bytearray()
+        while (wanted < 0 or len(data) < wanted) and (
+            piece := self.read1(wanted if wanted < 0 else wanted - len(data))
         ):
-            found += piece
-        return bytes(found)
+            data += piece
+        return bytes(data)
 
     def read1(self, size: int = -1) -> bytes:
-        """What comes next, of it `size` bytes at most."""
+        """The next bytes, `size` at most, of the present piece."""
         self.taken = True
         while not self._piece:
             piece = next(self._pieces, None)
@@ -97,5 +100,5 @@ class Pieces:
                 return b""
             self._piece = memoryview(piece)
         cut = len(self._piece) if size < 0 else size
-        found, self._piece = bytes(self._piece[:cut]), self._piece[cut:]
-        return found
+        data, self._piece = bytes(self._piece[:cut]), self._piece[cut:]
+        return data

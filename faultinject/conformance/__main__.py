@@ -1,4 +1,7 @@
-"""`python -m faultinject.conformance MODULE:FACTORY`: a client in Python that keeps to the contract of `process`."""
+"""Starts a client in Python: `python -m faultinject.conformance MODULE:FACTORY`.
+
+It keeps to the contract of `process`.
+"""
 
 from faultinject.conformance.contract import main
 

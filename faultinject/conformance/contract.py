@@ -1,4 +1,4 @@
-"""A client of this process, and the other end of `process`: serves the contract for a factory in Python."""
+"""Clients of this process, and the driver's side of the contract of `process` for them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Any, TextIO
 from faultinject.conformance import plan
 from faultinject.conformance.plan import PlannedCall
 
-# From an endpoint and a bucket to an object with some of `put`, `get`, `post`, `complete` (each takes a key) and `close`.
+# Makes of an endpoint and a bucket an object with some of `put`, `get`, `post`, `complete` (each takes a key)
+# and `close`.
 Factory = Callable[[str, str], Any]
-# Told the key, whether the caller got a result, and the text of the error.
+# Takes the key, whether the caller got a result, and the text of the error.
 Tell = Callable[[str, bool, str | None], None]
 
-LONGEST_ERROR = 300
+LONGEST_ERROR = 2000
 """Characters that are kept of an error's text."""
 
 
@@ -30,7 +31,7 @@ class InThreads:
     Args:
         factory: makes a client; called once for each phase, since budgets are kept by client.
         endpoint: the server's URL, without a bucket.
-        bucket: where the keys are.
+        bucket: the bucket of the keys.
         names: the phases.
         tell: called on the call's thread when it has ended.
     """
@@ -74,13 +75,14 @@ def text_of(error: BaseException) -> str:
 
 
 DRIVERS = f"{__package__}.drivers."
-"""What the addresses of the package's own factories begin with."""
+"""The beginning of the addresses of the package's own factories."""
 
 
 def main() -> None:
-    """Serve the factory that the first argument names, such as `shop.storage:Client`, until the input ends.
+    """Serve the factory that the first argument names until the input ends.
 
-    Only a user's own factory is looked for in the current folder too, and has its logs and the user's settings.
+    The argument is an address such as `shop.storage:Client`. Only a user's own factory is looked for in the current
+    folder too, and has its logs and the user's settings.
     """
     if sys.argv[1].startswith(DRIVERS):
         forget_aws_settings()
@@ -93,12 +95,13 @@ def main() -> None:
 
 
 def forget_aws_settings() -> None:
-    """Forget what the user has set for buckets of his own, such as AWS_MAX_ATTEMPTS: it is not what a client does by itself.
+    """Remove the user's AWS settings from the environment.
 
-    What `CONFORMANCE_SETTINGS` names stays: the cases of a specification set it.
+    Settings such as AWS_MAX_ATTEMPTS are for buckets of the user's own and would hide the client's own behaviour.
+    Those that `CONFORMANCE_SETTINGS` names stay: the cases of a specification set them.
     """
     kept = os.environ.get("CONFORMANCE_SETTINGS", "").split()
-    for name in [each for each in os.environ if each.startswith("AWS_") and each not in kept]:
+    for name in [name for name in os.environ if name.startswith("AWS_") and name not in kept]:
         del os.environ[name]
     os.environ.update(
         AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, AWS_EC2_METADATA_DISABLED="true"

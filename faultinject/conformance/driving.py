@@ -1,4 +1,4 @@
-"""Runs a plan: the client is asked for its calls, each at its time, until all have ended or the time is over."""
+"""Runs a plan: asks a client for each call at its time, until all have ended or time is up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pkgutil import resolve_name
 from threading import Condition
 from typing import Any
 
-from faultinject.adapters.wsgi import wrap
+from faultinject.adapters.asgi import wrap
 from faultinject.audit import profiles
 from faultinject.audit.calls_by_client import REPLACED
 from faultinject.audit.judging import Judgement, judge_run
@@ -34,15 +34,13 @@ from faultinject.processes import faster
 from faultinject.rules.descriptions import count
 from faultinject.server.certificates import Certificate
 from faultinject.server.connections import Server
-from faultinject.store import ObjectStore
-from faultinject.store.stores import FOR_PLANS
 
 SEED = "conformance"
-"""What every draw of a run is made with."""
+"""The seed of every draw of a run."""
 
 
 class ServedPlan:
-    """The faults in force and what came of them.
+    """The faults in force, and their outcomes.
 
     Attributes:
         url: the server's.
@@ -57,7 +55,7 @@ class ServedPlan:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """One a request, in order of decision."""
+        """The outcomes, one a request, in order of decision."""
         return list(self._outcomes.values())
 
     def _note(self, outcome: Outcome) -> None:
@@ -73,19 +71,22 @@ def serving(
     journal: str | None = None,
     certificate: Certificate | None = None,
 ) -> Iterator[ServedPlan]:
-    """Serve a store that has what these calls read or complete, with faults in front.
+    """Serve a store with the objects and uploads of these calls, with faults in front.
 
     Args:
-        vendor: whose dialect it speaks.
+        vendor: the dialect that it speaks.
         asked: the calls that a client will make.
         rules: of the faults, one a line.
         journal: a file that gets every outcome as well, or None.
-        certificate: what encrypts its connections, or None.
+        certificate: encrypts its connections; None: they are in the clear.
     """
+    from faultinject.store.asgi import asgi, beneath
+
     injector = OwnInjector(rules, seed=SEED, environ={}, record_all=True, journal=journal)
-    app = wrap(store(vendor, asked), injector)
+    kept = store(vendor, asked)
+    app = beneath(wrap(asgi(kept), injector), kept)
     context = None if certificate is None else certificate.context()
-    with Server(app, context=context) as server:
+    with Server(app, "ours", context=context) as server:
         try:
             yield ServedPlan(server.url, injector)
         finally:
@@ -99,21 +100,24 @@ def store(vendor: str, calls: Sequence[PlannedCall]) -> Any:
     Raises:
         ConfigurationError: no store speaks for the vendor.
     """
+    from faultinject.store import ObjectStore
+    from faultinject.store.stores import FOR_PLANS
+
     store: Any = resolve_name(FOR_PLANS[vendor])() if vendor in FOR_PLANS else ObjectStore(vendor)
-    keys = {kind: [each.key for each in calls if each.kind == kind] for kind in plan.KINDS}
+    keys = {kind: [call.key for call in calls if call.kind == kind] for kind in plan.KINDS}
     store.fill(plan.BUCKET, objects=keys["get"], uploads=keys["complete"], content=plan.CONTENT)
     if vendor == "gcs":
-        # Of the driver's own, since an upload's path names no object.
+        # The path of an upload names no object, so the driver gives each upload a bucket of its own.
         for bucket in (*keys["put"], *keys["post"]):
             store.fill(bucket, objects=(), uploads=(), content=b"")
     return store
 
 
 Client = InThreads | Process
-"""Whoever makes the calls: threads of this process, or another process."""
+"""The maker of the calls: threads of this process, or another process."""
 
 CUT_PATIENCE = 10.0
-"""Seconds that calls whose download was cut are waited for when all others have ended."""
+"""Seconds to wait for calls whose download was cut, when all others have ended."""
 NAMED = 3
 """Calls that a failure names."""
 
@@ -124,15 +128,15 @@ class ConformanceRun:
 
     Attributes:
         name: the client's.
-        title: what the client calls itself, or None.
+        title: the client's own name for itself, or None.
         outcomes: one a request.
-        windows: one a call, what its caller saw; by the client's clock.
-        seconds: how long it took.
+        windows: one a call, as its caller saw it; by the client's clock.
+        seconds: the length of the run.
         late: 19 of 20 calls were asked for at most so long after their time, seconds: how busy the machine was.
-        judgement: what is to be said of the client.
-        failure: what it did against the contract, in one line; empty where that is nothing.
+        judgement: the verdicts on the client.
+        failure: its breach of the contract, in one line; empty where there is none.
         said: the end of what it has written to standard error.
-        deadline: how long it could have taken, seconds.
+        deadline: the longest time that it could have taken, seconds.
     """
 
     name: str
@@ -148,7 +152,7 @@ class ConformanceRun:
 
 
 class Calls:
-    """The calls that were begun, and what came of them.
+    """The calls that were begun, and their ends.
 
     Args:
         watch: called with the number of calls that have ended, whenever one does.
@@ -174,33 +178,33 @@ class Calls:
             self._open.discard(key)
             window = self._windows[key]
             window.ended, window.returned, window.error = time.monotonic(), returned, error
-            ended = len(self._windows) - len(self._open)
+            number_ended = len(self._windows) - len(self._open)
             self._changed.notify_all()
         if self._watch is not None:
-            self._watch(ended)
+            self._watch(number_ended)
 
     def stop(self) -> None:
-        """What ends from now on is not noted any more: no fault meets it."""
+        """Note no further ends: no fault meets these calls."""
         with self._changed:
             self._open.clear()
 
     def wake(self) -> None:
-        """Let whoever waits look again."""
+        """Wake the threads that wait, to look again."""
         with self._changed:
             self._changed.notify_all()
 
     def wait(self, until: float, over: Callable[[], bool]) -> bool:
-        """Wait until that time, or until it is over; says whether it is."""
+        """Wait until that time, or until `over` is true; returns its last value."""
         with self._changed:
             return self._changed.wait_for(over, max(0.0, until - time.monotonic()))
 
     def all_ended(self, *, but: str | None = None) -> bool:
-        """Whether none goes on, those of that phase apart."""
+        """Whether no call goes on, but for those of one phase."""
         return all(self._windows[key].name == but for key in self._open)
 
     @property
     def windows(self) -> list[CallWindow]:
-        """What came of each call, in the order of their beginnings."""
+        """The calls in the order of their beginnings."""
         with self._changed:
             return list(self._windows.values())
 
@@ -224,28 +228,28 @@ def run(
 ) -> ConformanceRun:
     """Run the plan against a client and judge it.
 
+    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
+    request without a key, such as one for a token or for an upload's address, belongs to no call and is not judged.
+
     Args:
-        client: makes a client of this process, given the endpoint and the bucket; or the words of a command that keeps to the
-            contract in `faultinject.conformance.process`.
-        name: what the client is called.
-        vendor: which service is played: one of `plan.services()`.
+        client: makes a client of this process, given the endpoint and the bucket; or the words of a command that
+            keeps to the contract in `faultinject.conformance.process`.
+        name: the client's name.
+        vendor: the service that is played: one of `plan.services()`.
         aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
         deadline: seconds after which nobody waits any more; calls that go on are then undecided, unless the client
             has fallen silent.
-        profile: what is promised for the client; None: found out by its User-Agent.
+        profile: the promises of the client; None: found out by its User-Agent.
         configured: whether somebody may have configured it: then what differs from a profile that was found out is
             measured and not judged.
         require: checks that must be decided, or `all`.
         phases: other phases than the whole plan.
         journal: a file that gets every outcome as well, or None.
         watch: called with the number of calls that have ended, whenever one does.
-        certificate: what the store speaks TLS with, or None; a command gets the variables by which clients trust it.
+        certificate: the store's for TLS, or None; a command gets the variables by which clients trust it.
         ready: seconds in which a command has to be ready.
-        speed: how many times as fast a command's clocks run, by libfaketime. It is judged by its own clock;
+        speed: the factor by which a command's clocks run faster, by libfaketime. It is judged by its own clock;
             `faultinject.conformance.driving.check_reach` says whether that can be.
-
-    A client that ends before the plan does, breaks the contract or falls silent fails: the first finding says so. A
-    request without a key, such as one for a token or for an address to upload to, belongs to no call and is not judged.
 
     Raises:
         ConfigurationError: the client could not be started, there is no such profile or check, or no libfaketime.
@@ -254,11 +258,11 @@ def run(
     phases = plan.chosen(codes, aws=aws) if phases is None else phases
     calls = Calls(watch)
     more = {**faster(speed), **({} if certificate is None else certificate.trust)}
-    asked = [each for phase in phases for each in phase.asked()]
+    asked = [call for phase in phases for call in phase.asked()]
     with serving(
         vendor, asked, plan.rules(phases, codes), journal=journal, certificate=certificate
     ) as served:
-        names = [each.name for each in phases]
+        names = [phase.name for phase in phases]
         opened: Client = (
             InThreads(client, served.url, plan.BUCKET, names, calls.end)
             if callable(client)
@@ -277,13 +281,13 @@ def run(
         attempts, windows = of_outcomes(outcomes), calls.windows
         failure = opened.failure
         if failure:
-            failure += _open_calls([each for each in windows if each.ended is None])
+            failure += _open_calls([window for window in windows if window.ended is None])
         elif silent := fallen_silent(windows, attempts, until=until, deadline=deadline):
             failure = f"it stopped answering: no answer for {silent.seconds:.1f} s{_open_calls(silent.calls)}"
         else:
             failure = breach(asked, windows, attempts)
         if profile is None and not configured:
-            agents = Counter(each.user_agent for each in attempts)
+            agents = Counter(attempt.user_agent for attempt in attempts)
             profile = profiles.detect(max(agents, key=agents.__getitem__, default=None))
         driven = DrivenRun(os.getpid(), windows, until, _known(profile), failure, speed)
         judgement = judge_run(attempts, driven, profile=profile, require=require)
@@ -311,23 +315,29 @@ def _known(profile: Profile | str | None) -> str | None:
 
 
 def _open_calls(calls: Sequence[CallWindow]) -> str:
-    """Which calls had not ended: `; 2 calls had not ended: throttled-001 (throttled), not-found-002 (not-found)`; nothing where all had."""
+    """Names the calls that had not ended, for the end of a sentence; empty if there are none.
+
+    For instance `; 2 calls had not ended: throttled-001 of phase throttled, not-found-002 of phase not-found`.
+    """
     if not calls:
         return ""
-    named = ", ".join(f"{each.key} of phase {each.name}" for each in calls[:NAMED])
+    named = ", ".join(f"{call.key} of phase {call.name}" for call in calls[:NAMED])
     more = f" and {len(calls) - NAMED} more" if len(calls) > NAMED else ""
     return f"; {count(len(calls), 'call')} had not ended: {named}{more}"
 
 
 def ask(client: Client, calls: Calls, asked: Iterable[PlannedCall], until: float, apart: float = 0.0) -> bool:
-    """Ask for calls, so many seconds apart or as soon as all have ended; says whether all end in time."""
+    """Ask for calls and wait for their ends; returns whether all end in time.
+
+    A call is asked for so many seconds after the one before, or as soon as all have ended.
+    """
 
     def idle() -> bool:
         return bool(client.failure) or calls.all_ended()
 
-    for each in asked:
-        calls.begin(each)
-        client.start(each)
+    for call in asked:
+        calls.begin(call)
+        client.start(call)
         calls.wait(min(until, time.monotonic() + apart), idle)
     return calls.wait(until, idle) and not client.failure
 
@@ -335,49 +345,55 @@ def ask(client: Client, calls: Calls, asked: Iterable[PlannedCall], until: float
 def _ask_plan(
     planned: Sequence[PlannedCall], client: Client, calls: Calls, until: float, late: list[float]
 ) -> None:
-    """Ask for the calls: those of the calibration one after the other, then all the others by the clock."""
-    asked = [each for each in planned if each.kind in client.kinds]
-    first = [each for each in asked if each.phase == plan.CALIBRATION]
+    """Ask for the calibration's calls one after the other, then for all others by the clock."""
+    asked = [call for call in planned if call.kind in client.kinds]
+    first = [call for call in asked if call.phase == plan.CALIBRATION]
     if not ask(client, calls, first, until, apart=until):
         return
     began = time.monotonic()
-    for each in sorted((each for each in asked if each.phase != plan.CALIBRATION), key=lambda each: each.at):
-        if calls.wait(min(began + each.at, until), lambda: bool(client.failure)) or time.monotonic() >= until:
+    for call in sorted((call for call in asked if call.phase != plan.CALIBRATION), key=lambda call: call.at):
+        if calls.wait(min(began + call.at, until), lambda: bool(client.failure)) or time.monotonic() >= until:
             return
-        late.append(time.monotonic() - began - each.at)
-        calls.begin(each)
-        client.start(each)
+        late.append(time.monotonic() - began - call.at)
+        calls.begin(call)
+        client.start(call)
     calls.wait(until, lambda: bool(client.failure) or calls.all_ended(but=REPLACED))
     # Some clients wait for ever for the rest of a cut download.
     ask(client, calls, (), min(until, time.monotonic() + CUT_PATIENCE))
 
 
 PROBE = ("retry-after", "one")
-"""The phases in which the wait is measured: the first waits of both, the longer of which decides."""
+"""The phases that measure the wait: the longer of their first waits decides."""
 REAL_TIME = ("retry-after-date", "slow")
-"""The phases that need real time: a date is read by the client's clock, which is ahead of the server's, and an answer takes as
-long to come as the server makes it."""
+"""The phases that need real time.
+
+A date is read by the client's clock, which is ahead of the server's; an answer takes as long to come as the server
+makes it.
+"""
 SPREAD = 2.0
-"""How many times as far apart calls begin: what waits in real time come back at once at a speed, and would wait for each other."""
+"""The factor by which calls begin further apart at a speed.
+
+Calls that wait in real time come back at once at a speed, and would wait for each other.
+"""
 SHORTEST = 0.2
-"""Seconds; what is shorter cannot be told from a client's own work at a speed."""
+"""Seconds; a shorter wait cannot be distinguished from a client's own work at a speed."""
 
 
 def first_waits(run: ConformanceRun) -> dict[str, list[float]]:
-    """By phase the wait of each call before its first retry, seconds by the client's clock."""
-    found: dict[str, list[float]] = {}
+    """Each phase's waits before a call's first retry, in seconds by the client's clock."""
+    waits: dict[str, list[float]] = {}
     for call in run.judgement.evidence.everyone:
         if call.gaps and call.gaps[0] is not None:
-            found.setdefault(call.name or "", []).append(call.gaps[0])
-    return found
+            waits.setdefault(call.name or "", []).append(call.gaps[0])
+    return waits
 
 
 def check_reach(measure: Callable[[float], Mapping[str, Sequence[float]]], speed: float) -> None:
-    """Let a client wait for the same thing in real time and at a speed, and compare.
+    """Compare the client's wait in real time with its wait at a speed.
 
     Args:
         measure: the first waits of each phase at that speed, seconds by the client's clock.
-        speed: how many times as fast.
+        speed: the factor by which its clocks run faster.
 
     Raises:
         ConfigurationError: libfaketime does not reach the client, or the client does not wait.
@@ -386,14 +402,14 @@ def check_reach(measure: Callable[[float], Mapping[str, Sequence[float]]], speed
     phase = max(real, key=real.__getitem__, default="")
     if real.get(phase, 0.0) < SHORTEST:
         raise ConfigurationError(
-            f"--speed {speed:g}: the client waits for less than {SHORTEST:g} s before it retries, or does not retry, so nothing"
-            " shows that libfaketime reaches it. Leave out --speed: there is little to gain"
+            f"--speed {speed:g}: the client waits for less than {SHORTEST:g} s before it retries, or does not"
+            " retry, so nothing shows that libfaketime reaches it. Leave out --speed: there is little to gain"
         )
     seen = measure(speed).get(phase)
     if not seen or not real[phase] / sqrt(speed) < median(seen) < real[phase] * sqrt(speed):
-        told = f"{median(seen):.1f} s" if seen else "without an end"
+        by_own_clock = f"{median(seen):.1f} s" if seen else "without an end"
         raise ConfigurationError(
-            f"--speed {speed:g}: the client waits for {real[phase]:.1f} s before it retries, and by its own clock"
-            f" {told} at this speed. libfaketime does not reach its clocks and waits (a static program, a wait in a lock),"
-            " or the client works for longer than it waits. Leave out --speed"
+            f"--speed {speed:g}: the client waits for {real[phase]:.1f} s before it retries, and by its own"
+            f" clock {by_own_clock} at this speed. libfaketime does not reach its clocks and waits (a static"
+            " program, a wait in a lock), or the client works for longer than it waits. Leave out --speed"
         )

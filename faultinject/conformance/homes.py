@@ -1,4 +1,4 @@
-"""Where SDKs are installed: the Python environment, folders of their own, the machine."""
+"""The places where SDKs are installed: the Python environment, own folders, the machine."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 DRIVERS = Path(__file__).parent / "drivers"
 JAVASCRIPT = "JAVASCRIPT_SDKS"
-"""Names the folder whose `node_modules` has the SDKs for JavaScript."""
+"""The variable of the folder whose `node_modules` has the SDKs for JavaScript."""
 NODE = "20.19"
 """The oldest version that runs those SDKs."""
 JAVA = "JAVA_SDKS"
-"""Names the folder of jars."""
+"""The variable of the folder of jars."""
 JDK = "17"
 """The oldest version that compiles the drivers when it starts."""
 ANSWER = 20.0
-"""Seconds that a program may take to say its version."""
+"""Seconds that a program may take to print its version."""
 
 
 class Pip:
@@ -45,10 +45,10 @@ class Pip:
         return python(f"faultinject.conformance.drivers.{folder}.{driver}")
 
     def install(self, packages: str) -> str:
-        """The commands that make it be here, for a shell: by pip.
+        """The commands for a shell that install it, by pip.
 
         Args:
-            packages: what is installed, by the names that it has where it is installed from; a space between two.
+            packages: the distributions by the names that the index has; a space between two.
         """
         return f"pip install {packages}"
 
@@ -72,7 +72,10 @@ class Npm:
         return ("node", str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
-        """By npm, into the folder of `JAVASCRIPT_SDKS`, else a new one, which the variable names then."""
+        """The commands that install it by npm.
+
+        The folder is that of `JAVASCRIPT_SDKS`, else a new one, which the variable names then.
+        """
         install = f'npm install --prefix "${{{JAVASCRIPT}:=$PWD/sdks}}" {packages} && export {JAVASCRIPT}'
         return install if shutil.which("node") else f"install Node {NODE} or newer, then {install}"
 
@@ -81,12 +84,12 @@ class Programs(Pip):
     """Programs of the machine, each of which the factory of its driver starts."""
 
     def version(self, package: str) -> str | None:
-        """What the program says of itself; `unknown` where that is no number."""
+        """The version that the program prints of itself; `unknown` where that is no number."""
         path = shutil.which(package, path=search_path())
         return None if path is None else _said(path)
 
     def install(self, packages: str) -> str:
-        """As Debian has it."""
+        """The command that installs the packages of Debian."""
         return f"apt-get install {packages}"
 
 
@@ -105,8 +108,8 @@ class Jar:
         if not folder or shutil.which("java") is None:
             return None
         named = re.compile(re.escape(package) + r"-(\d[\w.]*)\.jar")
-        found = (named.fullmatch(each.name) for each in sorted(Path(folder).glob("*.jar")))
-        return next((each[1] for each in found if each is not None), None)
+        names = (named.fullmatch(jar.name) for jar in sorted(Path(folder).glob("*.jar")))
+        return next((match[1] for match in names if match is not None), None)
 
     def command(self, folder: str, driver: str) -> tuple[str, ...]:
         """Java, with the file that compiles the driver and speaks for it."""
@@ -114,7 +117,7 @@ class Jar:
         return ("java", "-cp", jars, str(DRIVERS / folder / "Contract.java"), str(DRIVERS / folder / driver))
 
     def install(self, packages: str) -> str:
-        """The jar has to be had from somewhere."""
+        """An instruction, since no command fetches the jar."""
         put = f"put {packages}-VERSION.jar and the jars that it needs into a folder that {JAVA} names"
         return put if shutil.which("java") else f"install a JDK {JDK} or newer, then {put}"
 
@@ -126,11 +129,11 @@ HOMES: dict[str, Pip | Npm | Programs | Jar] = {
     "script": Scripts(),
     "jar": Jar(),
 }
-"""By the name that `clients.toml` has."""
+"""The homes by the name in `clients.toml`."""
 
 
 def search_path() -> str:
-    """Where programs are looked for: beside this Python first, as if its environment were active."""
+    """The value of PATH to find programs, beside this Python first, as in an active environment."""
     return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
@@ -152,6 +155,6 @@ def _said(path: str) -> str:
             )
         except (OSError, subprocess.TimeoutExpired):
             continue
-        if found := re.search(r"\d+(\.\d+)+", done.stdout + done.stderr):
-            return found[0]
+        if version := re.search(r"\d+(\.\d+)+", done.stdout + done.stderr):
+            return version[0]
     return "unknown"

@@ -1,9 +1,10 @@
-"""A client of another process, of any language, and what it and we say to each other: JSON, one object a line."""
+"""A client in another process, of any language; the two speak JSON, one object a line."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -50,24 +51,35 @@ request of its call, and in no other request. When a call ends, the command writ
 At the end of its input the command may exit. At the deadline faultinject ends it, with all processes that it has
 started. The client fails if the command exits before that, writes another line, answers a call that is not running,
 stays silent while calls are running, or leaves processes behind. It also fails if it answers that a call succeeded that
-has sent no request, or whose every request failed with an error that may pass, if it sends no request for any call of
-one of its `kinds`, or ends an upload that is not there. faultinject then shows the command's standard error.
+has sent no request, or whose every request failed with an error that may pass, if it cannot read an object though
+there is no fault, sends no request for any call of one of its `kinds` although others arrive, or ends an upload that is
+not there. faultinject then shows the command's standard error. If no request arrives at all, nothing is judged: the
+exit code is 3, and the first line has the first error that the command answered.
 """.strip()
-"""What a command has to do."""
+"""The contract that a command keeps."""
 
 LONGEST_LINE = 1 << 16
 """Characters of a line that a command may write."""
+SHOWN = 1000
+"""Characters that are shown of a line that is not one of the contract."""
 READY = 60.0
 """Seconds that a command may take until it is ready."""
 GRACE = 2.0
-"""Seconds that it has to exit when its input has ended and all its calls have."""
+"""Seconds that it has to exit after the end of its input and of all its calls."""
 TAIL = 2000
 """Bytes of standard error that are shown."""
 LEFT = 1.0
-"""Seconds for what it has written to be read when it is dead, and for its processes to end; one that cannot be found may
-hold the pipe."""
+"""Seconds to read the output of a dead command, and for its processes to end.
+
+A process that cannot be found may hold the pipe.
+"""
 MARK = "CONFORMANCE_CLIENT"
 """The variable that all processes of a client have, with a value of its own."""
+CAUSE = re.compile(r"^\S.*: \S.*$", re.MULTILINE)
+"""A line of standard error that may name the reason of a program's end.
+
+Of a stack trace's lines it is the last one.
+"""
 HINT = "; `faultinject conformance --contract` says what a command has to do"
 
 
@@ -85,8 +97,8 @@ class Process:
 
     Attributes:
         kinds: the calls that it can do.
-        title: what it calls itself, or None.
-        failure: what it did wrong, in one line; empty as long as that is nothing.
+        title: its own name for itself, or None.
+        failure: its breach of the contract, in one line; empty as long as there is none.
         said: the end of its standard error, when it is closed.
 
     Raises:
@@ -138,10 +150,10 @@ class Process:
             self._process.stdout,
             self._process.stderr,
         )
-        self._readers = [Thread(target=each, daemon=True) for each in (self._read, self._read_errors)]
+        self._readers = [Thread(target=reader, daemon=True) for reader in (self._read_errors, self._read)]
         try:
-            for each in self._readers:
-                each.start()
+            for reader in self._readers:
+                reader.start()
             self._write(
                 {
                     "v": 1,
@@ -185,14 +197,14 @@ class Process:
         processes.kill_marked(LEFT, self._process, self._mark)
         self._process.wait()
         self._dead.set()
-        for reader, pipe in zip(self._readers, (self._stdout, self._stderr), strict=True):
+        for reader, pipe in zip(self._readers, (self._stderr, self._stdout), strict=True):
             if reader.is_alive():
                 reader.join(LEFT)
             else:
                 pipe.close()  # an interrupt may have come before its reader was started
 
     def _write(self, line: dict[str, object]) -> None:
-        with suppress(OSError):  # it has ended, which its reader finds
+        with suppress(OSError):  # it has ended, which its reader notices
             self._stdin.write(json.dumps(line) + "\n")
             self._stdin.flush()
 
@@ -211,16 +223,21 @@ class Process:
     def _listen(self) -> None:
         while line := self._stdout.readline(LONGEST_LINE):
             if not self._understand(line):
-                self._fail(f"wrote {line.strip()[:200]!r}, which is no line of the contract")
+                self._fail(f"wrote {line.strip()[:SHOWN]!r}, which is no line of the contract")
             if self.failure:
                 return
         if self._closing:
             return
         early = "" if self._ready.is_set() else " before it was ready"
         try:
-            self._fail(f"ended with {_said(self._process.wait(GRACE))}{early}")
+            code = self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
             self._fail("closed its standard output")
+            return
+        self._readers[0].join(LEFT)
+        causes = CAUSE.findall(self.said) or self.said.splitlines()
+        cause = _line(f": {causes[-1]}") if causes else ""
+        self._fail(f"ended with {_said(code)}{early}{cause}")
 
     def _understand(self, line: str) -> bool:
         try:
@@ -249,7 +266,7 @@ class Process:
             known = key in self._running
             self._running.discard(key)
         if not known:
-            self._fail(f"answered {key[:200]!r}, a call that was not running")
+            self._fail(f"answered {key[:SHOWN]!r}, a call that was not running")
             return True
         self._tell(key, ok, None if ok or error is None else _line(str(error)))
         return True
@@ -261,12 +278,12 @@ class Process:
 
 
 def _line(text: str) -> str:
-    """What a client says, as it can stand in a file and in a line: JSON can spell halves of characters."""
+    """A client's text in one line, safe for a file: JSON can spell halves of characters."""
     return quoted(" ".join(text.split()))[:LONGEST_ERROR]
 
 
 def _environment() -> dict[str, str]:
-    """The process's own, but no proxy stands before loopback."""
+    """The environment of this process without its proxies, none of which leads to loopback."""
     names = ("http_proxy", "https_proxy", "all_proxy")
     return {name: value for name, value in os.environ.items() if name.lower() not in names}
 

@@ -1,4 +1,4 @@
-"""The results of a conformance run, as they are printed and kept: measurements, verdicts, and what changed."""
+"""The results of a conformance run: measurements, verdicts, and changes between two results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import median, quantiles
 from typing import Annotated, Literal, NamedTuple
 
-from msgspec import Meta, Struct
+from msgspec import Meta, MsgspecError, Struct
 from msgspec.json import decode
 from msgspec.structs import asdict
 
@@ -17,7 +17,6 @@ from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.conclusion import Conclusion
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
-from faultinject.audit.judging import ANSWERS
 from faultinject.audit.report import RESULTS, Report
 from faultinject.audit.statistics import variation
 from faultinject.conformance import plan
@@ -28,14 +27,17 @@ from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import Call
 from faultinject.rules.files import read_bytes
 
-KINDS = {"throttle": "throttled", "server": "server-error"}
-"""The kinds of failure that never end in one phase each, and that phase: whose waits are the backoff curve."""
+KINDS = {"throttle": {"throttled", "throttled-read"}, "server": {"server-error"}}
+"""The kinds of failure, and the phases in which one never ends.
+
+The waits of those phases are the backoff curve.
+"""
 SHORT = 0.05
-"""Seconds; how shorter waits vary is the machine's doing."""
+"""Seconds; the machine alone makes shorter waits vary."""
 NOTHING = 0.02
 """Seconds; a shorter gap is not a wait."""
 UNSAFE = frozenset({"POST", "PATCH"})
-"""Methods whose repetition may do a thing twice: clients try them again less often."""
+"""Methods whose repetition may do a thing twice: clients retry them less often."""
 WORDS = {"yes": "try again", "no": "do not", "unstated": "not stated"}
 FIRST = {
     "after-authorize": "authorize first",
@@ -45,7 +47,7 @@ FIRST = {
     "query-first": "ask for the state first",
     "after-signing": "sign it anew with the right time",
 }
-"""What a document asks for before another try; to make none is no contradiction."""
+"""The actions that a document asks for before another try; no retry is no contradiction."""
 
 
 class Spread(Struct):
@@ -93,7 +95,7 @@ class Attempts(Struct):
 
 
 class HintNumbers(Struct):
-    """What answers asked for in one form, and the client's reaction.
+    """The hints of answers in one form, and the client's reaction.
 
     Attributes:
         answers: Answers that asked for a wait.
@@ -178,7 +180,8 @@ class FirstAnswer(Struct):
     """Calls with the same first answer.
 
     Attributes:
-        answer: Status and code, such as `503 SlowDown`, or `reset`; the method in brackets where it makes a difference.
+        answer: Status and code, such as `503 SlowDown`, or `reset`; the method in brackets where it makes a
+            difference.
         documented: What the vendor's document says of a retry, in words; – where it says nothing.
         calls: How many calls.
         retried: How many of them were retried.
@@ -191,7 +194,9 @@ class FirstAnswer(Struct):
 
 
 class Numbers(Struct):
-    """Everything that is measured of a client. Times are seconds; what was not seen is null or empty.
+    """The measurements of a client, in seconds where they are times.
+
+    A fact that was not seen is null or empty.
 
     Attributes:
         attempts: Of a call that always fails; null without such a call.
@@ -223,53 +228,58 @@ class Numbers(Struct):
 
 
 def numbers_of(run: ConformanceRun) -> Numbers:
-    """Everything that is measured of a client."""
+    """Measure a client by its calls."""
     evidence = run.judgement.evidence
     calls = evidence.everyone
-    of = {kind: [each for each in calls if each.name == phase] for kind, phase in KINDS.items()}
+    of = {kind: [call for call in calls if call.name in phases] for kind, phases in KINDS.items()}
     made = [
-        len(each.attempts) for found in of.values() for each in found if each.closed and not each.succeeded
+        len(call.attempts)
+        for failing in of.values()
+        for call in failing
+        if call.closed and not call.succeeded
     ]
-    backoff = {kind: _backoff(found) for kind, found in of.items()}
-    compared = [each.same_bytes for each in calls if each.retries and each.first.request_bytes]
-    gaps = [[gap for gap in each.gaps if gap is not None] for each in calls]
+    backoff = {kind: _backoff(failing) for kind, failing in of.items()}
+    compared = [call.same_bytes for call in calls if call.retries and call.first.request_bytes]
+    gaps = [[gap for gap in call.gaps if gap is not None] for call in calls]
     return Numbers(
         attempts=Attempts(min(made), max(made)) if made else None,
         backoff=backoff,
         jitter=_jitter(backoff),
         hints=_hints(calls),
-        retried=codes(each for each in calls if each.name != plan.OUTAGE),
-        budget=outage([each for each in calls if each.name == plan.OUTAGE]),
+        retried=codes(call for call in calls if call.name != plan.OUTAGE),
+        budget=outage([call for call in calls if call.name == plan.OUTAGE]),
         resets=_again(calls, lambda call: call.first.kind == "transport" and not call.first.applied),
         lost=_again(calls, lambda call: call.first.kind == "transport" and call.first.applied),
-        hidden=_hidden([each for each in calls if any(one.kind == "hidden" for one in each.attempts)]),
-        bytes=Compared(sum(each is not None for each in compared), compared.count(True)),
-        overlap=Overlap(sum(map(bool, gaps)), sum(min(each, default=0) < 0 for each in gaps)),
+        hidden=_hidden(
+            [call for call in calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
+        ),
+        bytes=Compared(sum(same is not None for same in compared), compared.count(True)),
+        overlap=Overlap(sum(map(bool, gaps)), sum(min(gaps_of_call, default=0) < 0 for gaps_of_call in gaps)),
         gives_up={
-            kind: _spread(_durations(each for each in run.windows if each.name == phase))
-            for kind, phase in KINDS.items()
+            kind: _spread(_durations(window for window in run.windows if window.name in phases))
+            for kind, phases in KINDS.items()
         },
     )
 
 
 def _backoff(calls: Sequence[Call]) -> list[WaitsBeforeRetry]:
     """The waits before each retry, by its number."""
-    found: list[list[float]] = []
+    by_number: list[list[float]] = []
     for call in calls:
         for number, gap in enumerate(call.gaps):
-            if number == len(found):
-                found.append([])
+            if number == len(by_number):
+                by_number.append([])
             if gap is not None and gap >= 0:
-                found[number].append(gap)
+                by_number[number].append(gap)
     return [
-        WaitsBeforeRetry(**asdict(spread), retry=number, waits=[round(each, 4) for each in sorted(waits)])
-        for number, waits in enumerate(found, 1)
+        WaitsBeforeRetry(**asdict(spread), retry=number, waits=[round(wait, 4) for wait in sorted(waits)])
+        for number, waits in enumerate(by_number, 1)
         if (spread := _spread(waits)) is not None
     ]
 
 
 def _spread(values: Sequence[float]) -> Spread | None:
-    """How many, their median, and between which two values half of them are; None of none."""
+    """The number of values, their median and their quartiles; None without values."""
     if not values:
         return None
     low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else (values[0],) * 3
@@ -277,37 +287,37 @@ def _spread(values: Sequence[float]) -> Spread | None:
 
 
 def _jitter(backoff: dict[str, list[WaitsBeforeRetry]]) -> float | None:
-    """The median variation of the waits before the same retry; None where there are none that are long enough."""
-    found = [
-        variation(each.waits)
+    """The median variation of the waits before the same retry; None if all are too short."""
+    variations = [
+        variation(retry.waits)
         for retries in backoff.values()
-        for each in retries
-        if each.n > 2 and each.median >= SHORT
+        for retry in retries
+        if retry.n > 2 and retry.median >= SHORT
     ]
-    return round(median(found), 3) if found else None
+    return round(median(variations), 3) if variations else None
 
 
 def _hints(calls: Iterable[Call]) -> dict[str, HintNumbers]:
-    """By form what was asked for, and what came of it."""
+    """The hints and the client's reactions, by form."""
     seen: dict[str, list[tuple[float | None, float | None]]] = {}
     for call in calls:
         gaps: tuple[float | None, ...] = (*call.gaps, None)
         for attempt, gap in zip(call.attempts, gaps, strict=True):
             if attempt.hint_form is not None and attempt.failed:
                 seen.setdefault(attempt.hint_form, []).append((attempt.hint, gap))
-    found = {}
+    numbers = {}
     for form, pairs in sorted(seen.items()):
         waits = [(asked, gap) for asked, gap in pairs if gap is not None]
-        asked = [each for each, _ in pairs if each is not None]
+        asked = [seconds for seconds, _ in pairs if seconds is not None]
         obeyed = [gap >= wanted - SLACK for wanted, gap in waits if wanted is not None]
-        found[form] = HintNumbers(
+        numbers[form] = HintNumbers(
             answers=len(pairs),
             retried=len(waits),
             obeyed=sum(obeyed) if asked else None,
             asked=round(median(asked), 3) if asked else None,
             waited=round(median(gap for _, gap in waits), 3) if waits else None,
         )
-    return found
+    return numbers
 
 
 def outage(calls: Sequence[Call]) -> Outage:
@@ -322,14 +332,14 @@ def _again(calls: Iterable[Call], met: Callable[[Call], bool]) -> Retried:
 
 
 def _hidden(calls: Sequence[Call]) -> Noticed:
-    """Of calls that got an error in a 200: how many were retried, or reported.
+    """Counts the calls that were retried or reported, of those that got an error in a 200.
 
     An SDK that asks again under another id of its own retries too, as AWS's for Java 1 does at the end of an upload.
     """
-    again = [each.retries > 0 or each.again is not None for each in calls]
+    again = [call.retries > 0 or call.again is not None for call in calls]
     noticed = sum(
-        retried or each.last.kind != "hidden" or each.returned is False
-        for each, retried in zip(calls, again, strict=True)
+        retried or call.last.kind != "hidden" or call.returned is False
+        for call, retried in zip(calls, again, strict=True)
     )
     return Noticed(len(calls), sum(again), noticed)
 
@@ -340,7 +350,7 @@ def _durations(windows: Iterable[CallWindow]) -> list[float]:
 
 def codes(calls: Iterable[Call]) -> list[FirstAnswer]:
     """One row for each first answer that was a failure, the most frequent first."""
-    found: dict[str, FirstAnswer] = {}
+    rows: dict[str, FirstAnswer] = {}
     for call in calls:
         first = call.first
         if not first.failed:
@@ -350,26 +360,26 @@ def codes(calls: Iterable[Call]) -> list[FirstAnswer]:
         says = "–"
         if documented is not None:
             says = FIRST.get(documented.again) or WORDS.get(documented.retryable, says)
-        row = found.setdefault(answer, FirstAnswer(answer, says, 0, 0))
+        row = rows.setdefault(answer, FirstAnswer(answer, says, 0, 0))
         row.calls += 1
         row.retried += bool(call.retries)
-    return sorted(found.values(), key=lambda row: -row.calls)
+    return sorted(rows.values(), key=lambda row: -row.calls)
 
 
 class ClientResult(Struct):
-    """What one client did. Times are seconds.
+    """The results of one client; times are seconds.
 
     Attributes:
         client: As `--client` takes it.
         title: For people.
-        note: What is not its default, or empty.
+        note: The settings that are not its default, or empty.
         version: Of the client; null where nobody knows.
-        language: The language that it is written in, or empty.
+        language: The language of its source, or empty.
         service: The vendor whose errors it got.
-        seconds: How long the run took.
-        deadline: How long it could have taken.
-        late: How late calls began: how busy the machine was.
-        failure: What the client did against the contract; null for nothing.
+        seconds: The length of the run.
+        deadline: The longest time that it could have taken.
+        late: The delay of the beginning of calls: how busy the machine was.
+        failure: The client's breach of the contract; null where there is none.
         numbers: Everything that was measured.
         report: The verdict, as `faultinject report` prints it.
     """
@@ -389,26 +399,29 @@ class ClientResult(Struct):
 
     @property
     def name(self) -> str:
-        """Title, version and what is not its default."""
+        """Title, version and the settings that are not its default."""
         return " ".join(filter(None, (self.title, self.version, self.note and f"({self.note})")))
 
     @property
     def called(self) -> str:
-        """The same; a client of the user's own as it calls itself, where it does."""
+        """The same; a client of the user's own has its own name for itself, if it says one."""
         own = self.title == self.client and self.client not in SDKS
         return self.version if own and self.version else self.name
 
     def worst(self, check: str) -> str | None:
         """The worst verdict of a check; None where it says nothing."""
-        said = [each.verdict for each in self.report.findings if each.check == check]
-        decided = [each for each in said if each != INCONCLUSIVE]
-        return min(decided or said, key=VERDICTS.index, default=None)
+        verdicts = [finding.verdict for finding in self.report.findings if finding.check == check]
+        decided = [verdict for verdict in verdicts if verdict != INCONCLUSIVE]
+        return min(decided or verdicts, key=VERDICTS.index, default=None)
 
 
 def verdicts(clients: Sequence[ClientResult]) -> list[tuple[str, list[str | None]]]:
-    """Each check that says something of a client, with its worst verdict on each, None where it says nothing."""
-    rows = [(check, [each.worst(check) for each in clients]) for check in (ANSWERS, *CHECKS)]
-    return [each for each in rows if any(each[1])]
+    """Each check's worst verdicts by client, None for a client of which it says nothing.
+
+    Checks that say nothing of any client are left out.
+    """
+    rows = [(check, [client.worst(check) for client in clients]) for check in CHECKS]
+    return [(check, worst) for check, worst in rows if any(worst)]
 
 
 class Machine(Struct):
@@ -452,11 +465,11 @@ class FailedClient(Struct):
 
 
 class Results(Struct, kw_only=True, omit_defaults=True):
-    """What storage clients did in a fixed plan of faults. Times are seconds.
+    """The results of storage clients in a fixed plan of faults; times are seconds.
 
     Attributes:
         v: The version of the format.
-        result: What it comes to.
+        result: The conclusion.
         reason: The same in words.
         made: The day of the run, UTC, such as 2026-11-20.
         faultinject: The version of faultinject.
@@ -464,7 +477,7 @@ class Results(Struct, kw_only=True, omit_defaults=True):
         system: The operating system.
         machine: The computer of the run.
         seed: Of every draw of faultinject.
-        deadline: How long each client had that is not known to need longer, seconds.
+        deadline: Seconds of each client that is not known to need longer.
         complete: Whether nobody interrupted it.
         all: Whether every client that is installed was asked for; then findings come without their calls.
         command: The command that makes these results again.
@@ -492,11 +505,11 @@ class Results(Struct, kw_only=True, omit_defaults=True):
 
 
 class Measured(NamedTuple):
-    """A client's run, and the same as it is kept.
+    """A client's run and its result.
 
     Attributes:
-        result: what is kept.
-        run: what was done and found.
+        result: the part that is kept.
+        run: the calls, the requests and the judgement.
     """
 
     result: ClientResult
@@ -523,23 +536,23 @@ def measured(sdk: Sdk, run: ConformanceRun) -> Measured:
 
 
 BUSY = 0.03
-"""Seconds; calls that are asked for later than this say that the machine has other things to do."""
+"""Seconds; calls that begin later than this show that the machine has other things to do."""
 
 
 def conclusion(results: Sequence[Measured]) -> Conclusion:
-    """What the results of all clients come to: a failure overrides what was not decided, which overrides a warning."""
+    """The conclusion of all clients: a failure overrides undecided, which overrides a warning."""
     if len(results) == 1:
         return results[0].run.judgement.conclusion
-    found = {each.result.client: each.run.judgement.conclusion for each in results}
-    results_found = {each.result for each in found.values()}
-    worst = next(each for each in ("fail", "undecided", "warn", "pass") if each in results_found)
-    named = [name for name, each in found.items() if each.result == worst]
-    some = f"{len(named)} of {len(found)} clients"
+    conclusions = {client.result.client: client.run.judgement.conclusion for client in results}
+    reached = {conclusion.result for conclusion in conclusions.values()}
+    worst = next(result for result in ("fail", "undecided", "warn", "pass") if result in reached)
+    named = [name for name, conclusion in conclusions.items() if conclusion.result == worst]
+    some = f"{len(named)} of {len(conclusions)} clients"
     if worst == "undecided":
-        why = "; ".join(f"{name}: {found[name].sentence}" for name in named)
-        return Conclusion(worst, "Not decided", f"{some}: {why}")
+        reasons = "; ".join(f"{name}: {conclusions[name].sentence}" for name in named)
+        return Conclusion(worst, "Not decided", f"{some}: {reasons}")
     if worst == "pass":
-        return Conclusion(worst, PASS, f"all {len(found)} clients pass")
+        return Conclusion(worst, PASS, f"all {len(conclusions)} clients pass")
     head, verb = (FAIL, "fail") if worst == "fail" else (WARN, "warn")
     return Conclusion(worst, head, f"{some} {verb}{'s' if len(named) == 1 else ''}: {', '.join(named)}")
 
@@ -560,24 +573,24 @@ def results_of(
 
     Args:
         measured: the clients that ran.
-        day: when it was made, `2026-11-20`.
+        day: the day of the run, `2026-11-20`.
         version: of faultinject.
-        deadline: how long each client had that is not known to need longer, seconds.
+        deadline: seconds of each client that is not known to need longer.
         complete: whether nobody interrupted it.
-        whole: whether every client that is installed was asked for; then findings come without their calls, which are nine
-            tenths of all.
+        whole: whether every client that is installed was asked for; then findings come without their calls, which are
+            nine tenths of all.
         skipped: clients that are not installed.
         failed: clients that could not be started.
-        command: what makes it again.
+        command: the command that makes it again.
     """
-    found = conclusion(measured)
-    for each in measured if whole else ():
-        for finding in each.result.report.findings:
+    concluded = conclusion(measured)
+    for client in measured if whole else ():
+        for finding in client.result.report.findings:
             finding.calls = []
     return Results(
         v=1,
-        result=found.result,
-        reason=found.reason,
+        result=concluded.result,
+        reason=concluded.reason,
         made=day,
         faultinject=version,
         python=platform.python_version(),
@@ -590,12 +603,12 @@ def results_of(
         command=command,
         skipped=skipped,
         failed=failed,
-        clients=[each.result for each in measured],
+        clients=[client.result for client in measured],
     )
 
 
 def read(path: str) -> Results:
-    """Results that were written before.
+    """Results of an earlier run.
 
     Raises:
         OSError: the file cannot be read.
@@ -603,7 +616,7 @@ def read(path: str) -> Results:
     """
     try:
         return decode(read_bytes(path), type=Results)
-    except (ValueError, RecursionError):
+    except (ValueError, MsgspecError, RecursionError):
         raise ConfigurationError(
             f"{path}: these are no results of `faultinject conformance -o FILE.json`"
         ) from None
@@ -614,15 +627,15 @@ SEVERITY = {FAIL: 2, WARN: 1}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that is not what it was.
+    """A difference between two results.
 
     Attributes:
-        client: whose.
-        what: the check with what it was about, or the fact.
+        client: its name.
+        what: the check with its subject, or the fact.
         before: the verdict, or the fact; empty where there was none.
         after: the verdict or the fact now; empty where there is none.
-        message: what is measured now; empty for a fact.
-        worse: whether a check says no, or warns, that did not before.
+        message: the measurement now; empty for a fact.
+        worse: whether a check fails or warns that did not before.
     """
 
     client: str
@@ -634,15 +647,15 @@ class Change:
 
 
 def changes(old: Results, new: Results) -> Iterator[Change]:
-    """What changed for the clients that both results have, in the order of the new ones; and who is new, or gone.
+    """The changes of the clients that both results have, then the clients that are new or gone.
 
-    A client is gone only from results for which every client was asked.
+    They come in the order of the new results. A client is gone only from results for which every client was asked.
 
     Args:
         old: the results before.
         new: the results now.
     """
-    before = {each.client: each for each in old.clients}
+    before = {result.client: result for result in old.clients}
     for client in new.clients:
         name = client.client
         if name in before:
@@ -665,7 +678,7 @@ def _facts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Change]:
 
 
 def _both_vary(old: ClientResult, new: ClientResult) -> bool:
-    """Whether chance decides how many attempts a call makes, before and now, and some numbers are the same."""
+    """Whether the numbers of attempts vary by chance, before and now, and overlap."""
     before, now = old.numbers.attempts, new.numbers.attempts
     if before is None or now is None or before.fewest == before.most or now.fewest == now.most:
         return False
@@ -685,7 +698,7 @@ def _verdicts(name: str, old: ClientResult, new: ClientResult) -> Iterator[Chang
     for finding in new.report.findings:
         key, verdict = finding.name, finding.verdict
         was = before.pop(key, "")
-        # What was not decided, or is not now, says nothing: unless it is a fault that was not known.
+        # An undecided check, before or now, says nothing: unless it is a fault that was not known.
         if was == verdict or (INCONCLUSIVE in (was, verdict) and verdict not in SEVERITY):
             continue
         worse = SEVERITY.get(verdict, 0) > SEVERITY.get(was, 0)

@@ -1,4 +1,4 @@
-"""The SDKs that there is a driver for, and which of them are installed."""
+"""The SDKs that have a driver, and the installed ones among them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from faultinject.conformance import plan
 from faultinject.conformance.homes import DRIVERS, HOMES, python
-from faultinject.exceptions import ConfigurationError, MissingExtra
+from faultinject.exceptions import ConfigurationError, MissingExtraError
 from faultinject.rules.values import duration, nearest
 
 
@@ -22,17 +22,17 @@ class Sdk:
     Attributes:
         name: as `--client` takes it.
         title: for people.
-        vendor: which service is played for it.
+        vendor: the service that is played for it.
         words: the command, where no driver here makes one.
-        home: where it is installed: a key of `HOMES`; empty for a client of the user's own.
-        package: what it is called there.
+        home: the place of its installation: a key of `HOMES`; empty for a client of the user's own.
+        package: its name there.
         folder: of its driver.
         driver: as `clients.toml` has it.
-        language: what it is written in, or empty.
-        note: what is not its default, or empty.
+        language: the language of its source, or empty.
+        note: the settings that are not its default, or empty.
         aws: whether its documentation has the header by which AWS asks its own SDKs to wait.
-        packages: what is installed to have it, where that is not the package.
-        profile: what it is judged by, where its user agent says too little; empty: found out by it.
+        packages: the packages to install, where that is not the package.
+        profile: the profile by which it is judged, where its user agent says too little; empty: found out by it.
         deadline: seconds that all its calls need.
     """
 
@@ -63,30 +63,30 @@ class Sdk:
 
     @property
     def install(self) -> str:
-        """What installs it, for people."""
+        """The command or the instruction that installs it."""
         return HOMES[self.home].install(self.packages or self.package)
 
 
 def _read() -> dict[str, Sdk]:
-    """The SDKs that the tables `clients.toml` of the drivers have: one for each language."""
-    found = {}
+    """Read the SDKs of the tables `clients.toml`, one for each language of drivers."""
+    sdks = {}
     for path in sorted(DRIVERS.glob("*/clients.toml")):
         said: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         home, language = said.pop("home"), said.pop("language", "")
-        for name, each in said.items():
-            about = {"title": each["package"], "language": language, **each}
+        for name, row in said.items():
+            about = {"title": row["package"], "language": language, **row}
             if "deadline" in about:
                 about["deadline"] = duration(about["deadline"])
-            found[name] = Sdk(name, folder=path.parent.name, **{"home": home, **about})
-    return found
+            sdks[name] = Sdk(name, folder=path.parent.name, **{"home": home, **about})
+    return sdks
 
 
 SDKS = _read()
-"""By name."""
+"""The SDKs by name."""
 
 
 AWS = "s3"
-"""The service whose clients, if they are of the user's own, are mostly made with an SDK of AWS's."""
+"""The service whose clients, if they are the user's own, mostly contain an SDK of AWS's."""
 FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -95,17 +95,17 @@ def of(client: str, vendor: str) -> Sdk:
 
     Args:
         client: as `--client` took it.
-        vendor: which service is played for a client of the user's own.
+        vendor: the service that is played for a client of the user's own.
 
     Raises:
-        MissingExtra: the SDK is not installed.
+        MissingExtraError: the SDK is not installed.
         ConfigurationError: there is no such SDK and no such command.
     """
     if client in SDKS:
-        found = SDKS[client]
-        if found.version is None:
-            raise MissingExtra(f"{found.title} is not installed: {found.install}")
-        return found
+        sdk = SDKS[client]
+        if sdk.version is None:
+            raise MissingExtraError(f"{sdk.title} is not installed: {sdk.install}")
+        return sdk
     if FACTORY.fullmatch(client):
         return Sdk(client, client, vendor, python(client), aws=vendor == AWS)
     try:

@@ -1,4 +1,7 @@
-"""Who may ask: the token, the names and addresses that are let in. It reads heads alone, and answers nothing."""
+"""Access to the control API: the token, and the names and addresses that are let in.
+
+It reads heads alone, and answers nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ LENGTH = 32
 
 
 def random_token(place: str) -> tuple[str, bool]:
-    """A token, and whether it is this process that has made it up.
+    """A token, and whether this process has made it up.
 
-    Where several processes serve the app it is in a file that only this user can read, beside the directories in which they
-    count; a later start removes it when the server has ended.
+    Where several processes serve the app it is in a file that only this user can read, beside the directories in
+    which they count; a later start removes it when the server has ended.
 
     Args:
         place: of the control API.
@@ -41,7 +44,7 @@ def random_token(place: str) -> tuple[str, bool]:
         path = private_path(f"control\n{place}", owner=common_process())
         return _agreed(path, token)
     except (OSError, ConfigurationError) as error:
-        # Of tokens that each makes up for itself, a client's would be wrong at every worker but one.
+        # If each worker made up a token, a client's would be wrong at every worker but one.
         why = f"the workers of this server cannot agree on a random token ({error}): set {TOKEN}"
         raise ConfigurationError(f"FAULTINJECT_CONTROL={place}: {why}") from error
 
@@ -52,35 +55,39 @@ def _agreed(path: str, token: str) -> tuple[str, bool]:
 
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as file:
         flock(file, LOCK_EX)
-        found = file.read()
-        if not found:
+        agreed = file.read()
+        if not agreed:
             file.write(token)
-    return found or token, not found
+    return agreed or token, not agreed
 
 
 ADDED_WORDS = frozenset(
-    "addr address arr cf edge fly gateway hop hops https incap ip ips nf original originating peer proto real remote rewrite scheme ssl tls url via".split()
+    """
+    addr address arr cf edge fly gateway hop hops https incap ip ips nf original originating peer proto real remote
+    rewrite scheme ssl tls url via
+    """.split()
 )
-"""Words of the names of headers that proxies add: whom a request came from, what it was, on which way."""
+"""Words of the names of headers that proxies add, about a request's source, form and way."""
 ADDED_PARTS = (
-    "akamai", "amzn", "appengine", "azure", "balancer", "cdn", "clientip", "cloudflare", "cloudfront", "envoy", "fastly", "forward", "haproxy",
-    "ingress", "nginx", "proxied", "proxy", "realip", "sucuri", "traefik", "varnish", "vercel",
+    "akamai", "amzn", "appengine", "azure", "balancer", "cdn", "clientip", "cloudflare", "cloudfront",
+    "envoy", "fastly", "forward", "haproxy", "ingress", "nginx", "proxied", "proxy", "realip", "sucuri",
+    "traefik", "varnish", "vercel",
 )  # fmt: skip
-"""What stands anywhere in such a name: that something was handed on, and whose proxy did it."""
+"""Parts of such names: words for handing on, and the names of proxies."""
 _PORTS = {"http": "80", "https": "443"}
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[\w.-]*\w)\.?)(?::(?P<port>[0-9]+))?")
 
 
 class Access:
-    """Who may ask.
+    """Decides on the access to the control API.
 
     Args:
         settings: of the environment.
 
     Attributes:
-        token: what each call must bring: the environment's, else a random one on which the workers of a server agree.
+        token: that each call must bring: the environment's, else a random one on which the workers of a server agree.
         own: whether this process has made it up.
-        place: where the API is, for messages.
+        place: of the API, for messages.
 
     Raises:
         ConfigurationError: the workers cannot agree on a random token.
@@ -91,12 +98,14 @@ class Access:
         self.place = settings.place
         self._remote = settings.remote
         self._digest = _digest(self.token)
-        # An address that somebody told it to listen on cannot be another host's name.
+        # The address that it listens on by its settings cannot be another host's name.
         own = () if settings.host in ("", "0.0.0.0", "::") else (settings.host,)  # noqa: S104 - compared, not bound
         self._hosts = {*settings.hosts, *own}
 
     def check_host(self, host: str | None) -> None:
-        """Refuse a request for a name that is not ours: a page of another site whose name was made to mean this machine.
+        """Refuse a request for a name that is not ours.
+
+        A page of another site may have a name that was made to mean this machine.
 
         Raises:
             Refusal: with 421.
@@ -109,7 +118,7 @@ class Access:
     def check_client(self, client: str | None, headers: Mapping[str, str]) -> None:
         """Refuse a client that is not on this machine, unless such are allowed.
 
-        What a proxy says of its clients is not believed; that it says something tells that there is one.
+        A proxy's word about its clients is not believed; it only shows that there is a proxy.
 
         Raises:
             Refusal: with 403.
@@ -129,8 +138,9 @@ class Access:
                 )
 
     def check_site(self, site: str | None) -> None:
-        """Refuse what a browser says that a page of another origin asks for, where it sends no Origin: for an image, a script.
+        """Refuse a request that a browser marks as one of a page of another origin.
 
+        It counts where the browser sends no Origin, as for an image or a script.
         https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 
         Raises:
@@ -140,7 +150,7 @@ class Access:
             raise Refusal(403, f"a page of another origin asks (Sec-Fetch-Site: {visible(site)[:200]})")
 
     def check_origin(self, origin: str | None, host: str) -> None:
-        """Refuse what a page of another origin asks for.
+        """Refuse a request of a page of another origin.
 
         Raises:
             Refusal: with 403.
@@ -155,7 +165,7 @@ class Access:
             raise Refusal(403, f"the Origin {visible(origin)[:200]} is not that of this control API")
 
     def check_token(self, authorization: str | None) -> None:
-        """Refuse a call without the token, in a time that does not depend on where a wrong one differs.
+        """Refuse a call without the token, in a time that does not depend on the wrong token.
 
         Raises:
             Refusal: with 401.
@@ -173,27 +183,29 @@ class Access:
 
 
 def is_added(name: str) -> bool:
-    """Whether the name of a header, in lower case, is one that a proxy adds: the connection is the proxy's, not the client's.
+    """Whether a proxy adds headers of that name, which is in lower case.
 
-    Those of browsers, which begin with `sec-`, are never set by anybody else.
+    Then the connection is the proxy's, not the client's. Headers of browsers, which begin with `sec-`, are never set
+    by anybody else.
 
-    >>> [each for each in ("via", "x-real-ip", "x_forwarded_for", "cf-ray", "postman-token", "origin", "zip") if is_added(each)]
+    >>> names = ("via", "x-real-ip", "x_forwarded_for", "cf-ray", "postman-token", "origin", "zip")
+    >>> [name for name in names if is_added(name)]
     ['via', 'x-real-ip', 'x_forwarded_for', 'cf-ray']
     """
     words = name.replace("_", "-").split("-")
     if words[0] == "sec":
         return False
-    return not ADDED_WORDS.isdisjoint(words) or any(each in name for each in ADDED_PARTS)
+    return not ADDED_WORDS.isdisjoint(words) or any(part in name for part in ADDED_PARTS)
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """Name, lower case, and port of a Host header; what is none has an empty name.
+    """Name, in lower case, and port of a Host header; an invalid one has an empty name.
 
     >>> split_host("LocalHost.:8000"), split_host("[::1]:8"), split_host("::1"), split_host("user@localhost")
     (('localhost', '8000'), ('::1', '8'), ('', ''), ('', ''))
     """
-    found = _HOST.fullmatch(host.strip().lower())
-    return (found["address"] or found["name"], found["port"] or "") if found else ("", "")
+    match = _HOST.fullmatch(host.strip().lower())
+    return (match["address"] or match["name"], match["port"] or "") if match else ("", "")
 
 
 def _digest(token: str) -> bytes:

@@ -1,4 +1,7 @@
-"""The control API: from a request to its answer. It knows no server and no framework; `mount` and `server` hand it requests."""
+"""The control API without a server or a framework: from a request to its answer.
+
+`mount` and `server` hand it requests.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ LARGEST = 1 << 20
 """Bytes of a request's body."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script';"
+    " trusted-types 'none'"
 )
 HEADERS = (
     ("cache-control", "no-store"),
@@ -33,7 +37,7 @@ HEADERS = (
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 )
-"""Of every answer. None lets a page of another origin read it."""
+"""The headers of every answer, none of which lets a page of another origin read it."""
 PAGE = Path(__file__).parent / "page"
 KINDS = {
     ".css": "text/css; charset=utf-8",
@@ -43,15 +47,15 @@ KINDS = {
 
 
 class ControlApi:
-    """What answers the requests of one injector's control API.
+    """Answers the requests of one injector's control API.
 
     Args:
-        injector: what is looked at and changed.
-        access: who may ask.
+        injector: the injector that is shown and changed.
+        access: decides on the access.
 
     Attributes:
-        injector: what is looked at and changed.
-        access: who may ask.
+        injector: the injector that is shown and changed.
+        access: decides on the access.
     """
 
     def __init__(self, injector: Injector, access: Access) -> None:
@@ -75,7 +79,8 @@ class ControlApi:
             method: of HTTP.
             path: below the mount point, decoded.
             headers: names in lower case.
-            body: reads it, at least a byte more than `LARGEST` of one that is longer; called for those alone who may ask.
+            body: reads it, at least a byte more than `LARGEST` of one that is longer; called only if the client has
+                access.
             query: as in the target.
             client: the address that the server reports.
             mount: the path below which the API is.
@@ -101,14 +106,14 @@ class ControlApi:
         except RecursionError:
             answer = Refusal(400, "the body is nested too deeply").answer
         except Exception as error:
-            log.beside_failed(error)
+            log.background_failed(error)
             answer = Refusal(500, "faultinject itself failed: the server's log says where").answer
         fields = [("content-type", answer.content_type), ("content-length", str(len(answer.body)))]
         fields += [*answer.headers.items(), *HEADERS]
         return answer.status, fields, b"" if method == "HEAD" else answer.body
 
     def _check(self, method: str, path: str, headers: Mapping[str, str], client: str | None) -> None:
-        """Refuse who may not ask, and a body that need not be read, by the head alone.
+        """Refuse a client without access, and a body that need not be read, by the head alone.
 
         Raises:
             Refusal: the Host, the client, its Origin, its token, or the length.
@@ -158,7 +163,7 @@ def too_large() -> Refusal:
 
 
 def check_parameters(given: Iterable[str], known: tuple[str, ...]) -> None:
-    """Refuse what is misspelled: it would be another question.
+    """Refuse a misspelled parameter: the call would be another question without it.
 
     Raises:
         Refusal: with 400.
@@ -179,11 +184,11 @@ def _to_page(call: ControlCall) -> ControlAnswer:
 @cache
 def _pages() -> dict[str, Does]:
     """The page and its files by their paths, which need no token."""
-    found: dict[str, Does] = {"": _to_page}
+    paths: dict[str, Does] = {"": _to_page}
     for file in sorted(PAGE.iterdir()):
         path = "/" if file.name == "index.html" else f"/static/{file.name}"
-        found[path] = partial(_show, ControlAnswer(file.read_bytes(), content_type=KINDS[file.suffix]))
-    return found
+        paths[path] = partial(_show, ControlAnswer(file.read_bytes(), content_type=KINDS[file.suffix]))
+    return paths
 
 
 def _show(answer: ControlAnswer, _: ControlCall) -> ControlAnswer:
@@ -192,12 +197,12 @@ def _show(answer: ControlAnswer, _: ControlCall) -> ControlAnswer:
 
 @cache
 def _paths() -> dict[str, dict[str, Endpoint]]:
-    """All that is answered, by path and method."""
-    found: dict[str, dict[str, Endpoint]] = {}
+    """The endpoints by path and method."""
+    paths: dict[str, dict[str, Endpoint]] = {}
     shown = [Endpoint("GET", path, does) for path, does in _pages().items()]
     for entry in (*CALLS, *shown):
-        found.setdefault(entry.path, {})[entry.method] = entry
-    return found
+        paths.setdefault(entry.path, {})[entry.method] = entry
+    return paths
 
 
 def _find(method: str, path: str) -> tuple[Endpoint, str]:
@@ -216,6 +221,6 @@ def _find(method: str, path: str) -> tuple[Endpoint, str]:
     if method not in entries:
         known = sorted({*entries, *(("HEAD",) if "GET" in entries else ())})
         names = ", ".join(known)
-        told = f"{visible(method)[:50]} does nothing here; there are {names}"
-        raise Refusal(405, told, headers={"Allow": names})
+        message = f"{visible(method)[:50]} does nothing here; there are {names}"
+        raise Refusal(405, message, headers={"Allow": names})
     return entries[method], name

@@ -11,11 +11,11 @@ from msgspec import to_builtins
 
 from faultinject.exceptions import (
     ConfigurationError,
-    Conflict,
+    ConflictError,
     FaultInjectError,
     Problem,
-    StoreInUse,
-    StoreUnavailable,
+    StoreInUseError,
+    StoreUnavailableError,
     plain,
 )
 from faultinject.injector.injector import Injector
@@ -33,7 +33,7 @@ RETRY_SECONDS = 1
 
 @dataclass(frozen=True, slots=True)
 class ControlAnswer:
-    """What goes back to the client.
+    """An answer to the client.
 
     Attributes:
         body: its bytes.
@@ -51,7 +51,7 @@ class ControlAnswer:
     def of_data(
         cls, data: object, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
     ) -> ControlAnswer:
-        """Structs or plain data as JSON; what others wrote into it is escaped where it does not print."""
+        """Structs or plain data as JSON; foreign text in it is escaped where it does not print."""
         # Half a surrogate pair has no UTF-8.
         return cls(json_text(to_builtins(data)).encode("utf-8", "replace"), status=status, headers=headers)
 
@@ -81,24 +81,24 @@ class Refusal(FaultInjectError):
 
     @property
     def answer(self) -> ControlAnswer:
-        """What tells the client of it."""
-        error = {"message": str(self), "problems": [problem_data(each) for each in self.problems]}
+        """The answer that tells the client of it."""
+        error = {"message": str(self), "problems": [problem_data(problem) for problem in self.problems]}
         return ControlAnswer.of_data({"error": error}, status=self.status, headers=self.headers)
 
 
 def problem_data(problem: Problem) -> dict[str, str]:
-    """One mistake as the parser tells it: what, where, the text at that place and carets below it."""
+    """One mistake with its place, the text there, and carets below it."""
     excerpt, _, caret = problem.excerpt.partition("\n")
     return {"message": problem.message, "where": problem.where, "excerpt": excerpt, "caret": caret}
 
 
 def refusal_of(error: FaultInjectError) -> Refusal:
-    """The refusal that an error of faultinject comes to."""
+    """The refusal for an error of faultinject."""
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, Conflict):
+    if isinstance(error, ConflictError):
         return Refusal(412, f"{error}; read the rules again and repeat the change")
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreUnavailableError):
         return Refusal(
             503, f"the store is unavailable now: {error}", headers={"Retry-After": str(RETRY_SECONDS)}
         )
@@ -107,17 +107,17 @@ def refusal_of(error: FaultInjectError) -> Refusal:
         message = f"{first.where}: {first.message}" if first.where else first.message
         if more:
             message = f"{message} (and {len(more)} more)"
-        return Refusal(409 if isinstance(error, StoreInUse) else 400, message, problems=error.problems)
+        return Refusal(409 if isinstance(error, StoreInUseError) else 400, message, problems=error.problems)
     return Refusal(500, str(error))
 
 
 @dataclass(frozen=True, slots=True)
 class ControlCall:
-    """What a client asks for.
+    """A client's request, read for the calls.
 
     Attributes:
         injector: the injector.
-        access: who may ask.
+        access: decides on the access.
         client: the client's address, as the server says it.
         name: of the rule in the path, or empty.
         query: the parameters.
@@ -148,7 +148,7 @@ class ControlCall:
             raise Refusal(400, f"the body is not UTF-8: byte 0x{self.body[error.start]:02x}") from None
 
     def data(self) -> dict[str, Any]:
-        """The body as a JSON object; nothing is an empty one.
+        """The body as a JSON object; without a body an empty one.
 
         Raises:
             Refusal: it is none.
@@ -157,12 +157,12 @@ class ControlCall:
         if not text.strip():
             return {}
         try:
-            found = parse_json(text, _refuse)
+            data = parse_json(text, _refuse)
         except ValueError as error:
             raise Refusal(400, f"the body is not JSON: {error}") from None
-        if not isinstance(found, dict):
+        if not isinstance(data, dict):
             raise Refusal(400, f"the body is a JSON object, not {shown(text)}")
-        return found
+        return data
 
     def keys(self, known: Collection[str]) -> dict[str, Any]:
         """The body as a JSON object with no other keys than these.
@@ -170,12 +170,12 @@ class ControlCall:
         Raises:
             Refusal: it is none, or has others.
         """
-        found = self.data()
-        for key in found:
+        data = self.data()
+        for key in data:
             if key not in known:
                 hint = nearest(key, tuple(known)) if known else "; this call takes none"
                 raise Refusal(400, f"{shown(key)} is not a key of this call{hint}")
-        return found
+        return data
 
     def number(self, name: str, *, default: int, least: int, most: int) -> int:
         """A number among the parameters.
@@ -202,7 +202,7 @@ class ControlCall:
             return None
         now = self.injector.state.generation
         # A weak tag is never the same: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
-        if f'"{now}"' in (each.strip() for each in text.split(",")):
+        if f'"{now}"' in (tag.strip() for tag in text.split(",")):
             return int(now)
         raise Refusal(
             412, f"generation {now} is in force by now; look at the rules again and repeat the change",
@@ -211,5 +211,5 @@ class ControlCall:
 
 
 def _refuse(twice: str) -> NoReturn:
-    """Of two values of a key nobody knows which is meant."""
+    """Refuse two values of a key, as nobody knows which is meant."""
     raise Refusal(400, twice)

@@ -1,4 +1,4 @@
-"""What the control API does: its calls, and the server's state, with which they answer."""
+"""The calls of the control API, and the server's state, with which they answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from faultinject.control.call import RETRY_SECONDS, ControlAnswer, ControlCall, Refusal
-from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnavailableError
 from faultinject.injector.injector import Injector
-from faultinject.injector.state import State
+from faultinject.injector.state import RuleCounts, State
 from faultinject.journal import log
 from faultinject.rules import values
 from faultinject.rules.descriptions import count
@@ -26,14 +26,16 @@ from faultinject.rules.values import Mistake, shown
 from faultinject.rules.vocabulary import KEYS
 
 VERSION = 1
+NO_COUNTS = RuleCounts(0, 0)
+"""The counts of a rule that came after they were read."""
 
 
-class Counts(Struct):
-    """The counts of rules.
+class Totals(Struct):
+    """Requests since counts began at zero; one that matched several rules counts once.
 
     Attributes:
-        matched: How many requests met the conditions.
-        injected: How many got the fault.
+        matched: How many met the conditions of a rule.
+        injected: How many got a fault.
         failed: How many could not be decided.
     """
 
@@ -98,7 +100,9 @@ class ServerState(Struct):
         disarmed: Why faults were switched off where nobody asked for it, or empty.
         abort: The bound of the app's own failures, which ends all faults.
         rules: The rules in order.
-        totals: Their sums.
+        totals: The requests of all rules.
+        shared: Whether counts are those of all processes of the store; else of the process that answers.
+        elsewhere: Why FAULTINJECT_ONLY_WHERE keeps faults away from here, or empty.
     """
 
     v: int
@@ -119,7 +123,9 @@ class ServerState(Struct):
     disarmed: str
     abort: str | None
     rules: list[RuleState]
-    totals: Counts
+    totals: Totals
+    shared: bool
+    elsewhere: str = ""
 
 
 class ScenarioInForce(Struct, omit_defaults=True):
@@ -143,9 +149,10 @@ def state(injector: Injector) -> ServerState:
     now = injector.clock()
     services, watch = injector.own_plan.services, injector.own_plan.watch
     refused, undecided, failures = injector.passed()
+    matched, injected = injector.requests()
     names = in_force.scenario.display_names
     rules = [
-        rule_state(name, rule, enabled=name not in in_force.disabled, counts=counts.get(name, {}))
+        rule_state(name, rule, enabled=name not in in_force.disabled, counts=counts.get(name, NO_COUNTS))
         for name, rule in zip(names, in_force.scenario.rules, strict=True)
     ]
     return ServerState(
@@ -158,6 +165,7 @@ def state(injector: Injector) -> ServerState:
         now=now,
         seed=in_force.seed,
         production=injector.production,
+        elsewhere=injector.elsewhere,
         store=injector.store,
         max_active=services.most_active,
         active=services.active,
@@ -167,19 +175,15 @@ def state(injector: Injector) -> ServerState:
         disarmed=in_force.why_off,
         abort=None if watch is None else watch.text,
         rules=rules,
-        totals=Counts(
-            sum(each.matched for each in rules),
-            sum(each.injected for each in rules),
-            sum(each.failed for each in rules),
-        ),
+        totals=Totals(matched, injected, undecided + failures),
+        shared=injector.shares,
     )
 
 
-def rule_state(name: str, rule: Rule, *, enabled: bool, counts: dict[str, int]) -> RuleState:
+def rule_state(name: str, rule: Rule, *, enabled: bool, counts: RuleCounts) -> RuleState:
     """A rule with its counts."""
     vendor = rule.resolved.vendor
     times = rule.value("times")
-    injected = counts.get("injected", 0)
     return RuleState(
         name=name,
         given=rule.name,
@@ -189,21 +193,24 @@ def rule_state(name: str, rule: Rule, *, enabled: bool, counts: dict[str, int]) 
         vendor=None if vendor is None else vendor.id,
         says=rule.resolved.in_words(rule),
         enabled=enabled,
-        matched=counts.get("matched", 0),
-        injected=injected,
-        failed=counts.get("failed", 0),
+        matched=counts.matched,
+        injected=counts.injected,
+        failed=counts.failed,
         times=times,
-        spent=times is not None and rule.value("per") == "rule" and injected >= times,
+        spent=times is not None and rule.value("per") == "rule" and counts.injected >= times,
     )
 
 
 Prepared = tuple[str, Callable[..., State]]
-"""What the log says of a change, and what makes it when it is told the generation that it is `expected` to change."""
+"""A change: its text for the log, and a function that makes it.
+
+The function takes the generation that it is `expected` to change.
+"""
 
 MOST_RULES = 10_000
-"""In force by the API."""
+"""The most rules that the API puts in force."""
 TRIES = 20
-"""How often a change is made anew from what another one has put in force meanwhile."""
+"""The most attempts at a change while others put something else in force."""
 
 
 def switch_on(call: ControlCall) -> ControlAnswer:
@@ -232,7 +239,7 @@ def switch_off(call: ControlCall) -> ControlAnswer:
     call.keys(())
     try:
         made = call.injector.disable(expected=call.expected)
-    except StoreUnavailable as error:
+    except StoreUnavailableError as error:
         _tell(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
             503,
@@ -251,7 +258,10 @@ def reset(call: ControlCall) -> ControlAnswer:
 
 
 def put_rules(call: ControlCall) -> ControlAnswer:
-    """Put a whole scenario in force; counts begin at zero. Without `seed` or `abort` the current ones stay."""
+    """Put a whole scenario in force; counts begin at zero.
+
+    Without `seed` or `abort` the current ones stay.
+    """
     given, names_abort = _scenario(call), "abort" in call.data()
     _check_armable(call)
 
@@ -284,7 +294,10 @@ def add_rule(call: ControlCall) -> ControlAnswer:
 
 
 def patch_rule(call: ControlCall) -> ControlAnswer:
-    """Change keys of one rule; null removes a key. Its counts begin at zero, the others keep theirs."""
+    """Change keys of one rule; null removes a key.
+
+    Its counts begin at zero, the others keep theirs.
+    """
     given = call.keys(("text", "fault", "unless", *KEYS))
 
     def change(in_force: State) -> Prepared:
@@ -313,10 +326,10 @@ def disable_rule(call: ControlCall) -> ControlAnswer:
 
 
 def place_of(call: ControlCall, in_force: State) -> int:
-    """Where the rule stands that the path names.
+    """The place of the rule that the path names.
 
     Raises:
-        Refusal: there is none of that name.
+        Refusal: no rule has that name.
     """
     try:
         return in_force.find(call.name)
@@ -363,7 +376,7 @@ def _parsed(text: object) -> Scenario:
 
 
 def _rule(data: Mapping[str, object]) -> Rule:
-    # As a scenario of one it is read by the very reader of files.
+    # The reader of files reads it, as a scenario of one rule.
     return Scenario.from_json(json_text({"rules": [data]})).rules[0]
 
 
@@ -373,21 +386,25 @@ def _check_number(number: int) -> None:
 
 
 def _merged(data: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule's data with the keys of a `PATCH`: https://www.rfc-editor.org/rfc/rfc7396. Of tables no empty one is left."""
+    """A rule's data with the keys of a `PATCH`; empty tables are removed.
+
+    https://www.rfc-editor.org/rfc/rfc7396
+    """
     merged = dict(data)
     for key, value in given.items():
         before = merged.pop(key, None)
         if isinstance(value, dict):
             if key in KEYS and KEYS[key].header:  # their names are spelled as in the rule
-                value = {name.lower().replace("_", "-"): each for name, each in value.items()}  # noqa: PLW2901
-            value = _merged(before if isinstance(before, dict) else {}, value) or None  # noqa: PLW2901 - as it is put
+                value = {name.lower().replace("_", "-"): text for name, text in value.items()}  # noqa: PLW2901
+            # As the client put it, null for an empty table.
+            value = _merged(before if isinstance(before, dict) else {}, value) or None  # noqa: PLW2901
         if value is not None:
             merged[key] = value
     return merged
 
 
 def _check_armable(call: ControlCall) -> None:
-    """Nothing is armed where nothing may be injected.
+    """Refuse to arm faults where none may be injected.
 
     Raises:
         Refusal: this is production.
@@ -399,10 +416,12 @@ def _check_armable(call: ControlCall) -> None:
             f"{production} looks like production: to inject there, start with FAULTINJECT_PRODUCTION=allow"
             " and FAULTINJECT_EXPIRES of at most 24h",
         )
+    if call.injector.elsewhere:
+        raise Refusal(403, call.injector.elsewhere)
 
 
 def _check_time(call: ControlCall) -> None:
-    """Faults are not switched on where they would stay off.
+    """Refuse to switch faults on where they would stay off.
 
     Raises:
         Refusal: FAULTINJECT_EXPIRES has passed.
@@ -431,17 +450,17 @@ def _change_one(
 
 
 def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[str, State]:
-    """Make a change from what is in force; nothing of what another one puts in force meanwhile is lost.
+    """Make a change from the state in force, without losing one that another makes meanwhile.
 
     Args:
-        call: what is asked for.
-        change: from what is in force to the change of it, which is right but for If-Match.
+        call: the client's request.
+        change: from the state in force to the change of it, which is right but for If-Match.
 
     Returns:
-        What the log says of it, and what is in force by it.
+        The change's text for the log, and the new state in force.
 
     Raises:
-        Conflict: If-Match names another generation than the one in force.
+        ConflictError: If-Match names another generation than the one in force.
     """
     for _ in range(TRIES):
         in_force = call.injector.state
@@ -449,23 +468,36 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
         expected = call.expected
         try:
             return what, do(expected=in_force.generation if expected is None else expected)
-        except Conflict:
+        except ConflictError:
             if expected is not None:
                 raise
-    # What is in force cannot be read, and is replaced whatever it is; or there is no end of others.
+    # The state in force cannot be read, and is replaced whatever it is; or there is no end of other changes.
     what, do = change(call.injector.state)
     return what, do(expected=None)
 
 
 def _changed(call: ControlCall, what: str, made: State, *, status: int = 200) -> ControlAnswer:
-    """The new state; the log says who has changed what."""
+    """Log a change, and answer with the new state."""
     _tell(call, what, made)
-    found = state(call.injector)
-    return ControlAnswer.of_data(found, status=status, headers={"ETag": f'"{found.generation}"'})
+    new_state = state(call.injector)
+    return ControlAnswer.of_data(new_state, status=status, headers={"ETag": f'"{new_state.generation}"'})
+
+
+LONGEST_AGENT = 100
+"""Characters of a User-Agent in the log."""
 
 
 def _tell(call: ControlCall, what: str, made: State) -> None:
-    log.changed(what, call.client, call.headers.get("user-agent", ""), call.access.place, made.generation)
+    agent = call.headers.get("user-agent", "")
+    # Somebody has changed the rules or the switch with the control API.
+    log.warning(
+        "faultinject: %s%s %s by the control API (%s), generation %s",
+        call.client or "somebody",
+        f" ({agent[:LONGEST_AGENT]})" if agent else "",
+        log.shortened(what),
+        call.access.place,
+        made.generation,
+    )
 
 
 MOST_OUTCOMES, USUAL_OUTCOMES = 5_000, 500
@@ -473,7 +505,7 @@ _LONGEST = 2_048
 
 
 def get_health(_: ControlCall) -> ControlAnswer:
-    """Say that it answers."""
+    """Answer that the API is there."""
     return ControlAnswer.of_data({"ok": True})
 
 
@@ -495,7 +527,7 @@ def get_rule(call: ControlCall) -> ControlAnswer:
     """Show one rule with its counts."""
     in_force = call.injector.state
     index = place_of(call, in_force)
-    counts = call.injector.counts().get(call.name, {})
+    counts = call.injector.counts().get(call.name, NO_COUNTS)
     found = rule_state(
         call.name, in_force.scenario.rules[index], enabled=call.name not in in_force.disabled, counts=counts
     )
@@ -508,13 +540,13 @@ def get_journal(call: ControlCall) -> ControlAnswer:
     after = call.query.get("after", "")
     if len(after) > 200 or not (after.isascii() and after.isprintable()):
         raise Refusal(400, f"after: {shown(after)} is not the cursor of an earlier answer")
-    found, cursor, dropped = call.injector.events(after, limit)
-    outcomes = [{**each.to_dict(), "injected": each.injected} for each in found]
+    events, cursor, dropped = call.injector.events(after, limit)
+    outcomes = [{**outcome.to_dict(), "injected": outcome.injected} for outcome in events]
     return ControlAnswer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
 
 
 def preview(call: ControlCall) -> ControlAnswer:
-    """Show the answer that a rule would give to a request, byte for byte; nothing is carried out."""
+    """Show the answer of a rule to a request, byte for byte; nothing is carried out."""
     from faultinject.engine.actions import Respond
     from faultinject.engine.answers import answer_keys, at_its_start
     from faultinject.injector import trials
@@ -527,26 +559,31 @@ def preview(call: ControlCall) -> ControlAnswer:
     request = trials.environ(method, path if path[:1] == "/" else f"/{path}", asked["host"] or "127.0.0.1")
     trial, action, matches = trials.previewed(rule, request, call.injector.state.seed, guarded=True)
     says = rule.resolved.in_words(rule)
-    found: dict[str, Any] = {"text": str(rule), "rule": rule.to_dict(), "matches": matches, "says": says}
+    shown_answer: dict[str, Any] = {
+        "text": str(rule),
+        "rule": rule.to_dict(),
+        "matches": matches,
+        "says": says,
+    }
     if not isinstance(action, Respond):
         return ControlAnswer.of_data(
-            {**found, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
+            {**shown_answer, "notes": [says], "status": None, "headers": [], "body": None, "raw": None}
         )
     answer_keys(action)
     body, notes = trials.sent(action, method, rule)
     now = trial.injector.clock()
-    found |= {
+    shown_answer |= {
         "notes": notes,
         "status": action.answer.status,
-        "headers": [list(each) for each in at_its_start(action, now)],
+        "headers": [list(header) for header in at_its_start(action, now)],
         "body": b64encode(body).decode(),
         "raw": b64encode(trials.head_of(action, now) + body).decode(),
     }
-    return ControlAnswer.of_data(found)
+    return ControlAnswer.of_data(shown_answer)
 
 
 def _word(given: Mapping[str, object], key: str) -> str:
-    """A short text of the request that is made up."""
+    """Read a short text of the invented request."""
     value = given.get(key)
     if value is None:
         return ""

@@ -10,9 +10,8 @@ from faultinject.adapters.mounting import is_below
 from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
 from faultinject.control.access import Access
 from faultinject.control.api import LARGEST, ControlApi, Response, cut
-from faultinject.exceptions import MissingExtra
+from faultinject.exceptions import MissingExtraError
 from faultinject.injector.injector import Injector
-from faultinject.installation import install_extra
 from faultinject.journal import log
 from faultinject.rules.control import ControlSettings
 from faultinject.vendors.vendor import split_mount
@@ -22,18 +21,18 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
     """The app with the control API that the injector's environment asks for.
 
     Args:
-        app: what `wrap` gave, with its attributes `injector` and `use_injector`.
-        injector: what is around it.
+        app: an app that `wrap` has made, with its attributes `injector` and `use_injector`.
+        injector: the injector around it.
         kind: `wsgi` or `asgi`.
 
     Raises:
-        MissingExtra: what serves the API is not installed.
+        MissingExtraError: the API's own server is not installed.
         ConfigurationError: its workers cannot agree on a random token.
     """
     settings = injector.control
     assert settings is not None
     check_installed(settings)
-    # Whichever process is asked, it tells what happened in all of them.
+    # Any process of the server can be asked, and each reports the requests of all.
     injector.let_watch()
     if not settings.path:
         from faultinject.control import server
@@ -42,7 +41,7 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
         return app
     access = Access(settings)
     if settings.token is not None or access.own:
-        log.control(settings.place, access.token if access.own else None)
+        log.control_ready(settings.place, access.token if access.own else None)
     api = ControlApi(injector, access)
     outer = wsgi(api, app, settings.path) if kind == "wsgi" else asgi(api, app, settings.path)
 
@@ -56,21 +55,19 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
 
 
 def check_installed(settings: ControlSettings) -> None:
-    """Say at the start what is missing.
+    """Report at the start that a package is missing.
 
     Args:
-        settings: where the API is.
+        settings: of the API.
 
     Raises:
-        MissingExtra: it is on an address of its own, and its server is not installed.
+        MissingExtraError: it is on an address of its own, and its server is not installed.
     """
     from importlib.util import find_spec
 
-    missing = [each for each in ("uvicorn", "httptools") if not settings.path and find_spec(each) is None]
-    if missing:
-        what = " and ".join(missing)
-        raise MissingExtra(
-            f"the control API on an address of its own needs {what}: {install_extra('control')}"
+    if not settings.path and find_spec("uvicorn") is None:
+        raise MissingExtraError(
+            'the control API on an address of its own needs uvicorn: pip install "faultinject[control]"'
         )
 
 
@@ -105,8 +102,11 @@ def _text(path: str) -> str:
 def _read(environ: Environ) -> bytes:
     length = environ.get("CONTENT_LENGTH")
     ends = length or environ.get("wsgi.input_terminated")
-    found: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1)) if ends else b""
-    return found
+    try:
+        body: bytes = environ["wsgi.input"].read(int(length or LARGEST + 1)) if ends else b""
+    except OSError:  # how servers say that the client has left
+        raise cut() from None
+    return body
 
 
 def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
@@ -135,7 +135,7 @@ def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
                 mount=root + path,
             )
 
-        # Not one of the threads that the app may have: faults are to be switched off also where all of these are at work.
+        # Not one of the threads that the app may have: faults can be switched off also where all of these work.
         status, fields, body = await to_thread.run_sync(answer, limiter=CapacityLimiter(1))
         coded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in fields]
         await send({"type": "http.response.start", "status": status, "headers": coded})

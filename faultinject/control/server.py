@@ -1,4 +1,4 @@
-"""The control API on an address of its own: one thread of one process of all that serve an app.
+"""The control API on an address of its own: one thread of one of the app's processes.
 
 The process that binds the address first has it. The others try again, and one of them has it when the first one ends.
 """
@@ -19,15 +19,16 @@ from faultinject.control.mount import wsgi
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
+from faultinject.server.bounds import Limits
 from faultinject.server.connections import Server, listening_socket
 
 _server: ControlServer | None = None
 _listen: Callable[[str, int], socket.socket] | None = None
-"""What takes the address where no other process may have it; None where others may."""
+"""The function that takes the address where no other process may have it, or None."""
 
 
 def serve(injector: Injector) -> None:
-    """Let this process serve the control API when no other does; the first injector that asks has it."""
+    """Serve the control API, for the first injector that asks, unless another process does."""
     global _server  # noqa: PLW0603
     if _server is None:
         made = ControlServer(injector)
@@ -43,7 +44,9 @@ def serve(injector: Injector) -> None:
 
 @contextmanager
 def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
-    """For its block, no other process serves the same app: an address that cannot be had at once is an error.
+    """Serve the app, for the block, in this process alone.
+
+    An address that is unavailable is then an error, at once.
 
     Args:
         listen: makes the socket for a host and a port, or raises that error.
@@ -57,13 +60,16 @@ def only_here(listen: Callable[[str, int], socket.socket]) -> Iterator[None]:
 
 
 def _after_fork() -> None:
-    """A child has no thread of its parent, and must not keep the address when that one ends."""
+    """Start anew in a child, which has no thread of its parent.
+
+    The child must not keep the address when its parent ends.
+    """
     assert _server is not None  # else this is not registered
     _server.let_go()
     worker = sys.modules.get("gunicorn.workers.ggevent")
     if worker is None or worker.monkey.is_module_patched("threading"):
         _server.start()
-    else:  # gunicorn has gevent patch its worker in a moment: what a thread uses would change under it
+    else:  # gunicorn has gevent patch its worker in a moment, which would change a thread's functions while it runs
         from gevent.events import subscribers
 
         subscribers.append(_start_when_patched)
@@ -76,7 +82,7 @@ def _start_when_patched(event: object) -> None:
 
 
 def _supervises() -> bool:
-    """Whether this process only looks at files for Flask's reloader, and lets another one serve the app."""
+    """Whether this process only watches files for Flask's reloader, and another serves the app."""
     return "werkzeug._reloader" in sys.modules and not is_reloaded()
 
 
@@ -84,18 +90,20 @@ class ControlServer:
     """The thread that has the address, or waits for it.
 
     Args:
-        injector: what is looked at and changed.
+        injector: the injector that is shown and changed.
 
     Attributes:
-        url: where it answers; empty while another process has the address.
-        access: who may ask; by the same token in each process of the server.
-        again: seconds after which an address that another process has is tried again.
+        url: the address where it answers; empty while another process has the address.
+        access: decides on the access; by the same token in each process of the server.
+        again: seconds between two tries for an address that another process has.
+        limits: of its connections, which are files and threads of the app's process.
 
     Raises:
         ConfigurationError: they cannot agree on a random token.
     """
 
     again = 1.0
+    limits = Limits(connections=32, half_sent=32, head=5.0, body=10.0)
 
     def __init__(self, injector: Injector) -> None:
         assert injector.control is not None
@@ -108,7 +116,7 @@ class ControlServer:
         injector.let_watch()
 
     def start(self) -> None:
-        """Begin in this process."""
+        """Start the thread in this process."""
         self._ended = threading.Event()
         threading.Thread(
             target=self._run, args=(self._ended,), name="faultinject control", daemon=True
@@ -124,11 +132,11 @@ class ControlServer:
         self.settings.port = self._listening.getsockname()[1]
 
     def stop(self) -> None:
-        """Let go of the address; what is under way gets two seconds."""
+        """Let go of the address; calls under way get two seconds."""
         self._ended.set()
 
     def let_go(self) -> None:
-        """In a child: the socket is the parent's."""
+        """Close the socket in a child: it is the parent's."""
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.close()
@@ -139,9 +147,9 @@ class ControlServer:
                 self._listening = self._listening or listening_socket(self.settings.host, self.settings.port)
             except OSError as error:
                 if error.errno != EADDRINUSE:
-                    log.refused(
-                        OSError(f"FAULTINJECT_CONTROL: {self.settings.place}: {error.strerror or error}")
-                    )
+                    reason = error.strerror or error
+                    # The control API's own address cannot be listened on.
+                    log.error("faultinject: FAULTINJECT_CONTROL: %s: %s", self.settings.place, reason)
                     return
                 ended.wait(self.again)
                 continue
@@ -149,10 +157,10 @@ class ControlServer:
             return
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
-        with Server(wsgi(self._api), sock=listening) as served:
-            log.control(f"{served.url}/", self.access.token if self.settings.token is None else None)
+        with Server(wsgi(self._api), sock=listening, limits=self.limits) as served:
+            log.control_ready(f"{served.url}/", self.access.token if self.settings.token is None else None)
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():
                 pass
-        self.url = ""
         self.let_go()
+        self.url = ""

@@ -1,4 +1,7 @@
-"""Another tool's document, read with remarks on what no rule says, and the rules that are made of it."""
+"""Another tool's document, the remarks on its reading, and the rules that are made of it.
+
+There is a remark on everything that no rule says.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,17 @@ from faultinject.rules.rule import Rule
 from faultinject.rules.values import duration_text, is_name, nearest, shown, visible
 
 LEFT_OUT, CHANGED, UNUSED = "left out", "changed", "unused"
-"""It could not be said; it is said, and means something else; it has nothing to do with faults, such as a description, or no effect."""
+"""The kinds of remarks.
+
+Left out: it could not be said. Changed: it is converted, and means something else. Unused: it has nothing to do with
+faults, such as a description, or no effect.
+"""
 LONGEST_PLACE = 200
 
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing that is not there word for word.
+    """One difference from the original.
 
     Attributes:
         kind: `left out`, `changed` (it means something else) or `unused` (it has nothing to do with faults).
@@ -39,31 +46,31 @@ class Remark:
 
 
 class Remarks:
-    """All of one conversion, in order.
+    """All remarks of one conversion, in order.
 
     Attributes:
-        found: them.
+        found: the remarks.
     """
 
     def __init__(self) -> None:
         self.found: list[Remark] = []
 
     def leave_out(self, where: str, why: str) -> None:
-        """It cannot be said."""
+        """Note that something cannot be said."""
         self._add(LEFT_OUT, where, why)
 
     def change(self, where: str, why: str) -> None:
-        """It is said, and means something else."""
+        """Note that something is said, and means something else."""
         self._add(CHANGED, where, why)
 
     def unused(self, where: str, why: str = "it has nothing to do with faults") -> None:
-        """It has nothing to do with faults, or no effect."""
+        """Note that something has nothing to do with faults, or no effect."""
         self._add(UNUSED, where, why)
 
     @property
     def complete(self) -> bool:
         """Whether nothing was left out."""
-        return all(each.kind != LEFT_OUT for each in self.found)
+        return all(remark.kind != LEFT_OUT for remark in self.found)
 
     def _add(self, kind: str, where: str, why: str) -> None:
         self.found.append(Remark(kind, shown(where, LONGEST_PLACE), visible(why)))
@@ -110,11 +117,11 @@ def _wrong(where: str, message: str) -> ConfigurationError:
 
 
 class Kind(NamedTuple):
-    """What a value has to be.
+    """The kind that a value has to be.
 
     Attributes:
-        type: as msgspec converts to; a number in a text is one.
-        said: what it is not where that fails.
+        type: a type to which msgspec converts; a number in a text is one.
+        said: the kind in words, for the error.
     """
 
     type: Any
@@ -136,9 +143,9 @@ class Node:
 
     Args:
         value: of JSON.
-        file: what the document is called.
+        file: the document's name.
         path: its place there: `proxies[0].name`; empty: the whole.
-        remarks: what is reported.
+        remarks: the remarks.
     """
 
     def __init__(self, value: Any, file: str, path: str, remarks: Remarks) -> None:
@@ -162,11 +169,11 @@ class Node:
         raise _wrong(self.where, message)
 
     def leave_out(self, why: str) -> None:
-        """It cannot be said."""
+        """Note that it cannot be said."""
         self.remarks.leave_out(self.where, why)
 
     def change(self, why: str) -> None:
-        """It is said, and means something else."""
+        """Note that it is converted, and means something else."""
         self.remarks.change(self.where, why)
 
     def child(self, key: str, kind: Kind) -> Node | None:
@@ -179,17 +186,17 @@ class Node:
         value = self.value.get(key)
         if value is None:
             return None
-        found = self._at(key, value)
+        node = self._at(key, value)
         try:
-            found.value = convert(value, kind.type, strict=False)
+            node.value = convert(value, kind.type, strict=False)
         except ValidationError:
-            found.refuse(f"{shown(json.dumps(value))} is not {kind.said}")
-        return found
+            node.refuse(f"{shown(json.dumps(value))} is not {kind.said}")
+        return node
 
     def take(self, key: str, kind: Kind, default: Any = None) -> Any:
         """The bare value of a key; the default where it is not there."""
-        found = self.child(key, kind)
-        return default if found is None else found.value
+        node = self.child(key, kind)
+        return default if node is None else node.value
 
     def need(self, key: str, kind: Kind) -> Node:
         """The value of a key.
@@ -197,31 +204,31 @@ class Node:
         Raises:
             ConfigurationError: it is not there, or of another kind.
         """
-        found = self.child(key, kind)
-        if found is None:
+        node = self.child(key, kind)
+        if node is None:
             self.refuse(f"there is no {key}{nearest(key, self._left)}")
-        return found
+        return node
 
     def entries(self, key: str, kind: Kind) -> list[tuple[str, Node]]:
         """Names and values of an object; nothing where it is not there."""
-        found = self.child(key, OBJECT)
-        return [] if found is None else [(name, found.need(name, kind)) for name in found.value]
+        node = self.child(key, OBJECT)
+        return [] if node is None else [(name, node.need(name, kind)) for name in node.value]
 
     def rows(self) -> list[Node]:
-        """What is in a list."""
+        """The entries of a list."""
         return [
-            Node(each, self.file, f"{self.path}[{index}]", self.remarks)
-            for index, each in enumerate(self.value)
+            Node(entry, self.file, f"{self.path}[{index}]", self.remarks)
+            for index, entry in enumerate(self.value)
         ]
 
     def unused(self, *keys: str) -> None:
-        """Keys that have nothing to do with faults."""
+        """Note keys that have nothing to do with faults."""
         for key in keys:
-            if (found := self.child(key, ANY)) is not None:
-                self.remarks.unused(found.where)
+            if (node := self.child(key, ANY)) is not None:
+                self.remarks.unused(node.where)
 
     def rest(self, why: str) -> bool:
-        """Tell of every key that was not taken; whether there was one."""
+        """Leave out every key that was not taken, and return whether there was one."""
         left, self._left = self._left, {}
         for key in left:
             self._at(key, None).leave_out(why)
@@ -240,8 +247,8 @@ class Rules:
     """The rules of one conversion.
 
     Attributes:
-        made: them.
-        places: of each what it is made of.
+        made: the rules.
+        places: the place of the value that each is made of.
     """
 
     def __init__(self) -> None:
@@ -250,12 +257,12 @@ class Rules:
         self._names: set[str] = set()
 
     def add(self, node: Node, fault: str, name: str = "", **keys: Any) -> Rule | None:
-        """Another rule; None where a rule cannot have its values, which is reported.
+        """Add a rule; None where a rule cannot have its values, which is reported.
 
         Args:
-            node: what it is made of.
+            node: the value that it is made of.
             fault: its fault.
-            name: what it is called, as far as a rule may be and no other is.
+            name: its name, as far as a rule may have it and no other has.
             keys: as of `Rule`; None is not given.
         """
         given = {key: value for key, value in keys.items() if value is not None}
@@ -285,12 +292,18 @@ def literal(text: str) -> str:
 
 
 def literal_path(text: str) -> str:
-    """A pattern of paths that means this one and no other: one that ends in a slash would mean all below it."""
+    """A pattern of paths that means this path and no other.
+
+    One that ends in a slash would mean all paths below it.
+    """
     return f"={text}" if text[-1:] == "/" or {*"*?"} & {*text} else literal(text)
 
 
 def milliseconds(node: Node, number: float) -> str:
-    """So many as the duration of a rule; one above an hour becomes an hour, which is reported."""
+    """A number of milliseconds as the duration of a rule.
+
+    One above an hour becomes an hour, which is reported.
+    """
     if number > HOUR * 1000:
         node.change("a rule waits an hour at most")
     return duration_text(min(number / 1000, HOUR))

@@ -1,7 +1,7 @@
 """Envoy, 1.2x and later: a whole configuration with a fault filter for each rule.
 
-https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/fault_filter. The filter itself answers with words of its
-own; the vendor's body and headers come by the mappers of local replies.
+https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/fault_filter. The filter itself answers
+with words of its own; the vendor's body and headers come by the mappers of local replies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CAN = Capabilities(
 )
 KIB = 1024
 LARGEST = 10_000
-"""What Envoy allows as the size of a regular expression; 100 unless it is told."""
+"""The largest regular expression that Envoy accepts; 100 by default."""
 _FAULT = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault"
 _MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -41,14 +41,14 @@ _NAMES = {"method": ":method", "path": ":path", "query": ":path", "host": ":auth
 
 
 def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
-    """The configuration."""
+    """Write the configuration."""
     filters: list[dict[str, Any]] = []
     mappers: list[dict[str, Any]] = []
-    for each in translate(scenario, CAN, remarks):
-        matchers = [_matcher(test) for test in each.tests]
-        filters.append(_filter(each, matchers, remarks))
-        if each.answer is not None:
-            mappers.append(_mapper(each.answer, matchers))
+    for rule in translate(scenario, CAN, remarks):
+        matchers = [_matcher(test) for test in rule.tests]
+        filters.append(_filter(rule, matchers, remarks))
+        if rule.answer is not None:
+            mappers.append(_mapper(rule.answer, matchers))
     filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}})
     manager: dict[str, Any] = {
         "@type": _MANAGER,
@@ -117,14 +117,14 @@ def _filter(rule: ProxyRule, matchers: list[dict[str, Any]], remarks: Remarks) -
 
 
 def _mapper(answer: ProxyAnswer, matchers: list[dict[str, Any]]) -> dict[str, Any]:
-    """What an abort by the fault filter says, to a request that the rule is for."""
+    """The mapper of the fault filter's abort to the rule's answer, for the rule's requests."""
     code = {
         "comparison": {"op": "EQ", "value": {"default_value": answer.status, "runtime_key": "faultinject"}}
     }
     filters: list[dict[str, Any]] = [
         {"response_flag_filter": {"flags": ["FI"]}},
         {"status_code_filter": code},
-        *({"header_filter": {"header": each}} for each in matchers),
+        *({"header_filter": {"header": matcher}} for matcher in matchers),
     ]
     said = answer.body.decode("utf-8", "replace").replace("%", "%%")
     return {

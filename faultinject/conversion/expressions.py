@@ -1,7 +1,7 @@
 """Patterns of rules as regular expressions of RE2.
 
-Text in them is escaped character by character, so that none of it can be an operator. In raw text, as it stands in a request line, a
-character may also be percent-encoded.
+Text in them is escaped character by character, so that none of it can be an operator. In raw text, as it stands in a
+request line, a character may also be percent-encoded.
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ from collections.abc import Iterable
 
 ANYTHING = ".*"
 SEGMENT, FOLDERS, REST = "[^/?]*", "(?:/[^/?]*)*", "[^?]*"
-"""Of a path as it is sent: the query behind it, in which slashes may stand, is no part of it."""
+"""Parts of a path as it is sent: the query behind it is no part of it, and may have slashes."""
 _HEX = "[0-9A-Fa-f]"
-ONE = f"(?:[^/%?]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
+ONE = (
+    f"(?:[^/%?]|%[0-7]{_HEX}|%[CDcd]{_HEX}%{_HEX}{_HEX}|%[Ee]{_HEX}(?:%{_HEX}{_HEX}){{2}}"
+    f"|%[Ff]{_HEX}(?:%{_HEX}{_HEX}){{3}})"
+)
 """One character as it is sent: itself, or the bytes of its UTF-8."""
 ENCODED_SLASH = "(?:%2[Ff]|%252F)"
-"""What `%2F` in a pattern of paths stands for: an encoded slash, or these characters, whose `%` is encoded."""
+"""The meaning of `%2F` in a pattern of paths: an encoded slash, or these characters.
+
+Of the characters, `%` is encoded.
+"""
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-~/=&!@%:;,'\"<> ")
 
 
@@ -25,10 +31,11 @@ def text(literal: str, *, raw: bool = False, query: bool = False) -> str:
 
     Args:
         literal: the text.
-        raw: what it is compared with is not decoded.
-        query: that is a query, where a blank may also be `+`, and an encoded slash is a slash; a `?` stands in no path.
+        raw: whether it is compared with a text that is not decoded.
+        query: whether that is a query, where a blank may also be `+`, and an encoded slash is a slash; a `?` stands
+            in no path.
     """
-    return "".join(_character(each, raw=raw, query=query) for each in literal)
+    return "".join(_character(character, raw=raw, query=query) for character in literal)
 
 
 def _character(character: str, *, raw: bool, query: bool) -> str:
@@ -58,7 +65,7 @@ def of_value(pattern: str, *, raw: bool = False, anything: str = ANYTHING, query
         return anything
     if pattern[:1] == "=":
         return text(pattern[1:], raw=raw, query=query)
-    return anything.join(text(each, raw=raw, query=query) for each in pattern.split("*"))
+    return anything.join(text(part, raw=raw, query=query) for part in pattern.split("*"))
 
 
 def of_path(pattern: str) -> str:
@@ -85,12 +92,13 @@ def _segment(pattern: str) -> str:
 
 def _path_text(literal: str) -> str:
     """The expression of a text in a path."""
-    return ENCODED_SLASH.join(text(each, raw=True) for each in literal.split("%2F"))
+    return ENCODED_SLASH.join(text(part, raw=True) for part in literal.split("%2F"))
 
 
 def of_address(bucket: str | None, key: str | None) -> str:
     """The expression of paths `/bucket/key` as they are sent; None is any."""
-    # Stars may stand for nothing; but a request that has no bucket is for all of them, and one that has no key is for its bucket.
+    # Stars may stand for nothing; but a request without a bucket is for all of them, and one without a key is for its
+    # bucket.
     some = not (bucket or "").strip("*")
     head = "/[^/?]+" if some else f"/{of_value(bucket or '', raw=True, anything=SEGMENT)}"
     if key is None:
@@ -105,12 +113,15 @@ def of_address(bucket: str | None, key: str | None) -> str:
 
 def any_of(expressions: Iterable[str]) -> str:
     """One expression for several."""
-    found = [*dict.fromkeys(expressions)]
-    return found[0] if len(found) == 1 else f"(?:{'|'.join(found)})"
+    alternatives = [*dict.fromkeys(expressions)]
+    return alternatives[0] if len(alternatives) == 1 else f"(?:{'|'.join(alternatives)})"
 
 
 def of_query(name: str, patterns: Iterable[str]) -> str:
-    """The expression of a parameter in a query as it is sent, with one of these patterns; without what stands around it."""
+    """The expression of a parameter in a query as it is sent, with one of these patterns.
+
+    It does not have the parameters around it.
+    """
     return text(name, raw=True, query=True) + any_of(map(_of_parameter, patterns))
 
 

@@ -17,9 +17,9 @@ class Source:
     """A format that is read.
 
     Attributes:
-        title: what it is.
+        title: its description.
         fits: whether a value is one, by a look at it.
-        convert: add the rules of its files.
+        convert: adds the rules of its files.
     """
 
     title: str
@@ -34,11 +34,11 @@ SOURCES: dict[str, Source] = {
 
 
 TARGETS: dict[str, Callable[[Scenario, Place, Remarks], str]] = {"envoy": envoy.write, "istio": istio.write}
-"""By the name of a proxy, what writes a scenario as its configuration."""
+"""The functions that write a scenario as a proxy's configuration, by the proxy's name."""
 
 
 def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
-    """Add the rules of documents; gives the names of their formats.
+    """Add the rules of documents, and return the names of their formats.
 
     Args:
         nodes: the documents.
@@ -51,8 +51,8 @@ def read(nodes: Iterable[Node], name: str | None, rules: Rules) -> list[str]:
     by_format: dict[str, list[Node]] = {}
     for node in nodes:
         by_format.setdefault(_format_of(node, name), []).append(node)
-    for each, documents in by_format.items():
-        SOURCES[each].convert(documents, rules)
+    for format_, documents in by_format.items():
+        SOURCES[format_].convert(documents, rules)
     return [*by_format]
 
 

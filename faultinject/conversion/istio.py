@@ -31,29 +31,30 @@ CAN = Capabilities(
 
 
 def write(scenario: Scenario, place: Place, remarks: Remarks) -> str:
-    """The resource."""
+    """Write the resource."""
     host, _, port = place.upstream.rpartition(":")
     route = [{"destination": {"host": host, "port": {"number": int(port)}}}]
     routes: list[dict[str, Any]] = []
     taken: list[ProxyRule] = []
-    for each in translate(scenario, CAN, remarks):
+    for rule in translate(scenario, CAN, remarks):
         # No request comes past the route of the one to that of the other.
-        before = next((earlier for earlier in taken if {*earlier.tests} <= {*each.tests}), None)
+        before = next((earlier for earlier in taken if {*earlier.tests} <= {*rule.tests}), None)
         if before is not None:
             remarks.leave_out(
-                each.name, f"the route of {before.name} takes all of its requests; the rule is left out"
+                rule.name, f"the route of {before.name} takes all of its requests; the rule is left out"
             )
             continue
-        taken.append(each)
+        taken.append(rule)
         if routes:
             remarks.change(
-                each.name,
-                "a request that the route of an earlier rule takes never gets here, whether or not that fires",
+                rule.name,
+                "a request that the route of an earlier rule takes never gets here, whether or not that"
+                " fires",
             )
-        made: dict[str, Any] = {"name": each.name}
-        if each.tests:
-            made["match"] = [_match(each.tests)]
-        made["fault"] = _fault(each, remarks)
+        made: dict[str, Any] = {"name": rule.name}
+        if rule.tests:
+            made["match"] = [_match(rule.tests)]
+        made["fault"] = _fault(rule, remarks)
         made["route"] = route
         routes.append(made)
     routes.append({"name": "app", "route": route})

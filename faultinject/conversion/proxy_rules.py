@@ -1,7 +1,7 @@
-"""Rules in a form that a proxy can express: tests of a request, a chance, and what is done. What it cannot express is reported.
+"""Rules in a form that a proxy can express: tests of a request, a chance, and the fault.
 
-A rule is left out as a whole where a part of it cannot be said without which the fault would come to more requests, or more often. An
-effect that only shapes the answer is left out alone.
+Everything that it cannot express is reported. A rule is left out as a whole if without the missing part the fault
+would come to more requests, or more often. An effect that only shapes the answer is left out alone.
 """
 
 from __future__ import annotations
@@ -24,22 +24,20 @@ from faultinject.rules.triggers import DECIDING, TRIGGERS
 
 ANSWER = "answer"
 MILLION = 1_000_000
-"""Parts of a whole in which a chance is counted."""
+"""The parts of a whole in which a chance is counted."""
 SPARED = "without it the fault would come to requests that the rule spares"
 MOMENT = 1_800_000_000.0
-"""What the time is in answers, unix seconds."""
+"""The time in answers, unix seconds."""
 SLIGHT = 1e-11
-"""What a chance may differ by that is the same."""
+"""The difference up to which two chances are the same."""
 ADDRESS = ("bucket", "key")
 KNOWN = ("content-type", "content-length", "connection")
-"""Headers that are written in another place of a proxy's configuration, or that it sets itself."""
-_WAYS = ("drain", "exact")
-"""Effects that are a matter of how a server does it."""
+"""Headers that have another place in a proxy's configuration, or that it sets itself."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a proxy stands.
+    """The addresses of a proxy and its app.
 
     Attributes:
         listen: the address that it listens on, `HOST:PORT`.
@@ -56,7 +54,8 @@ class RequestCondition:
 
     Attributes:
         what: `method`, `path`, `host`, `header` or `query`.
-        expression: the regular expression of the whole value; of a path as it is sent; of a query of one parameter with its value.
+        expression: the regular expression of the whole value; of a path as it is sent; of a query of one parameter
+            with its value.
         name: of the header.
         negated: it must not hold.
     """
@@ -69,7 +68,7 @@ class RequestCondition:
 
 @dataclass(frozen=True)
 class ProxyAnswer:
-    """What an injected answer says.
+    """The content of an injected answer.
 
     Attributes:
         status: its status.
@@ -86,13 +85,13 @@ class ProxyAnswer:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a proxy can be told.
+    """The features of a proxy.
 
     Attributes:
         title: its name.
         faults: the faults, `ANSWER` for those that answer.
         tests: the kinds of tests.
-        negated: those of which it can be told that they must not hold.
+        negated: those that it can also negate.
     """
 
     title: str
@@ -107,11 +106,11 @@ class ProxyRule:
 
     Attributes:
         rule: the rule.
-        name: what it is called.
+        name: its name.
         tests: it is for a request of which all of these hold.
         probability: the chance of each of those that no earlier rule has answered.
         fault: `ANSWER`, or the fault's own word.
-        answer: what it says.
+        answer: its content.
         delay: seconds; 0: none.
     """
 
@@ -125,7 +124,7 @@ class ProxyRule:
 
 
 def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
-    """The chance in parts of a million, as a proxy counts them; one that is not what was asked for is reported."""
+    """The chance in parts of a million, as a proxy counts them; a rounded one is reported."""
     number = round(rule.probability * MILLION)
     if abs(number / MILLION - rule.probability) > SLIGHT:
         remarks.change(f"{rule.name}: probability", f"{title} rounds it to {number * 100 / MILLION:g} %")
@@ -133,7 +132,7 @@ def parts_of(rule: ProxyRule, title: str, remarks: Remarks) -> int:
 
 
 def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
-    """The seconds that it waits; 0 where the proxy would make others wait, which is reported."""
+    """The seconds of its delay; 0, with a report, where the proxy would delay other requests."""
     if rule.delay and rule.answer is not None and rule.probability < 1:
         remarks.leave_out(
             f"{rule.name}: delay",
@@ -144,28 +143,28 @@ def delay_of(rule: ProxyRule, title: str, remarks: Remarks) -> float:
 
 
 class _LeftOut(Exception):
-    """The rule is left out, which has been told."""
+    """A rule that is left out, which is reported already."""
 
 
 def translate(scenario: Scenario, can: Capabilities, remarks: Remarks) -> list[ProxyRule]:
-    """The rules of a scenario that a proxy can be told of.
+    """The rules of a scenario that a proxy can carry out.
 
     Args:
-        scenario: them.
-        can: what it can be told.
-        remarks: are told what it cannot.
+        scenario: the rules.
+        can: the features of the proxy.
+        remarks: gets a remark on each feature that it lacks.
     """
     if scenario.seed is not None:
         remarks.change("seed", f"{can.title} draws numbers of its own: no run is replayed")
     if scenario.abort is not None:
         remarks.leave_out("abort", f"{can.title} does not watch the app's own failures")
-    found: list[ProxyRule] = []
+    translated: list[ProxyRule] = []
     for rule, name in zip(scenario.rules, scenario.display_names, strict=True):
         try:
-            found.append(_Translation(rule, name, can, remarks).proxy_rule())
+            translated.append(_Translation(rule, name, can, remarks).proxy_rule())
         except _LeftOut:
             continue
-    return found
+    return translated
 
 
 class _Translation:
@@ -195,9 +194,8 @@ class _Translation:
             self.leave("of", f"{title} slows no answers of its own")
         if len(rule.resolved.rows) > 1:
             self.leave(rule.fault, f"{title} draws no error of a group; name one of them")
-        for key in _WAYS:
-            if key in rule.options:
-                self.remarks.leave_out(self.at(key), f"{title} has its own way")
+        if "drain" in rule.options:
+            self.remarks.leave_out(self.at("drain"), f"{title} has its own way")
         probability = rule.value("probability")
         if not round(probability * MILLION):
             self.leave("probability", f"{title} rounds it to 0 %")
@@ -215,7 +213,7 @@ class _Translation:
         raise _LeftOut
 
     def delay(self) -> float:
-        """Seconds."""
+        """The seconds of its delay."""
         low, high = self.rule.value("delay")
         if not high:
             return 0.0
@@ -227,7 +225,7 @@ class _Translation:
         return float(low + high) / 2
 
     def answer(self) -> ProxyAnswer:
-        """What it says, to a request that is like those that are meant."""
+        """The rule's answer to a made-up request that it is for."""
         without = dict.fromkeys((*TRIGGERS, "delay"))
         always = trials.unconditional(trials.replace_options(self.rule, **without))
         first, second = (
@@ -240,9 +238,9 @@ class _Translation:
         return first
 
     def tests(self) -> tuple[RequestCondition, ...]:
-        """Of a request, all of which hold."""
+        """The tests of a request, all of which hold."""
         rule = self.rule
-        found = [
+        tests = [
             self.test(key, values, negated=negated)
             for conditions, negated in ((rule.conditions, False), (rule.unless, True))
             for key, values in conditions.items()
@@ -253,8 +251,8 @@ class _Translation:
             key = addressed[0]
             if "path" in rule.conditions:
                 self.leave(key, f"{self.can.title} matches it by the path, and the rule has one; {SPARED}")
-            found.append(self.address(key))
-        return tuple(found)
+            tests.append(self.address(key))
+        return tuple(tests)
 
     def address(self, key: str) -> RequestCondition:
         """Bucket and key as a test of the path."""
@@ -265,8 +263,8 @@ class _Translation:
             self.at(key),
             "matched by the path, /bucket/key; requests with the bucket in their host are read wrongly",
         )
-        buckets, keys = (rule.conditions.get(each, (None,)) for each in ADDRESS)
-        both = (expressions.of_address(bucket, each) for bucket in buckets for each in keys)
+        buckets, keys = (rule.conditions.get(name, (None,)) for name in ADDRESS)
+        both = (expressions.of_address(bucket, key) for bucket in buckets for key in keys)
         return RequestCondition("path", expressions.any_of(both))
 
     def test(self, key: str, values: Sequence[str], *, negated: bool) -> RequestCondition:
@@ -290,7 +288,7 @@ def _expression(word: str, name: str, values: Sequence[str]) -> str:
 
 
 def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
-    """The answer to the GET of a target, at a moment that is always the same: so is what is written."""
+    """The answer to the GET of a target, always at the same moment, so that it is the same."""
     plan = trials.Trial([rule], "0").injector.own_plan
     compiled = plan.ready(0)
     request = WSGIRequest(trials.environ("GET", target, "127.0.0.1"))
@@ -301,7 +299,7 @@ def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:
     assert isinstance(action, Respond)
     sent = at_its_start(action, MOMENT)
     content_type = next((value for name, value in sent if name.lower() == "content-type"), "")
-    headers = tuple(each for each in sent if each[0].lower() not in KNOWN)
+    headers = tuple(header for header in sent if header[0].lower() not in KNOWN)
     return ProxyAnswer(action.answer.status, content_type, headers, action.body)
 
 

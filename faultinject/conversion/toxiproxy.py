@@ -1,6 +1,7 @@
-"""Toxiproxy: its configuration (`toxiproxy.json`, what `POST /populate` takes), and what `GET /proxies` answers.
+"""Toxiproxy: its configuration (`toxiproxy.json`), and the answer to `GET /proxies`.
 
-https://github.com/Shopify/toxiproxy#toxics; what each toxic does is in its folder `toxics`.
+`POST /populate` takes the configuration. https://github.com/Shopify/toxiproxy#toxics; the code of each toxic is in
+its folder `toxics`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from faultinject.conversion.document import (
 )
 
 Made = tuple[str, dict[str, Any]] | None
-"""The fault and its keys; None: what it says was left out, or is nothing."""
+"""The fault and its keys; None: it was left out, or has no effect."""
 Toxic = tuple[Node, str, str, dict[str, Any]]
 """A toxic with the fault, name and keys of its rule."""
 
 DOWNSTREAM, UPSTREAM = "downstream", "upstream"
 STREAM = Kind(Literal["downstream", "upstream"], "downstream or upstream")
 AMOUNT = Kind(Annotated[float, Meta(ge=-LARGE, le=LARGE)], "a number from -1e12 to 1e12")
-"""Toxiproxy takes what is below 0 as it comes."""
+"""Toxiproxy accepts values below 0."""
 EACH_REQUEST = "the chance is of each request; there it is of each connection"
 
 
@@ -43,19 +44,19 @@ def fits(value: object) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(each, dict) and {"upstream", "toxics"} & each.keys() for each in value)
+        and all(isinstance(proxy, dict) and {"upstream", "toxics"} & proxy.keys() for proxy in value)
     )
 
 
 def convert(nodes: Sequence[Node], rules: Rules) -> None:
-    """The rules of all proxies of all files."""
+    """Add the rules of all proxies of all files."""
     for node in nodes:
         if isinstance(node.value, list):
             proxies = node.rows()
         else:
-            proxies = [node] if "upstream" in node.value else [node.need(each, OBJECT) for each in node.value]
-        for each in proxies:
-            _proxy(each, rules, alone=len(proxies) == 1)
+            proxies = [node] if "upstream" in node.value else [node.need(name, OBJECT) for name in node.value]
+        for proxy in proxies:
+            _proxy(proxy, rules, alone=len(proxies) == 1)
 
 
 def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
@@ -86,21 +87,24 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         rules.add(toxic, fault, f"{called}-{toxic_name}", **keys)
 
 
-def _with_the_wait(found: list[Toxic]) -> list[Toxic]:
-    """A wait that comes always is the delay of the one other that comes always: no request would get past it."""
-    always = [each for each in found if "probability" not in each[3]]
-    waits = [each for each in always if each[1] == "latency"]
-    others = [each for each in always if each[1] != "latency"]
+def _with_the_wait(toxics: list[Toxic]) -> list[Toxic]:
+    """Make a wait that comes always the delay of the only other fault that comes always.
+
+    No request would get past the wait.
+    """
+    always = [toxic for toxic in toxics if "probability" not in toxic[3]]
+    waits = [toxic for toxic in always if toxic[1] == "latency"]
+    others = [toxic for toxic in always if toxic[1] != "latency"]
     if len(waits) != 1 or len(others) != 1 or others[0][3].get("delay") is not None:
-        return found
+        return toxics
     [(node, _, _, wait)], [(_, _, other, keys)] = waits, others
     node.change(f"it is the delay of {other}")
     keys["delay"] = wait["delay"]
-    return [each for each in found if each[0] is not node]
+    return [toxic for toxic in toxics if toxic[0] is not node]
 
 
 def _toxic(node: Node) -> Toxic | None:
-    """What its rule is made of; None: it cannot be a rule, which is reported."""
+    """The parts of its rule; None: it cannot be a rule, which is reported."""
     kind = node.need("type", TEXT).value
     stream = node.take("stream", STREAM, DOWNSTREAM)
     name, chance = node.take("name", TEXT, f"{kind}_{stream}"), node.child("toxicity", SHARE)
@@ -124,7 +128,10 @@ def _toxic(node: Node) -> Toxic | None:
 
 
 def _when(stream: str) -> str | None:
-    """Upstream is what the client sends, downstream what the server answers: then it has done its work."""
+    """The time of a fault: downstream data is the server's answer, so its work is done.
+
+    Upstream data is the client's request.
+    """
     return "after" if stream == DOWNSTREAM else None
 
 
@@ -185,4 +192,4 @@ UNSAID = {
     "slow_close": "no fault keeps a connection open behind a whole answer",
     "slicer": "no fault says in which pieces data travels",
 }
-"""Why there is no rule of the others."""
+"""The reasons why other toxics have no rule."""

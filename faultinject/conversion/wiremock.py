@@ -1,13 +1,14 @@
 """WireMock: stub mappings, one, several, or an export of all (`{"mappings": […]}`).
 
-https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing/, https://wiremock.org/docs/stateful-behaviour/,
-https://wiremock.org/docs/request-matching/
+https://wiremock.org/docs/simulating-faults/, https://wiremock.org/docs/stubbing/,
+https://wiremock.org/docs/stateful-behaviour/, https://wiremock.org/docs/request-matching/
 """
 
 from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 from urllib.parse import parse_qsl, unquote
@@ -37,8 +38,18 @@ CANNOT = "no condition says this, and without it the fault would come to other r
 REGEX = "no pattern is such a regular expression, and without it the fault would come to other requests"
 QUERY = "requests with further parameters get it too"
 URLS = ("url", "urlPath", "urlPathPattern")
+EVERY_URL = ("url", "urlPattern", "urlPath", "urlPathTemplate", "urlPathPattern")
+"""The conditions of a stub on a URL; the first decides: UrlPattern.fromOneOf."""
 _SAFE = re.compile(r"[\w~!@%&=:;,'\"<>/ -]")
 _ESCAPED = re.compile(r"\\([^\w\s])")
+_BEGINNING = re.compile(r"\^?((?:[\w~!@&=:;,'\"<>/ -]|\\[^\w\s])*)([?*{]?)", re.ASCII)
+"""The plain beginning of an expression, and the operator that makes its end optional."""
+_GROUP = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_UNRESERVED = re.compile(r"[\w.~/-]*", re.ASCII)
+"""A path that every client sends as it is.
+
+https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+"""
 
 
 def _cannot(node: Node, why: str = CANNOT) -> NoReturn:
@@ -47,7 +58,7 @@ def _cannot(node: Node, why: str = CANNOT) -> NoReturn:
 
 
 class Unsayable(Exception):
-    """A condition cannot be said; it has been told of."""
+    """A condition that cannot be said, which is reported already."""
 
 
 def conditions(node: Node) -> Conditions:
@@ -114,7 +125,10 @@ def _url(node: Node, found: Conditions) -> None:
 
 
 def path_pattern(regex: str) -> str | None:
-    """The pattern of paths that means the same, of one path or of a folder; empty: every path; None: there is none."""
+    """The pattern of paths that means the same as an expression; None: there is none.
+
+    It means one path, a folder, or, if it is empty, every path.
+    """
     whole = regex.removeprefix("^").removesuffix("$")
     if whole in (".*", "/.*"):
         return ""
@@ -130,16 +144,14 @@ def path_pattern(regex: str) -> str | None:
 def _plain(regex: str) -> str | None:
     """The text of an expression without operators; None where it has some."""
     text = _ESCAPED.sub("", regex)
-    if not all(_SAFE.match(each) for each in text):
+    if not all(_SAFE.match(character) for character in text):
         return None
     return _ESCAPED.sub(r"\1", regex)
 
 
 def _matched(node: Node) -> tuple[str, bool]:
     """The pattern of a matcher, empty for any value; and whether there must be no value."""
-    absent, text, regex = (
-        node.take(*each) for each in (("absent", ANY), ("equalTo", TEXT), ("matches", TEXT))
-    )
+    absent, text, regex = (node.take(*key) for key in (("absent", ANY), ("equalTo", TEXT), ("matches", TEXT)))
     if node.value.get("caseInsensitive") is False:
         node.take("caseInsensitive", FLAG)
     if node.rest(CANNOT):
@@ -156,17 +168,17 @@ def _matched(node: Node) -> tuple[str, bool]:
 
 def value_pattern(regex: str) -> str | None:
     """The pattern of values that means the same; empty: any value; None: there is none."""
-    pieces = [_plain(each) for each in regex.removeprefix("^").removesuffix("$").split(".*")]
-    if None in pieces or any("*" in (each or "") for each in pieces):
+    pieces = [_plain(piece) for piece in regex.removeprefix("^").removesuffix("$").split(".*")]
+    if None in pieces or any("*" in (piece or "") for piece in pieces):
         return None
-    text = "*".join(each or "" for each in pieces)
+    text = "*".join(piece or "" for piece in pieces)
     if text[:1] == "=":
         return None if "*" in text else literal(text)
     return "" if text == "*" else text or _exactly("")
 
 
 def _exactly(text: str) -> str:
-    """A pattern of values that means this text: an empty one would mean any."""
+    """A pattern of values that means this text; an empty pattern would mean any."""
     return literal(text) if text else "="
 
 
@@ -180,7 +192,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "RANDOM_DATA_THEN_CLOSE": ("close", {}, "the connection ends without the garbage"),
 }
-"""By WireMock's word: the fault, its keys, and what is another."""
+"""The fault, its keys, and the difference from WireMock's, by WireMock's word."""
 LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
 USUAL_PRIORITY = 5
 STARTED = "Started"
@@ -200,18 +212,21 @@ def fits(value: object) -> bool:
         stubs = value if isinstance(value, list) else [value]
         if not stubs:
             return False
-    return all(isinstance(each, dict) and ({"request", "response"} & each.keys()) for each in stubs)
+    return all(isinstance(stub, dict) and ({"request", "response"} & stub.keys()) for stub in stubs)
 
 
 def convert(nodes: Sequence[Node], rules: Rules) -> None:
-    """The rules of all files, those of a higher priority first, as WireMock has them in one list."""
-    stubs = [_Stub(each) for node in nodes for each in _mappings(node)]
-    stubs.sort(key=lambda each: each.priority)
+    """Add the rules of all files, those of a higher priority first.
+
+    WireMock has all stubs in one list.
+    """
+    stubs = [_Stub(mapping) for node in nodes for mapping in _mappings(node)]
+    stubs.sort(key=lambda stub: stub.priority)
     _number_scenarios(stubs)
     without_rule: list[_Stub] = []
-    for each in stubs:
-        if not each.convert(rules, without_rule):
-            without_rule.append(each)
+    for stub in stubs:
+        if not stub.convert(rules, without_rule):
+            without_rule.append(stub)
 
 
 def _mappings(node: Node) -> list[Node]:
@@ -242,11 +257,11 @@ class _Stub:
         self._status = self.response.take("status", STATUS, 200)
         self.requests = _Requests(node.value.get("request"))
         self.triggers: dict[str, int] | None = None
-        """By its place in its scenario."""
+        """The triggers by its place in its scenario."""
 
     @property
     def asked(self) -> str:
-        """What it asks of requests, for comparison."""
+        """The conditions on requests as a text, for comparison."""
         return json.dumps(self.node.value.get("request"), sort_keys=True)
 
     @property
@@ -255,7 +270,7 @@ class _Stub:
         return self._status >= LEAST or any(self.response.value.get(key) for key in ("fault", *DELAYS))
 
     def convert(self, rules: Rules, without_rule: Sequence[_Stub]) -> bool:
-        """Its rule, if it is a fault; whether there is one.
+        """Add its rule, if it is a fault, and return whether there is one.
 
         Args:
             rules: get it.
@@ -267,12 +282,13 @@ class _Stub:
             node.remarks.unused(self.response.where)
             return False
         try:
-            found = {} if request is None else conditions(request)
+            request_conditions = {} if request is None else conditions(request)
         except Unsayable:
             return False
         if self.scenario and self.triggers is None:
             node.leave_out(
-                "its scenario is no row of answers to the same requests, and without it the fault would come more often"
+                "its scenario is no row of answers to the same requests, and without it the fault would come"
+                " more often"
             )
             return False
         if node.rest("no part of a stub that is a fault") and request is None:
@@ -282,98 +298,166 @@ class _Stub:
         if made is None:
             return False
         # Those of its scenario have numbers of their own.
-        others = (each for each in without_rule if not self.scenario or self.scenario != each.scenario)
-        before = next((each for each in others if self.requests.may_be_of(each.requests)), None)
+        others = (stub for stub in without_rule if not self.scenario or self.scenario != stub.scenario)
+        before = next((stub for stub in others if self.requests.may_be_of(stub.requests)), None)
         if before is not None:
             node.leave_out(
-                f"its fault could come to requests of the stub {before.node.where}, which is before it and no rule"
+                f"its fault could come to requests of the stub {before.node.where}, which is before it and no"
+                " rule"
             )
             return False
         triggers = {key: value for key, value in (self.triggers or {}).items() if value}
-        return rules.add(node, made[0], self._name, **found, **triggers, **made[1]) is not None
+        fault, keys = made
+        return rules.add(node, fault, self._name, **request_conditions, **triggers, **keys) is not None
 
 
 class _Requests:
-    """Which requests a stub is for, as far as methods, paths and parameters in plain text say it.
+    """A stub's requests, as far as methods, paths and parameters in plain text show them.
 
     Attributes:
         method: empty: any.
-        path: one path, or a folder that ends in a slash; the folder "" has every path.
+        path: one path, or the beginning of each path: a folder that ends in a slash, or the beginning of an
+            expression.
         one: whether it is one path.
+        expression: the expression that a path must match, where no pattern of a rule says it; None: nothing is known
+            of that.
         parameters: all of the query; None: any query.
-        values: what headers and parameters of the query must be, where that is one text; None: they must not be there.
+        values: the values that headers and parameters of the query must have: a text or an expression; None: they
+            must not be there.
     """
 
     def __init__(self, request: object) -> None:
         said = request if isinstance(request, dict) else {}
-        method, url = said.get("method"), next((said[key] for key in URLS if key in said), None)
+        method = said.get("method")
+        key, url = next(((key, said[key]) for key in EVERY_URL if key in said), ("", None))
         self.method = method if isinstance(method, str) and method != "ANY" else ""
         self.path, self.one = "", False
+        self.expression: re.Pattern[str] | None = None
         self.parameters: frozenset[Any] | None = None
         self.values = _values(said)
         if not isinstance(url, str):
             return
-        if "url" in said or "urlPath" in said:
+        if key in ("url", "urlPath"):
             path, _, query = url.partition("?")
             self.path, self.one = unquote(path), True
-            if "url" in said:
+            if key == "url":
                 self.parameters = frozenset(parse_qsl(query, keep_blank_values=True))
             return
-        pattern = path_pattern(url) or ""
-        self.path, self.one = pattern.removeprefix("="), pattern[:1] == "=" or pattern[-1:] not in ("", "/")
+        pattern = path_pattern(url) if key == "urlPathPattern" else None
+        if pattern is not None:
+            self.path, self.one = (
+                pattern.removeprefix("="),
+                pattern[:1] == "=" or pattern[-1:] not in ("", "/"),
+            )
+            return
+        regex = _of_template(url) if key == "urlPathTemplate" else url
+        self.path, query, _ = _beginning(regex).partition("?")
+        self.one = bool(query)
+        if key != "urlPattern":  # which the query belongs to
+            self.expression = _compiled(regex)
 
     def may_be_of(self, other: _Requests) -> bool:
-        """Whether one of them may be one of another stub, which has no rule."""
+        """Whether a request may be one of another stub, which has no rule."""
         if self.method and other.method and self.method != other.method:
             return False
         below = not other.one and self.path.startswith(other.path)
         above = not self.one and other.path.startswith(self.path)
         if not (below or above or self.path == other.path):
             return False
+        known = other.expression is not None and self.one and _UNRESERVED.fullmatch(self.path)
+        if known and other.expression and not other.expression.fullmatch(self.path):
+            return False
         # A rule lets further parameters pass.
         if other.parameters is not None and not (self.parameters or frozenset()) <= other.parameters:
             return False
         both = self.values.keys() & other.values.keys()
-        return all(self.values[each] == other.values[each] for each in both)
+        return all(_may_be_equal(self.values[place], other.values[place]) for place in both)
 
 
-def _values(request: dict[str, Any]) -> dict[tuple[str, str], str | None]:
-    """The values that are asked for in plain text, by what they are of; None: none."""
-    found: dict[tuple[str, str], str | None] = {}
+def _may_be_equal(one: Value, other: Value) -> bool:
+    """Whether one value may meet both conditions."""
+    if isinstance(one, re.Pattern):
+        one, other = other, one
+    if not isinstance(other, re.Pattern):
+        return one == other
+    return isinstance(one, re.Pattern) or (one is not None and other.fullmatch(one) is not None)
+
+
+def _beginning(regex: str) -> str:
+    """The text at the beginning of everything that an expression matches."""
+    whole, outside = "", regex
+    while outside != whole:
+        whole, outside = outside, _GROUP.sub("", outside)
+    match = _BEGINNING.match(regex)
+    if match is None or "|" in outside:
+        return ""
+    text = re.sub(r"\\?.$", "", match[1]) if match[2] else match[1]
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _of_template(template: str) -> str:
+    """The expression of a path template: `{name}` is a segment, `/**` anything below."""
+    head = template.removesuffix("/**")
+    pieces = [re.escape(piece) for piece in re.split(r"\{[^{}]*\}", head)]
+    return "[^/]+".join(pieces) + ("" if head == template else "(?:/.*)?")
+
+
+def _compiled(regex: str) -> re.Pattern[str] | None:
+    """Compile an expression of Java's; None where Python has none, or one of another meaning."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of what Java takes for a set of its own
+            return re.compile(regex, re.ASCII)
+    except (re.error, OverflowError, FutureWarning, DeprecationWarning):
+        return None
+
+
+# A text, an expression, or None where there must be no value.
+Value = str | re.Pattern[str] | None
+
+
+def _values(request: dict[str, Any]) -> dict[tuple[str, str], Value]:
+    """The values that must be there, as a text or an expression, by part and name; None: none."""
+    values: dict[tuple[str, str], Value] = {}
     for part in ("headers", "queryParameters"):
         given = request.get(part)
         for name, matcher in given.items() if isinstance(given, dict) else ():
             place = part, name.lower() if part == "headers" else name
             match matcher:
                 case {"equalTo": str(text), **more} if not more:
-                    found[place] = text
+                    values[place] = text
+                case {"matches": str(text), **more} if not more and (regex := _compiled(text)) is not None:
+                    values[place] = regex
                 case {"absent": _, **more} if not more:
-                    found[place] = None
-    return found
+                    values[place] = None
+    return values
 
 
 def _number_scenarios(stubs: list[_Stub]) -> None:
-    """Say of the stubs of each scenario which of its requests they are for: each state leads to one other, for the same requests."""
+    """Number the stubs of each scenario whose states lead to one another for the same requests.
+
+    The number says which of the scenario's requests a stub is for.
+    """
     scenarios: dict[str, list[_Stub]] = {}
-    for each in stubs:
-        scenarios.setdefault(each.scenario, []).append(each)
+    for stub in stubs:
+        scenarios.setdefault(stub.scenario, []).append(stub)
     scenarios.pop("", None)
     for members in scenarios.values():
-        states = {each.state: each for each in members}
-        if len({each.asked for each in members}) > 1:
+        states = {stub.state: stub for stub in members}
+        if len({stub.asked for stub in members}) > 1:
             continue
         state, chain = STARTED, list[_Stub]()
-        while (found := states.pop(state, None)) is not None:
-            chain.append(found)
-            state = found.next_state
-        if len(chain) < len(members) or state == STARTED or state in {each.state for each in chain}:
+        while (following := states.pop(state, None)) is not None:
+            chain.append(following)
+            state = following.next_state
+        if len(chain) < len(members) or state == STARTED or state in {stub.state for stub in chain}:
             continue
-        for place, each in enumerate(chain):
-            each.triggers = {"skip": place, "times": int(bool(each.next_state))}
+        for place, stub in enumerate(chain):
+            stub.triggers = {"skip": place, "times": int(bool(stub.next_state))}
 
 
 def _fault(node: Node, number: int) -> tuple[str, dict[str, Any]] | None:
-    """The fault of a response of this status, with its keys; None: it is not a fault, which is reported."""
+    """The fault of a response of this status, with its keys; None, with a report, if it is none."""
     delay, given = _delay(node), node.child("fault", TEXT)
     if given is not None:
         if given.value not in FAULTS:
@@ -412,7 +496,7 @@ def _delay(node: Node) -> str | None:
 
 
 def _drawn(node: Node) -> list[float]:
-    """The delay of a distribution in milliseconds, or its bounds; 0 where no rule has such a one."""
+    """The delay of a distribution in milliseconds, or its bounds; 0 where no rule has it."""
     keys = WAITS.get(str(node.take("type", ANY)))
     if keys is None:
         node.leave_out("a rule draws its delay evenly between two times")

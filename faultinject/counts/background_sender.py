@@ -1,4 +1,4 @@
-"""What is done in the background: no request waits for it, and an event loop goes on meanwhile."""
+"""Work in the background: no request waits for it, and an event loop goes on meanwhile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from faultinject.counts.patience import sleep, waiting
 from faultinject.counts.per_process import PerProcess
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.journal import log
 from faultinject.journal.endings import ProcessEnd
 from faultinject.locks import Lock
@@ -32,8 +32,8 @@ class BackgroundSender(PerProcess):
         _all.add(self)
 
     def do(self, work: Callable[[], object]) -> None:
-        """Have it done soon: once, however often it is asked for until then."""
-        if waiting.at_once:
+        """Do this work soon, and only once, however often it is asked for until then."""
+        if waiting.no_waiting:
             _done(work)
             return
         self._here()  # the parent does its own
@@ -49,7 +49,10 @@ class BackgroundSender(PerProcess):
             self._runs = False
 
     def finish(self) -> None:
-        """Do what is left, as the process ends, behind what is being done: its thread would end with the process."""
+        """Do the work that is left as the process ends, after the piece that is being done.
+
+        The background thread would end with the process.
+        """
         self._here()  # the parent does its own
         with self._round:
             for work in list(self._due):
@@ -78,10 +81,10 @@ class BackgroundSender(PerProcess):
 def _done(work: Callable[[], object]) -> None:
     try:
         work()
-    except StoreUnavailable:
+    except StoreUnavailableError:
         return  # it is done with the next that there is to do
     except Exception as error:
-        log.beside_failed(error)
+        log.background_failed(error)
 
 
 def _finish() -> None:

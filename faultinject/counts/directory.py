@@ -1,8 +1,8 @@
-"""A directory as a store: the scenario, the counts and the journal that processes of one machine share.
+"""A directory as a store of scenario, counts and journal for the processes of one machine.
 
-version      the layout, so that another version of faultinject keeps out, and what no other directory has
+version      the layout, so that another version of faultinject keeps out, and a token that no other directory has
 lock         locked; holds the number of the scenario in force, 0 while none is
-scenario-N   JSON: the number in the name of its counts, and what was published
+scenario-N   JSON: the number in the name of its counts, and the published data
 counts-N     see `counts.table`
 journal      JSON lines of a session
 journal-N    see `counts.file_journal`
@@ -40,11 +40,11 @@ from faultinject.counts.store import SharedStore
 from faultinject.counts.table import MOST_RULES, make_table
 from faultinject.exceptions import (
     ConfigurationError,
-    Conflict,
+    ConflictError,
     FaultInjectError,
-    StoreBusy,
-    StoreInUse,
-    StoreUnavailable,
+    StoreBusyError,
+    StoreInUseError,
+    StoreUnavailableError,
 )
 from faultinject.rules.store import FILE, REPLACE
 
@@ -102,7 +102,7 @@ class DirectoryStore(SharedStore):
 
         Raises:
             ConfigurationError: it cannot serve; the message says why and what to do.
-            StoreUnavailable: its lock is held by others.
+            StoreUnavailableError: its lock is held by others.
         """
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
             raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
@@ -124,21 +124,27 @@ class DirectoryStore(SharedStore):
             refuse(self.shown, why, "name another directory")
 
     def rests(self, error: FaultInjectError) -> bool:
-        """Whether a process that could not begin waits for the store, because it may hold what others have counted."""
-        return bool(self._began()) or (isinstance(error, StoreBusy) and not self._named)
+        """Whether a process that could not begin waits for the store.
+
+        It does if the store may hold the counts of others.
+        """
+        return bool(self._began()) or (isinstance(error, StoreBusyError) and not self._named)
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-        """As `Store.begin`; a later process of a server finds what was put in force since, and never begins at zero again.
+        """As `Store.begin`; a later process of a server joins the scenario in force.
+
+        It finds what was put in force since the server began, and never begins at zero again.
 
         Raises:
             ConfigurationError: it has too many rules.
-            StoreInUse: another process counts here by other rules.
-            StoreUnavailable: the directory that this server began with is gone or has lost its scenario, or cannot be had.
+            StoreInUseError: another process counts here by other rules.
+            StoreUnavailableError: the directory that this server began with is gone, has lost its scenario, or is
+                unavailable.
         """
         try:
             self._agree(data, chosen=chosen, keeps=keeps)
         except BaseException:
-            # A process that is refused is no user of the directory, and keeps nobody out.
+            # A refused process is no user of the directory, and must not keep others out.
             self._own = None
             vars(self).pop("lock", None)
             raise
@@ -146,14 +152,14 @@ class DirectoryStore(SharedStore):
     def _agree(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str]) -> None:
         began = self._began()
         try:
-            # Where this server began with one that is gone, another one must not take its place.
+            # If this server began with a directory that is gone, another one must not take its place.
             self.open(make=not began)
         except ConfigurationError as error:
             if not began:
                 raise
-            raise StoreUnavailable(str(error)) from None
+            raise StoreUnavailableError(str(error)) from None
         if began and began[0] != self.token:
-            raise StoreUnavailable(
+            raise StoreUnavailableError(
                 f"the store {self.shown} was removed and replaced while this server was running"
             )
         scenario, seed = data["scenario"], data["seed"]
@@ -162,30 +168,38 @@ class DirectoryStore(SharedStore):
         with self._changing():
             found = self._last()
             if found is None and self.lock.read() > 0:
-                raise StoreUnavailable(f"the store {self.shown} has lost its scenario")
+                raise StoreUnavailableError(f"the store {self.shown} has lost its scenario")
             before: dict[str, Any] = {} if found is None else found["data"]
             same = before.get("scenario") == scenario and (chosen or before.get("seed") == seed)
             if found is None or not (same or not self._named or began == agreed):
                 if found is not None and not self._replaces and self.lock.users and self.lock.users.others():
                     why = "is in use by other rules, or the same with another seed"
-                    cure = f"end that server, name another directory, or replace its rules with {self.place}{REPLACE}"
-                    refuse(self.shown, why, cure, StoreInUse)
+                    cure = (
+                        "end that server, name another directory,"
+                        f" or replace its rules with {self.place}{REPLACE}"
+                    )
+                    refuse(self.shown, why, cure, StoreInUseError)
                 self._publish({**data, **{name: before[name] for name in keeps if name in before}})
         if self._note is not None:
             self._note.write(" ".join(agreed).encode())
 
     def _began(self) -> list[str]:
-        """The token of the directory and the digest of the rules that this server's processes began with before this one."""
+        """The directory's token and the digest of the rules with which this server began.
+
+        The server's earlier processes noted them.
+        """
         return [] if self._note is None else self._note.read().decode("ascii", "replace").split()
 
     @property
     def version(self) -> int:
-        """The number of what is in force, 0 while nothing is, `CUT` where that cannot be told."""
+        """The number of the scenario in force, 0 while there is none, `CUT` if it cannot be told."""
         self._reopen()
         return self.lock.read()
 
     def publish(self, data: dict[str, Any], *, after: Hashable = None, anew: bool) -> None:
-        """As `Store.publish`; what is added goes on with the counts so far: a new rule has a number that none had before.
+        """As `Store.publish`; additions go on with the counts so far.
+
+        A new rule gets a number that none had before.
 
         Args:
             data: what `counts` gives.
@@ -193,45 +207,47 @@ class DirectoryStore(SharedStore):
             anew: whether counts begin at zero.
 
         Raises:
-            Conflict: another version is in force, and stays so.
+            ConflictError: another version is in force, and stays so.
             ConfigurationError: it has too many rules.
-            StoreUnavailable: no space left, or the lock is held by others; the old scenario stays in force.
+            StoreUnavailableError: no space left, or the lock is held by others; the old scenario stays in force.
         """
         with self._changing():
             if after is not None and self.version != after:
-                raise Conflict(f"{self.shown} was changed since")
+                raise ConflictError(f"{self.shown} was changed since")
             self._publish(data, keep_counts=not anew)
 
     def counts(self) -> tuple[int, dict[str, Any], FileCounts]:
-        """What is in force: its generation, itself and its counts, the very same as before where these are still counted in.
+        """The scenario in force: its generation, itself and its counts.
+
+        The counts are the same object as before as long as they count in the same file.
 
         Raises:
-            StoreUnavailable: it cannot be read, or nothing is.
+            StoreUnavailableError: it cannot be read, or nothing is.
         """
         while True:
             generation = self.version
             if generation == CUT:
-                raise StoreUnavailable(f"{self.lock.path} was cut short")
+                raise StoreUnavailableError(f"{self.lock.path} was cut short")
             if not generation:
-                raise StoreUnavailable(f"{self.shown} has lost its scenario")
+                raise StoreUnavailableError(f"{self.shown} has lost its scenario")
             path = f"{self.shown}/{SCENARIO}{generation}"
             try:
-                found = self._read(generation)
-                path = f"{self.shown}/{COUNTS}{found['counts']}"
+                published = self._read(generation)
+                path = f"{self.shown}/{COUNTS}{published['counts']}"
                 counts = self._counts
                 if counts is None or (counts.path, counts.lock) != (path, self.lock):
                     counts = self._counts = FileCounts(path, self.lock, directory=self.directory)
-                return generation, found["data"], counts
+                return generation, published["data"], counts
             except FileNotFoundError:
                 # Most likely replaced since.
                 if self.version == generation:
-                    raise StoreUnavailable(f"{path} is gone") from None
+                    raise StoreUnavailableError(f"{path} is gone") from None
             except (OSError, ValueError, TypeError, KeyError) as error:
-                raise StoreUnavailable(f"{path} cannot be read: {error}") from error
+                raise StoreUnavailableError(f"{path} cannot be read: {error}") from error
 
     @cached_property
     def journal(self) -> FileJournal:
-        """What happens in all processes that say so there."""
+        """The outcomes of all processes that write them there."""
         from faultinject.counts.file_journal import FileJournal
 
         self._reopen()
@@ -248,24 +264,26 @@ class DirectoryStore(SharedStore):
         return found
 
     def withdraw(self) -> None:
-        """Have nothing in force in any process, as before the first scenario.
+        """Withdraw the scenario in all processes, as if none had been published.
 
         Raises:
-            StoreUnavailable: the lock is held by others; the scenario stays in force.
+            StoreUnavailableError: the lock is held by others; the scenario stays in force.
         """
         with self._changing():
             self.lock.write(0)
 
     def new_outcomes(self, offset: int = 0) -> tuple[list[Outcome], int]:
-        """What the journal says from an offset on, and the offset to go on from; a line half written waits.
+        """The outcomes in the journal from an offset on, and the offset to go on from.
+
+        A half-written line waits for the next call.
 
         Raises:
             OSError: the journal cannot be read.
         """
         from faultinject.counts.file_journal import outcomes
 
-        found, _, length = outcomes(read_file("journal", self.directory, offset) or b"")
-        return found, offset + length
+        added, _, length = outcomes(read_file("journal", self.directory, offset) or b"")
+        return added, offset + length
 
     def attach(self) -> None:
         """Note that a process takes part beside the one that has the directory."""
@@ -273,15 +291,15 @@ class DirectoryStore(SharedStore):
 
     @property
     def attached(self) -> bool:
-        """Whether one ever has."""
+        """Whether another process has ever taken part."""
         return os.path.exists(f"{self.shown}/attached")  # noqa: PTH110 - pathlib takes its time to load
 
     def remove(self) -> None:
-        """Remove the directory and everything of ours in it; whoever has it open counts no more."""
+        """Remove the directory and our files in it; processes that have it open stop counting."""
         remove_directory(self.directory, self.shown)
 
     def _prepare(self, directory: int, lock: FileLock) -> str:
-        """Make what a new directory has; gives what no other directory has; under the lock."""
+        """Make the files of a new directory, and return its token; under the lock."""
         found = read_file("version", directory)
         if not found:
             found = LAYOUT + os.urandom(16).hex().encode()
@@ -298,28 +316,29 @@ class DirectoryStore(SharedStore):
         return found.removeprefix(LAYOUT).decode("ascii", "replace")
 
     def _reopen(self) -> None:
-        """Open the directory, where this process could not begin with it."""
+        """Open the directory, if this process could not begin with it."""
         if self._own is None:
             self.open(make=False)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """For its block nobody else changes what is in force."""
+        """Keep others from changing the scenario in force during a block."""
         self._reopen()
-        self.lock.acquire(PATIENCE)
         try:
-            yield
+            self.lock.acquire(PATIENCE)
+            try:
+                yield
+            finally:
+                self.lock.release()
         except OSError as error:
-            raise StoreUnavailable(f"{self.shown}: {error.strerror}") from error
-        finally:
-            self.lock.release()
+            raise StoreUnavailableError(f"{self.shown}: {error.strerror}") from error
 
     def _publish(self, data: dict[str, Any], *, keep_counts: bool = False) -> None:
         rules = int(data["next_place"])  # also those that are gone
         if rules > MOST_RULES and keep_counts:
             raise ConfigurationError(
-                f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or removed:"
-                " put all rules in force again; their counts then begin at zero"
+                f"the store `file:` counts by at most {MOST_RULES} rules, also those that were replaced or"
+                " removed: put all rules in force again; their counts then begin at zero"
             )
         if rules > MOST_RULES:
             raise ConfigurationError(f"the store `file:` holds at most {MOST_RULES} rules, not {rules}")
@@ -332,20 +351,21 @@ class DirectoryStore(SharedStore):
             make_table(kept[1], directory=self.directory)
         write_file(kept[0], self.directory, dumps({"counts": counts, "data": data}).encode())
         self.lock.write(generation)
-        for each in os.listdir(self.directory):  # noqa: PTH208 - by its descriptor
-            if each.startswith((SCENARIO, COUNTS)) and each not in kept:
-                remove_file(each, self.directory)
+        for name in os.listdir(self.directory):  # noqa: PTH208 - by its descriptor
+            if name.startswith((SCENARIO, COUNTS)) and name not in kept:
+                remove_file(name, self.directory)
 
     def _next(self) -> int:
-        """The next generation; where the last one was lost, one that no process has seen."""
+        """The next generation; if the last one was lost, one that no process has seen."""
         last = self.lock.read()
         if last <= 0:
-            found = [each.removeprefix(SCENARIO) for each in os.listdir(self.directory)]  # noqa: PTH208 - by its descriptor
+            names = os.listdir(self.directory)  # noqa: PTH208 - by its descriptor
+            found = [name.removeprefix(SCENARIO) for name in names]
             last = max(map(int, filter(str.isdecimal, found)), default=0)
         return last + 1
 
     def _last(self) -> dict[str, Any] | None:
-        """What was published last; a new scenario takes the place of one that is damaged."""
+        """The scenario that was published last; None if it is damaged, so that one replaces it."""
         try:
             return self._read(self.lock.read())
         except (OSError, ValueError, TypeError, KeyError):

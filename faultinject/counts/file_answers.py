@@ -13,11 +13,11 @@ from faultinject.rules.abort import PARTS
 from faultinject.rules.files import OwnFile
 
 _CONTENT = Struct(f"={1 + 3 * PARTS}q")
-"""How often faults were switched on again; then for each part its number, answers and failures."""
+"""Times faults were switched on again; then each part's number, answers and failures."""
 
 
 class FileAnswers:
-    """What the processes of a directory note of the app's answers under one bound.
+    """The app's answers under one bound, of all processes of a directory.
 
     Args:
         bound: its text.

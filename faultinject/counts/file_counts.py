@@ -1,6 +1,6 @@
-"""Counts in a file: exact over threads and processes, also when one of them is stopped or killed.
+"""Counts in a file: exact over threads and processes, also if one is stopped or killed.
 
-What needs no lock stands in rows of each process, which all may read.
+Values that need no lock stand in rows of each process, which all may read.
 """
 
 from __future__ import annotations
@@ -25,37 +25,40 @@ from faultinject.counts.table import (
     MOST_COUNTERS,
     MOST_RULES,
     NUMBER,
+    REQUESTS,
     ROW,
     SCOPES,
     Table,
     rule_row,
 )
 from faultinject.engine.counting import MatchKey, Number, Take
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.locks import Lock
 
 MATCHED, INJECTED, FAILED = range(3)
 _COUNTERS = Struct("=qqqq")
-"""1 + the rule, and what one process has counted of it; `_VALUES` are the latter alone."""
+"""1 + the rule, and the counts of one process for it; `_VALUES` are these counts alone."""
 _VALUES = Struct("=qqq")
 _OUT = 8
-"""Where a row has its takes."""
+"""Offset of the takes in a row."""
 _KEY_TO_OUT = Struct("=16sqqq")
 """The beginning of an entry: key, last use, matches, takes."""
 _REMEMBERED = 4_096
 _LONGEST = 128
 _NOTHING = (0, 0, 0)
 _NO_RULE = MOST_RULES
-"""Stands in the place of a rule in rows of counters that are of all rules: how many requests passed, by the reason."""
+"""Stands in the place of a rule in rows about all rules: passed requests, by the reason."""
+_ANY_RULE = MOST_RULES + 1
+"""The same for the requests that matched the conditions of a rule."""
 _NOW_AND_THEN = 16
-"""Of the matches of a process every sixteenth looks whether the store is still where others find it."""
+"""Matches of a process between two checks that the store is still where others find it."""
 
 
 class ProcessCounters(PerProcess):
-    """What each process counts of a rule without the store's lock, in rows of its own; and the sums of all.
+    """The values that each process counts in its own rows, without the store's lock, and sums.
 
-    A row is begun under the lock, which is waited for as a request does. While that cannot be had, what is counted is known
-    to this process alone.
+    A row is begun under the lock, for which a request waits as for any other. While the lock is unavailable, the
+    values are known to this process alone.
 
     Args:
         table: the file of counts.
@@ -69,7 +72,10 @@ class ProcessCounters(PerProcess):
 
     @property
     def process(self) -> int:
-        """What tells this process from all others that ever used the store: 1 for the first that counted something."""
+        """The number of this process: 1 for the first one that counted something in the store.
+
+        No other process that ever used the store has it.
+        """
         return self._number or self._pid
 
     def add(self, rule: int, which: int, by: int = 1) -> None:
@@ -82,25 +88,28 @@ class ProcessCounters(PerProcess):
                 row = self._rows.get(rule) or self._new_row(rule)
                 self._table.check()
                 self._table.write(_VALUES.pack(*own), row + 8)
-            except (StoreUnavailable, OSError):
+            except (StoreUnavailableError, OSError):
                 return
 
     def sums(self) -> dict[int, list[int]]:
-        """By rule how many requests all processes matched, injected and failed, with what only this one knows."""
+        """By rule, the requests that all processes matched, injected and failed.
+
+        Values that only this process knows are included.
+        """
         table = self._table
         self._here()
         with self._threads:
-            found = {rule: [*own] for rule, own in self._own.items()}
+            sums = {rule: [*own] for rule, own in self._own.items()}
             try:
                 rows = table.read(table.number(HEADER + 8) * COUNTER, COUNTERS)
                 table.check()
-            except (StoreUnavailable, OSError):
-                return found
+            except (StoreUnavailableError, OSError):
+                return sums
             mine = {*self._rows.values()}
             for at, (number, *values) in enumerate(_COUNTERS.iter_unpack(rows)):
                 if COUNTERS + at * COUNTER not in mine:
-                    found[number - 1] = [*map(add, found.get(number - 1, _NOTHING), values)]
-        return found
+                    sums[number - 1] = [*map(add, sums.get(number - 1, _NOTHING), values)]
+        return sums
 
     def _begin(self) -> None:
         self._threads = Lock()
@@ -110,7 +119,7 @@ class ProcessCounters(PerProcess):
         self._rows: dict[int, int] = {}
 
     def _new_row(self, rule: int) -> int:
-        """Where a rule's counters are to stand."""
+        """Begin the row of a rule's counters, and return its offset."""
         table = self._table
         processes: int
         counters: int
@@ -118,7 +127,7 @@ class ProcessCounters(PerProcess):
             processes, counters = COUNTED.unpack(table.read(COUNTED.size, HEADER))
             table.check()
             if counters == MOST_COUNTERS:
-                raise StoreUnavailable("no counter is left")
+                raise StoreUnavailableError("no counter is left")
             self._number = self._number or processes + 1
             row = COUNTERS + counters * COUNTER
             table.write(NUMBER.pack(rule + 1) + _VALUES.pack(0, 0, 0), row)
@@ -140,7 +149,7 @@ class FileCounts(SharedCounts):
         lock: the lock.
 
     Raises:
-        StoreUnavailable: the file is not one of ours.
+        StoreUnavailableError: the file is not one of ours.
         OSError: it cannot be opened.
     """
 
@@ -154,7 +163,7 @@ class FileCounts(SharedCounts):
         self._places: dict[tuple[int, str], tuple[bytes, int]] = {}
 
     def release(self) -> None:
-        """The end of a hold that `match` began."""
+        """End a hold that `match` began."""
         self.lock.release()
 
     def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:
@@ -165,6 +174,7 @@ class FileCounts(SharedCounts):
                 self.lock.check()
             self._asked += 1
             numbers = [self._count(*each, now) for each in known]
+            self._table.write(NUMBER.pack(self._table.number(REQUESTS) + 1), REQUESTS)
         except BaseException:
             self.release()
             raise
@@ -186,34 +196,45 @@ class FileCounts(SharedCounts):
             self._add(ask, -1)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """A request got the rule's fault; with -1 one that was noted did not get it after all."""
+        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
         self._counters.add(rule, INJECTED, by)
 
     def note_failed(self, rule: int) -> None:
-        """A request that met the rule's conditions could not be decided."""
+        """Note that a request met the rule's conditions and was left undecided."""
         self._counters.add(rule, FAILED)
 
     def note_passed(self, why: int) -> None:
-        """A request passed for one of the reasons of `PASSED`."""
+        """Note that a request passed for one of the reasons of `PASSED`."""
         self._counters.add(_NO_RULE, why)
 
     def passed(self) -> tuple[int, ...]:
-        """How many requests passed for each reason; where the file was cut, in this process alone."""
+        """The requests that passed, for each reason; if the file was cut, of this process alone."""
         return tuple(self._counters.sums().get(_NO_RULE, _NOTHING))
 
-    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule how many requests met its conditions, got its fault, and could not be decided.
+    def requests(self) -> int:
+        """The requests that matched a rule; if the file was cut, of this process alone."""
+        found = self._counters.sums().get(_ANY_RULE, _NOTHING)[MATCHED]
+        with suppress(StoreUnavailableError, OSError):
+            found += self._table.number(REQUESTS)
+        return found
 
-        Where the file was cut, those of this process alone.
+    def injected(self) -> int:
+        """The requests that got a fault; if the file was cut, of this process alone."""
+        return sum(each[INJECTED] for rule, each in self._counters.sums().items() if rule < MOST_RULES)
+
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule the requests that met its conditions, got its fault, or were undecided.
+
+        If the file was cut, they are those of this process alone.
         """
         sums = self._counters.sums()
-        found = []
+        totals = []
         for rule in rules:
             matched, injected, failed = sums.get(rule, _NOTHING)
-            with suppress(StoreUnavailable, OSError):
+            with suppress(StoreUnavailableError, OSError):
                 matched += NUMBER.unpack_from(self._table.rule(rule)[1])[0]
-            found.append((matched, injected, failed))
-        return found
+            totals.append((matched, injected, failed))
+        return totals
 
     def match_without_lock(
         self, keys: Sequence[MatchKey], lock_free_after: Sequence[int]
@@ -223,6 +244,7 @@ class FileCounts(SharedCounts):
             if most and not self._is_spent(rule, scope, most):
                 return None
         self._table.check()
+        self._counters.add(_ANY_RULE, MATCHED)
         for rule, scope, _, _ in keys:
             self._counters.add(rule, MATCHED)
             if scope and (found := self._places.get((rule, scope))) is not None:
@@ -275,7 +297,10 @@ class FileCounts(SharedCounts):
         return True
 
     def _is_spent(self, rule: int, scope: str, times: int) -> bool:
-        """Whether so many takes are out, read without the lock; no where that takes more than reading."""
+        """Whether so many takes are out, read without the lock.
+
+        No if more than reading is needed to know.
+        """
         file = self._table.file
         if not scope:
             return int.from_bytes(pread(file, 8, rule_row(rule) + _OUT), byteorder, signed=True) >= times
@@ -283,10 +308,10 @@ class FileCounts(SharedCounts):
         if known is None:
             return False
         key, at = known
-        found = pread(file, _KEY_TO_OUT.size, at)
-        if len(found) < _KEY_TO_OUT.size:
+        entry = pread(file, _KEY_TO_OUT.size, at)
+        if len(entry) < _KEY_TO_OUT.size:
             return False
-        there, _, _, out = _KEY_TO_OUT.unpack(found)
+        there, _, _, out = _KEY_TO_OUT.unpack(entry)
         return bool(there == key and out >= times)
 
     def _remember(self, rule: int, scope: str, key: bytes, at: int) -> None:

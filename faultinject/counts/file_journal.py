@@ -1,6 +1,7 @@
-"""What happened in all processes of a directory: JSON lines in files of bounded size, of which the last two are kept.
+"""The outcomes of all processes of a directory, as JSON lines in files of bounded size.
 
-A file is called `journal-N`, where N is how many lines there were before its first one: so a reader knows how many are gone.
+The last two files are kept. A file is called `journal-N`, where N is the number of lines before its first one: so a
+reader knows how many are gone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 from math import inf
 
 from faultinject.counts.files import EVENTS, read_file, remove_file
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
 from faultinject.journal.outcome import Outcome, outcome_in
@@ -28,7 +29,10 @@ _FROM_START = (-1, 0, 0)
 
 
 class _Segment(OwnFile):
-    """One of the files, open to append to; closed with the last reference to it, whatever other threads do."""
+    """One of the files, open to append to.
+
+    It is closed with the last reference to it, so a thread may write while another one goes on to the next file.
+    """
 
     @property
     def full(self) -> bool:
@@ -58,22 +62,22 @@ class FileJournal:
             if segment is None or segment.full:
                 segment = self._segment = self._next(segment)
             why = "" if os.write(segment.number, data) == len(data) else "no space left"
-        except (OSError, StoreUnavailable) as error:
+        except (OSError, StoreUnavailableError) as error:
             why = getattr(error, "strerror", None) or str(error)
         if why and not self._loses:
-            log.events_lost(self._store.shown, why)
+            log.lines_dropped(self._store.shown, why)
         self._loses = bool(why)
 
     def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
         """As `Journal.events`, for all processes.
 
         Raises:
-            StoreUnavailable: the files cannot be read.
+            StoreUnavailableError: the files cannot be read.
         """
         try:
             return self._read(after, max(0, limit))
         except OSError as error:
-            raise StoreUnavailable(f"the journal in {self._store.shown}: {error.strerror}") from None
+            raise StoreUnavailableError(f"the journal in {self._store.shown}: {error.strerror}") from None
 
     def _read(self, after: str, limit: int) -> tuple[list[Outcome], str, int]:
         own, *numbers = after.split(".")
@@ -103,11 +107,14 @@ class FileJournal:
         return found, cursor, dropped
 
     def _next(self, full: _Segment | None) -> _Segment:
-        """The file that takes the next lines; where the lock cannot be had, the full one takes a few more."""
+        """The file that takes the next lines.
+
+        If the lock is unavailable, the full one takes a few more.
+        """
         try:
             with self._store.lock:
                 return self._newest()
-        except StoreUnavailable:
+        except StoreUnavailableError:
             if full is None:
                 raise
             return full
@@ -136,23 +143,23 @@ class FileJournal:
 
 
 def outcomes(data: bytes, limit: float = inf) -> tuple[list[Outcome], int, int]:
-    """What whole lines of a journal say.
+    """Read the outcomes of a journal's whole lines.
 
     Args:
         data: lines, of which the last may be half written.
         limit: the maximum number of outcomes.
 
     Returns:
-        The outcomes; how many lines and bytes that is.
+        The outcomes; the numbers of lines and bytes that were read.
     """
-    found: list[Outcome] = []
+    read: list[Outcome] = []
     count = length = 0
     whole = data[: data.rfind(b"\n") + 1]
-    while len(found) < limit and length < len(whole):
+    while len(read) < limit and length < len(whole):
         end = whole.index(b"\n", length)
         outcome = outcome_in(whole[length:end])
         count += 1
         length = end + 1
         if outcome is not None:
-            found.append(outcome)
-    return found, count, length
+            read.append(outcome)
+    return read, count, length

@@ -1,8 +1,8 @@
-"""The one lock of a store: threads exclude each other by a lock of the process, processes by `flock`.
+"""The one lock of a store: a lock of the process for its threads, `flock` for processes.
 
-Its file holds a number, which says what the lock protects: the generation of the scenario in force.
+Its file holds the number of the thing that the lock protects: the generation of the scenario in force.
 
-A lock of `flock` belongs to what was opened, so a child would share its parent's: after a fork both are made anew.
+A lock of `flock` belongs to the open file, so a child would share its parent's: after a fork both are made anew.
 
 While a thread has the file, all other processes wait, so it must wait for nothing. `fcntl.flock` gives up the
 interpreter for the call: a thread that has got the file may then wait for the interpreter behind all other threads of
@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from faultinject.counts import per_process
 from faultinject.counts.patience import monotonic, sleep, waiting
 from faultinject.counts.per_process import PerProcess
-from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.exceptions import StoreBusyError, StoreUnavailableError
 from faultinject.locks import Lock
 from faultinject.rules.files import OwnFile, close_own, identity, is_open
 
@@ -42,15 +42,18 @@ else:
     _NOW = LOCK_EX | LOCK_NB
 
 PATIENCE = 0.05
-"""Seconds that another process which holds the lock is waited for; then the request goes on without the store."""
+"""Seconds to wait for another process that holds the lock; then the request goes on without."""
 _SHORTEST, _LONGEST = 0.00005, 0.001
 
 CUT = -1
-"""What is read where the file was cut short under a running process."""
+"""The number of a file that was cut short under a running process."""
 _NONE = -1
 
 USERS = "users"
-"""A file on which each process that uses a store keeps a shared `flock`, which the system gives up however it ends."""
+"""A file on which each process that uses a store keeps a shared `flock`.
+
+The system gives the `flock` up in whatever way the process ends.
+"""
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | _NO_LINKS
@@ -99,19 +102,20 @@ class FileLock(PerProcess):
             return made
 
     def acquire(self, patience: float = PATIENCE) -> None:
-        """Get the lock: behind the threads of this process however long they take, then from the other processes.
+        """Get the lock, first from the threads of this process, then from the other processes.
 
-        What one has waited for a hold is not waited again: behind somebody who was as patient, everybody asks once.
+        Threads are waited for as long as they take, other processes for `patience`. A wait for one hold of another
+        process is not repeated by the next thread: behind one that was as patient, each asks only once.
 
         Args:
             patience: seconds to wait for another process.
 
         Raises:
-            StoreBusy: another process held it all the time.
-            StoreUnavailable: the file is gone, or a thread of this process never gave it back.
+            StoreBusyError: another process held it all the time.
+            StoreUnavailableError: the file is gone, or a thread of this process never gave it back.
             OSError: it cannot be locked.
         """
-        self._here()  # what uWSGI forks is not told
+        self._here()  # a fork by uWSGI runs no hook
         if not self._take_turn(False):
             self._queue()
         try:
@@ -123,29 +127,32 @@ class FileLock(PerProcess):
         self._waited = 0.0
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Give the lock to the next one."""
         self._flock(self._file, LOCK_UN)
         self._end_turn()
 
     def check(self) -> None:
-        """Raise `StoreUnavailable` where processes that come later would lock another file, or none."""
+        """Raise `StoreUnavailableError` if later processes would lock another file, or none."""
         try:
             found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
         except OSError as error:
-            raise StoreUnavailable(f"the store's {self.path} was removed: {error.strerror}") from None
+            raise StoreUnavailableError(f"the store's {self.path} was removed: {error.strerror}") from None
         if (found.st_dev, found.st_ino) != self._identity:
-            raise StoreUnavailable(f"the store's {self.path} was removed, another one is in its place")
+            raise StoreUnavailableError(f"the store's {self.path} was removed, another one is in its place")
 
     def read(self) -> int:
-        """The number that the file holds, also for those who do not have the lock; `CUT` where it was cut short."""
+        """The number that the file holds, also for threads without the lock.
+
+        `CUT` if the file was cut short.
+        """
         try:
-            found = os.pread(self._file, 8, 0)
+            content = os.pread(self._file, 8, 0)
         except OSError:
             return CUT
-        return int.from_bytes(found, byteorder) if len(found) == 8 else CUT
+        return int.from_bytes(content, byteorder) if len(content) == 8 else CUT
 
     def write(self, number: int) -> None:
-        """Put another number in its place; under the lock.
+        """Write another number; under the lock.
 
         Raises:
             OSError: no space left.
@@ -155,8 +162,8 @@ class FileLock(PerProcess):
     def _begin(self) -> None:
         self._use_threads()
         inherited, own = self._file, _NONE
-        # First the very same file, even when its name is gone: then the number in it still says that nothing has changed, and
-        # `check` what is wrong; a directory that is moved back goes on.
+        # First the very same file, even when its name is gone: then its number still says that nothing has changed,
+        # and `check` says what is wrong; a directory that is moved back goes on.
         for path, flags in ((f"/proc/self/fd/{inherited}", _FLAGS & ~_NO_LINKS), (self.path, _FLAGS)):
             with suppress(OSError):
                 file = os.open(path, flags)
@@ -180,18 +187,18 @@ class FileLock(PerProcess):
 
     def _queue(self) -> None:
         """Wait for the threads before."""
-        if not self._threads.acquire(waiting.turn):
-            raise StoreUnavailable(
-                f"the other threads of this process have held {self.path} for {waiting.turn:g} s"
+        if not self._threads.acquire(waiting.queue_timeout):
+            raise StoreUnavailableError(
+                f"the other threads of this process have held {self.path} for {waiting.queue_timeout:g} s"
             )
 
     def _ask(self, patience: float) -> None:
-        """Ask again and again: another process has it, or it cannot be had at all."""
+        """Ask repeatedly: another process has the file, or it is unavailable at all."""
         file = self._file
         if file == _NONE:
-            raise StoreUnavailable(f"the store's {self.path} is gone")
+            raise StoreUnavailableError(f"the store's {self.path} is gone")
         try:
-            flock(file, _NOW)  # which says what is wrong
+            flock(file, _NOW)  # raises an error with the reason
         except BlockingIOError:
             pass
         else:
@@ -202,7 +209,9 @@ class FileLock(PerProcess):
         while self._flock(file, _NOW):
             if left <= 0:
                 self._waited = max(self._waited, patience)
-                raise StoreBusy(f"another process held {self.path} for more than {patience * 1000:.0f} ms")
+                raise StoreBusyError(
+                    f"another process held {self.path} for more than {patience * 1000:.0f} ms"
+                )
             sleep(pause)
             now = monotonic()
             # What the system adds to a pause says how busy it is, not how long the lock is held.
@@ -211,7 +220,10 @@ class FileLock(PerProcess):
             pause = min(2 * pause or _SHORTEST, _LONGEST)
 
     def is_open(self, other: int) -> bool:
-        """Whether its descriptor is open still, beside another one of the same file; where somebody has closed it, it is gone."""
+        """Whether its descriptor is still open.
+
+        It is not if somebody has closed it, or if `other`, a descriptor of the same file, has its number.
+        """
         if self._file == other or not is_open(self._file, self._identity):
             self._file = _NONE
         return self._file != _NONE
@@ -247,7 +259,7 @@ class Users:
 
 
 def _after_fork() -> None:
-    """In a child: a lock that it has not used either must not keep its parent's."""
+    """Renew all locks in a child: also an unused lock must not keep its parent's."""
     for each in list(_known.values()):
         each._here()  # noqa: SLF001 - one module
 

@@ -1,4 +1,7 @@
-"""Files that only this user may touch, where no link is followed, nothing of others is trusted; and those of a store's directory."""
+"""Files that only this user may touch, and those of a store's directory.
+
+No link is followed, and nothing of other users is trusted.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from faultinject.rules.files import OwnFile
 
 FILES = ("version", "journal", "lock", "attached", "users")
 SCENARIO, COUNTS, EVENTS, ANSWERS = "scenario-", "counts-", "journal-", "answers-"
-"""Which files a store's directory holds: these, and those whose names begin so. Nothing else in it is ever touched."""
+"""The files of a store's directory: these names, and names with these beginnings.
+
+Nothing else in it is ever touched.
+"""
 FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -91,7 +97,10 @@ def is_ours(name: str) -> bool:
 
 
 def remove_directory(directory: int, path: str) -> None:
-    """Remove a store by its descriptor and path; what is not ours stays, and so does then the directory."""
+    """Remove a store by its descriptor and path.
+
+    Files that are not ours stay, and then the directory stays, too.
+    """
     with suppress(OSError):
         for name in os.listdir(directory):
             if is_ours(name):
@@ -100,7 +109,7 @@ def remove_directory(directory: int, path: str) -> None:
 
 
 def refuse(path: str, why: str, cure: str, error: type[ConfigurationError] = ConfigurationError) -> NoReturn:
-    """A directory cannot serve as a store.
+    """Raise an error, as a directory cannot serve as a store.
 
     Raises:
         ConfigurationError: always, or the kind of it that is given.

@@ -1,66 +1,62 @@
-"""Counts in the memory of one process: exact under threads, without a lock while the interpreter has its own."""
+"""Counts in the memory of one process: plain numbers, under one lock."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from threading import Lock
-from typing import TypeVar
 
-from faultinject.engine.counting import Counter, MatchKey, Number, Take
-
-T = TypeVar("T")
+from faultinject.engine.counting import MatchKey, Number, Take
 
 SET_BACK = 60.0
-"""Seconds beyond the period of a rate by which the clock must have been set back for the rate to be counted anew."""
+"""Seconds that the clock must jump back, beyond a rate's period, for the rate to count anew."""
 KEPT = 65_536
 """Pairs of (rule, scope) and of (rule, identity) that are remembered, those matched last."""
 LONGEST = 128
-"""Characters of a scope or identity that are kept; a longer one is known by its digest, so memory stays bounded."""
+"""Characters of a scope or identity that are kept.
+
+A longer one is known by its digest, so memory stays bounded.
+"""
 
 
 class Scope:
-    """What is counted for one rule in one scope: matches, injections, and the rate's next free moment."""
+    """The counts of one rule in one scope.
 
-    __slots__ = ("_back", "_taken", "free", "match", "matches")
+    Attributes:
+        matches: requests that met the rule's conditions.
+        taken: injections that are out.
+        free: the rate's next free moment, or None.
+    """
+
+    __slots__ = ("free", "matches", "taken")
 
     def __init__(self) -> None:
-        self.matches = Counter()
-        self.match = self.matches.next
+        self.matches = 0
+        self.taken = 0
         self.free: float | None = None
-        self._taken = Counter()
-        self._back: list[None] = []
 
-    def take(self, times: int) -> bool:
-        """One more injection, if fewer than `times` are out."""
-        if self._back:
-            try:
-                self._back.pop()
-            except IndexError:  # pragma: no cover - another thread was faster
-                pass
-            else:
-                return True
-        return self._taken.next() < times
-
-    def give_back(self) -> None:
-        """A take that was not carried out."""
-        self._back.append(None)
+    def match(self) -> int:
+        """Count one more match, and return its number, from 0."""
+        self.matches += 1
+        return self.matches - 1
 
 
 class MemoryCounts:
     """The counts of one plan; they begin at zero."""
 
     holds = False
-    """Nothing is kept from anybody: a count is one step."""
+    """Whether a match keeps these counts from others until its takes."""
     shared = None
-    """No other process counts here."""
+    """None: no other process counts here."""
 
     def __init__(self) -> None:
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
+        self._requests = 0
         self._rules: dict[int, Scope] = {}
+        # Those of the last requests are at the end.
         self._scopes: OrderedDict[tuple[int, str], Scope] = OrderedDict()
-        self._identities: OrderedDict[tuple[int, str], Callable[[], int]] = OrderedDict()
+        self._identities: OrderedDict[tuple[int, str], int] = OrderedDict()
 
     def match(
         self,
@@ -78,61 +74,79 @@ class MemoryCounts:
             hold: of no interest: nobody waits here.
             lock_free_after: of no interest: everything is counted here.
         """
-        numbers = []
-        rules, identities = self._rules, self._identities
-        for rule, name, identity, above in keys:
-            scope = rules.get(rule) or self._whole(rule)
-            place = scope.match()
-            if name:
-                scope = self._part(rule, name)
+        numbers: list[Number] = []
+        identities = self._identities
+        with self._lock:
+            self._requests += 1
+            for rule, name, identity, above in keys:
+                scope = self._whole(rule)
                 place = scope.match()
-            key = rule, identity if len(identity) <= LONGEST else _short(identity)
-            try:
-                identities.move_to_end(key)
-                count = identities[key]
-            except KeyError:
-                count = _recent(identities, key, _numbers)
-            numbers.append((place, count(), above is None or self._exceeds(scope, above, now)))
+                if name:
+                    scope = self._part(rule, name)
+                    place = scope.match()
+                key = rule, identity if len(identity) <= LONGEST else _short(identity)
+                number = identities.pop(key, 0)
+                identities[key] = number + 1
+                numbers.append((place, number, above is None or _exceeds(scope, above, now)))
+            while len(identities) > KEPT:
+                identities.popitem(last=False)
         return numbers
 
     def take(self, ask: Take, held: bool = False) -> bool:  # noqa: ARG002 - of counts that are shared
         """Whether the rule may inject once more in this scope."""
-        return self._scope(ask).take(ask.times)
+        with self._lock:
+            scope = self._scope(ask)
+            if scope.taken >= ask.times:
+                return False
+            scope.taken += 1
+            return True
 
     def release(self) -> None:
-        """Nothing is held here."""
+        """Do nothing, as nothing is held here."""
 
     def give_back(self, ask: Take) -> None:
         """Undo a take."""
-        self._scope(ask).give_back()
+        with self._lock:
+            self._scope(ask).taken -= 1
 
     def matched(self, rule: int) -> int:
-        """How many requests a rule's conditions met."""
+        """The requests that matched a rule's conditions."""
         scope = self._rules.get(rule)
-        return 0 if scope is None else scope.matches.value
+        return 0 if scope is None else scope.matches
+
+    def requests(self) -> int:
+        """Requests that matched a rule."""
+        return self._requests
 
     def _whole(self, rule: int) -> Scope:
         return self._rules.get(rule) or self._rules.setdefault(rule, Scope())
 
     def _part(self, rule: int, name: str) -> Scope:
-        return _recent(self._scopes, (rule, name if len(name) <= LONGEST else _short(name)), Scope)
+        key = rule, name if len(name) <= LONGEST else _short(name)
+        scope = self._scopes.pop(key) if key in self._scopes else Scope()
+        self._scopes[key] = scope
+        while len(self._scopes) > KEPT:
+            self._scopes.popitem(last=False)
+        return scope
 
     def _scope(self, ask: Take) -> Scope:
         return self._part(ask.rule, ask.scope) if ask.scope else self._whole(ask.rule)
 
-    def _exceeds(self, scope: Scope, above: tuple[int, float], now: float) -> bool:
-        with self._lock:
-            free = next_free(scope.free, above, now)
-            if free is not None:
-                scope.free = free
-            return free is None
+
+def _exceeds(scope: Scope, above: tuple[int, float], now: float) -> bool:
+    free = next_free(scope.free, above, now)
+    if free is not None:
+        scope.free = free
+    return free is None
 
 
 def next_free(free: float | None, above: tuple[int, float], now: float) -> float | None:
-    """When a rate allows the next request after one that comes now; None: this one exceeds it, and does not count towards it.
+    """The time at which a rate allows the next request after one that comes now.
+
+    None: this request exceeds the rate, and does not count towards it.
 
     Args:
-        free: what this gave for the last one that did not exceed it, or None.
+        free: the result for the last request that did not exceed it, or None.
         above: requests, and the seconds in which there may be so many.
         now: seconds.
     """
@@ -145,24 +159,5 @@ def next_free(free: float | None, above: tuple[int, float], now: float) -> float
     return None if free - now > period + gap / 1000 else free
 
 
-def _numbers() -> Callable[[], int]:
-    return Counter().next
-
-
 def _short(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
-
-
-def _recent(table: OrderedDict[tuple[int, str], T], key: tuple[int, str], make: Callable[[], T]) -> T:
-    """The entry of a key, made when missing, moved to the young end; the oldest beyond `KEPT` goes.
-
-    Each step is one C call over keys of C types, so threads need no lock of ours to get the same entry.
-    """
-    try:
-        table.move_to_end(key)
-        return table[key]
-    except KeyError:
-        entry = table.setdefault(key, make())
-    while len(table) > KEPT:
-        table.popitem(last=False)
-    return entry

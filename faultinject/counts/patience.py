@@ -1,4 +1,7 @@
-"""How long a store is waited for, and by which clock: in one place, so that a test may have a time of its own."""
+"""The times for which a store is waited for, and their clock.
+
+They stand in one place, so that a test may have a time of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,28 @@ import time
 from collections.abc import Callable
 
 PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds in which a store that failed is left alone, at first and, twice as long each time, at most."""
+"""Seconds of the first and the longest pause after a failure; each is twice the one before."""
 
 
 class Waiting:
-    """What is waited for, in seconds.
+    """The limits of all waiting, in seconds.
 
     Attributes:
-        answer: that a question to a Redis server may take, with the connection that it needs.
-        opening: the same where no request waits: a process that begins, or a change by hand.
-        turn: after which a thread takes it that one before was torn out of its turn, and will never end it.
+        answer: for the answer of a Redis server to a question, with the connection that it needs.
+        opening: the same if no request waits: for a process that begins, or a change by hand.
+        queue_timeout: after which a thread stops waiting for the threads before it, one of which may have been killed
+            in its turn.
         clock: the seconds since some moment; None: `time.monotonic`.
         pause: lets so many seconds go by; None: `time.sleep`.
-        at_once: whether what requests do not wait for is done with them all the same.
+        no_waiting: whether work that requests do not wait for is done together with them, and not in the background.
     """
 
     answer = 0.1
     opening = 2.0
-    turn = 60.0
+    queue_timeout = 60.0
     clock: Callable[[], float] | None = None
     pause: Callable[[float], None] | None = None
-    at_once = False
+    no_waiting = False
 
 
 waiting = Waiting()
@@ -38,8 +42,8 @@ def monotonic() -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Let them go by.
+    """Wait so many seconds.
 
-    Looked up now: what gevent makes of it in a worker is not there yet when this module is loaded.
+    `time.sleep` is looked up now: gevent replaces it in a worker after this module was loaded.
     """
     (waiting.pause or time.sleep)(seconds)

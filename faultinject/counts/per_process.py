@@ -1,4 +1,7 @@
-"""What a forked child must not share with its parent: it begins anew there, once, whichever thread is the first to use it."""
+"""State that a forked child must not share with its parent.
+
+It begins anew there, once, whichever thread is the first to use it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,23 @@ import os
 from threading import RLock
 
 lock = RLock()
-"""Held for a moment while something changes that all threads of a process have in common: no greenlet gives up its turn under it
-(`faultinject.locks`). Looked up at each use, as a forked child has another one: a thread of its parent may have held this one."""
+"""Held for a moment while something changes that all threads of a process share.
+
+No greenlet gives up its turn under it (`faultinject.locks`). It is looked up at each use, as a forked child has
+another one: a thread of its parent may have held this one.
+"""
 
 
 class PerProcess:
-    """Something that a process has for itself; subclasses make all of it in `_begin`."""
+    """State of one process; subclasses make all of it in `_begin`."""
 
     _pid = 0
 
     def _begin(self) -> None:
-        """Forget whatever is the parent's."""
+        """Forget the parent's state."""
 
     def _here(self) -> None:
-        """Begin anew in a process that has not; asked before each use."""
+        """Begin anew in a process that has not; called before each use."""
         if self._pid != os.getpid():
             with lock:
                 if self._pid != os.getpid():  # pragma: no branch - another thread was faster

@@ -1,4 +1,7 @@
-"""Directories and notes that the processes of one server find by themselves, and that nobody has to remove."""
+"""Directories and notes that the processes of a server find by themselves.
+
+Nobody has to remove them.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from faultinject.exceptions import ConfigurationError, FaultInjectError
 
 
 def private_path(scenario: str, *, owner: int) -> str:
-    """Where the store is of all processes that have the same owner, command line and scenario.
+    """The path of the store of all processes with the same owner, command line and scenario.
 
     Args:
         scenario: its text, seed and whatever else must be the same.
-        owner: the process that the directory lives as long as.
+        owner: the process during whose life the directory exists.
 
     Raises:
         ConfigurationError: somebody else's things are where it belongs.
@@ -30,7 +33,7 @@ def private_path(scenario: str, *, owner: int) -> str:
 
 
 def session_path() -> str:
-    """A place for a session of this process, which is removed some time after it has ended.
+    """A path for a session of this process, which is removed some time after the process ends.
 
     Raises:
         ConfigurationError: somebody else's things are where it belongs.
@@ -39,14 +42,14 @@ def session_path() -> str:
 
 
 def _parent() -> str:
-    """Where this user's private directories are."""
+    """The place of this user's private directories."""
     from tempfile import gettempdir
 
     return f"{gettempdir()}/faultinject-{os.geteuid()}"
 
 
 def _cleaned_parent() -> str:
-    """The same, made where it is missing; what is of processes that have ended is removed."""
+    """The same, made if it is missing; directories of ended processes are removed."""
     parent = _parent()
     directory = open_directory(parent)
     for name in os.listdir(directory.number):  # noqa: PTH208 - by its descriptor
@@ -56,7 +59,7 @@ def _cleaned_parent() -> str:
 
 
 def _remove(path: str) -> None:
-    """A directory or a note of a server; what is none of ours stays."""
+    """Remove a directory or a note of a server; files that are not ours stay."""
     try:
         directory = open_directory(path, make=False)
     except ConfigurationError:  # or another process cleans up too
@@ -68,7 +71,10 @@ def _remove(path: str) -> None:
 
 
 def is_left(name: str) -> bool:
-    """Whether the process has ended that gave a directory this name; no for other names, as where it is mounted."""
+    """Whether the process that gave a directory this name has ended.
+
+    No for other names, as where the directory is mounted.
+    """
     owner, _, _ = name.rpartition("-")
     try:
         return gone(owner)
@@ -77,13 +83,14 @@ def is_left(name: str) -> bool:
 
 
 class ServerNote:
-    """What the processes of one server note for its later workers, which its master or reloader starts in the place of others.
+    """Notes of a server's processes for its later workers, which replace others.
 
-    Who begins at zero where others have counted injects too much; and a file of rules may be another one by then, or wrong. It is in
-    the private directory of this user; a later start of any server removes it once this one has ended.
+    A master or reloader starts these. A worker that began at zero after others had counted would inject too much; and
+    a file of rules may be another one by then, or wrong. The note is in the private directory of this user; a later
+    start of any server removes it once this one has ended.
 
     Args:
-        subject: what it is about.
+        subject: the subject of the note.
     """
 
     def __init__(self, subject: str) -> None:
@@ -94,7 +101,7 @@ class ServerNote:
         self._name = f"{described(server)}-{digest}"
 
     def read(self) -> bytes:
-        """What was noted; nothing where this process is the first of the server, or the only one."""
+        """The note; empty if this process is the first of the server, or the only one."""
         if self._has_workers:
             with suppress(FaultInjectError, OSError):
                 parent = open_directory(_parent(), make=False)
@@ -102,7 +109,7 @@ class ServerNote:
         return b""
 
     def write(self, content: bytes) -> None:
-        """Let later workers know, whole or not at all, if there are any and there is a place for that."""
+        """Write the note, whole or not at all, if there are later workers and a place for it."""
         if self._has_workers and self.read() != content:
             with suppress(FaultInjectError, OSError):
                 parent = open_directory(_cleaned_parent())
@@ -112,20 +119,20 @@ class ServerNote:
 
 
 def server_start(own: float) -> float:
-    """When the server of this process began, in unix seconds: the same for its workers of today and later ones.
+    """The start of this process's server, in unix seconds.
 
-    Its master or reloader began then, which may put another process in the place of this one. Where the system does not tell, it is
-    when the first of the workers asked.
+    It is the same for its workers of today and later ones: the start of its master or reloader, which may put another
+    process in the place of this one. If the system does not tell, it is the time at which the first worker asked.
 
     Args:
-        own: when this process began, which stands for a server that has no other.
+        own: the start of this process, which holds for a server that has no other.
     """
     server = server_process()
     if server == os.getpid():
         return own
     if ticks := began(server):
-        # By the clock that begins with the machine: who sets the system's time back does not make the server younger. Rounded, because
-        # two clocks are read one after the other.
+        # By the clock that begins with the machine: setting the system's time back does not make the server younger.
+        # Rounded, because two clocks are read one after the other.
         booted = round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1)
         return min(own, booted + ticks / os.sysconf("SC_CLK_TCK"))
     note = ServerNote("start")

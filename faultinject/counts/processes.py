@@ -1,4 +1,7 @@
-"""The processes of one server: whether one is enough, as what is counted in memory is known to nobody else, and whose a directory is."""
+"""The processes of one server: their number, and the owner of a directory.
+
+One process alone needs no shared store; several do, as counts in memory are known to one process only.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from collections.abc import Mapping
 from types import FrameType
 
 RELOADED = ("WERKZEUG_RUN_MAIN", "RUN_MAIN")
-"""What Flask's and Django's reloaders set to `true` for the process that serves."""
+"""Variables that Flask's and Django's reloaders set to `true` for the process that serves."""
 _FORKING = frozenset(("gunicorn.arbiter", "uwsgi"))
 """Modules of servers that fork their workers, which the master and each worker has."""
 _MASTERS = frozenset(("granian", "hypercorn", "uvicorn"))
-"""Servers that keep several workers, each in a process of multiprocessing that runs a function of theirs."""
+"""Servers with several workers, each a process of multiprocessing that runs their function."""
 _DEAD = (b"Z", b"X")
-# Where the kernel has put a program's data and heap: drawn anew for each that is started, and not shown of other users' processes.
+# The addresses of a program's data and heap: drawn anew for each start, and not shown of other users' processes.
 _DRAWN = slice(42, 45)
 _HIDDEN = [b"0"] * 3
 
@@ -25,18 +28,19 @@ def several_processes() -> bool:
 
 
 def common_process() -> int:
-    """The process that those which serve the same app have in common: their parent, or this one, which will be.
+    """The process that all processes serving the same app have in common.
 
-    A master that loads the app itself has a shell or systemd for a parent, from which the same command may be started again.
+    It is their parent, or this one, which will be their parent. A master that loads the app itself has a shell or
+    systemd for a parent, from which the same command may be started again.
     """
     parent = os.getppid()
     return parent if _is_worker() or _was_forked_from(parent) else os.getpid()
 
 
 def server_process() -> int:
-    """The process that is one server with this one: its master or reloader, which may put another in its place; else itself.
+    """The master or reloader of this process, which may replace it; else the process itself.
 
-    Only one that is known to do so counts: any program may start two servers one after the other.
+    Only a parent that is known to replace processes counts: any program may start two servers one after the other.
     """
     if is_reloaded():
         return os.getppid()
@@ -46,9 +50,10 @@ def server_process() -> int:
 
 
 def restarter() -> str | None:
-    """The process that may start another one in the place of this one when it ends, as `described` has it.
+    """The process that may replace this one when it ends, as `described` gives it.
 
-    A server's master, which recycles its workers, a reloader, or any parent by multiprocessing; None: nobody does.
+    It is a server's master, which recycles its workers, a reloader, or any parent by multiprocessing; None if there
+    is none.
     """
     process = sys.modules.get("multiprocessing.process")
     is_child = process is not None and process.parent_process() is not None
@@ -57,17 +62,18 @@ def restarter() -> str | None:
 
 
 def is_reloaded(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a process with that environment is the one that a reloader has started to serve."""
+    """Whether this environment is of a process that a reloader has started to serve."""
     return any(environ.get(name) == "true" for name in RELOADED)
 
 
 def forks_alone(caller: FrameType | None) -> bool:
-    """Whether a fork makes a process that shares nothing: a child of multiprocessing that is no server's worker.
+    """Whether a fork makes a process that shares nothing with this one.
 
-    Such as a live server that a test starts, with counts of its own each time.
+    Such is a child of multiprocessing that is no server's worker: a live server that a test starts, for example, with
+    counts of its own each time.
 
     Args:
-        caller: the frame that calls `os.fork`; None where a server forks without Python.
+        caller: the frame that calls `os.fork`; None if a server forks without Python.
     """
     if caller is None or not caller.f_globals.get("__name__", "").startswith("multiprocessing."):
         return False
@@ -88,13 +94,16 @@ def _is_worker() -> bool:
 
 
 def _serves_for_master(process: object) -> bool:
-    """Whether a process of multiprocessing runs a function of a server that keeps several workers."""
+    """Whether a process of multiprocessing runs a function of a server with several workers."""
     target = getattr(process, "_target", None)
     return str(getattr(target, "__module__", "")).partition(".")[0] in _MASTERS
 
 
 def _was_forked_from(parent: int) -> bool:
-    """Whether this process has gone on in the program of its parent, and has not been started as another; yes where nobody tells."""
+    """Whether this process goes on in the program of its parent.
+
+    No if it was started as another program; yes if the system does not tell.
+    """
     own, other = status(os.getpid()), status(parent)
     if own is None or other is None:
         return parent > 0  # the first process of a container has none
@@ -104,18 +113,21 @@ def _was_forked_from(parent: int) -> bool:
 
 
 def _program(pid: int) -> str:
-    """What a process is called; a server may tell behind it what the process is for, as in `gunicorn: master`."""
+    """The name of a process, without the purpose that a server adds, as in `gunicorn: master`."""
     with open(f"/proc/{pid}/comm") as file:  # noqa: PTH123 - pathlib takes its time to load
         return file.read().strip().partition(":")[0]
 
 
 def described(pid: int) -> str:
-    """A process by its number, when it began, and where that number holds: a text that no other has, fit for the name of a file."""
+    """The unique text of a process: its number, its start, and the namespace of the number.
+
+    It is fit for the name of a file.
+    """
     return f"{pid}-{began(pid)}-{_namespace()}"
 
 
 def gone(text: str) -> bool:
-    """Whether the process of such a text has ended; one of another container is left in peace.
+    """Whether the process of such a text has ended; no for one of another container.
 
     Raises:
         ValueError: it is no such text.
@@ -134,13 +146,13 @@ def gone(text: str) -> bool:
 
 
 def began(pid: int) -> int:
-    """When a process began, in the clock ticks of this machine; 0 where nobody knows."""
+    """The start of a process, in the clock ticks of this machine; 0 if it is unknown."""
     stat = status(pid)
     return 0 if stat is None else int(stat[19])
 
 
 def status(pid: int) -> list[bytes] | None:
-    """What Linux tells of a process, from its state on."""
+    """The fields that Linux shows of a process, from its state on."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load
             # The name before it, in parentheses, may hold anything.

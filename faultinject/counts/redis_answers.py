@@ -1,4 +1,4 @@
-"""The app's own answers within a window, of all processes that know a prefix of a Redis server."""
+"""The app's own answers within a window, of all processes with a prefix of a Redis server."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hashlib import blake2b
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Link
 from faultinject.counts.redis_scripts import ANSWERS
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.locks import Lock
 
 
 class RedisAnswers(PerProcess):
-    """What processes note of the app's answers under one bound; no request waits for it.
+    """The app's answers under one bound, noted by all processes; no request waits for it.
 
     Args:
         bound: its text.
@@ -40,7 +40,7 @@ class RedisAnswers(PerProcess):
         failures: int,
         judge: Callable[[int, int, bool], None],
     ) -> None:
-        """As `SharedAnswers.add`, a moment later."""
+        """Note answers as `SharedAnswers.add` does, a moment later."""
         self._here()
         with self._lock:
             if self._armed != armed:
@@ -65,7 +65,7 @@ class RedisAnswers(PerProcess):
                 all_answers, all_failures = self._note(
                     (self._key,), armed, repr(self._width), answers, failures
                 )
-            except StoreUnavailable:
+            except StoreUnavailableError:
                 # Nobody can switch on while it is away.
                 with self._lock:
                     self._answers += answers

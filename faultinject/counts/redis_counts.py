@@ -1,6 +1,7 @@
-"""Counts on a Redis server: exact over processes and hosts, one round trip for a match and one for a take.
+"""Counts on a Redis server: exact over processes and hosts, a round trip for match or take.
 
-A match tells how many takes are out, too: a rule that is used up is not asked about again, however many of them a request meets.
+A match also gives the number of takes that are out: so a process does not ask again about a rule that is used up,
+however many of them a request meets.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from faultinject.counts.redis_link import Argument, Link, Unanswered
 from faultinject.counts.redis_scripts import MATCH, NOTE, TAKE
 from faultinject.counts.shared_counts import SharedCounts, key_of
 from faultinject.engine.counting import PASSED, MatchKey, Number, Take
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.locks import Lock
 
 _KINDS = ("rules", "scopes", "identities", "scopes-used", "identities-used")
 _PLACES, _NOTED, _INJECTED, _FAILED = "mnif"
-_PASSED = "p"
+_PASSED, _REQUESTS = "p", "requests"
 
 
 def keys_of(prefix: str, identity: str) -> tuple[str, ...]:
@@ -50,11 +51,16 @@ class RedisCounts(SharedCounts):
         # How often the counts were used, as far as this process knows.
         self._used = 0
         self._lost = lost
-        # How many takes of a rule and scope were out when this thread matched its request. A greenlet finds
-        # another's if this was made before gevent patched the process: then later numbers hold, or the server is asked.
+        # The takes of a rule and scope that were out when this thread matched its request. A greenlet finds another's
+        # if this was made before gevent patched the process: then later numbers hold, or the server is asked.
         self._of_thread = local()
 
-    def _match(self, keys: Sequence[MatchKey], now: float, hold: bool) -> list[Number]:  # noqa: ARG002 - the server does one thing after another
+    def _match(
+        self,
+        keys: Sequence[MatchKey],
+        now: float,
+        hold: bool,  # noqa: ARG002 - the server does one thing after another
+    ) -> list[Number]:
         if not keys:
             return []
         asked: list[Argument] = [repr(now)]
@@ -70,7 +76,8 @@ class RedisCounts(SharedCounts):
         self._used = used
         values = iter(found)
         numbers, outs = [], {}
-        for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, zip(values, values, values, values)):  # noqa: B905 - four each
+        fours = zip(values, values, values, values)  # noqa: B905 - four each
+        for (rule, scope, _, _), (place, n, exceeds, out) in zip(keys, fours):  # noqa: B905
             numbers.append((place, n, exceeds == 1))
             outs[rule, scope] = out
         self._of_thread.outs = outs
@@ -96,22 +103,24 @@ class RedisCounts(SharedCounts):
         """See `SharedCounts.match_without_lock`."""
         if any(lock_free_after):
             return None
+        self._statistics.add(_REQUESTS)
         for rule, _, _, _ in keys:
             self._statistics.add(f"{_NOTED}{rule}")
         return [(0, self._statistics.number, True)] * len(keys)
 
     def note_injected(self, rule: int, by: int = 1) -> None:
-        """A request got the rule's fault; with -1 one that was noted did not get it after all."""
-        self._statistics.add(f"{_INJECTED}{rule}", by)
+        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
+        for field in (f"{_INJECTED}{rule}", _INJECTED):
+            self._statistics.add(field, by)
 
     def note_failed(self, rule: int) -> None:
-        """A request that met the rule's conditions could not be decided."""
+        """Note that a request met the rule's conditions and was left undecided."""
         self._statistics.add(f"{_FAILED}{rule}")
 
     def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
-        """For each rule how many requests met its conditions, got its fault, and could not be decided.
+        """For each rule the requests that met its conditions, got its fault, or were undecided.
 
-        While the server does not answer, only what this process could not tell it.
+        While the server does not answer, they are those that this process could not tell it.
         """
         values = iter(
             self._read([f"{kind}{rule}" for rule in rules for kind in (_PLACES, _NOTED, _INJECTED, _FAILED)])
@@ -119,30 +128,41 @@ class RedisCounts(SharedCounts):
         four = zip(values, values, values, values)  # noqa: B905 - four each
         return [(places + noted, injected, failed) for places, noted, injected, failed in four]
 
+    def requests(self) -> int:
+        """The requests that matched a rule; without an answer, those not reported yet."""
+        return self._read([_REQUESTS])[0]
+
+    def injected(self) -> int:
+        """The requests that got a fault; without an answer, those not reported yet."""
+        return self._read([_INJECTED])[0]
+
     def note_passed(self, why: int) -> None:
-        """A request passed for one of the reasons of `PASSED`."""
+        """Note that a request passed for one of the reasons of `PASSED`."""
         self._statistics.add(f"{_PASSED}{why}")
 
     def passed(self) -> tuple[int, ...]:
-        """How many requests passed for each reason; while the server does not answer, what this process could not tell it."""
+        """The requests that passed, for each reason.
+
+        While the server does not answer, they are those that this process could not tell it.
+        """
         return tuple(self._read([f"{_PASSED}{why}" for why in PASSED]))
 
     def _read(self, fields: Sequence[str]) -> list[int]:
-        """What the server has in these fields, and what it has not been told."""
+        """The server's values of these fields, with the increments that were not sent to it."""
         own = self._statistics.totals()
         try:
-            told = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
-        except StoreUnavailable:
-            told = [None] * len(fields)
-        return [int(number or 0) + own.get(field, 0) for field, number in zip(fields, told, strict=True)]
+            sent = self._link.ask("HMGET", self._keys[0], *fields) if fields else []
+        except StoreUnavailableError:
+            sent = [None] * len(fields)
+        return [int(number or 0) + own.get(field, 0) for field, number in zip(fields, sent, strict=True)]
 
 
 class _Statistics(PerProcess):
-    """What a process tells the server in the background: matches that no number depends on, injections, failures, returned takes.
+    """Increments that a process sends to the server in the background.
 
-    It is added to the fields of a hash, and kept as long as it cannot be sent.
-
-    What was sent and not answered counts as told: a match that is told twice would be one too many.
+    They are matches that no number depends on, injections, failures, and returned takes. They are added to the fields
+    of a hash, and kept as long as they cannot be sent. An increment that was sent and not answered counts as
+    received: a match that is sent twice would be one too many.
 
     Args:
         link: the server.
@@ -156,32 +176,35 @@ class _Statistics(PerProcess):
         self._here()
 
     def add(self, field: str, count: int = 1) -> None:
-        """Add to a field, soon."""
+        """Add to a field in the background."""
         self._here()  # what stands here before is the parent's
         with self._lock:
             self._kept[field] = self._kept.get(field, 0) + count
         self._sender.do(self._send)
 
     def give_back(self, take: Sequence[Argument]) -> None:
-        """Undo a take, soon, and before this process asks for another; where the server is away it stays."""
+        """Undo a take, soon, and before this process asks for another.
+
+        If the server is away, the take stays.
+        """
         self._here()
         self._back.append(take)
         self._sender.do(self._send)
 
     def before_an_ask(self) -> None:
-        """Return to the server the counts that were returned here.
+        """Send the returned counts to the server.
 
         Raises:
-            StoreUnavailable: it does not answer, and is not asked a second time.
+            StoreUnavailableError: it does not answer, and is not asked a second time.
         """
         self._here()  # the parent returns its own
         if self._back:
             self._send()
 
     def totals(self) -> dict[str, int]:
-        """What the server has not been told, after a try to."""
+        """The increments that the server has not received, after a try to send them."""
         self._here()
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailableError):
             self._send()
         with self._lock:
             return dict(self._kept)
@@ -206,7 +229,7 @@ class _Statistics(PerProcess):
                 self._note(self._keys[:1], *[each for pair in kept.items() for each in pair])
             except Unanswered:
                 raise
-            except StoreUnavailable:
+            except StoreUnavailableError:
                 with self._lock:
                     for field, count in kept.items():
                         self._kept[field] = self._kept.get(field, 0) + count

@@ -1,4 +1,4 @@
-"""What happened in all processes of a Redis server: lines in a stream that is cut at its old end."""
+"""The outcomes of all processes of a Redis server: lines in a stream that is cut at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Link, Unanswered
 from faultinject.counts.redis_scripts import PUSH
 from faultinject.engine.request import Entry
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
 from faultinject.journal.outcome import Outcome, outcome_in
@@ -25,8 +25,8 @@ _BATCH = 200
 class RedisJournal(PerProcess):
     """The stream of one prefix.
 
-    The id of an entry is a number that the stream has as long as it exists, and the entry's own from 1 on: so a reader knows how
-    many are gone.
+    The id of an entry is a number that the stream has as long as it exists, and the entry's own from 1 on: so a
+    reader knows how many are gone.
 
     Args:
         link: the server.
@@ -45,24 +45,24 @@ class RedisJournal(PerProcess):
         self._here()
 
     def add(self, line: Entry, reading: Addressing | None) -> None:
-        """One more line of this process; nobody waits for it."""
+        """Send one more line of this process; nobody waits for it."""
         self._here()
         if len(self._lines) == KEPT and not self._loses:
             self._loses = True
-            log.events_lost(self._shown, f"more than {KEPT:,} wait for it")
+            log.lines_dropped(self._shown, f"more than {KEPT:,} wait for it")
         self._lines.append((line, reading))
         self._link.sender.do(self._send)
 
     def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        """As `Journal.events`, for all processes.
+        """Read as `Journal.events` does, for all processes.
 
         Raises:
-            StoreUnavailable: the server did not answer.
+            StoreUnavailableError: the server did not answer.
         """
         if limit <= 0:
             return [], after, 0
         self._here()
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailableError):
             self._send()
         stream, seen = _place(after)
         entries: list[tuple[bytes, dict[bytes, bytes]]] = self._link.ask(
@@ -102,7 +102,7 @@ class RedisJournal(PerProcess):
 
 
 def _place(cursor: str) -> tuple[int, int]:
-    """The stream's number, and the entry's in it; 0 of what is no cursor of a stream."""
+    """The stream's number, and the entry's in it; 0 if the cursor is of no stream."""
     stream, _, number = cursor.partition("-")
     if not (stream.isdecimal() and number.isdecimal()):
         return 0, 0

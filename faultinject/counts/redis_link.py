@@ -1,4 +1,4 @@
-"""The way to a Redis server: no request waits for it longer than a moment, and nothing is asked twice."""
+"""The connection to a Redis server: requests wait only a moment, and nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from weakref import finalize
 from faultinject.counts.background_sender import BackgroundSender
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_question import BoundedConnection, Question, asked
-from faultinject.exceptions import ConfigurationError, MissingExtra, StoreUnavailable
-from faultinject.installation import install_extra
+from faultinject.exceptions import ConfigurationError, MissingExtraError, StoreUnavailableError
 from faultinject.rules.redis_url import RedisURL
 
 Argument = str | bytes | int
 LONGEST_REASON = 300
-"""Characters of what a server says of its refusal."""
+"""Characters that are shown of a server's reason for a refusal."""
 
 
-class Unanswered(StoreUnavailable):
-    """The server did not answer in time, and may have done what it was asked."""
+class Unanswered(StoreUnavailableError):
+    """The server did not answer in time, and may have carried out the question."""
 
 
 class Link(PerProcess):
     """The connections of one store to its server, which each process has for itself.
 
-    A forked child does not ask its parent's clients: a thread of the parent may have held their lock, for which redis-py waits
-    without end.
+    A forked child does not ask its parent's clients: a thread of the parent may have held their lock, for which
+    redis-py waits without end.
 
     Args:
         url: the server.
 
     Attributes:
         shown: the server as a log may have it.
-        sender: where what nobody waits for is done.
+        sender: does the work that nobody waits for.
 
     Raises:
-        MissingExtra: the package redis is not installed.
+        MissingExtraError: the package redis is not installed.
         ConfigurationError: there is no file of certificates.
     """
 
@@ -45,7 +44,9 @@ class Link(PerProcess):
         try:
             import redis
         except ImportError:
-            raise MissingExtra(f"the store {url.shown} needs redis: {install_extra('redis')}") from None
+            raise MissingExtraError(
+                f'the store {url.shown} needs redis: pip install "faultinject[redis]"'
+            ) from None
         if url.ca and not os.path.isfile(url.ca):  # noqa: PTH113 - pathlib takes its time to load
             raise ConfigurationError(f"the store {url.shown}: ca: there is no file {url.ca!r}")
         self.shown = url.shown
@@ -55,14 +56,17 @@ class Link(PerProcess):
         self._here()
 
     def script(self, text: str) -> Callable[..., Any]:
-        """A script as a function of its keys and its arguments; it is sent to a server that does not have it.
+        """A script as a function of its keys and its arguments.
+
+        It is sent to a server that does not have it.
 
         Args:
             text: Lua.
 
         Returns:
-            A function. With `patient` it waits as long as a process that begins may, else as long as a request may. It raises
-            `Unanswered` if the server did not answer in time, and `StoreUnavailable` if it cannot be asked, or refused.
+            A function. With `patient` it waits as long as a process that begins may, else as long as a request may.
+            It raises `Unanswered` if the server did not answer in time, and `StoreUnavailableError` if it cannot be
+            asked, or refused.
         """
         registered = self._client.register_script(text)
         registered.registered_client = None  # with it a forked child would keep its parent's sockets
@@ -77,11 +81,11 @@ class Link(PerProcess):
         return run
 
     def ask(self, *command: Argument, patient: bool = False) -> Any:
-        """What a command returns.
+        """Send a command, and return its result.
 
         Raises:
             Unanswered: the server did not answer in time.
-            StoreUnavailable: it cannot be asked, or refused.
+            StoreUnavailableError: it cannot be asked, or refused.
         """
         self._here()
         client = self._client
@@ -103,15 +107,17 @@ class Link(PerProcess):
         except self._errors.AskError as error:
             place = f"{error.host}:{error.port}"
             why = f"it is a node of a cluster, in which {place} has the keys of this prefix: name that one"
-            raise StoreUnavailable(f"the store {self.shown}: {why}") from None
+            raise StoreUnavailableError(f"the store {self.shown}: {why}") from None
         except (self._errors.RedisError, OSError) as error:
             # A server that does not know a command repeats its arguments: keys, or the password.
             why = str(error).partition(" script: ")[0].partition(", with args")[0]
             if "unauthenticated" in why:
                 why = "Authentication required."  # in the words that it has for shorter commands
-            raise StoreUnavailable(f"the store {self.shown}: {why[:LONGEST_REASON]}") from None
+            raise StoreUnavailableError(f"the store {self.shown}: {why[:LONGEST_REASON]}") from None
         except (ValueError, OverflowError, RecursionError) as error:
-            raise StoreUnavailable(f"the store {self.shown}: its answer cannot be read: {error}") from None
+            raise StoreUnavailableError(
+                f"the store {self.shown}: its answer cannot be read: {error}"
+            ) from None
         finally:
             asked.reset(before)
 

@@ -1,7 +1,7 @@
-"""One question to a Redis server: the time that it may take in all, and the bytes that its answer may have.
+"""One question to a Redis server, with limits of its time and of the bytes of its answer.
 
-redis-py limits the time of each read alone: a server that sends a byte now and then, or never ends a line, would keep its
-client for as long as it likes, and fill its memory.
+redis-py limits the time of each read alone: a server that sends a byte now and then, or never ends a line, would keep
+its client for as long as it likes, and fill its memory.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class BoundedSocket:
 
 
 class BoundedConnection:
-    """What a class of redis-py's connections inherits from first, to keep within the bounds of each question."""
+    """The first base of redis-py's connections, which keeps them in the bounds of a question."""
 
     @property
     def socket_timeout(self) -> float:
@@ -107,7 +107,7 @@ class BoundedConnection:
 
     @socket_timeout.setter
     def socket_timeout(self, seconds: float) -> None:
-        """As redis-py is told it."""
+        """Ignore redis-py's own value: the question decides."""
 
     @property
     def socket_connect_timeout(self) -> float:
@@ -116,10 +116,10 @@ class BoundedConnection:
 
     @socket_connect_timeout.setter
     def socket_connect_timeout(self, seconds: float) -> None:
-        """As redis-py is told it."""
+        """Ignore redis-py's own value: the question decides."""
 
     def connect(self) -> None:
-        """Connect; a connection that could not be made in time has sent nothing of what was asked.
+        """Connect; if this takes too long, no byte of the question has been sent.
 
         Raises:
             ConnectionError: of redis-py.

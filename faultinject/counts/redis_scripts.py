@@ -1,15 +1,16 @@
-"""What the server does in one step: Lua, which Redis and Valkey run alone.
+"""Steps of the server: Lua, which Redis and Valkey run alone.
 
-Where the server has lost its data, or has removed keys to make room, what is counted begins anew: see `RESTORE`.
+If the server has lost its data, or has removed keys to make room, counts begin anew: see `RESTORE`.
 
-PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (what else is in force, as JSON), and a
-                            field for all rules that servers began with
+PREFIX:scenario             hash: layout, generation, id of the counts, scenario, seed, standing (all else that is in
+                            force, as JSON), and a field for all rules that servers began with
 PREFIX:rules:ID             hash: by rule m matches, o takes, d due, and noted n matches, i injections, f failures;
-                            p requests that passed, by the reason
+                            p requests that passed, by the reason; of all rules: requests that matched one, i
+                            injections
 PREFIX:scopes:ID            hash: the same by scope; PREFIX:scopes-used:ID  sorted set: which were used last
 PREFIX:identities:ID        hash: how often an identity matched; PREFIX:identities-used:ID
 PREFIX:answers:BOUND        hash: armed, and by the part of a window: n its number, a answers, f failures
-PREFIX:journal              stream: what happened, where somebody asked for it; see `counts.redis_journal`
+PREFIX:journal              stream: outcomes, if somebody asked for them; see `counts.redis_journal`
 """
 
 from __future__ import annotations
@@ -46,11 +47,13 @@ local function live()
 end
 """
 
-# ARGV: seconds since the scenario took effect, and for each rule five: its number, scope, identity, rate and period. How often these counts were used, and for each
-# rule the place, the identity's number, whether the rate is exceeded, and how many takes are out.
+# ARGV: seconds since the scenario took effect, and for each rule five: its number, scope, identity, rate and period.
+# Returns how often these counts were used, and for each rule the place, the identity's number, whether the rate is
+# exceeded, and how many takes are out.
 MATCH = f"""{_BEGIN}
 local at = tonumber(ARGV[1])
 local found = {{used}}
+redis.call('HINCRBY', rules, 'requests', 1)
 local function exceeds(hash, field, limit, period)
   local gap = period / limit
   local due = tonumber(redis.call('HGET', hash, field) or at)
@@ -111,13 +114,14 @@ local stream, number = ARGV[1], 0
 if newest then stream, number = string.match(newest[1], '(%d+)-(%d+)') end
 for i = 2, #ARGV do
   number = number + 1
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', {EVENTS}, stream .. '-' .. string.format('%d', number), 'line', ARGV[i])
+  local id = stream .. '-' .. string.format('%d', number)
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', {EVENTS}, id, 'line', ARGV[i])
 end
 redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
-# KEYS: the answers under a bound. ARGV: how often faults were switched on again, seconds of a part, and the answers and failures that there are more.
-# The answers and failures of all processes within the window. Nobody waits for it.
+# KEYS: the answers under a bound. ARGV: how often faults were switched on again, seconds of a part, and the further
+# answers and failures. Returns the answers and failures of all processes within the window. Nobody waits for it.
 ANSWERS = f"""
 local key, armed, width = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local before = tonumber(redis.call('HGET', key, 'armed') or armed)
@@ -127,7 +131,8 @@ local now = redis.call('TIME')
 local part = math.floor((tonumber(now[1]) + tonumber(now[2]) / 1000000) / width)
 local slot = part % {PARTS}
 if tonumber(redis.call('HGET', key, 'n' .. slot) or -1) ~= part then
-  redis.call('HSET', key, 'armed', armed, 'n' .. slot, string.format('%d', part), 'a' .. slot, 0, 'f' .. slot, 0)
+  local began = string.format('%d', part)
+  redis.call('HSET', key, 'armed', armed, 'n' .. slot, began, 'a' .. slot, 0, 'f' .. slot, 0)
 end
 redis.call('HINCRBY', key, 'a' .. slot, ARGV[3])
 redis.call('HINCRBY', key, 'f' .. slot, ARGV[4])
@@ -156,8 +161,9 @@ local function publish(new, ...)
 end
 """
 
-# ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are replaced, what tells the
-# rules that a server began with from others, and the generation of other rules that whoever replaces them knows.
+# ARGV: the new counts' id, scenario, seed and standing, whether the seed was chosen, whether other rules are
+# replaced, the mark of the rules that a server began with, and the generation of the other rules that the caller
+# replaces.
 AGREE = f"""{_PUBLISH}
 local new, mine, own_seed, own_standing, chosen, replaces, began, replaced = unpack(ARGV)
 if layout then
@@ -175,8 +181,8 @@ publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing, began
 return {{'published', generation, id, mine, own_seed, own_standing}}
 """
 
-# ARGV: the id of new counts, or nothing where those that are there go on; scenario, seed and standing; and the generation and the id
-# that must be in force still.
+# ARGV: the id of new counts, or nothing if those that are there go on; scenario, seed and standing; and the
+# generation and the id that must be in force still.
 PUT = f"""{_PUBLISH}
 local new, mine, own_seed, own_standing, after, its_id = unpack(ARGV)
 if (generation or '') ~= after or (id or '') ~= its_id then return {{'changed'}} end
@@ -184,17 +190,17 @@ publish(new, 'scenario', mine, 'seed', own_seed, 'standing', own_standing)
 return {{'published', generation, id, mine, own_seed, own_standing}}
 """
 
-# ARGV: what was in force, for a server that has nothing any more: its generation, id, scenario, seed and standing, and what the server
-# of who asks began with.
+# ARGV: the last state in force, for a server that has nothing any more: its generation, id, scenario, seed and
+# standing, and the mark of the rules with which the caller's server began.
 RESTORE = f"""
 if redis.call('EXISTS', KEYS[1]) == 1 then return end
-redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[1], 'id', ARGV[2], 'scenario', ARGV[3], 'seed', ARGV[4],
-  'standing', ARGV[5], ARGV[6], '')
+redis.call('HSET', KEYS[1], 'layout', '{LAYOUT}', 'generation', ARGV[1], 'id', ARGV[2],
+  'scenario', ARGV[3], 'seed', ARGV[4], 'standing', ARGV[5], ARGV[6], '')
 redis.call('EXPIRE', KEYS[1], {LIVES})
 """
 
-# KEYS: the scenario, and the counts that who asks follows: all of them live as long as somebody looks, also what counts a rule that
-# hardly any request matches.
+# KEYS: the scenario, and the counts that the caller follows: all of them live as long as somebody looks, also the
+# counts of a rule that almost no request matches.
 LOOK = f"""
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {LIVES}) end
 return redis.call('HMGET', KEYS[1], 'generation', 'id')

@@ -1,4 +1,4 @@
-"""A prefix of a Redis server as a store: the scenario that its processes agree on, and their counts."""
+"""A prefix of a Redis server as a store: the scenario of its processes, and their counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from faultinject.counts.redis_counts import RedisCounts, keys_of
 from faultinject.counts.redis_link import Argument, Link
 from faultinject.counts.redis_scripts import AGREE, JOIN, LOOK, PUT, RESTORE
 from faultinject.counts.store import SharedStore
-from faultinject.exceptions import ConfigurationError, Conflict, Problem, StoreInUse, StoreUnavailable
+from faultinject.exceptions import (
+    ConfigurationError,
+    ConflictError,
+    Problem,
+    StoreInUseError,
+    StoreUnavailableError,
+)
 from faultinject.journal import log
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ class RedisStore(SharedStore):
         url: the server, and the prefix of the keys.
 
     Raises:
-        MissingExtra: the package redis is not installed.
+        MissingExtraError: the package redis is not installed.
     """
 
     def __init__(self, url: RedisURL) -> None:
@@ -44,9 +50,10 @@ class RedisStore(SharedStore):
         self._prefix = f"{{{url.prefix}}}"
         self._replaces = url.replace
         self._scenario = (f"{self._prefix}:scenario",)
-        # What the rules are known by that this server began with.
+        # The mark of the rules with which this server began.
         self._began = ""
-        # Generation, id of the counts, scenario, seed and the rest, as the server had them when it was asked last; nothing at first.
+        # Generation, id of the counts, scenario, seed and the rest, as the server had them when it was asked last;
+        # nothing at first.
         self._told: Sequence[Any] = ()
         self._counts: RedisCounts | None = None
         self._counts_id = b""
@@ -62,7 +69,7 @@ class RedisStore(SharedStore):
         self.sender = self._link.sender
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-        """Put something in force, unless the same rules are: the first of equal processes does.
+        """Put a scenario in force, unless it already is: the first of equal processes does so.
 
         Args:
             data: what `counts` gives; JSON, with `scenario` and `seed` as text.
@@ -70,9 +77,9 @@ class RedisStore(SharedStore):
             keeps: what of other rules' data stays when these are replaced.
 
         Raises:
-            StoreInUse: others count below the prefix, by other rules or another seed.
+            StoreInUseError: others count below the prefix, by other rules or another seed.
             ConfigurationError: another version of faultinject made what is there.
-            StoreUnavailable: the server cannot be asked.
+            StoreUnavailableError: the server cannot be asked.
         """
         texts = _texts(data)
         self._began = began = blake2b(
@@ -89,11 +96,11 @@ class RedisStore(SharedStore):
             data = {**data, **{name: there[name] for name in keeps if name in there}}
         if what == b"differs":
             why = "is in use by other rules, or the same with another seed"
-            self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUse)
+            self._refuse(why, "name another with ?prefix=, or replace them with ?replace", StoreInUseError)
         self._told, self._look = told, monotonic() + self._pause
 
     def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
-        """Put something else in force.
+        """Put another scenario in force.
 
         Args:
             data: what `counts` gives.
@@ -101,34 +108,37 @@ class RedisStore(SharedStore):
             anew: whether counts begin at zero.
 
         Raises:
-            Conflict: another generation is in force, and stays so.
+            ConflictError: another generation is in force, and stays so.
             ConfigurationError: another version of faultinject made what is there.
-            StoreUnavailable: the server cannot be asked.
+            StoreUnavailableError: the server cannot be asked.
         """
         known = [each or b"" for each in after] if isinstance(after, tuple) else []
         told = self._run(self._put, _new() if anew else "", *_texts(data), *known)
         if told[0] == b"changed":
-            raise Conflict(f"{self.shown} was changed since")
+            raise ConflictError(f"{self.shown} was changed since")
         self._told, self._look = told[1:], monotonic() + self._pause
 
     @property
     def version(self) -> Hashable:
-        """What the server had in force when it was asked last, which is done once a second while somebody wants to know."""
+        """The version in force when the server was last asked.
+
+        It is asked once a second while somebody wants to know.
+        """
         if self._told and monotonic() >= self._look:
             self._look = monotonic() + self._pause
             self._link.sender.do(self.refresh)
         return tuple(self._told[:2]) or (None, None)
 
     def refresh(self) -> None:
-        """Ask the server; one that has lost what was in force is told it again.
+        """Ask the server; if it has lost the scenario in force, send it again.
 
         Raises:
-            StoreUnavailable: the server cannot be asked.
+            StoreUnavailableError: the server cannot be asked.
         """
         self._look = monotonic() + self._pause
         try:
             seen = self._seen()
-        except StoreUnavailable:
+        except StoreUnavailableError:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             raise
         self._pause = PAUSE
@@ -140,7 +150,7 @@ class RedisStore(SharedStore):
             self._told = self._run(self._join)
 
     def _seen(self) -> list[bytes | None]:
-        """Generation and id of what the server has in force."""
+        """Generation and id of the server's scenario in force."""
         identity = self._told[1] if self._told else None
         counts = keys_of(self._prefix, identity.decode()) if identity else ()
         found: list[bytes | None] = self._looks((*self._scenario, *counts))
@@ -148,7 +158,7 @@ class RedisStore(SharedStore):
 
     @cached_property
     def journal(self) -> RedisJournal:
-        """What happens in all processes that say so there."""
+        """The outcomes of all processes that write them there."""
         from faultinject.counts.redis_journal import RedisJournal
 
         return RedisJournal(self._link, self._prefix, self.shown)
@@ -163,20 +173,20 @@ class RedisStore(SharedStore):
         return found
 
     def counts(self) -> tuple[int, dict[str, Any], RedisCounts]:
-        """What was in force when the server was asked last: its generation, itself and its counts.
+        """The scenario that the server had when last asked: its generation, itself and its counts.
 
         Raises:
-            StoreUnavailable: it had no rules, or some that nobody understands.
+            StoreUnavailableError: it had no rules, or some that cannot be read.
         """
-        told: list[bytes] = [each for each in self._told if each is not None]
-        if len(told) != _FIELDS:
-            raise StoreUnavailable(f"{self.shown} has rules that are not whole")
-        generation, identity, scenario, seed, standing = told
+        fields: list[bytes] = [field for field in self._told if field is not None]
+        if len(fields) != _FIELDS:
+            raise StoreUnavailableError(f"{self.shown} has rules that are not whole")
+        generation, identity, scenario, seed, standing = fields
         data = {"scenario": _text(scenario), "seed": _text(seed)}
         try:
             data |= loads(standing)
         except (ValueError, TypeError) as error:
-            raise StoreUnavailable(f"{self.shown} has rules that cannot be read: {error}") from error
+            raise StoreUnavailableError(f"{self.shown} has rules that cannot be read: {error}") from error
         if self._counts is None or self._counts_id != identity:
             self._counts = RedisCounts(self._link, self._prefix, identity.decode(), lost=self._tell_lost)
             self._counts_id = identity
@@ -190,18 +200,19 @@ class RedisStore(SharedStore):
         return found
 
     def _tell_lost(self) -> None:
-        """The log says it once, whether counts or rules are missed first."""
+        """Log the loss once, whether counts or rules are missed first."""
         now = monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + _QUIET
-            log.store_lost(self.shown)
+            # A server has lost its counts.
+            log.error("faultinject: %s has lost its data: counts begin at zero again", self.shown)
 
     def _refuse(self, why: str, cure: str, error: type[ConfigurationError]) -> NoReturn:
         raise error([Problem(f"{self.shown} {why}: {cure}")])
 
 
 def _texts(data: dict[str, Any]) -> tuple[bytes, bytes, bytes]:
-    """Scenario, seed and everything else."""
+    """Scenario, seed and all the rest, as texts."""
     rest = {name: value for name, value in data.items() if name not in ("scenario", "seed")}
     scenario, seed = (data[each].encode("utf-8", "surrogatepass") for each in ("scenario", "seed"))
     return scenario, seed, dumps(rest).encode()

@@ -1,4 +1,4 @@
-"""What processes share, a scenario with a version and its counts: what a store does, and any store by its text."""
+"""The store that processes share: a scenario with a version, and its counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from faultinject.engine.counting import Counts
 from faultinject.engine.counting import Take as Take
-from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
 from faultinject.rules.redis_url import is_redis, read_redis
 from faultinject.rules.store import FILE, opener, read_directory
 
@@ -22,27 +22,33 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class Store(Protocol):
-        """Four things that a store does; the function of an entry point in `faultinject.stores` opens one of another package."""
+        """Four operations of a store.
+
+        The function of an entry point in `faultinject.stores` opens one of another package.
+        """
 
         @property
         def version(self) -> Hashable:
-            """What differs as soon as something else is in force; each request looks at it, so nothing is waited for here."""
+            """A value that changes as soon as another scenario is in force.
+
+            Each request looks at it, so it must not wait.
+            """
 
         def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-            """Put something in force, unless the same is: the first of equal processes does.
+            """Put data in force, unless the same is: the first of equal processes does so.
 
             Args:
                 data: JSON, with `scenario` and `seed` as text: the same is in force where both are equal.
                 chosen: nobody gave the seed: where another process was first, that one's holds.
-                keeps: what of other data stays where this takes its place, by name.
+                keeps: the entries of replaced data that stay, by name.
 
             Raises:
-                StoreInUse: others count there by other rules.
-                StoreUnavailable: the store cannot be had.
+                StoreInUseError: others count there by other rules.
+                StoreUnavailableError: the store is unavailable.
             """
 
         def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
-            """Put something else in force.
+            """Put other data in force.
 
             Args:
                 data: as in `begin`.
@@ -50,25 +56,25 @@ if TYPE_CHECKING:
                 anew: whether counts begin at zero.
 
             Raises:
-                Conflict: another version is in force, and stays so.
-                StoreUnavailable: the store cannot be had; nothing was changed.
+                ConflictError: another version is in force, and stays so.
+                StoreUnavailableError: the store is unavailable; nothing was changed.
             """
 
         def counts(self) -> tuple[int, dict[str, Any], Counts]:
-            """What is in force: how often something was put in force before, the data, and its counts.
+            """The data in force: how often data was put in force before, the data, and its counts.
 
             Raises:
-                StoreUnavailable: it cannot be read.
+                StoreUnavailableError: it cannot be read.
             """
 
     class SharedJournal(Protocol):
         """The outcomes of all processes of a store."""
 
         def add(self, line: Entry, reading: Addressing | None) -> None:
-            """One more of this process."""
+            """Add an outcome of this process."""
 
         def read(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-            """As `Journal.events`, for all processes."""
+            """Read as `Journal.events` does, for all processes."""
 
     class SharedAnswers(Protocol):
         """The answers of an app within a window, of all processes of a store."""
@@ -83,11 +89,11 @@ if TYPE_CHECKING:
                 part: the part of the window that it is now.
                 answers: how many more there are.
                 failures: how many more failures of the app's own.
-                judge: told, if there are any, of the answers and the failures of all processes within the window, and whether no
-                    request waits meanwhile.
+                judge: called, if there are any, with the answers and the failures of all processes within the window,
+                    and with whether no request waits meanwhile.
 
             Raises:
-                StoreUnavailable: they cannot be noted.
+                StoreUnavailableError: they cannot be noted.
                 OSError: the same.
             """
 
@@ -99,13 +105,13 @@ _SHORT = 3
 
 
 class SharedStore(Store):
-    """A store of ours, or another package's in a `ForeignStore`, with what the injector asks of it besides.
+    """A store of ours, or another package's in a `ForeignStore`, with all that injectors use.
 
     Attributes:
         place: the store as a log may have it, without its password.
         shown: the same as messages name it.
-        by: the process that stands for this server's where it puts something in force; 0: none does.
-        sender: where it is asked what requests do not wait for; None where nothing is waited for.
+        by: the process that stands for this server's when it puts something in force; 0: none does.
+        sender: sends the questions that requests do not wait for; None if none are sent so.
     """
 
     place = shown = ""
@@ -118,32 +124,32 @@ class SharedStore(Store):
 
     @property
     def journal(self) -> SharedJournal | None:
-        """What happens in all processes that say so there; None where there is no such place."""
+        """The outcomes of all processes that write them there; None if there is no such place."""
         return None
 
-    def answers(self, bound: str, width: float) -> SharedAnswers | None:  # noqa: ARG002 - of a store that has such a place
-        """Where processes count the app's answers together; None where there is no such place.
+    def answers(self, bound: str, width: float) -> SharedAnswers | None:  # noqa: ARG002 - for other stores
+        """The place where processes count the app's answers together; None if there is none.
 
         Args:
             bound: the bound of its failures.
             width: seconds of a part of its window.
 
         Raises:
-            StoreUnavailable: the store cannot be had.
+            StoreUnavailableError: the store is unavailable.
             OSError: there is no place for it.
         """
         return None
 
     def refresh(self) -> None:
-        """Let `version` know of what was put in force just now.
+        """Update `version`, if something was put in force just now.
 
         Raises:
-            StoreUnavailable: the store cannot be asked.
+            StoreUnavailableError: the store cannot be asked.
         """
 
 
 class ForeignStore(SharedStore):
-    """The store of another package's scheme; an error of its own is one of a store that cannot be had.
+    """The store of another package's scheme; an error of its own means that it is unavailable.
 
     Args:
         text: the store as it was named, of which only the scheme is known to hold no password.
@@ -167,21 +173,21 @@ class ForeignStore(SharedStore):
 
     @property
     def version(self) -> Hashable:
-        """As the store says; the one before where it fails."""
+        """The store's version; if that is unavailable, the one before."""
         with suppress(Exception):
             self._version = self._store.version
         return self._version
 
     def begin(self, data: dict[str, Any], *, chosen: bool, keeps: Sequence[str] = ()) -> None:
-        """As the store does."""
+        """Begin as the other package's store does."""
         self._done(lambda: self._store.begin(data, chosen=chosen, keeps=keeps))
 
     def publish(self, data: dict[str, Any], *, after: Hashable, anew: bool) -> None:
-        """As the store does."""
+        """Publish as the other package's store does."""
         self._done(lambda: self._store.publish(data, after=after, anew=anew))
 
     def counts(self) -> tuple[int, dict[str, Any], Counts]:
-        """As the store does."""
+        """The counts of the other package's store."""
         return self._done(self._store.counts)
 
     def _done(self, call: Callable[[], T]) -> T:
@@ -190,12 +196,12 @@ class ForeignStore(SharedStore):
         except FaultInjectError:
             raise
         except Exception as error:
-            raise StoreUnavailable(f"the store {self.place} {self._why(error)}") from None
+            raise StoreUnavailableError(f"the store {self.place} {self._why(error)}") from None
 
     def _why(self, error: Exception) -> str:
-        """An error of the other package, without any piece of the store's text: it may be the password.
+        """The text of another package's error, without any piece of the store's text.
 
-        A short piece may be a part of many words, and is taken for itself only as a word.
+        A piece may be the password. A short piece may be a part of many words, and is recognised only as a word.
         """
         from re import escape, split, sub
         from urllib.parse import unquote
@@ -203,13 +209,15 @@ class ForeignStore(SharedStore):
         pieces = split("[/:@?&=#,;]+", self._secret)
         # A longer one may begin with a shorter one.
         known = sorted({*pieces, *map(unquote, pieces)} - {""}, key=len, reverse=True)
-        forms = [escape(each) if len(each) > _SHORT else rf"(?<!\w){escape(each)}(?!\w)" for each in known]
+        forms = [
+            escape(piece) if len(piece) > _SHORT else rf"(?<!\w){escape(piece)}(?!\w)" for piece in known
+        ]
         why = sub("|".join(forms), "…", str(error)) if forms else str(error)
         return f"{type(error).__name__}: {why}"
 
 
 def open_store(text: str) -> SharedStore:
-    """A store that processes share: `file:DIRECTORY`, `redis://…`, or one of another package's scheme.
+    """A store that processes share: `file:DIRECTORY`, `redis://…`, or another package's scheme.
 
     Raises:
         ConfigurationError: it cannot be used.

@@ -1,18 +1,22 @@
-"""The file behind shared counts: records of a fixed size, read and written by `pread` and `pwrite`.
+"""The file behind shared counts: fixed-size records, read by `pread`, written by `pwrite`.
 
     identities  4,096 buckets of 32 entries of 32 bytes: key, last use; matches
-    scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, when the rate allows the next one
-    counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that began it. Behind
-                the number of the last rule: 65,537, and how many requests passed, by the reason
-    header      how many processes count, how many counters there are
-    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, when the rate allows the next one
+    scopes      4,096 buckets of 32 entries of 64 bytes: key, last use; matches, takes, the time at which the rate
+                allows the next one
+    counters    262,144 rows of 32 bytes: 1 + the rule, matched, injected, failed; each belongs to the process that
+                began it. Behind the number of the last rule: 65,537, and how many requests passed, by the reason;
+                65,538, and how many matched a rule
+    header      how many processes count, how many counters there are, how many requests matched a rule under the lock
+    rules       65,536 rows of 64 bytes, the first rule last: matches, takes, the time at which the rate allows the
+                next one
     mark        64 bytes; behind the rows of the first rules, so that one call reads it with such a row
 
-A file that was cut, or cut and made longer again, has lost its mark: what was read before the mark was read is of a whole file.
-Nothing is written before that, so that no file is written to whose number somebody else has by now.
+A file that was cut, or cut and made longer again, has lost its mark: data that was read before the mark is from a
+whole file. Nothing is written before the mark is read, so that no file is written to whose number somebody else has
+by now.
 
-The file is sparse. A record is written by one call and lies on one page, under the store's lock but for the counters of a
-process: a process that is killed leaves nothing half done.
+The file is sparse. A record is written by one call and lies on one page, under the store's lock but for the counters
+of a process: a process that is killed leaves nothing half done.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import os
 from struct import Struct
 from time import time_ns
 
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.rules.files import OwnFile
 
 MOST_RULES = 65_536
@@ -40,6 +44,8 @@ IDENTITIES = 4_096, 32
 SCOPES = 4_096 + BUCKETS * WAYS * 32, 64
 COUNTERS = SCOPES[0] + BUCKETS * WAYS * 64
 HEADER = COUNTERS + MOST_COUNTERS * COUNTER
+REQUESTS = HEADER + 16
+"""Offset of the number of requests."""
 SIZE = HEADER + 4_096 + (MOST_RULES + 1) * RULE
 _MARKED = SIZE - len(_MARK)
 
@@ -47,7 +53,7 @@ NUMBER = Struct("=q")
 ROW = Struct("=qqqd")
 """Matches, takes, whether the rate was asked, and when it allows the next one."""
 COUNTED = Struct("=qq")
-"""The header: how many processes and counters there are."""
+"""The header: the numbers of processes and of counters."""
 _KEY = 16
 _USED = _KEY
 ENTRY = _KEY + 8
@@ -65,7 +71,7 @@ class Table:
         file: its descriptor.
 
     Raises:
-        StoreUnavailable: it is not one of ours.
+        StoreUnavailableError: it is not one of ours.
         OSError: it cannot be opened.
     """
 
@@ -76,12 +82,12 @@ class Table:
         self.check()
 
     def check(self) -> None:
-        """Raise `StoreUnavailable` where the file was cut, and what was read of it before may be wrong."""
+        """Raise `StoreUnavailableError` if the file was cut, as data read before may be wrong then."""
         if os.pread(self.file, 8, _MARKED) != _MARK:
             raise self._lost()
 
     def read(self, size: int, at: int) -> bytes:
-        """So many bytes; whether they are those of a whole file, `check` says afterwards."""
+        """Read so many bytes; `check` tells afterwards whether they are of a whole file."""
         found = os.pread(self.file, size, at)
         if len(found) != size:
             raise self._lost()
@@ -91,13 +97,13 @@ class Table:
         """Write a record.
 
         Raises:
-            StoreUnavailable: no space left.
+            StoreUnavailableError: no space left.
         """
         try:
             # All of it or nothing: it lies on one page.
             os.pwrite(self.file, content, at)
         except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error.strerror}") from error
+            raise StoreUnavailableError(f"{self._path}: {error.strerror}") from error
 
     def number(self, at: int) -> int:
         """The number at a place."""
@@ -105,23 +111,24 @@ class Table:
         return found
 
     def rule(self, rule: int) -> tuple[int, bytes]:
-        """Where the row of a rule stands, and the row, of zeros where there is none.
+        """The offset of a rule's row, and the row, of zeros if there is none.
 
         Raises:
-            StoreUnavailable: the file was cut, and what was read of it before may be wrong.
+            StoreUnavailableError: the file was cut, and data that was read of it before may be wrong.
         """
         at = rule_row(rule)
         near = SIZE - at <= _PAGE
-        found = self.read(SIZE - at if near else RULE, at)
-        if not (near and found.endswith(_MARK)):  # it stands too far behind, or is not there
+        row = self.read(SIZE - at if near else RULE, at)
+        if not (near and row.endswith(_MARK)):  # it stands too far behind, or is not there
             self.check()
-        return at, found
+        return at, row
 
     def find(self, buckets: tuple[int, int], key: bytes) -> tuple[int, bytes]:
-        """Where the entry of a key stands or is to stand, and its row, of zeros where there is none; under the lock.
+        """The offset of the entry of a key, also of a new one, and its row, of zeros if it is new.
 
-        A new entry takes the place of the one in its bucket that was not used for longest. So what is kept is not exactly the
-        youngest: of the 65,536 pairs that were matched last about one is forgotten too early, and up to 131,072 are remembered.
+        Call it under the lock. A new entry takes the place of the one in its bucket that was not used for longest. So
+        the kept ones are not exactly the youngest: of the 65,536 pairs that were matched last about one is forgotten
+        too early, and up to 131,072 are remembered.
 
         Args:
             buckets: `IDENTITIES` or `SCOPES`.
@@ -137,25 +144,27 @@ class Table:
         return start + uses.index(min(uses)) * size, bytes(size - ENTRY)
 
     def put(self, key: bytes, at: int, row: bytes) -> None:
-        """Write an entry, which is used now; under the lock."""
+        """Write an entry, and note that it is used now; under the lock."""
         self.write(key + NUMBER.pack(time_ns()) + row, at)
 
     def use(self, at: int) -> None:
         """Note that an entry is used now."""
         self.write(NUMBER.pack(time_ns()), at + _USED)
 
-    def _lost(self) -> StoreUnavailable:
+    def _lost(self) -> StoreUnavailableError:
         short = os.fstat(self.file).st_size < SIZE
-        return StoreUnavailable(f"{self._path} {'was cut short' if short else 'is damaged'}")
+        return StoreUnavailableError(f"{self._path} {'was cut short' if short else 'is damaged'}")
 
 
 def rule_row(rule: int) -> int:
-    """Where the row of a rule stands."""
+    """The offset of the row of a rule."""
     return SIZE - (rule + 2) * RULE
 
 
 def make_table(name: str, *, directory: int) -> None:
-    """Make a file in which everything is at zero, also in the place of one from a process that was killed before it was done.
+    """Make a file in which everything is at zero.
+
+    It replaces one from a process that was killed before it was done.
 
     Raises:
         OSError: it cannot be made.

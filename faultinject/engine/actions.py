@@ -1,4 +1,4 @@
-"""What the engine tells an adapter to do; the set is small and closed. An adapter carries one out a request."""
+"""The actions of the engine: a small, closed set; an adapter carries out one a request."""
 
 from __future__ import annotations
 

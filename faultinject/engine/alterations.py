@@ -1,4 +1,4 @@
-"""What is done to an exchange whose answer is the app's own and passes: to its headers, to the range, and to what is stored."""
+"""Changes to an exchange whose answer is the app's own: of headers, range, and the store."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ RANGES = ("range", "x-ms-range")
 
 
 class Alteration:
-    """What is done to one exchange.
+    """A change of one exchange.
 
     Attributes:
         did: the outcome's word.
-        undone: the outcome's word where nothing was done.
+        undone: the outcome's word if nothing was done.
         hidden: the headers of the request that the app does not get to see, in lower case.
         done: whether anything was done, which is known when the answer has begun.
     """
@@ -32,11 +32,15 @@ class Alteration:
 
 
 STORE = "faultinject.store"
-"""In a WSGI environ: what the embedded store is to do before it answers."""
+"""The key, in environ or scope, of the embedded store's change before it answers."""
+DELETE = "faultinject.delete"
+"""The key, in a scope of ASGI, of the function that deletes keys of the embedded store."""
 
 
 class Moved(Alteration):
-    """What the embedded store does before it answers; it sets `done`, or `undone` where it has nothing to do.
+    """A change in the embedded store before it answers.
+
+    The store sets `done`, or `undone` if it has nothing to do.
 
     Args:
         did: `overwritten` or `stale`.
@@ -65,19 +69,24 @@ class Edited(Alteration):
         self.hidden = RANGES if ignored else ()
 
     def edit(self, status: int, headers: Iterable[tuple[str, str]]) -> Headers:
-        """The headers as they go out; of an answer that has none of them, or is of a range all the same, nothing is changed."""
+        """The headers as they go out.
+
+        Nothing changes in an answer that has none of them, or that is of a range all the same.
+        """
         before = list(headers)
-        found = [each for each in before if each[0].lower() not in self._left_out] + self._given
+        after = [header for header in before if header[0].lower() not in self._left_out] + self._given
         if self._shifted:
-            found = [
-                (each, shifted(text) if each.lower() == "content-range" else text) for each, text in found
+            after = [
+                (name, shifted(text) if name.lower() == "content-range" else text) for name, text in after
             ]
-        self.done = found != before or (bool(self.hidden) and status != PARTIAL)
-        return found
+        self.done = after != before or (bool(self.hidden) and status != PARTIAL)
+        return after
 
 
 def shifted(text: str) -> str:
-    """A Content-Range one byte further on, or back where the object ends; the whole of an object stays.
+    """A Content-Range one byte further on, or one byte back if the object ends there.
+
+    The range of a whole object stays.
 
     >>> shifted("bytes 0-4/9"), shifted("bytes 5-8/9"), shifted("bytes 0-8/9"), shifted("bytes */9")
     ('bytes 1-5/9', 'bytes 4-7/9', 'bytes 0-8/9', 'bytes */9')

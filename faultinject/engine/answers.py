@@ -1,13 +1,14 @@
-"""From a fault and a request to the answer's status line, headers and body; and how it asks a client to wait."""
+"""The answer to a request by a fault: status line, headers, body, and how to ask for a wait."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from faultinject.engine.actions import ActByAnswering, Respond
+from faultinject.engine.alterations import DELETE
 from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
 from faultinject.engine.request import Entry, Request
-from faultinject.http.wire import CLOSE, Head, Headers, http_date, reason
+from faultinject.http.wire import CLOSE, Headers, http_date, reason
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
 from faultinject.vendors.vendor import Rendering, Vendor
@@ -18,7 +19,7 @@ Lister = Callable[[Request, bytes], Listing | None]
 MILLISECONDS = ("x-amz-retry-after", "x-ms-retry-after-ms", "retry-after-ms")
 """Headers that ask in milliseconds."""
 FORMS = ("seconds", "date", *MILLISECONDS)
-"""What `hint` may be: the two of `Retry-After`, or a header."""
+"""The forms of `hint`: the two of `Retry-After`, or a header."""
 HEADERS = ("retry-after", *MILLISECONDS)
 """The headers that ask to wait."""
 _WITHOUT_BODY = frozenset((204, 205, 304))
@@ -27,19 +28,21 @@ NOTHING_OF_A_BODY = (("Content-Length", "0"),)
 
 
 class Answer:
-    """What all answers of one rule and one documented error (or status) have in common, worked out once.
+    """The common part of all answers of one rule and one documented error (or status).
+
+    It is worked out once.
 
     Args:
         rule: the rule that answers.
-        fault: what the journal calls the fault.
+        fault: the fault's name in the journal.
         status: the HTTP status.
         content_type: the Content-Type, exactly; empty for none.
-        vendor: whose error it is, or None.
+        vendor: the vendor of the error, or None.
         phrase: the vendor's own reason phrase, or None for the standard one.
         constants: the headers of all these answers that the vendor adds, by lower-case name.
         id_headers: pairs of a header's name and the name of the id that it carries.
         bare_head: whether an answer to HEAD says nothing of the body.
-        chunked: whether the head of an error in a 200 says no length of its body.
+        chunked: whether the head of an error in a 200 has no length of its body.
 
     Attributes:
         status_line: the status with the reason phrase, for servers that send ours.
@@ -47,16 +50,15 @@ class Answer:
         drain: whether the request body is read before answering.
         read_at_most: how many bytes of it are read instead, or None.
         cors: whether a browser's script may read the answer.
-        closes: whether the rule asks for the end of the connection behind the answer.
+        closes: whether the rule asks for the end of the connection after the answer.
         retry_date: seconds from the answer's start that an HTTP-date in Retry-After asks to wait, or None.
-        exact: how the vendor's own head is written, or None where the server words it.
-        error_after_head: the head is sent at once and says no length, and the body after the delay: a status below 300 with an
-            error inside.
-        multi_delete: from a request and its digest to what answers it key by key, or None; None where that never is.
-        needs_socket: it is exact or late, or its body is changed on its way.
-        nonstandard_status: no HTTP knows its status; uvicorn has no line for it, so it is written as an exact one is.
+        error_after_head: the head is sent at once and has no length, and the body after the delay: a status below
+            300 with an error inside.
+        multi_delete: from a request and its digest to the listing that answers key by key, or None; None if no
+            request is answered so.
+        takes_time: it is late behind its head, or its body is changed on its way.
         hint: the wait that the answer asks for in seconds, or None.
-        hint_form: how it does so: `seconds`, `date`, a vendor's header or `unreadable`; None where it does not.
+        hint_form: the form of the hint: `seconds`, `date`, a vendor's header or `unreadable`; None for no hint.
     """
 
     def __init__(
@@ -89,7 +91,6 @@ class Answer:
         self.cors: bool = value("cors")
         self.read_at_most: int | None = value("after_bytes")
         self.drain: bool = value("drain") and self.read_at_most is None
-        self.exact: Head | None = None
         self.multi_delete: Lister | None = None
         low, high = value("delay")
         self._delay = delays(low, high)
@@ -97,8 +98,7 @@ class Answer:
         self.error_after_head = (
             status < 300 and not self._bodyless and (chunked or high > 0) and not cut_or_slowed
         )
-        self.needs_socket: bool = self.error_after_head or value("exact") or cut_or_slowed
-        self.nonstandard_status = status > 599
+        self.takes_time: bool = self.error_after_head or cut_or_slowed
         self._set = rule.rule.set_headers
         self.closes = any(name == "connection" for name, _ in self._set)
         self._last: Headers = []
@@ -120,7 +120,7 @@ class Answer:
             self._last += mark(rule.name)
             # What a rule sets cannot lift the mark.
             self._set = tuple(each for each in self._set if each[0] not in MARKS)
-        if rule.services.guarded and not value("exact"):
+        if rule.services.guarded:
             self._last += GUARDS
         # What the rule asks for stands alone.
         asks = HEADERS if wait is not None or given.keys() & HEADERS else ()
@@ -182,13 +182,14 @@ def documented(
     rows: Sequence[DocumentedError],
     tests: Sequence[Check | None] = (),
 ) -> ActByAnswering:
-    """What a vendor's error does: its own envelope with ids of its own; of several rows one is drawn.
+    """The action of a vendor's error: its own envelope with ids of its own.
 
     Args:
-        rule: whose error it is.
+        rule: the rule of the error.
         vendor: the vendor.
-        rows: its rows.
-        tests: of several rows which requests may get each; None: all. Where none may come, all are drawn from.
+        rows: its rows, of which one is drawn.
+        tests: for each of several rows, which requests may get it; None: all. If a request may get none, all are
+            drawn from.
     """
     value = rule.rule.value
     message = value("message")
@@ -196,7 +197,7 @@ def documented(
     form_for = vendor.form_for
     wanted: int | None = value("status")
     hidden = vendor.errors_in_200.values() if wanted == 200 else ()
-    without_length = frozenset(each.operation for each in hidden if each.framing == "chunked")
+    without_length = frozenset(error.operation for error in hidden if error.framing == "chunked")
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     place: str = value("resource") or ""
@@ -208,11 +209,17 @@ def documented(
         assert status is not None
         made = Rendering(vendor, row, status=status, message=message, asked=asked)
         answer = Answer(
-            rule, row.address, status, made.content_type, vendor, made.reason, made.constants, made.id_headers,
-            bare_head=made.bare_head, chunked=chunked,
-        )  # fmt: skip
-        if value("exact") or answer.nonstandard_status:
-            answer.exact = Head(answer.status_line, vendor.head, vendor.server)
+            rule,
+            row.address,
+            status,
+            made.content_type,
+            vendor,
+            made.reason,
+            made.constants,
+            made.id_headers,
+            bare_head=made.bare_head,
+            chunked=chunked,
+        )
         if (
             status == 200
             and vendor.deletes is not None
@@ -220,8 +227,8 @@ def documented(
             and answer.drain
         ):
             answer.multi_delete = _lister(rule, vendor, row)
-        found = prepared[index, asked, chunked] = answer, made
-        return found
+        pair = prepared[index, asked, chunked] = answer, made
+        return pair
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
         index = 0
@@ -251,7 +258,7 @@ def documented(
 
 
 def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
-    """A function from a request and its digest to its listing; None when it does not delete several objects."""
+    """Make the listing of a request and its digest: None unless several objects are deleted."""
     dialect = vendor.deletes
     assert dialect is not None
     message: str | None = rule.rule.value("message")
@@ -262,13 +269,15 @@ def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
     def begin(request: Request, digest: bytes) -> Listing | None:
         if reading.operation(request) != "DeleteObjects":
             return None
-        return Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
+        listing = Listing(vendor.escape, dialect, said, lambda named: fails(digest, named, limit))
+        listing.delete = request.told(DELETE)
+        return listing
 
     return begin
 
 
 def answer_keys(action: Respond) -> bool:
-    """Answer each key of the request's body by itself; no where the body is none that names keys.
+    """Answer each key of the request's body by itself; no if the body names no keys.
 
     Then, and after an error of ours, the answer stays as it is: the error for the request as a whole.
     """
@@ -288,7 +297,7 @@ def answer_keys(action: Respond) -> bool:
 
 
 def plain(rule: CompiledRule, status: int) -> ActByAnswering:
-    """What an answer of no vendor does: a status and a text."""
+    """The action of an error without a vendor: a status and a text."""
     value = rule.rule.value
     message = value("message")
     body = (reason(status) if message is None else message).encode("utf-8", "replace")
@@ -322,13 +331,16 @@ def taken_over(headers: Headers, app_headers: Headers) -> Headers:
 
 
 def _with(headers: Headers, more: Headers) -> Headers:
-    """Both; a header that the rule itself sets stands alone."""
+    """Combine both; a header that the rule itself sets replaces the other."""
     given = {name.lower() for name, _ in headers}
     return [*headers, *(each for each in more if each[0].lower() not in given)]
 
 
 def at_its_start(action: Respond, now: float) -> Headers:
-    """The headers of an answer that starts now, unix time: an HTTP-date to wait for counts from here."""
+    """The headers of an answer that starts now, in unix time.
+
+    An HTTP-date to wait for counts from here.
+    """
     wait = action.answer.retry_date
     if wait is None:
         return action.headers
@@ -342,14 +354,17 @@ MARKS = ("x-faultinject", "cache-control")
 """The headers of the mark, in lower case."""
 
 GUARDS = (("X-Content-Type-Options", "nosniff"), ("Content-Security-Policy", "default-src 'none'; sandbox"))
-"""The headers by which a browser neither takes an answer for another kind of content nor runs anything in it, as in XML.
+"""Headers by which a browser takes an answer for no other content, and runs nothing in it.
 
-https://mimesniff.spec.whatwg.org/#determining-the-computed-mime-type-of-a-resource, https://www.w3.org/TR/CSP3/#directive-sandbox
+An example of content that could run is XML.
+
+https://mimesniff.spec.whatwg.org/#determining-the-computed-mime-type-of-a-resource,
+https://www.w3.org/TR/CSP3/#directive-sandbox
 """
 
 
 def guarded(headers: Iterable[tuple[str, str]]) -> Headers:
-    """The app's headers with those by which a browser runs nothing of its answer, which is changed on its way.
+    """The app's headers with `GUARDS`, by which a browser runs nothing of its changed answer.
 
     Its own policy stays, as each of several holds; of several `X-Content-Type-Options` only the first counts.
 
@@ -358,7 +373,7 @@ def guarded(headers: Iterable[tuple[str, str]]) -> Headers:
     >>> guarded([("x-content-type-options", "none"), ("Content-Security-Policy", "img-src *")])[0]
     ('Content-Security-Policy', 'img-src *')
     """
-    return [*(each for each in headers if each[0].lower() != "x-content-type-options"), *GUARDS]
+    return [*(header for header in headers if header[0].lower() != "x-content-type-options"), *GUARDS]
 
 
 _TO_CACHES = frozenset((*MARKS, "expires", "surrogate-control", "x-accel-expires"))
@@ -370,7 +385,7 @@ def mark(name: str) -> Headers:
 
 
 def marked(headers: Iterable[tuple[str, str]], name: str) -> Headers:
-    """The app's headers with the mark, and without what else tells a cache to keep the answer.
+    """The app's headers with the mark, and without others that let a cache keep the answer.
 
     `CDN-Cache-Control` and its kind override `Cache-Control` (RFC 9213).
 
@@ -385,7 +400,7 @@ def _tells_caches(name: str) -> bool:
 
 
 def write_hint(wait: float, form: str) -> tuple[str, str, float]:
-    """The header that asks to wait, and the wait in seconds that it comes to.
+    """Write the header that asks to wait, and return the wait in seconds that it comes to.
 
     Args:
         wait: seconds.

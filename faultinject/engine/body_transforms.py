@@ -1,4 +1,4 @@
-"""What is done to the body of an answer on its way: piece by piece, nothing held."""
+"""Changes to the body of an answer on its way, piece by piece, with nothing held."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PARTS = 10**12
 
 
 class BodyTransform:
-    """What is done to one body.
+    """A change to one body.
 
     Attributes:
         did: the outcome's word.
@@ -53,10 +53,10 @@ class BodyTransform:
 
     @abstractmethod
     def feed(self, piece: bytes) -> bytes:
-        """What goes out of the next piece, which is not empty."""
+        """Return the bytes to send of the next piece, which is not empty."""
 
     def held_back(self) -> bytes:
-        """What goes out of the last piece behind the `quiet`."""
+        """Return the bytes of the last piece to send after the `quiet`."""
         return b""
 
 
@@ -86,7 +86,10 @@ class Truncated(BodyTransform):
         return self._limit < length
 
     def begins_with(self, piece: bytes) -> bool:
-        """Whether the piece alone is longer than what is let through; a share is one of that very piece."""
+        """Whether the piece alone is longer than the part to let through.
+
+        A share is one of that very piece.
+        """
         return bool(piece) and (self._limit is None or self._limit < len(piece))
 
     def feed(self, piece: bytes) -> bytes:
@@ -104,7 +107,9 @@ class Truncated(BodyTransform):
 
 
 class Interrupted(BodyTransform):
-    """A body in the middle of which nothing comes for a while; then the connection ends, or the rest comes.
+    """A body that pauses in its middle.
+
+    Then the connection ends, or the rest comes.
 
     Args:
         after: bytes of the body that go out before.

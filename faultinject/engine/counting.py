@@ -1,4 +1,4 @@
-"""Counting: a counter for many threads, what a plan asks of its counts while it decides, and what counts are."""
+"""Counting: a counter for many threads, and the interface of counts for a plan's decisions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ Number = tuple[int, int, bool]
 
 
 PASSED = REFUSED, UNDECIDED, ERRED = range(3)
-"""Why a request passed that a rule may have been for: too many faults were under way, the store failed, faultinject itself did."""
+"""Reasons for which a request passed that a rule may have been for.
+
+Too many faults were under way, the store failed, or faultinject itself did.
+"""
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Take:
-    """What a rule asks before it injects once more; it does so never more than `times` in its scope.
+    """A rule's request to inject once more, never more than `times` in its scope.
 
     Attributes:
         rule: the rule's number.
         scope: the scope's name, empty for the rule as a whole.
-        times: how many may be out.
+        times: the most takes that may be out.
         beside: whether nobody waits until the count is returned: an event loop must go on.
     """
 
@@ -41,20 +44,20 @@ class Take:
 
 
 class Counts(Protocol):
-    """Where a scenario's counts live.
+    """The counts of a scenario.
 
-    Those whose match and take wait for a server say so by an attribute `waits` that is true: where there is an event loop
+    Counts whose match and take wait for a server say so by an attribute `waits` that is true: under an event loop
     they are asked on another thread.
     """
 
     @property
     def holds(self) -> bool:
-        """Whether others may be kept from these counts between a match and its takes."""
+        """Whether a match may keep these counts from others until its takes."""
         ...
 
     @property
     def shared(self) -> SharedCounts | None:
-        """The same where other processes may count there, too; else None."""
+        """These counts, if other processes may count there, too; else None."""
         ...
 
     def match(
@@ -70,13 +73,16 @@ class Counts(Protocol):
         """Whether the rule may inject once more."""
 
     def release(self) -> None:
-        """Let others have what `match` has kept from them."""
+        """End the hold of `match`."""
 
     def give_back(self, ask: Take) -> None:
         """Undo a take."""
 
     def matched(self, rule: int) -> int:
-        """How many requests the rule's conditions met."""
+        """The number of requests that met the rule's conditions."""
+
+    def requests(self) -> int:
+        """The requests that matched a rule; one that matched several counts once."""
 
 
 class Counter:
@@ -93,12 +99,12 @@ class Counter:
 
     @property
     def value(self) -> int:
-        """How many numbers were handed out."""
+        """The number of numbers that were handed out."""
         return int(repr(self._count)[6:-1])
 
 
 def locked(call: Callable[[], int]) -> Callable[[], int]:
-    """`call`, one thread at a time."""
+    """A function that calls `call`, one thread at a time."""
     lock = allocate_lock()
 
     def one_at_a_time() -> int:

@@ -1,7 +1,7 @@
-"""One exchange: what happens, step by step, to a request that gets a fault, whatever the interface.
+"""One exchange: the steps for a request that gets a fault, whatever the interface.
 
-`exchange` is a generator that does nothing itself: it yields steps, which a driver carries out, blocking or awaited. All that
-is noted of a fault, its count, its slot and its lines in the journal, is noted in one place, `Injection`.
+`exchange` is a generator that does nothing itself: it yields steps, which a driver carries out, blocking or awaited.
+The count of a fault, its slot and its lines in the journal are all kept in one place, `Injection`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from faultinject.engine.steps import (
     Step,
     Steps,
     Wait,
-    Write,
 )
 from faultinject.http.wire import BLANK_EVERY, Headers, has_no_body, late_start, length_of
 
@@ -51,7 +50,9 @@ NOTED_ONLY = RunApp(noted=True)
 
 
 class Injection:
-    """One fault under way: a context manager that returns its count where it was not carried out, and its slot at the end.
+    """One fault under way, as a context manager.
+
+    It returns the fault's count if it was not carried out, and its slot at the end.
 
     Args:
         plan: the plan that decided.
@@ -60,12 +61,13 @@ class Injection:
     Attributes:
         applied: whether the app ran.
         otherwise: what the journal says where the exchange breaks off.
+        settled: whether the journal has what came of it.
     """
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self._plan = plan
         self._entry = entry
-        self._settled = self._over = False
+        self.settled = self._over = False
         self.applied = False
         self.otherwise = "failed"
 
@@ -73,12 +75,12 @@ class Injection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._settled:
+        if not self.settled:
             self.undo(self.otherwise)
         self.finish()
 
     def finish(self) -> None:
-        """Nothing more is done: the slot is free for another fault, however long the answer still takes."""
+        """Free the slot for another fault, however long the answer still takes."""
         if not self._over:
             self._over = True
             self._plan.services.finish()
@@ -99,15 +101,15 @@ class Injection:
             body: what was read of the request's.
             answered: whether the answer goes out now, or when it began to.
         """
-        self._settled = True
+        self.settled = True
         self._entry.write(did, answered=answered, applied=self.applied, body=body)
 
     def keep(self) -> None:
-        """What is noted so far stands, also where the exchange breaks off."""
-        self._settled = True
+        """Keep the notes made so far, also if the exchange breaks off."""
+        self.settled = True
 
     def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
-        """The fault is not carried out: its count is returned, and the journal says why.
+        """Return the count of a fault that is not carried out, and note the reason.
 
         The status of the app's own answer is told only where every request is noted, as with requests that pass.
 
@@ -116,7 +118,7 @@ class Injection:
             status: of the app's own answer, which starts now.
             left: whether the client has left.
         """
-        self._settled = True
+        self.settled = True
         plan, entry = self._plan, self._entry
         entry.left = entry.left or left
         if entry.take is not None:
@@ -125,7 +127,7 @@ class Injection:
 
 
 def failed() -> Send:
-    """The answer where the request's body could be read in part only, or there was an error inside faultinject by then.
+    """The answer after a body that could not be read whole, or an error inside faultinject.
 
     A new one each time: middleware and servers add to its headers.
     """
@@ -135,7 +137,6 @@ def failed() -> Send:
         [("Content-Length", "0"), ("x-faultinject", "error")],
         b"",
         unread=True,
-        broken=True,
         closes=False,
     )
 
@@ -158,11 +159,11 @@ def skipped(
     """
     from contextlib import suppress
 
-    from faultinject.exceptions import StoreUnavailable
+    from faultinject.exceptions import StoreUnavailableError
 
     place[DECIDED] = True
     name = ""
-    if request is not None and not isinstance(error, StoreUnavailable):
+    if request is not None and not isinstance(error, StoreUnavailableError):
         for number in candidates:
             try:
                 plan.ready(number).matches(request)
@@ -178,7 +179,10 @@ def skipped(
 
 
 def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
-    """Whether no outer middleware of the same journal has noted this request; `place` is environ or scope."""
+    """Whether no outer middleware of the same journal has noted this request.
+
+    `place` is environ or scope.
+    """
     noted: tuple[object, ...] = place.get(NOTED, ())
     if plan.services in noted:
         return False
@@ -187,7 +191,7 @@ def first_to_note(place: MutableMapping[str, Any], plan: Plan) -> bool:
 
 
 def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Steps:
-    """What is done to a request that gets a fault, or that passes and has something to be noted.
+    """The steps for a request that gets a fault, or that passes and is noted.
 
     Args:
         plan: the plan that decided.
@@ -208,19 +212,25 @@ def exchange(plan: Plan, request: Request, entry: Entry, action: Action) -> Step
 
 
 def listens(action: Action) -> bool:
-    """Whether the client's end is to be heard before the fault is given, or meanwhile, or the connection is needed."""
+    """Whether the driver listens for the client's end, or needs its connection.
+
+    It listens before the fault is given, or meanwhile.
+    """
     if isinstance(action, Disconnect):
         return True
     if not isinstance(action, Pass) and action.transform is not None and action.transform.slow:
         return True
     if isinstance(action, Respond):
         answer = action.answer
-        return answer.after or answer.needs_socket or answer.nonstandard_status or action.delay > 0
+        return answer.after or answer.takes_time or action.delay > 0
     return isinstance(action, Forward) and action.delay > 0 and action.upload is None
 
 
 def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
-    """The app answers; where every request is recorded, its status and time are noted when it begins to."""
+    """Let the app answer.
+
+    If every request is recorded, its status and time are noted when the answer begins.
+    """
     if not plan.services.record_all:
         entry.cancel(did, applied=True)
         yield UNTOUCHED
@@ -445,30 +455,22 @@ def _give(
     ):
         if not action.entry.written:
             action.entry.write(action.transform.did, applied=injection.applied, body=body, last=False)
-        begin = Begin(action.transform, headers, action, unread, body is not None)
+        begin = Begin(action.transform, headers, action, unread)
         yield from _send(plan, action, action.transform, begin, injection, body, (action.body, False))
         return
     elif answer.error_after_head and action.body:
         began = plan.services.monotonic()
         action.entry.write(did, answered=began, applied=injection.applied, body=body, last=False)
         try:
-            yield Begin(None, headers, action, unread, body is not None)
-            yield from _come_late(plan, request, action)
+            yield Begin(None, headers, action, unread)
+            last = yield from _come_late(plan, request, action)
         finally:
             injection.give(did, body, answered=began)
+        if last is not None:
+            yield Part(last, more=False)
         return
-    elif answer.exact is not None and (
-        request.server_words_status or (answer.needs_socket and action.transform is None)
-    ):
-        past = not (answer.error_after_head or request.http2)
-        if past and (yield Hold(plain=True)) is Reach.CONNECTION:
-            injection.give(did, body)
-            yield Write(answer.exact.write(headers, plan.services.clock()) + action.body, unread)
-            return
     injection.give(did, body)
-    yield Send(
-        answer.status, answer.status_line, headers, action.body, unread, body is not None, answer.closes
-    )
+    yield Send(answer.status, answer.status_line, headers, action.body, unread, answer.closes)
 
 
 def _end(
@@ -495,14 +497,13 @@ def _end(
     return True
 
 
-def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
-    """The body of an answer whose head goes out at once: blanks while the client waits, then all of it."""
+def _come_late(plan: Plan, request: Request, action: Respond) -> Generator[Step, Any, bytes | None]:
+    """Send blanks behind the head while the client waits; returns the body, None if it has left."""
     body, clock, entry = action.body, plan.services.monotonic, action.entry
     if not action.delay:
         # Not as one piece, of which some servers would say the length after all.
         yield Part(body)
-        yield Part(b"", more=False)
-        return
+        return b""
     start = late_start(body)
     end, endings = clock() + action.delay, plan.endings
     first = body[:start] or b" "
@@ -511,14 +512,14 @@ def _come_late(plan: Plan, request: Request, action: Respond) -> Steps:
     while (left := end - (now := clock())) > 0 and not plan.over(endings):
         seconds = min(left, BLANK_EVERY)
         if not (yield Wait(seconds, listens=not request.expects_continue)):
-            return
+            return None
         if clock() < now + seconds:
             # Nobody waits any more: the server is about to end.
             break
         entry.response_bytes += 1
         yield Part(b" ")
     entry.response_bytes += len(body) - start
-    yield Part(body[start:], more=False)
+    return body[start:]
 
 
 def delay_before(action: Respond, end: Disconnect | None) -> float:
@@ -532,7 +533,10 @@ def delay_before(action: Respond, end: Disconnect | None) -> float:
 
 
 def ended_before(body: Body | None, size: int) -> bool:
-    """Whether a request's body was at its end before so many bytes of it were read; None: it has no end that shows."""
+    """Whether a request's body ended before so many bytes were read.
+
+    A body of None has no end that shows.
+    """
     return body is None or (body[2] and (body[0] < size or not body[0]))
 
 
@@ -551,7 +555,7 @@ def may_have_left(entry: Entry) -> bool:
 def change_body(
     plan: Plan, request: Request, action: Forward, transform: BodyTransform, injection: Injection
 ) -> Steps:
-    """What is done to the app's own answer.
+    """The steps that change the app's own answer.
 
     Args:
         plan: the plan that decided.
@@ -592,7 +596,7 @@ def _takes(request: Request, action: Forward | Respond, transform: BodyTransform
     if has_no_body(request.method, found.status, found.headers):
         return False
     length = length_of(found.headers)
-    # A cut that nobody can tell from the end of the body is none.
+    # A cut that looks like the end of the body is no cut.
     return transform.fits(length) and (found.framed or length is not None or not transform.cuts)
 
 
@@ -608,9 +612,11 @@ def _send(
     """Send the answer, each part of its body when it is due, and tell the journal how it ended."""
     entry = action.entry
     did, rate = transform.did, transform.rate
-    sent, more, began = 0, True, None
+    length, sent, more, began = length_of(begin.headers), 0, True, None
 
     def settle(otherwise: str) -> None:
+        if injection.settled:
+            return
         entry.left = entry.left or otherwise == "failed"
         if transform.touched:
             entry.response_bytes = sent
@@ -618,8 +624,18 @@ def _send(
         else:
             injection.undo(otherwise, status=entry.status)
 
+    def part(data: bytes, *, more: bool = True) -> Part:
+        """The next part; whoever has the whole answer may read the journal at once."""
+        nonlocal sent
+        sent += len(data)
+        if not more or sent == length:
+            settle("nothing_to_cut")
+        return Part(data, more)
+
     try:
         reach: Reach = yield begin
+        if (transform.cuts or transform.slow) and (yield Look()):
+            raise ClientGone
         inside = reach is Reach.IN_PROCESS
         if transform.how is not None and reach is not Reach.CONNECTION:
             did = "raised" if inside else "closed"
@@ -632,28 +648,25 @@ def _send(
             piece = None
             kept = transform.feed(data) if data else b""
             if rate is not None:
-                for part in slices(kept, rate):
+                for data in slices(kept, rate):
                     now = plan.services.monotonic()
                     began = now if began is None else began
-                    sent += len(part)
-                    yield from _wait_with_client(began + sent / rate - now)
-                    yield Part(part)
+                    yield from _wait_with_client(began + (sent + len(data)) / rate - now)
+                    yield part(data)
                 if not more:
-                    yield Part(b"", more=False)
+                    yield part(b"", more=False)
                 continue
-            sent += len(kept)
             held = transform.held_back()
             if held or (quiet and transform.touched):
                 if kept:
-                    yield Part(kept)
+                    yield part(kept)
                 yield from _wait_with_client(quiet)
                 quiet = 0.0
                 if held:
-                    sent += len(held)
-                    yield Part(held, more)
+                    yield part(held, more=more)
             elif kept or transform.done or not more:
                 # granian sends a head with the first piece, also of nothing.
-                yield Part(kept, more or transform.done)
+                yield part(kept, more=more or transform.done)
             if transform.over:
                 injection.finish()
     except AppEnded:
@@ -665,7 +678,7 @@ def _send(
         return
     settle("nothing_to_cut")
     if transform.done:
-        ended = yield Cut(transform.how == "reset", transform.hangs, sent, length_of(begin.headers))
+        ended = yield Cut(transform.how == "reset", transform.hangs, sent, length)
         # A reset that could not be, or one where none was asked for.
         if (ended == "reset") is not (entry.did == "reset"):
             entry.write(ended, applied=injection.applied, body=body)

@@ -1,13 +1,13 @@
-"""A compiled scenario: which rules may match a request, which of them fires, and what is then done.
+"""A compiled scenario: the rules that may match a request, the one that fires, its action.
 
-`Plan.decide` is one plain method: what it needs from outside (clocks, the counts, the journal) is handed to the plan, and
-it returns one action for an adapter to carry out. Its rules are closures and numbers instead of text, each made when it is
-first a candidate.
+`Plan.decide` is one plain method: all that it needs from outside (clocks, the counts, the journal) is handed to the
+plan, and it returns one action for an adapter to carry out. Its rules are closures and numbers instead of text, each
+made when it is first a candidate.
 
-The one source of chance is a keyed digest of what is drawn for, so that a seed replays. For one match it is
-`blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7 decide, 8-15 choose the row
-of a group, 16-23 the delay; 24-31, stretched, the ids, what `corrupt` changes and which keys of a DeleteObjects fail. No
-number serves two decisions.
+The one source of chance is a keyed digest of the subject of the draw, so that a seed replays. For one match it is
+`blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7 decide, 8-15 choose the
+row of a group, 16-23 the delay; 24-31, stretched, the ids, the bytes that `corrupt` changes and the keys of a
+DeleteObjects that fail. No number serves two decisions.
 """
 
 from __future__ import annotations
@@ -58,48 +58,46 @@ if TYPE_CHECKING:
     Postings = dict[str | None, list[int]]
     Methods = dict[tuple[str, ...], frozenset[str]]
 
-    class Waits(Protocol):
-        """What a test gives an injector in the place of time that passes."""
-
-        def monotonic(self) -> float:
-            """Seconds, by which waits and durations are measured."""
-
-        def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
-            """Called by a thread that would call `sleep(seconds)`: it may do so, or let the clock go on by itself.
-
-            Who is woken early looks at the clock, and waits for the rest.
-            """
-
-
-LONGEST_WAIT = 3600.0
-"""Seconds after which a wait looks again in any case."""
 LOOK = 0.5
-"""The same where other processes may end it."""
-EXPIRY_SLICE = 5.0
-"""Seconds after which the unix time is looked at again, which may be set, where it ends faults."""
+"""Seconds after which a wait checks again whether it is over."""
+
+
+class Waits(Protocol):
+    """A test's replacement of the time that passes."""
+
+    def monotonic(self) -> float:
+        """Give the seconds by which waits and durations are measured."""
+
+    def wait(self, seconds: float, sleep: Callable[[float], object]) -> object:
+        """Called by a thread that would call `sleep(seconds)`.
+
+        It may do so, or let the clock go on by itself. A thread that is woken early looks at the clock, and waits for
+        the rest.
+        """
 
 
 class Services:
-    """What a plan needs from outside, given to it: clocks, the journal and the settings of its injector.
+    """All that a plan needs from outside: clocks, the journal and its injector's settings.
 
     Attributes:
         journal: takes a line.
         clock: unix seconds, for ids, rates, and, unless `steady`, begin and end.
-        steady: whether the age of a scenario is measured by `monotonic`, which a test that moves its clock does not move.
+        steady: whether the age of a scenario is measured by `monotonic`, which a test that moves its clock does not
+            move.
         monotonic: seconds of the clock that durations are measured by.
-        waits: what a thread that waits calls instead of the system, or None.
+        waits: replaces the system's wait for a thread that waits, or None.
         marked: whether injected answers carry `x-faultinject` and `Cache-Control`.
-        guarded: whether they carry what keeps a browser from running them: their rules may have come over HTTP.
+        guarded: whether they carry `GUARDS`, as their rules may have come over HTTP.
         endpoints: the user's own host suffixes.
-        most_active: how many faults may be under way at once.
+        most_active: the most faults that may be under way at once.
         record_all: whether to record requests that no rule matches.
         expires: unix seconds from which nothing is injected, or None.
         deadline: the same on the monotonic clock: unix time may be set back.
-        failed: told of an error inside faultinject itself, and of the rule's name where that is known.
-        expired: told of that moment when a request comes after it.
+        failed: called with an error inside faultinject itself, and the rule's name if it is known.
+        expired: called with that moment when a request comes after it.
         finish: called when a fault is over: its slot is free again.
         refuse: called when there is no slot for one.
-        look: sees what other processes have put in force, which may end a wait; None where there are none.
+        look: notices changes by other processes, which may end a wait; None if there are none.
     """
 
     def __init__(
@@ -142,20 +140,21 @@ class Services:
         self.finish: Callable[[], None] = partial(self._free_slots.append, None)
         self._refused = Counter()
 
-    def expire(self, moment: float | None) -> bool:
-        """Inject nothing from that moment on, in unix seconds; None: always. The same moment again changes nothing: no then."""
-        if moment == self.expires:
-            return False
-        self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
-        self.expires = moment
-        return True
+    def expire(self, moment: float | None) -> None:
+        """Inject nothing from that moment on, in unix seconds; None: always.
+
+        The same moment again changes nothing.
+        """
+        if moment != self.expires:
+            self.deadline = float("inf") if moment is None else self.monotonic() + moment - self.clock()
+            self.expires = moment
 
     def rest(self, seconds: float, sleep: Callable[[float], object]) -> object:
-        """Let a thread wait: by that system call, or as a test has it; gives what that returns."""
+        """Let a thread wait, by that system call or the test's replacement, and return its result."""
         return sleep(seconds) if self.waits is None else self.waits.wait(seconds, sleep)
 
     def begin(self) -> bool:
-        """Take a slot for one fault under way; no when all are taken."""
+        """Take a slot for one more fault under way; no if all are taken."""
         try:
             self._free_slots.pop()
         except IndexError:
@@ -166,12 +165,12 @@ class Services:
 
     @property
     def active(self) -> int:
-        """How many faults are under way."""
+        """The number of faults under way."""
         return self.most_active - len(self._free_slots)
 
     @property
     def refused(self) -> int:
-        """How many requests got no fault because all slots were taken."""
+        """The number of requests that got no fault because all slots were taken."""
         return self._refused.value
 
 
@@ -184,33 +183,34 @@ class CompiledRule:
     Args:
         rule: the rule as written.
         number: the number under which it is counted.
-        name: what it is called in the journal and in `x-faultinject`.
-        duplicate: how many earlier rules of the scenario have the same label.
+        name: its name in the journal and in `x-faultinject`.
+        duplicate: the number of earlier rules of the scenario with the same label.
         key: the seed's key.
-        seed: the same without what tells processes apart that count for themselves.
+        seed: the same without the part that differs between processes that count for themselves.
         reading: how it reads bucket, key and operation.
         services: clocks, journal and settings.
-        shared: what other processes are told, if there may be any.
+        shared: takes notes for other processes, if there may be any.
 
     Attributes:
         number: the number under which it is counted.
-        name: what it is called in the journal and in `x-faultinject`.
+        name: its name in the journal and in `x-faultinject`.
         rule: the rule as written.
         reading: how it reads bucket, key and operation.
         above: the rate as (limit, period in seconds), or None.
         takes_preflights: whether it is for CORS preflights as well.
-        skips: a function from the number of a match in its scope to whether skip, from and every leave it alone; None for never.
+        skips: a function from the number of a match in its scope to whether skip, from and every leave it alone; None
+            for never.
         scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
-        fired: how often its fault was decided on.
-        undone: how many of these were not carried out.
-        failed: how often an error of ours kept it from doing what it had decided on.
-        times: how often it injects in its scope; None for no limit.
-        lock_free_after: takes after which it no longer needs the shared counts: 0 for a rule that always or never fires, and
-            draws nothing but ids; None: one always does.
-        act: what the fault does to a request that the rule fires for.
+        fired: the number of decisions for its fault.
+        undone: the number of these that were not carried out.
+        failed: the number of errors of ours that kept it from carrying out its decision.
+        times: the most injections in its scope; None for no limit.
+        lock_free_after: takes after which it no longer needs the shared counts: 0 for a rule that always or never
+            fires, and draws nothing but ids; None: one always does.
+        act: the action of the fault on a request that the rule fires for.
         matches: whether all conditions hold for a request, and no `unless` does.
         always_fires: whether the probability is 1.
-        drawn: the digest of the nth match of an identity, or None when chance says no.
+        drawn: the digest of the nth match of an identity, or None if chance decides against it.
         window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
     """
 
@@ -259,18 +259,21 @@ class CompiledRule:
         return self.times or 0
 
     def take_back(self) -> None:
-        """A fault that was decided on is not carried out."""
+        """Note that a fault was decided on and is not carried out."""
         self.undone.next()
         if self._note_injected is not None:
             self._note_injected(self.number, -1)
 
 
 def asks_for_options(rule: Rule, reading: Addressing) -> bool:
-    """Whether a rule names OPTIONS, or an operation that is nothing else, as `OptionsObject`; a pattern names none."""
-    if any(each.removeprefix("=").upper() == "OPTIONS" for each in rule.conditions.get("method", ())):
+    """Whether a rule names OPTIONS, or an operation of that method alone, as `OptionsObject`.
+
+    A pattern names none.
+    """
+    if any(text.removeprefix("=").upper() == "OPTIONS" for text in rule.conditions.get("method", ())):
         return True
-    named = [each for each in rule.conditions.get("operation", ()) if each[:1] == "=" or "*" not in each]
-    return any(reading.operations.methods(reading.operations.meant((each,))) == _OPTIONS for each in named)
+    texts = [text for text in rule.conditions.get("operation", ()) if text[:1] == "=" or "*" not in text]
+    return any(reading.operations.methods(reading.operations.meant((text,))) == _OPTIONS for text in texts)
 
 
 def _never(identity: str, n: int) -> None:
@@ -299,11 +302,11 @@ SCOPES: dict[str, Scope | None] = {
     "operation": lambda request, reading, _exact: reading.operation(request) or "none",
     "client": lambda request, _reading, _exact: request.client or "none",
 }
-"""What `per` may be, and how the scope of a request is named."""
+"""The values of `per`, and the name of the scope of a request."""
 
 
 def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
-    """For each rule how many earlier ones have the same label."""
+    """For each rule the number of earlier ones with the same label."""
     seen: dict[str, int] = {}
     found = []
     for rule in rules:
@@ -315,11 +318,11 @@ def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
 
 # The way from a request to the few rules that may match it, whatever their number
 #
-# Every rule is filed under a literal that a request which matches it must show: the first whole segments of its path, its
-# bucket, its host, else its key, a header, a parameter or its operation. A rule without any is looked at for every request
-# of its methods, which its operations tell where it does not. A request is looked up in what some rule is filed under, and
-# in nothing else. The index answers with a superset: what it leaves out cannot match, what it hands out is checked in
-# full.
+# Every rule is filed under a literal that a matching request must show: the first whole segments of its path, its
+# bucket, its host, else its key, a header, a parameter or its operation. A rule without any is looked at for every
+# request of its methods, which its operations tell if it does not. A request is looked up only in the fields that
+# some rule is filed under. The index answers with a superset: rules that it leaves out cannot match, those that it
+# hands out are checked in full.
 
 # More methods than this tell nothing apart, and each costs a node of its own.
 _MOST_METHODS = 16
@@ -330,7 +333,7 @@ _OVERFULL = 8
 
 
 class Interface:
-    """Where a WSGI environ or an ASGI scope has what rules are filed under.
+    """The places of a WSGI environ or an ASGI scope that rules are filed under.
 
     Attributes:
         path: its key of the path.
@@ -360,7 +363,7 @@ class Interface:
 
 
 def together(found: Sequence[int], more: Found) -> Sequence[int]:
-    """Both in the order written, each rule once."""
+    """The rules of both, in the order written, each once."""
     return found if more is None else sorted({*found, *more})
 
 
@@ -371,7 +374,10 @@ def _put(postings: dict[Any, list[int]], literal: str | None, number: int) -> No
 
 
 class Prefixes:
-    """By the first segments of the path, also below the mount point: a tree; a node's rules stand under None."""
+    """By the first segments of the path, also below the mount point.
+
+    They are a tree; a node's rules stand under None.
+    """
 
     def __init__(self) -> None:
         self._root: dict[str | None, Any] = {}
@@ -420,7 +426,10 @@ class Prefixes:
 
 
 class Hosts:
-    """By the host, and, with a dot behind it, by its first label: virtual-host style, a bucket begins with it."""
+    """By the host, and by its first label with a dot after it.
+
+    In virtual-host style a bucket begins with that label.
+    """
 
     def __init__(self) -> None:
         self._postings: Postings = {}
@@ -452,7 +461,7 @@ class Hosts:
 
 
 class Values:
-    """By whatever else a rule asks for by its very value: a function reads it off the request's view."""
+    """By any other value that a rule asks for literally, read off the request's view."""
 
     def __init__(self) -> None:
         self._read: dict[tuple[str, Any], Postings] = {}
@@ -491,7 +500,10 @@ READS: dict[str, Callable[[Request, Any], Sequence[str | None]]] = {
     "header": lambda request, name: request.header(name),
     "query": lambda request, name: request.query_values(name),
 }
-"""What is read of a request: of bucket, key and operation `which` says how (`Addressing`), of the others it is the name."""
+"""Readers of a request's values.
+
+For bucket, key and operation `which` is the reading (`Addressing`), for the others it is the name.
+"""
 
 
 def _host_in_scope(scope: Place) -> bytes | None:
@@ -513,11 +525,12 @@ SCOPE = Interface("path", "root_path", split_mount, _host_in_scope, ASGIRequest)
 
 
 def survives_decoding(text: str) -> bool:
-    """Whether a text of a path stands in what a server decoded, wherever it stands in the path that rules see.
+    """Whether a text of a path also stands in the path that a server decoded.
 
-    There `%2F` is kept apart, and what is no UTF-8 or no byte is replaced.
+    It may stand anywhere in the path that rules see. In that path `%2F` is kept apart, and text that is no UTF-8, or
+    no byte, is replaced.
     """
-    if not text.isascii() and any(each == "\ufffd" or "\ud800" <= each <= "\udfff" for each in text):
+    if not text.isascii() and any(sign == "\ufffd" or "\ud800" <= sign <= "\udfff" for sign in text):
         return False
     return "?" not in text and ("%" not in text or "%2F" not in text.upper())
 
@@ -529,12 +542,12 @@ def index(
     record_all: bool,
     off: Collection[int],
 ) -> tuple[Finders, Finders]:
-    """All rules of a plan, filed: what finds those of an environ, and what finds those of a scope.
+    """File all rules of a plan, and return the finders for environs and for scopes.
 
     A finder returns None when no rule can match.
 
     Args:
-        rules: in the order written; what is found are their numbers.
+        rules: in the order written; finders return their numbers.
         reading: how requests are read as a vendor's.
         record_all: find an empty sequence instead of None, so that every request is looked at.
         off: the numbers of rules that are left out.
@@ -544,19 +557,19 @@ def index(
     if off:
         kept = [number for number in kept if number not in off]
     asked = [_methods(rules[number], reading, known) for number in kept]
-    methods = {each for some in {*asked} if some for each in some}
+    methods = {method for wanted in {*asked} if wanted for method in wanted}
     if len(methods) > _MOST_METHODS:
         methods = set()
     numbers: dict[str, list[int]] = {method: [] for method in methods}
     other: list[int] = []
     everywhere = [*numbers.values(), other]
     any_method = False
-    long = {each for each in methods if len(each) > _ALL_CASES}
+    long = {method for method in methods if len(method) > _ALL_CASES}
     for number, wanted in zip(kept, asked, strict=True):
         if wanted is None or not methods:
             any_method = True
-            for each in everywhere:
-                each.append(number)
+            for filed in everywhere:
+                filed.append(number)
         else:
             for method in wanted:
                 numbers[method].append(number)
@@ -582,15 +595,18 @@ def index(
 def _methods(
     rule: Rule, reading: Callable[[Vendor | None], Addressing], known: Methods
 ) -> frozenset[str] | None:
-    """The methods that a rule is for; None: any. `known` remembers those of texts: many rules have the same."""
+    """The methods that a rule is for; None: any.
+
+    `known` remembers those of texts: many rules have the same.
+    """
     conditions = rule.conditions
     methods = None
     if "method" in conditions:
         texts = conditions["method"]
         if texts in known:
             methods = known[texts]
-        elif not any("*" in each for each in texts):
-            methods = known[texts] = frozenset(each.upper().removeprefix("=") for each in texts)
+        elif not any("*" in text for text in texts):
+            methods = known[texts] = frozenset(text.upper().removeprefix("=") for text in texts)
     if "operation" in conditions:
         operations = reading(rule.vendor).operations
         possible = operations.methods(operations.meant(conditions["operation"]))
@@ -599,34 +615,34 @@ def _methods(
 
 
 def _spellings(method: str) -> set[str]:
-    """Every case of a method: the first look must be one look into a dict."""
+    """All spellings of a method by case: the first look must be one look into a dict."""
     if len(method) > _ALL_CASES:
         return {method, method.lower(), method.title()}
     return {"".join(letters) for letters in product(*({each.upper(), each.lower()} for each in method))}
 
 
 def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Iterator[Literals]:
-    """The literals of a rule, field by field; what costs a request least to be looked up by comes first."""
+    """The literals of a rule, field by field, the cheapest field to look up first."""
     conditions = rule.conditions
-    prefixes = [_prefix(each) for each in conditions.get("path", ())]
+    prefixes = [_prefix(path) for path in conditions.get("path", ())]
     if prefixes and all(prefixes):
-        yield [(Prefixes, each) for each in prefixes]
+        yield [(Prefixes, prefix) for prefix in prefixes]
     addressed = "bucket" in conditions or "key" in conditions or "operation" in conditions
     how = reading(rule.vendor) if addressed else None
     buckets = _plain_literals(conditions.get("bucket", ()))
     if how is not None and buckets:
-        if how.s3 and all(each.isascii() and survives_decoding(each) for each in buckets):
+        if how.s3 and all(bucket.isascii() and survives_decoding(bucket) for bucket in buckets):
             # A Host is looked up by its first label, which may be but a part of the bucket's name.
-            labels = [(Hosts, each.partition(".")[0] + ".") for each in buckets]
-            yield [*((Prefixes, f"/{each}") for each in buckets), *labels]
+            labels = [(Hosts, bucket.partition(".")[0] + ".") for bucket in buckets]
+            yield [*((Prefixes, f"/{bucket}") for bucket in buckets), *labels]
         else:
             yield _values("bucket", how, buckets)
     hosts = _plain_literals(conditions.get("host", ()))
     if hosts and all(map(str.isascii, hosts)):
-        yield [(Hosts, each.lower()) for each in hosts]
+        yield [(Hosts, host.lower()) for host in hosts]
     if how is not None and "key" in conditions:
         keys = how.keys(conditions["key"])
-        if not any(each[:1] != "=" and ("?" in each or each[-1] == "/") for each in keys):
+        if not any(text[:1] != "=" and ("?" in text or text[-1] == "/") for text in keys):
             yield _values("key", how, _plain_literals(keys))
     for key, texts in conditions.items():
         word, _, name = key.partition(".")
@@ -642,14 +658,14 @@ def _values(word: str, which: Any, texts: Sequence[str]) -> Literals:
 
 
 def _plain_literals(texts: Sequence[str]) -> Sequence[str]:
-    """What patterns in which `*` matches anything stand for; nothing where one of them has a `*`."""
-    if any("*" in each and each[:1] != "=" for each in texts):
+    """The texts of patterns in which `*` matches anything; nothing if one of them has a `*`."""
+    if any("*" in text and text[:1] != "=" for text in texts):
         return ()
-    return [each.removeprefix("=") for each in texts]
+    return [text.removeprefix("=") for text in texts]
 
 
 def _prefix(pattern: str) -> str:
-    """The whole segments that a path pattern begins with, as far as they show in what a server decoded."""
+    """The whole segments at the start of a path pattern, as far as a decoded path shows them."""
     prefix = literal_prefix(pattern)[0]
     return prefix if survives_decoding(prefix) else ""
 
@@ -710,15 +726,17 @@ class Node:
 
 
 def _chosen(offered: dict[int, Iterator[Literals]]) -> dict[int, Literals]:
-    """For each rule the first of its fields whose literals few others have, else its first; nothing of a rule without one.
+    """For each rule the first of its fields whose literals few others have, else its first.
+
+    A rule without a field has no literals.
 
     Args:
-        offered: of each rule by its number; they are used up as far as is needed.
+        offered: the fields of each rule by its number; they are used up as far as is needed.
     """
     chosen: dict[int, Literals] = {}
     while offered:
         tried = {
-            number: found for number, each in offered.items() if (found := next(filter(None, each), None))
+            number: first for number, fields in offered.items() if (first := next(filter(None, fields), None))
         }
         sizes = collections.Counter(literal for literals in tried.values() for literal in literals)
         overfull = {literal for literal, size in sizes.items() if size > _OVERFULL}
@@ -779,18 +797,16 @@ class Plan:
         self.watch = watch
         self.asked = asked
         self.special = watch is not None or asked is not None
-        """Whether one of the two is: one look for a request."""
+        """Whether there is a watch, or requests may ask for faults: one look for a request."""
         now = services.clock()
         self.started = now if started is None else started
         self.since = services.monotonic() - (now - self.started) if since is None else since
         self.places = range(len(self.rules)) if places is None else places
         """For each rule the number under which it is counted."""
         self.endings = 0
-        """How often the scenario was replaced or switched off: a wait that began before one ends."""
+        """The number of times the scenario was replaced or switched off: older waits end."""
         self.ended = False
         """Set when the scenario is replaced or switched off."""
-        self.waiting: set[Callable[[], object]] = set()
-        """Called at each ending, and at a new moment of expiry, on whatever thread that is: they wake what waits."""
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
@@ -802,7 +818,7 @@ class Plan:
         )
         self._ready: list[CompiledRule | None] = [None] * len(self.rules)
         self._duplicates = duplicates
-        # Counts that other processes share keep this number as well, and have a lock that is held once a request.
+        # Shared counts know this number as well, and have a lock that is held once a request.
         self._shared = counts.shared
         self._holds = counts.holds
         self.waits = getattr(counts, "waits", False)
@@ -810,7 +826,7 @@ class Plan:
         self._lock = allocate_lock()  # nobody waits under it: `faultinject.locks`
 
     def decide(self, request: Request, candidates: Sequence[int]) -> Action | None:
-        """Decide one request: which of the candidate rules match, and which of them fires.
+        """Decide one request: match the candidate rules, and find the one that fires.
 
         Counts that a match keeps from others are kept no longer than for its takes.
 
@@ -818,7 +834,7 @@ class Plan:
             None when no rule's conditions hold, `Pass` when none fires, else what to do.
 
         Raises:
-            StoreUnavailable: the counts cannot be had; nothing was counted, or it was taken back.
+            StoreUnavailableError: the counts are unavailable; nothing was counted, or it was taken back.
         """
         services = self.services
         arrived, now = services.monotonic(), services.clock()
@@ -841,10 +857,11 @@ class Plan:
         held = hold and numbers[0][1] >= 0
         taken: Take | None = None
         try:
-            for rule, (_, scope, identity, _), (place, n, exceeds) in zip(matched, keys, numbers):  # noqa: B905 - one each
+            counted = zip(matched, keys, numbers)  # noqa: B905 - one key and one number for each rule
+            for rule, (_, scope, identity, _), (place, n, exceeds) in counted:
                 if not exceeds or (rule.skips is not None and rule.skips(place)):
                     continue
-                # Where chance has no say, nothing is drawn before the rule may inject.
+                # If chance has no say, nothing is drawn before the rule may inject.
                 digest = b"" if rule.always_fires else rule.drawn(identity, n)
                 if digest is None:
                     continue
@@ -868,7 +885,7 @@ class Plan:
         return PASSED
 
     def asks(self, request: Request, candidates: Sequence[int]) -> bool:
-        """Whether deciding this request asks a server for a count, so that an event loop would wait for it."""
+        """Whether the decision asks a server for a count, so that an event loop would wait."""
         matched, _ = self._matching(request, candidates, *self._now())
         return any(rule.lock_free_after != 0 for rule in matched)
 
@@ -883,7 +900,10 @@ class Plan:
         taken: Take | None,
         digest: bytes,
     ) -> Action:
-        """What a rule that fires does, if one more fault may be under way; its count is returned where it does nothing."""
+        """Carry out a rule that fires, if one more fault may be under way.
+
+        The count is returned if it does nothing.
+        """
         services = self.services
         entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
         entry.take = taken
@@ -915,7 +935,7 @@ class Plan:
         return bool(self._matching(request, candidates, *self._now())[0])
 
     def age(self, now: float, arrived: float) -> float:
-        """How long after the scenario took effect that is, in seconds.
+        """The seconds since the scenario took effect.
 
         Args:
             now: unix seconds.
@@ -927,53 +947,36 @@ class Plan:
         return self.services.clock(), self.services.monotonic()
 
     def end(self) -> None:
-        """Let the waits of this plan end: it is replaced or switched off."""
+        """End the waits of this plan, which is replaced or switched off."""
         self.ended = True
         self.endings += 1
-        self.wake()
 
     def again(self) -> Plan:
-        """The same with the same counts, for the requests that come behind an end: those before wait no more."""
+        """The same plan with the same counts, for requests after an end; earlier waits stay ended."""
         made = copy(self)
         made.ended = False
-        made.waiting = set()
         return made
 
-    def wake(self) -> None:
-        """Let what waits look whether it is over."""
-        for each in list(self.waiting):
-            each()
-
-    def wait(self, wake: Callable[[], object]) -> None:
-        """Something begins to wait, and is to be called when it may be over."""
-        self.waiting.add(wake)
-
     def over(self, endings: int) -> bool:
-        """Whether a wait is over that began after so many endings: replaced, switched off or expired, in whatever process."""
+        """Whether a wait that began after so many endings is over, in whatever process.
+
+        The scenario was replaced, switched off or expired.
+        """
         if self.services.look is not None:
             self.services.look()
         return self.ended or self.endings != endings or self.expired
 
     @property
     def expired(self) -> bool:
-        """Whether the time is over in which anything is injected."""
+        """Whether the time is over in which faults are injected."""
         services = self.services
         expires = services.expires
         return expires is not None and (
             services.clock() >= expires or services.monotonic() >= services.deadline
         )
 
-    @property
-    def until_look(self) -> float:
-        """Seconds after which a wait must look again whether it is over."""
-        services = self.services
-        longest = LONGEST_WAIT if services.look is None else LOOK
-        if services.expires is None:
-            return longest
-        return min(longest, EXPIRY_SLICE, max(0.0, services.deadline - services.monotonic()))
-
     def go_on_from(self, old: Plan) -> None:
-        """Keep what an older plan with the same counts has prepared and noted of the rules that are in both."""
+        """Keep the work of an older plan with the same counts for the rules that are in both."""
         ready = {rule.number: rule for rule in old._ready if rule is not None}
         if not ready:
             return
@@ -982,38 +985,38 @@ class Plan:
             if before is None:
                 continue
             if before.name != self.names[number]:
-                # Its answers say what it is called, which its place in the order may.
+                # Its answers have its name, which may depend on its place in the order.
                 before, kept = self._compile(number), before
                 before.fired, before.undone, before.failed = kept.fired, kept.undone, kept.failed
             self._ready[number] = before
 
     def note(self, request: Request) -> Entry:
-        """An entry for a request that no rule matches, where every request is noted."""
+        """Make an entry for a request that no rule matches, if every request is noted."""
         now, arrived = self._now()
         return Entry(self, request, self._unmatched, now, arrived)
 
     @cached_property
     def _unmatched(self) -> Addressing:
-        """How a request is read that no rule matches."""
+        """The reading of a request that no rule matches."""
         return self.reading(common(rule.vendor for rule in self.rules))
 
     def totals(self) -> list[tuple[int, int, int]]:
-        """For each rule how many requests met its conditions, got its fault, and could not be decided."""
+        """For each rule the requests that met its conditions, got its fault, or were undecided."""
         if self._shared is None:
             matched = self.counts.matched
-            found = [
+            totals = [
                 (matched(place), 0 if rule is None else rule.fired.value - rule.undone.value, 0)
                 for place, rule in zip(self.places, self._ready, strict=True)
             ]
         else:
-            found = self._shared.totals(self.places)
+            totals = self._shared.totals(self.places)
         return [
             (met, injected, failed + (0 if rule is None else rule.failed.value))
-            for (met, injected, failed), rule in zip(found, self._ready, strict=True)
+            for (met, injected, failed), rule in zip(totals, self._ready, strict=True)
         ]
 
     def ready(self, number: int) -> CompiledRule:
-        """The compiled rule of that number; made when it is first a candidate."""
+        """The compiled rule of that number, made when it is first a candidate."""
         found = self._ready[number]
         if found is None:
             with self._lock:
@@ -1039,12 +1042,12 @@ class Plan:
         )
 
     def reading(self, vendor: Vendor | None) -> Addressing:
-        """How requests are read as that vendor's; one object a vendor."""
+        """The reading of requests as that vendor's; one object a vendor."""
         name = vendor.id if vendor is not None and vendor.addressing else ""
-        found = self._readings.get(name)
-        if found is None:
-            found = self._readings[name] = Addressing(vendor if name else None, self.services.endpoints)
-        return found
+        reading = self._readings.get(name)
+        if reading is None:
+            reading = self._readings[name] = Addressing(vendor if name else None, self.services.endpoints)
+        return reading
 
     def _matching(
         self, request: Request, candidates: Sequence[int], now: float, arrived: float
@@ -1082,9 +1085,9 @@ def seed_key(seed: str) -> bytes:
 
 
 def drawer(key: bytes, label: str, limit: int) -> Draw:
-    """A function from (identity, n) to the 32 bytes drawn for the nth match of that identity, n from 0.
+    """Make the draw from (identity, n) to 32 bytes for the nth match of that identity, n from 0.
 
-    It returns None when chance says no: when bytes 0-7 do not stay below `limit`.
+    It returns None if chance decides against it: if bytes 0-7 do not stay below `limit`.
     """
     state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
     copy = state.copy
@@ -1101,12 +1104,12 @@ def drawer(key: bytes, label: str, limit: int) -> Draw:
 
 
 def threshold(probability: float) -> int:
-    """What bytes 0-7 must stay below to fire: 0 never does, 1 always."""
+    """The number that bytes 0-7 must stay below to fire: 0 never does, 1 always."""
     return int(probability * ONE)
 
 
 def choose(digest: bytes, count: int) -> int:
-    """An index below `count`, evenly."""
+    """Choose an index below `count`, evenly."""
     return int.from_bytes(digest[8:16], "big") * count // ONE
 
 
@@ -1118,13 +1121,16 @@ def delays(low: float, high: float) -> Callable[[bytes], float]:
 
 
 def stretched(digest: bytes, number: int) -> bytes:
-    """64 more bytes of a match, for each number: where `corrupt` changes the body, or the ids of the outcome of that number."""
+    """64 more bytes of a match for each number, for `corrupt`, or for the ids of that outcome."""
     return blake2b(b"%b%d" % (digest[24:32], number)).digest()
 
 
 def fails(digest: bytes, named: tuple[str, str | None], limit: int) -> bool:
-    """Whether a key of a DeleteObjects, or a version of it, gets the error, whatever other keys stand beside it.
+    """Whether a key of a DeleteObjects, or a version of it, gets the error.
 
+    Other keys beside it do not matter.
+
+    Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
     Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
     """
     key, version = named

@@ -1,4 +1,7 @@
-"""How what a request says is shown: no control characters; of targets the documented values of documented storage parameters, and no secret."""
+"""Text from requests, fit to be shown: without control characters, and without secrets.
+
+Of targets the documented values of documented storage parameters are shown.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,26 @@ from functools import cache
 LONGEST_QUERY = 8192
 """Characters of a query that are looked at."""
 LONGEST_NAME = 40
-"""Characters of an unknown parameter's name that is shown; what is longer may itself be a token."""
+"""Characters of an unknown parameter's name that are shown; a longer one may be a token."""
 LONGEST_WORD = 12
-"""Small letters of an unknown parameter without a value that are shown; tokens are longer, or have digits and capitals."""
+"""Small letters of an unknown parameter without a value that are shown.
+
+Tokens are longer, or have digits and capitals.
+"""
 FLAGS = frozenset(("", "0", "1", "false", "no", "true", "yes"))
 _ENDS = (";", "?", "&", "=", "#", "@", "%23", "%25", "%26", "%3b", "%3d", "%3f", "%40")
-"""Signs that end a name or an id, as they are and encoded: behind them another parameter may stand, such as a signature."""
+"""Signs that end a name or an id, as they are and encoded.
+
+Another parameter, such as a signature, may stand after them.
+"""
 _URLS = ("://", "%3a//", "%3a%2f%2f")
 
 
 def shown_query(query: str) -> str:
-    """The query with the documented values of documented storage parameters; the others are written `…`.
+    """The query with the documented values of documented storage parameters; all others are `…`.
 
-    Of a name or an id that goes on as another parameter would, the beginning is shown. Sixteen bits of a checksum tell
-    two of them apart: too few to try guesses against.
+    Of a name or an id that goes on as another parameter would, the beginning is shown. Sixteen bits of a checksum
+    tell two of them apart: too few to try guesses against.
 
     >>> shown_query("partNumber=3&X-Amz-Signature=abc")
     'partNumber=3&X-Amz-Signature=…'
@@ -34,7 +43,7 @@ def shown_query(query: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """A path that holds a question mark: without what looks like the query of a presigned URL.
+    """A path that holds a question mark, without a part like the query of a presigned URL.
 
     >>> shown_path("/photos/why?.jpg"), shown_path("/photos/cat.jpg?X-Amz-Signature=abc")
     ('/photos/why?.jpg', '/photos/cat.jpg?…1947')
@@ -61,7 +70,9 @@ def shown_target(target: str) -> str:
 
 
 def without_userinfo(target: str) -> str:
-    """A target in absolute form without name and password: they are not part of the resource (RFC 9110, 4.2.4).
+    """A target in absolute form without name and password.
+
+    They are not part of the resource (RFC 9110, 4.2.4).
 
     >>> without_userinfo("http://cat:secret@storage.example/photos"), without_userinfo("/a@b")
     ('http://storage.example/photos', '/a@b')
@@ -71,19 +82,21 @@ def without_userinfo(target: str) -> str:
     scheme, mark, rest = target.partition("://")
     if not mark or "/" in scheme:
         return target
-    end = min((at for each in "/?#" if (at := rest.find(each)) >= 0), default=len(rest))
+    end = min((at for sign in "/?#" if (at := rest.find(sign)) >= 0), default=len(rest))
     return f"{scheme}{mark}{rest[:end].rpartition('@')[2]}{rest[end:]}"
 
 
 def quoted(text: str) -> str:
-    r"""Text from a request for logs, tables and pages: control, format and bidi characters escaped.
+    r"""Text from a request for logs, tables and pages, with escapes for what does not print.
+
+    These are control, format and bidirectional characters.
 
     >>> quoted("a\r\nb\u202e")
     'a\\r\\nb\\u202e'
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _shown(pair: str, kinds: Mapping[str, str | frozenset[str]]) -> str:
@@ -126,7 +139,7 @@ def _is_word(name: str) -> bool:
 
 
 def _beginning(value: str) -> str:
-    """A name or an id up to the first sign that ends one; those that fill up base64 do not."""
+    """A name or an id up to the first sign that ends one; padding of base64 does not end it."""
     folded = value.lower()
     if any(each in folded for each in _URLS):
         return _apart(value)

@@ -1,7 +1,7 @@
-"""The steps of an exchange, what comes of them, and what is thrown in where one cannot be done.
+"""The steps of an exchange, their results, and the exceptions for a step that fails.
 
-A driver carries each of them out, and a type checker sees that it knows them all. Nobody changes one; that they are not frozen
-saves a microsecond for each.
+A driver carries each of them out, and a type checker sees that it knows them all. Nobody changes one; that they are
+not frozen saves a microsecond for each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ class AppEnded(Exception):
 
 
 class LostPatience(Exception):
-    """A client of this process has ended a wait by its own time-out; its argument is what that raised."""
+    """A client of this process has ended a wait by its own time-out.
+
+    The argument is the client's exception.
+    """
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -96,8 +99,8 @@ class RunApp:
         untouched: its answer goes out by the server's own means, and none is given.
         noted: it goes out as it is, and is given each time that it begins, with the headers as the interface has them;
             None is given where a WSGI app has returned before.
-        dropped: the answer does not go on unless it is a failure of the app's own: `NextPiece` gets what is dropped, until
-            `EndApp`. `NextPiece` gives None as well where nothing comes for as long as an answer is read.
+        dropped: the answer does not go on unless it is a failure of the app's own: `NextPiece` gets what is dropped,
+            until `EndApp`. `NextPiece` gives None as well where nothing comes for as long as an answer is read.
         listing: gets each piece of the request's body that the app reads, or None.
         transform: what is to be done to the body of its answer, or None; `Begin` and `Part` send that.
         alteration: what is done to the exchange besides its bodies, or None.
@@ -115,7 +118,7 @@ class RunApp:
 
 @dataclass(slots=True, eq=False, repr=False)
 class AppAnswer:
-    """What the app has said.
+    """The head of the app's answer.
 
     Attributes:
         status: of its answer; 0 where that is no number.
@@ -145,7 +148,7 @@ class EditHead:
 
 
 class Reach(Enum):
-    """What can be done to the client's connection."""
+    """The ways in which the client's connection can be reached."""
 
     IN_PROCESS = 0
     """There is none: the client is in this process."""
@@ -157,24 +160,19 @@ class Reach(Enum):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Begin:
-    """Begin an answer whose body comes by `Part`, through the server or past it; gives the `Reach` of its connection.
-
-    A cut and a slow body go past the server, on the connection itself, where that can be: there the cut is exact whatever
-    the server buffers, and a slow body holds no worker. Raises `ClientGone`.
+    """Begin an answer whose body comes by `Part`; gives the `Reach` of its connection.
 
     Attributes:
         transform: what is done to the body, or None.
         headers: of the answer, at its start.
         own: the answer, where it is not the app's.
         unread: whether something of the request's body is left, and the answer is not the app's.
-        broken: whether reading it was given up in the middle.
     """
 
     transform: BodyTransform | None
     headers: Headers
     own: Respond | None = None
     unread: bool = False
-    broken: bool = False
 
 
 class NextPiece:
@@ -200,7 +198,9 @@ class EndApp:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Part:
-    """Send some of the body of an answer that has begun. Raises `ClientGone`.
+    """Send some of the body of an answer that has begun.
+
+    Raises `ClientGone`.
 
     Attributes:
         data: of the body; may be empty.
@@ -216,30 +216,15 @@ class Hold:
     """Get hold of the client's connection, before an answer; gives its `Reach`.
 
     Attributes:
-        plain: only one on which bytes can be written, since no TLS is spoken.
         hangs: nothing happens on it for a while, which no worker of a server is to wait for.
     """
 
-    plain: bool = False
     hangs: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Write:
-    """Write a whole answer on the connection that is held, and end it.
-
-    Attributes:
-        data: head and body.
-        unread: whether something of the request's body is left.
-    """
-
-    data: bytes
-    unread: bool
-
-
-@dataclass(slots=True, eq=False, repr=False)
 class Cut:
-    """End the connection that is held, or that an answer goes out on, behind what was sent of it.
+    """End the connection that is held, after the part of an answer that was sent.
 
     Gives how that was done: `reset`, `closed` or `raised`.
 
@@ -266,7 +251,6 @@ class Send:
         headers: at its start.
         body: all of it.
         unread: whether something of the request's body is left.
-        broken: whether reading it was given up in the middle.
         closes: whether the rule asks for the end of the connection.
     """
 
@@ -275,11 +259,8 @@ class Send:
     headers: Headers
     body: bytes
     unread: bool
-    broken: bool
     closes: bool
 
 
-Step = (
-    ReadBody | Wait | Look | RunApp | EditHead | Begin | NextPiece | EndApp | Part | Hold | Write | Cut | Send
-)
+Step = ReadBody | Wait | Look | RunApp | EditHead | Begin | NextPiece | EndApp | Part | Hold | Cut | Send
 Steps = Generator[Step, Any, None]

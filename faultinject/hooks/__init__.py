@@ -1,11 +1,14 @@
-"""The way into every Python below `run`: `faultinject.pth` beside the package calls `begin`, or this folder's `sitecustomize`."""
+"""The entry into every Python below `run`.
+
+`faultinject.pth` beside the package calls `begin`, or else this folder's `sitecustomize` does.
+"""
 
 import os
 import sys
 
 
 def begin() -> None:
-    """From now on faults are put around the apps that this Python will serve; again is nothing."""
+    """Put faults around the apps that this Python will serve; a second call does nothing."""
     on = os.environ.get("FAULTINJECT_ENABLED", "").strip().lower()
     if on in ("0", "false", "no", "off") or "faultinject.hooks.watching" in sys.modules:
         return
@@ -21,7 +24,8 @@ def _hook() -> None:
 
         hook()
     except Exception as error:
-        print(f"faultinject: nothing is injected in this Python: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        text = f"faultinject: nothing is injected in this Python: {error}"
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
         if os.environ.get("FAULTINJECT_RUN", "").startswith(
             "strict"
         ):  # pragma: no cover - it does not outlive this

@@ -1,4 +1,7 @@
-"""Found by every Python that starts with this folder on PYTHONPATH: puts faults around its apps where no path file has."""
+"""Puts faults around the apps of a Python in which no path file does.
+
+Every Python that starts with this folder on PYTHONPATH finds it.
+"""
 
 import os
 import sys
@@ -13,7 +16,8 @@ def _switch_on() -> None:
     except Exception as error:  # pragma: no cover - a Python without the package, nor coverage
         _say(f"nothing is injected in this Python: {error}")
         if run and run.startswith("strict"):
-            # It may never serve anything. This folder is the first of the path now; the name is free for others again.
+            # It may never serve anything. This folder is the first of the path now; the name is free for others
+            # again.
             watching = __import__("watching")
             del sys.modules["watching"]
             watching.Watch(_end).begin()
@@ -31,9 +35,9 @@ def _say(text: str) -> None:  # pragma: no cover - a Python without coverage
 
 
 def _go_on() -> None:
-    """Load the `sitecustomize` that this one stands in front of, if there is one, under its own name."""
+    """Load the `sitecustomize` that this one hides, if there is one, under its own name."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - before everything else
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each or ".") != here]  # noqa: PTH100
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != here]  # noqa: PTH100
     own = sys.modules.pop("sitecustomize")
     try:
         __import__("sitecustomize")

@@ -1,4 +1,4 @@
-"""What a Python that `run` has started does until a web framework or a server is imported: it looks at names."""
+"""The watch of a Python below `run` for the import of a web framework or server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MODULES = frozenset((
     "werkzeug.serving",
     "wsgiref.simple_server",
 ))  # fmt: skip
-"""The modules in which faults are put around apps, or are carried on."""
+"""The modules at whose import faults are put around apps, or are carried on."""
 
 
 class Watch:
@@ -45,8 +45,8 @@ class Watch:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
-        # Another thread that imports one of them meanwhile waits: it would get it without faults. A greenlet of this thread
-        # does not, as the lock is not its own.
+        # Another thread that imports one of them meanwhile waits: it would get it without faults. A greenlet of this
+        # thread does not, as the lock is not its own.
         self._lock = RLock()
         self._called = False
 
@@ -67,8 +67,9 @@ class Watch:
             if not self._called:
                 self._called = True  # what is called may import one of them itself
                 self._call()
-        # An import of another thread may be going through the list, so this finder stays in it. The list may have changed
-        # while it called, and who has come in front of it would not be asked: so it asks all.
+        # An import of another thread may be going through the list, so this finder stays in it. The list may have
+        # changed during the call, and Python would not ask a finder that has come in front of this one: so it asks
+        # all.
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)  # very old ones have none, and Python leaves them out
             found: ModuleSpec | None = None

@@ -1,4 +1,6 @@
-"""Patterns of paths, keys and plain text. They match the whole value; no regular expression is made from them.
+"""Patterns of paths, keys and plain text, which match the whole value.
+
+No regular expression is made from them.
 
 In a path `*` and `?` stay within a segment, `**` as a whole segment stands for any number of segments, and a
 pattern that ends in `/` matches that folder and all below it. Elsewhere `*` matches anything and `?` is an
@@ -18,7 +20,7 @@ CHARACTERS = 1024
 
 
 def check_pattern(text: str) -> str | None:
-    """What is too much in a pattern, or None."""
+    """The limit that a pattern exceeds, in words, or None."""
     if text[:1] == "=" or (
         len(text) <= CHARACTERS and text.count("*") <= STARS and text.count("/") < SEGMENTS
     ):
@@ -34,7 +36,7 @@ def check_pattern(text: str) -> str | None:
 
 
 def literal_prefix(text: str) -> tuple[str, bool]:
-    """The literal whole segments that a path pattern begins with, and whether all of it is literal.
+    """The literal whole segments at a path pattern's start, and whether all of it is literal.
 
     `/a/b/**` gives `("/a/b", False)`, `a/b` gives `("/a/b", True)`, `*.jpg` gives `("", False)`.
     """
@@ -111,11 +113,14 @@ def _pieces(text: str) -> Test:
 
 
 def _segments(pattern: list[str], *, folder: bool) -> Test:
-    """For a pattern without `?` and with at most one `**`: both ends are fixed, nothing is tried twice."""
+    """A test for a pattern without `?` and with at most one `**`.
+
+    Both ends are fixed, so that nothing is tried twice.
+    """
     if folder:
         pattern = [*pattern[:-1], "*", "**"]
     at = pattern.index("**") if "**" in pattern else -1
-    tests = [_pieces(each) if "*" in each else _literal(each) for each in pattern]
+    tests = [_pieces(segment) if "*" in segment else _literal(segment) for segment in pattern]
     front, back = (tests, []) if at < 0 else (tests[:at], tests[at + 1 :])
     least = len(front) + len(back)
 
@@ -137,9 +142,10 @@ def _segments(pattern: list[str], *, folder: bool) -> Test:
 
 
 def _states(pattern: str) -> Test:
-    """For any pattern: all positions in it that the path read so far can have reached, as the bits of a number.
+    """A test for any pattern, with the reached positions as the bits of a number.
 
-    One step a character of the path, whatever the pattern.
+    These are all positions in the pattern that the path read so far can have reached. It is one step a character of
+    the path, whatever the pattern.
     """
     slash = anything = stays = roams = skips = 0
     characters: dict[str, int] = {}

@@ -1,10 +1,10 @@
-"""The request target: from what a server decoded and the raw target to the path that rules see."""
+"""The path that rules see, from the server's decoded path and the raw target."""
 
 from __future__ import annotations
 
 
 def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
-    """The path and the raw path, from what the server decoded and the raw target, which may be missing."""
+    """The path and the raw path, from the server's decoded path and the raw target, if any."""
     full = mount + below
     if raw[:1] != "/" and "://" in raw:
         raw = "/" + raw.partition("://")[2].partition("/")[2]
@@ -18,7 +18,7 @@ def read_target(mount: str, below: str, raw: str) -> tuple[str, str]:
 
 
 def utf8(text: str) -> str:
-    """What a WSGI server hands out as Latin-1, read as UTF-8."""
+    """Text that a WSGI server hands out as Latin-1, read as UTF-8."""
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

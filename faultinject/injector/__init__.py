@@ -1,5 +1,1 @@
-"""The state that changes: the rules in force, the place of their counts, and how processes stay in sync."""
-
-from faultinject.faces import face
-
-__getattr__, __all__ = face(__name__, Session="session_sync", living="instances")
+"""The state that changes: the rules in force, the store of counts, the sync of processes."""

@@ -1,4 +1,4 @@
-"""Faults that a request itself asks for, where that is allowed: rules in its header `x-faultinject-rules`."""
+"""Faults that a request asks for, if that is allowed, with rules in `x-faultinject-rules`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from faultinject.rules.foreign import check_foreign
 from faultinject.rules.scenario import Scenario
 
 NAME = "on-request"
-"""What the journal calls such a rule; further ones of a header `on-request-2` and so on."""
+"""The name of such a rule in the journal; further ones are `on-request-2` and so on."""
 LONGEST = 2048
 """Bytes of the header."""
 MOST_RULES = 5
 KEPT = 256
-"""Headers that are remembered, each with its counts; beyond them the one that was used longest ago is forgotten."""
+"""Headers that are remembered with their counts; the least recently used is forgotten."""
 LONGEST_REFUSAL = 200
-"""Characters of what is said of a wrong one."""
+"""Characters of the message about a wrong one."""
 OTHERS = frozenset(("http2",))
 """Effects that reach requests of others: one connection to a proxy may carry many clients."""
 
 
 class Asked(PerProcess):
-    """What is kept of the headers that requests came with: for each text a plan of its own, that counts for itself.
+    """The headers that requests came with: for each text a plan with counts of its own.
 
     A forked child begins at zero: a thread of its parent may have held this lock, or one of a plan.
 
@@ -42,7 +42,7 @@ class Asked(PerProcess):
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
 
     def plan(self, text: str) -> Plan | str:
-        """The plan of a header's text, or why there is none, in one line of ASCII."""
+        """The plan of a header's text, or in one line of ASCII the reason why there is none."""
         if len(text) > LONGEST:
             return f"more than {LONGEST} bytes"
         self._here()

@@ -1,4 +1,7 @@
-"""Where one injector's counts live: in memory, in a store that somebody has named, or in a directory that its processes find by themselves."""
+"""The place of one injector's counts.
+
+It is memory, a store that somebody has named, or a directory that the processes find by themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from contextlib import suppress
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.patience import LONGEST_PAUSE, PAUSE, monotonic
 from faultinject.counts.store import open_store
-from faultinject.exceptions import FaultInjectError, StoreUnavailable
-from faultinject.injector.state import SWITCH, State, read_state
+from faultinject.exceptions import FaultInjectError, StoreUnavailableError
+from faultinject.injector.state import KEPT_SWITCHES, State, read_state
 from faultinject.rules.store import MEMORY
 
 TYPE_CHECKING = False
@@ -29,17 +32,17 @@ class CountStorage:
     """The store of one injector.
 
     Args:
-        store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme, or None: memory
-            until there are several processes.
+        store: `memory:`, `file:DIRECTORY` with or without `?replace`, `redis://…`, one of another package's scheme,
+            or None: memory until there are several processes.
         alone: no other process is to count with it, however many there are.
-        make: makes counts where there is no store, by default in memory.
+        make: makes counts if there is no store, by default in memory.
 
     Attributes:
-        store: where processes share their counts, or None.
-        salt: what this process draws with besides the seed, where each counts for itself.
-        why: what keeps processes from sharing counts that were to share them; empty when nothing does.
-        missing: why the store did not answer when this process began; empty when it did, or does now.
-        replaced_by: the process of another server that put in force what is; 0 for one of this server.
+        store: the store in which processes share their counts, or None.
+        salt: an addition to the seed of this process's draws, if each process counts for itself.
+        reason_for_store: the reason why processes that were to share counts cannot; empty if they can.
+        missing: the reason why the store did not answer when this process began; empty if it did, or does now.
+        replaced_by: the process of another server that put the present state in force; 0 for one of this server.
 
     Raises:
         ConfigurationError: the store cannot be used.
@@ -50,14 +53,15 @@ class CountStorage:
     ) -> None:
         self.replaced_by = 0
         self.salt = b""
-        self.why = self.missing = ""
+        self.reason_for_store = self.missing = ""
         self._salted = 0
         # Begins with the store that could not be had at first; None once it could.
         self._begin_late: Callable[[], tuple[State, Counts]] | None = None
         self._pause = PAUSE
-        # The version that this process has; None before it has begun with the others.
+        # The version that this process has; None before it has begun with the others. And the one that was read last.
         self._seen: Hashable = None
-        # The one that could not be read, and when it is tried again.
+        self._read: Hashable = None
+        # The one that could not be read, and when it is retried.
         self._unread: Hashable = None
         self._again = 0.0
         self._alone = alone
@@ -72,32 +76,38 @@ class CountStorage:
 
     @property
     def undecided(self) -> bool:
-        """Whether nobody said where counts live, and one process was enough so far."""
+        """Whether nobody named a store, and one process was enough so far."""
         return not self._alone and not self._named and self.store is None
 
     @property
     def shown(self) -> str:
-        """What tells a store that processes share from others; empty where nothing is shared."""
+        """The unique name of a store that processes share; empty if nothing is shared."""
         return "" if self.store is None else self.store.shown
 
     @property
     def place(self) -> str:
-        """Where counts live, as a log may have it: the store without its password."""
+        """The place of the counts, as a log may have it: the store without its password."""
         return MEMORY if self.store is None else self.store.place
 
     @property
     def journal(self) -> SharedJournal | None:
-        """The outcomes of all processes; None where this one is alone."""
+        """The outcomes of all processes; None if this one is alone."""
         return None if self.store is None else self.store.journal
 
     @property
     def sender(self) -> BackgroundSender | None:
-        """Where a store that could not be had is asked again that no request waits for; None where it can be asked at once."""
+        """The thread that asks again a store which could not be had, without a waiting request.
+
+        None if the store can be asked at once.
+        """
         return None if self.store is None or self._begin_late is None else self.store.sender
 
     @property
     def stale(self) -> bool:
-        """Whether something else is in force than this process has, or the store is to be asked that could not be had."""
+        """Whether another state is in force than this process has, or a missing store is due.
+
+        A store that could not be had is asked again after a pause.
+        """
         if self.store is None:
             return False
         if self._begin_late is None:
@@ -107,13 +117,13 @@ class CountStorage:
         return monotonic() >= self._again
 
     def hurry(self) -> None:
-        """Let `stale` know of what was put in force just now."""
+        """Update `stale`, if something was put in force just now."""
         if self.store is not None and self._seen is not None:
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailableError):
                 self.store.refresh()
 
     def detach(self, scenario: Scenario, seed: str | None, *, shares: bool, owner: int | None = None) -> None:
-        """Several processes serve the app: they find one directory, or each counts for itself.
+        """Prepare for several processes: they find one directory, or count separately.
 
         Args:
             scenario: what they have in common.
@@ -130,29 +140,31 @@ class CountStorage:
             self.salt, self._salted = os.urandom(16), os.getpid()
 
     def begin(self, own: State, *, chosen: bool) -> tuple[State, Counts]:
-        """What is in force for all processes, and its counts: this process's own, unless others have something.
+        """Begin with the state in force for all processes, and its counts.
+
+        They are this process's own, unless others have put something in force.
 
         Args:
-            own: what this process would put in force.
-            chosen: nobody gave its seed: where another process was first, that one's holds.
+            own: the state that this process would put in force.
+            chosen: nobody gave its seed: if another process was first, that one's seed holds.
 
         Raises:
             ConfigurationError: the named store cannot hold it, or others count there by other rules.
-            StoreUnavailable: the named store cannot be had.
+            StoreUnavailableError: the named store is unavailable.
         """
         store = self.store
         if store is None:
             return own, self._make()
 
         def begin() -> tuple[State, Counts]:
-            store.begin(own.but(by=store.by).to_data(), chosen=chosen, keeps=SWITCH)
+            store.begin(own.but(by=store.by).to_data(), chosen=chosen, keeps=KEPT_SWITCHES)
             return self._follow(store, own)
 
         try:
             return begin()
         except (FaultInjectError, OSError) as error:
-            if isinstance(error, StoreUnavailable) and store.rests(error):
-                # Who counted alone in the meantime would make more faults than `times`.
+            if isinstance(error, StoreUnavailableError) and store.rests(error):
+                # A process that counted alone in the meantime would make more faults than `times`.
                 self._begin_late, self._again, self.missing = begin, monotonic() + self._pause, str(error)
                 from faultinject.counts.shared_counts import UnavailableCounts
 
@@ -163,14 +175,14 @@ class CountStorage:
             return own, self._make()
 
     def newest(self, known: State, *, in_any_case: bool = False) -> tuple[State, Hashable]:
-        """What is in force for all processes now, and its version.
+        """The state in force for all processes now, and its version.
 
         Args:
-            known: what this process has in force.
-            in_any_case: where what is in force cannot be read, what this process has stands for it.
+            known: the state of this process.
+            in_any_case: if the state in force cannot be read, return this process's own.
 
         Raises:
-            StoreUnavailable: it cannot be read.
+            StoreUnavailableError: it cannot be read.
             ConfigurationError: it has rules that this process refuses.
         """
         store = self.store
@@ -192,7 +204,7 @@ class CountStorage:
             return known, store.version
 
     def publish(self, new: State, *, after: Hashable, anew: bool, counts: Counts) -> tuple[State, Counts]:
-        """Put something in force in all processes.
+        """Put a state in force in all processes.
 
         Args:
             new: what.
@@ -204,9 +216,9 @@ class CountStorage:
             What is in force now, and its counts.
 
         Raises:
-            Conflict: another generation is in force by now; nothing was changed.
+            ConflictError: another generation is in force by now; nothing was changed.
             ConfigurationError: the store cannot hold it.
-            StoreUnavailable: the store cannot be had; nothing was changed.
+            StoreUnavailableError: the store is unavailable; nothing was changed.
         """
         store = self.store
         if store is None:
@@ -217,14 +229,14 @@ class CountStorage:
         return self._follow(store, new)
 
     def join(self, known: State) -> tuple[State, Counts]:
-        """What is in force for all processes, and its counts.
+        """The state in force for all processes, and its counts.
 
         Args:
-            known: what this process has in force.
+            known: the state of this process.
 
         Raises:
-            StoreInUse: the store, which could not be had before, has other rules.
-            StoreUnavailable: it cannot be read.
+            StoreInUseError: the store, which could not be had before, has other rules.
+            StoreUnavailableError: it cannot be read.
         """
         begin = self._begin_late
         if begin is None:
@@ -234,17 +246,24 @@ class CountStorage:
         # At once: the other threads do not wait for it.
         self._again = monotonic() + self._pause
         try:
-            found = begin()
-        except StoreUnavailable:
+            joined = begin()
+        except StoreUnavailableError:
             raise
         except FaultInjectError:
             self._begin_late = None  # to ask again would not help
             raise
         self._begin_late, self.missing = None, ""
-        return found
+        return joined
+
+    def adopted(self) -> None:
+        """Note that the state that was read last is in force in this process.
+
+        Until then every request finds `stale`, and waits for it.
+        """
+        self._seen = self._read
 
     def postpone(self) -> bool:
-        """What was published cannot be read: it is tried again in a while; whether that is news."""
+        """Try again in a while, as the published state cannot be read; whether that is news."""
         store = self.store
         if store is None or self._begin_late is not None:
             return False
@@ -257,16 +276,22 @@ class CountStorage:
         from faultinject.journal import log
 
         if self.shown and not self.missing:
-            log.shared(self.shown.removeprefix("the store "), seed)
+            place = self.shown.removeprefix("the store ")
+            # Several processes serve the app, and share their counts.
+            log.warning("faultinject: several processes share their counts in %s, seed %s", place, seed)
         elif self.salt:
-            log.detach(self.why)
+            cause = self.reason_for_store or "FAULTINJECT_STORE is memory:"
+            # Several processes serve the app, and do not share counts.
+            log.warning(
+                "faultinject: several processes count separately and replay is off, because %s", cause
+            )
 
     def _follow(self, store: SharedStore, known: State) -> tuple[State, Counts]:
         # Before the rest: what is put in force meanwhile is another one.
         version = store.version
         generation, data, counts = store.counts()
         state = read_state(data, generation, known, store.shown)
-        self._seen, self._unread = version, None
+        self._read, self._unread = version, None
         self.replaced_by = 0 if state.by == store.by else state.by
         return state, counts
 
@@ -277,12 +302,12 @@ class CountStorage:
         from faultinject.counts.processes import common_process
 
         if not AVAILABLE:  # pragma: no cover - Windows, or a Python without ctypes
-            raise StoreUnavailable("there is no flock, or no ctypes")
+            raise StoreUnavailableError("there is no flock, or no ctypes")
         number = _alike[common] = _alike.get(common, 0) + 1
         path = private_path(f"{common}\n{number}", owner=owner or common_process())
         self.store = DirectoryStore(path, named=False)
 
     def _give_up(self, error: Exception) -> None:
         self.store = None
-        self.why = str(error)
+        self.reason_for_store = str(error)
         self.salt, self._salted = os.urandom(16), os.getpid()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from threading import Lock
 
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.rules.abort import PARTS, read_abort
 from faultinject.rules.descriptions import seconds
 from faultinject.rules.values import number_text
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 class FailureWatch:
-    """Counts the answers of an app, and tells once when too many of them are failures of its own: in this process or in all.
+    """Counts the answers of an app, and calls `tell` when too many are the app's own failures.
+
+    It counts those of this process, or of all.
 
     Args:
         text: the bound, as `abort` of a scenario says it.
         monotonic: the clock, in seconds.
-        tell: told why, and whether no request waits meanwhile, once until `reset`.
-        shared: from the bound and the seconds of a part of its window to where processes count together, and how often faults were
-            switched on again; None where this one counts for itself.
+        tell: called with the reason, and with whether no request waits meanwhile; once until `reset`.
+        shared: from the bound and the seconds of a part of its window to the answers of all processes, and the number
+            of times that faults were switched on again; None if this process counts for itself.
 
     Attributes:
         text: the bound.
@@ -72,20 +74,22 @@ class FailureWatch:
             answers, failures = sum(self._answers), sum(self._failures)
         if failed:
             self._judge(answers, failures, False)
-        # Who is on its way out, such as a worker that is replaced after so many requests, never has enough of its own.
-        with suppress(StoreUnavailable, OSError):
+        # A process that ends soon, such as a worker that is replaced after so many requests, never has enough of its
+        # own.
+        with suppress(StoreUnavailableError, OSError):
             if (shared := self._shared(self.text, self._width)) is not None:
                 place, armed = shared
                 place.add(armed, part, int(not again), int(failed), self._judge)
 
     def _judge(self, answers: int, failures: int, beside: bool) -> None:
-        """Tell if so many failures are too many."""
+        """Call `tell` if there are too many failures."""
         with self._lock:
             if self._told or answers < self._bound.least or failures <= self._bound.share * answers:
                 return
             self._told = True
         percent = number_text(round(100 * failures / answers, 1)).removesuffix(".0")
         self._tell(
-            f"{self.text}: {failures} of {answers} requests ({percent} %) failed by themselves within {seconds(self._bound.window)}",
+            f"{self.text}: {failures} of {answers} requests ({percent} %)"
+            f" failed by themselves within {seconds(self._bound.window)}",
             beside,
         )

@@ -1,9 +1,10 @@
-"""The one mutable object: what is in force in this process, how it changes, and how it follows other processes."""
+"""The injector, the one mutable object: its state in force, its changes, and their sync."""
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock, Thread
 
@@ -11,10 +12,16 @@ from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.processes import restarter, several_processes
 from faultinject.engine.counting import ERRED, PASSED, REFUSED, UNDECIDED
 from faultinject.engine.plan import Plan, Services
-from faultinject.exceptions import ConfigurationError, Conflict, FaultInjectError, Problem, StoreUnavailable
-from faultinject.injector import instances as registry
+from faultinject.exceptions import (
+    ConfigurationError,
+    ConflictError,
+    FaultInjectError,
+    Problem,
+    StoreUnavailableError,
+)
+from faultinject.injector import instances
 from faultinject.injector.count_storage import CountStorage
-from faultinject.injector.state import State
+from faultinject.injector.state import RuleCounts, State, summary
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.locks import ReentrantLock
@@ -40,7 +47,7 @@ if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
 WALL = time.time
-"""The clock that a test moves, and with it what is measured by it; but not under a clock that somebody gives."""
+"""The clock that a test moves, and with it all that it measures; a given clock replaces it."""
 _STARTED = WALL()
 _LAST = 253_402_300_800.0
 """The end of the year 9999, in unix seconds."""
@@ -60,6 +67,25 @@ class Off:
 OFF = Off()
 
 
+@dataclass(frozen=True)
+class Joining:
+    """The values that an injector shares with a test, or with a session's other processes.
+
+    Attributes:
+        test: a function to the id of the running test, for the journal.
+        counts: makes the counts of a scenario, instead of a store.
+        generation: the generation of the first scenario.
+        began: unix seconds at which it took effect; None: now.
+        ends: whether the journal's file records the end of this process.
+    """
+
+    test: Callable[[], str | None] | None = None
+    counts: Callable[[], Counts] | None = None
+    generation: int = 0
+    began: float | None = None
+    ends: bool = True
+
+
 class Injector:
     """Decides about the faults of its apps; its scenario can be swapped while they run.
 
@@ -68,30 +94,29 @@ class Injector:
         seed: the seed's text or number; overrides the scenario's own, which overrides FAULTINJECT_SEED.
         store: where counts live: `memory:`, `file:DIRECTORY`, `redis://HOST` or another package's scheme; by default
             FAULTINJECT_STORE, otherwise memory for one process and a private directory for several.
-        clock: unix seconds, for ids, rates and expiry. A clock of your own also decides about `begin` and `end`; by default
-            they follow a clock that a change of the system's time does not move.
+        clock: unix seconds, for ids, rates and expiry. A clock of your own also decides about `begin` and `end`; by
+            default they follow a clock that a change of the system's time does not move.
         environ: the environment that settings are read from, by default the process's.
         waits: for tests of what lasts, the clock by which delays and durations are measured, and how a thread waits: an
             object with `monotonic()`, which gives seconds, and `wait(seconds, sleep)`, called where a thread would call
             `sleep(seconds)`. Under ASGI the event loop waits, by its own clock. By default the system's.
-        test: a function to the id of the running test, for the journal.
         record_all: whether to record requests that no rule matches.
-        counts: makes the counts of a scenario, instead of a store.
-        generation: the generation of the first scenario.
-        began: unix seconds at which it took effect, by default now.
         journal: a file for outcomes, instead of FAULTINJECT_JOURNAL.
-        ends: whether that file records the end of this process.
+
+    Attributes:
+        journal: its `Journal`.
 
     Raises:
         ConfigurationError: rules or variables are wrong; every mistake is named.
     """
 
     follows = False
-    """Whether `catch_up` must be asked before `plan` is: other processes may put something in force here."""
-    # FAULTINJECT_FILE, where it can be read again.
+    """Whether `catch_up` must be asked before `plan`, as other processes may change the state."""
+    # FAULTINJECT_FILE, if it can be read again.
     rule_file: RuleFile | None = None
     _unwatched: RuleFile | None = None
     _announced: tuple[Scenario, str, bool] | None = None
+    _joining = Joining()
 
     def __init__(
         self,
@@ -102,14 +127,10 @@ class Injector:
         clock: Callable[[], float] = time.time,
         environ: Mapping[str, str] | None = None,
         waits: Waits | None = None,
-        test: Callable[[], str | None] | None = None,
         record_all: bool = False,
-        counts: Callable[[], Counts] | None = None,
-        generation: int = 0,
-        began: float | None = None,
         journal: str | None = None,
-        ends: bool = True,
     ) -> None:
+        joining = self._joining
         environ = os.environ if environ is None else environ
         file = _file_of(environ) if scenario is None else None
         if file is not None and file.begun is not None:
@@ -127,14 +148,14 @@ class Injector:
         if store is not None:
             _check_store(store)
         path = journal or settings.journal
-        kept = Journal(path=path, test=test, parent=restarter if ends else None)
+        kept = Journal(path=path, test=joining.test, parent=restarter if joining.ends else None)
         self._failures = log.Failures()
         self.errors = self._failures.kept
         """The first hundred errors inside faultinject itself, each of which let a request pass."""
 
         def note_failure(error: Exception, rule: str) -> None:
             self._failures.note(error, rule)
-            self._note_passed(UNDECIDED if isinstance(error, StoreUnavailable) else ERRED)
+            self._note_passed(UNDECIDED if isinstance(error, StoreUnavailableError) else ERRED)
 
         def note_refused() -> None:
             self._note_passed(REFUSED)
@@ -155,8 +176,8 @@ class Injector:
             steady=clock is WALL,
             waits=waits,
         )
-        alone = record_all or counts is not None
-        storage = CountStorage(None if alone else store or settings.store, alone=alone, make=counts)
+        alone = record_all or joining.counts is not None
+        storage = CountStorage(None if alone else store or settings.store, alone=alone, make=joining.counts)
         if several_processes() and has_to_share(given, settings.control) and not storage.settled:
             storage.detach(given, own_seed, shares=True)
         if own_seed is None:
@@ -165,12 +186,12 @@ class Injector:
         self.journal = kept
         self.clock = services.clock
         self.control: ControlSettings | None = settings.control
-        """Where the control API is asked for, or None; whoever puts the injector around an app opens it there."""
+        """The settings of the control API, or None; the wrapper of an app opens the API there."""
         self._services = services
         self.of_run = False
-        """Whether these are the rules that `faultinject run` was given, which stand in the place of others."""
+        """Whether these are the rules given to `faultinject run`, which override others."""
         self.session: Follower | None = None
-        """Where the processes of its command find these."""
+        """The session in which the processes of `faultinject run` find these rules."""
         self._count_storage = storage
         self._expires = settings.expires
         self._abort = settings.abort
@@ -181,29 +202,35 @@ class Injector:
 
             self._asked = Asked(self.plan_beside)
         self._chosen = chosen
-        self._injected = 0
+        self._injected = self._injected_before = 0
         self._passed_before: tuple[int, ...] = (0,) * len(PASSED)
         self._watched = False
         self._paused = 0
         self._killed = settings.enabled is False
         self._production = None if settings.production_allowed else production_reason(environ)
+        self.elsewhere = settings.elsewhere
+        """The reason why FAULTINJECT_ONLY_WHERE keeps faults away from here; empty if it does not."""
+        self.may_inject = not (self._killed or self._production is not None or self.elsewhere)
+        """Whether no kill switch, production or FAULTINJECT_ONLY_WHERE keeps it off."""
         # Held once the log has said that faults are off, until they are on again; nobody waits for it.
         self._off_is_said = Lock()
         # One thread at a time changes what is in force; a signal's handler may do so while its own thread does.
         self._change = ReentrantLock()
+        began = joining.began
         if began is None:
             # Workers that share nothing have the start of their server in common.
             began = _server_start() if storage.salt and services.steady else clock()
-        own = State(given, own_seed, began=began, generation=generation)
-        self._state, found = storage.begin(own, chosen=chosen)
+        own = State(given, own_seed, began=began, generation=joining.generation)
+        self._state, counts_in_force = storage.begin(own, chosen=chosen)
         self.scenario = self._state.scenario
-        """The scenario in force, unless a test's stands in its place."""
+        """The scenario in force, unless a test's overrides it."""
         self._since: dict[float, float] = {}
-        self._own = self._compile(self._state, found)
+        self._own = self._compile(self._state, counts_in_force)
+        storage.adopted()
         self._set_expiry()
-        registry.enter(self)
+        instances.enter(self)
         if path is not None:
-            registry.finish_first()
+            instances.finish_first()
         self._follow_store()
         if file is not None and self.may_inject:
             self.rule_file = file
@@ -211,10 +238,10 @@ class Injector:
             file.belongs_to(self, given, seed)
 
     def plan_beside(self, rules: Rules, names: Sequence[str] | None = None) -> Plan:
-        """A plan of rules with its own owner, in addition to the scenario: no `use` or `add` changes it.
+        """A plan of rules with its own owner, beside the scenario: no `use` or `add` changes it.
 
-        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits, and honours
-        `enabled`.
+        It counts in memory, only for itself, and records in this injector's journal. Its owner ends its waits, and
+        honours `enabled`.
 
         Args:
             rules: the rules.
@@ -234,7 +261,9 @@ class Injector:
         )
 
     def disarm(self, why: str, beside: bool = False) -> None:
-        """Switch off in all processes of the store because of the app's own failures; only `enable` switches on again.
+        """Switch off in all processes of the store because of the app's own failures.
+
+        Only `enable` switches on again.
 
         Args:
             why: the limit that was exceeded, and the numbers.
@@ -242,13 +271,15 @@ class Injector:
         """
         if not self._off_is_said.acquire(blocking=False):
             return  # another process was faster
-        log.disarmed(why)
+        # The app's own failures have exceeded the limit of `abort`: nothing is injected until somebody switches
+        # faults on again.
+        log.error("faultinject is off: %s; nothing is injected until it is enabled again by hand", why)
         if beside or (not self._count_storage.shown and self.session is None):
             # Also as the process ends, when no thread begins any more.
             self._disarm(why)
             return
-        # The others are told beside the request that has found it out: it may be served by an event loop. A process that ends
-        # because its app fails ends behind that.
+        # The others are told in another thread than the request's: an event loop may serve that. A process that ends
+        # because its app fails ends after this thread.
         try:
             Thread(target=self._disarm, args=(why,), daemon=False).start()
         except RuntimeError:  # there is no room for one, or the interpreter ends
@@ -257,7 +288,7 @@ class Injector:
     def _disarm(self, why: str) -> None:
         from contextlib import suppress
 
-        with suppress(StoreUnavailable):  # here it is off
+        with suppress(StoreUnavailableError):  # here it is off
             self._switch_off(why)
             if self.session is not None:
                 self.session.switch_off(why)
@@ -265,7 +296,7 @@ class Injector:
     def _switch_off(self, why: str, expected: int | None = None) -> State:
         try:
             return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
-        except StoreUnavailable:
+        except StoreUnavailableError:
             # Whatever the others do, here nobody is to get a fault any more.
             with self._change:
                 self._adopt(self._state.but(on=False, until=None, why_off=why), self._own.counts)
@@ -288,13 +319,8 @@ class Injector:
 
     @property
     def _is_on(self) -> bool:
-        """The same but for a time that is over, which each request looks at."""
-        return self._state.on and not (self._killed or self._paused or self._production is not None)
-
-    @property
-    def may_inject(self) -> bool:
-        """Whether it can be on: neither the environment's kill switch nor production keeps it off."""
-        return not self._killed and self._production is None
+        """Whether faults are on, but for an expiry, which each request looks at."""
+        return self._state.on and self.may_inject and not self._paused
 
     def _edit(
         self,
@@ -304,7 +330,7 @@ class Injector:
         anew: bool = False,
         in_any_case: bool = False,
     ) -> State:
-        """Put something else in force, here and in all processes of the store.
+        """Put another state in force, here and in all processes of the store.
 
         Args:
             change: from what is in force to what is to be; asked again where another process was faster.
@@ -317,20 +343,20 @@ class Injector:
             while True:
                 now, after = storage.newest(self._state, in_any_case=in_any_case)
                 if expected is not None and expected != now.generation:
-                    raise Conflict(
+                    raise ConflictError(
                         f"generation {now.generation} is in force, not {expected}: it was changed since"
                     )
                 try:
                     new = change(now)
                     new = new.but(over_http=new.over_http or self._services.guarded)
                     found = storage.publish(new, after=after, anew=anew, counts=self._own.counts)
-                except Conflict:
+                except ConflictError:
                     continue
                 self._adopt(*found)
                 return self._state
 
     def _adopt(self, state: State, counts: Counts) -> None:
-        """From here on this is in force in this process."""
+        """Put a state in force in this process."""
         before, old = self._state, self._own
         plan = None
         if counts is not old.counts or not state.decides_as(before):
@@ -342,11 +368,12 @@ class Injector:
             if counts is old.counts:
                 plan.go_on_from(old)
             else:
-                self._passed_before = self._passed_here
-        with registry.changes():
+                self._passed_before, self._injected_before = self._passed_here, self._injected
+        with instances.changes():
             self._state, self.scenario = state, state.scenario
             if plan is not None:
                 self._own = plan
+            self._count_storage.adopted()
             self._set_expiry()
             if state.on:
                 self._own.ended = False
@@ -365,11 +392,9 @@ class Injector:
             shared.replaced()
 
     def _set_expiry(self) -> None:
-        """Nothing is injected any more at the first of the moments that the environment and what is in force name."""
-        moments = [each for each in (self._expires, self._state.until) if each is not None]
-        if self._services.expire(min(moments, default=None)):
-            for each in self.plans:
-                each.wake()
+        """Stop injecting at the first of the moments that the environment and the state name."""
+        moments = [moment for moment in (self._expires, self._state.until) if moment is not None]
+        self._services.expire(min(moments, default=None))
 
     @property
     def plans(self) -> list[Plan]:
@@ -377,10 +402,13 @@ class Injector:
         return [self._own] if self._asked is None else [self._own, *self._asked.plans]
 
     def _end(self, own: Plan) -> None:
-        """Let the waits of the scenario's plan end, and those of rules that requests have brought, which they may bring again."""
+        """End the waits of the scenario's plan, and those of rules from requests' headers.
+
+        Requests may bring such rules again.
+        """
         own.end()
-        for each in self.plans[1:]:
-            each.end()
+        for plan in self.plans[1:]:
+            plan.end()
 
     def _compile(self, state: State, counts: Counts) -> Plan:
         # Rules may have come over HTTP to another server of the store.
@@ -405,7 +433,7 @@ class Injector:
         return plan
 
     def _watch_of(self, scenario: Scenario) -> FailureWatch | None:
-        """What watches the app under that scenario; the same as before where its bound is."""
+        """The watch over the app's failures under a scenario; the same as before for the same bound."""
         text = self._abort or scenario.abort
         if text is None:
             self._failure_watch = None
@@ -418,7 +446,10 @@ class Injector:
         return self._failure_watch
 
     def _answers_of_all(self, bound: str, width: float) -> tuple[SharedAnswers, int] | None:
-        """Where the processes of the store count the app's answers under a bound, and how often faults were switched on again."""
+        """The place where the processes of the store count the app's answers under a bound.
+
+        With it comes the number of times that faults were switched on again.
+        """
         store = self._count_storage.store or self.session
         answers = None if store is None else store.answers(bound, width)
         return None if answers is None else (answers, self._state.armed)
@@ -431,7 +462,8 @@ class Injector:
     def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> State:
         """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
 
-        As with every change, all processes of the store have it at their next request, with a Redis server a second later.
+        As with every change, all processes of the store have it at their next request, with a Redis server a second
+        later.
 
         Args:
             scenario: the new one.
@@ -443,8 +475,8 @@ class Injector:
 
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; the old scenario stays in force.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; the old scenario stays in force.
         """
         given = Scenario.of(scenario)
         own_seed = given_seed(given, seed)
@@ -453,7 +485,7 @@ class Injector:
         )
         if own_seed is not None:
             self._chosen = False
-        log.doubtful(given.rules, given.display_names)
+        log.new_rules(given.rules, given.display_names)
         return made
 
     def add(self, rules: Rules, *, expected: int | None = None) -> State:
@@ -468,14 +500,14 @@ class Injector:
 
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; nothing is added.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; nothing is added.
         """
         more = Scenario.of(rules).rules
         return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
     def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
-        """Replace one rule; the new one counts from zero, and all others keep their counts and draws.
+        """Replace one rule; the new one counts from zero, the others keep their counts and draws.
 
         A rule that was switched off stays so.
 
@@ -489,8 +521,8 @@ class Injector:
 
         Raises:
             ConfigurationError: there is no rule of that name, or the new one is wrong.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; nothing is replaced.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; nothing is replaced.
         """
         given = Scenario.of(rule).rules
         return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
@@ -507,8 +539,8 @@ class Injector:
 
         Raises:
             ConfigurationError: there is no rule of that name.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; the rule stays.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; the rule stays.
         """
         return self._edit(lambda now: now.without_rule(name), expected)
 
@@ -524,8 +556,8 @@ class Injector:
 
         Raises:
             ConfigurationError: there is no rule of that name.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written.
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
 
@@ -541,8 +573,8 @@ class Injector:
 
         Raises:
             ConfigurationError: there is no rule of that name.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written.
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
 
@@ -556,13 +588,15 @@ class Injector:
             The new state.
 
         Raises:
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; the counts stay.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; the counts stay.
         """
         return self._edit(State.from_zero, expected, anew=True)
 
     def enable(self, *, until: float | None = None, expected: int | None = None) -> State:
-        """Switch faults on in all processes of the store, unless the environment of one switches them off there.
+        """Switch faults on in all processes of the store.
+
+        The environment of a process may still keep them off there.
 
         Args:
             until: unix seconds at which they switch off again, as with FAULTINJECT_EXPIRES; None: never.
@@ -573,15 +607,17 @@ class Injector:
 
         Raises:
             ConfigurationError: `until` is not in the future.
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; nothing is switched on.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; nothing is switched on.
         """
         if until is not None:
             until = _moment(until, self.clock())
         return self._edit(lambda now: now.switched_on(until), expected)
 
     def disable(self, *, why: str = "", expected: int | None = None) -> State:
-        """Switch off in all processes of the store: every request passes untouched, waits end; counts and journal stay.
+        """Switch off in all processes of the store: every request passes untouched, and waits end.
+
+        Counts and journal stay.
 
         Args:
             why: the reason, if no person did it; `state.why_off` has it until faults are switched on again.
@@ -591,17 +627,17 @@ class Injector:
             The new state.
 
         Raises:
-            Conflict: another generation is in force.
-            StoreUnavailable: the store cannot be written; this process is off until it sees a later change.
+            ConflictError: another generation is in force.
+            StoreUnavailableError: the store cannot be written; this process is off until it sees a later change.
         """
         return self._switch_off(why, expected)
 
     def _told(self, made: State, new: Sequence[Rule]) -> State:
-        """What is in force; the log says what hardly any request can match."""
+        """Log the new rules that almost no request can match, and return the state."""
         known = {*new}
         pairs = zip(made.scenario.rules, made.scenario.display_names, strict=True)
         named = [(rule, name) for rule, name in pairs if rule in known]
-        log.doubtful([rule for rule, _ in named], [name for _, name in named])
+        log.new_rules([rule for rule, _ in named], [name for _, name in named])
         return made
 
     @property
@@ -611,7 +647,7 @@ class Injector:
         return self._state
 
     def catch_up(self) -> None:
-        """Put in force the latest changes: of the rule file, or from other processes of the session or the store."""
+        """Put the latest changes in force: from the rule file, the session, or the store."""
         if self._unwatched is not None:
             self._watch_file()
         _catch_up_with_session()
@@ -620,7 +656,10 @@ class Injector:
             self._rejoin() if sender is None else sender.do(self._rejoin)
 
     def _hurry(self) -> None:
-        """As `catch_up`, at once: without the second that requests leave a server alone for, and whoever asks waits for it."""
+        """As `catch_up`, but at once, and the caller waits for it.
+
+        Requests leave a Redis server alone for a second.
+        """
         if not self.follows:
             return
         _catch_up_with_session()
@@ -637,11 +676,16 @@ class Injector:
                 found, counts = self._count_storage.join(before)
             except FaultInjectError as error:
                 if self._count_storage.postpone():
-                    log.unread(error)
+                    # The rules that another process of the store has put in force cannot be read here.
+                    log.error(
+                        "faultinject: the new rules cannot be read, the previous ones stay in force: %s",
+                        error,
+                    )
                 return
             self._adopt(found, counts)
         if self._count_storage.replaced_by and not found.decides_as(before):
-            log.replaced(self._count_storage.replaced_by)
+            # Another server or program has changed the rules of the shared store.
+            log.warning("faultinject: process %s has changed the rules", self._count_storage.replaced_by)
         if (
             (found.on, found.until) != (before.on, before.until)
             and self.may_inject
@@ -656,7 +700,10 @@ class Injector:
         return bool(self._count_storage.shown)
 
     def detach(self) -> bool:
-        """Share a directory from now on, unless the store is `memory:`, because several processes serve the app; whether this is new."""
+        """Share a directory from now on, as several processes serve the app; whether this is new.
+
+        A store `memory:` stays as it is.
+        """
         if self._count_storage.settled:
             return False
         with self._change:
@@ -672,7 +719,7 @@ class Injector:
         before = self._injected
         self._adopt(*self._count_storage.begin(self._state, chosen=self._chosen))
         # What was counted so far is the parent's.
-        self._injected = before
+        self._injected = self._injected_before = before
         self._follow_store()
         if self._is_on and self._has_to_share and not told:
             self._count_storage.tell(self.seed)
@@ -683,24 +730,27 @@ class Injector:
 
     @property
     def _is_to_share(self) -> bool:
-        """Whether a process that is forked off has anything to share with this one: also what is off may be switched on by control."""
+        """Whether a forked process has anything to share with this one.
+
+        Faults that are off may be switched on by the control API.
+        """
         return self._has_to_share and (self._is_on or (self.control is not None and self.may_inject))
 
     def _follow_store(self) -> None:
-        """What other processes of the store put in force is put in force here."""
+        """Put in force here the changes that other processes of the store make."""
         if self._count_storage.store is not None:
             self.follow()
 
     def follow(self) -> None:
-        """From now on requests and waits look whether other processes have put something in force."""
+        """Let requests and waits look for changes by other processes from now on."""
         self.follows = True
-        self._services.look = registry.look
+        self._services.look = instances.look
 
     def heed_file(self) -> None:
         """Read the rule file again when it has changed, and at a SIGHUP.
 
         Raises:
-            MissingExtra: watching was requested, and the extra `watch` is not installed.
+            MissingExtraError: watching was requested, and the extra `watch` is not installed.
         """
         if self.rule_file is not None and self.rule_file.watch is not False:
             from faultinject.injector.rule_file import reload_at_hangup
@@ -718,7 +768,7 @@ class Injector:
                 watch(file)
             except Exception as error:
                 self._services.failed(error, "")
-        self.follows = self._count_storage.store is not None or registry.follower() is not None
+        self.follows = self._count_storage.store is not None or instances.follower() is not None
 
     def announce(self) -> None:
         """Log once the rules in force: a rule that a shell has cut short must be visible."""
@@ -732,20 +782,32 @@ class Injector:
         if self._killed:
             return
         if self._production is not None:
-            log.production(self._production)
+            # The environment looks like production, so nothing is injected.
+            log.error(
+                "faultinject is off: %s looks like production; to inject there set FAULTINJECT_PRODUCTION=allow"
+                " and FAULTINJECT_EXPIRES to at most 24h",
+                self._production,
+            )
+        elif self.elsewhere:
+            # FAULTINJECT_ONLY_WHERE names another environment, so nothing is injected.
+            log.error("faultinject is off: %s", self.elsewhere)
         elif self._own.expired:
             assert self._services.expires is not None
             tell_expired(self._expires, self._services.expires, from_the_start=True)
         elif state.on and (self.scenario.rules or not os.environ.get("FAULTINJECT_SESSION")):
-            log.on(self.seed, self.scenario.rules, self.scenario.display_names)
+            log.enabled(self.seed, self.scenario.rules, self.scenario.display_names)
             if self._asked is not None:
-                log.asking()
+                # Requests may ask for their own faults: everybody who reaches the app can do so.
+                log.warning(
+                    "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for its own faults, in the"
+                    " header x-faultinject-rules"
+                )
             self._count_storage.tell(self.seed)
         elif not state.on and self._count_storage.shown and self._off_is_said.acquire(blocking=False):
             log.switched(None, state.why_off, on=False)
 
     def before_fork(self) -> None:
-        """In the parent: a child will count with it, if nothing was counted yet."""
+        """Prepare a directory to share with a child, if nothing was counted yet."""
         needed = self._is_to_share and self._count_storage.undecided and not self.journal.requests
         if needed and self._change.acquire(blocking=False):
             try:
@@ -754,10 +816,10 @@ class Injector:
                 self._change.release()
 
     def after_fork(self, *, alone: bool) -> None:
-        """In a new child: no thread holds the locks of its parent's threads, and its journal begins empty.
+        """Begin anew in a child: no thread holds the parent's locks, and its journal is empty.
 
         Args:
-            alone: it is no worker of a server.
+            alone: the child is no worker of a server.
         """
         self._change = ReentrantLock()
         self.journal.clear()
@@ -775,14 +837,14 @@ class Injector:
 
     def put_in_force(self) -> None:
         """Let this injector's plan replace every other's, until `take_out_of_force`."""
-        if self._production is not None:
+        if not self.may_inject:
             self.announce()
         self._own.ended = False
-        registry.put_first(self)
+        instances.put_first(self)
 
     def take_out_of_force(self) -> None:
-        """The end of `put_in_force`: waits end too."""
-        registry.take_away(self)
+        """End `put_in_force`, and all waits."""
+        instances.take_away(self)
         self._end(self._own)
 
     def finish(self) -> int:
@@ -792,7 +854,7 @@ class Injector:
 
     def pause(self, by: int = 1) -> None:
         """Let new requests pass untouched and unrecorded until `pause(-1)`; running requests go on."""
-        with registry.changes():
+        with instances.changes():
             self._paused += by
 
     @property
@@ -802,21 +864,34 @@ class Injector:
 
     @property
     def disarmed(self) -> str:
-        """Why the app's own failures have ended all faults, until `enable`; empty if they have not."""
+        """The reason by which `abort` has ended all faults until `enable`; empty if it has not."""
         return self._state.why_off
 
     @property
     def failures(self) -> int:
-        """How many errors inside faultinject there were."""
+        """The number of errors inside faultinject."""
         return self._failures.number
 
     @property
     def undecided(self) -> int:
-        """How many requests passed because the shared store was unavailable."""
+        """The number of requests that passed because the shared store was unavailable."""
         return self._failures.undecided
 
+    def requests(self) -> tuple[int, int]:
+        """The numbers of requests that matched a rule, and that got a fault.
+
+        In all processes of the store, since counts began at zero. One that met the conditions of several rules counts
+        once.
+        """
+        counts = self._own.counts
+        shared = counts.shared
+        injected = self.injected - self._injected_before if shared is None else shared.injected()
+        return counts.requests(), injected
+
     def passed(self) -> tuple[int, ...]:
-        """How many requests passed because too many faults were under way, of the store, and of an error inside faultinject.
+        """The numbers of requests that passed, for each reason.
+
+        The reasons are: too many faults were under way, the store, and an error inside faultinject.
 
         In all processes of the store, since counts began at zero.
         """
@@ -827,7 +902,7 @@ class Injector:
 
     @property
     def _passed_here(self) -> tuple[int, ...]:
-        """The same in this process, since it began."""
+        """The same for this process, since it began."""
         return self._services.refused, self.undecided, self.failures
 
     def _note_passed(self, why: int) -> None:
@@ -837,12 +912,12 @@ class Injector:
 
     @property
     def counted_in(self) -> object:
-        """Identifies the place of its counts."""
+        """An object that identifies the place of its counts."""
         return self._count_storage.shown or self
 
     @property
     def store(self) -> str:
-        """Where counts live, fit for a log: `memory:`, `file:DIRECTORY`, `redis://HOST:PORT/DB`; no password."""
+        """The place of the counts without a password: `memory:`, `file:…`, `redis://HOST:PORT/DB`."""
         return self._count_storage.place
 
     @property
@@ -852,42 +927,40 @@ class Injector:
 
     @property
     def production(self) -> str | None:
-        """The variable that says that this is production, where nothing is injected; None: no variable says so, or it is allowed."""
+        """The variable by which this is production, so that nothing is injected.
+
+        None: no variable says so, or it is allowed.
+        """
         return self._production
 
     @property
     def missing_store(self) -> str:
-        """Why the store has been unavailable since this process began; otherwise empty."""
+        """The reason why the store is unavailable since this process began; otherwise empty."""
         return self._count_storage.missing
 
     @property
     def injected(self) -> int:
-        """How many requests got a fault, in all scenarios."""
+        """The number of requests that got a fault, in all scenarios."""
         return self._injected + sum(injected for _, injected, _ in self._own.totals())
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """By rule name: `matched`, how many requests met its conditions; `injected`, how many got its fault.
-
-        If there were any also `failed`: how many met its conditions, and passed because of the store or an error of ours.
-        """
+    def counts(self) -> dict[str, RuleCounts]:
+        """Return the counts of each rule, by its name."""
         self._hurry()
         plan = self._own
-        found = {}
-        for name, (matched, injected, failed) in zip(plan.names, plan.totals(), strict=True):
-            found[name] = {"matched": matched, "injected": injected}
-            if failed:
-                found[name]["failed"] = failed
-        return found
+        return {name: RuleCounts(*numbers) for name, numbers in zip(plan.names, plan.totals(), strict=True)}
 
     def let_watch(self) -> None:
-        """Share this injector's outcomes, from now on, with the other processes of its store: `events` returns those of all."""
+        """Share this injector's outcomes, from now on, with the other processes of its store.
+
+        `events` then returns those of all.
+        """
         with self._change:
             self._watched = True
             shared = self._count_storage.journal
             self.journal.share = None if shared is None else shared.add
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        """The outcomes of all processes whose injectors share them (`let_watch`), otherwise of this one.
+        """The outcomes of all processes whose injectors share them (`let_watch`), or of this one.
 
         If the end of a request is not known at once, there are two outcomes, the second with `final` true: for one
         `pid` and `seq` the later outcome is right.
@@ -900,17 +973,46 @@ class Injector:
             The outcomes in order, the next cursor, and how many outcomes between the two are no longer kept.
 
         Raises:
-            StoreUnavailable: the store cannot be read.
+            StoreUnavailableError: the store cannot be read.
         """
         shared = self._count_storage.journal if self._watched else None
         return (self.journal.events if shared is None else shared.read)(after, limit)
 
+    def __repr__(self) -> str:
+        return f"<Injector {summary(self.scenario, self.seed, on=self.enabled)}>"
+
+
+class JoinedInjector(Injector):
+    """The injector of a test's block, or of rules that another process has put in force."""
+
+    def __init__(
+        self,
+        scenario: Rules,
+        joining: Joining,
+        *,
+        seed: str | int | None = None,
+        clock: Callable[[], float] = time.time,
+        environ: Mapping[str, str] | None = None,
+        record_all: bool = False,
+        journal: str | None = None,
+    ) -> None:
+        self._joining = joining
+        super().__init__(
+            scenario, seed=seed, clock=clock, environ=environ, record_all=record_all, journal=journal
+        )
+
 
 class OwnInjector(Injector):
-    """The injector around what faultinject itself serves: blocks, tests and sweeps reach it; the rules of `faultinject run` do not."""
+    """The injector around faultinject's own servers.
+
+    Blocks, tests and sweeps reach it; the rules of `faultinject run` do not.
+    """
 
     def settle(self, first: Injector | None) -> None:
-        """Let that injector's plan be in force here, unless it has the rules of `run`; None: its own."""
+        """Put another injector's plan in force here, unless it has the rules of `run`.
+
+        None: its own plan.
+        """
         super().settle(None if first is not None and first.of_run else first)
 
 
@@ -926,7 +1028,7 @@ def given_seed(scenario: Scenario, seed: str | int | None) -> str | None:
 
 
 def _moment(until: float, now: float) -> float:
-    """A moment to come, in unix seconds."""
+    """Check a moment in unix seconds, which must be in the future."""
     if isinstance(until, bool) or not isinstance(until, int | float) or not now < until < _LAST:
         raise ConfigurationError(
             f"until: {shown(repr(until))} is not a moment to come, in unix seconds; now it is {now:.0f}"
@@ -935,38 +1037,38 @@ def _moment(until: float, now: float) -> float:
 
 
 def _catch_up_with_session() -> None:
-    follower = registry.follower()
+    follower = instances.follower()
     if follower is not None and follower.number() != follower.seen:
         follower.catch_up()
 
 
 def has_to_share(scenario: Scenario, control: ControlSettings | None) -> bool:
-    """Whether processes have anything in common: rules, or those that somebody may put in force in any of them."""
+    """Whether processes have rules in common, or may get some by the control API."""
     return bool(scenario.rules) or control is not None
 
 
 def tell_expired(variable: float | None, moment: float, *, from_the_start: bool = False) -> None:
-    """The log says it at the first request that might have got a fault: until then nobody has missed one.
+    """Log the expiry at the first request that might have got a fault.
 
-    A timer would tell an idle server as well. It needs a thread, with which every fork of the process warns (Python 3.12),
-    and which servers without threads, or with greenlets, do not run.
+    Until then nobody has missed one. A timer also works in an idle server. It needs a thread, with which every
+    fork of the process warns (Python 3.12), and which servers without threads, or with greenlets, do not run.
 
     Args:
         variable: the moment that FAULTINJECT_EXPIRES names, or None.
         moment: the one that has passed.
         from_the_start: whether it had passed before this process began.
     """
-    log.expired(moment, None if from_the_start else registry.injected, by_variable=moment == variable)
+    log.expired(moment, None if from_the_start else instances.injected, by_variable=moment == variable)
 
 
 def _file_of(environ: Mapping[str, str]) -> RuleFile | None:
-    """The file of rules that the environment names; None where there is none that could be read again."""
+    """The file of rules that the environment names; None if it could not be read again."""
     if not environ.get("FAULTINJECT_FILE"):
         return None
     from faultinject.injector.rule_file import RuleFile, is_watchable
 
     file = RuleFile(environ)
-    # Whatever stands in its place by now, the file that this server began with may come back.
+    # Another file may stand in its place by now; the one that this server began with may come back.
     return file if is_watchable(environ) or file.begun is not None else None
 
 

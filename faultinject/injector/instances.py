@@ -1,4 +1,4 @@
-"""Every injector of this process: what stands in the place of them all, and what a fork does to them."""
+"""All injectors of this process, their overrides, and the effects of a fork on them."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ PATIENCE = 1.0
 """Seconds that a process waits at its end for faults that are under way."""
 
 living: WeakSet[Any] = WeakSet()
-# Those that are around nothing: they have stood in the place of the others, or what they were around is untouched again.
+# Those that wrap nothing: they have overridden the others, or the app that they wrapped is unwrapped again.
 _bare: WeakSet[Any] = WeakSet()
 _entered = 0
 _overrides: list[Any] = []
-# Of one thread again and again: a fork may come while it is held, and other injectors change before that. Nobody waits under it:
-# `faultinject.locks`.
+# One thread may take it again and again: a fork may come while it is held, and other injectors change before that.
+# Nobody waits under it: `faultinject.locks`.
 _lock = RLock()
 _follower: Follower | None = None
 
 
 @contextmanager
 def changes() -> Iterator[None]:
-    """What is in force changes, and at the end every injector knows."""
+    """Change the overrides, and let every injector know at the end."""
     with _lock:
         try:
             yield
         finally:
             first = _overrides[-1] if _overrides else None
-            for each in living:
-                each.settle(first)
+            for injector in living:
+                injector.settle(first)
 
 
 def enter(injector: Injector) -> None:
-    """One more injector."""
+    """Add an injector."""
     global _entered  # noqa: PLW0603
     with _lock:
         _entered += 1
@@ -53,49 +53,49 @@ def enter(injector: Injector) -> None:
 
 
 def everyone() -> list[Any]:
-    """The injectors of this moment: another thread may add one while somebody goes through them."""
+    """All injectors of this moment, as a list: another thread may add one meanwhile."""
     with _lock:
         return list(living)
 
 
 def injected() -> int:
-    """How many faults the injectors of this process have injected; one store of several of them counts once."""
-    by_place: dict[object, int] = {each.counted_in: each.injected for each in everyone()}
+    """The number of faults injected by this process; a store of several injectors counts once."""
+    by_place: dict[object, int] = {injector.counted_in: injector.injected for injector in everyone()}
     return sum(by_place.values())
 
 
 def entered() -> int:
-    """How many injectors there were in this process so far."""
+    """The number of injectors in this process so far."""
     return _entered
 
 
 def reaches_something() -> bool:
-    """Whether an injector is around something, or may be; one that only stands in the place of others is not."""
+    """Whether an injector wraps an app, or may; one that only overrides others does not."""
     with _lock:
-        return any(each not in _bare for each in living)
+        return any(injector not in _bare for injector in living)
 
 
 def lay_bare(injector: Injector) -> None:
-    """An injector is around nothing any more."""
+    """Note that an injector wraps nothing any more."""
     with _lock:
         _bare.add(injector)
 
 
 def put_first(injector: Injector) -> None:
-    """Let an injector's plan stand in the place of every other's."""
+    """Let an injector's plan override every other's."""
     with changes():
         _bare.add(injector)
         _overrides.append(injector)
 
 
 def take_away(injector: Injector) -> None:
-    """Its end; nothing where a fork has ended it already."""
+    """End an override; nothing happens if a fork has ended it already."""
     with changes(), suppress(ValueError):
         _overrides.remove(injector)
 
 
 def look() -> None:
-    """See, for what waits, what other processes have put in force."""
+    """Look for changes by other processes, on behalf of a wait."""
     for each in everyone():
         if each.follows:
             with suppress(Exception):  # requests meet it as well, and tell
@@ -103,27 +103,30 @@ def look() -> None:
 
 
 def let_all_follow() -> None:
-    """Let every injector of this process follow what other processes put in force."""
+    """Let every injector of this process follow the changes of other processes."""
     for each in everyone():
         each.follow()
 
 
 def follower() -> Follower | None:
-    """What keeps this process at what a session has in force, if it takes part in one."""
+    """The follower that puts a session's scenario in force here, if this process takes part."""
     return _follower
 
 
-def follow(found: Follower, *, alone: bool = False) -> None:
-    """From now on this process takes part in a session; `alone`: what stood first so far is over."""
+def follow(new: Follower, *, alone: bool = False) -> None:
+    """Take part in a session from now on; `alone`: all overrides so far end."""
     global _follower  # noqa: PLW0603
-    _follower = found
+    _follower = new
     if alone:
         with changes():
             _overrides.clear()
 
 
 def finish_first() -> None:
-    """At its end this process ends its waits, and gives what is under way a moment, before its journals are closed."""
+    """End the waits of this process at its exit, and then close its journals.
+
+    Requests under way get a moment between the two.
+    """
     from faultinject.journal.endings import before
 
     if _finish not in before:

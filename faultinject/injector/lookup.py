@@ -1,4 +1,4 @@
-"""Which injector is around an app: the one it was given, one for its rules, or the one that the environment makes."""
+"""The injector of an app: the one it was given, one for its rules, or the environment's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from faultinject.exceptions import ConfigurationError, UnsupportedServer
+from faultinject.exceptions import ConfigurationError, UnsupportedServerError
 from faultinject.injector.injector import Injector
 from faultinject.rules.scenario import Rules
 
@@ -17,7 +17,7 @@ _MOST_LAYERS = 32
 
 
 def shared_injector(seed: str | int | None = None) -> Injector:
-    """The injector that every app shares whose rules come from the environment; made on first use.
+    """The injector of all apps with rules from the environment; made on first use.
 
     Args:
         seed: the seed of a first use; a later one can only ask for the same.
@@ -37,7 +37,7 @@ def shared_injector(seed: str | int | None = None) -> Injector:
 
 
 def forget() -> None:
-    """The next app that asks for the environment's injector makes one."""
+    """Forget the environment's injector: the next app that asks for it makes one."""
     global _shared  # noqa: PLW0603
     _shared = None
 
@@ -45,11 +45,11 @@ def forget() -> None:
 def injector_for(
     rules: Rules | None, *, seed: str | int | None = None, injector: Injector | None = None
 ) -> Injector:
-    """The injector that a middleware asks for: its own, one for its rules, or the environment's.
+    """The injector for a middleware: its own, one for its rules, or the environment's.
 
     Raises:
         ConfigurationError: rules or variables are wrong, or rules or a seed are given beside an injector.
-        UnsupportedServer: this process runs under eventlet.
+        UnsupportedServerError: this process runs under eventlet.
     """
     if injector is not None:
         if rules is not None or seed is not None:
@@ -63,24 +63,27 @@ def injector_for(
 
 
 def refuse_eventlet(environ: Mapping[str, Any] | None = None) -> None:
-    """Refuse to work under eventlet, where a fault that waits would keep every other request waiting.
+    """Refuse to work under eventlet, where a waiting fault keeps all other requests waiting.
 
     Args:
         environ: of a WSGI request, where one is served: eventlet's own server need not have patched anything.
 
     Raises:
-        UnsupportedServer: eventlet has patched this process, or serves the request.
+        UnsupportedServerError: eventlet has patched this process, or serves the request.
     """
     patched = getattr(sys.modules.get("eventlet.patcher"), "already_patched", None)
     if patched or (environ is not None and "eventlet.posthooks" in environ):
-        raise UnsupportedServer(
+        raise UnsupportedServerError(
             "eventlet is not supported: a fault that waits would keep all its requests waiting."
             " Serve the app by gunicorn's gevent or gthread worker, or by gevent.pywsgi"
         )
 
 
 def _of_this_process(injector: Injector) -> Injector:
-    """The injector; where this process takes part in a session, what that has in force goes before."""
+    """The injector, which follows a session if this process takes part in one.
+
+    The session's scenario overrides its own.
+    """
     if os.environ.get("FAULTINJECT_SESSION"):
         from faultinject.injector import session_sync
 
@@ -90,18 +93,18 @@ def _of_this_process(injector: Injector) -> Injector:
 
 
 def get_injector(app: object = None) -> Injector | None:
-    """The injector around an app, or without an app the injector of the environment; None if there is none."""
+    """The injector around an app, or the environment's without an app; None if there is none."""
     if app is None:
         return _shared
     place = wrapper_of(app)
-    found: Injector | None = None if place is None else place.injector
-    return found
+    injector: Injector | None = None if place is None else place.injector
+    return injector
 
 
 def wrapper_of(app: Any) -> Any:
-    """What we put around an app, told by its attribute `injector`; None when there is none."""
+    """Our wrapper around an app, known by its attribute `injector`; None if there is none."""
     places = ("wsgi_app", "asgi_app", "build_middleware_stack", "__faultinject__")
-    inside = [app, *(getattr(app, each, None) for each in places)]
+    inside = [app, *(getattr(app, name, None) for name in places)]
     inside.append(getattr(getattr(app, "middleware", None), "__faultinject__", None))  # Connexion's
     # Middleware that was put around the app's own place later, or added to a Starlette app.
     for first in (*inside[1:3], getattr(app, "middleware_stack", None)):
@@ -109,4 +112,4 @@ def wrapper_of(app: Any) -> Any:
         for _ in range(_MOST_LAYERS):
             place = getattr(place, "app", None) or getattr(place, "wsgi_app", None)
             inside.append(place)
-    return next((each for each in inside if isinstance(getattr(each, "injector", None), Injector)), None)
+    return next((part for part in inside if isinstance(getattr(part, "injector", None), Injector)), None)

@@ -1,7 +1,8 @@
-"""The file that rules come from, looked at again: when it has changed, its rules take the place of those before.
+"""The file of rules, read again: when it has changed, its rules replace the ones before.
 
-A thread looks, where the extra `watch` is there, and a SIGHUP makes it be looked at. The thread begins with the first request: a
-master that serves none has none, and every fork of a process that has more than one warns (Python 3.12).
+With the extra `watch` a thread looks for changes, and a SIGHUP makes it be looked at. The thread begins with the
+first request: a master that serves none has none, and every fork of a process that has more than one warns
+(Python 3.12).
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from typing import TYPE_CHECKING, Any
 from faultinject.counts.private import ServerNote
 from faultinject.exceptions import (
     ConfigurationError,
-    Conflict,
+    ConflictError,
     FaultInjectError,
-    MissingExtra,
-    StoreUnavailable,
+    MissingExtraError,
+    StoreUnavailableError,
 )
-from faultinject.injector import instances as registry
-from faultinject.installation import install_extra
+from faultinject.injector import instances
 from faultinject.journal import log
 from faultinject.locks import ReentrantLock
 from faultinject.rules.names import PREFIX
@@ -42,16 +42,22 @@ if TYPE_CHECKING:
 
 FILE = "FAULTINJECT_FILE"
 TRIES = 30
-"""How often it is put in force where others change the rules at the same time; of a Redis server they are seen a second later."""
+"""Attempts to put it in force while others change the rules.
+
+Changes on a Redis server are seen a second later.
+"""
 BEGUN, APPLIED = "begun", "applied"
 UNSEEN = (-1,)
-"""What no file looks like."""
+"""A signature that no file has."""
 SETTLES_WITHIN = 0.1
-"""Seconds in which something is written into an empty file, if anything is."""
+"""Seconds in which a writer fills an empty file, if it does."""
 GATHER, STEP = 400, 100
-"""Milliseconds at most in which changes are gathered, and without one until they are told."""
+"""Milliseconds: the longest time to gather changes, and the pause after one that ends it."""
 POLL = 1.0
-"""Seconds between two looks where nothing is told: by some file systems, or of a folder that was replaced."""
+"""Seconds between two looks if nothing reports changes.
+
+Some file systems do not, nor does a folder that was replaced.
+"""
 ENDS_WITHIN = 2.0
 TERMINAL = "/dev/tty"
 """The terminal that controls the process, if one does."""
@@ -93,7 +99,7 @@ class RuleFile:
         self._unsaid = True
 
     def belongs_to(self, injector: Injector, scenario: Scenario, seed: str | int | None) -> None:
-        """The injector has begun with its rules, and a seed that overrides theirs."""
+        """Note the injector that has begun with its rules, and a seed that overrides theirs."""
         self._injector = weakref.ref(injector)
         self._scenario, self._seed = scenario, seed
         if self.begun is not None:
@@ -103,11 +109,11 @@ class RuleFile:
 
     @property
     def changed(self) -> bool:
-        """Whether the file is another one since it was looked at."""
+        """Whether the file has changed since it was looked at."""
         return self._signature() != self._looked
 
     def look(self) -> None:
-        """Put in force what the file has now, if that is another scenario; a wrong one changes nothing."""
+        """Put the file's scenario in force if it is another one; a wrong one changes nothing."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
             for _ in range(TRIES):
@@ -115,16 +121,20 @@ class RuleFile:
                     return
 
     def after_fork(self) -> None:
-        """In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a master does once."""
+        """Make a new lock in a child, and look at the file.
+
+        In a child nobody holds the lock or watches, and the file may have changed since its parent read it, which a
+        master does once.
+        """
         self._lock, self.watched = ReentrantLock(), False
         self._note = _note(self._environ)
         self.look()
 
     def _take_over(self, injector: Injector) -> bool:
-        """Put in force what the file has; no where it changes meanwhile."""
+        """Put the file's scenario in force; no if the file changes meanwhile."""
         signature = self._signature()
         if signature[:1] == (0,):
-            # Who writes a file in its place empties it first.
+            # A program that writes a file in its place empties it first.
             injector.own_plan.services.rest(SETTLES_WITHIN, time.sleep)
             signature = self._signature()
         found: Scenario | ConfigurationError
@@ -141,7 +151,7 @@ class RuleFile:
             return True
         try:
             self._put_in_force(injector, found)
-        except StoreUnavailable as error:
+        except StoreUnavailableError as error:
             # Asked again with the next look.
             self._looked = UNSEEN
             if self._unsaid:
@@ -153,30 +163,34 @@ class RuleFile:
         self._unsaid = True
         return True
 
-    def _put_in_force(self, injector: Injector, found: Scenario) -> None:
-        """The scenario of the file, once for all workers that share a store, and in each that counts for itself."""
+    def _put_in_force(self, injector: Injector, new: Scenario) -> None:
+        """Put the file's scenario in force, once for all workers that share a store.
+
+        Each worker that counts for itself does so itself.
+        """
         applied = _noted(self._note).get(APPLIED)
         for _ in range(TRIES):
             state = injector.state
             known = self._scenario if applied is None or not injector.shares else applied
-            if found in (known, state.scenario):
+            if new in (known, state.scenario):
                 break
             try:
-                injector.use(found, seed=self._seed, expected=state.generation)
-            except Conflict:
+                injector.use(new, seed=self._seed, expected=state.generation)
+            except ConflictError:
                 # Most likely a worker of another host, with the same file.
                 injector.own_plan.services.rest(SETTLES_WITHIN, time.sleep)
                 continue
-            log.file_changed(self.path)
+            # The rule file has new rules, which are now in force.
+            log.warning("faultinject: %s has changed, its rules are in force from now on", self.path)
             injector.announce()
             break
         else:
-            raise StoreUnavailable("others change what is in force at every moment")
-        self._scenario = found
-        self._apply(found)
+            raise StoreUnavailableError("others change what is in force at every moment")
+        self._scenario = new
+        self._apply(new)
 
     def _apply(self, scenario: Scenario) -> None:
-        """Note for later workers what was put in force."""
+        """Note the scenario in force for later workers."""
         self._note.write(
             dumps(
                 {BEGUN: scenario, **_noted(self._note), APPLIED: scenario}, default=Scenario.to_json
@@ -184,7 +198,7 @@ class RuleFile:
         )
 
     def _stay(self, injector: Injector) -> None:
-        """A new worker, whose file is wrong, goes on with what the others of its server have."""
+        """Let a new worker with a wrong file go on with the other workers' scenario."""
         injector.catch_up()
         applied = _noted(self._note).get(APPLIED)
         if applied is not None and not injector.shares and applied != injector.scenario:
@@ -192,22 +206,22 @@ class RuleFile:
             self._scenario = applied
 
     def _signature(self) -> tuple[int, ...]:
-        """What tells the file from another one, and from itself before it was changed; empty where there is none."""
+        """The mark of the file and of its state; empty if there is none."""
         try:
-            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+            status = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
         except (OSError, ValueError):
             return ()
-        return found.st_size, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+        return status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _note(environ: Mapping[str, str]) -> ServerNote:
-    """What a server has noted of the rules of these variables; with other ones it begins anew."""
+    """The note of a server about the rules of these variables; other ones have another note."""
     words = [f"{name}={environ[name]}" for name in sorted(environ)]
     return ServerNote("\0".join([os.getcwd(), *words]))  # noqa: PTH109 - pathlib takes its time to load
 
 
 def _noted(note: ServerNote) -> dict[str, Scenario]:
-    """The scenario that the server began with, and the one of the file that was put in force last."""
+    """The scenario that the server began with, and the last one from the file in force."""
     with suppress(ConfigurationError, ValueError, AttributeError):
         return {name: Scenario.from_json(text) for name, text in loads(note.read()).items()}
     return {}
@@ -215,12 +229,16 @@ def _noted(note: ServerNote) -> dict[str, Scenario]:
 
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:
     found = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
-    found[FILE] = os.path.abspath(value_of(environ, FILE) or "")  # noqa: PTH100 - pathlib takes its time to load
+    path = value_of(environ, FILE) or ""
+    found[FILE] = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
     return found
 
 
 def is_watchable(environ: Mapping[str, str]) -> bool:
-    """Whether FAULTINJECT_FILE names what can be read again: a regular file, or one that was there and may come back."""
+    """Whether FAULTINJECT_FILE names a file that can be read again.
+
+    It is a regular file, or one that was there and may come back.
+    """
     path = value_of(environ, FILE)
     if path is None:
         return False
@@ -233,9 +251,10 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
 
 
 def is_installed() -> bool:
-    """Whether the extra `watch` is there, which is loaded then.
+    """Whether the extra `watch` is there; it is loaded by this.
 
-    Not by the thread that looks: a child that is forked meanwhile would wait for ever for what its parent's thread is loading.
+    It is not loaded by the thread that looks: a child that is forked meanwhile would wait for ever for the module
+    that its parent's thread is loading.
     """
     try:
         import watchfiles  # noqa: F401
@@ -245,16 +264,16 @@ def is_installed() -> bool:
 
 
 def reload_at_hangup(file: RuleFile) -> None:
-    """Look at a file when a SIGHUP comes; only the main thread can ask for that.
+    """Look at a file at each SIGHUP; only the main thread can ask for that.
 
     Raises:
-        MissingExtra: it is to be watched, and the extra `watch` is not there.
+        MissingExtraError: it is to be watched, and the extra `watch` is not there.
     """
     global _handled, _previous, _has_terminal  # noqa: PLW0603
     # Asked in any case, and in this thread: it loads what the watching thread needs.
     installed = is_installed()
     if file.watch and not installed:
-        raise MissingExtra(f"FAULTINJECT_WATCH=1 needs watchfiles: {install_extra('watch')}")
+        raise MissingExtraError('FAULTINJECT_WATCH=1 needs watchfiles: pip install "faultinject[watch]"')
     file.reloads = True
     if _handled or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
         return
@@ -276,7 +295,10 @@ def watch(file: RuleFile) -> None:
 
 
 class Watcher(threading.Thread):
-    """Looks at a file whenever something changes in its folder, where editors put another one in its place, or in its link's target's."""
+    """Looks at a file whenever its folder changes, or the folder of its link's target.
+
+    Editors put another file in its place there.
+    """
 
     def __init__(self, file: RuleFile) -> None:
         super().__init__(name="faultinject-watch", daemon=True)
@@ -284,7 +306,7 @@ class Watcher(threading.Thread):
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Begin; the thread must not be in the middle of watchfiles' own code when the interpreter ends."""
+        """Begin; the interpreter must not end while the thread is in watchfiles' own code."""
         atexit.register(self.end)
         super().start()
 
@@ -310,7 +332,8 @@ class Watcher(threading.Thread):
         import watchfiles
 
         path = self._file.path
-        folders = {os.path.dirname(each) for each in (path, os.path.realpath(path))}  # noqa: PTH120 - pathlib takes its time to load
+        # pathlib takes its time to load.
+        folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}  # noqa: PTH120
         for _ in watchfiles.watch(
             *folders,
             # What else changes there is not even logged: the log's own file may stand beside it.
@@ -327,20 +350,23 @@ class Watcher(threading.Thread):
 
 
 def _on_hangup(number: int, frame: Any) -> None:
-    """SIGHUP: whoever handled it before still does. One of a terminal that is gone ends the process, as without us."""
+    """Handle SIGHUP: whoever handled it before still does.
+
+    A SIGHUP of a terminal that is gone ends the process, as without us.
+    """
     if callable(_previous):
         _previous(number, frame)
     elif _previous is signal.SIG_DFL and _has_terminal and not _terminal():
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGHUP)
         return
-    # The request that it has interrupted may hold what the look needs. A `Thread` would wait here until it runs, which gevent's
-    # loop, where it calls this, refuses.
+    # The interrupted request may hold a lock that the look needs. A `Thread` would wait here until it runs, which
+    # gevent's loop, where it calls this, refuses.
     _thread.start_new_thread(_look_at_all, ())
 
 
 def _look_at_all() -> None:
-    for each in registry.everyone():
+    for each in instances.everyone():
         if each.rule_file is not None and each.rule_file.reloads:
             _look(each.rule_file)
 

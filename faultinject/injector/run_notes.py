@@ -1,4 +1,7 @@
-"""What the Python processes below `run` tell it, and one another: by files beside the one that FAULTINJECT_RUN names."""
+"""Notes of the Python processes below `run` to it and to one another.
+
+They are files beside the one that FAULTINJECT_RUN names.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ import sys
 from contextlib import suppress
 
 KNOWN, REFUSED, SAID = ".known", ".refused", ".on"
-"""What is behind the name: a known framework or server was loaded; an app is of no known kind; an app has got faults."""
+"""Endings of their names: a framework is loaded; an app is of no known kind; faults are on.
+
+A server counts as a framework; faults are on when an app has got them.
+"""
 
 _reached = False
 
 
 def reached() -> None:
-    """An app of this process has faults: the first one of all processes says that they are on."""
+    """Note that an app of this process has faults; the first one of all processes says so."""
     global _reached  # noqa: PLW0603
     if _reached:
         return
@@ -26,12 +32,12 @@ def reached() -> None:
 
 
 def known() -> None:
-    """A process has loaded a framework or a server that faults are put around."""
+    """Note that a framework or a server was loaded that faults are put around."""
     _write(KNOWN, "")
 
 
 def refused(app: object) -> None:
-    """A known server serves an app that is neither WSGI nor ASGI."""
+    """Note that a known server serves an app that is neither WSGI nor ASGI."""
     kind = type(app)
     shown = getattr(app, "__qualname__", None) or f"{kind.__module__}.{kind.__qualname__}"
     _write(REFUSED, f"{shown} is neither WSGI nor ASGI")

@@ -1,6 +1,6 @@
-"""Scenarios that several processes share: in the store that they count in, or in the session of a test run.
+"""Scenarios that several processes share: in their store, or in the session of a test run.
 
-Whoever publishes there puts a scenario in force everywhere; the others see it at their next request, by one
+A process that publishes there puts a scenario in force everywhere; the others see it at their next request, by one
 number in a file.
 """
 
@@ -13,8 +13,8 @@ from time import time
 from faultinject.counts.memory import MemoryCounts
 from faultinject.counts.private import is_left
 from faultinject.exceptions import ConfigurationError, FaultInjectError
-from faultinject.injector import instances as registry
-from faultinject.injector.injector import Injector
+from faultinject.injector import instances
+from faultinject.injector.injector import Injector, JoinedInjector, Joining
 from faultinject.journal import log
 from faultinject.locks import Lock
 from faultinject.rules.scenario import Scenario
@@ -33,12 +33,16 @@ SESSION = "FAULTINJECT_SESSION"
 
 
 def import_hooks(environ: Mapping[str, str]) -> dict[str, str]:
-    """PYTHONPATH with the folder of the import hooks in front: a Python that reads no path file of ours finds them there."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib takes its time to load
+    """PYTHONPATH with the folder of the import hooks in front.
+
+    A Python that reads no path file of ours finds them there.
+    """
+    # pathlib takes its time to load.
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     folder = f"{package}/hooks"
     was = environ.get("PYTHONPATH", "")
     # An empty element is the current directory; an empty value is no element.
-    rest = [each for each in was.split(os.pathsep) if each != folder] if was else []
+    rest = [entry for entry in was.split(os.pathsep) if entry != folder] if was else []
     return {"PYTHONPATH": os.pathsep.join([folder, *rest])}
 
 
@@ -47,7 +51,7 @@ _own: list[Session] = []
 
 
 class Follower:
-    """What a session has in force stands, in this process, in the place of every injector's own rules.
+    """Follows a session: its scenario overrides every injector's own rules in this process.
 
     Args:
         path: the session's directory.
@@ -69,14 +73,17 @@ class Follower:
         self.seen = 0
 
     def number(self) -> int:
-        """The number of what the session has in force; 0 once its test run was killed, which has withdrawn nothing."""
+        """The number of the session's scenario; 0 once its test run was killed.
+
+        A killed test run has withdrawn nothing.
+        """
         injector = self._injector  # another thread may take it away
         if injector is not None and not injector.of_run and is_left(self._name):
             self._over = True
         return 0 if self._over else self._store.lock.read()
 
     def catch_up(self) -> None:
-        """Put in force what the session has in force now."""
+        """Put the session's present scenario in force."""
         with self._lock:
             published = self.number()
             if published == self.seen:
@@ -87,7 +94,12 @@ class Follower:
                 # What was in force is over, whatever came after it: most likely the session is.
                 new, seen = None, published
                 if self.number():
-                    log.session_unread(error)
+                    # The rules of the session cannot be read here; it has probably ended.
+                    log.error(
+                        "faultinject: the rules of the session cannot be read, so this process has none in"
+                        " force: %s",
+                        error,
+                    )
             old, self._injector = self._injector, new
             if new is not None:
                 new.put_in_force()
@@ -99,24 +111,27 @@ class Follower:
             self.seen = seen
 
     def answers(self, bound: str, width: float) -> SharedAnswers:
-        """Where the processes of the session count the app's answers together, as `SharedStore.answers`."""
+        """The place where the processes of the session count the app's answers together.
+
+        As `SharedStore.answers`.
+        """
         return self._store.answers(bound, width)
 
     def switch_off(self, why: str) -> None:
         """Let no process of the session inject any more, whenever it begins.
 
         Raises:
-            StoreUnavailable: they cannot be told.
+            StoreUnavailableError: they cannot be told.
         """
         _, data, _ = self._store.counts()
         self._store.publish({**data, "why_off": why}, anew=False)
 
     def after_fork(self) -> None:
-        """In a new child nobody holds the lock."""
+        """Make a new lock in a child, where nobody holds the parent's."""
         self._lock = Lock()
 
     def _in_force(self) -> tuple[Injector | None, int]:
-        """What stands in the place of the injectors now, and its number."""
+        """The injector that overrides all others now, and its number."""
         generation, data, counts = self._store.counts()
         if not data.get("in_force"):
             return None, generation
@@ -124,15 +139,11 @@ class Follower:
         if record and is_left(self._name):
             self._over = True
             return None, 0
-        made = Injector(
+        made = JoinedInjector(
             Scenario.from_json(data["scenario"]),
+            Joining(lambda: test, lambda: counts, generation, data["began"], ends=not record),
             seed=data["seed"],
-            counts=lambda: counts,
-            generation=generation,
-            began=data["began"],
             journal=f"{self._store.shown}/journal" if record else None,
-            ends=not record,
-            test=lambda: test,
             record_all=record,
         )
         if not record:
@@ -154,9 +165,9 @@ def follow(environ: Mapping[str, str]) -> None:
     path = value_of(environ, SESSION)
     if path is None or any(each.path == path for each in _own):
         return
-    if registry.follower() is None:
-        registry.follow(_follower(path))
-    registry.let_all_follow()
+    if instances.follower() is None:
+        instances.follow(_follower(path))
+    instances.let_all_follow()
 
 
 def _follower(path: str) -> Follower:
@@ -170,7 +181,7 @@ def _follower(path: str) -> Follower:
 
 
 class Session:
-    """The directory in which this process tells its children what is in force.
+    """The directory by which this process gives its children the scenario in force.
 
     Attributes:
         path: the directory.
@@ -201,7 +212,7 @@ class Session:
         keep_counts: bool = False,
         began: float | None = None,
     ) -> int:
-        """Put a scenario in force in all processes that take part; gives its generation.
+        """Put a scenario in force in all processes that take part, and return its generation.
 
         Args:
             scenario: the rules.
@@ -225,12 +236,15 @@ class Session:
         return self._store.version
 
     def withdraw(self) -> None:
-        """Have nothing in force: the processes' own rules hold again."""
+        """Withdraw the scenario: the processes' own rules hold again."""
         self._store.withdraw()
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment by which a process takes part; a Python that finds the hooks wraps its apps by itself."""
+        """The environment by which a process takes part.
+
+        A Python that finds the hooks wraps its apps by itself.
+        """
         return {SESSION: self.path, **import_hooks(os.environ)}
 
     @property
@@ -239,19 +253,19 @@ class Session:
         return self._store.attached
 
     def counts(self) -> FileCounts:
-        """The counts of what was published last, shared by all processes."""
+        """The counts of the scenario that was published last, shared by all processes."""
         return self._store.counts()[2]
 
     def outcomes(self, generations: set[int]) -> list[Outcome]:
-        """What happened in the other processes while these were in force."""
+        """The outcomes of the other processes under these generations."""
         new, self._read = self._store.new_outcomes(self._read)
-        for each in new:
-            self._outcomes[each.pid, each.seq] = each
-        kept = (each for each in self._outcomes.values() if each.generation in generations)
-        return sorted(kept, key=lambda each: each.arrived)
+        for outcome in new:
+            self._outcomes[outcome.pid, outcome.seq] = outcome
+        kept = (outcome for outcome in self._outcomes.values() if outcome.generation in generations)
+        return sorted(kept, key=lambda outcome: outcome.arrived)
 
     def forget(self) -> None:
-        """Drop what was read so far: another test begins."""
+        """Forget the outcomes read so far, as another test begins."""
         _, self._read = self._store.new_outcomes(self._read)
         self._outcomes.clear()
 
@@ -263,32 +277,33 @@ class Session:
 
 
 class SessionCounts:
-    """What this process counts in: its memory, and once other processes take part, what they all count in."""
+    """The counts of this process: its memory, and once others take part, those of all of them."""
 
     holds = True
     """Whether a request may keep them from others for its takes."""
     shared = None
-    """What other processes do is told by their journals."""
+    """None: the journals of other processes tell about these."""
 
     def __init__(self) -> None:
         self.count_in(MemoryCounts())
 
     def count_in(self, counts: Counts) -> None:
-        """Count there from now on; nothing was counted so far."""
+        """Count there from now on; nothing may have been counted so far."""
         self.match, self.take, self.give_back = counts.match, counts.take, counts.give_back
-        self.release, self.matched = counts.release, counts.matched
+        self.release, self.matched, self.requests = counts.release, counts.matched, counts.requests
 
 
 def _after_fork() -> None:
-    """A child of the process that has the session takes part like any other."""
+    """Let a child of the session's process take part like any other."""
     if _own:
         path = _own[-1].path
         _own.clear()
         try:
-            registry.follow(_follower(path), alone=True)
+            instances.follow(_follower(path), alone=True)
         except ConfigurationError as error:  # pragma: no cover - children of tests end without a word
-            log.refused(error)
-        registry.let_all_follow()
+            # A wrong configuration, which could not be raised as an exception.
+            log.error("faultinject: %s", error)
+        instances.let_all_follow()
 
 
 def _before_fork() -> None:

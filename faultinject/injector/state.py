@@ -1,4 +1,4 @@
-"""What is in force for all processes of a store, as one value: rules, seed, switches and generation."""
+"""The state in force for all processes of a store: rules, seed, switches and generation."""
 
 from __future__ import annotations
 
@@ -8,35 +8,55 @@ from functools import cached_property
 from typing import Any, Self
 
 from faultinject.engine.plan import duplicate_indices
-from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailable
+from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
+from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, shown
 
-SWITCH = ("on", "until", "why_off")
-"""What of a state stays when other rules take its place: what somebody or `abort` has switched off needs a hand to go on."""
+KEPT_SWITCHES = ("on", "until", "why_off")
+"""Switches survive a new scenario.
+
+Faults that were switched off, by hand or by `abort`, stay off until `enable()`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCounts:
+    """The counts of one rule, since counts began at zero.
+
+    Attributes:
+        matched: how many requests met its conditions.
+        injected: how many got its fault.
+        failed: how many met its conditions and passed because of the store, or of an error of ours.
+    """
+
+    matched: int
+    injected: int
+    failed: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class State:
-    """What all processes of one store share; frozen: a change makes another one.
+    """The state that all processes of one store share; frozen: a change makes another one.
 
-    A rule that a change leaves as it is keeps the number under which it is counted, and with it its counts and its draws. A
-    changed rule and a new one get numbers that no rule had before, so that nothing is counted for them yet.
+    A rule that a change leaves as it is keeps the number under which it is counted, and with it its counts and its
+    draws. A changed rule and a new one get numbers that no rule had before, so that nothing is counted for them yet.
 
     Args:
         scenario: the rules.
-        seed: what they draw with.
-        began: unix seconds at which the scenario took effect, of which these rules may be what was made by changing single ones.
+        seed: the seed of their draws.
+        began: unix seconds at which the scenario took effect; changes of single rules may have made these rules of
+            it.
         places: the numbers under which rules are counted; by default 0, 1, 2, …
         duplicates: for each rule how many earlier ones have the same label; by default in the order written.
         next_place: the first number that no rule has had.
         switched_off: the places of rules that no request is to match.
         on: whether faults may be injected at all.
         until: unix seconds at which that ends by itself, or None.
-        why_off: why faults were switched off where nobody asked for it; else empty.
+        why_off: the reason why faults were switched off if nobody asked for it; else empty.
         armed: how often they were switched on again.
-        over_http: whether a process has changed it that takes rules over HTTP.
+        over_http: whether a process that takes rules over HTTP has changed it.
         by: the process that put it in force.
         generation: how many others were in force before.
 
@@ -78,20 +98,20 @@ class State:
 
     @property
     def off(self) -> tuple[int, ...]:
-        """The same by their numbers in the order written."""
+        """The numbers of the rules that are switched off, in the order written."""
         if not self.switched_off:
             return ()
         return tuple(number for number, place in enumerate(self.places) if place in self.switched_off)
 
     def but(self, **changes: Any) -> Self:
-        """The same but for these."""
+        """A copy with these changes."""
         made = replace(self, **changes)
         if made.scenario is self.scenario and "text" in self.__dict__:
             made.__dict__["text"] = self.text
         return made
 
     def decides_as(self, other: State) -> bool:
-        """Whether requests are decided by the same rules, counts apart; on and off apart as well."""
+        """Whether both decide requests by the same rules; counts and on or off do not matter."""
         return (
             self.places == other.places
             and self.switched_off == other.switched_off
@@ -100,7 +120,7 @@ class State:
         )
 
     def swapped(self, scenario: Scenario, seed: str | None, now: float) -> Self:
-        """Another scenario, counted from zero; whether it is on stays as it is.
+        """A state with another scenario, counted from zero; it stays on or off.
 
         Args:
             scenario: the new one.
@@ -117,15 +137,15 @@ class State:
         )
 
     def switched_on(self, until: float | None) -> Self:
-        """Faults may be injected, until that moment or for good."""
+        """A state in which faults may be injected, until that moment or for good."""
         return self.but(on=True, until=until, why_off="", armed=self.armed + (not self.on))
 
     def from_zero(self) -> Self:
-        """The same rules, counted from zero."""
+        """A state with the same rules, counted from zero."""
         return self.but(duplicates=(), next_place=-1, switched_off=frozenset(self.off))
 
     def with_more(self, rules: Sequence[Rule]) -> Self:
-        """More rules behind these.
+        """A state with more rules after these.
 
         Raises:
             ConfigurationError: one has a name that is taken.
@@ -134,7 +154,7 @@ class State:
         return self._edited([*self.scenario.rules, *rules], [*kept, *[None] * len(rules)])
 
     def with_rule(self, name: str, given: Sequence[Rule]) -> Self:
-        """Another rule in the place of one; switched off where that was.
+        """A state with one rule replaced; it stays switched off if the old one was.
 
         Args:
             name: what the rule that goes is called, as `Scenario.display_names` has it.
@@ -156,7 +176,7 @@ class State:
         return made
 
     def without_rule(self, name: str) -> Self:
-        """One rule less.
+        """A state without one rule.
 
         Raises:
             ConfigurationError: there is no such rule.
@@ -166,7 +186,7 @@ class State:
         return self._edited([self.scenario.rules[each] for each in kept], kept)
 
     def with_rule_switched(self, name: str, *, on: bool) -> Self:
-        """One rule is switched on or off; its counts stay, and so do the draws of all others.
+        """A state with one rule switched on or off; its counts stay, as do the others' draws.
 
         Raises:
             ConfigurationError: there is no such rule.
@@ -176,7 +196,7 @@ class State:
         return self.but(switched_off=off)
 
     def find(self, name: str) -> int:
-        """The number of a rule by what it is called.
+        """The number of a rule, by its name.
 
         Raises:
             ConfigurationError: there is none.
@@ -193,7 +213,7 @@ class State:
             raise ConfigurationError(why) from None
 
     def to_data(self) -> dict[str, Any]:
-        """The state as JSON has it; without its generation, which its place says."""
+        """The state as JSON data; without its generation, which is stored elsewhere."""
         data: dict[str, Any] = {"scenario": self.text, "seed": self.seed, "began": self.began, "by": self.by}
         data |= {
             "on": self.on,
@@ -208,7 +228,7 @@ class State:
 
     @classmethod
     def from_data(cls, data: dict[str, Any], generation: int, like: State) -> State:
-        """The state of JSON.
+        """The state of JSON data.
 
         Args:
             data: of `to_data`.
@@ -244,8 +264,11 @@ class State:
         made.__dict__["text"] = text
         return made
 
+    def __repr__(self) -> str:
+        return f"<State {summary(self.scenario, self.seed, on=self.on)}, generation {self.generation}>"
+
     def _edited(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Self:
-        """Other rules.
+        """A state with other rules.
 
         Args:
             rules: the rules.
@@ -276,15 +299,20 @@ class State:
         )
 
     def _kept_duplicates(self, rules: Sequence[Rule], origins: Sequence[int | None]) -> Iterator[int]:
-        """For each rule its place among those of its label: what is kept keeps it, what is new has the first free one."""
+        """For each rule its number among those of its label.
+
+        A kept rule keeps its number, a new one has the first free one.
+        """
         before = self.duplicates or duplicate_indices(self.scenario.rules)
         taken = {
-            (rule.label, before[each]) for rule, each in zip(rules, origins, strict=True) if each is not None
+            (rule.label, before[origin])
+            for rule, origin in zip(rules, origins, strict=True)
+            if origin is not None
         }
         free: dict[str, int] = {}
-        for rule, each in zip(rules, origins, strict=True):
-            if each is not None:
-                yield before[each]
+        for rule, origin in zip(rules, origins, strict=True):
+            if origin is not None:
+                yield before[origin]
                 continue
             label = rule.label
             place = free.get(label, 0)
@@ -294,11 +322,16 @@ class State:
             yield place
 
 
+def summary(scenario: Scenario, seed: str, *, on: bool) -> str:
+    """`2 rules, seed 42, on`, for people who look at an object."""
+    return f"{count(len(scenario.rules), 'rule')}, seed {shown(seed)}, {'on' if on else 'off'}"
+
+
 def read_state(data: dict[str, Any], generation: int, known: State, path: str) -> State:
-    """What other processes have in force; `known` may have the same rules, which then need not be read."""
+    """Read another process's state; rules that `known` has, too, need not be read."""
     try:
         return State.from_data(data, generation, known)
     except FaultInjectError:
         raise
     except (ValueError, TypeError, KeyError) as error:
-        raise StoreUnavailable(f"the scenario of {path} cannot be read: {error}") from error
+        raise StoreUnavailableError(f"the scenario of {path} cannot be read: {error}") from error

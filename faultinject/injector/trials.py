@@ -1,4 +1,4 @@
-"""Rules tried out: one request made up for a question, and what the engine decides to do to it."""
+"""A trial of rules: a made-up request, and the engine's decision about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote_to_bytes
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
 from faultinject.engine.request import WSGIRequest
-from faultinject.exceptions import InjectionFailed
+from faultinject.exceptions import InjectionFailedError
 from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
 from faultinject.injector.injector import Injector
 from faultinject.rules import descriptions
@@ -64,7 +64,9 @@ def environ(method: str, target: str, host: str, body: bytes = b"", mount: str =
 
 
 class Trial:
-    """Rules tried out in this process, whatever the environment says of on and off; nothing is carried out.
+    """A trial of rules in this process; nothing is carried out.
+
+    It does not matter whether the environment switches faults on or off.
 
     Args:
         rules: the rules.
@@ -79,10 +81,10 @@ class Trial:
             self.injector.own_plan.services.guarded = True
 
     def ask(self, request: dict[str, Any]) -> Respond | Forward | Disconnect | None:
-        """What is done to a request; None: the app answers it.
+        """The action on a request; None: the app answers it.
 
         Raises:
-            InjectionFailed: an error inside faultinject, which lets a request pass.
+            InjectionFailedError: an error inside faultinject, which lets a request pass.
         """
         plan = self.injector.own_plan
         what = "an error inside faultinject lets the request pass"
@@ -91,9 +93,9 @@ class Trial:
             candidates = () if find is None else find(request)
             action = plan.decide(WSGIRequest(request), candidates) if candidates else None
         except Exception as error:
-            raise InjectionFailed(what) from error
+            raise InjectionFailedError(what) from error
         if self.injector.errors:
-            raise InjectionFailed(what) from self.injector.errors[0]
+            raise InjectionFailedError(what) from self.injector.errors[0]
         if action is None or isinstance(action, Pass):
             return None
         plan.services.finish()
@@ -103,9 +105,12 @@ class Trial:
 def previewed(
     rule: Rule, request: dict[str, Any], seed: str, *, guarded: bool = False
 ) -> tuple[Trial, Respond | Forward | Disconnect | None, bool]:
-    """What a rule does to a request whatever its triggers say: the trial, what is done, and whether its conditions hold.
+    """The action of a rule on a request in any case, as if its triggers let it fire.
 
-    Where they do not, it is what the rule would do without them.
+    If the conditions do not hold, it is the action that the rule would take without them.
+
+    Returns:
+        The trial, the action, and whether the conditions hold.
     """
     request = {**request, **operation_headers(rule, request["REQUEST_METHOD"])}
     always = replace_options(rule, **dict.fromkeys(TRIGGERS))
@@ -117,13 +122,15 @@ def previewed(
 
 
 def default_method(rule: Rule) -> str:
-    """The first method that a rule names outright, else GET."""
+    """The first method that a rule names literally, else GET."""
     named = (each.upper() for each in rule.conditions.get("method", ()))
     return next((each for each in named if each.isalpha()), "GET")
 
 
 def operation_headers(rule: Rule, method: str) -> dict[str, str]:
-    """The headers that tell an operation which the rule names from the others of its method, as an environ has them.
+    """The headers of an environ that give a request the operation which the rule names.
+
+    They tell it from the other operations of its method.
 
     >>> operation_headers(Rule("oss:InternalError", operation="CopyObject"), "PUT")
     {'HTTP_X_OSS_COPY_SOURCE': 'x'}
@@ -131,8 +138,8 @@ def operation_headers(rule: Rule, method: str) -> dict[str, str]:
     vendor = rule.vendor
     operations = operations_of(vendor)
     named = operations.meant(rule.conditions.get("operation", ()))
-    forms = (each for each in operations.rows if each.operation in named and each.method == method.upper())
-    words = (word.partition("=") for word in next((each.header for each in forms), ()))
+    forms = (row for row in operations.rows if row.operation in named and row.method == method.upper())
+    words = (word.partition("=") for word in next((row.header for row in forms), ()))
     prefix = vendor.prefix if vendor is not None and vendor.addressing == "s3" else ""
     return {
         f"HTTP_{name if name[:2] == 'x-' else prefix + name}".upper().replace("-", "_"): value or "x"
@@ -141,27 +148,22 @@ def operation_headers(rule: Rule, method: str) -> dict[str, str]:
 
 
 def head_of(answer: Respond, now: float) -> bytes:
-    """Status line and headers as faultinject hands them to a server, or with `exact` to the client itself.
+    """Write status line and headers as faultinject hands them to a server.
 
     Args:
-        answer: what is sent.
+        answer: the answer that is sent.
         now: unix seconds.
     """
-    headers = at_its_start(answer, now)
-    common = answer.answer
-    # Where only the status asks for it, most servers write the head themselves.
-    if common.exact is not None and common.needs_socket and not common.error_after_head:
-        return common.exact.write(headers, now)
-    return head(common.status_line, headers)
+    return head(answer.answer.status_line, at_its_start(answer, now))
 
 
 def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
-    """What leaves of an answer's body, and what is to be said of it.
+    """The part of an answer's body that is sent, and remarks on it.
 
     Args:
         action: the answer.
         method: the request's.
-        rule: whose it is.
+        rule: the rule of the answer.
     """
     body, transform = action.body, action.transform
     wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
@@ -171,7 +173,8 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
         if not wait:
             return body, ["its length is not said: over HTTP/1.1 it is sent in chunks"]
         start = late_start(body)
-        note = f"the head goes out at once, then blanks for {wait}, one every {descriptions.seconds(BLANK_EVERY)}"
+        every = descriptions.seconds(BLANK_EVERY)
+        note = f"the head goes out at once, then blanks for {wait}, one every {every}"
         return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
     notes = [f"sent after {wait}"] if wait else []
     if transform is None:
@@ -190,11 +193,11 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
 
 
 def replace_options(rule: Rule, **options: str | None) -> Rule:
-    """The same rule with other triggers and effects; None takes one away."""
+    """A rule with other triggers and effects; None takes one away."""
     kept = {key: text for key, text in {**rule.options, **options}.items() if text is not None}
     return Rule.of_parts(rule.fault, (rule.name, dict(rule.conditions), dict(rule.unless), kept))
 
 
 def unconditional(rule: Rule) -> Rule:
-    """The same rule for every request."""
+    """A rule without its conditions."""
     return Rule.of_parts(rule.fault, (rule.name, {}, {}, dict(rule.options)))

@@ -1,13 +1,4 @@
-"""The journal: the outcome of each request is written, and read back as attempts. Also the lines of the log."""
+"""The journal: the outcome of each request is written, and read back as attempts.
 
-from faultinject.faces import face
-
-__getattr__, __all__ = face(
-    __name__,
-    CallWindow="call_window",
-    DrivenRun="driven_run",
-    Writers="reading",
-    last_run="driven_run",
-    of_outcomes="reading",
-    read="reading",
-)
+The lines of the log are here, too.
+"""

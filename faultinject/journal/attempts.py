@@ -9,25 +9,25 @@ from faultinject.journal.outcome import Outcome
 from faultinject.vendors.documented import DocumentedError
 
 BROKEN = frozenset("reset closed raised truncated".split())
-"""What `did` says where the client got no whole answer."""
+"""The values of `did` that leave the client without a whole answer."""
 TIMEOUT = "timeout"
 """The kind of failure in which a client has waited in vain."""
 LEFT = "client left"
-"""What stands for the answer to a client that did not wait for it."""
+"""The word for the answer to a client that did not wait for it."""
 FARTHEST = 1e12
 """Seconds beyond which a time is damage."""
 
 
 class Attempt(Outcome, kw_only=True, eq=False, gc=False):
-    """One HTTP request: its outcome as the journal has it, and what it means for a judgement.
+    """One HTTP request: its outcome as the journal has it, and its meaning for a judgement.
 
     Times are seconds; `arrived` and `answered` are of one monotonic clock, `time` is unix time. Requests that were
     seen by different machines differ in `clock`.
 
     Attributes:
         clock: the machine whose clock its times are of; 0 is the first.
-        kind: the kind of its answer; None if it was not a failure: `throttle`, `server`, `client`, `hidden` (an error in a
-            200), `transport` (no whole answer), `timeout` (none for so long, or to a client that left).
+        kind: the kind of its answer; None if it was not a failure: `throttle`, `server`, `client`, `hidden` (an error
+            in a 200), `transport` (no whole answer), `timeout` (none for so long, or to a client that left).
         failed: whether the client got an error, or no whole answer.
 
     Raises:
@@ -48,12 +48,15 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
 
     @property
     def answered_by_fault(self) -> bool:
-        """Whether the answer itself was injected: a documented error or a plain one, not the app's own, changed or late."""
+        """Whether its whole answer was injected: a documented error or a plain one.
+
+        An answer of the app's that was changed, or late, is not.
+        """
         return self.injected and (self.documented is not None or (self.fault or "").startswith("http:"))
 
     @property
     def part(self) -> str | None:
-        """Which part of a body it sends or asks for, in the words of its Content-Range or Range; None: it does not say."""
+        """The part of a body that it sends or asks for: its Content-Range or Range, or None."""
         return None if self.attempt_hint is None else self.attempt_hint.get("part")
 
     @property
@@ -66,7 +69,10 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
 
     @property
     def answer(self) -> str:
-        """Its answer in a word or two: `503 SlowDown`, `429`, `reset`, `client left`; `?` if the journal does not say."""
+        """Its answer in a word or two, such as `503 SlowDown`, `429`, `reset` or `client left`.
+
+        It is `?` if the journal does not say.
+        """
         if self.left:
             return LEFT
         if self.did in BROKEN:
@@ -86,7 +92,8 @@ class Attempt(Outcome, kw_only=True, eq=False, gc=False):
 
 @lru_cache(1024)
 def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str | None:
-    """What the answer was; few of these come again and again."""
+    """The kind of an answer, or None."""
+    # Cached: few of these come again and again.
     if did in BROKEN:
         return TIMEOUT if (fault or "").startswith("hang") else "transport"
     if status is None:
@@ -104,12 +111,12 @@ def _kind(did: str, fault: str | None, status: int | None, applied: bool) -> str
 
 
 def _raised(did: str, *, applied: bool) -> bool:
-    """Whether the app, or what stood in its place, raised an error, so that the server answered 500."""
+    """Whether the server answered 500 because of an error of the app, or of its stand-in."""
     return did == "app_failed" or (did == "failed" and not applied)
 
 
 def _gave_up(did: str, *, applied: bool) -> bool:
-    """Whether a client has given up: its own time-out has ended a delay before the app ran, or a stall before an answer."""
+    """Whether the client's own time-out has ended a delay before the app, or a stall."""
     return did == "stalled" or (did == "delayed" and not applied)
 
 

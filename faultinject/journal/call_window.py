@@ -1,4 +1,4 @@
-"""What a test or a driver says of a call that it makes: when it began and ended, and what came of it."""
+"""The report of a test or a driver on a call that it makes: beginning, end and result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 _CLASS = re.compile(r"([A-Za-z_][\w.$]{0,79}): ")
-"""A class of errors, as it stands before what an error says."""
+"""A class of errors, at the beginning of an error's text."""
 
 
 class CallWindow(Struct, eq=False):
@@ -37,16 +37,18 @@ class CallWindow(Struct, eq=False):
     within: Sequence[float] = ()
 
     def __repr__(self) -> str:
-        return f"<CallWindow {self.name}: {'failed' if self.returned is False else 'returned' if self.returned else '?'}>"
+        outcome = "failed" if self.returned is False else "returned" if self.returned else "?"
+        return f"<CallWindow {self.name}: {outcome}>"
 
 
 def error_class(error: str | None) -> str | None:
-    """What errors have in common that callers got for one reason: their class; all that they said where none stands before it.
+    """The class of an error, or its whole text where no class stands before it.
 
-    What looks like a class may be a secret, too: it is compared, and neither shown nor written.
+    Errors that callers got for one reason have it in common. A word that looks like a class may be a secret, too: it
+    is compared, and neither shown nor written.
 
     >>> error_class("SlowDown: try later, id 7"), error_class("503 SlowDown"), error_class(None)
     ('SlowDown', '503 SlowDown', None)
     """
-    found = _CLASS.match(error or "")
-    return found[1] if found else error
+    match = _CLASS.match(error or "")
+    return match[1] if match else error

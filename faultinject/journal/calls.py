@@ -1,4 +1,4 @@
-"""Calls: what a program asked its client for, in one attempt or more."""
+"""Calls: a program's requests to its client, in one attempt or more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow
 
 FINGERPRINT, RETRY_MARK, SDK_ID, TOLD = "fingerprint", "retry mark", "SDK id", "told"
-"""What grouped the attempts of a call, the weakest first; `told`: the test or the driver said where it began and ended."""
+"""The evidence that groups the attempts of a call, the weakest first.
+
+`told`: the test or the driver said where it began and ended.
+"""
 
 
 class Call:
@@ -18,7 +21,8 @@ class Call:
 
     Args:
         attempts: at least one.
-        signal: what grouped them: `told` (by a test or a driver), `SDK id`, `retry mark` or `fingerprint`.
+        signal: the evidence that grouped them: `told` (by a test or a driver), `SDK id`, `retry mark` or
+            `fingerprint`.
         closed: whether it is over: no more attempts can come.
         shared: whether other calls for the same object ran at the same time, or may have, which mixes their attempts.
         crossed: whether only its connections suggest that: one of them was used again later, as in a connection pool.
@@ -32,7 +36,8 @@ class Call:
         follows: in the same way, why its first attempt may belong to the call before.
         again: seconds after its failure at which its client repeated the request under another id of its SDK, with
             nothing changed; None if it did not do so within ten seconds.
-        window: the named call that its attempts were made in, which may hold other calls as well; None if it has none.
+        window: the named call that its attempts were made in, which may hold other calls as well; None if it has
+            none.
 
     Attributes:
         first: the first attempt.
@@ -78,7 +83,7 @@ class Call:
 
     @cached_property
     def gaps(self) -> tuple[float | None, ...]:
-        """Seconds between an answer and the next attempt, one for each retry; None if the answer's time is unknown."""
+        """Seconds between an answer and the next attempt, one a retry; None: its time is unknown."""
         return tuple(
             None if before.answered is None else after.arrived - before.answered
             for before, after in zip(self.attempts, self.attempts[1:], strict=False)
@@ -96,36 +101,41 @@ class Call:
         if self.other_bytes is not None:
             return False
         known = not self.resumed and all(
-            each.body_complete is not False and _size(each) is not None for each in self.attempts
+            attempt.body_complete is not False and _size(attempt) is not None for attempt in self.attempts
         )
         return True if known else None
 
     @property
     def resumed(self) -> bool:
-        """Whether it went on where an attempt had broken off: it sent or requested another part of the body."""
-        return any(each.part != self.first.part for each in self.attempts)
+        """Whether it went on where an attempt had broken off, with another part of the body.
+
+        The part may be sent or requested.
+        """
+        return any(attempt.part != self.first.part for attempt in self.attempts)
 
     @property
     def same_digests(self) -> bool:
-        """Whether two attempts or more are known to have sent the same bytes, not only the same number."""
+        """Whether digests show that two attempts or more have sent the same bytes."""
         digested = [
-            each
-            for each in self.attempts
-            if each.request_digest is not None and each.body_complete is not False
+            attempt
+            for attempt in self.attempts
+            if attempt.request_digest is not None and attempt.body_complete is not False
         ]
         return len(digested) > 1 and self.same_bytes is not False
 
     @cached_property
     def other_bytes(self) -> tuple[Attempt, Attempt] | None:
-        """An attempt and a later one with a different body, as far as the journal shows; None if there are none.
+        """An attempt and a later one with a different body, as far as the journal shows, or None.
 
         Only attempts that send the same part can be compared.
         """
         if not self.retries:
             return None
-        parts = dict.fromkeys(each.part for each in self.attempts)
-        found = (_other_bytes([one for one in self.attempts if one.part == each]) for each in parts)
-        return next(filter(None, found), None)
+        parts = dict.fromkeys(attempt.part for attempt in self.attempts)
+        pairs = (
+            _other_bytes([attempt for attempt in self.attempts if attempt.part == part]) for part in parts
+        )
+        return next(filter(None, pairs), None)
 
     @property
     def succeeded(self) -> bool:
@@ -143,30 +153,33 @@ class Call:
 
 
 def _other_bytes(attempts: Sequence[Attempt]) -> tuple[Attempt, Attempt] | None:
-    """Two of these, which all send the same part, whose body was another; None where there are none."""
+    """Two of these attempts with different bodies, or None; all of them send the same part."""
     sized = digested = size = None
-    for each in attempts:
-        if each.body_complete is False:
+    for attempt in attempts:
+        if attempt.body_complete is False:
             continue
-        own = _size(each)
+        own = _size(attempt)
         if own is not None:
             if sized is not None and size != own:
-                return sized, each
-            sized, size = each, own
-        if each.request_digest is not None:
-            if digested is not None and _digests_differ(digested, each):
-                return digested, each
-            digested = each
+                return sized, attempt
+            sized, size = attempt, own
+        if attempt.request_digest is not None:
+            if digested is not None and _digests_differ(digested, attempt):
+                return digested, attempt
+            digested = attempt
     return None
 
 
 def _size(attempt: Attempt) -> int | None:
-    """Bytes of the body, None where that is not known."""
+    """Bytes of the body; None where they are not known."""
     if attempt.request_bytes is None and attempt.method in BODILESS:
         return 0
     return attempt.request_bytes
 
 
 def _digests_differ(one: Attempt, other: Attempt) -> bool:
-    """Whether two bodies differ; digests are keyed with the seed, and say nothing across two of them."""
+    """Whether two bodies differ; digests with different seeds cannot be compared.
+
+    They are keyed with the seed.
+    """
     return one.seed == other.seed and one.request_digest != other.request_digest

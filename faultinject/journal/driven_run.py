@@ -1,27 +1,24 @@
-"""A driver says in the journal of its run which calls it made and what their callers saw: then a report knows what it knew.
+"""A driver notes its calls and their results in the journal of its run.
 
-One line at the end of the run: every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`,
-and `"driven"`. Who looks for requests finds none in it. Of errors it has only which were of one kind: their words may hold secrets.
+So a report knows what the driver knew. It is one line at the end of the run: every field of a journal's line and null
+in it but for `v`, `time`, `arrived` and `pid`, and `"driven"`. A search for requests finds none in it. Of errors it
+has only which were of one kind: their words may hold secrets.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
 
-from msgspec import Struct, to_builtins
+from msgspec import MsgspecError, Struct, to_builtins
 from msgspec.json import decode
 from msgspec.structs import replace
 
-from faultinject.exceptions import ReportError
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.outcome import line_without_request
-from faultinject.journal.sources import Source, may_be_journal
 from faultinject.rules.files import TO_APPEND
 
 NAME = "driven"
@@ -50,7 +47,7 @@ class DrivenCall(Struct):
 
 
 class RunFacts(Struct):
-    """What a driver knows of its run.
+    """The facts that a driver knows of its run.
 
     Attributes:
         until: When the run ended, on the monotonic clock.
@@ -87,17 +84,17 @@ class RunLine(Struct):
 
 @dataclass(frozen=True)
 class DrivenRun:
-    """What a driver knows of the calls that it made.
+    """A run's calls, as its driver knows them.
 
     Times are seconds of the journal's monotonic clock.
 
     Attributes:
         pid: the process that wrote the journal.
-        calls: each with its key, and what its caller saw.
-        until: when the run ended.
-        profile: the name of what is promised for the client; None: found by its user agent.
-        failure: what it did against the driver's contract, in one line; empty where that is nothing.
-        speed: how many times as fast as that clock the client's own ran.
+        calls: each with its key, and the result that its caller saw.
+        until: the end of the run.
+        profile: the name of the client's profile; None: found by its user agent.
+        failure: its breach of the driver's contract, in one line; empty where there is none.
+        speed: the factor by which the client's own clock ran faster than that clock.
     """
 
     pid: int
@@ -108,7 +105,10 @@ class DrivenRun:
     speed: float = 1.0
 
     def by_client(self, moment: float) -> float:
-        """A time of the journal by the client's clock, which has shown the same when the first call began."""
+        """A time of the journal by the client's clock.
+
+        Both have shown the same when the first call began.
+        """
         since = self.calls[0].began if self.calls else moment
         return moment + (self.speed - 1) * (moment - since)
 
@@ -116,11 +116,11 @@ class DrivenRun:
         """The calls with the times of the client's clock."""
         return [
             replace(
-                each,
-                began=self.by_client(each.began),
-                ended=None if each.ended is None else self.by_client(each.ended),
+                call,
+                began=self.by_client(call.began),
+                ended=None if call.ended is None else self.by_client(call.ended),
             )
-            for each in self.calls
+            for call in self.calls
         ]
 
     def attempt_by_client(self, attempt: Attempt) -> Attempt:
@@ -136,41 +136,40 @@ class DrivenRun:
         """Append it to the run's journal, if that is still there and can be written."""
         kinds: dict[str | None, str | None] = {None: None}
         calls = []
-        for each in self.calls:
-            kind = kinds.setdefault(error_class(each.error), f"kind {len(kinds)}")
-            calls.append(DrivenCall(each.key, each.name, each.began, each.ended, each.returned, kind))
+        for call in self.calls:
+            kind = kinds.setdefault(error_class(call.error), f"kind {len(kinds)}")
+            calls.append(DrivenCall(call.key, call.name, call.began, call.ended, call.returned, kind))
         driven = to_builtins(RunFacts(self.until, self.profile, self.failure, calls, self.speed))
         line = line_without_request(time=time.time(), arrived=self.until, pid=self.pid, driven=driven)
         with os.fdopen(os.open(path, TO_APPEND), "ab", buffering=0) as file:
             file.write(line)
 
 
-def last_run(path: str, standard: BufferedReader | None = None) -> DrivenRun | None:
-    """The last run that a driver has noted in a journal; None: no driver has, or it cannot be read.
-
-    Args:
-        path: the journal; `-` is the standard input.
-        standard: read from its beginning, in the place of the standard input.
-    """
-    source = Source(path, {}, standard)
+def run_of(lines: Iterable[bytes]) -> DrivenRun | None:
+    """The last run that a driver has noted in these lines."""
     last = None
-    with suppress(ReportError):  # whoever reads its requests is told why
-        for line in source:
-            source.good = source.good or may_be_journal(line)
-            if _MARK in line:
-                last = _read(line) or last
+    for line in lines:
+        if _MARK in line:
+            last = _read(line) or last
     return last
 
 
 def _read(line: bytes) -> DrivenRun | None:
-    """The run that a line tells of; None where it is another one, or damaged."""
+    """The run of a line; None where the line is another one, or damaged."""
     try:
-        found = decode(line, type=RunLine)
-    except ValueError:
+        noted = decode(line, type=RunLine)
+    except (ValueError, MsgspecError):
         return None
-    run = found.driven
+    run = noted.driven
     calls = [
-        CallWindow(each.name, each.began, each.ended, each.returned, each.error, key=each.key)
-        for each in run.calls
+        CallWindow(
+            call.name,
+            call.began,
+            call.ended,
+            call.returned,
+            call.error and f"an error of {call.error} (the journal does not keep its message)",
+            key=call.key,
+        )
+        for call in run.calls
     ]
-    return DrivenRun(found.pid, calls, run.until, run.profile, run.failure, run.speed)
+    return DrivenRun(noted.pid, calls, run.until, run.profile, run.failure, run.speed)

@@ -1,7 +1,7 @@
-"""A process that has written into a journal says there that it has ended, so that nobody waits for more of it.
+"""A process notes its end in each journal that it has written: nobody waits for more.
 
-One line for each file, with every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`, and
-`"ended": true`: who looks for requests by path, status or what was done finds none in it.
+One line for each file, with every field of a journal's line and null in it but for `v`, `time`, `arrived` and `pid`,
+and `"ended": true`: a search for requests by path, status or action finds none in it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from faultinject.rules.files import TO_APPEND
 Parent = Callable[[], str | None]
 
 before: list[Callable[[], None]] = []
-"""Called first when a process ends: lets what is under way write its last line."""
+"""Functions that are called first when a process ends.
+
+They let requests under way write their last line.
+"""
 
 _places: dict[tuple[int, int], Written] = {}
 
 
 class ProcessEnd:
-    """Has something done at the end of each process that asks for it.
+    """Has a function called at the end of each process that asks for it.
 
     Args:
-        work: what is done.
+        work: the function.
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
@@ -35,7 +38,7 @@ class ProcessEnd:
         self._pid = 0
 
     def register(self, pid: int) -> None:
-        """Have it done at the end of this process, once.
+        """Have it called at the end of this process, once.
 
         Args:
             pid: this process.
@@ -57,14 +60,14 @@ class Written:
     """A journal's file, as this process has written it.
 
     Args:
-        path: where it is; absolute, for the directory may change.
+        path: of the file; absolute, for the directory may change.
         identity: its device and number there.
 
     Attributes:
         files: descriptors of this process that append to it.
         limit: bytes at which it takes no more.
-        parent: who may start another process in the place of this one.
-        pid: the process that has appended lines since it last said that it ended; 0: none has.
+        parent: the process that may start another one in the place of this one.
+        pid: the process that has appended lines since it last noted its end; 0: none has.
     """
 
     __slots__ = ("_identity", "_path", "_size", "files", "limit", "parent", "pid")
@@ -79,11 +82,13 @@ class Written:
         self.parent: Parent | None = None
 
     def write(self, pid: int, size: int) -> None:
-        """Note that this process appends a line: from then on its end will be said, unless it is killed.
+        """Note that this process appends a line, and so has to note its end.
+
+        It does so unless it is killed.
 
         Args:
             pid: the process.
-            size: of the file behind the line, bytes.
+            size: of the file after the line, bytes.
         """
         self._size = size
         if self.pid != pid:
@@ -95,7 +100,7 @@ class Written:
         self.pid = 0
 
     def end(self) -> None:
-        """Append the line that says so, if this process has appended any since the last one."""
+        """Append the line of the end, if this process has appended any since the last one."""
         pid, self.pid = self.pid, 0
         if pid != os.getpid():
             return
@@ -104,15 +109,15 @@ class Written:
             time=time.time(), arrived=time.monotonic(), pid=pid, ended=True, parent=parent
         )
         own = next(iter(self.files), None)
-        # Whoever has written is closed by now; a file that is gone is not made anew.
+        # The descriptor of the writer is closed by now; a file that is gone is not made anew.
         file = os.open(self._path, TO_APPEND) if own is None else own
         try:
-            found = os.fstat(file)
+            status = os.fstat(file)
             # Numbers of files that are gone are given again.
-            same = (found.st_dev, found.st_ino) == self._identity and (
-                own is not None or found.st_size >= self._size
+            same = (status.st_dev, status.st_ino) == self._identity and (
+                own is not None or status.st_size >= self._size
             )
-            if same and found.st_size + len(data) <= self.limit:
+            if same and status.st_size + len(data) <= self.limit:
                 os.write(file, data)
         finally:
             if own is None:
@@ -121,32 +126,33 @@ class Written:
 
 def place_of(path: str, file: int) -> Written:
     """The place of an open file, one for all descriptors of the same file."""
-    found = os.fstat(file)
-    identity = found.st_dev, found.st_ino
+    status = os.fstat(file)
+    identity = status.st_dev, status.st_ino
     place = _places.get(identity)
-    if place is None or not (place.files or found.st_size):
-        place = _places[identity] = Written(os.path.abspath(path), identity)  # noqa: PTH100 - pathlib takes its time to load
+    if place is None or not (place.files or status.st_size):
+        absolute = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        place = _places[identity] = Written(absolute, identity)
     place.files.add(file)
     return place
 
 
 def end(*, wait: bool = True) -> None:
-    """Say in every journal that this process has written that it has ended; again is nothing until it writes more.
+    """Note the end in every journal that this process has written, unless it is noted already.
 
     Args:
-        wait: whether what is under way is ended first, and waited for a moment.
+        wait: whether requests under way are ended first, and waited for a moment.
     """
     pid = os.getpid()
-    if not any(each.pid == pid for each in _places.values()):
+    if not any(place.pid == pid for place in _places.values()):
         return
-    for each in before if wait else ():
-        _quietly(each)
+    for work in before if wait else ():
+        _quietly(work)
     for place in list(_places.values()):
         _quietly(place.end)
 
 
 def _quietly(work: Callable[[], None]) -> None:
-    """Do it: where an interpreter ends, no error is worth a traceback."""
+    """Call it: where an interpreter ends, no error is worth a traceback."""
     from contextlib import suppress
 
     with suppress(Exception):

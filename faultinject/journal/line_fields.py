@@ -1,4 +1,4 @@
-"""The record of a request, field by field: worked out when its line is written to a file or read."""
+"""The record of a request, field by field, made when its line is written or read."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ from faultinject.journal.outcome import AttemptHint, Outcome
 from faultinject.vendors.vendor import Addressing
 
 LONGEST_PART = 100
-"""Characters that are kept of what says which part of a body is meant."""
+"""Characters that are kept of the header that names the part of a body."""
 REMEMBERED = 1_000
-"""How many digests of key ids and checksums are remembered, and of how many forms of requests the operation."""
+"""The most digests of key ids and checksums, and forms of requests, that are remembered.
+
+A form is remembered with its operation.
+"""
 _operations: dict[tuple[Addressing, str, str, str], str | None] = {}
 _UNKNOWN = ""
 
 
 def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
-    """The record of a entry.
+    """The record of an entry.
 
     Args:
         entry: as the journal keeps it.
-        reading: how its address is read; None: as the entry says.
+        reading: the reading of its address; None: as the entry says.
     """
     generation, seed, seed_key = entry.origin
     own = reading or entry.reading
     level, bucket, key, _ = own.read_place(entry)
     query, headers = entry.query, entry.headers
-    # Nothing else of a request tells its operation where it has neither query nor such headers.
+    # Without a query and such headers, the form alone decides the operation.
     form = None if query or headers else (own, entry.method, level, entry.host)
-    # One step: another thread may clear what is remembered.
+    # One step: another thread may clear the remembered ones.
     operation = _UNKNOWN if form is None else _operations.get(form, _UNKNOWN)
     if operation is _UNKNOWN:
         operation = own.operation(entry)
@@ -42,7 +45,8 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
                 _operations.clear()
             _operations[form] = operation
     arrived, answered, test = entry.arrived, entry.answered, entry.test
-    # With more than fifteen of them Python makes a dict of the arguments first, and half of the line's time goes into that.
+    # With more than fifteen of them Python makes a dict of the arguments first, and half of the line's time goes
+    # into that.
     outcome = Outcome(
         time=entry.time,
         arrived=arrived,
@@ -57,7 +61,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
         operation=operation,
         applied=entry.applied,
         guarded=bool(headers or query) and _is_guarded(headers, query),
-        did=entry.did,
+        did=entry.did,  # type: ignore[arg-type]  # a fault of another package may have its own
         seed=seed,
     )
     outcome.bucket = bucket
@@ -73,7 +77,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.rule = entry.rule
     outcome.n = entry.n
     outcome.fault = entry.fault
-    outcome.when = entry.when
+    outcome.when = entry.when  # type: ignore[assignment]  # the rule has checked it
     outcome.hint = entry.hint
     outcome.hint_form = entry.hint_form
     outcome.final = entry.final
@@ -103,29 +107,34 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
 
 
 def _size(entry: Entry) -> int | None:
-    """The size of a body that was not read to its end, as announced; None of one that its client may have kept back.
+    """The announced size of a body that was not read to its end, or None.
 
-    It waits for `100 Continue`, which a server says when somebody begins to read, or before.
+    It is None if the client may have kept the body back: it waits for `100 Continue`, which a server says when the
+    reading begins, or before.
     """
     asked_for = entry.applied if entry.seen is None else entry.seen.size > 0
     return None if "expect" in entry.headers and not asked_for else whole(entry.content_length)
 
 
 RESENT = "http.request.resend_count"
-"""What OpenTelemetry calls the number of times that a client has sent a request before. No header: it stands among them where a
-client in this process tells it.
+"""OpenTelemetry's name for the number of times that a client has sent a request before.
+
+It is no header: it stands among them where a client in this process gives it.
 
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
 
 def _is_guarded(headers: Mapping[str, str], query: str) -> bool:
-    return not GUARDS.isdisjoint(headers) or any(each in query for each in QUERY_GUARDS)
+    return not GUARDS.isdisjoint(headers) or any(guard in query for guard in QUERY_GUARDS)
 
 
 @lru_cache(REMEMBERED)
 def _digest_of(checksum: int | str | None, key: bytes) -> str | None:
-    """Two bytes: enough to see that something has changed, too few to try guesses against; None of what is not there."""
+    """Two bytes of a digest; None if there is nothing.
+
+    They are enough to see that something has changed, too few to try guesses against.
+    """
     return None if checksum is None else blake2b(f"{checksum}".encode(), key=key, digest_size=2).hexdigest()
 
 
@@ -135,9 +144,9 @@ def _principal(key_id: str, key: bytes) -> str:
 
 
 def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
-    """The call's id, the attempt's number, the most there will be, whether it is a retry, and of which part of a body.
+    """The client's own marks of an attempt: call id, number, maximum, retry, part, key.
 
-    None where nothing of that is said.
+    None where it gives none of these.
 
     Args:
         headers: those that the journal keeps for the time being, by their names in lower case.
@@ -153,9 +162,11 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     {'attempt': 2}
     """
     hint: AttemptHint = {}
-    invocation = _invocation(headers, key)
-    if invocation:
-        hint["invocation"] = invocation
+    sdk_id, own = _id_of_sdk(headers), headers.get("idempotency-key")
+    if sdk_id or own:
+        hint["invocation"] = sdk_id or _key_digest(own or "", key)
+    if sdk_id and own:
+        hint["key"] = _key_digest(own, key)
     for part in headers.get("amz-sdk-request", "").split(";"):
         name, _, value = part.strip().partition("=")
         number = whole(value)
@@ -175,16 +186,16 @@ def attempt_hint(headers: Mapping[str, str], key: bytes) -> AttemptHint | None:
     return hint or None
 
 
-def _invocation(headers: Mapping[str, str], key: bytes) -> str | None:
-    """What all attempts of a call have in common by the client's own word."""
-    found = headers.get("amz-sdk-invocation-id")
-    if found is not None:
-        return found
+def _key_digest(own: str, key: bytes) -> str:
+    return blake2b(own.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
+
+
+def _id_of_sdk(headers: Mapping[str, str]) -> str | None:
+    """The id that an SDK gives to all attempts of a call."""
+    invocation = headers.get("amz-sdk-invocation-id")
+    if invocation is not None:
+        return invocation
     for word in headers.get("x-goog-api-client", "").split():
         if word.startswith("gccl-invocation-id/"):
             return word.partition("/")[2]
-    token = headers.get("x-goog-gcs-idempotency-token")
-    if token is not None:
-        return token
-    own = headers.get("idempotency-key")
-    return own and blake2b(own.encode("utf-8", "replace"), key=key, digest_size=8).hexdigest()
+    return headers.get("x-goog-gcs-idempotency-token")

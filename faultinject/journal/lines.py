@@ -1,12 +1,12 @@
-"""One line of a journal becomes an attempt, or a reason why not."""
+"""Reads one line of a journal: an attempt, or the reason for skipping it."""
 
 from __future__ import annotations
 
 from json import JSONDecoder
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct, convert
+from msgspec import MsgspecError, Struct, convert
 from msgspec.json import Decoder
 
 from faultinject.journal.attempts import Attempt
@@ -19,7 +19,7 @@ DAMAGED = "damaged"
 TORN = "torn"
 TWICE = "there twice"
 TOO_LONG = "longer than 1 MiB"
-"""Why a line is skipped."""
+"""The reasons for skipping a line."""
 
 STEADY = (
     "principal", "credential", "test", "method", "query", "host", "client", "operation", "bucket", "user_agent",
@@ -27,12 +27,12 @@ STEADY = (
 )  # fmt: skip
 """The texts of which the same ones come again and again, together."""
 TEXTS = 20_000
-"""How many texts are known at a time."""
+"""The most texts that are known at a time."""
 _steady = attrgetter(*STEADY)
 
 
 class End(Struct):
-    """A process says that it has ended (`journal.endings`); all other fields of its line are null.
+    """The line of a process that has ended (`journal.endings`); all other fields are null.
 
     Attributes:
         v: The version of the format.
@@ -47,20 +47,20 @@ class End(Struct):
     time: float
     arrived: float
     pid: int
-    ended: Literal[True]
+    ended: bool
     parent: str | None = None
 
 
-class Driven(NamedTuple):
-    """A driver says what calls it made (`journal.driven_run`)."""
+class Told(NamedTuple):
+    """The line with the calls of a driver or a test (`journal.driven_run`, `told_calls`)."""
 
 
 class Lines:
     """Reads lines; texts that come again in many of them are kept once.
 
-    msgspec reads a whole line of a request and checks its types, in a fifth of the time that the standard library takes for
-    the JSON alone. Whatever it refuses is read again by the standard library, which tells why, or takes it, as it does with
-    half of a surrogate pair.
+    msgspec reads a whole line of a request and checks its types, in a fifth of the time that the standard library
+    takes for the JSON alone. A line that it refuses is read again by the standard library, which finds the reason, or
+    takes the line, as it does with half of a surrogate pair.
 
     >>> Lines().read(b"Hello")
     'not JSON'
@@ -71,35 +71,35 @@ class Lines:
         self._decode = JSONDecoder(parse_constant=_no_number).decode
         self._known: dict[object, Any] = {}
 
-    def read(self, line: bytes) -> Attempt | End | Driven | str:
-        """The request of a line, or why it has none; or that it is of another kind."""
+    def read(self, line: bytes) -> Attempt | End | Told | str:
+        """The request of a line, or the reason why it has none; or its other kind."""
         try:
             # Bytes would not be checked where a field is passed over.
             attempt = self._whole(line.decode())
-        except (ValueError, RecursionError):
+        except (ValueError, MsgspecError, RecursionError):  # a ValueError since msgspec 0.21
             return self._looked_into(line)
         return FUTURE if attempt.v > VERSION else self._kept(attempt)
 
-    def _looked_into(self, line: bytes) -> Attempt | End | Driven | str:
+    def _looked_into(self, line: bytes) -> Attempt | End | Told | str:
         """The same for a line of any kind."""
         try:
-            found = self._decode(line.decode())
+            fields = self._decode(line.decode())
         except (ValueError, RecursionError):
             # Where a disk was full, a whole line stands behind a part of one.
             second = line.rfind(b'{"v":')
             return self.read(line[second:]) if second > 0 else NOT_JSON
-        if not isinstance(found, dict) or type(found.get("v")) is not int or "arrived" not in found:
+        if not isinstance(fields, dict) or type(fields.get("v")) is not int or "arrived" not in fields:
             return ANOTHER_TOOL
-        get = found.get
-        if found["v"] > VERSION:
+        get = fields.get
+        if fields["v"] > VERSION:
             return FUTURE
-        if "driven" in found:
-            return Driven()
+        if "driven" in fields or "told" in fields:
+            return Told()
         try:
             if get("ended") is True and get("method") is None:
-                return convert(found, End)
-            return self._kept(convert(found, Attempt))
-        except (ValueError, OverflowError):
+                return convert(fields, End)
+            return self._kept(convert(fields, Attempt))
+        except (ValueError, MsgspecError, OverflowError):
             return DAMAGED
 
     def _kept(self, attempt: Attempt) -> Attempt:
@@ -110,7 +110,7 @@ class Lines:
         steady = _steady(attempt)
         same = known.get(steady)
         if same is None:
-            same = tuple(known.setdefault(each, each) for each in steady)
+            same = tuple(known.setdefault(text, text) for text in steady)
             known[same] = same
         for name, text in zip(STEADY, same, strict=True):
             setattr(attempt, name, text)

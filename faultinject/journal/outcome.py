@@ -1,9 +1,9 @@
-"""The record of one request: what a line of the journal says, written and read by this class."""
+"""The record of one request: a line of the journal, written and read by this class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -17,8 +17,19 @@ VERSION = 1
 """The version of the journal's lines."""
 
 
+if TYPE_CHECKING:
+    When = Literal["before", "after"]
+    Did = Literal[
+        "answered", "delayed", "stalled", "truncated", "dripped", "corrupted", "edited", "overwritten", "stale", "reset", "closed",
+        "raised", "app_cut", "drain_cut", "passed", "app_failed", "nothing_to_cut", "refused", "failed",
+    ]  # fmt: skip
+else:
+    # A line of another version, and a fault of another package, may have a word of its own.
+    When = Did = str
+
+
 class AttemptHint(TypedDict, total=False):
-    """What an SDK says of its attempt.
+    """An SDK's own marks of its attempt.
 
     Attributes:
         invocation: What all attempts of a call have in common by the client's own word.
@@ -26,6 +37,7 @@ class AttemptHint(TypedDict, total=False):
         max: How many attempts there will be at most.
         retry: Whether the client says that this is a retry.
         part: The part of a body that it sends or requests.
+        key: A keyed digest of its Idempotency-Key, where `invocation` is an SDK's own id.
     """
 
     invocation: str
@@ -33,6 +45,7 @@ class AttemptHint(TypedDict, total=False):
     max: int
     retry: bool
     part: str
+    key: str
 
 
 class Outcome(Struct, kw_only=True):
@@ -74,7 +87,8 @@ class Outcome(Struct, kw_only=True):
         guarded: Whether a key or a precondition makes a repeat safe.
         precondition: Two bytes of a digest of the precondition.
         range: Which part of an object it asks for: its Range.
-        if_range: Two bytes of a digest of its If-Range, the version of which it asks for a part; of another version it asks for the whole.
+        if_range: Two bytes of a digest of its If-Range, the version of which it asks for a part; of another version
+            it asks for the whole.
         if_match: Two bytes of a digest of its If-Match, the version that it asks for.
         region: Two bytes of a keyed digest of the region that it was signed for.
         clock_offset: Seconds by which its signing time, or the expiry of its presigned URL, is ahead of `time`;
@@ -122,7 +136,7 @@ class Outcome(Struct, kw_only=True):
     attempt_hint: AttemptHint | None = None
     rule: str | None = None
     fault: str | None = None
-    when: str | None = None
+    when: When | None = None
     applied: bool
     guarded: bool
     precondition: str | None = None
@@ -133,7 +147,7 @@ class Outcome(Struct, kw_only=True):
     clock_offset: int | None = None
     hint: float | None = None
     hint_form: str | None = None
-    did: str
+    did: Did
     left: bool = False
     status: int | None = None
     app_status: int | None = None
@@ -148,17 +162,20 @@ class Outcome(Struct, kw_only=True):
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
-        """One with the fields of a line that a process of this version or another has written; those it does not know are left out."""
+        """The outcome with the fields of a line, also of another version; unknown ones are left out."""
         return cls(**{name: fields[name] for name in cls.__struct_fields__ if name in fields})
 
     @property
     def injected(self) -> bool:
-        """Whether the request got a fault. An unknown word in `did` counts as one only if a fault was chosen."""
+        """Whether the request got a fault.
+
+        An unknown word in `did` counts as one only if a fault was chosen.
+        """
         return self.fault is not None and self.did not in NOT_INJECTED
 
     @property
     def undecided(self) -> bool:
-        """Whether it passed because its fault could not be decided: an error of ours, or of the store."""
+        """Whether it passed because its fault could not be decided: an error of ours, or of a store."""
         return self.did == "failed" and self.fault is None
 
     def to_dict(self) -> dict[str, object]:
@@ -169,7 +186,7 @@ class Outcome(Struct, kw_only=True):
         return fields
 
     def to_line(self) -> bytes:
-        """The line of a journal file, with its end: JSON in UTF-8, with what does not print escaped."""
+        """The line of a journal file, with its end: JSON in UTF-8, unprintable characters escaped."""
         try:
             data = _encode(self)
         except (TypeError, ValueError):  # half of a surrogate pair, or a server's own kind of text
@@ -186,15 +203,15 @@ class Outcome(Struct, kw_only=True):
 
 
 def outcome_in(line: bytes) -> Outcome | None:
-    """What a line of a journal says; None where that is nothing."""
+    """The outcome of a line of a journal; None where it has none."""
     from json import loads
 
     try:
         # Where a disk was full, a whole line stands behind a part of one.
-        found = loads(line[max(0, line.rfind(b'{"v":')) :])
+        fields = loads(line[max(0, line.rfind(b'{"v":')) :])
     except ValueError:
         return None
-    return Outcome.of(found) if isinstance(found, dict) else None
+    return Outcome.of(fields) if isinstance(fields, dict) else None
 
 
 FIELDS = Outcome.__struct_fields__
@@ -202,11 +219,14 @@ FIELDS = Outcome.__struct_fields__
 
 
 def line_without_request(**fields: object) -> bytes:
-    """A journal's line of something else than a request: its every field is there and null, so that nobody takes it for one."""
+    """A journal's line about something else than a request.
+
+    Its every field is there and null, so that nobody takes it for a request.
+    """
     empty = {name: None for name in FIELDS if name != "final"}
     return (json_text({**empty, "v": VERSION, **fields}) + "\n").encode("utf-8", "replace")
 
 
 DELETE = 0x7F
-"""The one sign of ASCII that neither prints nor is escaped in JSON."""
+"""The only character of ASCII that neither prints nor is escaped in JSON."""
 _encode = Encoder().encode

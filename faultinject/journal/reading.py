@@ -1,4 +1,4 @@
-"""Journals are read: any number of files, whatever is in them."""
+"""Reads journals: any number of files, whatever is in them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from operator import attrgetter
 from msgspec.structs import asdict
 
 from faultinject.journal.attempts import Attempt
-from faultinject.journal.lines import TWICE, Driven, End, Lines
+from faultinject.journal.lines import TWICE, End, Lines, Told
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.sources import Source
 
 AHEAD = 5_000
-"""How many requests are held back to put them in order."""
+"""The number of requests that are held back to put them in order."""
 APART = 1.0
 """Seconds by which the clocks of two machines differ at least."""
 NEVER = float("-inf")
@@ -37,7 +37,7 @@ def read(
 
     Args:
         paths: files, gzipped or not; `-` is the standard input.
-        skipped: where lines that are not read are counted, by reason.
+        skipped: counts lines that are not read, by reason.
         one_machine: whether all of it was seen by one machine, whatever its unix clock was set to, or pretended.
         writers: learns which processes have written, and which have ended.
         standard: read from its beginning, in the place of the standard input.
@@ -55,11 +55,11 @@ def read(
 
 def of_outcomes(outcomes: Iterable[Outcome]) -> list[Attempt]:
     """The requests of a journal in memory, in order of arrival; all of one machine."""
-    found: dict[tuple[int, int, float], Attempt] = {}
+    attempts: dict[tuple[int, int, float], Attempt] = {}
     for outcome in outcomes:
         attempt = Attempt.of(asdict(outcome))
-        found[attempt.pid, attempt.seq, attempt.arrived] = attempt
-    return sorted(found.values(), key=_arrival)
+        attempts[attempt.pid, attempt.seq, attempt.arrived] = attempt
+    return sorted(attempts.values(), key=_arrival)
 
 
 class _Reading:
@@ -77,17 +77,17 @@ class _Reading:
         heap: list[tuple[float, int, Attempt]] = []
         read_line = self._lines.read
         for place, line in enumerate(source):
-            found = read_line(line)
-            if isinstance(found, str):
-                source.skip(found)
+            read = read_line(line)
+            if isinstance(read, str):
+                source.skip(read)
                 continue
             source.good = True
-            if isinstance(found, Driven):
+            if isinstance(read, Told):
                 continue
-            if isinstance(found, End):
-                self._writers.ended(number, found)
+            if isinstance(read, End):
+                self._writers.ended(number, read)
                 continue
-            attempt = self._request(found, number, source)
+            attempt = self._request(read, number, source)
             if attempt is None:
                 continue
             if len(heap) < ahead:
@@ -105,7 +105,7 @@ class _Reading:
             if not attempt.final:
                 source.skip(TWICE)
                 return None
-            for name in Attempt.__struct_fields__:  # those who hold it learn its end
+            for name in Attempt.__struct_fields__:  # holders of the attempt learn its end
                 setattr(before, name, getattr(attempt, name))
         if self._clocks is not None:
             self._clocks.set(before, number)
@@ -113,10 +113,10 @@ class _Reading:
 
 
 class Writers:
-    """Told of every line in the order of its file.
+    """The processes that have written; each line is reported to it in the order of its file.
 
     Attributes:
-        latest: when the last thing happened that is on record, unix seconds; minus infinity where nothing is.
+        latest: the time of the last thing on record, unix seconds; minus infinity where nothing is.
         parents: those that may start another process in the place of one that has ended, as texts.
     """
 
@@ -140,7 +140,7 @@ class Writers:
         self.latest = max(self.latest, at)
 
     def ended(self, source: int, end: End) -> None:
-        """Take what a process says at its end; what it writes later, or one of the same number, takes it back."""
+        """Note the end of a process, until it, or one of the same number, writes again."""
         self._writing.discard((source, end.pid))
         self._ended.add((source, end.pid))
         if end.parent is not None:
@@ -161,7 +161,7 @@ class Clocks:
         self._first: list[float] = []
 
     def set(self, attempt: Attempt, source: int) -> None:
-        """Note the clock of an attempt, and tell its times by the first one.
+        """Note the clock of an attempt, and express its times by the first clock.
 
         Args:
             attempt: with the times of its line.
@@ -171,7 +171,7 @@ class Clocks:
         clock = self._of.get((source, attempt.pid))
         if clock is None:
             # One that was set while a process ran shows in that process too.
-            near = (each for each, known in enumerate(self._bases) if abs(known - base) < APART)
+            near = (number for number, known in enumerate(self._bases) if abs(known - base) < APART)
             clock = next(near, len(self._bases))
             if clock == len(self._bases):
                 self._bases.append(base)

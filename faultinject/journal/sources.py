@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from io import BufferedReader
 from typing import cast
 
@@ -25,12 +25,12 @@ class Source:
     """A file that is read line by line.
 
     Args:
-        path: where; `-` is the standard input.
-        skipped: where lines that cannot be given are counted, by reason.
+        path: of the file; `-` is the standard input.
+        skipped: counts lines that cannot be given, by reason.
         standard: read from its beginning, in the place of the standard input.
 
     Attributes:
-        good: whether a line of it was of a journal; set by who reads the lines.
+        good: whether a line of it was of a journal; the reader of the lines sets it.
     """
 
     def __init__(self, path: str, skipped: dict[str, int], standard: BufferedReader | None = None) -> None:
@@ -99,13 +99,34 @@ class Source:
         return ReportError(f"cannot read {self._name}: {getattr(error, 'strerror', None) or error}")
 
 
+def noted_lines(paths: Sequence[str], standard: BufferedReader | None = None) -> list[bytes]:
+    """Lines of drivers and tests in journals; none of a journal that cannot be read.
+
+    Args:
+        paths: the journals; `-` is the standard input.
+        standard: read from its beginning, in the place of the standard input.
+    """
+    found = []
+    for path in paths:
+        source = Source(path, {}, standard)
+        with suppress(ReportError):  # whoever reads its requests is told why
+            for line in source:
+                source.good = source.good or may_be_journal(line)
+                # Of a request's line the last field is no object.
+                if line.endswith((b"}}\n", b"}}")):
+                    found.append(line)
+    return found
+
+
 def may_be_journal(piece: bytes) -> bool:
-    """Whether a piece of a file holds what a journal's first line or a packed file begins with."""
+    """Whether a piece of a file has the beginning of a journal's line or of a packed file."""
     return b'{"v":' in piece or piece.startswith(_GZIP)
 
 
 def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None = None) -> BufferedReader:
-    """A file's bytes, unpacked; `-` is the standard input, or `standard` in its place; the stack closes it.
+    """The bytes of a file, unpacked; the stack closes it.
+
+    `-` is the standard input, or `standard` in its place.
 
     Raises:
         OSError: it cannot be opened.
@@ -129,7 +150,7 @@ def open_unpacked(path: str, stack: ExitStack, standard: BufferedReader | None =
 
 
 def _nothing(count: int, skipped: dict[str, int]) -> str:
-    """What a file holds that has no line of ours."""
+    """The error about a file that has no line of ours."""
     lines = "1 line" if count == 1 else f"{count:,} lines"
     why = ", ".join(f"{number:,} {why}" if len(skipped) > 1 else why for why, number in skipped.items())
     return f"{lines}, none of them from a faultinject journal: {why}"

@@ -17,20 +17,28 @@ from faultinject.rules.files import TO_APPEND, close_own, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from faultinject.journal.call_window import CallWindow
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.vendor import Addressing
 
 KEPT = 10_000
 """Lines that the ring keeps; older ones are dropped and counted."""
+PLUGIN = "faultinject.testing.pytest_plugin"
+"""The module of the pytest plugin: where it is loaded, pytest names the running test."""
 LARGEST_FILE = 1 << 30
 """Bytes at which a journal file takes no more lines."""
+of_report: list[str] = []
+"""The file of a test run's report; the last one counts.
+
+Lines for another file are written to this one, too.
+"""
 
 
 class Journal:
-    """What happened to requests, newest last.
+    """The outcomes of requests, newest last.
 
     Args:
         path: a file that each outcome is appended to as a JSON line (mode 0600), or None.
@@ -50,23 +58,26 @@ class Journal:
         parent: Parent | None = None,
     ) -> None:
         self.path = path
-        self.test = test
+        self.test = _running_test if test is None and path is not None and PLUGIN in modules else test
         self._lines: deque[Entry] = deque(maxlen=KEPT)
         self._taken = Counter()
         self._begun = Counter()
-        self._file = None if path is None else JournalFile(path, parent=parent)
+        self._files = [] if path is None else [JournalFile(path, parent=parent)]
+        absolute = path and os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        if path is not None and of_report and of_report[-1] != absolute:
+            self._files.append(JournalFile(of_report[-1], parent=parent))
         self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
         self._followers: tuple[Callable[[Outcome], None], ...] = ()
         self._tells_injections: Callable[[int], bool] | None = None
         self.reading: Addressing | None = None
-        """How every request is read, whatever the vendor of the rule that it met; None: as that rule does."""
+        """The vendor's reading for every request; None: that of the rule that it met."""
         self.count: Callable[[int], None] | None = None
-        """Called with the number of requests so far when one more is noted, on its thread; may raise."""
+        """Called with the number of requests when one is noted, on its thread; may raise."""
         self.share: Callable[[Entry, Addressing | None], None] | None = None
-        """Called with each line, and how its request is read, to let other processes have it; None: it stays here."""
+        """Called with each line and its request's reading, to share it with other processes."""
 
     def add(self, line: Entry) -> None:
-        """Keep one line; what goes wrong with it is no concern of the request."""
+        """Keep one line; an error in doing so is no concern of the request."""
         if self.test is not None:
             line.test = self.test()
         self._lines.append(line)
@@ -75,29 +86,29 @@ class Journal:
             self._begun.next()
             if self.count is not None:
                 self.count(self._begun.value)
-        file = self._file
+        files = self._files
         # The first line of a fault, or a later one of a fault that was not carried out.
-        told = False
+        logged = False
         if line.fault is not None and "logging" in modules:
             # Where nobody has loaded it, nobody has set a level.
             wanted = self._tells_injections
             if wanted is None:
-                wanted = self._tells_injections = log.injections_told()
-            told = wanted(log.DEBUG) and (line.final is None) is (line.did not in NOT_INJECTED)
+                wanted = self._tells_injections = log.injections_wanted()
+            logged = wanted(log.DEBUG) and (line.final is None) is (line.did not in NOT_INJECTED)
         try:
             if self.share is not None:
                 self.share(line, self.reading)
-            if file is None and not self._followers and not told:
+            if not files and not self._followers and not logged:
                 return
             outcome = self._outcome(line)
-            if told:
+            if logged:
                 log.injection(outcome)
-            if file is not None:
+            for file in files:
                 file.append(outcome)
             for tell in self._followers:
                 tell(outcome)
         except Exception as error:
-            log.failed(error, line.rule or "")
+            log.rule_failed(error, line.rule or "")
 
     def follow(self, tell: Callable[[Outcome], None]) -> None:
         """Call `tell` with each outcome when its line is written, on the thread of the request.
@@ -108,12 +119,12 @@ class Journal:
 
     @property
     def dropped(self) -> int:
-        """How many lines the ring no longer holds."""
+        """The number of lines that the ring no longer holds."""
         return max(0, self._taken.value - KEPT)
 
     @property
     def requests(self) -> int:
-        """How many requests were noted, also those that the ring no longer holds."""
+        """The number of requests that were noted, also those that the ring no longer holds."""
         return self._begun.value
 
     @property
@@ -125,29 +136,31 @@ class Journal:
         return list(merged.values())
 
     def events(self, after: str = "", limit: int = 500) -> tuple[list[Outcome], str, int]:
-        """What happened since a moment: an outcome a line, so that the end of a request comes as an outcome of its own.
+        """The outcomes since a cursor, one a line, so that the end of a request is one of its own.
 
         Args:
-            after: the cursor that an earlier call gave; empty, or one that is not of this journal: from the oldest line on.
+            after: the cursor that an earlier call gave; empty, or one that is not of this journal: from the oldest
+                line on.
             limit: the maximum number of outcomes.
 
         Returns:
-            The outcomes in order, the cursor to go on from, and how many lines between the two the ring no longer holds.
+            The outcomes in order, the cursor to go on from, and the number of lines between the two that the ring no
+            longer holds.
         """
         lines = list(self._lines.copy())
         oldest = max(0, self._taken.value - len(lines))
         seen, _, last = after.partition(":")
-        # Threads that write at once are counted in another order than they stand in the ring: the line itself tells.
+        # Threads that write at once are counted in another order than they stand in the ring: the line is looked for.
         begin = next((at for at in range(len(lines), 0, -1) if _tag(lines[at - 1]) == last), None)
         dropped = 0
         if begin is None:
             begin, dropped = 0, oldest
             if last.startswith(f"{os.getpid()}.") and seen.isdecimal():
                 dropped = max(0, oldest - int(seen))
-        found = lines[begin : begin + max(0, limit)]
-        if found:
-            after = f"{oldest + begin + len(found)}:{_tag(found[-1])}"
-        return [self._outcome(each) for each in found], after, dropped
+        lines = lines[begin : begin + max(0, limit)]
+        if lines:
+            after = f"{oldest + begin + len(lines)}:{_tag(lines[-1])}"
+        return [self._outcome(line) for line in lines], after, dropped
 
     def _outcome(self, line: Entry) -> Outcome:
         make = self._make
@@ -158,10 +171,27 @@ class Journal:
             make = self._make = outcome_of
         return make(line, self.reading)
 
+    def tell(self, windows: Iterable[CallWindow], others: Iterable[Outcome] = ()) -> None:
+        """Note a test's calls in the file, if there is one, and outcomes of other processes.
+
+        Args:
+            windows: the calls, and the block that they were made in.
+            others: the outcomes of other processes.
+        """
+        if not self._files:
+            return
+        from faultinject.journal.told_calls import told_line
+
+        pid = os.getpid()
+        lines = [*(outcome.to_line() for outcome in others), *(told_line(window, pid) for window in windows)]
+        for file in self._files:
+            for line in lines:
+                file.write(line, pid)
+
     def end(self) -> None:
         """Say in the file, if there is one, that no more comes of this process."""
-        if self._file is not None:
-            self._file.end()
+        for file in self._files:
+            file.end()
 
     def clear(self) -> None:
         """Forget the lines in memory; a file keeps its own."""
@@ -170,8 +200,13 @@ class Journal:
         self._begun = Counter()
 
 
+def _running_test() -> str | None:
+    """The test that runs, as pytest names it; None between two tests."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0] or None
+
+
 def _tag(line: Entry) -> str:
-    """What tells a line from the others of its process, and of others."""
+    """An identity of a line among those of its process, and of others."""
     return f"{os.getpid()}.{line.seq}.{line.final}"
 
 
@@ -181,9 +216,10 @@ class JournalFile:
     One that somebody removes or renames meanwhile is opened anew.
 
     Args:
-        path: where; a regular file must be ours, and can be read by nobody else (mode 0600), also when it is not new.
+        path: of the file; a regular one must be ours, and can be read by nobody else (mode 0600), also when it is not
+            new.
         parent: as for `Journal`.
-        option: what named it, for the message that it cannot be opened.
+        option: the option that named it, for the message that it cannot be opened.
 
     Raises:
         ConfigurationError: it cannot be opened.
@@ -212,28 +248,38 @@ class JournalFile:
             raise ConfigurationError([Problem(f"cannot write to {path!r}: {why}", where=option)]) from None
 
     def append(self, outcome: Outcome) -> None:
-        """Write the line of an outcome; at the first that cannot be written the file ends, and the log says so."""
+        """Write the line of an outcome."""
+        if self._file is not None:
+            self.write(outcome.to_line(), outcome.pid)
+
+    def write(self, data: bytes, pid: int) -> None:
+        """Write a line; at the first that cannot be written the file ends, and the log says so.
+
+        Args:
+            data: the line.
+            pid: this process.
+        """
         file = self._file
         if file is None:
             return
-        data = outcome.to_line()
         try:
             size = self._size(file) + len(data)
             full = size > LARGEST_FILE
             if self._place is not None:
-                self._place.write(outcome.pid, size)
+                self._place.write(pid, size)
             if not full and os.write(file, data) == len(data):
                 return
-            why = "it has reached 1 GiB" if full else "no space left"
+            reason = "it has reached 1 GiB" if full else "no space left"
         except OSError as error:
-            why = error.strerror or str(error)
+            reason = error.strerror or str(error)
         if self._place is not None:
             self._place.failed()
         self.close()
-        log.journal_ends(self.path, why)
+        # A journal's file cannot be written any more.
+        log.error("faultinject: writing to the journal %s has stopped: %s", self.path, reason)
 
     def _begin(self, file: int) -> None:
-        """Note which file it is, and where its end is said."""
+        """Note the identity of the file, and the place where its end is noted."""
         self._identity = identity(file)
         if self._parent is not None:
             from faultinject.journal.endings import place_of
@@ -244,14 +290,14 @@ class JournalFile:
     def _size(self, file: int) -> int:
         """Bytes of the file, which is opened anew if it is not there any more.
 
-        Where the system tells where an open file is, it is compared with the one at its path only when that has changed: on
-        Linux, whoever asks a file for its times makes the next write to it cost twice as much.
+        Where the system shows the path of an open file, the file is compared with the one at its path only when that
+        has changed: on Linux, a look at a file's times makes the next write to it cost twice as much.
         """
         where = _where(file)
         if where is not None and where == self._where:
             return os.lseek(file, 0, os.SEEK_END)
-        found = os.fstat(file)
-        if not self._there() == (found.st_dev, found.st_ino) == self._identity:
+        status = os.fstat(file)
+        if not self._there() == (status.st_dev, status.st_ino) == self._identity:
             with self._lock:
                 if identity(file) != self._identity:
                     raise OSError(EBADF, "somebody has closed it")
@@ -265,24 +311,27 @@ class JournalFile:
                     if self._place is not None:
                         self._place.files.discard(file)
                     self._begin(file)
-                    log.journal_anew(self.path)
+                    # A journal's file was removed or renamed, as log rotation does; another one takes the lines.
+                    log.warning(
+                        "faultinject: the journal %s was removed or renamed; a new file is opened", self.path
+                    )
                 return os.fstat(file).st_size
         # A pipe has no end to seek.
-        self._where = where if S_ISREG(found.st_mode) else None
-        return found.st_size
+        self._where = where if S_ISREG(status.st_mode) else None
+        return status.st_size
 
     def _there(self) -> tuple[int, ...]:
-        """Device and inode of what has the path now; of what nobody may look at those of the open file."""
+        """Device and inode of the file at the path; of the open file where nobody may look at it."""
         try:
-            found = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
+            status = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
         except FileNotFoundError:
             return ()
         except OSError:  # a process that has given up its rights
             return self._identity
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     def end(self) -> None:
-        """Say that no more comes of this process, if it has written anything."""
+        """Note in the file that no more comes of this process, if it has written anything."""
         if self._place is not None:
             self._place.end()
 
@@ -300,7 +349,10 @@ class JournalFile:
 
 
 def _where(file: int) -> str | None:
-    """The path of an open file; another one where it was renamed, removed or closed; None: the system does not tell."""
+    """The present path of an open file; None: the system does not show it.
+
+    It is another one where the file was renamed, removed or closed.
+    """
     try:
         return os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115 - pathlib takes its time to load
     except OSError:
@@ -308,18 +360,20 @@ def _where(file: int) -> str | None:
 
 
 def _open(path: str) -> int:
-    """A file to append to: no link is followed, and a regular file is ours, with mode 0600; some file systems have no modes.
+    """Open a file to append to, without following a link.
+
+    A regular file is ours, with mode 0600; some file systems have no modes.
 
     Raises:
         OSError: it cannot be opened, or belongs to another user.
     """
     file = os.open(path, TO_APPEND | os.O_CREAT, 0o600)
-    found = os.fstat(file)
-    if hasattr(os, "geteuid") and S_ISREG(found.st_mode):
-        if found.st_uid != os.geteuid():
+    status = os.fstat(file)
+    if hasattr(os, "geteuid") and S_ISREG(status.st_mode):
+        if status.st_uid != os.geteuid():
             os.close(file)
             raise OSError(EPERM, "it belongs to another user")
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             from contextlib import suppress
 
             with suppress(OSError):

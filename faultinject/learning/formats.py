@@ -1,6 +1,6 @@
 """The logs that are read: of Amazon S3, CloudFront, nginx, Tencent COS and Alibaba OSS.
 
-Each format is a class with its name, whose log it is, and how a line is read. A line that is of another form is None.
+Each format is a class with its name, the name of its log, and the reading of a line. A line of another form is None.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Record:
     """A line of a log.
 
     Attributes:
-        time: when, seconds since 1970.
+        time: of the request, seconds since 1970.
         method: of the request.
-        operation: by the vendor's name; None where the log does not tell.
+        operation: by the vendor's name; None where the log does not show it.
         status: of the answer.
         code: the vendor's error code; empty where there is none, or the log has none.
     """
@@ -44,7 +44,7 @@ class OperationNames:
         vendor: its id; None: as an S3 request.
 
     Raises:
-        UnknownVendor: there is none with that id.
+        UnknownVendorError: there is none with that id.
     """
 
     def __init__(self, vendor: str | None) -> None:
@@ -60,7 +60,7 @@ class OperationNames:
         Args:
             method: of the request.
             target: path and query.
-            host: what it was sent to; empty: one that has no bucket in it.
+            host: the Host that it was sent to; empty: one that has no bucket in it.
         """
         target = target if target[:1] == "/" else f"/{target}"
         try:
@@ -71,9 +71,9 @@ class OperationNames:
 
 
 LATEST = 253_402_300_799.0
-"""The last second of the year 9999: behind it no time can be written."""
+"""The last second of the year 9999: no later time can be written."""
 _TIME = r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
-# What is quoted ends at a quote with a blank or nothing behind it: not every service escapes those that a client sends.
+# A quoted text ends at a quote with a blank or nothing behind it: not every service escapes its clients' quotes.
 _TEXT = r'"(?:[^"\\]|\\.|"(?! |$))*"'
 _REQUEST = (
     r'(?P<request>"[^"]*(?:"(?! (?:\d{3}|-)(?: |$))[^"]*)*"|-)'  # up to the quote that a status follows
@@ -85,8 +85,8 @@ class Format(ABC):
 
     Attributes:
         name: as `--format` has it.
-        title: whose log it is.
-        vendor: whose operations and codes it has; None: any service's.
+        title: the name of the log.
+        vendor: the vendor of its operations and codes; None: any service's.
     """
 
     name: str
@@ -107,12 +107,12 @@ class Format(ABC):
             Skip: it says nothing of the service.
         """
         try:
-            found = self.read_fields(line)
+            record = self.read_fields(line)
         except ValueError:  # such as the 31st of February
             return None
-        if found is None or not 100 <= found.status <= 599 or not 0 <= found.time < LATEST:
+        if record is None or not 100 <= record.status <= 599 or not 0 <= record.time < LATEST:
             return None
-        return found
+        return record
 
     @abstractmethod
     def read_fields(self, line: str) -> Record | None:
@@ -125,7 +125,7 @@ class Format(ABC):
 
 
 class Skip(Exception):
-    """A line of the right form that counts for nothing; says why."""
+    """A line of the right form that counts for nothing; its text is the reason."""
 
 
 class S3(Format):
@@ -134,7 +134,7 @@ class S3(Format):
     name = "s3"
     title = "Amazon S3 server access log"
     vendor = "s3"
-    # Newer fields come behind, and what a client says of itself too: nothing is read from there.
+    # Newer fields come behind, and a client's own texts, too: nothing is read from there.
     _LINE = re.compile(
         rf"\S+ (?P<bucket>\S+) {_TIME} \S+ \S+ \S+ (?P<event>[A-Z0-9]+(?:\.\w+)+) (?P<key>\S+)"
         rf" {_REQUEST} (?P<status>\d{{3}}|-) (?P<code>\S+)(?: |$)",
@@ -143,10 +143,10 @@ class S3(Format):
 
     def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
-        found = self._LINE.match(line)
-        if found is None:
+        match = self._LINE.match(line)
+        if match is None:
             return None
-        said = {name: _inside(text) for name, text in found.groupdict().items()}
+        said = {name: _inside(text) for name, text in match.groupdict().items()}
         event = said.get("event", "")
         if event.startswith(("BATCH.", "S3.")):
             raise Skip(f"{event} is no request of a client")
@@ -163,27 +163,33 @@ class S3(Format):
             named = "ListObjectsV2"
         if named is None or not self.names.has(named):
             named = self.names.of(method, _place(said["bucket"], said["key"], target), "")
-        return Record(_time(found), method, named, int(said["status"]), _code(said["code"]))
+        return Record(_time(match), method, named, int(said["status"]), _code(said["code"]))
 
 
 _S3_EVENTS = {
     "REST.GET.OBJECT": "GetObject", "REST.HEAD.OBJECT": "HeadObject", "REST.PUT.OBJECT": "PutObject",
-    "REST.DELETE.OBJECT": "DeleteObject", "REST.COPY.OBJECT": "CopyObject", "REST.POST.MULTI_OBJECT_DELETE": "DeleteObjects",
-    "REST.POST.UPLOADS": "CreateMultipartUpload", "REST.PUT.PART": "UploadPart", "REST.COPY.PART": "UploadPartCopy",
-    "REST.POST.UPLOAD": "CompleteMultipartUpload", "REST.DELETE.UPLOAD": "AbortMultipartUpload", "REST.GET.UPLOAD": "ListParts",
-    "REST.GET.UPLOADS": "ListMultipartUploads", "REST.GET.BUCKET": "ListObjects", "REST.HEAD.BUCKET": "HeadBucket",
-    "REST.PUT.BUCKET": "CreateBucket", "REST.DELETE.BUCKET": "DeleteBucket", "REST.GET.BUCKETVERSIONS": "ListObjectVersions",
+    "REST.DELETE.OBJECT": "DeleteObject", "REST.COPY.OBJECT": "CopyObject",
+    "REST.POST.MULTI_OBJECT_DELETE": "DeleteObjects", "REST.POST.UPLOADS": "CreateMultipartUpload",
+    "REST.PUT.PART": "UploadPart", "REST.COPY.PART": "UploadPartCopy",
+    "REST.POST.UPLOAD": "CompleteMultipartUpload", "REST.DELETE.UPLOAD": "AbortMultipartUpload",
+    "REST.GET.UPLOAD": "ListParts", "REST.GET.UPLOADS": "ListMultipartUploads",
+    "REST.GET.BUCKET": "ListObjects", "REST.HEAD.BUCKET": "HeadBucket", "REST.PUT.BUCKET": "CreateBucket",
+    "REST.DELETE.BUCKET": "DeleteBucket", "REST.GET.BUCKETVERSIONS": "ListObjectVersions",
 }  # fmt: skip
-"""What the log calls the operations that objects are read and written by."""
+"""The operations on objects, by the log's names for them."""
 
 
 class OSS(S3):
-    """Logs of Alibaba OSS, which have the same in other places: https://www.alibabacloud.com/help/en/oss/user-guide/logging."""
+    """Logs of Alibaba OSS, which have the same fields in other places.
+
+    https://www.alibabacloud.com/help/en/oss/user-guide/logging
+    """
 
     name = "oss"
     title = "Alibaba Cloud OSS log"
     vendor = "oss"
-    # Between them: bytes and milliseconds; referer, user agent, host; request id, logging flag, requester, operation; size, server's time.
+    # Between them: bytes and milliseconds; referer, user agent, host; request id, logging flag, requester, operation;
+    # size, server's time.
     _LINE = re.compile(
         rf"\S+ \S+ \S+ {_TIME} {_REQUEST} (?P<status>\d{{3}}|-) \S+ \S+ {_TEXT} {_TEXT} {_TEXT}"
         rf" {_TEXT} {_TEXT} {_TEXT} {_TEXT} (?P<bucket>{_TEXT}) (?P<key>{_TEXT}) \S+ \S+ (?P<code>{_TEXT}|\S+)",
@@ -197,14 +203,14 @@ class COS(Format):
     name = "cos"
     title = "Tencent Cloud COS log"
     vendor = "cos"
-    # Path, user agent and message may have blanks, so what stands between them is told by its form.
+    # Path, user agent and message may have blanks, so the fields between them are found by their form.
     _HEAD = re.compile(
         r"\d+(?:\.\d+)? \S+ \S+ (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z \S+ (?P<event>\S+) \S+ \S+ \S+ \S+ \S+ \S",
         re.ASCII,
     )
     _METHOD = re.compile(" (GET|HEAD|PUT|POST|DELETE|OPTIONS) ", re.ASCII | re.IGNORECASE)
     _STATUS = re.compile(r" ([1-5]\d\d) (-|[A-Za-z][\w.]*)(?= |$)", re.ASCII)
-    _TAIL = re.compile(r" (?:\d+|-) \d+ ([A-Z]+)(?= |$)", re.ASCII)  # bytes, time, and who asked
+    _TAIL = re.compile(r" (?:\d+|-) \d+ ([A-Z]+)(?= |$)", re.ASCII)  # bytes, time, and the requester
 
     def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
@@ -227,16 +233,18 @@ class COS(Format):
 
 _COS_EVENTS = {
     "InitiateMultipartUpload": "CreateMultipartUpload", "InitMultipartUpload": "CreateMultipartUpload",
-    "GetBucket": "ListObjects", "DeleteMultipleObjects": "DeleteObjects", "DeleteMultipleObject": "DeleteObjects",
-    "PutObjectCopy": "CopyObject", "UploadPartCopy": "UploadPartCopy", "GetService": "ListBuckets", "PutBucket": "CreateBucket",
+    "GetBucket": "ListObjects", "DeleteMultipleObjects": "DeleteObjects",
+    "DeleteMultipleObject": "DeleteObjects", "PutObjectCopy": "CopyObject",
+    "UploadPartCopy": "UploadPartCopy", "GetService": "ListBuckets", "PutBucket": "CreateBucket",
 }  # fmt: skip
 """Names of COS's own for operations that have S3's names here."""
 
 
 class CloudFront(Format):
-    """Standard logs: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html.
+    """Standard logs of CloudFront.
 
-    Legacy ones, and of version 2 those in the formats w3c, plain and JSON.
+    Legacy ones, and of version 2 those in the formats w3c, plain and JSON:
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html
     """
 
     name = "cloudfront"
@@ -248,7 +256,7 @@ class CloudFront(Format):
         self._fields = _CLOUDFRONT_FIELDS
 
     def heed(self, line: str) -> bool:
-        """Whether the line is a header; it says what the columns are."""
+        """Whether the line is a header; a header sets the columns."""
         if line.startswith("#Fields:"):
             self._fields = line.removeprefix("#Fields:").split()
         return line.startswith("#") or super().heed(line)
@@ -290,7 +298,7 @@ _CLOUDFRONT_FIELDS = [
 class Nginx(Format):
     """nginx's `combined`, also Apache's: http://nginx.org/en/docs/http/ngx_http_log_module.html.
 
-    Behind it may stand the host that was asked for and the service's error code: `host="$http_host" code="…"`.
+    The Host of the request and the service's error code may stand behind it: `host="$http_host" code="…"`.
     """
 
     name = "nginx"
@@ -300,30 +308,30 @@ class Nginx(Format):
 
     def read_fields(self, line: str) -> Record | None:
         """The request of a line."""
-        found = self._LINE.match(line)
-        if found is None:
+        match = self._LINE.match(line)
+        if match is None:
             return None
-        status = int(found["status"])
+        status = int(match["status"])
         if status in _UNANSWERED:
             raise Skip(_UNANSWERED[status])
-        method, target = _split(found["request"])
+        method, target = _split(match["request"])
         if not method:
             raise Skip("no request line")
-        more = dict(self._MORE.findall(line, found.end()))
+        more = dict(self._MORE.findall(line, match.end()))
         host = more.get("host", "-")
         named = self.names.of(method, target, "" if host == "-" else host)
-        return Record(_time(found), method, named, status, _code(more.get("code", "")))
+        return Record(_time(match), method, named, status, _code(more.get("code", "")))
 
 
 _UNANSWERED = {
     444: "nginx closed the connection without an answer",
     499: "the client left before the answer",
 }
-"""What nginx notes for a status where there was none."""
+"""The reasons for statuses that nginx notes where there was no answer."""
 
 
-FORMATS: dict[str, type[Format]] = {each.name: each for each in (CloudFront, S3, OSS, COS, Nginx)}
-"""In the order in which they are tried: what all others are as well comes last."""
+FORMATS: dict[str, type[Format]] = {form.name: form for form in (CloudFront, S3, OSS, COS, Nginx)}
+"""The formats in the order of trial: one that fits all other logs, too, is last."""
 _METHOD = re.compile("[A-Z]{1,20}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
@@ -340,7 +348,10 @@ def _inside(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """The code of an error; empty where there is none, and where it is none: such a text is not told to anybody."""
+    """The code of an error; empty where there is none, or where the text is no code.
+
+    Such a text is shown to nobody.
+    """
     return text if _CODE.fullmatch(text) else ""
 
 
@@ -352,7 +363,10 @@ def _split(request: str) -> tuple[str, str]:
 
 
 def _place(bucket: str, key: str, target: str) -> str:
-    """The target as if the bucket stood in its path: a log does not say whether it was in the host instead."""
+    """The target with the bucket in its path.
+
+    A log does not say whether the bucket was in the host instead.
+    """
     if bucket == "-":
         return target
     path = f"/{bucket}" if key == "-" else f"/{bucket}/{key}"
@@ -360,6 +374,6 @@ def _place(bucket: str, key: str, target: str) -> str:
     return f"{path}{mark}{query}"
 
 
-def _time(found: re.Match[str]) -> float:
-    time = found["time"].replace(":60 ", ":59 ")  # a leap second
+def _time(match: re.Match[str]) -> float:
+    time = match["time"].replace(":60 ", ":59 ")  # a leap second
     return datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").timestamp()

@@ -1,4 +1,4 @@
-"""How many requests of each kind got which answer, second by second."""
+"""The counts of requests by kind and answer, for each second."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ from faultinject.journal.sources import open_unpacked
 from faultinject.learning.formats import FORMATS, Format, OperationNames, Skip
 
 LONGEST_LINE = 65_536
-"""Bytes of a line that are read; the rest is passed over."""
+"""Bytes of a line that are read; the rest is skipped."""
 LOOKED_AT = 200
-"""Lines by which a format is told."""
+"""The lines by which a format is detected."""
 EXAMPLES = 3
 """Lines of another form that are named."""
 BEGUN_AS_A_SUCCESS = 200
-"""The status of an answer that was begun before its error was known: a copy of S3's, or the end of an upload in parts."""
+"""The status of an answer that was begun before its error was known.
+
+It is that of a copy of S3's, or of the end of an upload in parts.
+"""
 Kind = tuple[str, bool]
-"""An operation, or a method where the log does not tell the operation; and whether it is one."""
+"""An operation, or a method if the log shows no operation, and whether it is an operation."""
 Error = tuple[int, str]
 """A status and a code."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """Where a line of another form is. What it says is not kept: it may be an address or a token.
+    """The place of a line of another form, without its text.
+
+    The text may be an address or a token.
 
     Attributes:
         file: The file, as it was named.
@@ -44,19 +49,19 @@ class Broken:
 
 @dataclass
 class Tally:
-    """What was counted.
+    """The counts of a log.
 
     Attributes:
         format: as `--format` has it.
-        title: whose log it was.
-        vendor: whose operations and codes it has, or None.
+        title: the name of the log.
+        vendor: the vendor of its operations and codes, or None.
         requests: by kind, the requests of each second.
         errors: by kind and error, those of each second.
-        operations: by method, those that the log tells of its requests.
-        lines: how many were read.
-        broken: how many are of another form.
+        operations: by method, those that the log shows for its requests.
+        lines: the number of lines that were read.
+        broken: the number of lines of another form.
         examples: the first of these.
-        skipped: how many count for nothing, by the reason.
+        skipped: the number of lines that count for nothing, by the reason.
     """
 
     format: str = ""
@@ -72,8 +77,8 @@ class Tally:
 
     @property
     def span(self) -> tuple[int, int]:
-        """The first second and the one behind the last."""
-        seconds = [each for some in self.requests.values() for each in some]
+        """The first second and the one after the last."""
+        seconds = [second for counts in self.requests.values() for second in counts]
         return (min(seconds), max(seconds) + 1) if seconds else (0, 1)
 
 
@@ -83,7 +88,7 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
     Args:
         paths: the files; all of one format.
         name: the format; None: the first that most of the first lines have.
-        vendor: whose operations it has; None: those of the format's.
+        vendor: the vendor of its operations; None: the format's.
 
     Raises:
         ConfigurationError: a file cannot be read, or is of no such format.
@@ -96,18 +101,18 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
         if made is None:
             if not any(_may_be_request(line) for _, line in first):
                 continue
-            made = _told([line for _, line in first], vendor)
+            made = _detected([line for _, line in first], vendor)
             if made is None:
                 known = ", ".join(FORMATS)
                 raise ConfigurationError(
                     f"{path}: its lines are of no format that is known ({known}); --format says which it is"
                 )
         elif name is None:
-            # What is of another format may have the form of this one as well.
-            told = _told([line for _, line in first], vendor)
-            if told is not None and told.name != made.name:
+            # A line of another format may have the form of this one as well.
+            detected = _detected([line for _, line in first], vendor)
+            if detected is not None and detected.name != made.name:
                 raise ConfigurationError(
-                    f"{path}: its lines are of the {told.title}, not of the {made.title}"
+                    f"{path}: its lines are of the {detected.title}, not of the {made.title}"
                 )
         lines_before, broken_before = tally.lines, tally.broken
         _count(first, made, tally, path)
@@ -133,7 +138,7 @@ def _may_be_request(line: str) -> bool:
     return bool(line.strip()) and line[:1] != "#"
 
 
-def _told(first: list[str], vendor: str | None) -> Format | None:
+def _detected(first: list[str], vendor: str | None) -> Format | None:
     for name in FORMATS:
         made = _made(name, vendor)
         read = right = 0
@@ -176,7 +181,7 @@ def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: s
 
 
 def _lines(path: str) -> Iterator[str]:
-    """Without their ends, and what stands before the first."""
+    """The lines of a file, without their ends, and without a mark before the first."""
     try:
         with ExitStack() as stack:
             file = open_unpacked(path, stack)

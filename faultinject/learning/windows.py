@@ -1,4 +1,7 @@
-"""When a share of errors changed: the log's time is cut where that makes what was seen much more likely."""
+"""Finds the times at which a share of errors changed.
+
+The log's time is cut where that makes the log much more likely.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from itertools import pairwise
 from math import log
 
 BINS = 400
-"""Pieces of time that a cut may stand between."""
+"""The most pieces of time; a cut stands between two of them."""
 MOST = 12
 """Windows of one kind of request, or one more."""
 LEAST = 20
@@ -15,15 +18,15 @@ LEAST = 20
 
 
 def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
-    """Where the share of errors changes.
+    """The places where the share of errors changes.
 
     Binary segmentation: a piece is cut where two shares explain it better than one, by a likelihood ratio that chance
-    reaches at hardly any of the places that were tried (twice its logarithm above 12 + 2·ln of their number). Two cuts at once, as
-    of an outage in the middle, gain that much each.
+    reaches at hardly any of the places that were tried (twice its logarithm above 12 + 2·ln of their number). Two
+    cuts at once, as of an outage in the middle, gain that much each.
 
     Args:
-        requests: how many there were in each piece of time.
-        errors: how many of them failed.
+        requests: the number in each piece of time.
+        errors: the number of them that failed.
 
     Returns:
         The pieces before which a new share begins, sorted.
@@ -32,23 +35,26 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     for n, k in zip(requests, errors, strict=True):
         sums.append((sums[-1][0] + n, sums[-1][1] + k))
     bound = 12 + 2 * log(max(1, len(requests)))
-    found: list[int] = []
+    chosen: list[int] = []
     pieces = [(0, len(requests))]
-    while requests and len(found) < MOST - 1:
+    while requests and len(chosen) < MOST - 1:
         # The piece whose best cut gains most goes first.
-        (gain, places), start, end = max((_best(sums, *each), *each) for each in pieces)
+        (gain, places), start, end = max((_best(sums, *piece), *piece) for piece in pieces)
         if gain <= bound:
             break
-        found += places
+        chosen += places
         pieces.remove((start, end))
         pieces += pairwise([start, *places, end])
-    return _needed(sums, sorted(found), bound)
+    return _needed(sums, sorted(chosen), bound)
 
 
-def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> list[int]:
-    """The cuts that still gain enough: the first stood where it did for want of those that came after it."""
-    while found:
-        edges = [0, *found, len(sums) - 1]
+def _needed(sums: Sequence[tuple[int, int]], chosen: list[int], bound: float) -> list[int]:
+    """Remove the cuts that no longer gain enough.
+
+    The first cut stood where it did for want of those that came after it.
+    """
+    while chosen:
+        edges = [0, *chosen, len(sums) - 1]
         gains = [
             2
             * (
@@ -56,22 +62,25 @@ def _needed(sums: Sequence[tuple[int, int]], found: list[int], bound: float) -> 
                 + _likelihood(sums, at, after)
                 - _likelihood(sums, before, after)
             )
-            for before, at, after in zip(edges, found, edges[2:], strict=False)
+            for before, at, after in zip(edges, chosen, edges[2:], strict=False)
         ]
         least = min(gains)
         if least > bound:
             break
-        del found[gains.index(least)]
-    return found
+        del chosen[gains.index(least)]
+    return chosen
 
 
 def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, list[int]]:
-    """What each of the best cuts of a piece gains, and where they are: one, or the two that have most or fewest errors between them."""
+    """The gain of the best cut of a piece, or of the best two for each, and their places.
+
+    Two cuts have the most or the fewest errors between them.
+    """
     gain, at = _best_one(sums, start, end)
     requests, errors = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
 
     def excess(at: int) -> int:
-        """By how much, times the requests, more errors came before than if they were spread evenly."""
+        """The surplus of errors before a place over an even spread, times the requests."""
         return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
 
     first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
@@ -80,12 +89,12 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
     pieces = [*pairwise((start, first, last, end))]
     if min(sums[after][0] - sums[before][0] for before, after in pieces) < LEAST:
         return gain, [at]
-    both = 2 * (sum(_likelihood(sums, *each) for each in pieces) - _likelihood(sums, start, end))
+    both = 2 * (sum(_likelihood(sums, *piece) for piece in pieces) - _likelihood(sums, start, end))
     return max((gain, [at]), (both / 2, [first, last]))
 
 
 def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
-    """What the best single cut of a piece gains, and where it is; the piece's beginning where there is none."""
+    """The gain of the best single cut of a piece, and its place; the beginning if there is none."""
     whole = _likelihood(sums, start, end)
     best = (0.0, start)
     for at in range(start + 1, end):
@@ -98,15 +107,15 @@ def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[fl
 
 
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
-    """The logarithm of how likely the errors of a piece are, with the share that fits best."""
+    """The log-likelihood of the errors of a piece, with the share that fits best."""
     n, k = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
-    return sum(each * log(each / n) for each in (k, n - k) if each)
+    return sum(count * log(count / n) for count in (k, n - k) if count)
 
 
 def interval(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
     """The share of which k of n is a likely sample: Wilson's interval, of 95 % by default.
 
-    >>> [round(each, 4) for each in interval(3, 1000)]
+    >>> [round(bound, 4) for bound in interval(3, 1000)]
     [0.001, 0.0088]
     """
     share = k / n

@@ -1,4 +1,7 @@
-"""A scenario that has the errors of a log: one rule for each kind of request, error and window, with the numbers behind it."""
+"""A scenario with the errors of a log: one rule for each kind of request, error and window.
+
+Each rule has the numbers that it rests on.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ THROTTLED = 429
 
 @dataclass(frozen=True)
 class Learned:
-    """A rule and what it was made from.
+    """A rule and the numbers that it was made from.
 
     Attributes:
         rule: The rule, as a file of rules has it.
@@ -99,31 +102,40 @@ class LearnedScenario:
 def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[Learned], list[LeftOut]]:
     """The rules that have the errors of a log.
 
-    The rules of one kind of request stand one behind the other, so the second's probability is of what the first has left.
+    The rules of one kind of request stand one behind the other, so the second's probability is of the requests that
+    the first has left.
 
     Args:
-        tally: what was counted.
-        vendor: whose codes and operations it has; None: nobody's.
-        everything: also what a client is not to retry.
+        tally: the counts.
+        vendor: the vendor of its codes and operations; None: nobody's.
+        everything: also errors that a client is not to retry.
     """
-    found = None if vendor is None else vendors.get(vendor)
+    known_vendor = None if vendor is None else vendors.get(vendor)
     start, end = tally.span
     width = max(1, -(-(end - start) // BINS))
     learned: list[Learned] = []
     left_out: list[LeftOut] = []
-    for kind in sorted(tally.requests, key=lambda each: -sum(tally.requests[each].values())):
-        errors = dict(sorted(tally.errors.get(kind, {}).items(), key=lambda each: -sum(each[1].values())))
+    for kind in sorted(tally.requests, key=lambda kind: -sum(tally.requests[kind].values())):
+        by_error = tally.errors.get(kind, {}).items()
+        errors = dict(sorted(by_error, key=lambda counted_error: -sum(counted_error[1].values())))
         for error, seconds in [*errors.items()]:
-            if why := _unsayable(found, error) or ("" if everything else _not_retried(found, error)):
+            if why := _unsayable(known_vendor, error) or (
+                "" if everything else _not_retried(known_vendor, error)
+            ):
                 left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), why))
                 del errors[error]
         if errors:
-            learned += _of_kind(_asked(kind, tally), tally.requests[kind], errors, found, start, width, end)
+            learned += _of_kind(
+                _asked(kind, tally), tally.requests[kind], errors, known_vendor, start, width, end
+            )
     return learned, left_out
 
 
 def _asked(kind: Kind, tally: Tally) -> RuleKeys:
-    """The conditions of its rules: those of a method are not for the operations that have a count of their own."""
+    """The conditions of its rules.
+
+    Those of a method are not for the operations that have a count of their own.
+    """
     name, is_operation = kind
     if is_operation:
         return {"operation": name}
@@ -142,12 +154,12 @@ def _of_kind(
 ) -> Iterator[Learned]:
     counts = _binned(requests, start, width, end)
     failed = {error: _binned(seconds, start, width, end) for error, seconds in errors.items()}
-    changes = {at for each in failed.values() for at in cuts(counts, each)}
+    changes = {at for errors_by_bin in failed.values() for at in cuts(counts, errors_by_bin)}
     for first, last in pairwise([0, *sorted(changes), len(counts)]):
         begin, until = start + first * width, min(end, start + last * width)
         n = rest = sum(counts[first:last])
-        for error, each in failed.items():
-            k = sum(each[first:last])
+        for error, errors_by_bin in failed.items():
+            k = sum(errors_by_bin[first:last])
             if not k:
                 continue
             keys: RuleKeys = {**asked}
@@ -163,45 +175,44 @@ def _of_kind(
 
 
 def _binned(seconds: Counter[int], start: int, width: int, end: int) -> list[int]:
-    found = [0] * -(-(end - start) // width)
+    bins = [0] * -(-(end - start) // width)
     for second, count in seconds.items():
-        found[(second - start) // width] += count
-    return found
+        bins[(second - start) // width] += count
+    return bins
 
 
 def _rule(vendor: Vendor | None, error: Error, keys: RuleKeys) -> Rule:
-    """The documented error where there is one with this code, else its status."""
+    """The rule of the documented error with this code if there is one, else of its status."""
     status, code = error
     if vendor is not None and code:
-        for each in vendor.errors:
-            if each.code == code and each.status == status:
-                return Rule(each.address, **keys)
-        for each in vendor.errors:
-            if each.code == code:
+        for row in vendor.errors:
+            if row.code == code and row.status == status:
+                return Rule(row.address, **keys)
+        for row in vendor.errors:
+            if row.code == code:
                 keys["status"] = status
-                return Rule(each.address, **keys)
+                return Rule(row.address, **keys)
     if vendor is not None:
         keys["vendor"] = vendor.id
     return Rule(f"http:{status}", **keys)
 
 
 def _unsayable(vendor: Vendor | None, error: Error) -> str:
-    """Why no rule has this error; empty where one has."""
+    """The reason why no rule has this error; empty where one has."""
     status, code = error
-    if status != BEGUN_AS_A_SUCCESS or any(each.code == code for each in (vendor.errors if vendor else ())):
+    documented = any(row.code == code for row in (vendor.errors if vendor else ()))
+    if status != BEGUN_AS_A_SUCCESS or documented:
         return ""
     return "in an answer with status 200, and not documented"
 
 
 def _not_retried(vendor: Vendor | None, error: Error) -> str:
-    """Why a client is not to retry; empty where it is."""
+    """The reason why a client is not to retry; empty where it is."""
     status, code = error
     if vendor is not None and code:
-        rows = [each for each in vendor.errors if each.code == code]
+        rows = [row for row in vendor.errors if row.code == code]
         if rows:
-            return (
-                "" if any(each.retryable == "yes" for each in rows) else "not to be retried, by the document"
-            )
+            return "" if any(row.retryable == "yes" for row in rows) else "not to be retried, by the document"
     return "" if status >= 500 or status == THROTTLED else "a mistake of the client's own, by its status"
 
 
@@ -245,7 +256,7 @@ def as_toml(
 def with_numbers(
     learned: list[Learned], left_out: list[LeftOut], tally: Tally, *, sources: Sequence[str]
 ) -> LearnedScenario:
-    """The same as it is printed in JSON."""
+    """The scenario as it is printed in JSON."""
     start, end = tally.span
     return LearnedScenario(
         v=1,

@@ -14,24 +14,31 @@ from faultinject.journal import log
 from faultinject.proxy.client import BODILESS, FRAMING, KEY, RESPONSE_HEAD, ClientTransport
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, UpstreamFailure
-from faultinject.server.heads import without_upgrade
+from faultinject.server.protocol import without_upgrade
 
 PROXY_S_OWN = b"proxy-authorization"
-"""What is for a proxy that is asked by the variable HTTP_PROXY: a secret of its user, and none of the server's."""
+"""The header for a proxy that a client uses by HTTP_PROXY.
+
+It is a secret of the proxy's user, and none of the server's.
+"""
 
 
 def log_it(broken: UpstreamFailure) -> None:
-    """Say in the log why there is no answer."""
-    log.no_answer(str(broken))
+    """Log the reason why there is no answer."""
+    # The proxy has no answer from its server, or only a part of one.
+    log.warning("faultinject: %s", broken)
 
 
 class Proxy:
-    """What stands before one server. It is served by `ClientTransport`, which keeps requests as they were sent.
+    """The ASGI app before one server.
+
+    `ClientTransport` serves it, and keeps requests as they were sent.
 
     Args:
         target: the server behind.
-        rewrite_host: whether requests go on with its own Host, instead of that which the client sent and may have signed.
-        notice: is told of each request to which the server had no whole answer.
+        rewrite_host: whether requests go on with its own Host, instead of that which the client sent and may have
+            signed.
+        notice: called for each request to which the server had no whole answer.
     """
 
     def __init__(
@@ -82,7 +89,10 @@ class Proxy:
 
 
 class _Exchange:
-    """One request and its answer. The request goes on while the answer comes back: a server may answer before it has all."""
+    """One request and its answer.
+
+    The request goes on while the answer comes back: a server may answer before it has all.
+    """
 
     def __init__(
         self,
@@ -102,7 +112,7 @@ class _Exchange:
         self._stuck: UpstreamFailure | None = None
 
     async def run(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """Until the answer is there, or one side has left."""
+        """Forward until the answer is there, or one side has left."""
         client, upstream = self._client, self._upstream
         try:
             await upstream.send_head(client.request.method, client.request.target, headers)
@@ -126,8 +136,8 @@ class _Exchange:
         """Send the body on, then listen for a client that leaves."""
         try:
             if self._client.waiting_for_100_continue:
-                # Who asks for the body says `100 Continue`. The server says it, or the client has waited long enough and sends
-                # its body anyhow.
+                # The side that asks for the body sends `100 Continue`. The server sends it, or the client has waited
+                # long enough and sends its body anyhow.
                 await self._client.body_comes()
             more = True
             while (message := await self._receive())["type"] == "http.request":
@@ -174,7 +184,7 @@ class _Exchange:
         await self._send(start)
 
     async def _end(self, broken: UpstreamFailure) -> None:
-        """As the server behind has ended it; where it has not, say why there is no answer."""
+        """End as the server behind has; where it has not ended, answer why there is no answer."""
         self._notice(broken)
         if not self._started and broken.reset is None:
             await _tell(self._send, broken)
@@ -183,7 +193,7 @@ class _Exchange:
 
 
 async def _tell(send: Send, broken: UpstreamFailure) -> None:
-    """An answer of our own, which no server behind has sent."""
+    """Send an answer of our own, which no server behind has sent."""
     text = f"faultinject: {broken}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),

@@ -1,4 +1,4 @@
-"""The client's side: one connection, whose requests h11 reads, and whose answers are spelled as they came."""
+"""The client's side: one connection, read by h11, with answers spelled as they came."""
 
 from __future__ import annotations
 
@@ -24,12 +24,17 @@ from faultinject.http.wire import reason
 from faultinject.journal import log
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, lines, without_quotes
+from faultinject.server.bounds import LIMITS as SERVER_LIMITS
+from faultinject.server.bounds import Bounded, Bounds, Limits
 from faultinject.server.certificates import Certificate
 
 KEY = "faultinject.client_transport"
-"""Where a scope has its `ClientTransport`."""
+"""The key of a scope's `ClientTransport`."""
 RESPONSE_HEAD = "faultinject.response_head"
-"""A key of the message that begins the server's answer: its reason phrase, and the names of its headers in their case."""
+"""The key of the server's head in the message that begins its answer.
+
+It has the reason phrase, and the names of the headers in their case.
+"""
 BODILESS = (204, 304)
 """Statuses of answers without a body."""
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
@@ -41,19 +46,20 @@ _NO_FORWARD = "this proxy goes to {} only"
 _FAILED = "an error in front of the server: the proxy's log has it"
 
 
-class ClientTransport(asyncio.StreamReaderProtocol):
-    """One connection of a client, and the request that is under way on it: one after the other.
+class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
+    """One connection of a client, with its requests one after the other.
 
     uvicorn makes one for each client, and ends it.
 
     Args:
         target: the server behind.
+        bounds: of the proxy's connections.
         config: of uvicorn; the app is in it.
-        server_state: what is open and under way.
+        server_state: the connections and tasks of the server.
 
     Attributes:
-        transport: of the client's connection.
-        upstream: made when a request first goes on. Each client's connection has one of its own, as it would have without us.
+        upstream: made when a request first goes on. Each client's connection has one of its own, as it would have
+            without us.
         request: as it was sent, but for its target, which is the path where the client sent a URL.
         trailers: of the request; whole when its body is.
         answer_trailers: of the server's answer, for its end.
@@ -62,12 +68,13 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         keep_alive: whether another request may come, as the client and the proxy's own end have it.
     """
 
-    transport: asyncio.Transport
     request: h11.Request
 
-    def __init__(self, target: Target, *, config: Config, server_state: ServerState, **_: object) -> None:
+    def __init__(
+        self, target: Target, bounds: Bounds, *, config: Config, server_state: ServerState, **_: object
+    ) -> None:
         self._reader = asyncio.StreamReader(PIECE)
-        super().__init__(self._reader)
+        super().__init__(bounds, self._reader)
         self.target = target
         self.upstream: Upstream | None = None
         self.trailers: RawHeaders = ()
@@ -79,17 +86,16 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         self._http = h11.Connection(h11.SERVER, LIMITS.head)
         self._reading = asyncio.Lock()
         self._lost = asyncio.Event()
-        # What was read and not handed on yet.
+        # An event that was read and not handed on yet.
         self._heard: h11.Event | None = None
-        # Why what came is not for the server behind, and the status that says so.
+        # The status and the reason if bytes that came are not for the server behind.
         self._refusal: tuple[int, str] | None = None
-        self._idle = True
+        self._idle = self._reads = True
         self._ends = self._started = self._complete = self._bodiless = self._chunked = self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has come."""
+        """Serve a client that has come."""
         super().connection_made(transport)
-        self.transport = transport
         # One that has left by a reset has none under uvloop.
         self._client, self._address = (
             (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
@@ -106,7 +112,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has left: so do we on the other side."""
+        """Leave the server on the other side when the client has left."""
         super().connection_lost(exc)
         self._server.connections.discard(self)
         self._lost.set()
@@ -114,7 +120,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self.upstream.leave()
 
     def shutdown(self) -> None:
-        """The proxy ends: nobody is waited for but who has a request under way."""
+        """End the connection, as the proxy ends, unless a request is under way."""
         self._ends, self.keep_alive = True, False
         if self._idle and self.transport.can_write_eof():
             self.transport.close()
@@ -128,7 +134,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         self.transport.abort()
 
     async def receive(self) -> Message:
-        """What the app receives: of the body, or that the client has left."""
+        """The next message for the app: of the body, or that the client has left."""
         if self.waiting_for_100_continue:
             self.waiting_for_100_continue = False
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -145,7 +151,10 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return {"type": "http.disconnect"}
 
     async def body_comes(self) -> None:
-        """Wait until something of the body is there, though nobody has asked the client for it, or the client has left."""
+        """Wait until a part of the body is there, or the client has left.
+
+        Nobody has asked the client for it.
+        """
         async with self._reading:
             if self._heard is None:
                 self._heard = await self._next() or h11.ConnectionClosed()
@@ -153,7 +162,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self.more_body = isinstance(self._heard, h11.Data)
 
     async def _next(self) -> h11.Event | None:
-        """What the client sends next; None where that is refused, or it leaves in the middle."""
+        """The client's next event; None if it is refused, or if the client leaves in the middle."""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(await self._read())
@@ -167,10 +176,16 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return event
 
     async def _read(self) -> bytes:
+        self._reads = True
         try:
             return await self._reader.read(PIECE)
         except OSError:
             return b""
+        finally:
+            self._reads = False
+
+    def _waits(self) -> bool:
+        return self._reads and not self.waiting_for_100_continue
 
     async def _serve(self) -> None:
         try:
@@ -190,7 +205,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self.transport.close()
 
     async def _begin(self) -> bool:
-        """Read the head of a request; no where there is none for the server behind."""
+        """Read the head of a request; returns whether it is for the server behind."""
         self._idle, self._started = True, False
         event = await self._next()
         self._idle = False
@@ -209,7 +224,10 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return True
 
     def _unfit(self, request: h11.Request) -> tuple[int, str] | None:
-        """Why a request cannot go on, and the status that says so; a URL as clients send it to their HTTP_PROXY becomes its path."""
+        """The status and the reason if a request cannot go on.
+
+        The URL of a client that has us as its HTTP_PROXY becomes its path.
+        """
         names = [name for name, _ in request.headers]
         if request.http_version != b"1.1" or {*names} >= FRAMING:
             return 400, _NO_HTTP
@@ -246,7 +264,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         }
 
     async def send(self, message: Message) -> None:
-        """Write what an app says, and wait until the client takes more."""
+        """Write an app's message, and wait until the client takes more."""
         if message["type"] == "http.response.start":
             self._write(self._head(message))
         else:
@@ -259,7 +277,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         await self.drain()
 
     async def send_informational(self, status: int, phrase: bytes, headers: RawHeaders) -> None:
-        """Write a head with a status of 1xx, behind which the answer comes."""
+        """Write a head with a status of 1xx, which the answer follows."""
         if status == HTTPStatus.CONTINUE:
             self.waiting_for_100_continue = False
         self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers)))
@@ -275,7 +293,10 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self._writer.write(data)
 
     def _head(self, message: Message) -> bytes:
-        """The head of an answer. That of the server behind is spelled as it came, with what a fault has changed in it."""
+        """The head of an answer.
+
+        That of the server behind is spelled as it came, with the changes of a fault.
+        """
         status, headers = message["status"], list(message["headers"])
         phrase, spelling = message.get(RESPONSE_HEAD, (reason(status).encode(), ()))
         self._started = True
@@ -286,7 +307,8 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
         self._last = bare or _closes(headers)
-        # Nobody knows whether one that waits to be asked for its body sends it then: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+        # Nobody knows whether a client that waits to be asked for its body sends it then:
+        # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
         if not self._last and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))
             self._last = True
@@ -295,14 +317,14 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             self.answer_trailers = ()
         spelled = list(spelling)
         for at, (name, value) in enumerate(headers):
-            found = next((each for each in spelled if each.lower() == name), name)
-            if found in spelled:
-                spelled.remove(found)
-            headers[at] = found, value
+            name_sent = next((spelling for spelling in spelled if spelling.lower() == name), name)
+            if name_sent in spelled:
+                spelled.remove(name_sent)
+            headers[at] = name_sent, value
         return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers))
 
     async def _over(self) -> bool:
-        """An app has done its part; whether another request can come."""
+        """End an app's part, and return whether another request can come."""
         if self._refusal is not None and self._started:
             self.abort()
         elif self._refusal is not None:
@@ -320,19 +342,20 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         return False
 
     async def _refuse(self, status: int, why: str) -> None:
-        """Say why, and end the connection: what comes by it is no request of ours."""
-        log.no_answer(why)
+        """Answer the reason, and end the connection: its bytes are no request of ours."""
+        # The proxy has no answer from its server, or only a part of one.
+        log.warning("faultinject: %s", why)
         text = f"faultinject: {why}\n".encode()
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: text/plain\r\n"
         self._write(f"{head}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode() + text)
         await self._linger()
 
     async def _linger(self) -> None:
-        """Read what a client still sends, and drop it.
+        """Read the bytes that a client still sends, and drop them.
 
-        Bytes that nobody reads would reset the connection, and the reset may destroy an answer that the client has not read yet
-        (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half of a connection to end: where the end of an answer is
-        that of the connection, its client gets it when the time is over.
+        Bytes that nobody reads would reset the connection, and the reset may destroy an answer that the client has
+        not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half of a connection to end:
+        where the end of an answer is that of the connection, its client gets it when the time is over.
         """
         if self._ends or self.transport.is_closing():
             return
@@ -346,29 +369,39 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
 
 def _closes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the connection ends behind a message with these; their names are in small letters."""
+    """Whether the connection ends after a message with these headers, named in small letters."""
     values = b",".join(value for name, value in headers if name == b"connection")
     return b"close" in map(bytes.strip, values.lower().split(b","))
 
 
 def proxy_server(
-    app: Any, target: Target, certificate: Certificate | None = None, *, within: int = 2
+    app: Any,
+    target: Target,
+    certificate: Certificate | None = None,
+    *,
+    within: int = 2,
+    limits: Limits = SERVER_LIMITS,
 ) -> Server:
-    """A server of the proxy, which adds nothing of its own to an answer, and says nothing but warnings.
+    """A server of the proxy, which adds nothing of its own to an answer, and logs only warnings.
 
     Args:
         app: the proxy, with or without faults around it.
         target: the server behind.
-        certificate: what its clients' connections are encrypted with, or None.
+        certificate: encrypts its clients' connections; None: they are in the clear.
         within: seconds that requests under way may take when it ends.
+        limits: of its connections.
     """
+    context = None if certificate is None else certificate.context()
+    # Each connection has another one to the server behind.
+    bounds = Bounds(limits, descriptors=2)
     app.never_faulted = True  # by `run`: its faults are its own
     return Server(
         Config(
             app,
-            http=partial(ClientTransport, target),  # type: ignore[arg-type]  # what makes a protocol
-            # uvloop cannot end encrypted connections that their client keeps: https://github.com/MagicStack/uvloop/issues/471
-            loop="auto" if certificate is None else "asyncio",
+            http=bounds.protocol(partial(ClientTransport, target), context),
+            # uvloop cannot end encrypted connections that their client keeps:
+            # https://github.com/MagicStack/uvloop/issues/471
+            loop="auto" if context is None else "asyncio",
             ws="none",
             lifespan="off",
             proxy_headers=False,
@@ -376,7 +409,5 @@ def proxy_server(
             date_header=False,
             log_level="warning",
             timeout_graceful_shutdown=within,
-            ssl_certfile=None if certificate is None else certificate.chain,
-            ssl_keyfile=None if certificate is None else certificate.key,
         )
     )

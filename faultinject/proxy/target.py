@@ -17,10 +17,11 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Target:
-    """Where requests go on to; one for the life of the proxy.
+    """The server that requests go on to; one for the life of the proxy.
 
     Args:
-        url: `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a path: signatures hold for the path that was signed.
+        url: `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a path: signatures hold for the path that was
+            signed.
 
     Attributes:
         host: a name or address.
@@ -32,7 +33,7 @@ class Target:
     """
 
     def __init__(self, url: str) -> None:
-        told = f"--to {shown(_without_secrets(url))}"
+        option = f"--to {shown(_without_secrets(url))}"
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
@@ -41,17 +42,17 @@ class Target:
         named = ":" in host or _NAME.fullmatch(host)
         if parts.scheme not in PORTS or port == 0 or not named or _BLANKS.search(url):
             raise ConfigurationError(
-                f"{told}: no host and port can be read from it; it looks like {EXAMPLE}"
+                f"{option}: no host and port can be read from it; it looks like {EXAMPLE}"
                 if url.partition("://")[0].lower() in PORTS
-                else f"{told} is not the URL of a server, such as {EXAMPLE}{_nearest(url)}"
+                else f"{option} is not the URL of a server, such as {EXAMPLE}{_nearest(url)}"
             )
         if parts.username is not None or parts.password is not None:
             raise ConfigurationError(
-                f"{told}: leave out what stands before the @; requests go on with what they have themselves"
+                f"{option}: leave out what stands before the @; requests go on with what they have themselves"
             )
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ConfigurationError(
-                f"{told}: leave out the part after the host; requests keep their own path, which is signed"
+                f"{option}: leave out the part after the host; requests keep their own path, which is signed"
             )
         self.scheme = parts.scheme
         self.host = host
@@ -70,21 +71,24 @@ class Target:
         return f"{self.scheme}://{self.authority}"
 
     def serves(self, authority: str) -> bool:
-        """Whether a client that asks for this host and port means the server: the host, or one below it, as buckets are."""
+        """Whether a client means the server by this host and port.
+
+        It may name the host, or one below it, as buckets are.
+        """
         host, bracket, _ = authority.rpartition("@")[2].lower().partition("]")
         host = host.removeprefix("[") if bracket else host.partition(":")[0]
         return host == self.host or host.endswith(f".{self.host}")
 
 
 def _without_secrets(url: str) -> str:
-    """The URL as it may be shown: without a password, and without a query, which may be a signature."""
+    """The URL for people, without a password, and without a query, which may be a signature."""
     bare = url.rpartition("@")[2]
     kept = re.split(r"[?#]", bare, maxsplit=1)[0]
     return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
 
 
 def _nearest(url: str) -> str:
-    """What an address without a scheme may mean; empty where it is none, or its port is none."""
+    """A suggestion for an address without a scheme; empty where it is none, or its port is none."""
     address = _without_secrets(url).partition("/")[0]
     if _ADDRESS.fullmatch(address):
         with suppress(ConfigurationError):

@@ -1,4 +1,4 @@
-"""The connection to the server behind: requests go out as they came in, answers are read by h11."""
+"""The connection to the server behind: requests go out as they came in, h11 reads answers."""
 
 from __future__ import annotations
 
@@ -56,12 +56,14 @@ class UpstreamFailure(Exception):
 
 
 class Upstream:
-    """A connection to the server behind, for the requests of one client's connection, one after the other.
+    """A connection to the server behind, for one client's connection.
+
+    It has the client's requests one after the other.
 
     Args:
         target: that server.
-        reader: what it says.
-        writer: what is said to it.
+        reader: of its bytes.
+        writer: of our bytes.
     """
 
     def __init__(self, target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -71,17 +73,17 @@ class Upstream:
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
         self._left = False
         self._taken = 0  # bytes, by the server
-        # How it has ended, behind what it has said before.
+        # Its end, after its last bytes.
         self._broken: UpstreamFailure | None = None
-        # The reader would raise that before it has handed out what came before.
+        # The reader would raise that before it has handed out the bytes that came before.
         reader.set_exception = self._break  # type: ignore[method-assign]
 
     @classmethod
     async def open(cls, target: Target, context: ssl.SSLContext | None) -> Upstream:
-        """Connect; arguments as those of the class, and what TLS is spoken by.
+        """Connect; arguments as those of the class, and the context for TLS.
 
         Raises:
-            Broken: why there is no connection.
+            UpstreamFailure: there is no connection.
         """
         try:
             async with asyncio.timeout(LIMITS.connect):
@@ -110,7 +112,10 @@ class Upstream:
         return cls(target, *streams)
 
     async def can_go_on(self) -> bool:
-        """Whether another request can go by it: the server has answered the last one, and neither ended it nor said more since."""
+        """Whether another request can use the connection.
+
+        The server has answered the last one, and neither ended the connection nor sent more since.
+        """
         if self._left or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
             return False
         with suppress(TimeoutError):
@@ -130,7 +135,7 @@ class Upstream:
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
     async def send_end(self, trailers: RawHeaders) -> None:
-        """Send what ends a body; trailers only behind chunks, byte for byte."""
+        """Send the end of a body; trailers only after chunks, byte for byte."""
         last = self._connection.send(h11.EndOfMessage()) or b""
         if trailers:
             last = b"0\r\n%b\r\n" % lines(trailers)
@@ -139,7 +144,8 @@ class Upstream:
     async def _write(self, data: bytes) -> None:
         if not data:
             return
-        # A write that fails makes the loop drop what it has not read: in its next turn it reads what the server has said by now.
+        # A write that fails makes the loop drop the bytes that it has not read: in its next turn it reads those that
+        # the server has sent by now.
         for _ in range(2):
             await asyncio.sleep(0)
         if self._writer.is_closing():
@@ -151,12 +157,15 @@ class Upstream:
         except TimeoutError:
             raise UpstreamFailure(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
         except OSError:
-            # Its answer may be there already, such as 413. Who reads that says what has become of it.
+            # Its answer may be there already, such as 413. The reader of the answer finds the reason.
             return
         self._taken += len(data)
 
     def _break(self, exc: Exception) -> None:
-        """The connection is broken. The loop closes its socket next, with what it has not read: it stops reading when a write fails."""
+        """Note that the connection is broken, and read its last bytes.
+
+        The loop closes its socket next, with the bytes that it has not read: it stops reading when a write fails.
+        """
         if self._writer.get_extra_info("sslcontext") is None:
             with suppress(OSError):
                 while piece := os.read(self._writer.get_extra_info("socket").fileno(), PIECE):
@@ -165,10 +174,10 @@ class Upstream:
         self._reader.feed_eof()
 
     async def events(self) -> AsyncIterator[h11.Event]:
-        """What the server says, until the end of its answer.
+        """The server's events, until the end of its answer.
 
         Raises:
-            Broken: it ends too early, or says what is no HTTP.
+            UpstreamFailure: it ends too early, or sends something else than HTTP.
         """
         while True:
             try:
@@ -228,28 +237,28 @@ class Upstream:
 
 def lines(headers: RawHeaders) -> bytes:
     """Headers as they are sent."""
-    return b"".join(b"%b: %b\r\n" % each for each in headers)
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
-    """Why what the server says cannot go on: it is no HTTP, or more than is done here."""
-    why = without_quotes(error)
+    """The reason why the server's bytes cannot go on: they are no HTTP, or more than we do."""
+    reason = without_quotes(error)
     if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
         return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
     if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
         return f"the answer of {url} has a head of more than {LIMITS.head:,} bytes, which are the most here"
-    if "_SWITCH_UPGRADE" in why:
+    if "_SWITCH_UPGRADE" in reason:
         return f"{url} goes on with another protocol (101), which nobody has asked for"
-    return f"what {url} says is no answer: {why}"
+    return f"what {url} says is no answer: {reason}"
 
 
 def without_quotes(error: h11.ProtocolError) -> str:
-    """What h11 says, without the bytes that it quotes: they may be a cookie, a token or a body."""
+    """h11's text without the bytes that it quotes: they may be a cookie, a token or a body."""
     return re.sub(r"(bytearray\()?\bb['\"].*", "…", str(error), flags=re.DOTALL)
 
 
 def _why(error: Exception) -> str:
-    """In few words, without the numbers of the system."""
+    """The error in few words, without the numbers of the system."""
     if isinstance(error, ConnectionRefusedError):
         return "it refuses connections"
     text = getattr(error, "strerror", None) or str(error) or "it ends the connection"

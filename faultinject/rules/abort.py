@@ -1,4 +1,4 @@
-"""When the app's own failures end all faults: the text `5xx>5%/1m` of a scenario's `abort`."""
+"""The bound at which the app's own failures end all faults, such as `5xx>5%/1m` in `abort`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ MOST = 1_000_000
 SHORTEST, LONGEST = 1.0, 3600.0
 """Seconds of the window."""
 PARTS = 20
-"""The window moves by one of so many parts: it is up to a twentieth shorter than it says, and takes no more memory."""
+"""The window moves in steps of one such part.
+
+So it is up to a twentieth shorter than it says, and its memory does not grow with the requests.
+"""
 EXAMPLE = "5xx>5%/1m"
 
 
@@ -35,7 +38,7 @@ def bound_text(given: object) -> str | None:
     """The canonical text of a scenario's `abort`; None is none.
 
     Raises:
-        Mistake: it says no bound.
+        Mistake: it is no bound.
     """
     if given is None:
         return None
@@ -51,7 +54,7 @@ def canonical(text: str) -> str:
     """The text without blanks.
 
     Raises:
-        Mistake: it says no bound.
+        Mistake: it is no bound.
     """
     read_abort(text)
     return "".join(text.split())

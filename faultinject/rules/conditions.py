@@ -1,4 +1,7 @@
-"""The conditions: what a request must be like for a rule to match. One function each, in the canonical order."""
+"""The conditions that a request must meet for a rule to match.
+
+Each is one function; they stand in the canonical order.
+"""
 
 from __future__ import annotations
 
@@ -47,28 +50,34 @@ def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
 
 
 def doubt_of_method(text: str) -> str:
-    """Why hardly any request has a valid method, and what may be meant; empty where nothing is to be said."""
+    """Say why almost no request has this method, and which may be meant; empty if one may.
+
+    A pattern is judged by the methods that it matches.
+    """
     method = text if text in METHODS else text.removeprefix("=").upper()
     if method in METHODS:
         return "" if method != "CONNECT" else "no rule matches CONNECT"
     if "*" in method and text[0] != "=":
         fits = folded(method)
-        return "" if any(fits(each.lower()) for each in METHODS) else "no HTTP method has this form"
+        return "" if any(fits(known.lower()) for known in METHODS) else "no HTTP method has this form"
     several = method.split("|")
     if METHODS.issuperset(several):
-        return f"| does not separate methods; did you mean {','.join(f'method={each}' for each in several)}?"
+        meant = ",".join(f"method={one}" for one in several)
+        return f"| does not separate methods; did you mean {meant}?"
     near = nearest(method, COMMON, _ALIKE) or nearest(method, METHODS, _ALIKE)
     return f"HTTP knows no such method{near}"
 
 
 @condition("path")
 def path(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
-    """Mount point and path, percent-decoded once; `*` within a segment, `**` any segments, `dir/` all below.
+    """Mount point and path, percent-decoded once, as a pattern.
+
+    `*` stands for characters within a segment, `**` for any segments; `dir/` matches all below it.
 
     >>> print(Rule("http:503", path="photos/**"))
     http:503,path=photos/**
     """
-    test = any_of(patterns.compile_path(each) for each in values)
+    test = any_of(patterns.compile_path(pattern) for pattern in values)
     return lambda request: test(request.path)
 
 
@@ -136,7 +145,7 @@ def operation(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
 
 
 def check_operation(text: str, vendor: Vendor | None) -> None:
-    """Raise `Mistake` when the vendor that reads the rule's requests has no such operation, or none that fits."""
+    """Raise `Mistake` if no operation of the rule's vendor has this name or fits this pattern."""
     from faultinject.vendors.operations import operations_of
 
     known = operations_of(vendor)
@@ -164,12 +173,16 @@ def bucket(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
 
 @condition("key")
 def object_key(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
-    """The object's key as the vendor reads it (S3 reads `x%2Fy` as `x/y`), a pattern like `path`; a request without one does not match.
+    """The object's key as the vendor reads it, a pattern like `path`.
+
+    S3 reads `x%2Fy` as `x/y`. A request without a key does not match.
 
     >>> print(Rule("http:503", key="2024/**/*.jpg"))
     http:503,key=2024/**/*.jpg
     """
-    test = any_of(patterns.compile_path(each, leading=False) for each in reading.addressing.keys(values))
+    test = any_of(
+        patterns.compile_path(pattern, leading=False) for pattern in reading.addressing.keys(values)
+    )
 
     def check(request: Request) -> bool:
         key = reading.addressing.read_address(request)[1]
@@ -248,7 +261,10 @@ def _network(text: str) -> Network:
 
 
 def _within(client: str, networks: Iterable[Network], test: Test) -> bool:
-    """Whether an address is in one of the networks; one of IPv4 that a server for both kinds reports is read as itself."""
+    """Whether an address is in one of the networks.
+
+    An IPv4 address that a server for both kinds reports as IPv6 is read as itself.
+    """
     from ipaddress import ip_address
 
     try:
@@ -264,7 +280,7 @@ def _within(client: str, networks: Iterable[Network], test: Test) -> bool:
 
 
 def all_of(conditions: Sequence[Check], unless: Sequence[Check]) -> Check:
-    """One test for all conditions of a rule.
+    """Combine all conditions of a rule into one test.
 
     Args:
         conditions: tests that all hold.
@@ -289,7 +305,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 def _suggestion(text: str, known: Operations) -> str:
-    """What stands behind `text is no operation of …`: the nearest that is one, and whose it is instead."""
+    """The hint for a text that is no operation: the nearest one, and the vendors that have it."""
     whose = _having(text)
     near = most_like(text.removeprefix("="), known.names, _ALL_BUT_THE_SAME if whose else _OPERATIONS_ALIKE)
     there = f"it is one of {listed(whose, 'and')}" if whose else ""
@@ -299,15 +315,15 @@ def _suggestion(text: str, known: Operations) -> str:
 
 
 def _having(text: str) -> list[str]:
-    """Who has operations of that name or pattern; `S3` stands for all its relatives."""
+    """The vendors with operations of that name or pattern; `S3` stands for all its relatives."""
     from faultinject import vendors
     from faultinject.vendors.operations import operations_of
 
     of_s3 = bool(operations_of(None).meant((text,)))
-    found = ["S3"] if of_s3 else []
+    named = ["S3"] if of_s3 else []
     for name in vendors.names():
         vendor = vendors.get(name)
         related = vendor.addressing in (None, "s3")
         if not (related and of_s3) and operations_of(vendor).meant((text,)):
-            found.append(name)
-    return found
+            named.append(name)
+    return named

@@ -1,4 +1,4 @@
-"""What the environment says of the control API: where it is, and who may use it."""
+"""The environment's settings of the control API: its place, and its permitted clients."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ HOSTS = "FAULTINJECT_CONTROL_HOSTS"
 REMOTE = "FAULTINJECT_CONTROL_REMOTE"
 _EXAMPLES = "a path such as /_faultinject or an address such as 127.0.0.1:8765"
 LEAST, LEAST_REMOTE = 8, 16
-"""Characters of a token, and where clients that are not on this machine may guess it."""
+"""The fewest characters of a token, and the fewest if other machines may guess it."""
 _SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
 @dataclass(slots=True, kw_only=True)
 class ControlSettings:
-    """Where the control API is, and who may use it.
+    """The place of the control API, and its permitted clients.
 
     Attributes:
         path: below the wrapped app, such as `/_faultinject`; empty where it has an address of its own.
@@ -93,7 +93,8 @@ def read_path(text: str) -> str:
     segments = path[1:].split("/")
     if not all(segments) or not _SEGMENT.issuperset(path.replace("/", "")) or {".", ".."} & {*segments}:
         raise Mistake(
-            f"{shown(text)}: a path has letters, digits and the signs - . _ ~ between its slashes, such as /_faultinject"
+            f"{shown(text)}: a path has letters, digits and the signs - . _ ~ between its slashes,"
+            " such as /_faultinject"
         )
     return path
 
@@ -136,7 +137,8 @@ def read_address(text: str) -> tuple[str, int]:
 def is_loopback(host: str) -> bool:
     """Whether a name or an IP address means this machine alone.
 
-    >>> [is_loopback(each) for each in ("127.0.0.2", "::1", "localhost", "::ffff:127.0.0.1", "0.0.0.0", "example.com")]
+    >>> names = ("127.0.0.2", "::1", "localhost", "::ffff:127.0.0.1", "0.0.0.0", "example.com")
+    >>> [is_loopback(name) for name in names]
     [True, True, True, True, False, False]
     """
     name = host.lower().rstrip(".")
@@ -161,7 +163,7 @@ def _is_host(host: str) -> bool:
 
 
 def _token(text: str | None, diagnosis: Diagnosis, *, remote: bool) -> str | None:
-    # What is wrong with it is told without it.
+    # A message about a wrong token must not hold the token: it ends up in logs.
     if text is None:
         return None
     if not (text.isascii() and text.isprintable()) or " " in text:
@@ -170,8 +172,9 @@ def _token(text: str | None, diagnosis: Diagnosis, *, remote: bool) -> str | Non
         diagnosis.add("a token has at most 1024 characters", TOKEN)
     elif len(text) < (LEAST_REMOTE if remote else LEAST):
         diagnosis.add(
-            f"a token has at least {LEAST} characters, with {REMOTE}=allow {LEAST_REMOTE}: leave it out, and the log says a"
-            ' random one, or make one by python -c "import secrets; print(secrets.token_urlsafe())"',
+            f"a token has at least {LEAST} characters, with {REMOTE}=allow {LEAST_REMOTE}: leave it out,"
+            " and the log says a random one, or make one by"
+            ' python -c "import secrets; print(secrets.token_urlsafe())"',
             TOKEN,
         )
     return text

@@ -18,17 +18,18 @@ from faultinject.rules.values import Mistake, nearest, number_text, seed_text, s
 Found = tuple[list[Rule], str | None, str | None]
 """Rules, seed and `abort`."""
 Locate = Callable[[int | None, str], str]
-"""From the index of a rule (None: outside of the rules) and a key to the place, for messages."""
+"""Gives the place for messages, from a rule's index (None: outside of the rules) and a key."""
 
 
 KEYS = ("rules", "seed", "abort")
 _PASSED_OVER = re.compile(
     r""""{3}(?:\\(?s:.)|(?!"{3})[^\\])*+"{3,5}|'{3}(?s:.*?)'{3,5}|("(?:\\.|[^"\\\n])*+"|'[^'\n]*')|#.*"""
 )
-"""Comments and texts in three quotes, in which nothing is a table or a key; and, kept, other texts, in which they do not begin.
+"""Comments, texts in three quotes and, as a group, other texts.
 
-A text in three quotes ends where TOML ends it: an escaped quote that was taken for its end left open quotes behind, and the rest of
-the text was looked at for each of them.
+No table or key begins in the former, which are passed over; the others are kept, as none of the former begins in
+them. A text in three quotes ends where TOML ends it: when an escaped quote was taken for its end, quotes stayed open,
+and the rest of the text was searched for each of them.
 """
 
 
@@ -137,7 +138,7 @@ def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:
 
 
 class Lines:
-    """Finds the line of a rule's key by a light look at the text: the parser tells no positions."""
+    """Finds the line of a rule's key by a light look at the text; parsers give no positions."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
@@ -145,7 +146,7 @@ class Lines:
         self._known: dict[tuple[int | None, str], int] = {}
 
     def __call__(self, index: int | None, key: str) -> str:
-        """`rules.toml:7`; the file alone when the line is not found."""
+        """`rules.toml:7`; the file alone if the line is not found."""
         if not self.where:
             return ""
         if not self._known:
@@ -220,7 +221,13 @@ def _string(text: str) -> str:
 
 
 def read_file(path: str | PathLike[str], diagnosis: Diagnosis, where: str = "") -> Found:
-    """Rules, seed and `abort` of a TOML file, or of a JSON file whose name ends in `.json`; `where` names it in messages."""
+    """Rules, seed and `abort` of a TOML file, or of a JSON file if its name ends in `.json`.
+
+    Args:
+        path: the file.
+        diagnosis: takes the mistakes.
+        where: names the file in messages; by default its path.
+    """
     where = where or str(path)
     text = _text(path, where, diagnosis)
     if text is None:

@@ -36,12 +36,16 @@ def count(number: int, what: str) -> str:
 def counted(number: int, what: str) -> str:
     """A number of things.
 
-    >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error"), counted(2, "wait before a retry")
-    ('1 call', '2,000 retries', '0 answers of 200 with an error', '2 waits before a retry')
+    >>> counted(1, "call"), counted(2_000, "retry"), counted(0, "answer of 200 with an error")
+    ('1 call', '2,000 retries', '0 answers of 200 with an error')
+    >>> counted(2, "wait before a retry")
+    '2 waits before a retry'
     """
     if number == 1:
         return f"1 {what}"
-    thing, of, rest = what.partition(next((each for each in (" of ", " before ") if each in what), " with "))
+    thing, of, rest = what.partition(
+        next((preposition for preposition in (" of ", " before ") if preposition in what), " with ")
+    )
     things = f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
     return f"{number:,} {things}{of}{rest}"
 

@@ -1,4 +1,4 @@
-"""All mistakes of one configuration, gathered, so that they are told at once."""
+"""All mistakes of one configuration, gathered and reported together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ R = TypeVar("R")
 
 BEFORE, AFTER = 60, 40
 MOST = 20
-"""Mistakes that are told; nobody reads more, and the nearest valid word of each takes its time to find."""
+"""Mistakes that are reported.
+
+Nobody reads more, and it takes time to find the nearest valid word for each.
+"""
 
 
 class Diagnosis:
@@ -36,7 +39,7 @@ class Diagnosis:
         excerpt: str = "",
         error: type[ConfigurationError] = ConfigurationError,
     ) -> None:
-        """Note one mistake; with the last that is reported, nobody looks for more.
+        """Note one mistake; the last one that is reported ends the search.
 
         Raises:
             ConfigurationError: all mistakes, where there are so many.
@@ -52,7 +55,7 @@ class Diagnosis:
         self.add(mistake.message, where, excerpt, mistake.error)
 
     def read(self, read: Callable[[T], R], given: T, where: str) -> R | None:
-        """What a reader makes of something; None where it raises a `Mistake`, which is noted."""
+        """Read a value; a `Mistake` is noted, and gives None."""
         try:
             return read(given)
         except Mistake as mistake:
@@ -79,14 +82,14 @@ class Diagnosis:
         return name in self._owners
 
     def close(self) -> None:
-        """Raise all mistakes as one error, of their own sort when they have one sort."""
+        """Raise all mistakes as one error, of their own class if they share one."""
         if self._problems:
             sort = next(iter(self._sorts)) if len(self._sorts) == 1 else ConfigurationError
             raise sort(self._problems)
 
 
 def owner(inside: str, where: str) -> str:
-    """What a rule is called in a message about another one: `rule 1 (FAULTINJECT_RULES)`."""
+    """A rule's name in messages about other rules: `rule 1 (FAULTINJECT_RULES)`."""
     return f"{inside} ({where})" if inside and where else inside or where
 
 

@@ -1,6 +1,7 @@
-"""The effects: how the fault is given. One row each; `faults` says which takes which, `EFFECTS` in which order they stand.
+"""The effects: the details of a fault, one row each.
 
-First when and how a fault acts on the exchange, then what an injected answer says, then what is done to a body on its way.
+Each class in `faults` says which effects it takes; `EFFECTS` gives their order: first those on when and how a fault
+acts on the exchange, then those on what an injected answer says, then those on a body on its way.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ FORBIDDEN = frozenset(
 
 
 def _nothing(rule: Rule, text: str, name: str) -> str:
-    """The fault's own words say it."""
+    """Say nothing, as the fault's own words have it."""
     return ""
 
 
@@ -78,7 +79,7 @@ def yes_no(key: str, doc: str, unusual: str, *, default: bool) -> Effect:
 
 
 def _hint(text: str) -> str:
-    """One of the forms; a header's name in any case."""
+    """Read one of the forms; a header's name in any case."""
     name = text.lower()
     return name if name in MILLISECONDS else values.choice(text, FORMS)
 
@@ -90,7 +91,7 @@ def _content_type(text: str) -> str:
 
 
 def _of(text: str) -> str:
-    """A documented error or a group of them."""
+    """Read a documented error or a group of them."""
     from faultinject.rules.faults.answering import Documented
 
     if ":" not in text or text.lower().startswith("http:"):
@@ -182,7 +183,9 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="retry_after",
-            doc="""The wait that the answer demands, in the form of `hint`; `Retry-After` has whole seconds, rounded up.
+            doc="""The wait that the answer demands, in the form of `hint`.
+
+            `Retry-After` has whole seconds, rounded up.
 
             >>> Rule("http:503", retry_after=1.5).value("retry_after")
             1.5
@@ -193,9 +196,10 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="hint",
-            doc="""The form of `retry_after`: `seconds`, `date` for an HTTP-date (both rounded up), or a header of milliseconds.
+            doc="""The form of `retry_after`: `seconds`, `date`, or a header of milliseconds.
 
-            The headers are `x-amz-retry-after`, `x-ms-retry-after-ms` and `retry-after-ms`.
+            `date` is an HTTP-date; seconds and date are rounded up. The headers are `x-amz-retry-after`,
+            `x-ms-retry-after-ms` and `retry-after-ms`.
 
             >>> print(Rule("http:503", retry_after="2s", hint="date"))
             http:503,retry_after=2s,hint=date
@@ -239,8 +243,10 @@ EFFECTS: dict[str, Effect] = {
             key="share",
             doc="""The share of the keys that fail in a DeleteObjects answered with status 200, 0 to 1.
 
-            There is one draw for each key; the answer reports the other keys as deleted. With `when=before` the app deletes none,
-            with `after` all. The whole request gets the error if its body is not read, lists no keys, or is longer than 2 MiB.
+            There is one draw for each key; the answer reports the other keys as deleted. With `when=before`
+            the embedded store deletes what the answer reports as deleted, and an app of your own none; with
+            `after` an app deletes all. The whole request gets the error if its body is not read, lists no
+            keys, or is longer than 2 MiB.
 
             >>> print(Rule("cos:InternalError", operation="DeleteObjects", status=200, share=0.5))
             cos:InternalError,operation=DeleteObjects,status=200,share=0.5
@@ -265,11 +271,13 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="set",
-            doc="""Add or replace a header of the injected answer; `set.connection=close` makes the server close the connection.
+            doc="""Add or replace a header of the injected answer.
 
-            With `edit` it is a header of the app's own answer, and not `connection`. `set.date` sends another time than the server's, with which SDKs correct their clock; uvicorn, hypercorn and
-            gunicorn send their own Date as well. The mark of an injected answer (`x-faultinject`, `Cache-Control`) does not
-            change, unless `FAULTINJECT_HEADER=0` leaves it out.
+            `set.connection=close` makes the server close the connection. With `edit` it is a header of the
+            app's own answer, and not `connection`. `set.date` sends another time than the server's, with
+            which SDKs correct their clock; uvicorn, hypercorn and gunicorn send their own Date as well. The
+            mark of an injected answer (`x-faultinject`, `Cache-Control`) does not change, unless
+            `FAULTINJECT_HEADER=0` leaves it out.
 
             >>> print(Rule("http:503", set={"location": "/elsewhere"}))
             http:503,set.location=/elsewhere
@@ -284,7 +292,9 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="drop",
-            doc="""Leave a header out of the app's own answer: `drop.content-range`, in TOML and Python with an empty value.
+            doc="""Leave a header out of the app's own answer.
+
+            An example is `drop.content-range`, in TOML and Python with an empty value.
 
             >>> print(Rule("edit", drop={"content-range": ""}))
             edit,drop.content-range=
@@ -299,10 +309,10 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="range",
-            doc="""What is wrong with the answer to a request for a range.
+            doc="""The mistake in the answer to a request for a range.
 
-            `ignore`: the app does not get to see the range, so that it answers with the whole, as servers may. `shift`: the
-            Content-Range is off by one byte.
+            `ignore`: the app does not get to see the range, so that it answers with the whole, as servers
+            may. `shift`: the Content-Range is off by one byte.
 
             >>> print(Rule("edit", range="ignore"))
             edit,range=ignore
@@ -335,22 +345,9 @@ EFFECTS: dict[str, Effect] = {
             "without CORS headers",
             default=True,
         ),
-        yes_no(
-            "exact",
-            """Send the vendor's own reason phrase, header case and order past the server, and close the connection.
-
-            It works only if the server shows its connection, without TLS and HTTP/2. Otherwise, and for a late answer (a status
-            below 300 with a delay), the answer has the server's phrase and case.
-
-            >>> print(Rule("cos:SlowDown", exact=True))
-            cos:SlowDown,exact=yes
-            """,
-            "in the vendor's own words and order where the server allows it",
-            default=False,
-        ),
         Effect(
             key="duration",
-            doc="""How long `hang` waits before the connection closes, and `stall` before it goes on; at most 1h.
+            doc="""The time that `hang` waits before it closes, and `stall` before it goes on; at most 1h.
 
             >>> print(Rule("hang", duration="30s"))
             hang,duration=30s
@@ -362,10 +359,11 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="after_bytes",
-            doc="""The fault comes after that many bytes of a body: with `when=before` of the request's, with `after` of the answer's.
+            doc="""The fault comes after that many bytes of a body.
 
-            A body that ends before gets no fault. For a `stall` or an answer the body must be longer: after its last byte there
-            is nothing to hold back or to cut off. No more bytes of a request's body are read.
+            With `when=before` it is the body of the request, with `after` of the answer. A body that ends
+            before gets no fault. For a `stall` or an answer the body must be longer: after its last byte
+            there is nothing to hold back or to cut off. No more bytes of a request's body are read.
 
             >>> print(Rule("reset", method="PUT", after_bytes="256KiB"))
             reset,method=PUT,after_bytes=256KiB
@@ -401,7 +399,9 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="keep_bytes",
-            doc="""The bytes of the body that `truncate` lets through; a body of at most this length passes untouched.
+            doc="""The bytes of the body that `truncate` lets through.
+
+            A body of at most this length passes untouched.
 
             >>> print(Rule("truncate", keep_bytes="4KiB"))
             truncate,keep_bytes=4KiB
@@ -412,7 +412,7 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="rate",
-            doc="""How fast `drip` sends the body, bytes a second.
+            doc="""The speed at which `drip` sends the body, bytes a second.
 
             >>> print(Rule("drip", rate="1KiB"))
             drip,rate=1KiB
@@ -423,9 +423,10 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="flips",
-            doc="""How many bytes of the body `corrupt` changes, 1 to 1000; all bytes of a shorter body.
+            doc="""The number of bytes of the body that `corrupt` changes, 1 to 1000.
 
-            They are drawn over the Content-Length, or without one over the first piece.
+            All bytes of a shorter body change. They are drawn over the Content-Length, or without one over
+            the first piece.
 
             >>> print(Rule("corrupt", flips=3))
             corrupt,flips=3
@@ -448,4 +449,4 @@ EFFECTS: dict[str, Effect] = {
     )
 }
 EXCLUDING = (("keep", "keep_bytes"), ("after_bytes", "drain"))
-"""How much of a body is kept, or read, is said once."""
+"""Pairs of effects that say the same twice: how much of a body is kept, or read."""

@@ -1,4 +1,4 @@
-"""What the environment says. Pure: the variables and the time are given."""
+"""The settings in environment variables; the variables and the time are arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DAY = 24 * 3600.0
 MOST_ACTIVE = 10_000
-"""Faults under way in a process: each may hold a connection, of which no process has more."""
+"""The most faults under way in a process: each may hold one of its connections."""
 _SETTINGS: dict[str, Callable[[str], object]] = {
     "header": values.yes_no,
     "watch": values.yes_no,
@@ -32,7 +32,7 @@ _SETTINGS: dict[str, Callable[[str], object]] = {
 
 @dataclass(slots=True, eq=False)
 class Environment:
-    """The settings that the environment gives; their defaults while it does not switch on.
+    """The settings that the environment gives; defaults if it does not switch on.
 
     Attributes:
         abort: the bound of FAULTINJECT_ABORT, which overrides a scenario's own, or None.
@@ -50,6 +50,7 @@ class Environment:
         expires: unix seconds from which nothing is injected, or None.
         control: where the control API is and who may use it, or None: there is none.
         production_allowed: whether faults are injected although this is production.
+        elsewhere: why FAULTINJECT_ONLY_WHERE keeps faults away from here; empty where it does not.
     """
 
     enabled: bool | None
@@ -67,10 +68,11 @@ class Environment:
     expires: float | None = None
     control: ControlSettings | None = None
     production_allowed: bool = False
+    elsewhere: str = ""
 
 
 def is_switched_on(environ: Mapping[str, str]) -> bool | None:
-    """What the environment says: on, off, or None for nothing.
+    """Whether the environment switches faultinject on or off; None if it does not say.
 
     Raises:
         ConfigurationError: it says something else.
@@ -94,7 +96,8 @@ def read_environment(
     Args:
         environ: the variables.
         now: unix seconds.
-        started: gives unix seconds at the start of the server, from which a duration in EXPIRES counts; by default now.
+        started: gives unix seconds at the start of the server, from which a duration in EXPIRES counts; by default
+            now.
         rules_given: rules come from code: FILE, RULES and RULE_* are not read, and none need be there.
         forced: True reads on as if ENABLED were 1; ENABLED=0 still switches off.
 
@@ -115,10 +118,10 @@ def read_environment(
             environment.seed = read_seed(environ, diagnosis)
             environment.abort = read_abort(environ, diagnosis)
         else:
-            found, seed, abort = read_variables(environ, diagnosis)
-            environment.scenario = scenario = Scenario.of_rules(found, seed, abort)
+            rules, seed, abort = read_variables(environ, diagnosis)
+            environment.scenario = scenario = Scenario.of_rules(rules, seed, abort)
             environment.seed = scenario.seed
-            # What the file alone says ends with its scenario.
+            # The `abort` of the file holds only as long as the file's scenario does.
             environment.abort = abort if value_of(environ, "FAULTINJECT_ABORT") is not None else None
             others = environment.control is not None or _has_rules_elsewhere(environ)
             if not scenario.rules and not diagnosis and not others:
@@ -128,6 +131,7 @@ def read_environment(
                 )
         _read_settings(environment, environ, diagnosis)
         _read_expiry(environment, environ, now, started, diagnosis)
+        environment.elsewhere = _read_only_where(environ, diagnosis)
         _check_on_request(environment, environ, diagnosis)
     diagnosis.close()
     return environment
@@ -165,12 +169,13 @@ def _has_rules_elsewhere(environ: Mapping[str, str]) -> bool:
 
 
 def _check_on_request(environment: Environment, environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    """Refuse what would let faults reach others than those who ask for them."""
+    """Refuse settings by which faults could reach clients other than those that ask for them."""
     if not environment.on_request:
         return
     if not environment.header:
         diagnosis.add(
-            "a cache might keep an answer without Cache-Control, and give it to others; leave FAULTINJECT_HEADER=0 out",
+            "a cache might keep an answer without Cache-Control, and give it to others;"
+            " leave FAULTINJECT_HEADER=0 out",
             "FAULTINJECT_ON_REQUEST",
         )
     reason = production_reason(environ) if environment.production_allowed else None
@@ -179,6 +184,19 @@ def _check_on_request(environment: Environment, environ: Mapping[str, str], diag
             f"{visible(reason)} looks like production, where no client may ask for faults; leave it out",
             "FAULTINJECT_ON_REQUEST",
         )
+
+
+def _read_only_where(environ: Mapping[str, str], diagnosis: Diagnosis) -> str:
+    text = value_of(environ, "FAULTINJECT_ONLY_WHERE") or ""
+    name, equals, value = text.partition("=")
+    if text and not (name and equals and value):
+        diagnosis.add(f"{shown(text)} is not NAME=value, such as APP_ENV=staging", "FAULTINJECT_ONLY_WHERE")
+    if not text or environ.get(name) == value:
+        return ""
+    differs = "has another value" if name in environ else "is not set"
+    return (
+        f"faults are only where {visible(text)} (FAULTINJECT_ONLY_WHERE), and {visible(name)} {differs} here"
+    )
 
 
 def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -194,15 +212,18 @@ def _endpoints(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:
 
 
 def _wrong_suffix(suffix: str) -> str | None:
-    """What is wrong with a host suffix, or None."""
-    letters = suffix.translate({ord(each): "" for each in "-_.*"})
+    """The mistake in a host suffix, in words, or None."""
+    letters = suffix.translate({ord(sign): "" for sign in "-_.*"})
     if not (letters.isascii() and letters.isalnum()):
         return "is not a host suffix such as storage.example.com, without scheme, port and path"
     labels = suffix.split(".")
     if not all(labels):
         return "has nothing between two dots"
     if any("*" in label[:-1] for label in labels):
-        return "has a * that is neither a whole label nor the end of one, as in cos.*.example.com and oss-*.example.com"
+        return (
+            "has a * that is neither a whole label nor the end of one,"
+            " as in cos.*.example.com and oss-*.example.com"
+        )
     return None
 
 
@@ -244,7 +265,8 @@ def _moment(text: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Mistake(
-            f"{shown(text)} is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z"
+            f"{shown(text)} is not a duration such as 2h or an ISO time with zone"
+            " such as 2030-01-31T12:00:00Z"
         ) from None
     if moment.tzinfo is None:
         raise Mistake(f"{shown(text)} has no zone; did you mean {text}Z?")

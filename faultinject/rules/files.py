@@ -24,9 +24,12 @@ TO_APPEND = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
 )
-"""How a file is opened to append to it: no link is followed."""
+"""The flags to open a file to append to it: no link is followed."""
 STEPS = 10**8
-"""What the keys of a TOML text may cost: the squares of their numbers of dots, added up. This many take a second."""
+"""The highest cost of a TOML text's keys: the sum of the squares of their numbers of dots.
+
+This many steps take a second.
+"""
 
 
 def open_to_read(path: Path) -> BufferedReader:
@@ -95,7 +98,9 @@ def known_ending(option: str, path: str, known: Collection[str]) -> str:
         ConfigurationError: the name ends otherwise.
     """
     # A file may be called `.html`.
-    ending = f".{os.path.basename(path).lower().rpartition('.')[2]}"  # noqa: PTH119 - pathlib costs start-up time
+    # pathlib would cost time at the start of the command.
+    name = os.path.basename(path)  # noqa: PTH119
+    ending = f".{name.lower().rpartition('.')[2]}"
     if ending not in known:
         raise ConfigurationError(
             f"{option}: {path} is not one of {', '.join(f'FILE{each}' for each in known)}"
@@ -127,7 +132,7 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
     Raises:
         JSONDecodeError: it is not JSON.
-        ValueError: a number has too many digits, or is none of JSON, as NaN.
+        ValueError: a number has too many digits, or is not valid in JSON, as NaN.
         RecursionError: it is nested too deeply.
     """
     import json
@@ -147,17 +152,19 @@ def parse_json(text: str, twice: Callable[[str], object]) -> Any:
 
 
 def identity(file: int) -> tuple[int, int]:
-    """What tells an open file from any other, whatever its number is: device and inode.
+    """Device and inode of an open file, which tell it from any other of the same number.
 
     Raises:
         OSError: nothing is open by that number.
     """
-    found = os.fstat(file)
-    return found.st_dev, found.st_ino
+    status = os.fstat(file)
+    return status.st_dev, status.st_ino
 
 
 class OwnFile:
-    """An open file that is closed with the last reference to it, unless somebody else has closed it: see `close_own`.
+    """An open file that is closed with the last reference to it.
+
+    Nothing is done if somebody else has closed it: see `close_own`.
 
     Args:
         number: its descriptor.
@@ -173,7 +180,9 @@ class OwnFile:
 
 
 def close_own(file: int, known: tuple[int, int]) -> None:
-    """Close a file, unless somebody has: a program that becomes a daemon closes all, and the number may be another file's by now.
+    """Close a file, unless somebody has.
+
+    A program that becomes a daemon closes all files; then the number may belong to another file by now.
 
     Args:
         file: its descriptor.

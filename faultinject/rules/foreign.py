@@ -1,7 +1,8 @@
-"""What rules must not do that came over HTTP: from the control API, or in the header of a request.
+"""Limits on rules that came over HTTP: from the control API, or in the header of a request.
 
-Who sends them need not be who runs the server. So they get no further than the exchange that they fault: no file of
-the server, no other host, no bytes past the server, and nothing that browsers and caches keep when the fault is over.
+Their sender need not be the person who runs the server. So such rules reach no further than the exchange that they
+fault: no file of the server, no other host, and nothing that browsers and caches keep when
+the fault is over.
 """
 
 from __future__ import annotations
@@ -19,41 +20,51 @@ if TYPE_CHECKING:
 ELSEWHERE = frozenset(("content-location", "location", "x-amz-website-redirect-location"))
 """Headers with the address of something else, which is to be on the same host."""
 OBEYED = frozenset(
-    "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file x-lighttpd-send-tempfile x-litespeed-location x-sendfile"
-    " x-sendfile2 x-sourcemap".split()
+    "link refresh sourcemap speculation-rules x-content-type-options x-lighttpd-send-file"
+    " x-lighttpd-send-tempfile x-litespeed-location x-sendfile x-sendfile2 x-sourcemap".split()
 )
-"""Headers by which a browser goes elsewhere, or the proxy in front sends a file or the answer of another server.
+"""Headers that send a browser elsewhere, or make the proxy in front send other content.
 
+The proxy sends a file, or the answer of another server.
 https://nginx.org/en/docs/http/ngx_http_proxy_module.html, https://tn123.org/mod_xsendfile/,
 https://litespeedtech.com/support/wiki/doku.php/litespeed_wiki:config:internal-redirect
 """
 LASTING = frozenset(
     "accept-ch age alt-svc cache-control cdn-cache-control clear-site-data content-security-policy"
-    " content-security-policy-report-only cross-origin-embedder-policy cross-origin-opener-policy expires nel pragma"
-    " public-key-pins report-to reporting-endpoints service-worker-allowed set-cookie strict-transport-security"
-    " surrogate-control vary".split()
+    " content-security-policy-report-only cross-origin-embedder-policy cross-origin-opener-policy expires"
+    " nel pragma public-key-pins report-to reporting-endpoints service-worker-allowed set-cookie"
+    " strict-transport-security surrogate-control vary".split()
 )
-"""Headers that browsers or caches go by when the fault is over, or by which they report elsewhere."""
+"""Headers that browsers or caches obey after the fault, or that make them report elsewhere."""
+CACHING = frozenset("cache-control cdn-cache-control expires pragma surrogate-control vary".split())
+"""Headers of the app's answer that keep it out of caches, or from other users."""
 KINDS = ("text/plain", "application/json", "application/xml")
-"""What an answer may be; `nosniff` keeps browsers from taking it for something else."""
+"""Types that an answer may have; `nosniff` keeps browsers from guessing another."""
 KINDS_OF_APP = KINDS[:2]
-"""What the app's own answer may become: it may hold what somebody has uploaded, and XML may hold scripts."""
-INERT = frozenset(
-    "content-disposition content-type origin-agent-cluster x-content-type-options x-download-options x-frame-options"
-    " x-permitted-cross-domain-policies x-webkit-csp x-xss-protection".split()
-)
-"""Headers by which a browser runs nothing of what an app only stores; so do all with a `policy` in their names.
+"""Types that the app's own answer may get.
 
+It may hold an upload of somebody, and XML may hold scripts.
+"""
+INERT = frozenset(
+    "content-disposition content-type origin-agent-cluster x-content-type-options x-download-options"
+    " x-frame-options x-permitted-cross-domain-policies x-webkit-csp x-xss-protection".split()
+)
+"""Headers that keep a browser from running content that an app only stores.
+
+All headers with a `policy` in their names do so, too.
 https://owasp.org/www-project-secure-headers/
 """
 FAMILIES = ("x-accel-", "x-archive-", "x-reproxy-", "access-control-")
-"""What further headers begin with that a proxy obeys, or by which scripts of other sites may read.
+"""Beginnings of further headers that a proxy obeys, or that let scripts of other sites read.
 
 https://www.nginx.com/resources/wiki/modules/zip/, http://search.cpan.org/src/DORMANDO/Perlbal-1.80/doc/reproxying.txt
 """
 HANDED_OVER = ("redirect", "reproxy", "rewrite", "send-file", "sendfile", "sendtemp")
 KEPT = ("-control", "cookie", "policy", "report")
-"""What stands in the names of others of both kinds, of proxies and browsers that are not known here."""
+"""Parts of the names of further such headers, of proxies and browsers unknown to us.
+
+`HANDED_OVER` is for headers that a proxy obeys, `KEPT` for those that last.
+"""
 
 
 def check_foreign(
@@ -81,15 +92,18 @@ def check_foreign(
 
 
 def _problems(rule: Rule, more: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a rule: the key, and why."""
-    if rule.value("exact"):
-        yield "exact", "a rule that comes over HTTP sends no exact bytes; leave exact out"
+    """Yield each mistake in a rule: the key, and what is wrong."""
     for key in rule.options:
         if key in more:
             yield key, f"a rule that comes over HTTP has no {key}; leave it out"
         name = key.removeprefix("drop.")
         if name != key and (name in INERT or "policy" in name):
             yield key, f"a rule that comes over HTTP drops no {name}{_KEEPS_INERT}"
+        if name != key and name in CACHING:
+            yield (
+                key,
+                f"a rule that comes over HTTP drops no {name}, by which a cache may keep what is not for it",
+            )
     if "content_type" in rule.options and (why := _wrong_kind(rule.options["content_type"], KINDS)):
         yield "content_type", why
     kinds = KINDS_OF_APP if "drop" in rule.resolved.takes else KINDS
@@ -121,7 +135,10 @@ def _wrong_kind(text: str, kinds: tuple[str, ...]) -> str:
     kind, semicolon, parameter = (each.strip(" \t").lower() for each in text.partition(";"))
     if kind in kinds and (not semicolon or parameter == "charset=utf-8"):
         return ""
-    return f"a rule that comes over HTTP sends {listed(kinds)}, alone or with charset=utf-8, and not {shown(text)}"
+    return (
+        f"a rule that comes over HTTP sends {listed(kinds)}, alone or with charset=utf-8,"
+        f" and not {shown(text)}"
+    )
 
 
 def stays(text: str) -> bool:

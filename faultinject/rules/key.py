@@ -1,4 +1,4 @@
-"""What a key of a rule is. The keys themselves stand in `conditions`, `triggers` and `effects`."""
+"""A key of a rule; the keys themselves stand in `conditions`, `triggers` and `effects`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Check = Callable[[Request], bool]
 
 
 def _anything(name: str, text: str) -> None:
-    """Any NAME can have any text."""
+    """Accept any text for any NAME."""
 
 
 # Nobody changes one; that they are not frozen saves three milliseconds at the start of every program.
@@ -37,7 +37,8 @@ class Key:
     Attributes:
         key: the word.
         doc: what it means: a line for tables, what else there is to know, and an example.
-        read: from a text to its value; raises `Mistake`. None: durations and choices are read as such, others are texts.
+        read: from a text to its value; raises `Mistake`. None: durations and choices are read as such, others are
+            texts.
         spell: from a valid text to the one that is kept and printed.
         named: it is written with a NAME behind it, `header.NAME`.
         header: the NAME is a header's: any case, `_` is `-`.
@@ -116,7 +117,7 @@ class Key:
 
 
 class Reading(NamedTuple):
-    """How the conditions of a rule read a request.
+    """The rule's way of reading a request for its conditions.
 
     Attributes:
         addressing: how the rule's vendor reads bucket, key and operation.
@@ -150,7 +151,10 @@ def condition(
     named: bool = False,
     header: bool = False,
 ) -> Callable[[Callable[[tuple[str, ...], str, Reading], Check]], Condition]:
-    """The condition that a function compiles; its docstring says what it means. By default a value is a pattern."""
+    """Make a condition of a function that compiles it, with the function's docstring as its doc.
+
+    By default a value is a pattern.
+    """
 
     def made(compiles: Callable[[tuple[str, ...], str, Reading], Check]) -> Condition:
         return Condition(
@@ -182,7 +186,7 @@ def pattern_or_nothing(text: str) -> str:
 
 
 def any_of(tests: Iterable[Test]) -> Test:
-    """One test for several."""
+    """Combine several tests into one."""
     each, *others = tests
     if not others:
         return each
@@ -190,12 +194,12 @@ def any_of(tests: Iterable[Test]) -> Test:
 
 
 def folded(text: str) -> Test:
-    """The test for a pattern in which case does not matter; what is tested must be in lower case."""
+    """The test for a pattern that ignores case; the tested text must be in lower case."""
     return patterns.compile_plain(text.lower())
 
 
 def plain(values: tuple[str, ...]) -> Test:
-    """The test for any of several patterns, or for any text where a pattern is empty."""
+    """The test for any of several patterns, or for any text if a pattern is empty."""
     return any_of(patterns.compile_plain(each) if each else _always for each in values)
 
 

@@ -1,4 +1,4 @@
-"""Where a documented error can come: the conditions of its vendor's `where.csv`, as rules."""
+"""The requests that get a documented error: a vendor's `where.csv`, as rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     Form = tuple[str | None, str, bool]
     Texts = tuple[str, ...]
 
-_KEYED = {"object": (True,), "blob": (True,), "service": (False,), "account": (False,), "bucket": (False,), "container": (False,)}  # fmt: skip
+_KEYED = {
+    "object": (True,),
+    "blob": (True,),
+    "service": (False,),
+    "account": (False,),
+    "bucket": (False,),
+    "container": (False,),
+}
 _TOLD = ("method", "operation", "key")
 
 
@@ -33,7 +40,10 @@ def _places(address: str, where: str) -> tuple[Rule, ...]:
 
 
 def places_of(row: DocumentedError) -> tuple[Rule, ...]:
-    """The conditions of the requests that the document has the error for, as rules; none: it may come everywhere."""
+    """The conditions of the requests that a document has the error for, as rules.
+
+    None: the error may come everywhere.
+    """
     return _places(row.address, row.where)
 
 
@@ -48,7 +58,7 @@ def _any(tests: list[Check], request: Request) -> bool:
 
 
 def doubt_of_place(rule: Rule) -> str:
-    """Why no request that the rule meets would be answered so by the service; empty where one may be."""
+    """Say why the service answers no request that the rule matches so; empty if it may."""
     rows = rule.resolved.rows
     if not rows or not all(row.where for row in rows):
         return ""
@@ -68,14 +78,18 @@ def _forms_of(rule: Rule) -> frozenset[Form]:
 def _forms(
     vendor: Vendor | None, conditions: tuple[tuple[str, Texts], ...], unless: tuple[tuple[str, Texts], ...]
 ) -> frozenset[Form]:
-    """The requests that conditions leave, by operation, method, and whether a key is named; others are not looked at."""
+    """The requests that conditions leave, by operation, method, and whether a key is named.
+
+    Other conditions are not looked at.
+    """
     operations = operations_of(vendor)
-    found = {
+    documented = {
         (operations.twin(row.operation) or row.operation, row.method, keyed)
         for row in operations.rows
         for keyed in _KEYED.get(row.level, (True, False))
     }
-    forms: set[Form] = {*found, *((None, method, keyed) for method in METHODS for keyed in (True, False))}
+    forms: set[Form] = set(documented)
+    forms.update((None, method, keyed) for method in METHODS for keyed in (True, False))
     wanted, unwanted = dict(conditions), dict(unless)
 
     def fits(form: Form) -> bool:

@@ -1,11 +1,12 @@
-"""JSON that a terminal shows as it stands."""
+"""JSON that is safe to print on a terminal."""
 
 from __future__ import annotations
 
 
 def json_text(data: object, indent: int | None = None, *, allow_nan: bool = True) -> str:
-    r"""JSON in which what does not print is escaped: control characters (C1 too), bidirectional and other format ones.
+    r"""JSON with escapes for what does not print.
 
+    These are control characters (C1 too), bidirectional and other format characters.
     >>> json_text({"path": "/é\x9b"})
     '{"path":"/é\\u009b"}'
     """
@@ -17,9 +18,12 @@ def json_text(data: object, indent: int | None = None, *, allow_nan: bool = True
 
 
 def printable(text: str) -> str:
-    """The text of some JSON with what does not print escaped; its line breaks stay, which are between its values."""
+    """The text of some JSON with escapes for what does not print.
+
+    Its line breaks stay: they are between its values.
+    """
     if text.isprintable():
         return text
     from json import dumps
 
-    return "".join(each if each == "\n" or each.isprintable() else dumps(each)[1:-1] for each in text)
+    return "".join(sign if sign == "\n" or sign.isprintable() else dumps(sign)[1:-1] for sign in text)

@@ -1,4 +1,4 @@
-"""Whether the environment says that this is production. Pure: the variables are given."""
+"""Whether the environment says that this is production; the variables are an argument."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from faultinject.rules.names import PREFIX
 from faultinject.rules.values import visible
 
 ENDINGS = ("ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME")
-"""How the names of variables end that hold a deployment's name: FLASK_ENV, SENTRY_ENVIRONMENT, RAILWAY_ENVIRONMENT_NAME."""
+"""Endings of the names of variables that hold a deployment's name.
+
+Examples are FLASK_ENV, SENTRY_ENVIRONMENT and RAILWAY_ENVIRONMENT_NAME.
+"""
 
 BEGINNING = "K8S_"
-"""How those begin that the downward API of Kubernetes fills by convention: K8S_NAMESPACE, K8S_CLUSTER_NAME."""
+"""Beginning of the variables that the downward API of Kubernetes fills by convention.
+
+Examples are K8S_NAMESPACE and K8S_CLUSTER_NAME.
+"""
 
 OTHERS = frozenset(("DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF"))
 """Further variables whose whole value names the deployment."""
@@ -25,14 +31,15 @@ PAIRS: dict[str, tuple[str, str, frozenset[str]]] = {
         frozenset(("deployment.environment", "deployment.environment.name")),
     ),
 }
-"""Variables that hold pairs: what separates the pairs, what a pair's halves, and which keys name the deployment.
+"""Variables that hold pairs: separators of pairs and of halves, and the deployment's keys.
 
+These keys name the deployment.
 https://docs.datadoghq.com/getting_started/tagging/unified_service_tagging/ (DD_TAGS also takes blanks between pairs),
 https://opentelemetry.io/docs/specs/semconv/resource/deployment-environment/
 """
 
 FILES = frozenset(("BASH_ENV", "GITHUB_ENV", "GOENV", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV"))
-"""Variables that end alike and hold the path of a file or folder."""
+"""Variables with such endings that hold the path of a file or folder."""
 
 WORDS = frozenset(("live", "prd", "prod", "production"))
 BUT_BEHIND = frozenset(("non", "not", "pre"))
@@ -40,7 +47,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _AT_A_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """`EUProd` and `euProd` are two words each."""
 _LONG_WORD = re.compile(r"[^\W_]{20,}")
-"""What is not shown of a value: it may be a key, as in `sk_live_…`."""
+"""A word that is not shown: it may be a secret key, as in `sk_live_…`."""
 LONGEST = 80
 """Characters of a value that are shown."""
 
@@ -64,7 +71,13 @@ def production_reason(environ: Mapping[str, str]) -> str | None:
 
 
 def _named(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tuple[str, str]]:
-    """What a variable, whose name in capitals is given, calls the deployment, each with the key that it stands behind."""
+    """Yield the names that a variable gives the deployment, each with the key before it.
+
+    Args:
+        name: the variable's name in capitals.
+        environ: the environment.
+        variable: the variable's own name.
+    """
     if name in PAIRS:
         between, middle, keys = PAIRS[name]
         for pair in environ[variable].replace(" ", between).split(between):
@@ -80,7 +93,7 @@ def _named(name: str, environ: Mapping[str, str], variable: str) -> Iterator[tup
 
 
 def _says_production(value: str) -> bool:
-    """Whether a word of the value does, with capitals as ends of words and without."""
+    """Whether a word of the value names production, split at capitals or not."""
     if "%" in value:
         from urllib.parse import unquote
 
@@ -96,6 +109,6 @@ def _found(words: list[str]) -> bool:
 
 
 def _shown(value: str) -> str:
-    """The value as far as it can be no secret."""
+    """The value without anything that may be a secret."""
     text = visible(_LONG_WORD.sub("…", value.strip()))
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -1,4 +1,4 @@
-"""The URL of a store on a Redis or Valkey server: where it is, how to log in, and below which prefix its keys are."""
+"""The URL of counts on a Redis or Valkey server: place, login, and the prefix of the keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EXAMPLE = "redis://localhost:6379/0"
 
 
 class RedisURL:
-    """What such a URL says.
+    """The parts of such a URL.
 
     Attributes:
         host: a name or address; empty for a socket.
@@ -26,7 +26,7 @@ class RedisURL:
         password: empty where none was given.
         tls: whether the connection is encrypted.
         ca: the file of the certificates that the server's is checked by; empty for the system's.
-        prefix: what each key begins with.
+        prefix: the beginning of each key.
         replace: whether these rules take the place of others below that prefix.
         shown: the store as a log may have it: no password, no options.
     """
@@ -59,7 +59,7 @@ def is_redis(store: str) -> bool:
 
 
 def read_redis(text: str) -> RedisURL:
-    """What the URL of a store says.
+    """Read the URL of a store.
 
     Raises:
         Mistake: what is wrong with it; the message holds no password.
@@ -70,66 +70,68 @@ def read_redis(text: str) -> RedisURL:
     """
     from urllib.parse import parse_qsl, unquote, urlsplit
 
-    told = shown(without_password(text))
+    named = shown(without_password(text))
     scheme, slashes, _ = text.partition("://")
     if not slashes:
-        raise Mistake(f"{told}: behind {scheme.partition(':')[0]}: comes //, such as {_EXAMPLE}")
-    found = RedisURL()
+        raise Mistake(f"{named}: behind {scheme.partition(':')[0]}: comes //, such as {_EXAMPLE}")
+    url = RedisURL()
     try:
         parts = urlsplit(text)
-        found.port = parts.port or PORT
+        url.port = parts.port or PORT
     except ValueError:
-        raise Mistake(f"{told}: no host and port can be read from it; it looks like {_EXAMPLE}") from None
-    found.username, found.password = unquote(parts.username or ""), unquote(parts.password or "")
-    found.tls = scheme in TLS
+        raise Mistake(f"{named}: no host and port can be read from it; it looks like {_EXAMPLE}") from None
+    url.username, url.password = unquote(parts.username or ""), unquote(parts.password or "")
+    url.tls = scheme in TLS
     db = "" if scheme in UNIX else parts.path.strip("/")
     if scheme in UNIX:
-        found.path = unquote(parts.path)
-        if parts.hostname or found.path in ("", "/"):
+        url.path = unquote(parts.path)
+        if parts.hostname or url.path in ("", "/"):
             raise Mistake(
-                f"{told} needs the path of a socket behind three slashes, such as unix:///run/redis.sock"
+                f"{named} needs the path of a socket behind three slashes, such as unix:///run/redis.sock"
             )
-        found.shown = f"unix://{found.path}"
+        url.shown = f"unix://{url.path}"
     else:
-        found.host = unquote(parts.hostname or "")
+        url.host = unquote(parts.hostname or "")
         if "@" in db:
-            raise Mistake(_signs(told))
-        if not found.host:
-            raise Mistake(f"{told} names no host; it looks like {_EXAMPLE}")
-        if not _is_host(found.host):
-            raise Mistake(f"{told}: {shown(found.host)} cannot be the name of a host")
-        host = f"[{found.host}]" if ":" in found.host else found.host
-        found.shown = f"{scheme}://{host}:{found.port}"
+            raise Mistake(_signs(named))
+        if not url.host:
+            raise Mistake(f"{named} names no host; it looks like {_EXAMPLE}")
+        if not _is_host(url.host):
+            raise Mistake(f"{named}: {shown(url.host)} cannot be the name of a host")
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        url.shown = f"{scheme}://{host}:{url.port}"
     if parts.fragment:
-        raise Mistake(f"{told}: nothing stands behind #; write %23 for one in a password")
+        raise Mistake(f"{named}: nothing stands behind #; write %23 for one in a password")
     if "@" in parts.query:
-        raise Mistake(_signs(told))
+        raise Mistake(_signs(named))
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name == "db" and scheme in UNIX:
             db = value
         elif name == "prefix":
-            found.prefix = value
+            url.prefix = value
         elif name == "replace" and not value:
-            found.replace = True
-        elif name == "ca" and found.tls and value:
-            found.ca = value
+            url.replace = True
+        elif name == "ca" and url.tls and value:
+            url.ca = value
         else:
-            raise Mistake(_option(told, scheme, name))
+            raise Mistake(_option(named, scheme, name))
     if db:
         if not (db.isascii() and db.isdecimal() and len(db) < 6):
-            raise Mistake(f"{told}: a database is a number, not {shown(db)}")
-        found.db = int(db)
-    if not _is_prefix(found.prefix):
+            raise Mistake(f"{named}: a database is a number, not {shown(db)}")
+        url.db = int(db)
+    if not _is_prefix(url.prefix):
         raise Mistake(
-            f"{told}: a prefix is of 1 to {LONGEST} letters, digits and the signs . _ : -, not {shown(found.prefix)}"
+            f"{named}: a prefix is of 1 to {LONGEST} letters, digits and the signs . _ : -,"
+            f" not {shown(url.prefix)}"
         )
-    found.shown = shown(found.shown if scheme in UNIX else f"{found.shown}/{found.db}")
-    return found
+    url.shown = shown(url.shown if scheme in UNIX else f"{url.shown}/{url.db}")
+    return url
 
 
 def without_password(text: str) -> str:
-    """A store as a log may have it: whatever may be a password is left out, also where the text is no URL.
+    """A store as a log may have it: without anything that may be a password.
 
+    The text need not be a URL.
     >>> without_password("redis://user:secret@cache:6380/2?prefix=staging&pass=secret")
     'redis://…@cache:6380/2?prefix=staging&pass=…'
     """
@@ -160,19 +162,19 @@ def _without_secret(option: str) -> str:
     return option if name in _OPTIONS or not equals else f"{name}=…"
 
 
-def _option(told: str, scheme: str, name: str) -> str:
-    """What is wrong with an option."""
+def _option(named: str, scheme: str, name: str) -> str:
+    """The message about an option that does not exist or is wrongly given."""
     if name == "replace":
-        return f"{told}: replace has no value: ?replace"
+        return f"{named}: replace has no value: ?replace"
     if name == "ca":
         wrong = "needs a file: ?ca=ca.pem" if scheme in TLS else "is for rediss:, the encrypted one"
-        return f"{told}: ca {wrong}"
+        return f"{named}: ca {wrong}"
     if name == "db":
-        return f"{told}: the database is the path: {_EXAMPLE}"
+        return f"{named}: the database is the path: {_EXAMPLE}"
     if name in ("password", "username"):
         return f"the {name} of a store stands before its host: {scheme}://USERNAME:PASSWORD@…"
     near = most_like(name, _OPTIONS)
-    return f"{told}: no option is called {shown(name)}" + (
+    return f"{named}: no option is called {shown(name)}" + (
         f"; did you mean {near}?" if near else "; the options are prefix, replace and, with rediss:, ca"
     )
 

@@ -1,4 +1,7 @@
-"""A rule: conditions, triggers, a fault and its effects. Frozen data, the same whatever it was read from."""
+"""A rule: conditions, triggers, a fault and its effects.
+
+Rules are frozen data, the same whatever they were read from.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,14 @@ _SINGLE = (str, int, float)
 
 
 class Rule:
-    """Which requests get which fault, and how often.
+    """A rule: the requests that get a fault, the fault, and how often.
 
     Args:
         fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
             `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
         keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
-            `header`, `query`, `set`, `drop` and `unless` take a dict: `header={"range": ""}`. Durations are text with a unit,
-            `timedelta`, or seconds. `from`, a word of Python's, is `from_`.
+            `header`, `query`, `set`, `drop` and `unless` take a dict: `header={"range": ""}`. Durations are text with
+            a unit, `timedelta`, or seconds. `from`, a word of Python's, is `from_`.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -123,21 +126,24 @@ class Rule:
         return tuple((key[4:], text) for key, text in self.options.items() if key[:4] == "set.")
 
     def doubts(self) -> list[str]:
-        """Methods that almost no request has, and keys that do nothing: `per has no effect without times`."""
-        found = []
+        """Methods that almost no request has, and keys without effect, in words.
+
+        An example is `per has no effect without times`.
+        """
+        doubts = []
         for start, conditions in (("", self.conditions), ("unless.", self.unless)):
             for text in conditions.get("method", ()):
                 doubt = doubt_of_method(text)
                 if doubt:
-                    found.append(f"{start}method={shown(text)}: {doubt}")
+                    doubts.append(f"{start}method={shown(text)}: {doubt}")
         # Hardly a rule has such a row or key, and each of 10,000 is asked when they are installed.
         if any(row.where for row in self.resolved.rows):
             from faultinject.rules.places import doubt_of_place
 
-            found += filter(None, (doubt_of_place(self),))
+            doubts += filter(None, (doubt_of_place(self),))
         if not _MAY_DO_NOTHING.isdisjoint(self.options):
-            found += self._without_effect()
-        return found
+            doubts += self._without_effect()
+        return doubts
 
     def _without_effect(self) -> list[str]:
         vendor = self.resolved.vendor
@@ -165,7 +171,10 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """The text on which the draws depend: the given name, or the canonical text of fault and conditions, without shares."""
+        """The text on which the draws depend.
+
+        It is the given name, or the canonical text of fault and conditions, without shares.
+        """
         if self.name:
             return self.name
         return self._head(_labelled(self.conditions)) + spelling.conditions(_labelled(self.unless), "unless.")
@@ -201,7 +210,8 @@ class Rule:
         """The canonical text: parsing it gives an equal rule."""
         name = f",name={self.name}" if self.name is not None else ""
         options = {key: text for key, text in self.options.items() if key != "vendor"}
-        return f"{self._head(self.conditions)}{spelling.conditions(self.unless, 'unless.')}{spelling.options(options)}{name}"
+        unless = spelling.conditions(self.unless, "unless.")
+        return f"{self._head(self.conditions)}{unless}{spelling.options(options)}{name}"
 
     def __repr__(self) -> str:
         return f"<Rule {self}>"
@@ -258,7 +268,7 @@ def _nest(data: dict[str, Any], conditions: Mapping[str, tuple[str, ...]]) -> di
 
 
 def _plain(key: str, text: str) -> object:
-    """A number or bool where that says exactly the same."""
+    """A number or bool in place of a text, if it says exactly the same."""
     if KEYS[key].flag:
         return {"yes": True, "no": False}.get(text, text)
     for number in (int, float):
@@ -274,7 +284,7 @@ def _plain(key: str, text: str) -> object:
 def read_table(
     fault: object, keys: Mapping[str, object], *, strict: bool = False
 ) -> tuple[Parts | None, list[tuple[str, Mistake]]]:
-    """The parts of a rule of Python, TOML or JSON values, and each mistake with the place of its key.
+    """The parts of a rule of Python, TOML or JSON values, and each mistake with its key's place.
 
     Args:
         fault: as given.
@@ -287,16 +297,19 @@ def read_table(
     entries, wrong = _entries(keys, strict=strict)
     if not isinstance(fault, str):
         return None, [*wrong, ("fault", Mistake(f"{shown(repr(fault))} is not a fault: give it as text"))]
-    found: list[tuple[int, Mistake]] = []
-    parts = combine(fault, [each for _, each in entries], found)
-    wrong += [(entries[index][0] if index >= 0 else "fault", mistake) for index, mistake in found]
+    misplaced: list[tuple[int, Mistake]] = []
+    parts = combine(fault, [entry for _, entry in entries], misplaced)
+    wrong += [(entries[index][0] if index >= 0 else "fault", mistake) for index, mistake in misplaced]
     return None if wrong else parts, wrong
 
 
 def _entries(
     keys: Mapping[str, object], *, strict: bool
 ) -> tuple[list[tuple[str, EntryOrWord]], list[tuple[str, Mistake]]]:
-    """The entries of these keys, each with the place it came from, and the mistakes; looking ends with the last that is reported."""
+    """The entries of these keys, each with its place, and the mistakes.
+
+    Reading ends with the last mistake that is reported.
+    """
     entries: list[tuple[str, EntryOrWord]] = []
     wrong: list[tuple[str, Mistake]] = []
     for raw, given in keys.items():
@@ -324,7 +337,7 @@ def _entries(
 
 @lru_cache(512)
 def _entry(key: Split, text: str) -> Entry:
-    """Many rules have the same."""
+    """Read an entry, and remember it: many rules have the same."""
     return entry(*key, text)
 
 
@@ -353,7 +366,7 @@ def _spread(place: str, key: Split, given: object) -> Iterator[tuple[str, Split,
 
 
 def _name(raw: object) -> str:
-    """The text of a key in a dict; what is neither text nor a number is refused, as it is as a value."""
+    """The text of a key in a dict; anything but text and numbers is refused, as among values."""
     if isinstance(raw, str):
         return text_of(raw)
     if isinstance(raw, int | float) and not isinstance(raw, bool):
@@ -362,5 +375,5 @@ def _name(raw: object) -> str:
 
 
 def place_of(place: str, mistake: Mistake) -> str:
-    """Where a mistake stands within its rule: at its key, unless the message is about the key itself."""
+    """The place of a mistake in its rule: its key, unless the message is about the key itself."""
     return "" if mistake.at_key else place

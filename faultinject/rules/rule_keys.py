@@ -1,4 +1,7 @@
-"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/rules/test_rule_keys.py`."""
+"""The keys of a rule for type checkers.
+
+`python tests/rules/test_rule_keys.py` makes this file from the vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ Values = str | int | list[str] | list[int] | list[str | int] | tuple[str | int, 
 
 
 class Conditions(TypedDict, total=False):
-    """What a request must be like; of several values any."""
+    """The conditions that a request must meet; of several values any."""
 
     method: Values
     path: Values
@@ -27,7 +30,7 @@ class Conditions(TypedDict, total=False):
 
 
 class RuleKeys(Conditions, total=False):
-    """What `Rule`, `inject()`, `Faults.add` and the marker take: conditions, triggers and effects."""
+    """Conditions, triggers and effects for `Rule`, `inject()`, `Faults.add` and the marker."""
 
     unless: Conditions
     name: str | None
@@ -55,7 +58,6 @@ class RuleKeys(Conditions, total=False):
     range: Literal["ignore", "shift"]
     drain: bool | str
     cors: bool | str
-    exact: bool | str
     duration: float | str | timedelta
     after_bytes: int | str
     of: str

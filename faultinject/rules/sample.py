@@ -14,7 +14,7 @@ from faultinject.vendors.credentials import access_key_id
 from faultinject.vendors.vendor import Addressing
 
 Read = Callable[[Request, str, Addressing], str | None]
-"""What tells a request's user, tenant or key, from the NAME and the reading; None or empty where nothing does."""
+"""Reads a request's user, tenant or key, from the NAME and the reading; None or empty: none."""
 
 PERSON = b"faultinj-sample"
 """Keeps the choice apart from every draw of the same seed."""
@@ -33,7 +33,7 @@ KNOWN = (*(f"{each}.NAME" for each in NAMED), *THINGS)
 
 
 def _sample(text: str) -> str:
-    """A thing and a share."""
+    """Check a thing and a share."""
     if not text:
         raise Mistake("needs a value, such as header.x-user:0.05")
     read_sample(text)
@@ -51,13 +51,16 @@ def _spelled(text: str) -> str:
 
 
 def _without_share(text: str) -> str:
-    """Where the share grows, the draws for those who were chosen before stay the same."""
+    """The value without its share.
+
+    So the draws for those who were chosen before stay the same when the share grows.
+    """
     return text.rpartition(":")[0]
 
 
 @condition("sample", read=_sample, spell=_spelled, in_label=_without_share)
 def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
-    """A share of users, tenants or keys, the same ones always or never: an attribute, a colon, and the share.
+    """A share of users, tenants or keys, always the same ones: `ATTRIBUTE:SHARE`.
 
     The attribute is `header.NAME`, `query.NAME`, `client`, `bucket`, `key` (with its bucket) or `principal` (the
     access-key id of a signed request). The seed chooses the values; a larger share chooses those of a smaller one and
@@ -66,7 +69,7 @@ def sample(values: tuple[str, ...], _name: str, reading: Reading) -> Check:
     >>> print(Rule("http:503", sample="header.X-User:0.05"))
     http:503,sample=header.x-user:0.05
     """
-    tests = [_chosen(*read_sample(each), reading) for each in values]
+    tests = [_chosen(*read_sample(value), reading) for value in values]
     return lambda request: any(test(request) for test in tests)
 
 
@@ -117,7 +120,7 @@ def read_sample(text: str) -> tuple[str, str, float]:
 
 
 def _instead(what: str, share: str) -> str:
-    """The nearest that does; a word like no other may be a header's name."""
+    """The hint for a wrong attribute: the nearest known word, or a header of that name."""
     word, dot, name = what.partition(".")
     near = most_like(word, READS) if word else None
     if near is not None:

@@ -1,4 +1,4 @@
-"""A scenario: rules in order, and a seed. Frozen data, wherever it was read from."""
+"""A scenario: rules in order, and a seed, as frozen data."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Scenario:
     Args:
         rules: text with any number of rules, a `Rule`, or a list of either.
         seed: the seed of the draws; text or an int (`42` and `"42"` are the same). None: one is chosen at start.
-        abort: `5xx>5%/1m`: when more than 5 % of the app's own answers within a minute are failures, all faults end until
-            somebody switches them on again. There must be 20 answers, or as many as `5xx>5%/1m,min=50` says.
+        abort: `5xx>5%/1m`: when more than 5 % of the app's own answers within a minute are failures, all faults end
+            until somebody switches them on again. There must be 20 answers, or as many as `5xx>5%/1m,min=50` says.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -119,7 +119,10 @@ class Scenario:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Scenario:
-        """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`, switched on or not."""
+        """The scenario of `FAULTINJECT_FILE`, `_RULES`, `_RULE_<NAME>` and `_SEED`.
+
+        It is read whether it is switched on or not.
+        """
         return cls._read(read_variables, environ)
 
     @classmethod
@@ -150,7 +153,10 @@ class Scenario:
 
 
 Rules = str | Rule | Sequence[str | Rule] | Scenario
-"""Whatever stands for rules in Python: text with any number of them, a `Rule`, a list of either, a `Scenario`."""
+"""Rules as Python code gives them.
+
+A text with any number of rules, a `Rule`, a list of either, or a `Scenario`.
+"""
 
 
 def gather(rule: str | Rule | Scenario, /, *rules: str | Rule, **keys: Unpack[RuleKeys]) -> Scenario:
@@ -183,7 +189,7 @@ def _fill(scenario: Scenario, rules: Iterable[Rule], seed: str | None, abort: st
 
 
 def read_any(rules: object, diagnosis: Diagnosis) -> list[Rule]:
-    """The rules of whatever stands for rules in Python."""
+    """The rules of any value that stands for rules in Python."""
     if isinstance(rules, str):
         return read_rules(rules, "", diagnosis)
     if isinstance(rules, Rule):

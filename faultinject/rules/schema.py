@@ -1,8 +1,8 @@
-"""The JSON Schema of rule files, made from the vocabulary: what editors complete, explain and mark as wrong.
+"""The JSON Schema of rule files, made from the vocabulary, for editors.
 
-It is of 2020-12, and has only keywords that mean the same in draft 4, which is as far as some editors read
-(https://github.com/tamasfe/taplo). What needs arithmetic on texts, such as `2s..1s`, it lets pass; `faultinject check`
-says all.
+By it they complete and explain keys, and mark mistakes. It is of 2020-12, and has only keywords that mean the same in
+draft 4, which is as far as some editors read (https://github.com/tamasfe/taplo). It lets pass whatever needs
+arithmetic on texts, such as `2s..1s`; `faultinject check` reports everything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DECIMAL = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _DURATION = f"{_DECIMAL}(?:{'|'.join(SECONDS)})"
 _SIZE = f"[0-9]{{1,18}}(?:{'|'.join(BYTES)})?"
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - of HTTP, https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+# A token of HTTP, https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105
 _PATTERN = rf"=[\s\S]*|[^*]*(?:\*[^*]*){{0,{STARS}}}"
 
 
@@ -41,13 +42,16 @@ def _number(least: float, most: float, pattern: str, *, whole: bool = True) -> S
 
 
 def _any_case(words: Iterable[str]) -> str:
-    """A pattern of any of the words in any case, `_` for `-`: without flags, which not all editors know."""
+    """A pattern of any of the words in any case, `_` for `-`.
+
+    It has no flags, which not all editors know.
+    """
     signs = {"-": "[-_]"}
-    each = (
+    patterns = (
         "".join(f"[{a.lower()}{a.upper()}]" if a.isalpha() else signs.get(a, a) for a in word)
         for word in words
     )
-    return "|".join(each)
+    return "|".join(patterns)
 
 
 _SHARE = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\."
@@ -87,16 +91,18 @@ FORMS: Mapping[str, Schema] = {
     "rate": _number(1, 10**18 - 1, f"(?!0+[A-Z]?){_SIZE}"),
     "flips": _number(1, 1000, "0*[1-9][0-9]{0,3}"),
 }
-"""The values of the keys that have a form of their own; of others `Key` says enough."""
+"""The values of keys with a form of their own; for others `Key` has enough."""
 
 
 def rules_schema() -> Schema:
-    """The schema of a file of rules, with the vendors and faults of other packages that are installed here."""
+    """The schema of a file of rules, with the vendors and faults of other installed packages."""
     return {
         "$schema": DIALECT,
         "$id": "urn:faultinject:schema:rules:1",
         "title": "faultinject rules",
-        "description": "A scenario: a seed, a bound and rules, each a fault with its conditions, triggers and effects.",
+        "description": (
+            "A scenario: a seed, a bound and rules, each a fault with its conditions, triggers and effects."
+        ),
         "type": "object",
         "properties": {
             "seed": {
@@ -104,7 +110,9 @@ def rules_schema() -> Schema:
                 "type": ["string", "integer"],
             },
             "abort": {
-                "description": "The bound of the app's own failures, `5xx>5%/1m`: when it is passed, all faults end.",
+                "description": (
+                    "The bound of the app's own failures, `5xx>5%/1m`: when it is passed, all faults end."
+                ),
                 **_text(_ABORT),
             },
             "rules": {
@@ -228,7 +236,7 @@ def _operations() -> list[str]:
 
 
 def _takes() -> list[Schema]:
-    """An effect stands only with the faults that take it."""
+    """The faults that take an effect, with which alone it may stand."""
     return [_unless_absent(word, [each for each in faults.every() if word in each.takes]) for word in EFFECTS]
 
 
@@ -244,10 +252,15 @@ def _named(fault: type[faults.Fault]) -> str:
 
 
 def _needs() -> list[Schema]:
-    """What a fault cannot do without, as it says itself: a latency its delay, an error without a status one."""
+    """The keys that a fault cannot do without, by its own `check`.
+
+    A latency needs its delay, an error without a status one.
+    """
     needs: dict[str, list[str]] = {}
-    for text in [*(each.title for each in faults.every() if ":" not in each.title), *_without_status()]:
-        for [word] in [each.missing for each in faults.get(text).check({}) if len(each.missing) == 1]:
+    for text in [*(fault.title for fault in faults.every() if ":" not in fault.title), *_without_status()]:
+        for [word] in [
+            mistake.missing for mistake in faults.get(text).check({}) if len(mistake.missing) == 1
+        ]:
             needs.setdefault(word, []).append(text)
     return [
         {"anyOf": [{"required": [word]}, {"not": {"properties": {"fault": {"enum": texts}}}}]}
@@ -256,10 +269,14 @@ def _needs() -> list[Schema]:
 
 
 def _excludes() -> list[Schema]:
-    """A documented error of a storage vendor is read as that one does, and how much of a body is read or kept is said once."""
+    """The keys that exclude each other.
+
+    A documented error of a storage vendor is read as that vendor does, so it takes no `vendor`. How much of a body is
+    read or kept is said once.
+    """
     storage = {"pattern": f"^(?:{'|'.join(_storage_vendors())}):"}
     return [
-        *({"not": {"required": [FOR_GOOD, each]}} for each in NOT_FOR_GOOD),
+        *({"not": {"required": [FOR_GOOD, key]}} for key in NOT_FOR_GOOD),
         *({"not": {"required": list(pair)}} for pair in EXCLUDING),
         {"not": {"required": ["after_bytes", "share"]}},
         {

@@ -1,4 +1,4 @@
-"""How keys and values are written in text: what needs quotes, and the canonical text of a rule's parts."""
+"""The canonical text of a rule's parts, with quotes only around what needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What says where counts live: one reading for `FAULTINJECT_STORE` and for `Injector(store=…)`.
+"""The place of counts, as `FAULTINJECT_STORE` and `Injector(store=…)` give it.
 
 A scheme of another package has an entry point in the group `faultinject.stores`.
 """
@@ -16,7 +16,7 @@ from faultinject.rules.values import Mistake, most_like, shown
 MEMORY, FILE = "memory:", "file:"
 _ALLOWED = "memory: or file:DIRECTORY or redis://HOST"
 REPLACE = "?replace"
-"""Behind a directory: these rules take the place of those by which another server counts there."""
+"""The option of a directory by which these rules replace those that another server counts."""
 
 
 def read_store(text: str) -> str:
@@ -31,7 +31,8 @@ def read_store(text: str) -> str:
     path, mark, option = text.rpartition("?")
     if text.startswith(FILE) and mark and option.isalpha() and mark + option != REPLACE:
         raise Mistake(
-            f"{shown(text)}: the only option of a directory is {REPLACE}; did you mean {shown(path + REPLACE)}?"
+            f"{shown(text)}: the only option of a directory is {REPLACE};"
+            f" did you mean {shown(path + REPLACE)}?"
         )
     if text == FILE + REPLACE:
         text = FILE
@@ -66,14 +67,16 @@ def shown_store(store: str) -> str:
 
 
 def opener(store: str) -> Callable[[str], Any] | None:
-    """What opens a store of another package's scheme, from all of its text; None where no package has the scheme.
+    """The function that opens a store of another package's scheme; None if no package has it.
+
+    It takes all of the store's text.
 
     Raises:
         ConfigurationError: its package is broken.
     """
     scheme, colon, _ = store.partition(":")
-    found: Callable[[str], Any] | None = plugins.find(scheme) if colon else None
-    return found
+    opens: Callable[[str], Any] | None = plugins.find(scheme) if colon else None
+    return opens
 
 
 def _taken() -> list[str]:
@@ -81,7 +84,7 @@ def _taken() -> list[str]:
 
 
 def _accept(scheme: str, given: Any) -> Callable[[str], Any]:
-    """What opens stores of a scheme."""
+    """The function that opens stores of a scheme."""
     if not (scheme.isascii() and scheme == scheme.lower() and scheme.replace("-", "").isalnum()):
         raise ConfigurationError("a scheme is of lower-case letters, digits and hyphens")
     if not callable(given):

@@ -28,7 +28,7 @@ IN_QUOTES = r'"(?:\\[\\"]|[^"])*+"'
 END = "(?![^, \t\r\n;])"
 FAULT = re.compile(WORD + END)
 ITEM = re.compile(rf""",[ \t]*+([^"=, \t\r\n;]*+(?:(?<=\.){IN_QUOTES})?)(?:=({IN_QUOTES}|{WORD}))?{END}""")
-"""A comma, a key and a value, both with their quotes; the value is None where there is no equals sign."""
+"""A comma, a key and a value with their quotes; the value is None without an equals sign."""
 QUOTED = re.compile(IN_QUOTES)
 BETWEEN = re.compile("[ \t\r\n;]*")
 REST = re.compile("[^, \t\r\n;]*")
@@ -36,7 +36,7 @@ ESCAPED = re.compile(r'\\([\\"])')
 
 
 class Misplaced(NamedTuple):
-    """The grammar is broken at this span."""
+    """A break of the grammar at this span."""
 
     span: Span
     message: str
@@ -82,7 +82,7 @@ def read_rules(text: str, where: str, diagnosis: Diagnosis) -> list[Rule]:
 
 @lru_cache(1024)
 def _entry(item: str) -> Entry:
-    """Many rules have the same."""
+    """Read an entry, and remember it: many rules have the same."""
     key, equals, value = item.lstrip(" \t").partition("=")
     if not equals:
         raise Mistake(item)
@@ -97,12 +97,12 @@ class Reader:
         self.at = 0
 
     def more(self) -> bool:
-        """Whether a further rule begins, which is then the next to be read."""
+        """Whether a further rule begins, which is read next."""
         self._take(BETWEEN)
         return self.at < len(self.text)
 
     def plain(self) -> Rule | None:
-        """The next rule where it is right and without quotes."""
+        """The next rule, if it is right and without quotes."""
         found = self._take(PLAIN)
         if found is None:
             return None
@@ -134,14 +134,14 @@ class Reader:
         return draft
 
     def _take(self, pattern: re.Pattern[str]) -> Match[str] | None:
-        """What matches here; reading goes on behind it."""
-        found = pattern.match(self.text, self.at)
-        if found is not None:
-            self.at = found.end()
-        return found
+        """Match the pattern here, and go on behind the match."""
+        match = pattern.match(self.text, self.at)
+        if match is not None:
+            self.at = match.end()
+        return match
 
     def _wrong_quote(self) -> Misplaced:
-        """Which quote keeps an item from being read; nothing else does. Reading goes on behind the item."""
+        """The quote that keeps an item from being read, which only quotes do; go on behind the item."""
         start = self.at
         while True:
             opening = self.text.index('"', start)
@@ -163,7 +163,7 @@ class Reader:
         return Misplaced((at, at + 1), MISQUOTED)
 
     def _unfinished(self, item: Match[str]) -> Misplaced:
-        """What is wrong with an item without a key, or without a value."""
+        """The mistake in an item without a key, or without a value."""
         comma = item.start()
         key, value = item.groups()
         if key:
@@ -176,7 +176,10 @@ class Reader:
 
 
 def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis) -> Rule | None:
-    """The rule that a draft says; its mistakes, in the order of the text, go into `diagnosis`, and its name is claimed there."""
+    """Make the rule of a draft.
+
+    Its mistakes go into `diagnosis`, in the order of the text, and its name is claimed there.
+    """
     fault, fault_at, items, broken = draft
     place = ": ".join(filter(None, (where, inside)))
     entries: list[EntryOrWord] = []
@@ -188,15 +191,15 @@ def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis
             value = ESCAPED.sub(r"\1", value[1:-1])
         try:
             entries.append(entry(unless, word, name, value))
-        except Mistake as found:
-            wrong.append((index, found))
+        except Mistake as error:
+            wrong.append((index, error))
             entries.append(word)
             if len(wrong) >= MOST:  # no further one is reported
                 break
     if broken or len(wrong) >= MOST:
         entries.append("")
     parts = combine(fault, entries, wrong) if fault is not None else None
-    notes = [(each.span, "", Mistake(each.message)) for each in broken]
+    notes = [(problem.span, "", Mistake(problem.message)) for problem in broken]
     for index, mistake in wrong:
         if index < 0:
             notes.append((fault_at, "", mistake))
@@ -204,9 +207,9 @@ def _made(text: str, draft: Draft, inside: str, where: str, diagnosis: Diagnosis
             item = items[index]
             span = item.span(1) if mistake.at_key or item[2] is None else item.span(2)
             notes.append((span, item[1], mistake))
-    for span, key, each in sorted(notes, key=lambda note: note[0]):
-        head = ": ".join(filter(None, (place, place_of(key, each))))
-        diagnosis.note(each, head, excerpt(text, *span))
+    for span, key, mistake in sorted(notes, key=lambda note: note[0]):
+        head = ": ".join(filter(None, (place, place_of(key, mistake))))
+        diagnosis.note(mistake, head, excerpt(text, *span))
     if broken or fault is None or parts is None:
         return None
     rule = Rule.of_parts(fault, parts)

@@ -1,4 +1,7 @@
-"""The triggers: which of the matching attempts get the fault. One row each, in the order in which they are asked."""
+"""The triggers: the choice of the matching attempts that get the fault.
+
+Each is one row, in the order in which they are tested.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ class Trigger(Key):
     """A key that says which of the matching attempts get the fault.
 
     Attributes:
-        in_words: what a reader of a rule must know of it, from its value, the value as written and the scope of `per` in words.
+        in_words: what a reader of a rule must know of it, from its value, the value as written and the scope of `per`
+            in words.
         counts: whether it counts attempts, in the scope of `per`.
     """
 
@@ -120,8 +124,8 @@ TRIGGERS: dict[str, Trigger] = {
             key="per",
             doc="""The scope in which skip, from, every, times and above count.
 
-            One of `rule`, `call` (the retries of one thing: method, bucket, key, query), `key` (bucket and key), `bucket`,
-            `operation`, `client`.
+            One of `rule`, `call` (the retries of one thing: method, bucket, key, query), `key` (bucket and
+            key), `bucket`, `operation`, `client`.
 
             >>> print(Rule("http:503", per="call", times=2))
             http:503,times=2,per=call
@@ -169,6 +173,6 @@ TRIGGERS: dict[str, Trigger] = {
     )
 }
 DECIDING = tuple(each for each in TRIGGERS if each not in ("probability", "per"))
-"""Where a rule has one of these, more than chance decides how often it fires."""
+"""Triggers by which more than chance decides how often a rule fires."""
 FOR_GOOD, NOT_FOR_GOOD = "from", ("skip", "every", "times")
-"""A fault that stays, and what says that it does not."""
+"""A fault that stays, and the triggers that say that it does not."""

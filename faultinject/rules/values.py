@@ -1,4 +1,4 @@
-"""From the text of a value to what it means, and back: numbers, durations, sizes, rates, header text.
+"""Values from text, and back: numbers, durations, sizes, rates, header text.
 
 Every reader takes text as written in a rule and returns the parsed value, or raises `Mistake`.
 """
@@ -12,7 +12,7 @@ from faultinject.exceptions import ConfigurationError
 
 LONGEST = 8760 * 3600.0
 LONGEST_WORD = 1024
-"""Characters beyond which a word looks like none that is known, and takes its time to be compared."""
+"""Characters of a word; longer ones resemble no known word, and take time to compare."""
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {
     "KiB": 1024,
@@ -27,12 +27,12 @@ NO = frozenset(("no", "false", "off", "0"))
 
 
 class Mistake(Exception):
-    """What is wrong with one key or value, before anyone knows where it stands.
+    """A mistake in one key or value, before its place is known.
 
     Attributes:
         message: what is wrong and what would be right.
         at_key: the key is wrong, not its value.
-        missing: the keys of which none is there, where that is what is wrong; else empty.
+        missing: if keys are missing, those of which one must be there; else empty.
         error: the exception to raise when all mistakes are of this sort.
     """
 
@@ -81,21 +81,24 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def most_like(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The only known word that begins with `word`, which is then cut short, else the one that looks most like it, or None."""
+    """The known word that is most like `word`, or None.
+
+    If `word` is the beginning of a single known word, it is that one.
+    """
     if len(word) > LONGEST_WORD:
         return None
     from difflib import get_close_matches
 
-    folded = {each.lower().replace("_", "-"): each for each in known}
+    folded = {candidate.lower().replace("_", "-"): candidate for candidate in known}
     text = word.lower().replace("_", "-")
-    near = [each for each in folded if each.startswith(text)] if len(text) > 2 else []
+    near = [candidate for candidate in folded if candidate.startswith(text)] if len(text) > 2 else []
     if len(near) != 1:
         near = get_close_matches(text, folded, 1, cutoff)
     return folded[near[0]] if len(near) == 1 else None
 
 
 def text_of(value: object) -> str:
-    """The value as text; of a text that is the member of an Enum what it holds, not what `str` calls it."""
+    """The value as text; for a text that is an Enum's member, its value and not its name."""
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
@@ -214,7 +217,7 @@ def size_range(text: str) -> tuple[int, int | None]:
 
 
 def rate(text: str) -> tuple[int, float]:
-    """How many, and in how many seconds, of `100/s` or `5/10s`."""
+    """The number and its period in seconds, of `100/s` or `5/10s`."""
     number, _, period = text.partition("/")
     try:
         limit = count(number, 1)
@@ -251,17 +254,23 @@ def header_text(text: str) -> str:
 
 
 def is_token(text: str) -> bool:
-    """Whether text can be a header's name or a method (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
+    """Whether text can be a header's name or a method.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+    """
     return (
         bool(text)
         and text.isascii()
         and text.isprintable()
-        and not any(each in ' "(),/:;<=>?@[\\]{}' for each in text)
+        and not any(sign in ' "(),/:;<=>?@[\\]{}' for sign in text)
     )
 
 
 def is_name(text: str) -> bool:
-    """Whether text can be a rule's name: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`."""
+    """Whether text can be a rule's name.
+
+    It is a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
+    """
     rest = text.replace("-", "").replace("_", "").replace(".", "")
     return text.isascii() and 0 < len(text) <= 64 and text[0].isalnum() and (not rest or rest.isalnum())
 

@@ -22,7 +22,7 @@ def value_of(environ: Mapping[str, str], variable: str) -> str | None:
 
 
 def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
-    """Note every variable that bears the prefix and means nothing."""
+    """Note every variable that has the prefix and no meaning."""
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in VARIABLES or is_rule(variable):
             continue
@@ -35,17 +35,20 @@ def check_known(environ: Mapping[str, str], diagnosis: Diagnosis) -> None:
 
 
 def read_variables(environ: Mapping[str, str], diagnosis: Diagnosis) -> Found:
-    """The rules of FILE, RULES and RULE_*, in this order, seed and `abort`; mistakes go into `diagnosis`."""
+    """The rules of FILE, RULES and RULE_*, in this order, seed and `abort`.
+
+    Mistakes go into `diagnosis`.
+    """
     rules: list[Rule] = []
     seed = abort = None
     path = value_of(environ, "FAULTINJECT_FILE")
     if path is not None:
-        found, seed, abort = read_file(path, diagnosis, f"FAULTINJECT_FILE: {path}")
-        rules += found
+        read, seed, abort = read_file(path, diagnosis, f"FAULTINJECT_FILE: {path}")
+        rules += read
     text = value_of(environ, "FAULTINJECT_RULES")
     if text is not None:
         rules += read_rules(text, "FAULTINJECT_RULES", diagnosis)
-    for variable in sorted((each for each in environ if is_rule(each)), key=_natural):
+    for variable in sorted((name for name in environ if is_rule(name)), key=_natural):
         text = value_of(environ, variable)
         if text is not None:
             rules += _named_rule(variable, text, diagnosis)

@@ -1,4 +1,4 @@
-"""All keys of a rule in their canonical order, how they are written, and what of them one rule may hold.
+"""All keys of a rule in their canonical order, their spelling, and keys that exclude others.
 
 A rule's keys and values become *entries*; entries become the parts of a rule. Text, TOML, JSON and Python differ
 only in how they come to entries.
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Entry = tuple[int, str, str]
 """Rank (which orders), canonical key with its NAME, text."""
 EntryOrWord = Entry | str
-"""An entry, or the word of one that is wrong; empty where not even that can be told."""
+"""An entry, or the word of a wrong one; empty if its word cannot be told."""
 Conditions = dict[str, tuple[str, ...]]
 Parts = tuple[str | None, Conditions, Conditions, dict[str, str]]
 """Name, conditions, unless, options."""
@@ -55,7 +55,9 @@ def _vendor(text: str) -> str:
 
 NAME = Key(
     key="name",
-    doc="""The rule's name in logs and answers: a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
+    doc="""The rule's name in logs and answers.
+
+    It is a letter or digit, then up to 63 letters, digits, `.`, `_`, `-`.
 
     >>> print(Rule("http:503", name="photos-put"))
     http:503,name=photos-put
@@ -93,7 +95,10 @@ _default: list[str] = []
 
 
 def split_key(raw: str) -> tuple[bool, str, str | None]:
-    """Whether it begins with `unless.`, the key in canonical letters, and its NAME without quotes, or None."""
+    """Whether a key begins with `unless.`, the key in canonical letters, and its NAME or None.
+
+    The NAME has no quotes.
+    """
     key, dot, name = raw.partition(".")
     key = key.replace("-", "_")
     unless = key == "unless" and bool(dot)
@@ -110,7 +115,7 @@ def split_key(raw: str) -> tuple[bool, str, str | None]:
 
 
 def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
-    """What one key and value mean; raises `Mistake`."""
+    """Read one key and value; raises `Mistake`."""
     rank, key = _find(unless, word, name)
     full = word
     if name is not None:
@@ -219,22 +224,25 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
 
 
 def _instead(text: str) -> Mistake | None:
-    """What to tell of a text that is no fault, where it is the key of one, or a fault and more."""
+    """A better message for a text that is no fault: a key, or a fault and more; else None."""
     if not SEPARATORS.isdisjoint(text):
         return Mistake(MORE_THAN_A_FAULT)
     before, equals, _ = text.partition("=")
     word = before.removeprefix("unless.").partition(".")[0].replace("-", "_")
-    # Rules are parted at blanks: `times = 2` is read as three, of which the second begins with the equals sign.
+    # Rules are separated at blanks: `times = 2` is read as three, of which the second begins with the equals sign.
     if equals and (not before or word in KEYS):
         return Mistake(
-            f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank, as in cos:SlowDown,times=2"
+            f"{shown(text)} is not a fault; a key and its value follow a comma, without a blank,"
+            " as in cos:SlowDown,times=2"
         )
     return None
 
 
 @contextmanager
 def reading_as(vendor: str | None) -> Iterator[None]:
-    """For its block, rules without a storage vendor read requests as this one does, unless they say as whom.
+    """Make the rules of a block read requests as this vendor does.
+
+    It holds for rules without a storage vendor, unless they name one with `vendor`.
 
     Args:
         vendor: its id; None: as an S3 request.
@@ -257,7 +265,7 @@ def reading_as(vendor: str | None) -> Iterator[None]:
 
 
 def _error_of(fault: faults.Fault, options: Mapping[str, str]) -> faults.Fault:
-    """What says as whom requests are read, if anything of it does: the documented error that is cut or slowed, or the fault."""
+    """The documented error of a rule: that of `of=`, otherwise the fault itself."""
     return faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
 
 
@@ -291,7 +299,7 @@ def _check(
 
 
 def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:
-    """Whether a key that is missing may be there, but wrong: that is reported as what it is."""
+    """Whether a missing key may be there, but wrong; that is reported already."""
     words = [each for each in entries if isinstance(each, str)]
     return any(each == key or (each not in KEYS and most_like(each, KEYS) in (key, None)) for each in words)
 
@@ -317,7 +325,7 @@ def _check_operations(
 
 
 def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
-    """Whose way of reading bucket, key and operation holds for a rule; None: as an S3 request."""
+    """The vendor that reads bucket, key and operation for a rule; None: as an S3 request."""
     fault = _error_of(fault, options)
     if fault.addressed:
         return fault.vendor

@@ -1,14 +1,6 @@
-"""uvicorn over httptools, as `serve`, `demo`, `explore`, `conformance` and `faultinject_store` use it, and what lets it serve a WSGI app.
+"""uvicorn over h11, and a bridge to WSGI apps.
 
-Nothing here reads a request: httptools does. The refusal of heads that it lets pass looks at what it has read.
+`serve`, `demo`, `explore`, `conformance` and `faultinject_store` use it.
+
+Nothing here reads a request: h11 does. The refusal of heads that it lets pass looks at what it has read.
 """
-
-from faultinject.faces import face
-
-__getattr__, __all__ = face(
-    __name__,
-    LIMITS="connections",
-    Certificate="certificates",
-    Server="connections",
-    certificate="certificates",
-)

@@ -1,4 +1,7 @@
-"""A certificate of our own making, for servers of this machine that speak TLS, and how clients come to trust it."""
+"""A certificate of our own making, for servers of this machine that speak TLS.
+
+It also has the environment of clients that trust it.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from faultinject.exceptions import MissingExtra
-from faultinject.installation import install_extra
+from faultinject.exceptions import MissingExtraError
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
-"""The variables by which clients are told whom to trust: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
+"""Variables of clients' certificates: OpenSSL and Go, requests, AWS's SDKs, Node, curl."""
 NAMES = ("localhost", "127.0.0.1", "::1")
-"""What it is for, beside the host that is listened on."""
+"""The names that it is for, beside the host that is listened on."""
 
 
 class Certificate(NamedTuple):
     """Files of a certificate; they are gone with the block that made them.
 
     Attributes:
-        authority: what clients have to trust, as PEM.
+        authority: the certificate that clients have to trust, as PEM.
         chain: the server's certificate, as PEM.
         key: its private key, which only this user may read.
     """
@@ -32,7 +34,7 @@ class Certificate(NamedTuple):
     key: str
 
     def context(self) -> ssl.SSLContext:
-        """What a server wraps its connections with."""
+        """The context with which a server wraps its connections."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.chain, self.key)
         return context
@@ -51,12 +53,12 @@ def certificate(host: str = "127.0.0.1") -> Iterator[Certificate]:
         host: a name or an address that clients connect to, besides those of this machine.
 
     Raises:
-        MissingExtra: trustme is not installed.
+        MissingExtraError: trustme is not installed.
     """
     try:
         import trustme
     except ImportError:
-        raise MissingExtra(f"a certificate is made by trustme: {install_extra('tls')}") from None
+        raise MissingExtraError('a certificate is made by trustme: pip install "faultinject[tls]"') from None
     from tempfile import TemporaryDirectory
 
     authority = trustme.CA()
@@ -64,7 +66,7 @@ def certificate(host: str = "127.0.0.1") -> Iterator[Certificate]:
     with TemporaryDirectory(prefix="faultinject-tls-") as folder:
         made = Certificate(*(str(Path(folder, name)) for name in ("authority.pem", "server.pem", "key.pem")))
         _write(made.authority, authority.cert_pem.bytes())
-        _write(made.chain, b"".join(each.bytes() for each in issued.cert_chain_pems))
+        _write(made.chain, b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         _write(made.key, issued.private_key_pem.bytes())
         yield made
 

@@ -1,20 +1,19 @@
 """The embedded object store: a small in-memory service that the vendors' own SDKs accept.
 
-`demo` and `serve` use it when no app is named, so that faults have something real to hit. It is a plain WSGI
-application. Signatures are accepted, not checked; nothing is written to disk.
+`demo` and `serve` use it when no app is named, so that faults have something real to hit. It answers a request
+object, and has a door for WSGI and one for ASGI. Signatures are accepted, not checked; nothing is written to disk.
 """
 
-from faultinject.faces import face
+from faultinject.exceptions import MissingExtraError
+
+# Here, since every user of the store comes by this way.
+try:
+    import werkzeug  # noqa: F401
+except ImportError:
+    raise MissingExtraError(
+        'the embedded object store needs werkzeug: pip install "faultinject[serve]"'
+    ) from None
+
 from faultinject.store.wsgi import ObjectStore as ObjectStore
 
-__getattr__, _ = face(
-    __name__,
-    B2Store="plan_stores",
-    KodoStore="plan_stores",
-    ResettableStore="wsgi",
-    STORES="stores",
-    SwiftStore="plan_stores",
-    VendorStore="stores",
-    change="wsgi",
-)
 __all__ = ["ObjectStore"]

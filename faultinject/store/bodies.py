@@ -1,4 +1,7 @@
-"""Request bodies: read in pieces, decoded from aws-chunked, counted, digested, and never beyond the budget."""
+"""Request bodies: read in pieces, decoded from aws-chunked, counted, and digested.
+
+They never go beyond the budget.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,19 @@ from dataclasses import dataclass
 from hashlib import md5
 
 from werkzeug.exceptions import ClientDisconnected
-from werkzeug.wrappers import Request
 
 from faultinject.http.wire import whole
 from faultinject.store.buckets import Buckets, StoreError
 from faultinject.store.checksums import BodyChecksums, read_digest
+from faultinject.store.messages import StoreRequest
 from faultinject.vendors.aws_chunks import AwsChunks
 
 PIECE = 64 * 1024
 BLOCK = 1024 * 1024
 DOCUMENT_BYTES = 2 * 1024 * 1024
-"""The longest XML or JSON document that is read; 10,000 parts with checksums take about 1.5 MiB."""
+"""The longest XML or JSON document; 10,000 parts with checksums take about 1.5 MiB."""
 DRAIN_BYTES = 128 * 1024 * 1024
-"""How much of a refused upload is read and dropped, so that the client gets to see the refusal."""
+"""Bytes of a refused upload that are read and dropped, so that its client sees the refusal."""
 PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
 
 
@@ -41,27 +44,27 @@ class Content:
     checksum: tuple[str, str] | None
 
 
-def receive(request: Request, buckets: Buckets, chunked: str = "") -> Content:
+def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Content:
     """Read the whole body, taking its bytes in the store: at once when its length is known.
 
     Args:
         request: the request.
         buckets: the store's.
-        chunked: the mistake that a body in chunks of HTTP is, with no length before it; empty where the service takes it.
+        chunked: the mistake if a body comes in chunks of HTTP, with no length before it; empty where the service
+            takes it.
 
     Raises:
         StoreError: `chunked`, `length`, `full`, `incomplete`, `digest`, `bad_digest`.
     """
     if chunked and "transfer-encoding" in request.headers and not is_aws_chunked(request):
         raise StoreError(chunked)
-    length = request.environ.get("CONTENT_LENGTH")
-    if not length and "wsgi.input_terminated" not in request.environ:
+    if not (request.ends or request.headers.get("content-length")):
         raise StoreError("length")
     expected = _declared(request)
     taken = expected or 0
     buckets.take(taken)
     digest = md5(usedforsecurity=False)
-    checksums = BodyChecksums(request.headers)
+    checksums = BodyChecksums(request.fields)
     blocks = []
     block = bytearray()
     size = 0
@@ -86,7 +89,7 @@ def receive(request: Request, buckets: Buckets, chunked: str = "") -> Content:
     return Content(tuple(blocks), size, digest.hexdigest(), checksum)
 
 
-def read_document(request: Request, *, checksums: bool = True) -> bytes:
+def read_document(request: StoreRequest, *, checksums: bool = True) -> bytes:
     """The body of a request that is a document, at most `DOCUMENT_BYTES`.
 
     Args:
@@ -106,7 +109,7 @@ def read_document(request: Request, *, checksums: bool = True) -> bytes:
         raise StoreError("empty_document")
     _check_md5(request, md5(document, usedforsecurity=False).digest())
     if checksums:
-        given = BodyChecksums(request.headers)
+        given = BodyChecksums(request.fields)
         given.update(bytes(document))
         given.check(chunks.checksum)
     return bytes(document)
@@ -133,17 +136,17 @@ def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, 
     return [(head, content) for head, _, content in cut_up]
 
 
-def drain(request: Request) -> None:
-    """Read and drop what is left of a body, at most `DRAIN_BYTES`."""
+def drain(request: StoreRequest) -> None:
+    """Read and drop the rest of a body, at most `DRAIN_BYTES`."""
     left = DRAIN_BYTES
     try:
-        while left > 0 and (piece := request.stream.read(PIECE)):
+        while left > 0 and (piece := request.body.read(PIECE)):
             left -= len(piece)
     except (ClientDisconnected, OSError):
         return
 
 
-def pieces(request: Request, chunks: AwsChunks) -> Iterator[bytes]:
+def pieces(request: StoreRequest, chunks: AwsChunks) -> Iterator[bytes]:
     """The body in pieces, decoded by `chunks` when it is aws-chunked.
 
     Raises:
@@ -152,7 +155,7 @@ def pieces(request: Request, chunks: AwsChunks) -> Iterator[bytes]:
     return _unchunked(_raw(request), chunks) if is_aws_chunked(request) else _raw(request)
 
 
-def is_aws_chunked(request: Request) -> bool:
+def is_aws_chunked(request: StoreRequest) -> bool:
     """Whether the body is in AWS's own chunk format inside the HTTP body."""
     return request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or (
         "aws-chunked" in request.headers.get("content-encoding", "")
@@ -161,17 +164,17 @@ def is_aws_chunked(request: Request) -> bool:
 
 def cut(blocks: tuple[bytes, ...], start: int, stop: int) -> tuple[bytes, ...]:
     """The bytes from `start` up to `stop` of a content in blocks."""
-    found = []
+    pieces_inside = []
     begin = 0
     for block in blocks:
         end = begin + len(block)
         if end > start and begin < stop:
-            found.append(block[max(start - begin, 0) : stop - begin])
+            pieces_inside.append(block[max(start - begin, 0) : stop - begin])
         begin = end
-    return tuple(found)
+    return tuple(pieces_inside)
 
 
-def _declared(request: Request) -> int | None:
+def _declared(request: StoreRequest) -> int | None:
     if not is_aws_chunked(request):
         return request.content_length
     return whole(request.headers.get("x-amz-decoded-content-length"))
@@ -186,10 +189,10 @@ def _unchunked(source: Iterator[bytes], chunks: AwsChunks) -> Iterator[bytes]:
         raise StoreError("incomplete")
 
 
-def _raw(request: Request) -> Iterator[bytes]:
+def _raw(request: StoreRequest) -> Iterator[bytes]:
     size = 0
     try:
-        while piece := request.stream.read(PIECE):
+        while piece := request.body.read(PIECE):
             size += len(piece)
             yield piece
     except (ClientDisconnected, OSError) as error:
@@ -198,7 +201,7 @@ def _raw(request: Request) -> Iterator[bytes]:
         raise StoreError("incomplete")
 
 
-def _check_md5(request: Request, digest: bytes) -> None:
+def _check_md5(request: StoreRequest, digest: bytes) -> None:
     given = request.headers.get("content-md5")
     if given is not None and read_digest(given, len(digest)) != digest:
         raise StoreError("bad_digest")

@@ -1,4 +1,7 @@
-"""What the store holds: buckets with their objects and uploads. How much memory they may take, and what it refuses."""
+"""The store's contents: buckets with their objects and uploads, and their memory.
+
+It also has the refusals of the store.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,13 @@ class StoreError(Exception):
 
 
 ENTRY = 512
-"""Bytes charged for a bucket, object, upload or part besides its content, so that empty ones are bounded too."""
+"""Bytes charged for a bucket, object, upload or part besides its content.
+
+So empty ones are bounded, too.
+"""
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024
-"""How many objects are remembered as they were before their last change, and the longest of them."""
+"""The number of objects that are remembered from before their last change, and their size."""
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3's limit)."""
 
@@ -49,7 +55,9 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object. Never changed, only replaced; so it may be sent while another request replaces it.
+    """An object, which is never changed, only replaced.
+
+    So it may be sent while another request replaces it.
 
     Attributes:
         key: its name in the bucket.
@@ -57,10 +65,10 @@ class Stored:
         size: bytes of content.
         etag: without quotes.
         modified: unix seconds.
-        headers: what is sent back with it: Content-Type, user metadata and so on.
+        headers: the headers that are sent back with it: Content-Type, user metadata and so on.
         layout: number and size of the parts that it was made of, where the service remembers them.
         crc: the content's CRC-64, where the service has it.
-        checksums: headers that say its checksum, where its writer gave one and the service keeps it.
+        checksums: headers with its checksum, where its writer gave one and the service keeps it.
         upload: the id of the multipart upload that became it, and the entity tags of its parts; never compared.
     """
 
@@ -128,7 +136,10 @@ class Upload:
 
 @dataclass(slots=True)
 class Bucket:
-    """A bucket with what is in it; `headers` are what is sent back with it, `changed` when they were given to it."""
+    """A bucket with its contents.
+
+    Its `headers` are sent back with it; `changed` is the time when it got them.
+    """
 
     name: str
     created: float
@@ -145,11 +156,13 @@ class Bucket:
 
 
 class Buckets:
-    """All buckets of a store. Every method is atomic.
+    """All buckets of a store.
+
+    Every method is atomic.
 
     Args:
         limit: the bytes that everything stored may take.
-        names: what the name of a bucket may be.
+        names: the pattern of a bucket's name.
     """
 
     def __init__(self, limit: int, names: re.Pattern[str]) -> None:
@@ -169,7 +182,7 @@ class Buckets:
     def take(self, size: int) -> None:
         """Take bytes for something new, or raise the `full` error.
 
-        Nobody gives back: what is stored is counted anew when the bytes that were left then are used up.
+        Bytes are never given back: the contents are counted anew when the bytes that were left then are used up.
         """
         with self.lock:
             if size > self._left:
@@ -184,7 +197,7 @@ class Buckets:
             return [self._buckets[name] for name in sorted(self._buckets)]
 
     def create(self, name: str, now: float, headers: Headers = (), *, again: bool = False) -> None:
-        """Make an empty bucket; `again`: one that is there stays as it is, and is no mistake."""
+        """Make an empty bucket; with `again` one that is there stays as it is, without an error."""
         self.check_name(name)
         with self.lock:
             if name in self._buckets:
@@ -196,16 +209,16 @@ class Buckets:
             self._buckets[name] = made
 
     def check_name(self, name: str) -> None:
-        """Refuse what no bucket can be called."""
+        """Refuse a name that no bucket can have."""
         if not self._names.fullmatch(name):
             raise StoreError("bucket_name")
 
     def adopt(self, buckets: Iterable[Bucket]) -> None:
-        """Have these buckets with what is in them."""
+        """Add these buckets with their contents."""
         made = list(buckets)
         with self.lock:
-            self.take(sum(each.cost for each in made))
-            self._buckets |= {each.name: each for each in made}
+            self.take(sum(bucket.cost for bucket in made))
+            self._buckets |= {bucket.name: bucket for bucket in made}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
         """Give a bucket other headers."""
@@ -215,7 +228,7 @@ class Buckets:
             bucket.changed, bucket.headers = now, headers
 
     def delete(self, name: str, *, uploads: bool = False) -> None:
-        """Remove a bucket, which must be empty; `uploads`: there may be some under way."""
+        """Remove a bucket without objects; with `uploads` some may be under way."""
         with self.lock:
             bucket = self.find(name)
             if bucket.objects:
@@ -225,7 +238,7 @@ class Buckets:
             del self._buckets[name]
 
     def drop(self, name: str) -> None:
-        """Remove a bucket with everything that is in it."""
+        """Remove a bucket with its contents."""
         with self.lock:
             del self._buckets[self.find(name).name]
 
@@ -239,10 +252,10 @@ class Buckets:
     def get(self, name: str, key: str) -> Stored:
         """The object of that key."""
         with self.lock:
-            found = self.find(name).objects.get(key)
-        if found is None:
+            stored = self.find(name).objects.get(key)
+        if stored is None:
             raise StoreError("no_key")
-        return found
+        return stored
 
     def put(self, name: str, stored: Stored, judge: Judge) -> None:
         """Store an object in place of the one with its key.
@@ -262,7 +275,7 @@ class Buckets:
             self.remember(name, stored.key, before)
 
     def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
-        """Delete an object; one that is not there is deleted already, unless `judge` says otherwise."""
+        """Delete an object; one that is not there is deleted already, unless `judge` refuses."""
         with self.lock:
             bucket = self.find(name)
             judge(bucket.objects.get(key))
@@ -270,9 +283,12 @@ class Buckets:
                 self.remember(name, key, bucket.objects.pop(key))
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
-        """Remember an object as it was before its last change, None: there was none; and that its uploads are overtaken by it."""
-        for each in self._buckets[name].uploads.values():
-            each.overtaken = each.overtaken or each.key == key
+        """Remember an object, or None, as it was before its last change.
+
+        Its uploads are then overtaken by that change.
+        """
+        for upload in self._buckets[name].uploads.values():
+            upload.overtaken = upload.overtaken or upload.key == key
         self._older.pop((name, key), None)
         if before is None or before.size <= OLDER_BYTES:
             self._older[name, key] = before
@@ -280,14 +296,17 @@ class Buckets:
             del self._older[next(iter(self._older))]
 
     def before_last_change(self, name: str, key: str) -> Buckets | None:
-        """The buckets as they were before that object's last change, with an empty key any in the bucket; None: unknown."""
+        """The buckets as they were before that object's last change; None: unknown.
+
+        An empty key means any object in the bucket.
+        """
         with self.lock:
-            changed = [each for bucket, each in self._older if bucket == name and key in ("", each)]
+            changed = [other for bucket, other in self._older if bucket == name and key in ("", other)]
             if not changed or name not in self._buckets:
                 return None
             older, bucket = Buckets(self._limit, self._names), self._buckets[name]
             objects = {**bucket.objects, changed[-1]: self._older[name, changed[-1]]}
-            there = {each: stored for each, stored in objects.items() if stored is not None}
+            there = {key: stored for key, stored in objects.items() if stored is not None}
             older._buckets = {**self._buckets, name: replace(bucket, objects=there)}
             return older
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from wsgiref.types import WSGIEnvironment
 
 from faultinject.store.bodies import Content
 from faultinject.store.buckets import Headers, Part, Stored, StoreError
 from faultinject.store.checksums import ecma, of_body
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.json import QingStorDocuments
+from faultinject.store.messages import StoreRequest
 from faultinject.store.preconditions import judge_delete, judge_own, judge_write
 from faultinject.store.xml import XmlDocuments
 
@@ -26,10 +26,11 @@ class Dialect:
         created: the status for something made.
         parts: the part numbers that it takes.
         reads_parts: whether one part of an object can be read alone.
-        pages: how many objects, and how many uploads or parts, a listing shows when the client names no number.
+        pages: the number of objects, and of uploads or parts, in a listing when the client names no number.
         checksums: whether answers about content have its CRC-64, which SDKs check.
-        chunked: the mistake that content in chunks of HTTP is, without a length; empty where it is taken.
-        range_inside: whether a range that reaches beyond the object is ignored, unless the request wants the standard's way
+        chunked: the mistake if content comes in chunks of HTTP, without a length; empty where it is taken.
+        range_inside: whether a range that reaches beyond the object is ignored, unless the request wants the
+            standard's way
             (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
         self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
@@ -37,13 +38,14 @@ class Dialect:
         empty_version: whether an empty version is none; its SDK sends it.
         absent: headers of its own that would make a put another one, which the store has not.
         amazon: whether it is Amazon's own. There a bucket that is there is made again with success in us-east-1
-            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; with a configuration it is for another
-            region), and deleted with the uploads in it (https://github.com/ceph/ceph/pull/15630); the first listing names the
-            next marker only if there is a delimiter (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html);
-            `+` in a copy's source is a blank (https://github.com/aws/aws-sdk-js/issues/1821), and a range of it has both ends in it
+            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; with a configuration it is for
+            another region), and deleted with the uploads in it (https://github.com/ceph/ceph/pull/15630); the first
+            listing names the next marker only if there is a delimiter
+            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html); `+` in a copy's source is a blank
+            (https://github.com/aws/aws-sdk-js/issues/1821), and a range of it has both ends in it
             (https://github.com/fsspec/s3fs/issues/321); a list of parts names the ETag of each
-            (https://github.com/versity/versitygw/issues/2111); what comes without a Content-Type is `binary/octet-stream`
-            (https://github.com/aws/aws-sdk-java/issues/1143).
+            (https://github.com/versity/versitygw/issues/2111); content without a Content-Type is
+            `binary/octet-stream` (https://github.com/aws/aws-sdk-java/issues/1143).
     """
 
     documents: XmlDocuments | QingStorDocuments
@@ -74,9 +76,9 @@ KEPT_HEADERS = (  # spelled as COS sends them, since its SDK gives them to its u
 VERSIONS = ("versionId", "generation")
 """Parameters that name a version of an object."""
 ONLY_VERSION = "null"
-"""The one that every object has in a bucket without versions."""
+"""The version of every object in a bucket without versions."""
 METADATA_BYTES = 2048
-"""The most user metadata an object may have, names without their prefix (S3, QingStor and COS say 2 KB)."""
+"""The most bytes of user metadata, names without their prefix (S3, QingStor, COS: 2 KB)."""
 
 
 def is_set(value: str | None) -> bool:
@@ -87,8 +89,8 @@ def is_set(value: str | None) -> bool:
 class S3Call(Exchange):
     """One request in a dialect of S3."""
 
-    def __init__(self, dialect: Dialect, service: Service, environ: WSGIEnvironment) -> None:
-        super().__init__(service, environ)
+    def __init__(self, dialect: Dialect, service: Service, request: StoreRequest) -> None:
+        super().__init__(service, request)
         self.dialect = dialect
         self.content_type = dialect.documents.content_type
         named, path = service.reading.bucket_of(self.host), self.below.removeprefix("/")
@@ -119,7 +121,7 @@ class S3Call(Exchange):
         return self.request.headers.get(name) or self.header(name)
 
     def judge_start(self, there: Stored | None) -> None:
-        """Refuse to begin what the request's conditions of the vendor's own forbid for the object that is there."""
+        """Refuse to begin a write that the vendor's own conditions forbid for the object there."""
         if there is not None and (self.header("forbid-overwrite") or "").lower() == "true":
             raise StoreError("object_exists")
         judge_own(self.header, there)
@@ -142,7 +144,7 @@ class S3Call(Exchange):
         """
         versions = [self.request.args[name] for name in VERSIONS if name in self.request.args]
         fine = (ONLY_VERSION, "") if self.dialect.empty_version else (ONLY_VERSION,)
-        if all(each in fine for each in versions):
+        if all(version in fine for version in versions):
             return
         self.service.buckets.find(self.bucket)
         if self.request.method in ("GET", "HEAD") and all(versions):
@@ -154,12 +156,12 @@ class S3Call(Exchange):
         return ecma(blocks) if self.dialect.checksums else None
 
     def tags(self, written: Stored | Part) -> list[tuple[str, str]]:
-        """The headers that tell one content from another."""
-        found = [("ETag", f'"{written.etag}"')]
+        """The headers that identify a content."""
+        headers = [("ETag", f'"{written.etag}"')]
         crc = self.checksum(written.blocks) if written.crc is None else written.crc
         if crc is not None:
-            found.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
-        return found
+            headers.append((f"{self.dialect.prefixes[0]}hash-crc64ecma", str(crc)))
+        return headers
 
     def checksums(self, content: Content) -> Headers:
         """The headers of the checksum that came with a content, where the vendor keeps it."""
@@ -171,11 +173,11 @@ class S3Call(Exchange):
         unknown = f"{'binary' if self.dialect.amazon else 'application'}/octet-stream"
         kept = {"Content-Type": headers.get("Content-Type") or unknown}
         kept |= {name: value for name in KEPT_HEADERS if (value := headers.get(name))}
-        encodings = [each.strip() for each in kept.pop("Content-Encoding", "").split(",")]
-        if encoding := ", ".join(each for each in encodings if each not in ("", "aws-chunked")):
+        encodings = [encoding.strip() for encoding in kept.pop("Content-Encoding", "").split(",")]
+        if encoding := ", ".join(name for name in encodings if name not in ("", "aws-chunked")):
             kept["Content-Encoding"] = encoding
         starts = tuple(f"{prefix}meta-" for prefix in self.dialect.prefixes)
-        spelled = [(name.lower(), value) for name, value in self.spelled_headers()]
+        spelled = [(name.lower(), value) for name, value in self.request.sent]
         own = [(name, value) for name, value in spelled if name.startswith(starts)]
         if sum(len(name.partition("meta-")[2]) + len(value) for name, value in own) > METADATA_BYTES:
             raise StoreError("metadata")

@@ -10,19 +10,23 @@ from contextlib import suppress
 from functools import cache
 from typing import Protocol
 
-from werkzeug.datastructures import Headers as RequestHeaders
-
 from faultinject.store.buckets import Headers, Part, StoreError, Upload
 
 ECMA = 0xC96C5795D7870F42
-"""CRC-64 of OSS, TOS and COS, its lowest bit first: https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64"""
+"""CRC-64 of OSS, TOS and COS, its lowest bit first.
+
+https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64
+"""
 NVME = 0x9A6C9329AC4BC9B5
-"""CRC-64 of S3, its lowest bit first: NVM Express, NVM Command Set Specification 1.0d, section 5.2.1.3.4."""
+"""CRC-64 of S3, its lowest bit first: NVM Command Set Specification 1.0d, section 5.2.1.3.4.
+
+The specification is one of NVM Express.
+"""
 CASTAGNOLI = 0x82F63B78
 """CRC-32C of S3 and Google, its lowest bit first: RFC 3720, appendix B.4."""
 
 Extend = Callable[[bytes, int], int]
-"""From a block and the checksum of what stands before it to the checksum of both."""
+"""Takes a block and the checksum of the bytes before it, and returns the checksum of both."""
 
 
 def ecma(blocks: Iterable[bytes]) -> int:
@@ -32,7 +36,7 @@ def ecma(blocks: Iterable[bytes]) -> int:
 
 @cache
 def extender(polynomial: int) -> Extend:
-    """The one that the SDKs bring along; else a slow one, about 10 MB/s."""
+    """The function that the SDKs bring along; else a slow one, about 10 MB/s."""
     with suppress(ImportError):
         if polynomial == CASTAGNOLI:
             from google_crc32c import extend
@@ -42,13 +46,13 @@ def extender(polynomial: int) -> Extend:
 
         # It writes the highest bit first, and x⁶⁴ before it.
         written = int("1" + f"{polynomial:064b}"[::-1], 2)
-        found: Extend = mkCrcFun(written, initCrc=0, rev=True, xorOut=(1 << 64) - 1)
-        return found
+        crc64: Extend = mkCrcFun(written, initCrc=0, rev=True, xorOut=(1 << 64) - 1)
+        return crc64
     return slow(polynomial)
 
 
 def slow(polynomial: int) -> Extend:
-    """The same in Python."""
+    """The same function in Python."""
     ones = (1 << (32 if polynomial == CASTAGNOLI else 64)) - 1
     table = []
     for entry in range(256):
@@ -75,10 +79,13 @@ def of_body(checksum: tuple[str, str] | None) -> Headers:
 
 
 def read_algorithm(algorithm: str | None, kind: str | None) -> tuple[str, bool] | tuple[()]:
-    """What a multipart upload's beginning says of its checksum: the algorithm, and whether it is of the whole object.
+    """Read the headers of a multipart upload's beginning that announce its checksum.
+
+    Returns:
+        The algorithm, and whether the checksum is of the whole object.
 
     Raises:
-        StoreError: `argument`, an algorithm that there is not.
+        StoreError: `argument`, an unknown algorithm.
     """
     if algorithm is None:
         return ()
@@ -94,7 +101,10 @@ def of_blocks(name: str, blocks: Iterable[bytes]) -> Headers:
 
 
 def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
-    """The headers of the checksum of an object made of parts: of their bytes, or of their checksums."""
+    """The checksum's headers of an object made of parts.
+
+    The checksum is of the bytes of the parts, or of their checksums.
+    """
     if not upload.checksum:
         return ()
     name, whole = upload.checksum
@@ -110,7 +120,7 @@ def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
 
 
 def check_given(given: Iterable[tuple[str, str]], found: Headers) -> None:
-    """Refuse an object whose checksum or its type is another one than the request's headers give.
+    """Refuse an object whose checksum or its type differs from the request's headers.
 
     Raises:
         StoreError: `bad_digest`.
@@ -123,7 +133,7 @@ def check_given(given: Iterable[tuple[str, str]], found: Headers) -> None:
 
 
 def element(header: str) -> str:
-    """How documents call such a header: `ChecksumCRC32`, `ChecksumType`."""
+    """The name of such a header in documents: `ChecksumCRC32`, `ChecksumType`."""
     name = header.removeprefix(PREFIX)
     return "ChecksumType" if header == KIND else f"Checksum{name.upper()}"
 
@@ -154,7 +164,7 @@ class Crc:
         self._value = 0
 
     def update(self, data: bytes) -> None:
-        """Add the data behind what came before."""
+        """Add data after the former data."""
         self._value = self._extend(data, self._value)
 
     def digest(self) -> bytes:
@@ -169,7 +179,7 @@ DIGESTS: Mapping[str, Callable[[], _Digest]] = {
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,
 }
-"""By the end of the header's name."""
+"""The algorithms by the end of the header's name."""
 
 
 class BodyChecksums:
@@ -179,7 +189,7 @@ class BodyChecksums:
         headers: the request's.
     """
 
-    def __init__(self, headers: RequestHeaders) -> None:
+    def __init__(self, headers: Mapping[str, str]) -> None:
         behind = headers.get("x-amz-trailer", "").strip().lower()
         self._digests = [
             (name, headers.get(f"x-amz-checksum-{name}"), make())
@@ -193,10 +203,10 @@ class BodyChecksums:
             digest.update(piece)
 
     def check(self, trailer: bytes) -> tuple[str, str] | None:
-        """Compare; gives the last one's algorithm and value.
+        """Compare, and return the last one's algorithm and value.
 
         Args:
-            trailer: what came behind the body.
+            trailer: the line after the body.
 
         Raises:
             StoreError: `digest`, `bad_digest`.
@@ -204,24 +214,24 @@ class BodyChecksums:
         behind = trailer.partition(b":")[2].decode("latin-1").strip()
         checked = None
         for name, given, digest in self._digests:
-            found = digest.digest()
-            if read_digest(behind if given is None else given, len(found)) != found:
+            computed = digest.digest()
+            if read_digest(behind if given is None else given, len(computed)) != computed:
                 message = f"The {name.upper()} you specified did not match the calculated checksum."
                 raise StoreError("bad_digest", message)
-            checked = name, b64encode(found).decode()
+            checked = name, b64encode(computed).decode()
         return checked
 
 
 def read_digest(text: str, size: int) -> bytes:
-    """A digest of that many bytes out of its base64.
+    """Decode a digest of that many bytes from base64.
 
     Raises:
         StoreError: `digest`.
     """
     try:
-        found = b64decode(text, validate=True)
+        digest = b64decode(text, validate=True)
     except ValueError as error:
         raise StoreError("digest") from error
-    if len(found) != size:
+    if len(digest) != size:
         raise StoreError("digest")
-    return found
+    return digest

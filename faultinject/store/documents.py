@@ -1,4 +1,7 @@
-"""What goes into result documents, such as a page of a listing, and what is read out of request documents, in any format."""
+"""The content of result documents and of request documents, in any format.
+
+A page of a listing is such a content.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ Name = tuple[str, str]
 """Key and upload id; objects have an empty id."""
 
 LAST = "\U0010ffff"
-"""An upload id behind every real one: a marker with it stands behind all uploads of its key."""
+"""An upload id after every real one: a marker with it stands after all uploads of its key."""
 
 
 @dataclass(slots=True)
 class Page:
-    """What a listing shows.
+    """A page of a listing.
 
     Attributes:
         names: the entries, in the order of their keys' UTF-8 bytes.
         prefixes: the common prefixes among them, in the same order.
-        next: where the following page begins, or None when this one is the last.
+        next: the marker of the following page, or None when this one is the last.
     """
 
     names: list[Name] = field(default_factory=list)
@@ -34,10 +37,10 @@ class Page:
 
 
 def select(names: Iterable[Name], *, prefix: str, delimiter: str, after: Name, limit: int) -> Page:
-    """The page of `limit` entries that begins behind `after`.
+    """The page of `limit` entries that begins after the marker `after`.
 
-    Keys that share what stands between the prefix and the first delimiter behind it are shown once, as a
-    common prefix, and count as one entry. A marker that is a common prefix stands behind all of its keys.
+    Keys that share the text between the prefix and the first delimiter behind it are shown once, as a common prefix,
+    and count as one entry. A marker that is a common prefix stands after all of its keys.
     """
     page = Page()
     if limit == 0:
@@ -69,12 +72,12 @@ def select(names: Iterable[Name], *, prefix: str, delimiter: str, after: Name, l
 
 
 def token_of(name: str) -> str:
-    """The token of a page that begins behind a name."""
+    """The token of a page that begins after a name."""
     return urlsafe_b64encode(name.encode()).decode()
 
 
 def read_token(token: str) -> str:
-    """The name behind which a page begins.
+    """The name after which a page begins.
 
     Raises:
         StoreError: `argument`.
@@ -90,7 +93,7 @@ OWNER = "faultinject"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysPage:
-    """What was asked of a bucket's objects or uploads, and the page that it gets."""
+    """A question about a bucket's objects or uploads, and the page that answers it."""
 
     bucket: str
     prefix: str
@@ -112,7 +115,10 @@ class NamedObject:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What is to be deleted; `encoded` is whether keys are percent-encoded in the answer, `quiet` without the deleted."""
+    """Objects to delete.
+
+    With `encoded` keys are percent-encoded in the answer; with `quiet` it leaves out the deleted ones.
+    """
 
     objects: list[NamedObject]
     quiet: bool
@@ -120,7 +126,7 @@ class Deletion:
 
 
 Failure = tuple[NamedObject, DocumentedError]
-"""An object that could not be deleted, and why."""
+"""An object that could not be deleted, and the error."""
 
 
 def iso(moment: float) -> str:

@@ -1,7 +1,8 @@
-"""Documents in JSON: QingStor's, which follow its API pages and its SDK, and S3's as TOS, BOS and JSS have them.
+"""Documents in JSON: QingStor's, and S3's as TOS, BOS and JSS have them.
 
-TOS keeps S3's names, https://www.volcengine.com/docs/6349/74868; BOS's begin with a small letter,
-https://cloud.baidu.com/doc/BOS/s/Ejwvyqobd. What is repeated in XML is a list in JSON, under its plural.
+QingStor's follow its API pages and its SDK. TOS keeps S3's names, https://www.volcengine.com/docs/6349/74868; BOS's
+begin with a small letter, https://cloud.baidu.com/doc/BOS/s/Ejwvyqobd. An element that is repeated in XML is a list
+in JSON, under its plural.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class QingStorDocuments:
         return _dump({"count": len(rows), "buckets": rows})
 
     def location(self) -> bytes:
-        """Where a bucket is: nowhere in particular."""
+        """The place of a bucket, which is empty."""
         return _dump({"location": ""})
 
     def never_versioned(self) -> bytes:
@@ -101,11 +102,11 @@ class QingStorDocuments:
         return _dump({"bucket": bucket, "key": upload.key, "upload_id": upload.id})
 
     def finished(self, bucket: str, stored: Stored, location: str) -> bytes:  # noqa: ARG002
-        """Nothing: the ETag is in the header."""
+        """An empty document: the ETag is in the header."""
         return b""
 
     def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
-        """Nothing: the ETag is in the header."""
+        """An empty document: the ETag is in the header."""
         return b""
 
     def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
@@ -134,7 +135,7 @@ def _dump(document: dict[str, Any]) -> bytes:
 
 
 def read_object(document: bytes) -> dict[str, Any]:
-    """A JSON object.
+    """Read a JSON object.
 
     Raises:
         StoreError: `malformed`.
@@ -165,7 +166,7 @@ def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> lis
     named = [(row.get(number), row.get(etag)) for row in _rows(document, rows)]
     if not all(isinstance(tag, str | None) for _, tag in named):
         raise StoreError("malformed")
-    return [(read_number(str(each)), tag) for each, tag in named]
+    return [(read_number(str(part)), tag) for part, tag in named]
 
 
 def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quiet: str) -> Deletion:
@@ -189,7 +190,7 @@ LISTS = {
     "Part": "Parts",
     "Upload": "Uploads",
 }
-"""From a repeated element to its list."""
+"""The names of lists, by the element that is repeated in XML."""
 
 
 class TosDocuments(XmlDocuments):
@@ -244,7 +245,10 @@ class BosDocuments(TosDocuments):
 
 
 class JssDocuments(TosDocuments):
-    """Writes and reads JSS's documents: lists have the name of one entry. No other field than `HasNext` is known to differ from S3's."""
+    """Writes and reads JSS's documents, whose lists have the name of one entry.
+
+    No other field than `HasNext` is known to differ from S3's.
+    """
 
     content_type = "application/json;charset=UTF-8"
     quoted = False

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import md5, sha1
 from secrets import token_hex, token_urlsafe
+from types import MappingProxyType
+from typing import IO, cast
 from urllib.parse import quote, unquote
-from wsgiref.types import StartResponse, WSGIEnvironment
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.formparser import FormDataParser
 
 from faultinject.store.bodies import drain
+from faultinject.store.doors import Doors
+from faultinject.store.messages import StoreAnswer, StoreRequest, status_line
 
 API = "/b2api/"
 AT_END = "hex_digits_at_end"
-"""What stands for the SHA-1 of a body that has its 40 digits behind it."""
+"""The value that announces a body with the 40 digits of its SHA-1 at its end."""
 UPLOADED = 1_760_000_000_000
-"""When every file was uploaded, milliseconds of the Unix clock."""
+"""The time of every upload, milliseconds of the Unix clock."""
 
 
-class PlanStore(ABC):
-    """Keeps objects in memory, as a WSGI application; what they lie in is there as soon as it is named."""
+class PlanStore(Doors):
+    """Keeps objects in memory, as a WSGI application.
+
+    A container is there as soon as it is named.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -33,26 +38,17 @@ class PlanStore(ABC):
         del uploads
         self.objects.update((f"{bucket}/{key}", content) for key in objects)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        with Request(environ) as request:
-            return self.answer(request)(environ, start_response)
-
-    @abstractmethod
-    def answer(self, request: Request) -> Response:
-        """The answer to one request."""
-
 
 class B2Store(PlanStore):
-    """Keeps files in memory, as a WSGI application; a bucket is there as soon as it is named, and its id is its name.
+    """Keeps files in memory, as a WSGI application.
 
-    The API: https://www.backblaze.com/apidocs. What stands before `/b2api/` in a path is of no account, and comes back in
-    the address of an upload.
+    A bucket is there as soon as it is named, and its id is its name. The API: https://www.backblaze.com/apidocs. The
+    part of a path before `/b2api/` has no meaning, and comes back in the address of an upload.
     """
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: StoreRequest) -> StoreAnswer:
         """An address to upload to, an upload, or a file."""
-        body = request.get_data()
+        body = request.body.read()
         before, _, asked = request.path.partition(API)
         _, _, call = asked.partition("/")
         operation, _, rest = call.partition("/")
@@ -62,20 +58,20 @@ class B2Store(PlanStore):
             return _json(200, {"bucketId": bucket, "uploadUrl": url, "authorizationToken": "token"})
         if request.method == "POST" and operation == "b2_upload_file":
             return self._uploaded(request, rest.partition("/")[0], body)
-        found = self.objects.get(request.path.removeprefix("/file/"))
-        if found is None:
+        content = self.objects.get(request.path.removeprefix("/file/"))
+        if content is None:
             return _json(
                 404, {"code": "not_found", "message": "File with such name does not exist.", "status": 404}
             )
         about = {
             "X-Bz-File-Id": "4_z0",
             "X-Bz-File-Name": quote(request.path.removeprefix("/file/").partition("/")[2]),
-            "X-Bz-Content-Sha1": _sha1(found),
+            "X-Bz-Content-Sha1": _sha1(content),
             "X-Bz-Upload-Timestamp": str(UPLOADED),
         }
-        return Response(found, content_type="application/octet-stream", headers=about)
+        return _answer(200, content, "application/octet-stream", about)
 
-    def _uploaded(self, request: Request, bucket: str, body: bytes) -> Response:
+    def _uploaded(self, request: StoreRequest, bucket: str, body: bytes) -> StoreAnswer:
         content = body[:-40] if request.headers["X-Bz-Content-Sha1"] == AT_END else body
         name = unquote(request.headers["X-Bz-File-Name"])
         self.objects[f"{bucket}/{name}"] = content
@@ -100,59 +96,76 @@ def _sha1(content: bytes) -> str:
     return sha1(content, usedforsecurity=False).hexdigest()
 
 
-def _json(status: int, document: object) -> Response:
-    return Response(json.dumps(document), status=status, content_type="application/json;charset=utf-8")
+def _json(status: int, document: object) -> StoreAnswer:
+    return _answer(status, json.dumps(document).encode(), "application/json;charset=utf-8")
 
 
 class KodoStore(PlanStore):
     """Takes uploads and keeps nothing, as a WSGI application.
 
-    The form: https://developer.qiniu.com/kodo/1272/form-upload. It has the key in it, so the path is of no account
-    to the service, and may tell a request from others.
+    The form: https://developer.qiniu.com/kodo/1272/form-upload. It has the key in it, so the path has no meaning for
+    the service, and may distinguish requests.
     """
 
-    def answer(self, request: Request) -> Response:
-        """What a form was taken as."""
+    def answer(self, request: StoreRequest) -> StoreAnswer:
+        """The answer to a form: the key and the hash of its file, or an error."""
         if request.method != "POST":
             drain(request)
             return self._json(405, {"error": "method not allowed"})
-        file, key = request.files.get("file"), request.form.get("key")
+        body = cast("IO[bytes]", request.body)
+        parser = FormDataParser()
+        _, form, files = parser.parse(body, request.mimetype, request.content_length, request.mimetype_params)
+        file, key = files.get("file"), form.get("key")
+        content = b"" if file is None else file.read()
+        for uploaded in files.values():
+            uploaded.close()
         if file is None or key is None:
             return self._json(400, {"error": "file or key is not specified in the form"})
-        digest = sha1(file.read(), usedforsecurity=False).digest()
+        digest = sha1(content, usedforsecurity=False).digest()
         # The hash's form: https://developer.qiniu.com/kodo/1231/appendix#qiniu-etag
         return self._json(200, {"hash": urlsafe_b64encode(b"\x16" + digest).decode(), "key": key})
 
     @staticmethod
-    def _json(status: int, document: object) -> Response:
-        headers = {"X-Reqid": token_urlsafe(12)}
-        return Response(json.dumps(document), status=status, content_type="application/json", headers=headers)
+    def _json(status: int, document: object) -> StoreAnswer:
+        identity = {"X-Reqid": token_urlsafe(12)}
+        return _answer(status, json.dumps(document).encode(), "application/json", identity)
 
 
 class SwiftStore(PlanStore):
-    """Keeps objects in memory, as a WSGI application; containers and accounts are there as soon as they are named.
+    """Keeps objects in memory, as a WSGI application.
 
-    The API: https://docs.openstack.org/api-ref/object-store/. A path is `/v1/ACCOUNT/CONTAINER/OBJECT`.
+    Containers and accounts are there as soon as they are named. The API:
+    https://docs.openstack.org/api-ref/object-store/. A path is `/v1/ACCOUNT/CONTAINER/OBJECT`.
     """
 
-    def answer(self, request: Request) -> Response:
-        """An object, or that it was written."""
-        answer = self._answer(request, request.path.split("/", 3)[-1], request.get_data())
+    def answer(self, request: StoreRequest) -> StoreAnswer:
+        """The answer about an object: its content, or that it was written."""
+        answer = self._answer(request, request.path.split("/", 3)[-1], request.body.read())
         answer.headers["X-Trans-Id"] = answer.headers["X-Openstack-Request-Id"] = f"tx{token_hex(16)}"
         return answer
 
-    def _answer(self, request: Request, name: str, body: bytes) -> Response:
+    def _answer(self, request: StoreRequest, name: str, body: bytes) -> StoreAnswer:
         if request.method == "PUT":
             self.objects[name] = body
-            return _about(body, Response(status=201))
+            return _about(body, _answer(201))
         if request.method not in {"GET", "HEAD"}:
-            return Response(status=405)
+            return _answer(405)
         found = self.objects.get(name)
         if found is None:
-            return Response(status=404)
-        return _about(found, Response(found, content_type="application/octet-stream"))
+            return _answer(404)
+        return _about(found, _answer(200, found, "application/octet-stream"))
 
 
-def _about(content: bytes, answer: Response) -> Response:
+def _about(content: bytes, answer: StoreAnswer) -> StoreAnswer:
     answer.headers["Etag"] = md5(content, usedforsecurity=False).hexdigest()
+    return answer
+
+
+def _answer(
+    status: int, body: bytes = b"", content_type: str = "", headers: Mapping[str, str] = MappingProxyType({})
+) -> StoreAnswer:
+    answer = StoreAnswer(body, status=status_line(status))
+    if content_type:
+        answer.headers["Content-Type"] = content_type
+    answer.headers.extend(headers)
     return answer

@@ -1,4 +1,7 @@
-"""Conditional requests and ranges: RFC 9110 sections 13 and 14, as far as object stores have them."""
+"""Conditional requests and ranges: RFC 9110 sections 13 and 14.
+
+They are as far as object stores have them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from faultinject.store.buckets import Stored, StoreError
 _NOTHING = re.compile(r"\s*bytes\s*=\s*-0+\s*", re.IGNORECASE)
 
 Header = Callable[[str], str | None]
-"""From a header's name to its value, or None."""
+"""A function that returns the value of a header by its name, or None."""
 
 
 def judge_read(header: Header, stored: Stored) -> bool:
@@ -35,7 +38,7 @@ def judge_read(header: Header, stored: Stored) -> bool:
 
 
 def judge_write(header: Header, stored: Stored | None) -> None:
-    """Refuse a write whose If-Match or If-None-Match does not hold for what is there now.
+    """Refuse a write whose If-Match or If-None-Match does not hold for the object there now.
 
     Raises:
         StoreError: `precondition`, or `no_key` when If-Match names an object that is not there.
@@ -53,7 +56,7 @@ def judge_write(header: Header, stored: Stored | None) -> None:
 def judge_delete(header: Header, stored: Stored | None) -> None:
     """Refuse to delete an object whose ETag is not as If-Match or If-None-Match want it.
 
-    One that is not there is deleted already, whatever its ETag:
+    An object that is not there is deleted already, whatever its ETag:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
     Raises:
@@ -64,10 +67,12 @@ def judge_delete(header: Header, stored: Stored | None) -> None:
 
 
 def judge_own(header: Header, stored: Stored | None) -> None:
-    """Refuse what conditions of the vendors' own forbid, which are given by their names without the prefix.
+    """Refuse a request that the vendors' own conditions forbid.
+
+    Their headers are given by their names without the prefix.
 
     Raises:
-        StoreError: `precondition`, or `not_implemented` for what the store does not keep.
+        StoreError: `precondition`, or `not_implemented` for conditions on facts that the store does not keep.
     """
     for name in ("if-metageneration-match", "if-match-size", "if-match-last-modified-time"):
         if header(name) is not None:

@@ -1,4 +1,4 @@
-"""S3 and its dialects: the operations, and which request is which of them."""
+"""S3 and its dialects: the operations, and the table that finds a request's operation."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from werkzeug.http import http_date
 
-from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import cut, drain, read_document, receive
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, check_key
 from faultinject.store.call import KEPT_HEADERS, ONLY_VERSION, VERSIONS, S3Call, is_set
 from faultinject.store.checksums import PREFIX, digest_of, of_blocks, read_algorithm
 from faultinject.store.documents import LAST, Failure, KeysPage, Name, NamedObject, read_token, select
-from faultinject.store.exchange import StoreAnswer
+from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
 
 MOST_KEYS = 1000
 """The longest page of a listing, and the most keys that one request deletes."""
 OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
-"""From a parameter of GetObject to the header of the answer that it sets."""
+"""The headers of the answer that parameters of GetObject set."""
 NO_PART = "InvalidPartNumber"
 """The error of a read of a part that an object has not."""
 FIRST_LAST = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
-"""A range of a copy's source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html"""
+"""A range of a copy's source.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+"""
 CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location")
 """Headers, without their prefix, that change an object which is copied onto itself."""
 
@@ -35,12 +37,15 @@ CHANGES = ("server-side-encryption", "storage-class", "website-redirect-location
 def list_buckets(call: S3Call) -> StoreAnswer:
     """ListBuckets: all on one page, however many the client asks for."""
     prefix = call.parameter("prefix")
-    buckets = [each for each in call.service.buckets.all() if each.name.startswith(prefix)]
+    buckets = [bucket for bucket in call.service.buckets.all() if bucket.name.startswith(prefix)]
     return call.answer(200, call.dialect.documents.buckets(buckets, prefix), document=True)
 
 
 def create_bucket(call: S3Call) -> StoreAnswer:
-    """CreateBucket; a configuration in the body has no effect, but says that it is not for S3's first region."""
+    """CreateBucket; a configuration in the body has no effect but one.
+
+    It says that the bucket is not for S3's first region.
+    """
     drain(call.request)
     call.service.buckets.create(
         call.bucket, call.now, again=call.dialect.amazon and not call.request.content_length
@@ -92,7 +97,7 @@ def list_objects(call: S3Call) -> StoreAnswer:
 
 
 def _keys_page(call: S3Call, names: Iterable[Name], marker: Name, after: Name, limit: int) -> KeysPage:
-    """The page that a listing asks for: of names that begin behind `after`, where `marker` is what the client gave."""
+    """The page of names after `after`; `marker` is the client's own."""
     prefix, delimiter, limit = call.parameter("prefix"), call.parameter("delimiter"), min(limit, MOST_KEYS)
     return KeysPage(
         bucket=call.bucket,
@@ -117,12 +122,12 @@ def delete_objects(call: S3Call) -> StoreAnswer:
         raise StoreError("too_many_keys")
     failures: list[Failure] = []
     deleted = []
-    for each in asked.objects:
+    for named in asked.objects:
         try:
-            _delete_named(call, each)
-            deleted.append(each.key)
+            _delete_named(call, named)
+            deleted.append(named.key)
         except StoreError as error:
-            failures.append((each, call.documented(error)))
+            failures.append((named, call.documented(error)))
     return call.answer(200, call.dialect.documents.deleted(deleted, failures, asked), document=True)
 
 
@@ -182,14 +187,16 @@ def get_object(call: S3Call) -> StoreAnswer:
 
 
 def _part(call: S3Call, stored: Stored, number: int) -> tuple[int, int] | None:
-    """Start and stop of a part; None for all of an object without content. An object that came whole is its part 1.
+    """Start and stop of a part; None for all of an object without content.
+
+    An object that came whole is its part 1.
 
     Raises:
         StoreError: `range`, when it has no such part.
     """
     start = 0
-    for each, size in stored.layout or ((1, stored.size),):
-        if each == number:
+    for place, size in stored.layout or ((1, stored.size),):
+        if place == number:
             return (start, start + size) if stored.size else None
         start += size
     raise StoreError("range", label=NO_PART)
@@ -236,7 +243,8 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
     if call.dialect.self_copy and not changed and there is source:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
-    # An object that is made in one request has its MD5: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+    # An object that is made in one request has its MD5:
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     if call.dialect.amazon and source.layout:
         source = replace(source, etag=digest_of(md5(usedforsecurity=False), source.blocks).hex())
     stored = replace(source, key=call.key, modified=call.now, headers=headers, layout=(), upload=())
@@ -248,15 +256,15 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
 
 def _overrides(call: S3Call) -> list[tuple[str, str]]:
     """Headers that the query asks for, such as `response-content-type=text/plain`."""
-    given = {header: call.request.args.get(name) for name, header in OVERRIDES.items()}
-    found = [(header, value) for header, value in given.items() if value]
-    if not all(value.isascii() and value.isprintable() for _, value in found):
+    args = call.request.args
+    headers = [(header, args[name]) for name, header in OVERRIDES.items() if args and args.get(name)]
+    if not all(value.isascii() and value.isprintable() for _, value in headers):
         raise StoreError("argument")
-    return found
+    return headers
 
 
 ALGORITHM = ("checksum-algorithm", "checksum-type")
-"""Headers, without their prefix, that say which checksum a multipart upload has."""
+"""Headers, without their prefix, that announce the checksum of a multipart upload."""
 
 
 def start_upload(call: S3Call) -> StoreAnswer:
@@ -315,7 +323,7 @@ def finish_upload(call: S3Call) -> StoreAnswer:
         if overtaken and any(map(call.condition, ("if-match", "if-none-match"))):
             raise StoreError("precondition", label="ConditionalRequestConflict")
 
-    headers = ((name.lower(), value) for name, value in call.request.headers)
+    headers = ((name.lower(), value) for name, value in call.request.headers.items())
     given = tuple(each for each in headers if each[0].startswith(PREFIX))
     try:
         stored = uploads.finish(
@@ -346,7 +354,7 @@ def list_parts(call: S3Call) -> StoreAnswer:
     upload, parts = call.service.uploads.parts(call.bucket, call.key, call.parameter("uploadId"))
     limit = min(call.number("max-parts", call.dialect.pages[1]), MOST_KEYS)
     marker = call.number("part-number-marker", -1)
-    left = [each for each in parts if each.number > marker]
+    left = [part for part in parts if part.number > marker]
     shown = left[:limit]
     document = call.dialect.documents.parts(
         upload,
@@ -411,10 +419,10 @@ def _first_and_last(text: str, size: int) -> tuple[int, int]:
     Raises:
         StoreError: `argument`; `range`, when it begins behind the source.
     """
-    found = FIRST_LAST.fullmatch(text)
-    if found is None:
+    match = FIRST_LAST.fullmatch(text)
+    if match is None:
         raise StoreError("argument")
-    first, last = map(int, found.groups())
+    first, last = map(int, match.groups())
     if first > last:
         raise StoreError("argument")
     if first >= size:
@@ -451,8 +459,10 @@ OPERATIONS: Mapping[str, tuple[Operation, str]] = {
     "UploadPart": (upload_part, "uploadId"),
     "UploadPartCopy": (upload_part, "uploadId"),
 }
-"""What the store does, as the vendors name it, and which subresource the query names then; OBS's GetApiVersion and OSS's
-GetObjectMeta are HEADs."""
+"""The store's operations by the vendors' names, each with the subresource in its query.
+
+OBS's GetApiVersion and OSS's GetObjectMeta are HEADs.
+"""
 SUBRESOURCES = frozenset(subresource for _, subresource in OPERATIONS.values() if subresource)
 NEVER_SET: Mapping[str, str] = {
     "GetBucketCors": "NoSuchCORSConfiguration",
@@ -464,7 +474,7 @@ NEVER_SET: Mapping[str, str] = {
     "GetBucketWebsite": "NoSuchWebsiteConfiguration",
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
 }
-"""What reads a setting that no bucket of the store has, and the error by which S3 says so."""
+"""Operations that read a setting that no bucket has, and the error by which S3 says so."""
 PARAMETERS = SUBRESOURCES.union(
     """
     apiversion continuation-token delimiter encoding-type fetch-owner generation key-marker list-type
@@ -472,26 +482,30 @@ PARAMETERS = SUBRESOURCES.union(
     upload-id-marker versionId
     """.split()
 )
-"""By S3's names: parameters of what the store does, which may be empty."""
+"""Parameters of the store's operations, by S3's names; they may be empty."""
 CHANGING = frozenset(
     """
-    ci-process recursive reverse skipTrash x-bce-process x-image-process x-oss-async-process x-oss-process x-tos-process
+    ci-process recursive reverse skipTrash x-bce-process x-image-process x-oss-async-process x-oss-process
+    x-tos-process
     """.split()
 )
 """Parameters whose value makes the request another one, of any vendor."""
 PREFIXES = ("response-", "q-", "x-")
-"""What further parameters begin with that may be empty: headers of the answer, and what signatures are made of."""
+"""Beginnings of further parameters that may be empty.
+
+They set headers of the answer, or belong to signatures.
+"""
 
 
 def perform(call: S3Call) -> StoreAnswer:
-    """Do what the request asks for.
+    """Do the operation that the request names.
 
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.
     """
     if not call.valid:
         raise StoreError("uri")
-    name = call.service.reading.operation(WSGIRequest(call.request.environ))
+    name = call.service.reading.operation(call.request.view)
     if name is None:
         raise StoreError("method")
     if name not in OPERATIONS:
@@ -500,7 +514,7 @@ def perform(call: S3Call) -> StoreAnswer:
         _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
     operation, wanted = OPERATIONS[name]
-    if {wanted} - {""} != {each for each in SUBRESOURCES if call.has(each)}:
+    if {wanted} - {""} != {subresource for subresource in SUBRESOURCES if call.has(subresource)}:
         raise StoreError("method")
     for absent in _absent(call):
         raise StoreError("not_implemented", f"the embedded store does not support ?{absent}")
@@ -512,17 +526,21 @@ def perform(call: S3Call) -> StoreAnswer:
 def _refuse_unset(call: S3Call, name: str) -> None:
     """Say that a setting was never made, where the vendor documents an error for that."""
     label = NEVER_SET.get(name)
-    if label is not None and any(each.label == label for each in call.service.vendor.errors):
+    if label is not None and any(error.label == label for error in call.service.vendor.errors):
         raise StoreError("not_implemented", label=label)
 
 
 def _absent(call: S3Call) -> Iterator[str]:
-    """Parameters that would make the request another one: its name alone says that it is about something else."""
+    """Parameters that would make the request another one.
+
+    Their names alone say that it is about something else.
+    """
     reads = call.dialect.reads_parts and call.request.method in ("GET", "HEAD")
     if call.key and call.has("partNumber") and not (call.has("uploadId") or reads):
         yield "partNumber"
-    known = {call.dialect.parameters.get(name, name) for name in PARAMETERS}
-    for name, value in call.request.args.items(multi=True):
+    args = call.request.args
+    known = {call.dialect.parameters.get(name, name) for name in PARAMETERS} if args else set()
+    for name, value in args.items(multi=True):
         without = not value and name not in known and not name.lower().startswith(PREFIXES)
         if without or (name in CHANGING and is_set(value)):
             yield name

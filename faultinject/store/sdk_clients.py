@@ -1,6 +1,6 @@
-"""How the vendors' Python clients are pointed at a server of this machine: what their constructors take.
+"""The arguments with which the vendors' Python clients use a server of this machine.
 
-No credential is checked. What people set themselves, such as retries and time-outs, is left to them.
+No credential is checked. Settings such as retries and time-outs are left to the user.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import importlib
 import warnings
 from typing import Any
 
-from faultinject.exceptions import MissingExtra
+from faultinject.exceptions import MissingExtraError
 
 ID, SECRET = "id", "secret-key"  # MinIO's admin client wants eight characters
 
@@ -26,8 +26,8 @@ AWS_VARIABLES = {
 
 
 def boto3(host: str, port: int) -> dict[str, Any]:
-    """Of boto3.client."""
-    # Of a host that is an address boto3 makes path style by itself, so a `config` of the user's own stands beside it.
+    """The arguments of boto3.client."""
+    # Given a host that is an address, boto3 uses path style by itself, so the user can give a `config` beside these.
     return {
         "endpoint_url": f"http://{host}:{port}",
         "region_name": "us-east-1",
@@ -37,18 +37,18 @@ def boto3(host: str, port: int) -> dict[str, Any]:
 
 
 def azure(host: str, port: int) -> dict[str, Any]:
-    """Of BlobServiceClient."""
+    """The arguments of BlobServiceClient."""
     return {"account_url": f"http://{host}:{port}/account", "credential": "a2V5"}
 
 
 def bos(host: str, port: int) -> dict[str, Any]:
-    """Of BceClientConfiguration."""
+    """The arguments of BceClientConfiguration."""
     credentials = _of("bce-python-sdk", "baidubce.auth.bce_credentials", "BceCredentials")
     return {"credentials": credentials(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
 def cos(host: str, port: int) -> dict[str, Any]:
-    """Of CosConfig."""
+    """The arguments of CosConfig."""
     # Hosts stay those of the cloud, so that the bucket stands where it always does; the address is given beside them.
     return {
         "Region": "ap-guangzhou",
@@ -62,7 +62,7 @@ def cos(host: str, port: int) -> dict[str, Any]:
 
 
 def gcs(host: str, port: int) -> dict[str, Any]:
-    """Of google.cloud.storage.Client."""
+    """The arguments of google.cloud.storage.Client."""
     anonymous = _of("google-cloud-storage", "google.auth.credentials", "AnonymousCredentials")
     return {
         "project": "project",
@@ -72,12 +72,12 @@ def gcs(host: str, port: int) -> dict[str, Any]:
 
 
 def jss(host: str, port: int) -> dict[str, Any]:
-    """Of Jss."""
+    """The arguments of Jss."""
     return {"end_point": f"http://{host}:{port}", "access_key": ID, "secret_key": SECRET}
 
 
 def minio(host: str, port: int) -> dict[str, Any]:
-    """Of Minio."""
+    """The arguments of Minio."""
     return {
         "endpoint": f"{host}:{port}",
         "access_key": ID,
@@ -88,24 +88,24 @@ def minio(host: str, port: int) -> dict[str, Any]:
 
 
 def obs(host: str, port: int) -> dict[str, Any]:
-    """Of ObsClient."""
+    """The arguments of ObsClient."""
     return {"access_key_id": ID, "secret_access_key": SECRET, "server": f"http://{host}:{port}"}
 
 
 def oss(host: str, port: int) -> dict[str, Any]:
-    """Of oss2.Bucket."""
+    """The arguments of oss2.Bucket."""
     return {"auth": _of("oss2", "oss2", "Auth")(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
 def qingstor(host: str, port: int) -> dict[str, Any]:
-    """Of QingStor."""
+    """The arguments of QingStor."""
     config = _of("qingstor-sdk", "qingstor.sdk.config", "Config")(ID, SECRET)
     config.host, config.port, config.protocol = host, port, "http"
     return {"config": config}
 
 
 def tos(host: str, port: int) -> dict[str, Any]:
-    """Of TosClientV2."""
+    """The arguments of TosClientV2."""
     # It writes the bucket into the Host: the server is its proxy.
     return {
         "ak": ID,
@@ -118,20 +118,19 @@ def tos(host: str, port: int) -> dict[str, Any]:
 
 
 def _of(package: str, module: str, name: str) -> Any:
-    """A name of an SDK.
+    """Import a name of an SDK.
 
     Raises:
-        MissingExtra: the SDK is not installed.
+        MissingExtraError: the SDK is not installed.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the SDKs' source
-            found = importlib.import_module(module)
+            sdk = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        from faultinject.installation import install_package
 
-        why = f"client_kwargs makes an object of {package}, which is not installed"
-        raise MissingExtra(f"{why}: {install_package(package)}") from None
-    return getattr(found, name)
+        reason = f"client_kwargs makes an object of {package}, which is not installed"
+        raise MissingExtraError(f"{reason}: pip install {package}") from None
+    return getattr(sdk, name)

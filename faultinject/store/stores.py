@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import md5
 from typing import Any
-from wsgiref.types import WSGIEnvironment
 
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError
@@ -20,15 +19,22 @@ from faultinject.registry import Registry
 from faultinject.store import sdk_clients
 from faultinject.store.buckets import Headers
 from faultinject.store.call import Dialect, S3Call
-from faultinject.store.exchange import Exchange, Service, StoreAnswer
+from faultinject.store.exchange import Exchange, Service
 from faultinject.store.json import BosDocuments, JssDocuments, QingStorDocuments, TosDocuments
+from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.xml import OssDocuments, XmlDocuments
 
 S3_NAMES = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
-"""https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata"""
+"""The names of Azure's containers.
+
+https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+"""
 GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-"""Of a name with dots each part is as long as one without: https://cloud.google.com/storage/docs/buckets#naming"""
+"""The names of Google's buckets: of one with dots each part is as long as a name without.
+
+https://cloud.google.com/storage/docs/buckets#naming
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +42,14 @@ class ServiceAdapter:
     """One way of speaking.
 
     Attributes:
-        read: from the store and the WSGI environment to the request as the service reads it.
+        read: from the store and a request to the request as the service reads it.
         perform: from that request, as `read` gives it, to its answer; raises `StoreError`.
-        names: what the name of a bucket may be.
+        names: the pattern of a bucket's name.
         describe: from a content and unix seconds to the entity tag and the headers of an object made of it.
         part: the number of a first part.
     """
 
-    read: Callable[[Service, WSGIEnvironment], Exchange]
+    read: Callable[[Service, StoreRequest], Exchange]
     perform: Callable[[Any], StoreAnswer]
     names: re.Pattern[str]
     describe: Callable[[bytes, float], tuple[str, Headers]]
@@ -52,11 +58,11 @@ class ServiceAdapter:
 
 @dataclass(frozen=True, slots=True)
 class VendorStore:
-    """One vendor's store, and how its SDK is pointed at it.
+    """One vendor's store, and the way in which its SDK finds it.
 
     Attributes:
-        mistakes: by what a client can do wrong, the label of the documented error that it gets.
-        speaks: how it differs from S3, or what makes the adapter of another way of speaking.
+        mistakes: the label of the documented error, by the mistake of a client.
+        speaks: its differences from S3, or a function that makes the adapter of another way of speaking.
         client: the constructor of its SDK for Python, such as `boto3.client`.
         arguments: from the store's host and port to the arguments of the constructor.
         variables: of the environment, by which its SDKs and tools find the store, with `{url}` for its address.
@@ -69,12 +75,15 @@ class VendorStore:
     variables: Mapping[str, str] = field(default_factory=lambda: sdk_clients.AWS_VARIABLES)
 
     def environment(self, host: str, port: int) -> dict[str, str]:
-        """The environment that points programs at a store of that address: `ENDPOINT`, and what the vendor's SDKs read."""
+        """The environment for programs that use a store at that address.
+
+        It has `ENDPOINT`, and the variables of the vendor's SDKs.
+        """
         url = f"http://{host}:{port}"
         return {"ENDPOINT": url} | {name: text.format(url=url) for name, text in self.variables.items()}
 
     def adapter(self) -> ServiceAdapter:
-        """How requests are read and carried out."""
+        """The adapter that reads and carries out requests."""
         if not isinstance(self.speaks, Dialect):
             return self.speaks()
         from faultinject.store import s3
@@ -106,9 +115,15 @@ def _gcs() -> ServiceAdapter:
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 GCS_NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
-"""https://cloud.google.com/storage/docs/xml-api/get-bucket-list"""
+"""The namespace of Google's XML documents.
+
+https://cloud.google.com/storage/docs/xml-api/get-bucket-list
+"""
 OBS_NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
-"""https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, without the region."""
+"""The namespace of OBS's XML documents.
+
+https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, without the region.
+"""
 
 
 _S3 = {
@@ -516,19 +531,22 @@ STORES: Mapping[str, VendorStore] = {
         {"STORAGE_EMULATOR_HOST": "{url}", "GOOGLE_CLOUD_PROJECT": "project"},
     ),
 }
-"""By vendor.
+"""The stores by vendor.
 
 A full store is `EntityTooLarge`: the nearest documented meaning, and one that no SDK retries. So it is with other
-mistakes for which a vendor documents no error: R2's 29 rows know of no malformed document. TOS's SDK finishes an upload
-with the parts as they were done. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no client of it
-is public.
+mistakes for which a vendor documents no error: R2's 29 rows know of no malformed document. TOS's SDK finishes an
+upload with the parts as they were done. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no
+client of it is public.
 """
 FOR_PLANS = {
     "b2": "faultinject.store.plan_stores:B2Store",
     "kodo": "faultinject.store.plan_stores:KodoStore",
     "swift": "faultinject.store.plan_stores:SwiftStore",
 }
-"""Small stores of services that are not like S3: they take what a conformance plan asks for, and no more."""
+"""Small stores of services that are not like S3.
+
+They do as much as a conformance plan asks for, and no more.
+"""
 
 
 def names() -> list[str]:
@@ -540,16 +558,16 @@ def find(vendor: str) -> VendorStore:
     """The row of a vendor.
 
     Raises:
-        UnknownVendor: there is no such vendor.
+        UnknownVendorError: there is no such vendor.
         ConfigurationError: it has no store.
     """
     vendors.get(vendor)
-    found: VendorStore | None = STORES.get(vendor) or plugins.find(vendor)
-    if found is None:
+    row: VendorStore | None = STORES.get(vendor) or plugins.find(vendor)
+    if row is None:
         raise ConfigurationError(
             f"the embedded store does not speak {vendor}; it speaks {', '.join(names())}"
         )
-    return found
+    return row
 
 
 def _accept(name: str, given: Any) -> VendorStore:

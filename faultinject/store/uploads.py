@@ -11,14 +11,16 @@ from faultinject.store.buckets import Buckets, Headers, Judge, Part, Stored, Sto
 from faultinject.store.checksums import check_given, ecma, of_upload
 
 Wanted = Sequence[tuple[int, str | None]]
-"""The parts of a finished upload, as the client lists them: number and ETag (None: not given)."""
+"""The parts of a finished upload, as the client lists them: number and ETag, or None."""
 
 
 class Uploads:
-    """The multipart uploads of all buckets. Every method is atomic.
+    """The multipart uploads of all buckets.
+
+    Every method is atomic.
 
     Args:
-        buckets: where they live.
+        buckets: the store's.
     """
 
     def __init__(self, buckets: Buckets) -> None:
@@ -34,7 +36,10 @@ class Uploads:
         checksum: tuple[str, bool] | tuple[()] = (),
         identity: str = "",
     ) -> Upload:
-        """Begin an upload. Its id, unless one is given, sorts after those of earlier ones."""
+        """Begin an upload.
+
+        Its id, unless one is given, sorts after those of earlier ones.
+        """
         check_key(key)
         identity = identity or f"{next(self._numbers):08x}{secrets.token_hex(28)}"
         upload = Upload(identity, key, headers, now, checksum=checksum)
@@ -55,7 +60,8 @@ class Uploads:
     def all(self, bucket: str) -> dict[tuple[str, str], Upload]:
         """The uploads of a bucket as they are now, by key and id."""
         with self._buckets.lock:
-            return {(each.key, each.id): each for each in self._buckets.find(bucket).uploads.values()}
+            uploads = self._buckets.find(bucket).uploads
+            return {(upload.key, upload.id): upload for upload in uploads.values()}
 
     def parts(self, bucket: str, key: str, identity: str) -> tuple[Upload, list[Part]]:
         """The upload and its parts by number."""
@@ -84,13 +90,13 @@ class Uploads:
         """Make the object out of the wanted parts; the other parts are dropped.
 
         Args:
-            bucket: where it is.
+            bucket: its name.
             key: the object's.
             identity: the upload's id.
             wanted: the parts.
             now: unix seconds.
             judge: raises when the object that is there forbids it.
-            given: the headers that say the object's checksum.
+            given: the headers with the object's checksum.
 
         Raises:
             StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `bad_digest`.
@@ -98,21 +104,21 @@ class Uploads:
         with self._buckets.lock:
             upload = self.find(bucket, key, identity)
             chosen = _choose(upload, wanted)
-            digest = md5(b"".join(bytes.fromhex(each.etag) for each in chosen), usedforsecurity=False)
+            digest = md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False)
             checksums = of_upload(upload, chosen)
             check_given(given, checksums)
-            blocks = tuple(block for each in chosen for block in each.blocks)
+            blocks = tuple(block for part in chosen for block in part.blocks)
             stored = Stored(
                 key=key,
                 blocks=blocks,
-                size=sum(each.size for each in chosen),
+                size=sum(part.size for part in chosen),
                 etag=f"{digest.hexdigest()}-{len(chosen)}",
                 modified=now,
                 headers=upload.headers,
-                layout=tuple((each.number, each.size) for each in chosen),
-                crc=None if any(each.crc is None for each in chosen) else ecma(blocks),
+                layout=tuple((part.number, part.size) for part in chosen),
+                crc=None if any(part.crc is None for part in chosen) else ecma(blocks),
                 checksums=checksums,
-                upload=(identity, *(each.etag for each in chosen)),
+                upload=(identity, *(part.etag for part in chosen)),
             )
             self.become(bucket, identity, stored, judge)
         return stored
@@ -124,10 +130,10 @@ class Uploads:
             StoreError: `no_bucket`, `no_upload`.
         """
         with self._buckets.lock:
-            found = self._buckets.find(bucket).objects.get(key)
-        if found is None or found.upload != (identity, *(etag for _, etag in wanted)):
+            stored = self._buckets.find(bucket).objects.get(key)
+        if stored is None or stored.upload != (identity, *(etag for _, etag in wanted)):
             raise StoreError("no_upload")
-        return found
+        return stored
 
     def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
         """Put an object in an upload's place.

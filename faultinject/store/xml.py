@@ -39,9 +39,9 @@ class XmlDocuments:
 
     content_type = "application/xml"
     kind: str | None = None
-    """What a listing says that an object is."""
+    """The type of an object in a listing."""
     last: int | str | None = None
-    """What the last page of a listing of uploads or parts has in place of a following one."""
+    """The following marker on the last page of a listing of uploads or parts."""
 
     def __init__(self, namespace: str = "") -> None:
         self._namespace = namespace
@@ -70,11 +70,11 @@ class XmlDocuments:
         """`ListBucketResult`.
 
         Args:
-            keys: what was asked for.
+            keys: the question and its page.
             objects: those on the page.
-            token: of the second version, what led here, or empty; None: it is the first.
+            token: of the second version, the token that led here, or empty; None: it is the first.
             owners: whether each object's is shown.
-            marks: whether the first version says where the next page begins.
+            marks: whether the first version names the beginning of the next page.
         """
         name, page = _encoder(keys.encoded), keys.page
         second, (marker, _) = token is not None, keys.marker
@@ -134,7 +134,7 @@ class XmlDocuments:
         following: int | None,
         encoded: bool,
     ) -> bytes:
-        """`ListPartsResult`; the next page begins behind the part `following`."""
+        """`ListPartsResult`; the next page begins after the part `following`."""
         fields: list[Field] = [
             ("Bucket", bucket),
             ("EncodingType", "url" if encoded else None),
@@ -210,7 +210,10 @@ class XmlDocuments:
 
 
 class OssDocuments(XmlDocuments):
-    """OSS's documents: S3's, with more about a bucket, and times without milliseconds (its SDK reads no others)."""
+    """OSS's documents: S3's, with more about a bucket, and times without milliseconds.
+
+    Its SDK reads no other times.
+    """
 
     kind = "Normal"
     last = ""
@@ -251,7 +254,10 @@ def _encoder(encoded: bool) -> Callable[[str], str]:
 
 
 def parse(document: bytes) -> ET.Element:
-    """The root element. Document type declarations are refused: they are how XML attacks its reader."""
+    """The root element.
+
+    Document type declarations are refused: they are the usual way to attack a reader of XML.
+    """
     try:
         text = document.decode()
         if "<!DOCTYPE" in text or text.count("<") > TAGS:

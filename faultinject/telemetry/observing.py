@@ -1,4 +1,4 @@
-"""What an injector does, told while it does it, on the request's own thread or task."""
+"""Reports an injector's actions to an observer, on the request's own thread or task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _observed: WeakKeyDictionary[Injector, list[object]] = WeakKeyDictionary()
 
 
 def no_concern(*_: Any) -> None:
-    """What an observer does about that which it need not know."""
+    """Do nothing about an action that an observer need not know."""
 
 
 def observe(
@@ -25,25 +25,26 @@ def observe(
     failed: Callable[[], None] = no_concern,
     under_way: Callable[[Services], None] = no_concern,
 ) -> Services | None:
-    """Tell an observer what an injector does from now on; an error of it concerns no request.
+    """Report an injector's actions to an observer from now on.
 
-    Until somebody asks, nothing of this is on a request's path.
+    An error of the observer concerns no request. Until somebody asks, nothing of this is on a request's path.
 
     Args:
         injector: the injector; None: the one that apps with the environment's rules share, if faults are switched on.
         kind: of which one injector has one observer.
-        noted: a line goes into the journal.
-        failed: a request passed because of an error inside faultinject, or of the store.
-        under_way: another number of faults is under way in this process, or there was no place for one more.
+        noted: called when a line goes into the journal.
+        failed: called when a request passed because of an error inside faultinject, or of the store.
+        under_way: called when another number of faults is under way in this process, or there was no place for one
+            more.
 
     Returns:
-        What the injector's plans are given; None where there is no injector, or one of that kind is told already.
+        The services of the injector's plans; None where there is no injector, or one of that kind observes already.
     """
-    found = get_injector() if injector is None else injector
-    if found is None or kind in _observed.setdefault(found, []):
+    observed = get_injector() if injector is None else injector
+    if observed is None or kind in _observed.setdefault(observed, []):
         return None
-    _observed[found].append(kind)
-    services = found.own_plan.services
+    _observed[observed].append(kind)
+    services = observed.own_plan.services
     journal, fail, finish = services.journal, services.failed, services.finish
 
     def with_line(line: Entry) -> None:

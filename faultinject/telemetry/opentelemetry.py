@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from faultinject.engine.request import NOT_INJECTED
-from faultinject.exceptions import MissingExtra
-from faultinject.installation import install_extra
+from faultinject.exceptions import MissingExtraError
 from faultinject.journal.line_fields import RESENT
 from faultinject.telemetry.observing import observe
 
 try:
     from opentelemetry.trace import SpanKind, get_current_span
 except ImportError:
-    raise MissingExtra(f"traces need opentelemetry-api: {install_extra('otel')}") from None
+    raise MissingExtraError('traces need opentelemetry-api: pip install "faultinject[otel]"') from None
 
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
@@ -26,27 +25,29 @@ UNDONE_EVENT = "faultinject.not_injected"
 def trace(injector: Injector | None = None) -> None:
     """Add an event to the current span for each injected fault.
 
-    The event `faultinject.injected` has the attributes `faultinject.rule`, `faultinject.fault`, for a documented error
-    `faultinject.vendor` and `faultinject.code`, and where there is an answer "http.response.status_code". A fault that was not
-    carried out after all gets a second event, `faultinject.not_injected`, with `faultinject.did`.
+    The event `faultinject.injected` has the attributes `faultinject.rule`, `faultinject.fault`, for a documented
+    error `faultinject.vendor` and `faultinject.code`, and where there is an answer "http.response.status_code". A
+    fault that was not carried out after all gets a second event, `faultinject.not_injected`, with `faultinject.did`.
 
-    The span is the one that is current when the fault is decided: the instrumentation must stand outside of the faults, as
-    OpenTelemetry's middleware does that is put around the app after `install()`. Where no span records, there is no event.
+    The span is the one that is current when the fault is decided: the instrumentation must stand outside of the
+    faults, as OpenTelemetry's middleware does that is put around the app after `install()`. Where no span records,
+    there is no event.
 
-    Where the current span is a client's own, as it is for `FaultTransport` and for other clients in the app's own process, its attribute
-    "http.request.resend_count" is taken for the number of the attempt. No server sees that attribute of a client in another process:
-    what travels in `traceparent` are ids.
+    Where the current span is a client's own, as it is for `FaultTransport` and for other clients in the app's own
+    process, its attribute "http.request.resend_count" is taken for the number of the attempt. No server sees that
+    attribute of a client in another process: `traceparent` carries ids alone.
 
     Where faults are not switched on, this does nothing: the call may stay in the app.
 
     Args:
-        injector: the injector; by default the one that apps with the environment's rules share. Call this after `install()`.
+        injector: the injector; by default the one that apps with the environment's rules share. Call this after
+            `install()`.
     """
     observe(injector, trace, _noted)
 
 
 def _noted(line: Entry) -> None:
-    """Add the event of a fault to the current span; and read what a client's span says of its attempt."""
+    """Add the event of a fault to the current span, and read the attempt of a client's span."""
     span = get_current_span()
     if not span.is_recording():
         return
@@ -56,30 +57,30 @@ def _noted(line: Entry) -> None:
     if line.fault is None:
         return
     injected = line.did not in NOT_INJECTED
-    # What is known at once is reported once, and of what is reported later only that it came to nothing.
+    # A fault that is known at once is reported once; of a later report only that it came to nothing is new.
     if injected is (line.final is None):
         span.add_event(INJECTED_EVENT if injected else UNDONE_EVENT, _attributes(line, injected=injected))
 
 
 def _attributes(line: Entry, *, injected: bool) -> dict[str, AttributeValue]:
-    found: dict[str, AttributeValue] = {
+    attributes: dict[str, AttributeValue] = {
         "faultinject.rule": line.rule or "",
         "faultinject.fault": line.fault or "",
     }
     vendor, colon, code = (line.fault or "").partition(":")
     if colon and vendor != "http":
-        found |= {"faultinject.vendor": vendor, "faultinject.code": code}
+        attributes |= {"faultinject.vendor": vendor, "faultinject.code": code}
     if not injected:
-        found["faultinject.did"] = line.did
+        attributes["faultinject.did"] = line.did
     elif line.status is not None:
-        found["http.response.status_code"] = line.status
-    return found
+        attributes["http.response.status_code"] = line.status
+    return attributes
 
 
 def _resent(span: Span) -> int | None:
-    """How often a client has sent this request before, by its own span; None of any other span."""
+    """The number of times that a client has sent this request before, by its own span, or None."""
     if getattr(span, "kind", None) is not SpanKind.CLIENT:
         return None
     # The API itself only writes attributes; spans of the SDK show them.
-    found = (getattr(span, "attributes", None) or {}).get(RESENT)
-    return found if isinstance(found, int) and found >= 0 else None
+    number = (getattr(span, "attributes", None) or {}).get(RESENT)
+    return number if isinstance(number, int) and number >= 0 else None

@@ -7,22 +7,21 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 from faultinject.counts.processes import several_processes
-from faultinject.exceptions import MissingExtra
-from faultinject.installation import install_extra
+from faultinject.exceptions import MissingExtraError
 from faultinject.journal import log
 from faultinject.telemetry.observing import is_injected, observe
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
 except ImportError:
-    raise MissingExtra(f"metrics need prometheus-client: {install_extra('prometheus')}") from None
+    raise MissingExtraError('metrics need prometheus-client: pip install "faultinject[prometheus]"') from None
 
 from faultinject.engine.plan import Services
 from faultinject.engine.request import Entry
 from faultinject.injector.injector import Injector
 
 MOST_SERIES = 500
-"""Pairs of rule and fault that a process tells apart; further ones are counted under `other`."""
+"""The most pairs of rule and fault that a process counts; further ones are under `other`."""
 OTHER = "other"
 SHARED_BY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -30,21 +29,25 @@ _of_registry: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary(
 
 
 def collect(injector: Injector | None = None, registry: CollectorRegistry = REGISTRY) -> None:
-    """Count what an injector does in a registry of `prometheus_client`.
+    """Count an injector's actions in a registry of `prometheus_client`.
 
-    `faultinject_requests_total` counts requests that met the conditions of a rule, `faultinject_injections_total{rule,fault}` faults
-    that were given, when they are over, `faultinject_overflow_total` faults that were not given because of
-    FAULTINJECT_MAX_ACTIVE, and `faultinject_errors_total` requests that passed because of an error in faultinject or in the store;
-    `faultinject_active` says how many faults are under way, `faultinject_max_active` how many may be in one process.
+    `faultinject_requests_total` counts requests that met the conditions of a rule,
+    `faultinject_injections_total{rule,fault}` faults that were given, when they are over,
+    `faultinject_overflow_total` faults that were not given because of FAULTINJECT_MAX_ACTIVE, and
+    `faultinject_errors_total` requests that passed because of an error in faultinject or in the store;
+    `faultinject_active` is the number of faults under way, `faultinject_max_active` the most that may be in one
+    process.
 
-    Each process counts what happens in it, whatever store the injector has. With several workers set PROMETHEUS_MULTIPROC_DIR, as for
-    every other metric of the app: then a scrape shows the sum over all workers, each event once.
+    Each process counts its own events, whatever store the injector has. With several workers set
+    PROMETHEUS_MULTIPROC_DIR, as for every other metric of the app: then a scrape shows the sum over all workers, each
+    event once.
 
     Where faults are not switched on, this does nothing: the call may stay in the app.
 
     Args:
-        injector: the injector; by default the one that apps with the environment's rules share. Call this after `install()`.
-        registry: where the metrics are registered, by default the one that `prometheus_client` itself uses.
+        injector: the injector; by default the one that apps with the environment's rules share. Call this after
+            `install()`.
+        registry: of the metrics, by default the one that `prometheus_client` itself uses.
     """
     metrics = _of_registry.get(registry) or Metrics()
     services = observe(injector, metrics, metrics.noted, metrics.failed, metrics.under_way)
@@ -55,7 +58,8 @@ def collect(injector: Injector | None = None, registry: CollectorRegistry = REGI
         metrics.register(registry)
     metrics.begin(services)
     if several_processes() and not os.environ.get(SHARED_BY):
-        log.counted_apart(SHARED_BY)
+        # Each worker counts metrics for itself, and nothing adds them up.
+        log.warning("faultinject: a scrape shows the metrics of one worker of several: set %s", SHARED_BY)
 
 
 class Metrics:
@@ -69,30 +73,44 @@ class Metrics:
         self._lock = Lock()  # nobody waits under it: `faultinject.locks`
 
     def register(self, to: CollectorRegistry) -> None:
-        """Make them."""
+        """Make the metrics."""
         self._requests = Counter(
-            "faultinject_requests", "Requests that met the conditions of a rule.", registry=to
+            "faultinject_requests",
+            "Requests that met the conditions of a rule, in this process.",
+            registry=to,
         )
         self._injections = Counter(
-            "faultinject_injections", "Faults that were given.", ["rule", "fault"], registry=to
+            "faultinject_injections",
+            "Faults that were given, in this process.",
+            ["rule", "fault"],
+            registry=to,
         )
         self._overflow = Counter(
-            "faultinject_overflow", "Faults not given because of FAULTINJECT_MAX_ACTIVE.", registry=to
+            "faultinject_overflow",
+            "Faults not given because of FAULTINJECT_MAX_ACTIVE, in this process.",
+            registry=to,
         )
         self._errors = Counter(
-            "faultinject_errors", "Requests that passed because of an error in faultinject or in the store.", registry=to
-        )  # fmt: skip
-        self._active = Gauge(
-            "faultinject_active", "Faults under way.", registry=to, multiprocess_mode="livesum"
+            "faultinject_errors",
+            "Requests that passed because of an error in faultinject or in the store, in this process.",
+            registry=to,
         )
-        # A master that has loaded the app, and serves nothing, says what each of its workers may do.
+        self._active = Gauge(
+            "faultinject_active",
+            "Faults under way, in this process.",
+            registry=to,
+            multiprocess_mode="livesum",
+        )
+        # A master that has loaded the app, and serves nothing, shows the bound of each of its workers.
         self._most_active = Gauge(
-            "faultinject_max_active", "FAULTINJECT_MAX_ACTIVE: faults that may be under way in a process.", registry=to,
+            "faultinject_max_active",
+            "FAULTINJECT_MAX_ACTIVE: faults that may be under way in a process.",
+            registry=to,
             multiprocess_mode="livemax",
-        )  # fmt: skip
+        )
 
     def begin(self, services: Services) -> None:
-        """Count what one injector more does from now on."""
+        """Count the actions of one more injector from now on."""
         self._refused.setdefault(services, services.refused)
         self._most_active.inc(services.most_active)
 
@@ -110,7 +128,7 @@ class Metrics:
         self._errors.inc()
 
     def under_way(self, services: Services) -> None:
-        """Show how many faults are under way, and count those for which there was no place."""
+        """Show the number of faults under way, and count those for which there was no place."""
         # Of two threads the later one shows the later number.
         with self._lock:
             self._under_way[services] = services.active

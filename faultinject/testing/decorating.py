@@ -1,4 +1,4 @@
-"""A block around each call of a function: what `inject()` is as a decorator."""
+"""A block around each call of a function, for `inject()` as a decorator."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from faultinject.exceptions import ConfigurationError
 Block = Callable[[], AbstractContextManager[object]]
 
 TESTS = "test"
-"""What the names of a class's test methods begin with."""
+"""Beginning of the names of a class's test methods."""
 
 
 def decorate(decorated: Any, block: Block) -> Any:
-    """A function with a block around each call, or the class itself, whose test methods have one.
+    """Put a block around each call of a function, or of each test method of a class.
 
     A test with `@given` of Hypothesis has a block around each example.
 
@@ -27,8 +27,8 @@ def decorate(decorated: Any, block: Block) -> Any:
         block: makes a new block.
 
     Raises:
-        ConfigurationError: it cannot be called, such as a property, or is a class without a test method: nothing would be
-            injected.
+        ConfigurationError: it cannot be called, such as a property, or is a class without a test method: nothing
+            would be injected.
     """
     if isinstance(decorated, staticmethod | classmethod):
         return type(decorated)(_around(decorated.__func__, block))
@@ -93,7 +93,7 @@ def _around(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
 
 
 async def _rest(block: AbstractContextManager[object], begun: Coroutine[Any, Any, Any]) -> Any:
-    """What is left of a call, in its block."""
+    """Finish a call that has begun, in its block."""
     __tracebackhide__ = True
     with block:
         return await begun

@@ -1,7 +1,7 @@
-"""Waits pass at once, and the clocks of this process go on as if they had passed: `faults.fast_forward()`.
+"""Skips waits, while the clocks of this process go on by them: `faults.fast_forward()`.
 
-Who waits looks every 10 ms whether the rest may be skipped: nobody waits for less, the process computes nothing, and no fault
-is under way. Then all clocks go on to the end of that wait.
+A waiting thread looks every 10 ms whether the rest may be skipped: nobody waits for less, the process computes
+nothing, and no fault is under way. Then all clocks go on to the end of that wait.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ LOOK = 0.01
 BUSY = 0.2
 """The share of a processor from which on this process computes."""
 QUIET = 10
-"""So many looks between an answer and the next attempt, 5 * LOOK apart, find a process that waits by the system's clock. A
-machine that stands still, or is late, does not look."""
+"""Looks between an answer and the next attempt that show a wait by the system's clock.
+
+They are 5 * LOOK apart. A machine that stands still, or is late, does not look.
+"""
 PROGRAMS = ("faultinject.", "subprocess")
 """Beginnings of the modules that sleep until another process has done something."""
 
@@ -35,11 +37,12 @@ PROGRAMS = ("faultinject.", "subprocess")
 class FastForward:
     """The clocks of this process, from its making until `end`.
 
-    Threads that run already, such as servers of fixtures, have the system's clocks, and those of faultinject: their loops
-    would wait for the skipped time once it is over.
+    Threads that run already, such as servers of fixtures, have the system's clocks, and those of faultinject: their
+    loops would wait for the skipped time once it is over.
 
     Args:
-        services: of the injector whose journal is judged: it is given the same clocks, and knows of faults under way.
+        services: of the injector whose journal is judged: it is given the same clocks, and knows of faults under
+            way.
     """
 
     def __init__(self, services: Services) -> None:
@@ -76,7 +79,7 @@ class FastForward:
         self._watcher.start()
 
     def end(self) -> None:
-        """The clocks are the system's again."""
+        """Give the clocks back to the system."""
         self._over.set()
         self._watcher.join()
         self._services.clock, self._services.monotonic = self._clocks
@@ -85,23 +88,25 @@ class FastForward:
         _replace({new: old for old, new in self._names.items()})
 
     def check(self, calls: Iterable[Call]) -> None:
-        """Look whether the client's waits have been skipped.
+        """Check that the client's waits have been skipped.
 
         Raises:
-            ConfigurationError: for half a second or more before a retry the process did nothing, and no time was skipped.
+            ConfigurationError: for half a second or more before a retry the process did nothing, and no time was
+                skipped.
         """
         for call in calls:
             for before, after in zip(call.attempts, call.attempts[1:], strict=False):
                 began, ended = before.answered or after.arrived, after.arrived
                 if (
                     before.failed
-                    and sum(began <= each <= ended for each in self._quiet) >= QUIET
-                    and not any(began <= each <= ended for each in self._skips)
+                    and sum(began <= look <= ended for look in self._quiet) >= QUIET
+                    and not any(began <= skip <= ended for skip in self._skips)
                 ):
                     raise ConfigurationError(
                         f"fast_forward(): the client waited {ended - began:.2f} s for real before it retried"
-                        f" ({after.method} {after.path}): compiled code waits by the system's clock, and so do time-outs of"
-                        " tasks, such as asyncio.wait_for. Judge this client without fast_forward()"
+                        f" ({after.method} {after.path}): compiled code waits by the system's clock, and so"
+                        " do time-outs of tasks, such as asyncio.wait_for."
+                        " Judge this client without fast_forward()"
                     )
 
     def _now(self) -> float:
@@ -116,7 +121,7 @@ class FastForward:
         return self._over.is_set() or thread in self._others or thread.name.startswith("faultinject")
 
     def _pass(self, seconds: float) -> None:
-        """What stands for `time.sleep`."""
+        """Replace `time.sleep`."""
         caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001
         if seconds <= 0 or self._takes_its_time() or caller.startswith(PROGRAMS):
             self._sleep(seconds)
@@ -124,7 +129,7 @@ class FastForward:
             self._until(seconds, self._sleep)
 
     def _until(self, seconds: float, wait: Callable[[float], Any]) -> Any:
-        """Wait until the seconds are over, or skipped, or `wait` gives something, which is returned."""
+        """Wait until the seconds are over, or skipped, or `wait` returns something, and return that."""
         deadline = self._now() + seconds
         with self._lock:
             self._deadlines.append(deadline)
@@ -151,7 +156,7 @@ class FastForward:
                 self._changes += 1
 
     def _busy(self, computed: float, within: float) -> bool:
-        """Whether waits take their time: for what the process computed since, for a fault, or for another thread."""
+        """Whether waits take their time: the process computes, a fault or another thread runs."""
         return time.process_time() - computed > BUSY * within or self._services.active > 0 or _one_runs()
 
     def _watch(self) -> None:
@@ -165,7 +170,7 @@ class FastForward:
         def wait(condition: Any, timeout: float | None = None) -> bool:
             if timeout is None or timeout <= 0 or self._takes_its_time():
                 return real(condition, timeout)
-            # As the original has it, except for how the lock is waited for: a notification between two waits would be lost.
+            # As the original, except for the wait on the lock: a notification between two waits would be lost.
             waiter = threading.Lock()
             waiter.acquire()
             waiters = condition._waiters  # noqa: SLF001
@@ -190,8 +195,9 @@ class FastForward:
             selector = getattr(loop, "_selector", None)
             if selector is None:
                 raise ConfigurationError(
-                    f"fast_forward() cannot skip what {type(loop).__module__}.{type(loop).__qualname__} waits for: it is"
-                    " compiled. Run this test on asyncio's own event loop, or without fast_forward()"
+                    "fast_forward() cannot skip what"
+                    f" {type(loop).__module__}.{type(loop).__qualname__} waits for: it is compiled."
+                    " Run this test on asyncio's own event loop, or without fast_forward()"
                 )
             with self._asleep(selector, "select"):
                 return await real(delay, result)
@@ -212,7 +218,7 @@ class FastForward:
 
     @contextmanager
     def _asleep(self, selector: object, name: str) -> Iterator[None]:
-        """For its block a task sleeps: what its loop waits by may skip the time to the loop's next timer."""
+        """Let a task sleep for a block: its loop may skip the time to its next timer."""
         kind = type(selector)
         if not any(owner is kind for owner, _, _ in self._held):
             self._hold(kind, name, self._select(getattr(kind, name)))
@@ -236,7 +242,10 @@ class FastForward:
 
 
 def _one_runs() -> bool:
-    """Whether another thread is ready to run, or reads a disk: it may have got no processor for a while. Known on Linux."""
+    """Whether another thread is ready to run, or reads a disk; known on Linux.
+
+    Such a thread may have got no processor for a while.
+    """
     for task in Path("/proc/self/task").glob("*/stat"):
         with suppress(OSError):  # it is over
             if (
@@ -248,7 +257,7 @@ def _one_runs() -> bool:
 
 
 def _shifted(real: type[dt.datetime]) -> type[dt.datetime]:
-    """A `datetime` that reads the time from `time.time`; what it makes is the real one's."""
+    """A `datetime` that reads the time from `time.time`, and makes real ones."""
 
     class Meta(type):
         def __instancecheck__(cls, given: object) -> bool:
@@ -273,7 +282,7 @@ def _shifted(real: type[dt.datetime]) -> type[dt.datetime]:
 
 
 def _replace(names: Mapping[object, object]) -> None:
-    """Let every module that has one of these, under whatever name, have the other."""
+    """Replace objects in every module that has one of them, under whatever name."""
     found = {id(old): new for old, new in names.items()}
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):

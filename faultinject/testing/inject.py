@@ -1,4 +1,4 @@
-"""For a block, these rules stand in the place of those of every middleware in the process: `inject()`."""
+"""Rules for a block, which override those of all middlewares of the process: `inject()`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from faultinject.exceptions import InjectionFailed, RuleNotMatched
+from faultinject.exceptions import InjectionFailedError, RuleNotMatchedError
 from faultinject.injector import instances
-from faultinject.injector.injector import Injector
+from faultinject.injector.injector import Injector, JoinedInjector, Joining
 from faultinject.journal import log
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario, gather
@@ -45,10 +45,11 @@ def inject(
     seed: str | int | None = None,
     **keys: Unpack[RuleKeys],
 ) -> Faults:
-    """A context manager, also `async with`, and a decorator: faults for its block, everywhere in the process.
+    """A context manager, also `async with`, and a decorator: faults everywhere in the process.
 
-    It may be entered again; counts start at zero each time. `@inject("cos:SlowDown")` is such a block around each call of a
-    function (also an `async def`, or a generator such as a fixture that yields), or around each test method of a class.
+    They last for its block. It may be entered again; counts start at zero each time. `@inject("cos:SlowDown")` is
+    such a block around each call of a function (also an `async def`, or a generator such as a fixture that yields),
+    or around each test method of a class.
 
     Faults reach apps with a middleware, whatever its rules, and clients with a transport; under pytest also unwrapped
     apps of Flask, Django, Starlette and FastAPI.
@@ -64,7 +65,7 @@ def inject(
 
     Raises:
         ConfigurationError: a rule is wrong.
-        RuleNotMatched: at the end of the block, when nothing in this process could see a request.
+        RuleNotMatchedError: at the end of the block, when nothing in this process could see a request.
 
     >>> from faultinject import WSGIFaultMiddleware
     >>> app = WSGIFaultMiddleware(lambda environ, start_response: [], rules=[])
@@ -106,11 +107,11 @@ class Faults:
         self._make(scenario, seed)
 
     def _make(self, scenario: Scenario, seed: str | int | None) -> None:
-        """All that one block has for itself: its counts, its record, and what the test said of it."""
+        """Make the state of one block: its counts, its record, and the test's words on it."""
         self._counts: SessionCounts | None = None
         counts = None if self._session is None else self._new_counts
-        self._injector = Injector(
-            scenario, seed=seed, clock=time.time, test=self._test, record_all=True, counts=counts
+        self._injector: Injector = JoinedInjector(
+            scenario, Joining(self._test, counts), seed=seed, clock=time.time, record_all=True
         )
         self._entered = 0
         self._generations: set[int] = set()
@@ -119,22 +120,23 @@ class Faults:
 
     @property
     def injected(self) -> int:
-        """How many requests got a fault."""
-        return self._injector.injected + sum(each.injected for each in self._elsewhere())
+        """The number of requests that got a fault."""
+        return self._injector.injected + sum(outcome.injected for outcome in self._elsewhere())
 
     @property
     def attempts(self) -> int:
-        """How many requests were seen, with and without a fault."""
+        """The number of seen requests, with and without a fault."""
         return self._injector.journal.requests + len(self._elsewhere())
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcome of each request, by arrival, in this process and in those that join its session."""
-        return sorted([*self._injector.journal.outcomes, *self._elsewhere()], key=lambda each: each.arrived)
+        """The outcome of each request, by arrival, of this process and of others in its session."""
+        everything = [*self._injector.journal.outcomes, *self._elsewhere()]
+        return sorted(everything, key=lambda outcome: outcome.arrived)
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables with which another process joins: `Popen(…, env={**os.environ, **faults.env})`."""
+        """The variables by which other processes join: `Popen(…, env={**os.environ, **faults.env})`."""
         return {} if self._session is None else dict(self._session.variables)
 
     @property
@@ -179,7 +181,7 @@ class Faults:
         replay: str = "",
         within: float | None = None,
     ) -> Exploration:
-        """As `faultinject.explore`; every run has the rules in force as well as the explored ones."""
+        """Explore as `faultinject.explore` does; every run also has the rules in force."""
         from faultinject.testing.exploration.bounds import Bounds
         from faultinject.testing.runs import Exploration
 
@@ -208,8 +210,9 @@ class Faults:
 
     @property
     def _in_run(self) -> Faults:
-        """The faults of the run of `explore()` that is under way, else these: the test speaks of what it does now."""
-        return next((each.under_way for each in self._explorations if each.under_way is not None), self)
+        """The faults of the present run of `explore()`, which the test means then; else these."""
+        runs = (exploration.under_way for exploration in self._explorations)
+        return next((run for run in runs if run is not None), self)
 
     def run(
         self,
@@ -221,9 +224,10 @@ class Faults:
         cwd: str | PathLike[str] | None = None,
         store: Storage | None = None,
     ) -> None:
-        """Run a program to its end; in an exploration with `crash=True` it is killed at a request, and run again.
+        """Run a program to its end.
 
-        It must send its requests to an app, or to a store, in this process.
+        In an exploration with `crash=True` it is killed at a request, and run again. It must send its requests to an
+        app, or to a store, in this process.
 
         Args:
             command: its words, or a text for the shell.
@@ -252,13 +256,13 @@ class Faults:
     def fast_forward(self) -> None:
         """Skip waits until the end of the block; called before the block, from its beginning.
 
-        `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The clocks of
-        `time` and `datetime` move forward by the whole wait, and findings judge the whole wait. Waits of sockets, delays of
-        faults, and waits of threads that already run are not skipped.
+        `time.sleep`, `asyncio.sleep`, `trio.sleep` and timed waits on conditions, events and queues take 10 ms. The
+        clocks of `time` and `datetime` move forward by the whole wait, and findings judge the whole wait. Waits of
+        sockets, delays of faults, and waits of threads that already run are not skipped.
 
         Raises:
-            ConfigurationError: at the end of the block, if a wait of the client was not skipped: in compiled code, or by a
-                task's time-out.
+            ConfigurationError: at the end of the block, if a wait of the client was not skipped: in compiled code, or
+                by a task's time-out.
         """
         if self._in_run is not self:
             self._in_run.fast_forward()
@@ -270,11 +274,19 @@ class Faults:
             self._clocks = FastForward(self._injector.own_plan.services)
 
     def pause(self) -> AbstractContextManager[None]:
-        """A context manager that hides a test's own requests from faults, counts and the record; it can be entered again."""
+        """A context manager that hides a test's own requests from faults, counts and the record.
+
+        It can be entered again.
+        """
         return _Pause(self)
 
+    def _hide(self, by: int) -> None:
+        """Begin a pause (1), or end it (-1)."""
+        self._injector.pause(by)
+        self._publish(keep_counts=True, in_force=not self._injector.paused)
+
     def matched(self, rule: int, plan: Plan | None = None) -> int:
-        """How many requests met a rule's conditions, by its position among the rules.
+        """The number of requests that met a rule's conditions, by its position among the rules.
 
         Args:
             rule: the position, from 0.
@@ -284,13 +296,16 @@ class Faults:
         here = plan.counts.matched(plan.places[rule])
         if here or not self._generations:
             return here
-        # Of other processes every request is on record, with the rule that it met first.
+        # Every request of other processes is on record, with the rule that it met first.
         from faultinject.testing.nearest import met
 
-        return sum(met(plan.rules[rule], each, plan) for each in self._elsewhere())
+        return sum(met(plan.rules[rule], outcome, plan) for outcome in self._elsewhere())
 
     def assert_all_fired(self) -> None:
-        """Fail, with the AssertionError RuleNotMatched, when a rule injected nothing; the message names the nearest request."""
+        """Fail if a rule injected nothing.
+
+        The `RuleNotMatchedError` is an AssertionError, and names the nearest request.
+        """
         __tracebackhide__ = True
         self._verdicts.assert_all_fired()
 
@@ -302,7 +317,8 @@ class Faults:
     def call(self, name: str) -> NamedCall:
         """A context manager, also `async with`, around one call of the test.
 
-        At its end it is known that the call is over, and whether its caller saw an error; a journal alone does not show that.
+        At its end it is known that the call is over, and whether its caller saw an error; a journal alone does not
+        show that.
         """
         return self._in_run._verdicts.call(name)  # noqa: SLF001 - one of ours
 
@@ -320,32 +336,35 @@ class Faults:
     def assert_retries(
         self,
         *,
-        profile: Profile | str | None = "rfc",
+        profile: Profile | str | None = None,
         ignore: str | Collection[str] = (),
         require: str | Collection[str] = (),
         strict: bool = False,
     ) -> None:
-        """Fail when a check says FAIL. An undecided check is not a failure, unless it is required; `findings()` has it.
+        """Fail when a check says FAIL.
 
-        All WARNs together are one warning (a `PytestWarning` in a test, otherwise a `UserWarning`), and so is a result in
-        which no check at all could be decided. A warning of the same checks is not repeated.
+        An undecided check is not a failure, unless it is required; `findings()` has it. All WARNs together are one
+        warning (a `PytestWarning` in a test, otherwise a `UserWarning`), and so is a result in which no check at all
+        could be decided. A warning of the same checks is not repeated.
 
         Args:
-            profile: as for `findings()`; None: the client's user agent chooses it.
+            profile: as for `findings()`.
             ignore: checks that do not count, such as `jitter` or `retry-after: date`; one, or several.
             require: checks that must be decided; one, or several, or `all`.
             strict: whether it fails at a WARN as well.
 
         Raises:
-            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or the checks
-                that were not decided; or no request was seen.
+            RetryAssertionError: an AssertionError that names each finding, and the requests that show it; or the
+                checks that were not decided; or no request was seen.
             ConfigurationError: there is no such profile, or no such check to ignore or to require.
         """
         __tracebackhide__ = True
         self._verdicts.assert_retries(profile, ignore, require, strict=strict)
 
     def __call__(self, decorated: Decorated) -> Decorated:
-        """Put these faults around each call of a function, or of each test method of a class, from zero each time.
+        """Put these faults around each call of a function, or of each test method of a class.
+
+        They begin at zero each time.
 
         Raises:
             ConfigurationError: it is a class without a test method.
@@ -359,7 +378,10 @@ class Faults:
 
     @property
     def _scenario(self) -> Scenario:
-        """What each block begins with, whatever was added or cleared in an earlier one."""
+        """The scenario with which each block begins.
+
+        Rules that were added or cleared in an earlier block do not count.
+        """
         return self._injector.scenario if self._entered_with is None else self._entered_with
 
     def __enter__(self) -> Faults:
@@ -381,7 +403,7 @@ class Faults:
         self._publish()
         self._injector.put_in_force()
         scenario = self._injector.scenario
-        log.doubtful(scenario.rules, scenario.display_names)
+        log.new_rules(scenario.rules, scenario.display_names)
         return self
 
     def __exit__(
@@ -411,7 +433,7 @@ class Faults:
 
     @contextmanager
     def _resume(self) -> Iterator[None]:
-        """For its block, the faults of the block that has ended are in force again, with its counts and its record."""
+        """Put the faults of the ended block in force again for a block, with counts and record."""
         if self._in_force:
             yield
             return
@@ -427,7 +449,7 @@ class Faults:
                 self._session.withdraw()
 
     def _tell_blindness(self) -> None:
-        """Fail where there was nothing that could have seen a request: such a block does nothing, whatever the code does.
+        """Fail if nothing could have seen a request: such a block does nothing.
 
         An injector that was made meanwhile may be gone again, and is not held for nothing.
         """
@@ -438,19 +460,21 @@ class Faults:
             and self._entered == instances.entered()
             and not instances.reaches_something()
         ):
-            raise RuleNotMatched(
+            raise RuleNotMatchedError(
                 f"inject() saw no request, as nothing in this process is wrapped. {unwrapped.advice()}"
             )
 
     def _tell_failures(self) -> None:
-        """Fail where a request got no fault because of an error of ours, or of the counts that processes share."""
+        """Fail if a request got no fault because of an error of ours, or of the shared counts."""
         injector = self._injector
         if injector.errors:
-            raise InjectionFailed("an error inside faultinject let requests pass") from injector.errors[0]
-        passed = injector.undecided + sum(each.undecided for each in self._elsewhere())
+            raise InjectionFailedError("an error inside faultinject let requests pass") from injector.errors[
+                0
+            ]
+        passed = injector.undecided + sum(outcome.undecided for outcome in self._elsewhere())
         if passed:
             what = "1 request" if passed == 1 else f"{passed} requests"
-            raise InjectionFailed(f"{what} passed without a decision about faults: see the log")
+            raise InjectionFailedError(f"{what} passed without a decision about faults: see the log")
 
     def _publish(self, *, keep_counts: bool = False, in_force: bool = True) -> None:
         """Tell the processes of the session."""
@@ -483,7 +507,7 @@ class Faults:
         return counts
 
     def _elsewhere(self) -> list[Outcome]:
-        """What happened in other processes."""
+        """The outcomes of other processes."""
         if self._session is None or not self._generations:
             return []
         return self._session.outcomes(self._generations)
@@ -498,7 +522,10 @@ class Faults:
 
 
 class _Pause(AbstractContextManager[None]):
-    """For its block, requests pass untouched and unrecorded; it can be entered again, also in itself."""
+    """Lets requests of a block pass untouched and unrecorded.
+
+    It can be entered again, also in itself.
+    """
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -506,12 +533,8 @@ class _Pause(AbstractContextManager[None]):
 
     def __enter__(self) -> None:
         faults = self._faults._in_run  # noqa: SLF001 - one of ours
-        self._hide(faults, 1)
+        faults._hide(1)  # noqa: SLF001 - the same
         self._hidden.append(faults)
 
     def __exit__(self, *_: object) -> None:
-        self._hide(self._hidden.pop(), -1)
-
-    def _hide(self, faults: Faults, by: int) -> None:
-        faults.injector.pause(by)
-        faults._publish(keep_counts=True, in_force=not faults.injector.paused)  # noqa: SLF001 - one of ours
+        self._hidden.pop()._hide(-1)  # noqa: SLF001 - the same

@@ -1,4 +1,4 @@
-"""Which request was most like what a rule asks for, and which of its conditions kept it away."""
+"""The request that was most like the rule's, and the conditions that kept the rule away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEEPEST_MOUNT = 16
 
 
 def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
-    """Why no request met a rule's conditions, by the example of the one that met most of them.
+    """Say why no request met a rule's conditions, by the one that met most of them.
 
     Args:
         rule: the rule.
@@ -31,8 +31,8 @@ def nearest_request(rule: Rule, outcomes: Iterable[Outcome], plan: Plan) -> str:
         One line, such as `nearest: GET /photos/cat.jpg (method=PUT did not hold)`, escaped.
     """
     reading = plan.reading(rule.vendor)
-    compared = (Comparison(rule, each, reading) for each in outcomes)
-    best = min(compared, key=lambda each: each.distance, default=None)
+    compared = (Comparison(rule, outcome, reading) for outcome in outcomes)
+    best = min(compared, key=lambda comparison: comparison.distance, default=None)
     if best is None:
         return "no request was seen"
     seen = best.outcome
@@ -74,10 +74,10 @@ class Comparison:
         self.distance = (len(self.failed), len(self.unknown))
 
     def reason(self, rule: Rule, plan: Plan) -> str:
-        """What kept the request away, as far as the journal tells."""
+        """The conditions that kept the rule away, as far as the journal tells."""
         if self.failed:
-            held = [each for each in self.failed if each.startswith("unless.")]
-            missing = [each for each in self.failed if not each.startswith("unless.")]
+            held = [condition for condition in self.failed if condition.startswith("unless.")]
+            missing = [condition for condition in self.failed if not condition.startswith("unless.")]
             parts = [f"{' and '.join(missing)} did not hold"] if missing else []
             return "; ".join(parts + ([f"{' and '.join(held)} held"] if held else []))
         if len(self.unknown) == 1:
@@ -129,7 +129,7 @@ class Remembered(Request):
         return str(self._size) if name == "content-length" and self._size is not None else None
 
     def header(self, _name: str) -> tuple[str, ...]:
-        """The values of the one header that is kept, and asked for: the user agent."""
+        """The value of the user agent, the only other header that is kept."""
         return () if self._user_agent is None else (self._user_agent,)
 
     def recorded(self, name: str) -> str | None:
@@ -137,7 +137,7 @@ class Remembered(Request):
         return self._file_name if name == "x-bz-file-name" else None
 
     def _finds(self, outcome: Outcome, reading: Addressing) -> bool:
-        """Whether bucket and key are where the journal read them; below a mount point the address begins later."""
+        """Whether bucket and key are read as in the journal; a mount point moves the address."""
         path = self.path
         at = 0
         for _ in range(_DEEPEST_MOUNT):
@@ -152,7 +152,7 @@ class Remembered(Request):
 
 
 def _instead(key: str, request: Remembered, reading: Addressing) -> str:
-    """What was there instead, where the request's first line does not show it."""
+    """The request's value of a condition, if its first line does not show it."""
     bucket, name = reading.read_address(request)
     there = {
         "bucket": bucket,

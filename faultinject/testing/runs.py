@@ -1,4 +1,4 @@
-"""The runs of an exploration: the code under test, once for every request that it makes and every fault."""
+"""The runs of an exploration: the code under test, once for each of its requests and faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 
 from msgspec import to_builtins
 
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError
 from faultinject.injector.injector import Injector
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
@@ -32,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.testing.storage import Storage
 
-# What the store holds now, once nothing is under way; None: nobody can tell.
+# What the store holds now, once nothing is under way; None: it is unknown.
 Contents = Callable[[], StoreContents | None]
 
 
@@ -41,7 +41,10 @@ RUN_AWAY = "run-away"
 
 
 class Watch:
-    """Ends a run that makes requests without end: first with answers that nobody retries, then for good."""
+    """Ends a run that makes requests without end.
+
+    It first sends answers that nobody retries, then ends it for good.
+    """
 
     def __init__(self, injector: Injector, limit: int, end: Callable[[str], None] | None) -> None:
         self._injector = injector
@@ -50,7 +53,7 @@ class Watch:
         self._over = False
 
     def __call__(self, number: int) -> None:
-        """Look at how many requests there are."""
+        """Count the requests, and end a run with too many."""
         if number > 2 * self._limit:
             self._end(f"more than {2 * self._limit} requests in one run")
         elif number > self._limit and not self._over:
@@ -63,31 +66,32 @@ def _raise(why: str) -> None:
 
 
 def is_of_the_code(error: BaseException) -> bool:
-    """Whether an error says something of the code under test, and not that all is to end, as Ctrl-C does."""
+    """Whether an error is about the code under test, and does not end all, as Ctrl-C does."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_of_the_code, error.exceptions))
-    # pytest.fail() and the like raise what is no Exception, and pytest.exit() one that is.
-    of_pytest = [each.__name__ for each in type(error).__mro__ if each.__module__ == "_pytest.outcomes"]
+    # pytest.fail() and the like raise no Exception, and pytest.exit() raises one.
+    of_pytest = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "_pytest.outcomes"]
     if of_pytest:
         return "Exit" not in of_pytest
     return isinstance(error, Exception | RunAway)
 
 
 def _is_without_end(outcomes: Sequence[Outcome], limit: int) -> bool:
-    """Whether a run made more requests than it may, not counting a poll beside it, or retried a fault so often.
+    """Whether a run made more requests than it may, or retried one fault so often.
 
-    A poll asks for one thing again and again, and gets it. It makes most of the requests then, and may go on as long as the run.
+    A poll beside it does not count. It asks for one thing again and again, and gets it. It makes most of the requests
+    then, and may go on as long as the run.
     """
     polls: Counter[tuple[str, str]] = Counter()
     faults: Counter[tuple[str, str]] = Counter()
-    for each in outcomes:
-        asked = each.method, each.path
-        stopped = each.rule == RUN_AWAY
+    for outcome in outcomes:
+        asked = outcome.method, outcome.path
+        stopped = outcome.rule == RUN_AWAY
         if stopped and faults[asked]:
             return True
         if not stopped:
-            faults[asked] = faults[asked] + 1 if each.injected else 0
-        if each.method in ("GET", "HEAD") and (stopped or not each.injected):
+            faults[asked] = faults[asked] + 1 if outcome.injected else 0
+        if outcome.method in ("GET", "HEAD") and (stopped or not outcome.injected):
             polls[asked] += 1
     most = max(polls.values(), default=0)
     return max(faults.values(), default=0) > limit or (
@@ -96,22 +100,22 @@ def _is_without_end(outcomes: Sequence[Outcome], limit: int) -> bool:
 
 
 class RunFaults(Faults):
-    """The faults of one run: those of its scenario, then those that stand beside it in every run.
+    """The faults of one run: those of its scenario, then those beside it in every run.
 
     Args:
-        sweep: what the run is of; it knows how requests are read, and how many there may be.
+        sweep: the exploration; it knows how requests are read, and how many there may be.
         scenario: of this run.
         beside: the other rules.
         seed: of all of them.
         test: a function to the id of the running test, for the journal.
         session: the session from which other processes get it, or None.
         end: ends a run that makes many more.
-        holds: what the store holds that the code under test writes to; None: nobody can tell. A program that is killed
-            says itself which store is its.
+        holds: gives the contents of the store that the code under test writes to; None: they are unknown. A program
+            that is killed says itself which store is its.
 
     Attributes:
         patience: seconds that a program may run; None: as long as it likes.
-        names: what the scenario's rules are called in the outcomes.
+        names: the names of the scenario's rules in the outcomes.
         met: the places of those rules beside it whose conditions a request met; known afterwards.
         crashes: whether it kills a program.
     """
@@ -135,6 +139,7 @@ class RunFaults(Faults):
         self.crashes = sweep.run.kills
         self._found = RunResult()
         self._holds = None if self.crashes else holds
+        self._at_pause: StoreContents = {}
         self._later: tuple[Rule, ...] = ()
         self._always = beside.rules
         self._limit = sweep.limit
@@ -166,13 +171,29 @@ class RunFaults(Faults):
             if self._found.first is None:
                 self._found.between = self._found.after
 
+    def _hide(self, by: int) -> None:
+        """Count changes by the test itself in a pause as if they had come before the run."""
+        if self._holds is not None and not self.injector.paused:
+            self._at_pause = self._holds() or {}
+        super()._hide(by)
+        if self._holds is not None and not self.injector.paused and self._found.before is not None:
+            was, now = self._at_pause, self._holds() or {}
+            changed = {path for path in {*was, *now} if was.get(path) != now.get(path)}
+            kept = {path: content for path, content in self._found.before.items() if path not in changed}
+            self._found.before = kept | {path: now[path] for path in changed if path in now}
+
     @property
     def in_force(self) -> bool:
         """Whether the block is entered."""
         return self._in_force
 
     def result(self, error: BaseException | None, seconds: float) -> RunResult:
-        """What came of it; `error` is what the code under test raised, `seconds` how long it took."""
+        """The result of the run.
+
+        Args:
+            error: the exception of the code under test, or None.
+            seconds: the time that it took.
+        """
         outcomes = self.outcomes
         if self._limit is not None and _is_without_end(outcomes, self._limit):
             error, self._found.again = self._without_end(error), None
@@ -186,7 +207,7 @@ class RunFaults(Faults):
         )
 
     def _without_end(self, error: BaseException | None) -> BaseException | None:
-        """What a run failed with that had no end of its own, however its code ended."""
+        """The failure of a run that had no end of its own, in whatever way its code ended."""
         why = f"more than {self._limit} requests in one run"
         if isinstance(error, ProgramFailed):
             return error if error.code is None else ProgramFailed(why, error.output)
@@ -203,33 +224,43 @@ class RunFaults(Faults):
 
             self.kill_and_restart(program, again, lambda: None if store is None else contents_of(store.app))
         else:
-            program.check(self.patience)
+            self.check(program)
+
+    def check(self, program: Program) -> None:
+        """Run a program to its end, and keep what it writes to standard output.
+
+        Raises:
+            ProgramFailed: it ended with another exit code than 0, or was ended.
+            ConfigurationError: it cannot be started.
+        """
+        program.check(self.patience)
+        self._found.output = program.output
 
     def kill_and_restart(
         self, first: Program, second: Program, holds: Contents, *, twice: bool = False
     ) -> None:
-        """Run a program to its end, or kill it where the crash of the run's scenario comes, and run it again.
+        """Run a program to its end, or kill it at the scenario's crash, and run it again.
 
         Args:
             first: the program.
-            second: what an operator starts after a crash; it may be the same.
-            holds: what the store holds.
-            twice: whether it is also run again where it was not killed, to see what that does.
+            second: the program that an operator starts after a crash; it may be the same.
+            holds: gives the contents of the store.
+            twice: whether it is also run again if it was not killed, to see the effect.
 
         Raises:
             ProgramFailed: the first run fails by itself, or the second one after a crash.
             ConfigurationError: the program cannot be started, or another one has been run.
         """
-        found = self._found
-        if found.first is not None:
+        result = self._found
+        if result.first is not None:
             raise ConfigurationError(
                 "a crash needs a test that runs one program: faults.run() is called once in it"
             )
-        found.before = holds()
+        result.before = holds()
         crashes: list[Outcome] = []
 
         def kill(outcome: Outcome) -> None:
-            """Kill it when its request has come as far as it is to come: before a byte of an answer leaves."""
+            """Kill it when its request has come far enough, before a byte of an answer leaves."""
             if outcome.rule == CRASH and outcome.injected and outcome.answered is not None and not crashes:
                 crashes.append(outcome)
                 first.kill()
@@ -238,27 +269,27 @@ class RunFaults(Faults):
         try:
             first.check(self.patience)
         finally:
-            found.killed, found.alive = first.killed, first.survives
-            found.between = found.after = holds() or {}
-            found.first = len(self.outcomes)
-        if not found.killed and not twice:
+            result.killed, result.alive = first.killed, first.survives
+            result.between = result.after = holds() or {}
+            result.first = len(self.outcomes)
+        if not result.killed and not twice:
             return
         self._begin_second_run()
         try:
             second.check(self.patience)
         except ProgramFailed as error:
-            if not found.killed and second is not first and error.code in NOT_RUN:
+            if not result.killed and second is not first and error.code in NOT_RUN:
                 raise ConfigurationError(
                     f"recover: it cannot be run: {error}\n{error.output}".rstrip()
                 ) from None
-            found.again = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
+            result.again = ProgramFailed(f"{SECOND}{error}", error.output, error.code)
         finally:
-            found.after = holds() or {}
-        if found.killed and found.again is not None:
-            raise found.again
+            result.after = holds() or {}
+        if result.killed and result.again is not None:
+            raise result.again
 
     def run_again(self, job: Callable[[], None]) -> None:
-        """Run a job again that has told an error, without faults, as a scheduler does.
+        """Run a job again that has reported an error, without faults, as a scheduler does.
 
         Raises:
             ProgramFailed: it is a program, and fails, too. What else it raises passes.
@@ -274,7 +305,7 @@ class RunFaults(Faults):
             raise ProgramFailed(f"{SECOND}{error}", error.output, error.code) from None
 
     def _begin_second_run(self) -> None:
-        """What comes in the second run is in force from now on."""
+        """Put the rules of the second run in force from now on."""
         self.clear()
         if rules := [*self._later, *self._always]:
             self.add(Scenario.of_rules(rules, None))
@@ -287,9 +318,9 @@ class RunFaults(Faults):
 
 
 NOT_RUN = (126, 127)
-"""What a shell exits with where there is no such program, or none that can be run."""
+"""Exit codes of a shell if there is no such program, or none that can be run."""
 TRIES = 3
-"""How often an inconclusive run is made in a row."""
+"""The most runs in a row of an inconclusive one."""
 
 
 class Exploration:
@@ -362,18 +393,18 @@ class Exploration:
         return json_text(to_builtins(printed(self.sweep, self.seconds)), 2)
 
     def __iter__(self) -> Iterator[Run]:
-        """Make one run after the other, and fail at the end where one has failed, or the sweep is incomplete."""
+        """Make one run after the other, and fail at the end if one failed or some are missing."""
         __tracebackhide__ = True
         self.begun = True
         while (scenario := self.sweep.next()) is not None:
             run = Run(self, scenario)
             yield run
             if not run.left:
-                raise ExplorationFailed("the loop's body did not enter its run: write `with run:`")
+                raise ExplorationFailedError("the loop's body did not enter its run: write `with run:`")
         self.over = True
         failures = groups(self.sweep.finished)
         if failures or incomplete(self.sweep):
-            raise ExplorationFailed(self.report()) from (failures[0][0].error if failures else None)
+            raise ExplorationFailedError(self.report()) from (failures[0][0].error if failures else None)
 
     def record(self, faults: RunFaults, error: BaseException | None, seconds: float) -> FinishedRun:
         """Record the result of a run."""
@@ -385,12 +416,12 @@ class Exploration:
         """Whether the run that has just ended is inconclusive, and must be repeated.
 
         Raises:
-            ExplorationFailed: it is the third one in a row.
+            ExplorationFailedError: it is the third one in a row.
         """
         why = "" if self._inconclusive is None else self._inconclusive()
         self._again = self._again + 1 if why else 0
         if self._again == TRIES:
-            raise ExplorationFailed(f"{why}, in {TRIES} runs one after the other") from None
+            raise ExplorationFailedError(f"{why}, in {TRIES} runs one after the other") from None
         return bool(why)
 
 
@@ -433,9 +464,10 @@ class Run:
             return False
         if self._exploration.is_inconclusive():
             return True
+        # The first run without faults that fails is a plain failure.
+        first = self._exploration.sweep.limit is None
         self._exploration.record(self.faults, error, seconds)
-        # A run without faults that fails is a plain failure.
-        return error is None or bool(self.scenario.rules)
+        return error is None or not first
 
 
 def explore(
@@ -450,7 +482,7 @@ def explore(
     replay: str = "",
     within: float | None = None,
 ) -> Exploration:
-    """Run code twice without faults, and then once for every request that it makes and every fault.
+    """Run code twice without faults, and then once for each of its requests and each fault.
 
     Args:
         faults: rules, whose conditions say where; a vendor id stands for its standard set, a group for each member.
@@ -458,11 +490,12 @@ def explore(
         max_runs: the maximum number of runs with faults; needing more is an error.
         allow: exceptions with which the code may give up; such a run has not failed.
         ignore: what is not judged: checks of the requests (`same bytes`, `error in 200`, `non-idempotent retry`,
-            `lost answer`, `uploads left open`, `mixed versions`) and of the store (`object lost`, `half written` and so on); and patterns of
-            objects, such as `/bucket/*.log`.
+            `lost answer`, `uploads left open`, `mixed versions`, `other output`) and of the store (`object lost`,
+            `half written` and so on); and patterns of objects, such as `/bucket/*.log`.
         exhaustive: whether to try also the cases that are left out by default, which the report names.
         without: faults of a standard set or a group that are not injected, such as `s3:SlowDown` or `hang`.
-        crash: the program that `faults.run()` runs is killed at each request and run again; the second run gets the faults.
+        crash: the program that `faults.run()` runs is killed at each request and run again; the second run gets the
+            faults.
         replay: the text of the only scenario to run, as a report prints it.
         within: seconds that a run of the program of `faults.run()` may take; by default ten times the time without
             faults, plus 5 min, with `crash` plus 30 s.

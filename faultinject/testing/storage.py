@@ -6,47 +6,55 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
-from faultinject.adapters.wsgi import wrap
+from faultinject.adapters.asgi import wrap
 from faultinject.exceptions import ConfigurationError, FaultInjectError
 from faultinject.injector.injector import OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
+from faultinject.store.asgi import asgi, beneath
 from faultinject.store.buckets import Stored
 from faultinject.store.stores import find
 from faultinject.store.wsgi import MAX_BYTES, ResettableStore
-from faultinject.testing.exploration.store_comparison import StoreContents
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.testing.exploration.store_comparison import StoreContents
 
 SETTLES = 5.0
-"""Seconds in which a request of a client that is dead comes to its end."""
+"""Seconds in which the last request of a dead client ends."""
 
 
 def contents_of(store: ResettableStore) -> StoreContents:
-    """What an embedded store holds; a request that a killed client has left under way ends first."""
+    """The contents of an embedded store, after the last request of a killed client has ended."""
     store.settle(SETTLES)
     return {
-        f"/{bucket}/{key}": b"".join(each.blocks)
-        for (bucket, _, key), each in store.contents.items()
-        if isinstance(each, Stored)
+        f"/{bucket}/{key}": b"".join(stored.blocks)
+        for (bucket, _, key), stored in store.contents.items()
+        if isinstance(stored, Stored)
     }
 
 
 def served(
     vendor: str, endpoints: Sequence[str], *, sock: socket.socket | None = None, max_bytes: int = MAX_BYTES
 ) -> tuple[ResettableStore, Server]:
-    """A store, and its server, which is to be started, on a free port of loopback or where the socket listens."""
+    """A store, and its server, which is to be started.
+
+    It is on a free port of loopback, or where the socket listens.
+    """
     store = ResettableStore(vendor, endpoints=endpoints, max_bytes=max_bytes)
-    # Settings of the environment belong to those who inject, not to the place where it happens.
-    return store, Server(wrap(store, OwnInjector(Scenario([]), environ={})), sock=sock)
+    # Settings of the environment are for apps with faults, not for the store, which is only the place of faults.
+    injector = OwnInjector(Scenario([]), environ={})
+    return store, Server(beneath(wrap(asgi(store), injector), store), "ours", sock=sock)
 
 
 class Storage:
     """An object store on a free port of loopback, in a thread of this process.
 
-    `faultinject_store("cos")` returns it. The marker, `inject()`, `faults` and exploration reach its requests; without
-    any of them all requests pass.
+    `faultinject_store("cos")` returns it. The marker, `inject()`, `faults` and exploration reach its requests;
+    without any of them all requests pass.
 
     Args:
         vendor: the vendor whose API it speaks.
@@ -82,22 +90,28 @@ class Storage:
 
     @property
     def client(self) -> str:
-        """The constructor of the vendor's Python client that takes `client_kwargs`, such as `qcloud_cos.CosConfig`."""
+        """The constructor of the vendor's Python client that takes `client_kwargs`.
+
+        An example is `qcloud_cos.CosConfig`.
+        """
         return self._row.client
 
     @property
     def client_kwargs(self) -> dict[str, Any]:
-        """The arguments of `client`: the address and credentials, which are not checked. A new dict each time.
+        """The arguments of `client`, as a new dict each time.
+
+        They are the address and credentials, which are not checked.
 
         Raises:
-            MissingExtra: it holds an object of the vendor's SDK, which is not installed.
+            MissingExtraError: it holds an object of the vendor's SDK, which is not installed.
         """
         return self._row.arguments(self.host, self.port)
 
     def reset(self) -> None:
-        """Restore the contents from the beginning of the test: the objects of fixtures of wider scope, or nothing.
+        """Restore the contents from the beginning of the test.
 
-        The fixture does so at the end of each test; a loop of `faults.explore()` needs it at the beginning of each run.
+        They are the objects of fixtures of wider scope, or nothing. The fixture does so at the end of each test; a
+        loop of `faults.explore()` needs it at the beginning of each run.
         """
         self.app.reset()
 
@@ -105,12 +119,21 @@ class Storage:
         """End its threads and connections; the fixture does so at the end of the session."""
         self._server.stop()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         return f"<Storage {self._vendor} {self.url}>"
 
 
 class StorageFactory:
-    """The type of the fixture `faultinject_store`: a function from a vendor to its store, one for each vendor and session."""
+    """The type of the fixture `faultinject_store`: a function from a vendor to its store.
+
+    There is one store for each vendor and session.
+    """
 
     def __init__(self) -> None:
         self._started: dict[str, Storage] = {}
@@ -122,7 +145,7 @@ class StorageFactory:
             vendor: a vendor's id, such as `cos`.
 
         Raises:
-            UnknownVendor: there is no such vendor; the message names the nearest.
+            UnknownVendorError: there is no such vendor; the message names the nearest.
             ConfigurationError: the embedded store does not speak that vendor's dialect.
         """
         __tracebackhide__ = True
@@ -139,6 +162,6 @@ class StorageFactory:
         return iter(list(self._started.values()))
 
     def close(self) -> None:
-        """End all of them."""
+        """Close all stores."""
         while self._started:
             self._started.popitem()[1].close()

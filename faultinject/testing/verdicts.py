@@ -1,4 +1,4 @@
-"""What the requests of a block say: of its rules, whether they did anything, and of the client, whether it did right."""
+"""The verdicts of a block: on its rules, whether they did anything, and on its client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN, Finding
 from faultinject.audit.grouping import group
 from faultinject.engine.request import LONGEST_TEXT
 from faultinject.engine.shown import quoted
-from faultinject.exceptions import RetryAssertionError, RuleNotMatched
+from faultinject.exceptions import RetryAssertionError, RuleNotMatchedError
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import Call
 from faultinject.journal.outcome import Outcome
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from faultinject.audit.profiles import Profile
     from faultinject.testing.inject import Faults
 
-LONGEST = 200
+LONGEST = 2000
 """Characters of an error's text that are kept."""
 EXAMPLES = 3
 """Calls that are shown of a finding."""
 DROPPED = "no longer in memory"
-"""Why requests are not judged that the ring of the journal has dropped."""
+"""The reason why requests that the journal's ring has dropped are not judged."""
 
 REQUIRE = "To make the test fail instead, say what has to be decided, for example require='retries'."
-"""What to do where an assertion has decided nothing."""
+"""The advice if an assertion has decided nothing."""
 
 _within: ContextVar[tuple[float, ...]] = ContextVar("faultinject_within", default=())
-"""When the named calls began that this thread or task is in, the outermost first."""
+"""The beginnings of the named calls that this thread or task is in, the outermost first."""
 
-ended: list[Callable[[Faults, Sequence[CallWindow]], None]] = []
-"""Told of every block of this process when it is over, with its windows."""
+ended: list[Callable[[Sequence[CallWindow]], None]] = []
+"""Functions that get the windows of every block of this process when it is over."""
 
 
 class Verdicts:
@@ -51,23 +51,27 @@ class Verdicts:
         self._named: list[CallWindow] = []
         self._blocks: list[CallWindow] = []
         self._began: float | None = None
+        self._began_in: str | None = None
         self._warned: set[tuple[str, ...]] = set()
 
     @property
     def windows(self) -> list[CallWindow]:
-        """The windows in which calls were made: those that the test named, then those of the block itself."""
+        """The windows of calls: those that the test named, then those of the block itself."""
         return [*self._named, *self._blocks]
 
     def begin(self) -> None:
-        """The block begins."""
-        self._began = self._now()
+        """Begin the block."""
+        self._began, self._began_in = self._now(), self._test
 
     def end(self) -> None:
-        """It is over, and with it all that was asked for in it."""
+        """End the block, and its named calls."""
         self._blocks += self._under_way()
         self._began = None
-        for tell in ended:
-            tell(self._faults, self.windows)
+        journal = self._faults.injector.journal
+        if journal.path is not None and (self._named or self._faults.attempts):
+            journal.tell(self.windows, self._faults._elsewhere())  # noqa: SLF001 - one of ours
+            for tell in ended:
+                tell(self.windows)
 
     def call(self, name: str) -> NamedCall:
         """A context manager around one thing that the test asks for."""
@@ -110,15 +114,22 @@ class Verdicts:
         *,
         strict: bool,
     ) -> None:
-        """Fail where a check says FAIL, or one that is required is not decided; warn of a WARN; `strict`: fail at it too."""
+        """Fail if a check says FAIL, or a required one is undecided; warn of a WARN.
+
+        With `strict` it fails at a WARN, too.
+        """
         __tracebackhide__ = True
         from faultinject.audit.conclusion import undecided
+        from faultinject.audit.reports.content import merged
 
         judgement = self.judgement(profile, ignore, require)
         if not judgement.attempts:
-            raise RetryAssertionError("there is nothing to judge: no request was seen")
+            cause = judgement.evidence.silence.error
+            why = f"no request arrived: {cause}" if cause else "no request was seen"
+            raise RetryAssertionError(f"there is nothing to judge: {why}")
+        findings = merged(judgement.findings)
         failed, warned = (
-            [each for each in judgement.findings if each.verdict == verdict] for verdict in (FAIL, WARN)
+            [finding for finding in findings if finding.verdict == verdict] for verdict in (FAIL, WARN)
         )
         wrong = failed + warned * strict
         lines = [*_said(wrong, judgement, self._faults.outcomes)] if wrong else []
@@ -132,10 +143,11 @@ class Verdicts:
             text = f"{judgement.conclusion.sentence} {REQUIRE}"
         else:
             return
-        what = tuple(each.full_name for each in warned)  # the numbers change with each call
+        what = tuple(finding.full_name for finding in warned)  # the numbers change with finding call
         if what not in self._warned:
             self._warned.add(what)
-            # In a test it is what pytest and its plugins warn by: filters that name it hold, and `-W error` makes it fail.
+            # A test gets the warning class of pytest and its plugins: filters that name it hold, and `-W error` makes
+            # it fail.
             category = getattr(sys.modules.get("pytest"), "PytestWarning", UserWarning)
             warnings.warn(f"assert_retries(): {text}", category, stacklevel=3)
 
@@ -143,14 +155,14 @@ class Verdicts:
         """Fail when a rule injected nothing.
 
         Raises:
-            RuleNotMatched: an AssertionError that names each rule, and says whether requests met its conditions.
+            RuleNotMatchedError: an AssertionError that names each rule, and says whether requests met its conditions.
         """
         __tracebackhide__ = True
         faults, outcomes = self._faults, self._faults.outcomes
         silent: list[str] = []
         counts = faults.injector.counts()
         for number, ((name, count), rule) in enumerate(zip(counts.items(), faults.rules, strict=True)):
-            if count["injected"] or any(each.injected and each.rule == name for each in outcomes):
+            if count.injected or any(each.injected and each.rule == name for each in outcomes):
                 continue
             matched = faults.matched(number)
             if matched:
@@ -159,13 +171,15 @@ class Verdicts:
                 met = nearest_request(rule, outcomes, faults.injector.own_plan)
             silent.append(f"{name} ({rule}) injected nothing: {met}")
         if silent:
-            raise RuleNotMatched("\n".join(silent))
+            raise RuleNotMatchedError("\n".join(silent))
 
     def _under_way(self) -> list[CallWindow]:
-        """The block up to now, as a window; none where it has not begun, or is over."""
+        """The block up to now, as a window; none if it has not begun, or is over."""
         if self._began is None:
             return []
-        return [CallWindow(None, self._began, self._now(), test=self._test)]
+        # A block of a wider fixture is of several tests.
+        test = self._test if self._test == self._began_in else None
+        return [CallWindow(None, self._began, self._now(), test=test)]
 
     @property
     def _test(self) -> str | None:
@@ -176,7 +190,7 @@ class Verdicts:
 
 
 class NamedCall:
-    """A call that the test itself names: when the block is left, the call is over, and its result is known.
+    """A call that the test itself names; when the block is left, its result is known.
 
     Attributes:
         name: its name in the test.
@@ -230,16 +244,19 @@ class NamedCall:
 
 
 def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """What is so, the requests that show it by their numbers in the order of arrival, and what to do; the worst finding first."""
-    from faultinject.audit.reports import sentences
-    from faultinject.audit.reports.content import merged, told
+    """The lines of wrong findings, the worst first, with their requests, and advice.
 
-    numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
-    for finding in merged(wrong):
+    Requests are given by their numbers in the order of arrival.
+    """
+    from faultinject.audit.reports import sentences
+    from faultinject.audit.reports.content import told
+
+    numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
+    for finding in wrong:
         said = told(finding)
         yield f"{SIGNS[said.verdict]} {said.so}"
         for call in finding.calls[:EXAMPLES]:
-            shown = [numbers[each.pid, each.seq] for each in call.attempts]
+            shown = [numbers[attempt.pid, attempt.seq] for attempt in call.attempts]
             yield f"    {_requests(shown)}: {sentences.story(call)}"
         yield f"    → {said.action}"
     if dropped := judgement.skipped.get(DROPPED):
@@ -247,7 +264,7 @@ def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Out
 
 
 def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
-    """The checks that were required and not decided, and what would decide them."""
+    """The checks that were required and undecided, and the calls that would settle them."""
     from faultinject.audit.reports.content import undecided
 
     yield f"required but not decided: {quoted(', '.join(missing))}"

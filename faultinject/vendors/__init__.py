@@ -1,16 +1,15 @@
-"""The catalogue: each storage vendor's documented errors. Data only, no I/O but its own files.
+"""The catalogue: each storage vendor's documented errors.
 
-A vendor is a folder: `errors.csv`, an envelope template and a `vendor.py` that binds them. One that is added here is a
-vendor, and so is one in another package whose entry point in the group `faultinject.vendors` names it; nothing else has to
-know.
+It is data, with no I/O but for its own files. A vendor is a folder: `errors.csv`, an envelope template and a
+`vendor.py` that binds them. One that is added here is a vendor, and so is one in another package whose entry point in
+the group `faultinject.vendors` names it; nothing else has to know.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-from faultinject.exceptions import ConfigurationError, UnknownVendor
-from faultinject.faces import face
+from faultinject.exceptions import ConfigurationError, UnknownVendorError
 from faultinject.registry import Registry
 
 TYPE_CHECKING = False
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find", "get", "names"]
 
-__getattr__, _ = face(
-    __name__, Addressing="vendor", compile_value="template_values", operations_of="operations"
-)
 
 ALSO_CALLED = {
     "aliyun": "alibaba",
@@ -34,7 +30,7 @@ ALSO_CALLED = {
     "microsoft": "azure",
     "qingcloud": "qingstor",
 }
-"""Names of companies that no service's title begins with, and with what it does."""
+"""Names of companies that begin no service's title, with the words that do."""
 _loaded: dict[str, Vendor] = {}
 
 
@@ -64,7 +60,7 @@ def get(id: str) -> Vendor:  # noqa: A002
     """The vendor of an id, such as `cos`.
 
     Raises:
-        UnknownVendor: there is none; the message names the nearest.
+        UnknownVendorError: there is none; the message names the nearest.
         ConfigurationError: the package that has it is broken.
     """
     found = _loaded.get(id)
@@ -77,12 +73,12 @@ def find(address: str) -> DocumentedError:
     """The documented error of `vendor:Code` or `vendor:Code/2`.
 
     Raises:
-        UnknownVendor: there is no such vendor.
+        UnknownVendorError: there is no such vendor.
         UnknownDocumentedError: the vendor documents no such error.
     """
     vendor, colon, label = address.partition(":")
     if not colon:
-        raise UnknownVendor(f"{address!r} is not of the form vendor:Code")
+        raise UnknownVendorError(f"{address!r} is not of the form vendor:Code")
     return get(vendor).find(label)
 
 
@@ -101,7 +97,7 @@ def _load(id: str) -> Vendor:  # noqa: A002
             return vendor
     near = meant(id)
     hint = f"did you mean {several(near, 'or')}?" if near else f"there are {', '.join(names())}"
-    raise UnknownVendor(f"{id!r} is not a vendor; {hint}")
+    raise UnknownVendorError(f"{id!r} is not a vendor; {hint}")
 
 
 def _is_id(text: str) -> bool:
@@ -109,7 +105,10 @@ def _is_id(text: str) -> bool:
 
 
 def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
-    """The vendor of another package, when all of its data can be read: it stands in lists with all others."""
+    """Check the vendor of another package, and that all of its data can be read.
+
+    It stands in lists with all others.
+    """
     from faultinject.vendors.operations import operations_of
     from faultinject.vendors.typical import check
     from faultinject.vendors.vendor import Addressing, Vendor
@@ -138,7 +137,7 @@ plugins = Registry("faultinject.vendors", "vendor", own_names, _accept)
 
 
 def named(word: str) -> list[str]:
-    """The vendors that a word which is no id stands for: those that begin so, then those of the company.
+    """The vendors meant by a word that is no id: by the beginning of their id, then company.
 
     The company is the first word of a title.
     """
@@ -146,18 +145,18 @@ def named(word: str) -> list[str]:
     if not begun:
         return []
     company = ALSO_CALLED.get(begun, begun)
-    same = [each for each in names() if get(each).title.lower().split()[0] == company]
-    near = [each for each in names() if each.startswith(begun)]
-    return [*near, *(each for each in same if each not in near)]
+    same = [name for name in names() if get(name).title.lower().split()[0] == company]
+    near = [name for name in names() if name.startswith(begun)]
+    return [*near, *(name for name in same if name not in near)]
 
 
 def meant(word: str) -> list[str]:
-    """The vendors that a word which is no id stands for, or else looks most like."""
+    """The vendors meant by a word that is no id, or else the ones that look most like it."""
     return named(word) or _near(word.lower(), names())
 
 
 def _near(word: str, known: Sequence[str]) -> list[str]:
-    """The ids that look most like a word, several where it looks like all of them."""
+    """The ids that look most like a word; several if it looks like all of them."""
     from difflib import SequenceMatcher, get_close_matches
 
     near = {each: SequenceMatcher(None, each, word).ratio() for each in get_close_matches(word, known, 4)}
@@ -171,12 +170,12 @@ def having(code: str) -> list[str]:
 
 
 def in_other_case(code: str) -> list[str]:
-    """The errors whose code is that one but for the case of its letters: those of S3 first, the others by their vendor."""
-    rows = (row for each in names() for row in get(each).errors if row.label.lower() == code.lower())
-    return sorted((each.address for each in rows), key=lambda each: not each.startswith("s3:"))
+    """The errors with this code in any case of its letters: S3's first, others by vendor."""
+    rows = (row for name in names() for row in get(name).errors if row.label.lower() == code.lower())
+    return sorted((row.address for row in rows), key=lambda address: not address.startswith("s3:"))
 
 
 def several(words: Sequence[str], last: str) -> str:
-    """`a, b or c`; of more than four the first three, and how many more there are."""
+    """`a, b or c`; of more than four the first three, and the number of the others."""
     shown = [*words] if len(words) <= 4 else [*words[:3], f"{len(words) - 3} more"]
     return f" {last} ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

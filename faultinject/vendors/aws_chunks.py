@@ -1,4 +1,4 @@
-"""aws-chunked: a body in chunks within the body of the request, whose signatures are new in each attempt.
+"""aws-chunked: a body in chunks within the body of the request, signed anew in each attempt.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     State = Literal["size", "data", "trailer", "nothing", "broken"]
 
 LONGEST_LINE = 4096
-"""Bytes of a line, with its end, after which nobody takes it for the head of a chunk or for a trailer."""
+"""Bytes of a line with its end; a longer one is neither a chunk's head nor a trailer."""
 _HEX = b"0123456789ABCDEFabcdef"
 
 
 class AwsChunks:
     r"""Takes such a body apart as it comes, and keeps no more of it than one line.
 
-    `SIZE[;chunk-signature=...]`, as many bytes, and so on, then a chunk of size 0, trailers and an empty line. Signatures
-    are read and not checked.
+    `SIZE[;chunk-signature=...]`, as many bytes, and so on, then a chunk of size 0, trailers and an empty line.
+    Signatures are read and not checked.
 
     >>> AwsChunks().feed(b"5;chunk-signature=0b\r\nhello\r\n0;chunk-signature=1c\r\n\r\n")
     [b'hello']
@@ -63,7 +63,7 @@ class AwsChunks:
         return content
 
     def _behind(self, line: bytes) -> State:
-        """What comes behind a line, which is given without its end."""
+        """The state after a line, which is given without its end."""
         if self.state == "size":
             size = line.partition(b";")[0]
             if not size or size.strip(_HEX):

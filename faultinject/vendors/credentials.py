@@ -21,7 +21,7 @@ _IDS = frozenset(
 )
 _CREDENTIALS = frozenset("X-Amz-Credential X-Goog-Credential X-Tos-Credential x-oss-credential".split())
 _DATES = ("q-sign-time=", "X-Amz-Date=", "X-Goog-Date=", "X-Tos-Date=", "x-oss-date=")
-"""What stands before the time in an Authorization header of COS and in presigned queries."""
+"""Text before the time, in an Authorization header of COS and in presigned queries."""
 _EXPIRIES = {
     "&Signature=": "&Expires=",
     "&sig=": "&se=",
@@ -29,10 +29,12 @@ _EXPIRIES = {
     "&temp_url_sig=": "&temp_url_expires=",
     "&token=": "&e=",
 }
-"""What stands before the signature of presigned queries that tell only when they expire, and before that time: of AWS and its
-relatives, of Azure, QingStor, Swift and Kodo."""
+"""Text before the signature of presigned queries that give only their expiry.
+
+The values stand before that time. They are of AWS and its relatives, of Azure, QingStor, Swift and Kodo.
+"""
 _SCOPED = "redential="
-"""What stands before the key id and the scope that it is signed for."""
+"""Text before the key id and the scope that it is signed for."""
 SIGNED_AT = "x-amz-date x-ms-date x-goog-date x-oss-date x-obs-date x-tos-date x-bce-date date".split()
 """The headers that say when a request was signed, the one that counts first."""
 _LONGEST = 2048
@@ -64,16 +66,17 @@ def key_id(authorization: str) -> str | None:
 
 
 def signed_at(text: str) -> str | None:
-    """When a request says that it was signed, in an Authorization header or a query.
+    """The time at which a request was signed, by its Authorization header or its query.
 
-    >>> signed_at("X-Amz-Credential=AKIDEXAMPLE%2F20261120%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20261120T120000Z")
+    >>> scope = "AKIDEXAMPLE%2F20261120%2Feu-west-1%2Fs3%2Faws4_request"
+    >>> signed_at(f"X-Amz-Credential={scope}&X-Amz-Date=20261120T120000Z")
     '20261120T120000Z'
     >>> signed_at("q-sign-algorithm=sha1&q-ak=AKIDEXAMPLE&q-sign-time=1795176000;1795179600&q-signature=00")
     '1795176000'
     """
     for mark in _DATES:
-        if mark in text and (found := _behind(text, mark)):
-            return found
+        if mark in text and (time := _behind(text, mark)):
+            return time
     return None
 
 
@@ -90,7 +93,9 @@ def signed_for(text: str) -> str | None:
 
 
 def expires_at(query: str) -> str | None:
-    """When a presigned query expires; of Baidu BOS, whose signature has its time in it, when it was made.
+    """The time at which a presigned query expires.
+
+    Baidu BOS has the time at which the query was signed within its signature: it gives that time.
 
     >>> expires_at("sv=2024-11-04&se=2026-11-20T12%3A00%3A00Z&sr=b&sp=r&sig=00")
     '2026-11-20T12:00:00Z'
@@ -99,8 +104,8 @@ def expires_at(query: str) -> str | None:
     begins = _behind(query, "&authorization=bce-auth-v1").replace("%2F", "/").split("/")
     if len(begins) > 2:
         return begins[2].replace("%3A", ":")
-    found = next((expiry for mark, expiry in _EXPIRIES.items() if mark in query), "")
-    return (found and _behind(query, found).replace("%3A", ":")) or None
+    expiry = next((expiry for mark, expiry in _EXPIRIES.items() if mark in query), "")
+    return (expiry and _behind(query, expiry).replace("%3A", ":")) or None
 
 
 def _behind(text: str, mark: str, ends: str = "&,; ") -> str:
@@ -118,7 +123,10 @@ def _first_word(text: str) -> str | None:
 
 @cache
 def _marked() -> Callable[[str], Match[str] | None]:
-    """What AWS and COS put before the access-key id, and what cannot stand in it; `re` is slow to load."""
+    """The search for the access-key id behind the mark of AWS or COS.
+
+    The characters that cannot stand in an id end it. `re` is slow to load, so it is loaded only here.
+    """
     import re
 
     return re.compile("(?:Credential|q-ak)=([^/&,; ]{0,2048})").search

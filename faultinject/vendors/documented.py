@@ -1,10 +1,18 @@
-"""What a vendor documents of its errors, as data: the rows of `errors.csv`, and in `extras.csv` what single codes carry beyond the envelope."""
+"""The documented errors of a vendor, as data.
+
+`errors.csv` has them as rows; `extras.csv` has what single codes carry beyond the envelope.
+"""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
+
+    Retryable = Literal["yes", "no", "unstated"]
+    Category = Literal[
+        "throttle", "server", "auth", "not-found", "conflict", "precondition", "limit", "request", "redirect"
+    ]
 
 
 class DocumentedError:
@@ -19,9 +27,9 @@ class DocumentedError:
         message_source: `wire` (seen in a real answer), `doc` (documented) or `derived` (our plain rendering).
         description: the document's own text.
         note: a peculiarity of the row (a repaired cell, a remark of the document), or empty.
-        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the vendor's own current
-            SDKs do, or the protocol that the vendor speaks), `no` (it says that a later try must be another request) or
-            `unstated`.
+        retryable: `yes` (the document says to try again, or to slow down; where it is silent, the vendor's own
+            current SDKs do, or the protocol that the vendor speaks), `no` (it says that a later try must be another
+            request) or `unstated`.
         retryable_words: the words of message, description or note that say so, or empty.
         category: one of throttle, server, auth, not-found, conflict, precondition, limit, request, redirect.
         source: the document.
@@ -32,8 +40,8 @@ class DocumentedError:
         again: what the document demands before a client sends the request again: to authorize again
             (`after-authorize`), to renew its credentials (`after-refresh`), to check what it conflicts with
             (`with-care`), to begin a new upload or session (`new-session`), to query the state first (`query-first`),
-            to sign the request again with the right time (`after-signing`). Empty if it demands nothing. A client that
-            does so and sends the request again follows the document, retryable or not.
+            to sign the request again with the right time (`after-signing`). Empty if it demands nothing. A client
+            that does so and sends the request again follows the document, retryable or not.
         where: the requests that the error is for, as conditions of a rule; empty for all.
         where_words: the document's words that say so.
         where_source: the document that says so.
@@ -49,9 +57,9 @@ class DocumentedError:
     message_source: str
     description: str
     note: str
-    retryable: str
+    retryable: Retryable
     retryable_words: str
-    category: str
+    category: Category
     source: str
     row: int
     reason: str = ""
@@ -68,12 +76,15 @@ class DocumentedError:
 
     @property
     def address(self) -> str:
-        """How a rule names this row: `cos:SlowDown`, `jss:BucketNotEmpty/3`."""
+        """The row's name in rules: `cos:SlowDown`, `jss:BucketNotEmpty/3`."""
         return f"{self.vendor}:{self.label}"
 
     @property
     def label(self) -> str:
-        """The code, with `_` for a blank; a row that is not the usual one has its number after it: `BucketNotEmpty/2`."""
+        """The code, with `_` for a blank.
+
+        A row that is not the usual one has its number after it: `BucketNotEmpty/2`.
+        """
         return self.code.replace(" ", "_") if self.usual else self.numbered
 
     @property
@@ -83,8 +94,11 @@ class DocumentedError:
 
     @property
     def of_objects(self) -> bool:
-        """Whether a request for an object may get it, and not only a preflight or a request that names no key."""
-        places = [{*each.strip().split(",")} for each in self.where.split(";")]
+        """Whether a request for an object may get it.
+
+        Other rows are only for a preflight, or for a request that names no key.
+        """
+        places = [{*place.strip().split(",")} for place in self.where.split(";")]
         return any({"unless.key=**", "method=OPTIONS"}.isdisjoint(place) for place in places)
 
     def to_dict(self) -> dict[str, object]:
@@ -132,15 +146,15 @@ def load_errors(vendor: str, text: str, where: str = "") -> list[DocumentedError
 
 
 PLACES = ("child", "header", "head", "body")
-"""Within the envelope; a header of every answer, of answers to HEAD only, of all but those."""
+"""Places of an extra: the envelope; a header of all answers, of those to HEAD, of others."""
 
 
 class Extra:
     """One line of an `extras.csv`.
 
     Attributes:
-        codes: what it belongs to: `*` for all, statuses, codes, single rows such as `InvalidRequest/2`, and envelopes:
-            `form:html`, and `form:usual`, the one without a name; none of those behind a `!`.
+        codes: the answers that it belongs to: `*` for all, statuses, codes, single rows such as `InvalidRequest/2`,
+            and envelopes: `form:html`, and `form:usual`, the one without a name; none of those behind a `!`.
         place: one of PLACES.
         name: the child's or header's.
         value: where its value comes from, alternatives separated by ` | `; see the core's sources.
@@ -158,7 +172,7 @@ class Extra:
         self.source = source
 
     def belongs_to(self, row: DocumentedError, status: int, asked: str = "") -> bool:
-        """Whether an answer of that row, sent with that status in the form that is asked for, carries it."""
+        """Whether an answer of that row, with that status and in that form, carries it."""
         if not self._never.isdisjoint((row.code, row.label, row.numbered)):
             return False
         form = f"form:{asked or row.form or 'usual'}"
@@ -175,11 +189,15 @@ def load_extras(text: str) -> tuple[Extra, ...]:
 
 
 FRAMINGS = ("whole", "chunked", "none")
-"""With a Content-Length; without, since the head is on its way before the error is known; the operation sends no error in a 200."""
+"""The framings of an answer of 200 with an error in its body.
+
+`whole`: it has a Content-Length. `chunked`: it has none, since the head is on its way before the error is known.
+`none`: the operation sends no error in a 200.
+"""
 
 
 class ErrorIn200:
-    """One line of an `errors_in_200.csv`: whether an operation may answer 200 with an error in the body.
+    """A line of `errors_in_200.csv`: whether an operation may answer 200 with an error.
 
     Attributes:
         operation: the operation, as the vendor names it.

@@ -1,4 +1,4 @@
-"""Where a service is that more than its own vendor goes by."""
+"""Host suffixes of the services that more than one vendor is read by."""
 
 _SUFFIXES = (
     "amazonaws.com",
@@ -37,8 +37,9 @@ _FORMS = (
 )
 
 S3 = tuple(f"{form}.{suffix}" for form in _FORMS for suffix in _SUFFIXES)
-"""What faults of S3, and those of no storage vendor, take for an endpoint: host suffixes, the most specific first.
+"""Endpoints of S3, as host suffixes, the most specific first.
 
-In each partition; botocore 1.44.5, data/partitions.json and data/s3/2006-03-01/endpoint-rule-set-1.json, and
+Faults of no storage vendor take them, too. In each partition; botocore 1.44.5, data/partitions.json and
+data/s3/2006-03-01/endpoint-rule-set-1.json, and
 https://docs.aws.amazon.com/general/latest/gr/s3.html, userguide/VirtualHosting.html, access-points-naming.html.
 """

@@ -1,6 +1,6 @@
-"""A request that deletes several objects, answered key by key: which keys it names, and which of them fail.
+"""Requests that delete several objects, and their answers, key by key.
 
-The one answer that depends on the request's body. An adapter that reads the body anyway hands its pieces over; a body
+No other answer depends on the request's body. An adapter that reads the body anyway hands its pieces over; a body
 that is too long, cut off or no such request leaves the answer as it is: the error for the request as a whole.
 """
 
@@ -25,16 +25,20 @@ MOST_TAGS = 20_000
 
 
 class Listing:
-    """One request's body as it is read, and what it comes to.
+    """The body of one request, as it is read, and its answer.
 
     Args:
-        escape: how the vendor escapes text in its answers.
-        dialect: how the vendor is asked, and answers.
+        escape: escapes text in the vendor's answers.
+        dialect: the vendor's form of requests and answers.
         said: the error's code and message.
         fails: whether a key, or a version of it, gets the error.
+
+    Attributes:
+        delete: deletes the keys that the answer reports as deleted; None: the app is no embedded store, and nothing
+            does.
     """
 
-    __slots__ = ("_dialect", "_escape", "_fails", "_pieces", "_said", "_size")
+    __slots__ = ("_dialect", "_escape", "_fails", "_pieces", "_said", "_size", "delete")
 
     def __init__(
         self, escape: Escape, dialect: Deletes, said: tuple[str, str], fails: Callable[[Named], bool]
@@ -45,6 +49,7 @@ class Listing:
         self._fails = fails
         self._pieces: list[bytes] = []
         self._size = 0
+        self.delete: Callable[[list[str]], None] | None = None
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the request's body."""
@@ -55,22 +60,24 @@ class Listing:
             self._pieces.clear()
 
     def answer(self) -> bytes | None:
-        """The answer's body; None where what was fed is no request to delete up to 1,000 objects."""
+        """The answer's body; None if the body is no request to delete up to 1,000 objects."""
         document, self._pieces = b"".join(self._pieces), []
         wanted = read(self._dialect, document)
         if wanted is None:
             return None
         objects, quiet, encoding = wanted
         ends = [(each, self._fails(each)) for each in objects]
+        if self.delete is not None:
+            self.delete([key for (key, _), failed in ends if not failed])
         return self._dialect.write(self._escape, ends, self._said, quiet=quiet, encoding=encoding)
 
 
 def read(dialect: Deletes, document: bytes) -> Wanted | None:
-    """What a request names; None where it is no request to delete up to 1,000 objects."""
-    found = (_read_xml if dialect.format == "xml" else _read_json)(dialect.names, document)
-    if found is None or not 0 < len(found[0]) <= MOST_KEYS or not all(key for key, _ in found[0]):
+    """The objects that a request names; None if it is no request to delete up to 1,000 objects."""
+    wanted = (_read_xml if dialect.format == "xml" else _read_json)(dialect.names, document)
+    if wanted is None or not 0 < len(wanted[0]) <= MOST_KEYS or not all(key for key, _ in wanted[0]):
         return None
-    return found
+    return wanted
 
 
 def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | None:
@@ -88,7 +95,7 @@ def _read_json(names: tuple[str, str, str, str], document: bytes) -> Wanted | No
 
 
 def _read_xml(names: tuple[str, str, str, str], document: bytes) -> Wanted | None:
-    """What `<Delete><Quiet/><Object><Key/><VersionId/></Object>…</Delete>` names, in any namespace."""
+    """Read `<Delete><Quiet/><Object><Key/><VersionId/></Object>…</Delete>`, in any namespace."""
     from xml.etree import ElementTree as ET
 
     rows, key, version, quiet = names
@@ -102,9 +109,9 @@ def _read_xml(names: tuple[str, str, str, str], document: bytes) -> Wanted | Non
         return None
     if root.tag.rpartition("}")[2] != "Delete":
         return None
-    listed = root.iterfind(f"{{*}}{rows}")
     objects = [
-        (each.findtext(f"{{*}}{key}", ""), each.findtext(f"{{*}}{version}") or None) for each in listed
+        (row.findtext(f"{{*}}{key}", ""), row.findtext(f"{{*}}{version}") or None)
+        for row in root.iterfind(f"{{*}}{rows}")
     ]
     encoding = root.findtext("{*}EncodingType", "").strip()
     return objects, root.findtext(f"{{*}}{quiet}", "").strip().lower() == "true", encoding
@@ -173,7 +180,7 @@ class Deletes:
         quiet: bool = False,
         encoding: str = "",
     ) -> bytes:
-        """The body of the answer; empty where the vendor sends none for want of errors.
+        """The body of the answer; empty if the vendor sends none for want of errors.
 
         Args:
             escape: how the vendor escapes text.
@@ -282,7 +289,9 @@ OBS = Deletes(
 # https://docs.cloud.google.com/storage/docs/xml-api/post-bucket; declaration as in the vendor's errors.
 GCS_XML = Deletes(
     "xml",
-    start="<?xml version='1.0' encoding='UTF-8'?><DeleteResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>",
+    start=(
+        "<?xml version='1.0' encoding='UTF-8'?><DeleteResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>"
+    ),
     deleted=_DELETED,
     error=_ERROR,
     end="</DeleteResult>",

@@ -1,7 +1,8 @@
-"""The storage operation of a request, as its vendor names it: one matcher, compiled from the vendor's tables.
+"""The storage operation of a request, by its vendor's name: a matcher, compiled from tables.
 
-A table has a row for each form of an operation: method, level, and what of query, headers and host tells it from the
-others. The sources are S3's own service model, Azure's generated client, and Google's storage-testbench.
+A table of the vendor has a row for each form of an operation: method, level, and the parts of query, headers and host
+that tell it from the others. The sources are S3's own service model, Azure's generated client, and Google's
+storage-testbench.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     Headers = tuple[tuple[tuple[str, ...], str | None], ...]
 
 S3_TABLES = ("s3/operations.csv",)
-"""What a fault of no storage vendor goes by, and a relative of S3 that has no table of its own."""
+"""Tables for faults of no storage vendor, and for relatives of S3 without their own."""
 S3_PREFIXES = tuple(f"x-{each}-" for each in "amz cos qs jss qiniu oss obs tos bce goog".split())
-"""What the relatives of S3 begin their own headers with; a fault of no storage vendor goes by all of them."""
+"""Beginnings of own headers of S3's relatives; a fault of no storage vendor accepts all."""
 
 # Texts of conditions that are remembered.
 _KNOWN = 1024
@@ -56,9 +57,9 @@ class Row(NamedTuple):
 
     @property
     def weight(self) -> tuple[int, int, int]:
-        """How much it asks for: of several forms that a request has, the one that asks for most is meant."""
-        valued = sum("=" in each for each in (*self.query, *self.header))
-        there = sum(each[:1] != "-" for each in self.query)
+        """The number of demands; of the forms that fit a request, the most demanding one wins."""
+        valued = sum("=" in word for word in (*self.query, *self.header))
+        there = sum(word[:1] != "-" for word in self.query)
         return there, len(self.header) + bool(self.host), valued
 
 
@@ -88,7 +89,7 @@ class Operations:
         self._methods_of = lru_cache(_KNOWN)(self._find_methods)
 
     def find(self, request: Readable, level: str) -> str | None:
-        """The operation of a request that is about that level, or None when none has its form.
+        """The operation of a request of that level, or None if no operation has its form.
 
         `PUT /b/k?partNumber=1&uploadId=x` is `UploadPart`, not `PutObject`. Parameters that no form has are ignored:
         `PUT /b?x` is `CreateBucket`.
@@ -126,7 +127,7 @@ class Operations:
         return frozenset(each.method for each in self.rows if each.operation in wanted)
 
     def twin(self, name: str) -> str | None:
-        """The operation that is recognised in place of that one, which has the very same form, or None."""
+        """The operation of the very same form that is recognised in place of this one, or None."""
         other = self._meant[name]
         return None if other == name else other
 
@@ -166,7 +167,10 @@ class _Form:
 
 
 class _Spot:
-    """The forms of one method and level, the most demanding first, and those among them that ask for no parameter."""
+    """The forms of one method and level, the most demanding first.
+
+    `plain` has those of them that ask for no parameter.
+    """
 
     __slots__ = ("forms", "plain", "tells")
 
@@ -195,7 +199,7 @@ class _Spot:
 
 
 def operations_of(vendor: Vendor | None) -> Operations:
-    """The operations of a vendor; of one without an addressing of its own, and of none: S3's."""
+    """The operations of a vendor; S3's if it has no addressing of its own, or is None."""
     if vendor is None or vendor.addressing is None:
         return read_tables(S3_TABLES, S3_PREFIXES)
     if vendor.addressing != "s3":
@@ -223,12 +227,17 @@ def headers_of(vendor: Vendor) -> dict[str, bool]:
 
 @cache
 def read_tables(files: tuple[str, ...], prefixes: tuple[str, ...]) -> Operations:
-    """The operations of tables below the vendors' folder, or of a package's, `acme:operations.csv`; rows of a name replace an earlier table's of that name."""
+    """The operations of tables; a later table's rows replace those of the same name.
+
+    Args:
+        files: the tables, below the vendors' folder or, as `acme:operations.csv`, in a package.
+        prefixes: the beginnings of the names of the vendors' own headers.
+    """
     rows: list[Row] = []
     for file in files:
         later = _read(file)
-        renewed = {each.operation for each in later}
-        rows = [each for each in rows if each.operation not in renewed] + later
+        renewed = {row.operation for row in later}
+        rows = [row for row in rows if row.operation not in renewed] + later
     return Operations(rows, prefixes)
 
 
@@ -259,16 +268,16 @@ _ORDER = ("HEAD", "DELETE", "POST", "GET", "PUT")
 
 
 def allowed(request: StorageRequest, rows: Sequence[Row], level: str) -> str | None:
-    """The methods but the one that was refused, such as `GET, PUT`; None where there is no other: what a 405 says in Allow.
+    """The methods that a 405 gives in Allow, such as `GET, PUT`, but for the refused one.
 
-    A subresource is the same one on a bucket and on an object.
+    None if there is no other. A subresource is the same one on a bucket and on an object.
     """
     # The most demanding form that the query has; one that begins with a value, as `list-type=2`, is no subresource.
     forms = [row.query for row in rows if row.query and "=" not in row.query[0] and _has(request, row.query)]
     named = {*max(forms, key=len)} if forms else set()
     methods = {row.method for row in rows if {*row.query} == named and (named or row.level == level)}
     methods.discard(request.method.upper())
-    return ", ".join(each for each in _ORDER if each in methods) or None
+    return ", ".join(method for method in _ORDER if method in methods) or None
 
 
 def _has(request: StorageRequest, words: Iterable[str]) -> bool:

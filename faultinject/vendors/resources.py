@@ -1,4 +1,4 @@
-"""What the resource of an error is where several vendors write it alike."""
+"""Forms of an error's resource that several vendors share."""
 
 from __future__ import annotations
 

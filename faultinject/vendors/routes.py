@@ -1,14 +1,15 @@
-"""Places in addresses that are routes, such as `/storage/v1/b/{bucket}/o/{object}`: the level is the route itself.
+"""Addresses that are routes, such as `/storage/v1/b/{bucket}/o/{object}`.
 
 The routes are those of the vendor's operations. Of their placeholders
 
 - `{bucket}` is one segment,
-- `{object}` the text of a key: one segment with `%2F` in it; more where the server hides that, or a client sends it so,
+- `{object}` the text of a key: one segment with `%2F` in it; more where the server hides that, or a client sends it
+  so,
 - `{entry}` `bucket:key`, and `{key}` a key, in URL-safe base64,
 - `{more}`, at the end, whatever follows,
 - any other one segment that says nothing of bucket and key.
 
-Where a route names two, as copies do, the last is meant: what is written.
+If a route names two objects, as copies do, the last is meant: the one that is written.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Route(NamedTuple):
         return cls(text, frozenset(methods), literals, first, pattern, _roles(segments))
 
     def place(self, found: Sequence[str], query: str) -> Target:
-        """The place that these are."""
+        """The place that a match of the route and the query give."""
         bucket = key = None
         rest = []
         for role, value in zip(self.roles, found, strict=True):
@@ -120,7 +121,10 @@ def reader_of_routes(operations: Operations) -> Callable[[Readable, str | None],
 
 
 def _group(segment: str, behind: Sequence[str]) -> str:
-    """The expression of a segment: the last object of a route takes all that it may, one before it as little."""
+    """The expression of a segment.
+
+    The last object of a route takes as much as it may, one before it as little.
+    """
     if segment == "{more}":
         return "(?:(.*))?"
     if segment == "{object}":
@@ -129,13 +133,13 @@ def _group(segment: str, behind: Sequence[str]) -> str:
 
 
 def _roles(segments: Sequence[str]) -> list[str]:
-    """What each segment of a route is: what names bucket or key, `more`, or empty for what says nothing."""
-    last = {each: at for at, each in enumerate(segments)}
+    """The role of each segment: the placeholder of bucket or key, `more`, or empty for none."""
+    last = {segment: at for at, segment in enumerate(segments)}
     roles = []
-    for at, each in enumerate(segments):
-        if last[each] == at and each in _NAMING:
-            roles.append(each)
-        elif each in _COMMON or (each == "o" and segments[at + 1 : at + 2] == ["{object}"]):
+    for at, segment in enumerate(segments):
+        if last[segment] == at and segment in _NAMING:
+            roles.append(segment)
+        elif segment in _COMMON or (segment == "o" and segments[at + 1 : at + 2] == ["{object}"]):
             roles.append("")
         else:
             roles.append("more")
@@ -143,7 +147,7 @@ def _roles(segments: Sequence[str]) -> list[str]:
 
 
 def _from_base64(text: str) -> str | None:
-    """The text in URL-safe base64, with or without its padding; None where it is none."""
+    """The text in URL-safe base64, with or without padding; None if it is none."""
     from binascii import Error, a2b_base64
 
     try:

@@ -1,8 +1,9 @@
-"""What a client signed: the texts of AWS Signature Version 4, worked out from a request as the service does.
+"""The texts that a client signed by AWS Signature Version 4, recomputed from the request.
 
+The service works them out alike:
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and sigv4-query-string-auth.html; for
-S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py), and so
-does Google: https://cloud.google.com/storage/docs/authentication/canonical-requests.
+S3 the path goes in as it was sent. TOS signs alike, under its own names (volcengine/ve-tos-python-sdk, tos/auth.py),
+and so does Google: https://cloud.google.com/storage/docs/authentication/canonical-requests.
 A request that is not signed so, or is malformed, gives None, never an exception.
 """
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 
 PREFIXES = {"AWS4-": "X-Amz-", "TOS4-": "X-Tos-", "GOOG4-": "X-Goog-"}
-"""What the names of a service's own parameters begin with, by how those of its algorithms do: `AWS4-HMAC-SHA256`,
-`AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256`, `GOOG4-RSA-SHA256`."""
+"""Beginnings of the names of a service's own parameters, by those of its algorithms.
+
+The algorithms are `AWS4-HMAC-SHA256`, `AWS4-ECDSA-P256-SHA256`, `TOS4-HMAC-SHA256` and `GOOG4-RSA-SHA256`.
+"""
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """The SHA-256 of no body."""
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -29,13 +32,13 @@ _NEEDED = ("Credential", "SignedHeaders", "Signature")
 
 
 class Signed(NamedTuple):
-    """What a request says of its signature.
+    """The parts of a request's signature.
 
     Attributes:
         algorithm: such as `AWS4-HMAC-SHA256`.
         scope: date, region and service: `20261120/us-east-1/s3/aws4_request`.
-        names: the names of the signed headers as they were sent, in lower case, joined by semicolons.
-        prefix: what the names of the service's own parameters begin with: `X-Amz-`.
+        names: the names of the signed headers as they were sent, in lower case, with semicolons between them.
+        prefix: the beginning of the names of the service's own parameters: `X-Amz-`.
         signature: as it was sent.
         time: when it was signed, as it was sent.
         presigned: whether it stands in the query.
@@ -51,16 +54,16 @@ class Signed(NamedTuple):
 
 
 def read_signed(request: StorageRequest) -> Signed | None:
-    """What stands in Authorization, or else in the query."""
+    """Read the signature in Authorization, or else in the query."""
     authorization = _header(request, "authorization")
     if authorization is not None:
         algorithm, _, rest = authorization.strip().partition(" ")
-        pairs = (each.partition("=") for each in rest.split(","))
+        pairs = (pair.partition("=") for pair in rest.split(","))
         given = {name.strip(): value.strip() for name, _, value in pairs}
         prefix = _prefix(algorithm)
         time = _header(request, f"{prefix}date".lower()) or _header(request, "date") or ""
     else:
-        asked = [_parameter(request, each, "Algorithm") for each in PREFIXES.values()]
+        asked = [_parameter(request, service, "Algorithm") for service in PREFIXES.values()]
         algorithm = next(filter(None, asked), "")
         prefix = _prefix(algorithm)
         given = {name: _parameter(request, prefix, name) for name in _NEEDED}
@@ -103,13 +106,16 @@ def string_to_sign(request: StorageRequest) -> str | None:
 
 
 def size_of_metadata(request: StorageRequest) -> str | None:
-    """How many bytes names and values of a user's metadata are: all of it is signed, so that its names are known."""
+    """The bytes of all names and values of a user's metadata, or None if there are none.
+
+    All of it is signed, so that the signature has its names.
+    """
     signed = read_signed(request)
-    names = [] if signed is None else [each for each in signed.names.split(";") if each.startswith(_METADATA)]
+    names = [] if signed is None else [name for name in signed.names.split(";") if name.startswith(_METADATA)]
     if not names:
         return None
-    values = (value for each in names for value in request.header(each))
-    return str(sum(len(each) - len(_METADATA) for each in names) + sum(len(each) for each in values))
+    values = (value for name in names for value in request.header(name))
+    return str(sum(len(name) - len(_METADATA) for name in names) + sum(map(len, values)))
 
 
 def expires(request: StorageRequest) -> float | None:
@@ -143,13 +149,20 @@ def _canonical(request: StorageRequest, signed: Signed) -> str:
 
 
 def _query(query: str, signature: str) -> str:
-    """The parameters but the signature, which is called so, encoded the one way and sorted; blanks may have come as `+`."""
+    """The parameters without the signature, encoded in one way and sorted.
+
+    Blanks may have come as `+`.
+
+    Args:
+        query: the query as it was sent.
+        signature: the name of the signature's parameter.
+    """
     from urllib.parse import quote, unquote_to_bytes
 
     def again(text: str) -> str:
         return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")), safe="-_.~")
 
-    parts = (each.partition("=") for each in query.split("&") if each)
+    parts = (pair.partition("=") for pair in query.split("&") if pair)
     pairs = sorted((again(name), again(value)) for name, _, value in parts)
     return "&".join(f"{name}={value}" for name, value in pairs if name != signature)
 

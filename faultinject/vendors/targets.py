@@ -1,16 +1,16 @@
-"""What a request is about: level, bucket and key, as each sort of storage service has them in its addresses.
+"""The target of a request: level, bucket and key, from each sort of service's addresses.
 
 `s3`: service, bucket, object. A Host below one of the vendor's endpoints, or of the user's own
-(`FAULTINJECT_ENDPOINT`), names the bucket, and the whole path is the key (virtual-host style); with any other Host the
-first segment is the bucket (path style). A request alone does not tell which is meant: behind a domain of your own
-`photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that what stands
-before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
+(`FAULTINJECT_ENDPOINT`), names the bucket, and the whole path is the key (virtual-host style); with any other Host
+the first segment is the bucket (path style). A request alone does not tell which is meant: behind a domain of your
+own `photos.example.com/cat.jpg` is read as bucket `cat.jpg` until `FAULTINJECT_ENDPOINT=example.com` says that the
+label before it is a bucket. An encoded slash stays `%2F` in the key of a vendor that keeps it apart from `/`
 (`Vendor.keeps_slashes`). A path whose first segment is empty, or is one that the server keeps for itself
-(`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at its own
-mount point (https://peps.python.org/pep-3333/#environ-variables).
+(`Vendor.reserved`), is about no bucket, and about no service either; no path at all is `/`, as an app is asked at its
+own mount point (https://peps.python.org/pep-3333/#environ-variables).
 
-`azure`: account, container, blob. The account stands in the Host, or is the first segment where the Host can hold none:
-an IP address, a name without dots, an endpoint itself. A single segment names a container when the query says
+`azure`: account, container, blob. The account stands in the Host, or is the first segment where the Host can hold
+none: an IP address, a name without dots, an endpoint itself. A single segment names a container when the query says
 `restype`, else a blob of the container `$root`.
 
 `b2`: the last word of `/b2api/vN/b2_...`, or `file`. Only downloads by name have the bucket's name in their address,
@@ -20,8 +20,8 @@ and upload addresses have its id; the key of an upload is in a header. Other cal
 
 `gcs` and `kodo`: the route, see `routes`.
 
-A place is (level, bucket, key, rest): what is not named is None, and `rest` is what the address says beside them, for
-the identity of the request.
+A place is (level, bucket, key, rest): a part that is not named is None, and `rest` is the remainder of the address,
+for the identity of the request.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _has_account(host: str) -> bool:
 
 
 def b2(request: Readable, named: str | None) -> Target:
-    """The call, and what of bucket and key its address or its header names."""
+    """The call, and the parts of bucket and key in its address or its header."""
     first, _, path = request.below.removeprefix("/").partition("/")
     if first == "file":
         bucket, _, key = path.replace("%2F", "/").partition("/")
@@ -118,10 +118,10 @@ def can_name(level: str) -> tuple[bool, bool]:
 
 
 def reader(vendor: Vendor, endpoints: tuple[str, ...], operations: Callable[[], Operations]) -> TargetReader:
-    """How a vendor has places in its addresses, where it is not S3's.
+    """The reader of addresses of a vendor that has them in another way than S3.
 
     Args:
-        vendor: whose.
+        vendor: the vendor.
         endpoints: the host suffixes below which it is.
         operations: makes the operations that it has.
     """

@@ -1,6 +1,7 @@
-"""Where the values of a vendor's extras come from: the request, the answer's ids, the clock it is given, a constant.
+"""Values of a vendor's extras, from the request, the answer's ids, the clock, or a constant.
 
-One function each; `compile_value` makes one of an `extras.csv` cell such as `query.uploadId | for.PutObject =1`, or
+Each source is one function; `compile_value` makes one of an `extras.csv` cell such as
+`query.uploadId | for.PutObject =1`, or
 `~No such object: {bucket}/{key}`.
 """
 
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RenderContext:
-    """What the values of one answer are taken from.
+    """The data from which the values of one answer are taken.
 
     Attributes:
-        request: what is answered.
-        reading: how its bucket, key and level are read.
+        request: the request that is answered.
+        reading: the reading of its bucket, key and level.
         code: the error's.
         message: the error's.
         said: the message that the rule gives instead of the documented one, or None.
@@ -36,7 +37,7 @@ class RenderContext:
         resource: the resource that the envelope names.
         ids: the answer's ids by name.
         now: unix seconds.
-        size: bytes of the object that is asked for, where they are known; or None.
+        size: bytes of the requested object, or None if they are unknown.
         body: the whole body; empty until it is made.
     """
 
@@ -70,7 +71,7 @@ def compile_value(text: str) -> Source:
 
 
 def constant(text: str) -> str | None:
-    """The constant that a cell is, or None when it depends on the request."""
+    """The constant that a cell is, or None if it depends on the request."""
     return text[1:] if text[:1] == "=" and " | " not in text else None
 
 
@@ -122,7 +123,10 @@ def _host(given: RenderContext) -> str | None:
 
 
 def _location(given: RenderContext) -> str | None:
-    """The target where it is a reference to this very server: browsers read a backslash as a slash."""
+    """The target, if it is a reference to this very server.
+
+    Browsers read a backslash as a slash.
+    """
     path, query = given.request.raw_path, given.request.query
     if path[:1] != "/" or path[1:2] in ("/", "\\"):
         return None
@@ -130,7 +134,7 @@ def _location(given: RenderContext) -> str | None:
 
 
 def _expires(given: RenderContext) -> str | None:
-    """When a presigned request expires."""
+    """The time at which a presigned request expires."""
     from faultinject.vendors.signing import expires
 
     moment = expires(given.request)
@@ -138,7 +142,7 @@ def _expires(given: RenderContext) -> str | None:
 
 
 def _range(given: RenderContext) -> str | None:
-    """The range of bytes that is asked for, without its unit."""
+    """The requested range of bytes, without its unit."""
     asked = _header(given, "range")
     return asked[6:] if asked is not None and asked[:6].lower() == "bytes=" else None
 
@@ -171,7 +175,7 @@ def _tag(at: int) -> Source:
 
 
 def _signed(name: str, *, in_hex: bool = False) -> Source:
-    """What the request was signed by, or with; None for one that is not signed."""
+    """The source of a part of the request's signature; it is None for an unsigned request."""
 
     def source(given: RenderContext) -> str | None:
         from faultinject.vendors import signing
@@ -191,12 +195,15 @@ def _header(given: RenderContext, name: str) -> str | None:
 
 
 def _present(given: RenderContext, name: str) -> str | None:
-    """The header's name, where the request has it."""
+    """The header's name, if the request has it."""
     return None if _header(given, name) is None else name
 
 
 def _troubleshoot(given: RenderContext, number: str) -> str:
-    """The page of OSS about an error of that number: the endpoints outside China name the international one."""
+    """The page of OSS about an error of that number.
+
+    The endpoints outside China name the international page.
+    """
     named, below, _ = given.request.host.partition(".aliyuncs.com")
     region = named.removesuffix(".oss").rpartition(".")[2].removeprefix("oss-")
     abroad = below and "-" in region and not region.startswith(("cn-", "accelerate"))
@@ -204,14 +211,14 @@ def _troubleshoot(given: RenderContext, number: str) -> str:
 
 
 def _asked(given: RenderContext, name: str) -> str | None:
-    """The parameter's name, where the query has it."""
+    """The parameter's name, if the query has it."""
     return None if _parameter(given, name) is None else name
 
 
 def realm(given: RenderContext) -> str | None:
-    """The account, percent-encoded: the second part of a decoded path that begins with two, whatever they are.
+    """The account, percent-encoded: the second part of a decoded path that begins with two.
 
-    openstack/swift swift/common/swob.py, Response.www_authenticate.
+    It does not matter what the two are: openstack/swift swift/common/swob.py, Response.www_authenticate.
     """
     from urllib.parse import quote, unquote_to_bytes
 
@@ -260,7 +267,7 @@ SOURCES: dict[str, Source] = {
     "canonical-request": _signed("canonical_request"),
     "canonical-request.bytes": _signed("canonical_request", in_hex=True),
 }
-"""What stands for itself."""
+"""Sources that are one word."""
 NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {
     "query": _parameter,
     "header": _header,
@@ -269,7 +276,7 @@ NAMED: dict[str, Callable[[RenderContext, str], str | None]] = {
     "troubleshoot": _troubleshoot,
     "id": lambda given, name: given.ids.get(name),
 }
-"""What stands before a dot and a name."""
+"""Sources of a dot and a name behind these words."""
 CHANGED: dict[str, Callable[[str], str | None]] = {
     "upper": str.upper,
     "capital": str.capitalize,
@@ -277,25 +284,32 @@ CHANGED: dict[str, Callable[[str], str | None]] = {
     "size": lambda value: str(len(value.encode("utf-8", "replace"))),
     "quoted": lambda value: f'"{value}"',
 }
-"""What stands before a dot and another source: its text in capitals, with a capital, as a time, how many bytes it is,
-in double quotes."""
+"""Changes of another source, which stands behind these words and a dot.
+
+They give its text in capitals, with a capital, as a time, its number of bytes, or in double quotes.
+"""
 WHERE: dict[str, Callable[[RenderContext, str], bool]] = {
     "for": lambda given, name: given.reading.operation(given.request) == name,
     "with": lambda given, name: _header(given, name) is not None,
 }
-"""What stands before a dot, a name, a blank and another source, which counts for that operation or with that header."""
+"""Conditions of another source, which stands behind these words, a dot, a name and a blank.
+
+The source counts only for that operation, or with that header.
+"""
 BOUNDS: dict[str, Callable[[int, int], bool]] = {
     "above": lambda value, limit: value > limit,
     "below": lambda value, limit: value < limit,
 }
-"""What stands before a dot, a number, a blank and another source, whose number counts on that side of it only: an error
-about a limit says nothing that is within it."""
+"""Bounds of another source, which stands behind these words, a dot, a number and a blank.
+
+Its number counts only on that side: an error about a limit names no number within it.
+"""
 
 _NO_ACCOUNT = (b"v1.0", b"auth")
 
 
 def _sentence(text: str) -> Source:
-    """The source that fills the braces of a text; None where one of its values is."""
+    """The source that fills the braces of a text; None if one of its values is."""
     start, *rest = text.split("{")
     parts = [(_source(name), after) for name, _, after in (each.partition("}") for each in rest)]
 

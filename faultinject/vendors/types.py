@@ -1,4 +1,4 @@
-"""What a vendor's dialect reads of a request, and what it finds there."""
+"""Types of the requests that a vendor's dialect reads, and of their parts."""
 
 from __future__ import annotations
 

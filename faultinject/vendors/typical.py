@@ -1,7 +1,7 @@
-"""The rows that stand for a kind of failure: what a client meets when the service slows it down, breaks, or refuses.
+"""The rows that stand for a kind of failure: the service slows down, breaks, or refuses.
 
-A vendor's own table decides: the row with a code that most services have for it, else the first of its category. Where the
-service sends another one to a client that reads and writes objects, `Vendor.typical` names it.
+A vendor's own table decides: the row with a code that most services have for it, else the first of its category. If
+the service sends another one to a client that reads and writes objects, `Vendor.typical` names it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Kind(NamedTuple):
     """One kind of failure.
 
     Attributes:
-        codes: what most services call it, without `_`, in lower case and separated by blanks; an earlier one overrides a
-            later.
+        codes: the codes of most services, without `_`, in lower case and separated by blanks; an earlier one
+            overrides a later one.
         fits: whether a row is of this kind at all.
     """
 
@@ -54,12 +54,15 @@ KINDS = {
     ),
     "limited": Kind("toomanyrequests", lambda row: row.status == 429),
 }
-"""By name. `writing`: how a writer is asked to slow down, `own`: how a reader is, where that is another row;
-only a vendor itself can say so. `limited`: a 429."""
+"""The kinds by name.
+
+`writing`: the row that asks a writer to slow down; `own`: the one that asks a reader, if that is another row; only a
+vendor itself can say so. `limited`: a 429.
+"""
 
 
 def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
-    """The row of a vendor that stands for a kind of failure; None where it documents none.
+    """The row of a vendor that stands for a kind of failure; None if it documents none.
 
     Rows that are documented for some requests only stand for nothing, nor do those that ask for another step first.
 
@@ -80,7 +83,7 @@ def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
 
 
 def check(vendor: Vendor) -> None:
-    """Look at what a vendor names as typical.
+    """Check the rows that a vendor names as typical.
 
     Raises:
         ConfigurationError: there is no such kind of failure, or no such row.

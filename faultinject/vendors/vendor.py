@@ -1,6 +1,6 @@
-"""What a vendor is: an id, its table of documented errors, its envelope, its ids and its addresses.
+"""A vendor: an id, its table of documented errors, its envelope, its ids and its addresses.
 
-`Addressing` is how requests are read as one that the vendor gets, and `Rendering` how its errors are worded.
+`Addressing` reads requests as the vendor does, and `Rendering` words its errors.
 """
 
 from __future__ import annotations
@@ -52,26 +52,24 @@ class Vendor:
         title: the name for people.
         content_type: the Content-Type of an error, exactly.
         template: the file in the vendor's folder that holds the envelope.
-        escape: how values are escaped in it: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a function of
-            the vendor's own.
+        escape: how values are escaped in it: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a
+            function of the vendor's own.
         package: `__name__` of the vendor's folder, for finding its files.
         id_headers: pairs of a header's name and the name of the id that it carries.
         make_ids: from 64 bytes of entropy and unix seconds to the ids of one answer, by name; the main one is
             `request_id`. None: the vendor's answers carry no id.
         resource: from bucket, key and raw path to the envelope's resource; None if it has none.
-        endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands for one
-            label, at the end of a label for its rest.
-        addressing: how requests are read as bucket and key: `s3`, `gcs`, `azure`, `b2`, `swift` or `kodo`; None for no
-            storage vendor.
+        endpoints: host suffixes below which the first labels are a bucket, the most specific first; `*` stands for
+            one label, at the end of a label for its rest.
+        addressing: how requests are read as bucket and key: `s3`, `gcs`, `azure`, `b2`, `swift` or `kodo`; None for
+            no storage vendor.
         prefix: the prefix of its own headers' names.
         keeps_slashes: whether `%2F` in a path is not a slash of the key.
         reserved: names that the server keeps for itself as the first segment of paths: no bucket has one. For vendors
             of addressing `s3` that do not keep slashes.
         operations: the tables of its operations, below this package, or `acme:operations.csv` of another package; a
             later table overrides an earlier one.
-        head: the headers of an error in their order on the wire.
         bare_head: whether an answer to HEAD does not describe the body: no Content-Type, and a Content-Length of 0.
-        server: the Server of the vendor's answers; empty if none is documented.
         child: the form of one child of the envelope's `%(children)s`, with the holes `%(name)s` and `%(value)s`.
         forms: other envelopes, by the name that a row calls them.
         form_for: from a row, a request and the status that is sent to the name of another form than the row's own, or
@@ -80,14 +78,13 @@ class Vendor:
         reason: from a row and its sent message to the reason phrase, if it is not the standard one; the row's own
             overrides it.
         hint: how the vendor asks to wait: `seconds`, `date` or the name of its own header.
-        hints: every way in which the vendor may ask clients to wait; by default both forms of Retry-After for `seconds`
-            and `date`, otherwise only its own header.
-        typical: by kind of failure (`KINDS` in `vendors/typical.py`) the label of its typical row, if it is not the row
-            that the table suggests; empty: there is none.
-        deletes: how it answers a request that deletes several objects, key by key; None if no error of a single key is
-            documented.
-        completes_again: whether it answers a repeated CompleteMultipartUpload as it answered the first, as long as the
-            object is the result of that upload; otherwise the upload no longer exists.
+        hints: every way in which the vendor may ask clients to wait; by default both forms of Retry-After for
+            `seconds` and `date`, otherwise only its own header.
+        typical: by kind of failure (`KINDS` in `vendors/typical.py`) the label of its typical row, if it is not the
+            row that the table suggests; empty: there is none.
+        deletes: how it answers a request that deletes several objects, key by key; None if `share` is not supported.
+        completes_again: whether it answers a repeated CompleteMultipartUpload as it answered the first, as long as
+            the object is the result of that upload; otherwise the upload no longer exists.
     """
 
     def __init__(
@@ -104,9 +101,7 @@ class Vendor:
         resource: Callable[[str | None, str | None, str], str] | None = None,
         endpoints: tuple[str, ...] = (),
         addressing: str | None = "s3",
-        head: tuple[str, ...] = (),
         bare_head: bool = False,
-        server: str = "",
         prefix: str = "x-amz-",
         keeps_slashes: bool = False,
         reserved: frozenset[str] = frozenset(),
@@ -134,9 +129,7 @@ class Vendor:
         self.resource = resource
         self.endpoints = endpoints
         self.addressing = addressing
-        self.head = head
         self.bare_head = bare_head
-        self.server = server
         self.prefix = prefix
         self.keeps_slashes = keeps_slashes
         self.reserved = reserved
@@ -160,7 +153,7 @@ class Vendor:
         return "" if self.form_for is None else self.form_for(row, request, status)
 
     def form_of(self, row: DocumentedError, asked: str = "") -> Form:
-        """The envelope of a row: the one that the request demands, or its own, or the usual one."""
+        """The envelope of a row: the one that the request demands, its own, or the usual one."""
         name = asked or row.form
         return self.forms[name] if name else self.form
 
@@ -183,7 +176,7 @@ class Vendor:
 
     @cached_property
     def known_of_200(self) -> tuple[ErrorIn200, ...]:
-        """What is known of errors in answers with status 200, operation by operation; empty where nothing is."""
+        """The known errors in answers with status 200, by operation; empty if none are known."""
         return load_errors_in_200(self._read_if_there("errors_in_200.csv"))
 
     @cached_property
@@ -243,9 +236,10 @@ class Vendor:
         return any(code in (each.code, each.label) for each in self.errors)
 
     def group(self, name: str) -> tuple[DocumentedError, ...]:
-        """The rows of a group, the usual one of each code: `@all`, `@server`, `@client`, `@throttle`, `@retryable`.
+        """The rows of a group, the usual one of each code.
 
-        Rows with a status below 400, or with none, are in no group, nor are those that no request for an object gets.
+        The groups are `@all`, `@server`, `@client`, `@throttle` and `@retryable`. Rows with a status below 400, or
+        with none, are in no group, nor are those that no request for an object gets.
 
         Raises:
             UnknownDocumentedError: there is no such group, or nothing is in it.
@@ -309,7 +303,7 @@ class Vendor:
 
 GROUPS: Mapping[str, Callable[[DocumentedError], bool]] = {
     "@all": lambda _: True,
-    # 501 says that the request is not supported, ever: nobody who asks for failures of a server means that.
+    # 501 says that the request is not supported, ever: a rule for failures of a server does not mean that.
     "@server": lambda row: 500 <= (row.status or 0) < 600 and row.status != 501,
     "@client": lambda row: 400 <= (row.status or 0) < 500,
     "@throttle": lambda row: row.category == "throttle",
@@ -332,7 +326,8 @@ def read(package: str, name: str) -> bytes:
         __import__(package)
     module = sys.modules[package]
     loader: Any = module.__loader__
-    data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118  # pathlib is slow to load
+    # pathlib is slow to load.
+    data: bytes = loader.get_data(os.path.join(module.__path__[0], name))  # noqa: PTH118
     return data
 
 
@@ -353,13 +348,13 @@ def without_surrogates(text: str) -> str:
 
 
 def escape_xml_text(text: str) -> str:
-    """Escape for XML character data, where quotes and apostrophes may stand; characters that XML 1.0 forbids are removed.
+    """Escape for XML character data; quotes and apostrophes may stand.
 
-    So do .NET, as recordings of Azure show, lxml, and OSS.
+    Characters that XML 1.0 forbids are removed. .NET, as recordings of Azure show, lxml and OSS remove them, too.
     """
     if not (text.isascii() and text.isprintable()):
-        kept = (each for each in without_surrogates(text) if each >= " " or each in "\t\n\r")
-        text = "".join(each for each in kept if each not in "\ufffe\uffff")
+        kept = (sign for sign in without_surrogates(text) if sign >= " " or sign in "\t\n\r")
+        text = "".join(sign for sign in kept if sign not in "\ufffe\uffff")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
@@ -393,13 +388,13 @@ ESCAPES: Mapping[str, Callable[[str], str]] = {
 
 
 class Form:
-    """An envelope: a template, and how what is put into it is written.
+    """An envelope: a template, and the way in which values are written into it.
 
     Args:
         template: the file in the vendor's folder.
         content_type: the Content-Type of an error in it, exactly; empty where it has none.
-        escape: how values are escaped: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a function of the
-            vendor's own.
+        escape: how values are escaped: `xml`, `xml-text` (apostrophes stay), `json`, `html` or `text`, or a function
+            of the vendor's own.
         child: how one child of `%(children)s` is written, with the holes `%(name)s` and `%(value)s`.
         id_headers: pairs of a header's name and the name of the id that it carries; None where they are the vendor's.
         without: the headers of the vendor's extras that an answer in it has not.
@@ -429,7 +424,7 @@ class Form:
 
 
 class Envelope:
-    """A template with what one error says filled in; the rest is filled in answer by answer.
+    """A template filled with one error's constants; the rest is filled in for each answer.
 
     Args:
         template: the vendor's text, UTF-8.
@@ -475,10 +470,10 @@ class Envelope:
 
 
 class Rendering:
-    """What a vendor sends for one error: its envelope, and what the code carries beyond it.
+    """The wording of one error: the vendor's envelope, and the additions of the code to it.
 
     Args:
-        vendor: whose error it is.
+        vendor: the vendor of the error.
         row: the documented error.
         status: as it is sent.
         message: instead of the documented one.
@@ -493,9 +488,22 @@ class Rendering:
     """
 
     __slots__ = (
-        "_child", "_envelope", "_escape", "_extras", "_open", "_plain", "_row", "_said", "_status", "_text", "bare_head",
-        "constants", "content_type", "id_headers", "reason",
-    )  # fmt: skip
+        "_child",
+        "_envelope",
+        "_escape",
+        "_extras",
+        "_open",
+        "_plain",
+        "_row",
+        "_said",
+        "_status",
+        "_text",
+        "bare_head",
+        "constants",
+        "content_type",
+        "id_headers",
+        "reason",
+    )
 
     def __init__(
         self,
@@ -595,7 +603,7 @@ class Rendering:
 
 
 def fits_a_header(text: str) -> bool:
-    """Whether a text is one value of a header, or a reason phrase, and no longer than clients read."""
+    """Whether a text fits a header's value or a reason phrase, and clients read all of it."""
     return len(text) <= LONGEST_VALUE and text.isascii() and text.isprintable()
 
 
@@ -607,7 +615,7 @@ LONGEST_VALUE = 8190
 
 
 def common(vendors: Iterable[Vendor | None]) -> Vendor | None:
-    """The vendor that all of these are, or None: how requests are read that no rule matches."""
+    """The only vendor among these, or None, to read a request that no rule matches."""
     found = set(vendors)
     return found.pop() if len(found) == 1 else None
 
@@ -655,7 +663,7 @@ class Addressing:
         return found
 
     def read_place(self, request: Readable) -> Target:
-        """Level, bucket, key and the rest of the address; kept for the next that asks the same."""
+        """Level, bucket, key and the rest of the address; kept for the next call."""
         if request.read_by is self:
             return request.place
         found = OTHER  # such as `OPTIONS *`
@@ -669,12 +677,12 @@ class Addressing:
         return found
 
     def keys(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """How patterns of keys read to this vendor: where an encoded slash is one, in a pattern too."""
+        """The patterns of keys as this vendor reads them: in some, `%2F` is a slash like any other."""
         kept = self.vendor is not None and self.vendor.keeps_slashes
-        return tuple(texts) if kept else tuple(each.replace("%2F", "/") for each in texts)
+        return tuple(texts) if kept else tuple(text.replace("%2F", "/") for text in texts)
 
     def level(self, request: Readable) -> str:
-        """What the address names: `service`, `bucket` and `object` for S3 and its relatives."""
+        """The level of the address: `service`, `bucket` and `object` for S3 and its relatives."""
         return self.read_place(request)[0]
 
     def read_address(self, request: Readable) -> Address:
@@ -683,18 +691,24 @@ class Addressing:
         return bucket, key
 
     def identify(self, request: StorageRequest) -> tuple[str, str]:
-        """The identity letter for letter, and with placeholders; kept for the next that asks the same."""
+        """The identity letter for letter, and with placeholders.
+
+        It is kept for the next call with this addressing.
+        """
         if request.identified_by is self:
             return request.identities
         _, bucket, key, rest = request.place if request.read_by is self else self.read_place(request)
         exact = exact_identity(request, bucket, key, rest)
         drawn = exact if self.s3 else without_new_ids(exact, self._addressing)
-        found = request.identities = exact, with_placeholders(drawn)
+        identities = request.identities = exact, with_placeholders(drawn)
         request.identified_by = self
-        return found
+        return identities
 
     def bucket_of(self, host: str) -> str | None:
-        """The bucket that a Host names, as `host_bucket` finds it; kept, since clients ask few hosts, and S3 has 160 endpoints."""
+        """The bucket that a Host names, as `host_bucket` finds it.
+
+        It is kept, since clients ask few hosts, and S3 has 160 endpoints.
+        """
         bucket = self._hosts.get(host, "")  # one step: another thread may clear what is remembered
         if bucket != "":
             return bucket
@@ -706,12 +720,15 @@ class Addressing:
         return bucket
 
     def operation(self, request: Readable) -> str | None:
-        """The operation by the vendor's name, or None when the request has the form of none; kept with the request."""
+        """The operation by the vendor's name, or None if the request has the form of none.
+
+        It is kept with the request.
+        """
         if request.named_by is self:
             return request.operation
-        found = request.operation = self.operations.find(request, self.read_place(request)[0])
+        operation = request.operation = self.operations.find(request, self.read_place(request)[0])
         request.named_by = self
-        return found
+        return operation
 
 
 SERVICE: Target = ("service", None, None, "")
@@ -729,7 +746,7 @@ def s3(request: Readable, named: str | None) -> Target:
 
 
 def s3_decoding(request: Readable, named: str | None) -> Target:
-    """The same for S3, and all who read `a%2Fb` as the key `a/b` as it does."""
+    """Bucket and key of an S3 request, with `%2F` in the key read as `/`, as S3 does."""
     level, bucket, key, rest = s3(request, named)
     return (
         (level, bucket, key.replace("%2F", "/"), rest) if key and "%2F" in key else (level, bucket, key, rest)
@@ -737,7 +754,10 @@ def s3_decoding(request: Readable, named: str | None) -> Target:
 
 
 def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
-    """The same, but for what the server keeps for itself: no bucket of it has such a name, in the Host neither."""
+    """Read nothing as a bucket that has a name which the server keeps for itself.
+
+    No bucket of it has such a name, in the Host neither.
+    """
 
     def reading(request: Readable, named: str | None) -> Target:
         place = read(request, named)
@@ -747,29 +767,34 @@ def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
 
 
 HOSTS_REMEMBERED = 1024
-"""How many Host headers are remembered, with what was worked out of each."""
+"""Number of Host headers that are remembered, with what was worked out of each."""
 LONGEST_HOST = 255
 """Characters of a Host header that is remembered."""
 HOSTS: dict[str, str] = {}
-"""The names of the Host headers remembered."""
+"""The names of the remembered Host headers."""
 
 
 def without_port(host: str) -> str:
-    """A Host header's name in lower case, without the dot of the DNS root: `Photos.Example.:8080` is `photos.example`."""
-    found = HOSTS.get(host)
-    if found is None:
+    """A Host's name in lower case, without port: `Photos.Example.:8080` is `photos.example`.
+
+    The dot of the DNS root is left out, too.
+    """
+    name = HOSTS.get(host)
+    if name is None:
         own = host.rpartition("@")[2]  # a name and a password before it are nobody's business
         name = own.partition("]")[0] + "]" if own[:1] == "[" else own.partition(":")[0]
-        found = name.lower().removesuffix(".")
+        name = name.lower().removesuffix(".")
         if len(host) <= LONGEST_HOST:
             if len(HOSTS) >= HOSTS_REMEMBERED:
                 HOSTS.clear()
-            HOSTS[host] = found
-    return found
+            HOSTS[host] = name
+    return name
 
 
 def split_mount(root_path: str, path: str) -> tuple[str, str]:
-    """Mount point and path below it; ASGI servers differ in whether the path begins with the mount point.
+    """Mount point and path below it.
+
+    ASGI servers differ in whether the path begins with the mount point.
 
     >>> split_mount("/app", "/app/a/b"), split_mount("/app", "/a/b"), split_mount("/app", "/apple")
     (('/app', '/a/b'), ('/app', '/a/b'), ('/app', '/apple'))
@@ -780,7 +805,7 @@ def split_mount(root_path: str, path: str) -> tuple[str, str]:
 
 
 def host_bucket(host: str, endpoints: tuple[str, ...]) -> str | None:
-    """The bucket that a Host names, or None when it names an endpoint itself or is not below one."""
+    """The bucket that a Host names; None for an endpoint itself or a Host that is not below one."""
     labels: list[str] = []
     for endpoint in endpoints:
         if "*" not in endpoint:
@@ -809,8 +834,9 @@ def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
     )
 
 
-# An identity's shape has "0" for every hexadecimal digit. Whether it has ten in a row is found by plain search, many times
-# faster than by regular expressions, and most identities have none: nothing else can have a placeholder, a UUID neither.
+# An identity's shape has "0" for every hexadecimal digit. Whether it has ten in a row is found by plain search, many
+# times faster than by regular expressions, and most identities have none: nothing else can have a placeholder, a UUID
+# neither.
 _SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for each in range(256))
 _LONG = b"0" * 10
 
@@ -828,7 +854,7 @@ def volatile_parameters() -> frozenset[str]:
 
 
 def exact_identity(request: StorageRequest, bucket: str | None, key: str | None, rest: str = "") -> str:
-    """The identity letter for letter, without placeholders: what `per=call` counts by.
+    """The identity letter for letter, without placeholders, by which `per=call` counts.
 
     Args:
         request: the request.
@@ -869,16 +895,16 @@ def with_placeholders(identity: str) -> str:
 
 @cache
 def _placeholders() -> list[Pattern[str]]:
-    """What a placeholder stands for, in this order: a UUID, many hexadecimal digits, many decimal ones."""
+    """The patterns of ids, in order: a UUID, many hexadecimal digits, many decimal digits."""
     import re  # slow to load, and most scenarios never come here
 
     digit = "[0-9A-Fa-f]"
     uuid = "-".join(f"{digit}{{{length}}}" for length in (8, 4, 4, 4, 12))
-    return [re.compile(each) for each in (uuid, f"{digit}{{16,}}", "[0-9]{10,}")]
+    return [re.compile(pattern) for pattern in (uuid, f"{digit}{{16,}}", "[0-9]{10,}")]
 
 
 def without_new_ids(identity: str, addressing: str | None) -> str:
-    """The identity without ids that are new in each run and that `with_placeholders` does not see through.
+    """The identity without ids that are new in each run and that `with_placeholders` misses.
 
     Azure's SDK gives blocks random ids, written in base64
     (https://github.com/Azure/azure-sdk-for-python, azure/storage/blob/_shared/uploads.py), and B2 writes the time
@@ -901,7 +927,7 @@ def without_new_ids(identity: str, addressing: str | None) -> str:
 
 
 def _block(text: str) -> str:
-    """The id of a block as its maker wrote it; `~` where that is no text."""
+    """The id of a block as its maker wrote it; `~` if it is no text."""
     from binascii import Error, a2b_base64
 
     try:

@@ -22,7 +22,6 @@ import urllib3
 from werkzeug.wrappers import Response
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from tests.rows import row_by_row
 
 from . import live
 from .transport import hearing
@@ -100,7 +99,7 @@ def bare_environ(**more):
     return environ
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "sign",
     [
         {"SERVER_SOFTWARE": "gunicorn/27.0.1"},
@@ -164,7 +163,7 @@ PLAIN = {"version": "3.0"}
 FULL = {"version": "3.0", "spec_version": "2.3"}
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "scope",
     [
         {"client": ("10.0.0.1", 1), "extensions": {"http.response.debug": {}}, "asgi": FULL},
@@ -180,7 +179,7 @@ FULL = {"version": "3.0", "spec_version": "2.3"}
     ],
 )
 def test_scopes_of_test_clients(scope):
-    """One sign stays, also of those that `test_transport_in_process.py` does not have, or is enough alone."""
+    """One sign stays, also of a client that `test_clients_of_frameworks.py` does not have, or is enough alone."""
     assert asyncio.run(in_process_scope(HTTP | scope))
 
 
@@ -188,7 +187,7 @@ def server_scope(client, asgi=FULL, server=("127.0.0.1", 80), **more):
     return HTTP | {"asgi": asgi, "client": client, "server": server} | more
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "scope",
     [
         server_scope(("127.0.0.1", 44216), state={}),
@@ -258,7 +257,7 @@ GENERAL = [
 ]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("kind", "expected"), [(kind, each) for kind, classes in CAUGHT.items() for each in classes + GENERAL]
 )
 def test_each_librarys_own_class_catches(kind, expected):
@@ -380,7 +379,7 @@ Connection closed after {} of the body (injected by faultinject, rule rule-1)
 
 def interpreter(*args):
     return subprocess.run(
-        [sys.executable, "-c", BARE, *args], capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", BARE, *args], capture_output=True, text=True, check=True, timeout=100
     )
 
 

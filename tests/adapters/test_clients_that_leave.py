@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, RuleCounts, WSGIFaultMiddleware
 
-from .transport import LEFT, App, Broken, Exchange, Taking, hearing, last, leave, loopback
+from .transport import LEFT, App, Broken, Exchange, Taking, by_asgi, by_wsgi, hearing, last, leave, loopback
 
 pytestmark = pytest.mark.live
 
@@ -22,29 +22,12 @@ class Slow(App):
 
     def __init__(self, clock, seconds, meanwhile, **how):
         super().__init__(**how)
-        self._work = lambda: (setattr(clock, "now", clock.now + seconds), meanwhile())
+        self._clock, self._seconds, self._meanwhile = clock, seconds, meanwhile
 
-    def wsgi(self, environ, start_response):
-        self._work()
-        return super().wsgi(environ, start_response)
-
-    async def asgi(self, scope, receive, send):
-        self._work()
-        await super().asgi(scope, receive, send)
-
-
-def by_wsgi(servers, injector, server, app, method="GET", **more):
-    """One request on that connection."""
-    environ = servers.environ(method, "/a", **{"werkzeug.socket": server, **more})
-    return WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
-
-
-def by_asgi(servers, injector, server, app, method="GET"):
-    exchange = Exchange(server, method)
-    scope = servers.scope(method, "/a")
-    error = asyncio.run(exchange.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope))
-    if error is not None:
-        raise error
+    def begin(self):
+        self._clock.now += self._seconds
+        self._meanwhile()
+        super().begin()
 
 
 SENDS = pytest.mark.parametrize("by", [by_wsgi, by_asgi])
@@ -153,4 +136,4 @@ def test_while_a_fault_is_delayed(servers, make_injector, by, rule, did, status,
         by(servers, injector, server, App())
     outcome = last(injector)
     assert (outcome.did, outcome.left, outcome.status, outcome.applied) == (did, True, status, applied)
-    assert injector.counts()["rule-1"] == {"matched": 1, "injected": did == "delayed"}
+    assert injector.counts()["rule-1"] == RuleCounts(1, did == "delayed")

@@ -5,11 +5,9 @@ from itertools import product
 import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from tests.pairs import pairs
-from tests.rows import row_by_row
+from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
 
-from .conftest import make_environ, make_scope, messages, serve_asgi, serve_wsgi
+from .conftest import make_environ, make_scope, messages
 from .transport import TESTCLIENT, App, Broken, recorder, saying
 
 RULES = [
@@ -35,6 +33,18 @@ RULES = [
     "corrupt",
     "corrupt,flips=1000",
 ]
+
+
+class Writing(App):
+    """An old app, which calls what `start_response` returns."""
+
+    def wsgi(self, environ, start_response):
+        write = start_response(f"{self.status} Status", self.headers)
+        for piece in self.pieces:
+            write(piece)
+        return []
+
+
 APPS = {
     "sized": App,
     "unsized": lambda: App(length=False),
@@ -43,38 +53,13 @@ APPS = {
     "empty and unsized": lambda: App(b"", length=False),
     "without content": lambda: App(b"", status=204, length=False),
     "failing": lambda: App(status=500),
+    "writing": Writing,
+    "writing, unsized": lambda: Writing(length=False),
 }
 
 
-def over_wsgi(app, injector, method, body, *, writes=False):
-    def old(environ, start_response):
-        write = start_response(f"{app.status} Status", app.headers)
-        for piece in app.pieces:
-            write(piece)
-        return []
-
-    environ = make_environ(method, "/b/k", body=body, **{"faultinject.in_process": True})
-    return serve_wsgi(WSGIFaultMiddleware(old if writes else app.wsgi, injector=injector), environ)
-
-
-def by_write(app, injector, method, body):
-    return over_wsgi(app, injector, method, body, writes=True)
-
-
-def over_asgi(app, injector, method, body):
-    scope = make_scope(method, "/b/k", body=body, **TESTCLIENT)
-    return anyio.run(serve_asgi, ASGIFaultMiddleware(app.asgi, injector=injector), scope, messages(body))
-
-
-@row_by_row(
-    ("over", "rule"),
-    pairs(
-        over=[over_wsgi, by_write, over_asgi],
-        rule=RULES,
-        alike={"rule": lambda rule: (rule.partition(",")[0], "when=after" in rule)},
-    ),
-)
-def test_it_is_the_apps_own_or_it_is_counted(over, rule):
+@pytest.mark.parametrize("rule", RULES)
+def test_it_is_the_apps_own_or_it_is_counted(send, rule):
     """Whatever the fault, the method and the body; so `times=1` gives one."""
     of_upload = "after_bytes" in rule and "when=after" not in rule
     methods = (("GET", b""), ("PUT", b"data")) if of_upload else (("GET", b""), ("HEAD", b""))
@@ -85,19 +70,18 @@ def test_it_is_the_apps_own_or_it_is_counted(over, rule):
         owns = []
         for _ in range(2):
             try:
-                answer = over(app, injector, method, sent)
+                answer = send(injector, method, "/b/k", body=sent, app=app)
             except OSError:
                 owns.append(False)
             else:
                 same = (answer.status, answer.body) == (app.status, whole)
-                owns.append(same and "x-faultinject" not in {name.lower() for name, _ in answer.headers})
+                owns.append(same and "x-faultinject" not in answer.names)
         assert [not each.injected for each in injector.journal.outcomes] == owns, (name, method)
-        assert injector.counts()["rule-1"]["injected"] == owns.count(False), (name, method)
+        assert injector.counts()["rule-1"].injected == owns.count(False), (name, method)
 
 
-@pytest.mark.parametrize("over", [over_wsgi, over_asgi])
 @pytest.mark.parametrize("error", ["s3:SlowDown", "azure-blob:ServerBusy"])
-def test_a_documented_error_that_is_not_cut_was_answered(over, error):
+def test_a_documented_error_that_is_not_cut_was_answered(send, error):
     """To HEAD, and where more is kept than it has: as without `truncate`, and `times` counts it."""
     for rule in (
         f"truncate,of={error}",
@@ -106,13 +90,13 @@ def test_a_documented_error_that_is_not_cut_was_answered(over, error):
     ):
         app = App()
         injector = Injector(f"{rule},times=2", seed=1, environ={})
-        answers = [over(app, injector, "HEAD", b"") for _ in range(5)]
+        answers = [send(injector, "HEAD", app=app) for _ in range(5)]
         assert [each.status for each in answers] == [503, 503, 200, 200, 200]
         assert [each.did for each in injector.journal.outcomes] == ["answered"] * 2 + ["passed"] * 3
-        assert injector.counts()["rule-1"] == {"matched": 5, "injected": 2}
+        assert injector.counts()["rule-1"] == RuleCounts(5, 2)
         assert (injector.journal.outcomes[0].status, injector.journal.outcomes[0].response_bytes) == (503, 0)
     injector = Injector(f"truncate,of={error},keep_bytes=1MiB", seed=1, environ={})
-    answer = over(App(), injector, "GET", b"")
+    answer = send(injector, app=App())
     [outcome] = injector.journal.outcomes
     assert (outcome.did, outcome.applied, outcome.final) == ("answered", False, None)
     assert outcome.response_bytes == len(answer.body) == int(answer.header("content-length"))
@@ -130,3 +114,59 @@ def test_the_head_of_an_app_that_fails_before_its_first_piece_still_goes_out():
         {"type": "http.response.start", "status": 200, "headers": []}
     ]  # not `start`, which may be changed
     assert injector.journal.outcomes[0].did == "app_failed"
+
+
+WHOLE = ("corrupt", "drip", "stall,duration=1ms,when=after,after_bytes=")
+LATE = "s3:InternalError,status=200,delay=1ms"
+
+
+def looking(injector):
+    """A reader of an answer's parts, and the journal's lines when the client has all of it."""
+    got, said = bytearray(), []
+
+    def look(length, data, *, more):
+        got.extend(data)
+        if not said and (not more or len(got) == length):
+            said.extend(injector.journal.outcomes)
+
+    return look, said
+
+
+def seen_over_wsgi(app, injector, target):
+    look, said = looking(injector)
+    lengths = []
+    environ = make_environ("POST", target, **{"faultinject.in_process": True})
+    app = WSGIFaultMiddleware(app.wsgi, injector=injector)
+    for each in app(
+        environ,
+        lambda _, headers: lengths.extend(int(v) for k, v in headers if k.lower() == "content-length"),
+    ):
+        look(*lengths or [None], each, more=True)
+    look(None, b"", more=False)
+    return said
+
+
+def seen_over_asgi(app, injector, target):
+    look, said = looking(injector)
+    lengths = []
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            lengths.extend(int(v) for k, v in message["headers"] if k == b"content-length")
+        else:
+            look(*lengths or [None], message.get("body", b""), more=message.get("more_body", False))
+
+    scope = make_scope("POST", target, **TESTCLIENT)
+    anyio.run(ASGIFaultMiddleware(app.asgi, injector=injector), scope, messages(), send)
+    return said
+
+
+@pytest.mark.parametrize("seen", [seen_over_wsgi, seen_over_asgi])
+@pytest.mark.parametrize("rule", [*(each for each in RULES if each.startswith(WHOLE)), LATE])
+def test_the_journal_has_the_end_before_the_client_has_it(seen, rule):
+    """A client that has read the whole answer finds its line at once."""
+    for length in (True, False):
+        injector = Injector(rule, seed=1, environ={})
+        said = seen(App(length=length), injector, "/b/k?uploadId=1")
+        assert said == injector.journal.outcomes
+        assert [each.final for each in said] == [True]

@@ -107,7 +107,6 @@ def test_both_adapters_say_the_same(both, make_injector, clock):
     for more in (
         "",
         ",delay=1ms",
-        ",exact=yes",
         ",when=after",
         ",when=after,delay=1ms",
         ",set.x-a=b,cors=no",

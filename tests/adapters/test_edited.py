@@ -2,8 +2,7 @@
 
 import pytest
 
-from faultinject import ConfigurationError, Injector, Scenario
-from tests.rows import row_by_row
+from faultinject import Injector, Scenario
 
 BODY = b"0123456789"
 HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
@@ -122,24 +121,6 @@ def test_it_may_be_late(made):
     get, injector = made("edit,drop.etag,delay=1ms")
     assert "etag" not in get()[2]
     assert told(injector)[-1] == ("edited", 200)
-
-
-@row_by_row(
-    ("text", "message"),
-    [
-        ("edit", "edit needs something to change"),
-        ("edit,set.connection=close", "edit leaves the connection alone"),
-        ("edit,drop.etag=one", "drop.etag takes no value"),
-        ("edit,drop.connection", "the server sets connection itself"),
-        ("edit,drop.content-length", "the server sets content-length itself"),
-        ("edit,range=whole", "ignore"),
-        ("http:503,drop.etag", "takes no drop"),
-    ],
-)
-def test_mistakes(text, message):
-    """What cannot be done is said when the rule is made."""
-    with pytest.raises(ConfigurationError, match=message):
-        Scenario.parse(text)
 
 
 def test_versions_are_in_the_journal(made):

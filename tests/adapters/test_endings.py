@@ -1,19 +1,20 @@
 """The end of the connection behind an answer that leaves a request body unread, server by server."""
 
+import _socket
 import asyncio
 import functools
 import io
-import sys
+import socket
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
+from werkzeug.wsgi import LimitedStream
 
 from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
-from faultinject.exceptions import ConfigurationError
 
-from .transport import TESTCLIENT, loopback, read, settle
+from .transport import PATIENCE, READERS, TESTCLIENT, loopback, read, settle
 
 UNREAD = "cos:SlowDown,drain=no"
 CLOSES = "cos:SlowDown,set.connection=close"
@@ -71,17 +72,17 @@ class Gevent(Server):
 
 
 class Cheroot(Server):
-    """It reads what has a length before it answers, and stays in step."""
+    """It would shut both directions under a client that is sending."""
 
     shown = {"SERVER_SOFTWARE": "Cheroot/11.1.2 Server"}
 
-    def __init__(self, *, in_chunks=True):
+    def __init__(self):
         super().__init__()
-        self.req = SimpleNamespace(close_connection=False, chunked_read=in_chunks)
+        self.req = SimpleNamespace(close_connection=False, conn=SimpleNamespace(linger=False))
 
     @property
     def told(self):
-        return self.req.close_connection
+        return self.req.close_connection, self.req.conn.linger
 
 
 class Wsgiref(Server):
@@ -96,6 +97,19 @@ class Wsgiref(Server):
     def start_response(self, status, headers, exc_info=None):
         assert not [name for name, _ in headers if name.lower() == "connection"]
         return super().start_response(status, headers)
+
+
+class Waitress(Server):
+    """It has read the body, and stays in step; asked for it, it closes as it does for a client that wants that."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = {}
+        self.requests = [SimpleNamespace(headers=self.told)]
+        self.shown = {"waitress.client_disconnected": self.left, "wsgi.input": io.BytesIO(BODY)}
+
+    def left(self):
+        """As its channel has it."""
 
 
 def environ_of(makers, stream=None, body=BODY, **more):
@@ -130,15 +144,14 @@ LATE = "cos:InternalError,status=200,delay=1ms,drain=no"
         (Gunicorn, UNREAD, {}, True, [], None),
         (Wsgiref, UNREAD, {}, CLOSE, [], None),
         (Wsgiref, CLOSES, {}, CLOSE, [], None),
-        (functools.partial(Cheroot, in_chunks=False), UNREAD, {}, False, [], len(BODY)),
-        # Of what it marks the end itself, chunks, the rest is read: it would take them for the next request, and closed,
-        # it would reset the connection.
-        (Cheroot, UNREAD, CHUNKED, False, [], 0),
-        # An answer without a length: its client waits for the end, nothing is read before that, and the connection closes.
-        (Cheroot, LATE, CHUNKED, True, ["close"], len(BODY)),
+        (Waitress, UNREAD, {}, {}, [], None),
+        (Waitress, CLOSES, {}, {"CONNECTION": "close"}, [], None),
+        (Cheroot, UNREAD, {}, (True, True), ["close"], None),
+        (Cheroot, UNREAD, CHUNKED, (True, True), ["close"], None),
         # granian shows no socket, and would reset the connection of a client that is sending: the body is read behind
-        # the answer, unless the client was not told to go on. The server would say 100 then.
-        (Server, UNREAD, GRANIAN, None, [], 0),
+        # the answer, unless that has no length, or the client was not told to go on. The server would say 100 then.
+        (Server, UNREAD, GRANIAN, None, ["close"], 0),
+        (Server, LATE, GRANIAN | CHUNKED, None, ["close"], len(BODY)),
         (Server, UNREAD, GRANIAN | {"HTTP_EXPECT": "100-continue"}, None, ["close"], len(BODY)),
         # These take the header from an app; one that is not known has to.
         *(
@@ -168,89 +181,10 @@ def test_what_a_server_is_told(servers, make_injector, make, rule, more, told, s
         assert environ["wsgi.input"].left == left
 
 
-@pytest.mark.parametrize(
-    ("stream", "length"),
-    [(Stream(BODY, OSError()), ""), (Stream(BODY[:-1]), str(len(BODY))), (SimpleNamespace(read=bytes), "")],
-    ids=["fails", "ends early", "never ends"],
-)
-def test_cheroot_s_chunks_that_cannot_be_read(servers, make_injector, stream, length):
-    """Then the connection is closed all the same."""
-    server = Cheroot()
-    environ = environ_of(servers, stream) | CHUNKED | {"CONTENT_LENGTH": length}
-    give(make_injector(UNREAD), environ, server)
-    assert (server.told, server.connection) == (True, [])
-
-
-def impatient(monkeypatch):
-    """Who joins a thread for so many seconds finds that they are over soon."""
-    join = threading.Thread.join
-    monkeypatch.setattr(threading.Thread, "join", lambda self, timeout=None: join(self, timeout and 0.05))
-
-
-@pytest.mark.parametrize("why", ["stalls", "no more threads"])
-def test_a_client_that_stalls_holds_no_worker(servers, make_injector, monkeypatch, why):
-    """Though the server's `read` waits for it without end."""
-    released = threading.Event()
-
-    class Stalling(Stream):
-        def read(self, *size):
-            released.wait()
-            return b""
-
-    impatient(monkeypatch)
-    server = Cheroot()
-    environ = environ_of(servers, Stalling(BODY)) | CHUNKED
-    with monkeypatch.context() as patch:
-        if why == "no more threads":
-
-            def start(self):
-                raise RuntimeError("can't start new thread")
-
-            patch.setattr(threading.Thread, "start", start)
-        assert b"SlowDown" in give(make_injector(UNREAD), environ, server)
-    assert server.told is True
-    released.set()
-    for each in threading.enumerate():
-        if each.name == "faultinject reader":
-            each.join()
-
-
-def test_a_server_does_not_wait_for_the_thread_that_reads(servers, make_injector, monkeypatch):
-    """The client that stalls has its connection ended, and with it the reading."""
-    impatient(monkeypatch)
-    with loopback() as (client, peer):
-        server, source = Cheroot(), peer.makefile("rb")
-        environ = environ_of(servers, SimpleNamespace(rfile=source, read=source.read)) | CHUNKED
-        raw = give(make_injector(UNREAD), environ, server)
-        assert (b"SlowDown" in raw, server.told) == (True, True)
-        source.close()
-        assert read(client)[1] == "FIN"
-
-
-def settle_lingering():
-    """Wait until nothing lingers any more."""
-    for each in threading.enumerate():
-        if each.name == "faultinject lingering":  # it ends with its connection
-            each.join(60)
-            assert not each.is_alive()
-
-
-def test_waitress_is_asked_as_by_its_client(servers, make_injector):
-    """It has read the body, and stays in step; asked for it, it closes as it does for a client that wants that."""
-    request = SimpleNamespace(headers={})
-
-    class Channel:
-        requests = [request]
-
-        def check_client_disconnected(self):
-            return False
-
-    told = {"waitress.client_disconnected": Channel().check_client_disconnected}
-    server = Server()
-    give(make_injector(UNREAD), environ_of(servers, io.BytesIO(BODY), **told), server)
-    assert request.headers == {}
-    give(make_injector(CLOSES), environ_of(servers, io.BytesIO(BODY), **told), server)
-    assert (request.headers, server.connection) == ({"CONNECTION": "close"}, [])
+@pytest.mark.parametrize("stream", [Stream(BODY, OSError()), Stream(BODY[:-1])], ids=["fails", "ends early"])
+def test_a_body_that_cannot_be_read_behind_its_answer(servers, make_injector, stream):
+    """The client has its answer."""
+    assert b"SlowDown" in give(make_injector(UNREAD), environ_of(servers, stream) | GRANIAN, Server())
 
 
 def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_injector):
@@ -267,17 +201,68 @@ def test_a_test_client_sees_the_header_that_the_rule_asks_for(servers, make_inje
         assert answer.header("connection") == (said[0] if said else [])
 
 
-def test_a_connection_ends_behind_the_answer(servers, make_injector):
-    """A FIN goes out behind it, should the server not close; what comes is read."""
+MORE = bytes(8_000_000)
+
+
+@contextmanager
+def answered(servers, injector):
+    """A client's and a server's end, with an answer between them that leaves a body unread."""
     with loopback() as (client, server):
         environ = environ_of(servers, **{"werkzeug.socket": server})
-        give(make_injector(UNREAD), environ, Server(), to=server)
-        client.sendall(BODY)
+        give(injector, environ, Server(), to=server)
+        yield client, server
+    settle()
+
+
+@pytest.mark.parametrize(("closes", "tells"), [(False, True), (True, True), (True, False)])
+def test_a_connection_ends_behind_the_answer(servers, make_injector, monkeypatch, closes, tells):
+    """The client can send all that it has, sees the answer and a FIN, and no reset, whether the server closes or not."""
+    if not tells:  # how the system holds the connection
+        monkeypatch.delattr(_socket, "TCP_INFO")
+    with answered(servers, make_injector(UNREAD)) as (client, server):
+        if closes:
+            client.sendall(b"unread")
+            server.close()
+        client.sendall(MORE)
         raw, end = read(client)
-        assert raw.startswith(b"<?xml")
-        assert end == "FIN"
-        assert environ["wsgi.input"].left == len(BODY)
-    settle_lingering()
+        assert (raw[:5], end) == (b"<?xml", "FIN")
+
+
+def test_a_client_that_goes_on_and_on(servers, make_injector):
+    """It is let go of."""
+    with answered(servers, make_injector(UNREAD)) as (client, server):
+        server.close()
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            for _ in range(99):
+                client.sendall(MORE)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the platform does not tell")
+def test_a_server_that_shuts_both_directions(servers, make_injector):
+    """A client that waits for room to send is not left waiting."""
+    with loopback() as (client, server):
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.sendall(MORE)  # until nothing more fits
+        environ = environ_of(servers, **{"werkzeug.socket": server})
+        give(make_injector(UNREAD), environ, Server(), to=server)
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        client.settimeout(PATIENCE)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            client.sendall(MORE)
+    settle()
+
+
+def test_where_no_more_threads_can_be_had(servers, make_injector, monkeypatch):
+    """The FIN goes out, and what is still sent is the server's."""
+
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with answered(servers, make_injector(UNREAD)) as (client, _):
+        assert read(client)[1] == "FIN"
 
 
 def by_closure(start):
@@ -303,6 +288,7 @@ class Wrapping:
 
 
 WRAPPINGS = {
+    "nothing": lambda start: start,
     "closure": by_closure,
     "partial": functools.partial,
     "partial argument": lambda start: functools.partial(lambda inner, *given: inner(*given), start),
@@ -345,32 +331,6 @@ def test_a_server_that_is_hidden(servers, make_injector):
     assert (b"SlowDown" in answer, server.headers) == (True, {})
 
 
-@pytest.mark.parametrize("wrap", WRAPPINGS)
-def test_an_asgi_server_beneath_other_middleware(servers, make_injector, wrap):
-    """That wraps `receive` and `send`."""
-    wrapping = WRAPPINGS[wrap]
-    in_step = Exchange(waiting_for_100_continue=False, more_body=True)
-    request = SimpleNamespace(must_close=False)
-    closes = Exchange()
-    channel = SimpleNamespace(persistent=True, transport=object())
-    daphne = Exchange()
-
-    async def send(_, message):
-        await daphne.send(message)
-
-    partial = functools.partial(send, SimpleNamespace(channel=channel))
-    for exchange, sends in (
-        (in_step, in_step.send),
-        (closes, sent_by_gunicorn(closes, request)),
-        (daphne, partial),
-    ):
-        scope = servers.scope("PUT", "/b/k", body=BODY)
-        wrapped = ASGIFaultMiddleware(None, injector=make_injector(UNREAD))
-        asyncio.run(wrapped(scope, wrapping(exchange.receive), wrapping(sends)))
-        assert exchange.connection == []
-    assert (request.must_close, channel.persistent) == (True, True)
-
-
 @pytest.mark.parametrize("rule", ["drip,of=cos:SlowDown,rate=1MB", "truncate,of=cos:SlowDown"])
 def test_an_error_that_is_changed_on_its_way(servers, make_injector, out_of_reach, rule):
     """Through the server, which is told as of any other answer."""
@@ -389,21 +349,14 @@ class Source(io.BytesIO):
         return False
 
 
-READERS = {
-    "read": lambda source: source.read(len(BODY)),
-    "read, all": lambda source: source.read(),
-    "read, minus": lambda source: source.read(-1),
-    "read, pieces": lambda source: [source.read(60_000), source.read(60_000)],
-    "read1": lambda source: [source.read1(60_000), source.read1(60_000)],
-    "readinto": lambda source: [source.readinto(bytearray(60_000)) for _ in range(2)],
-    "readline": lambda source: source.readline(),
-    "readlines": lambda source: source.readlines(),
-    "iter": list,
-    "werkzeug": lambda source: __import__("werkzeug.wsgi").wsgi.LimitedStream(source, len(BODY)).read(),
-}
+def limited(body):
+    """As Flask reads."""
+    return [LimitedStream(body, len(BODY)).read()]
+
+
 TO_THE_END = [
-    lambda source, each=READERS[name]: (each(source), source.read(1))
-    for name in ("read, all", "readlines", "iter")
+    lambda source, read=READERS[name]: (list(read(source)), source.read(1))
+    for name in ("read", "readlines", "lines")
 ]
 A_PART = [
     lambda source: None,
@@ -417,7 +370,7 @@ def reading(read):
     """An app that reads its body in some way."""
 
     def app(environ, start_response):
-        read(environ["wsgi.input"])
+        list(read(environ["wsgi.input"]) or ())
         start_response("200 OK", [])
         return []
 
@@ -428,7 +381,10 @@ def reading(read):
     ("read", "more", "told"),
     [
         # However it has read all, the connection is in step, and stays; an empty piece is the end of chunks, or all at once.
-        *((read, {}, False) for read in READERS.values()),
+        *(
+            (read, {}, False)
+            for read in (limited, lambda source: [source.read(len(BODY))], *READERS.values())
+        ),
         *((read, CHUNKED, False) for read in TO_THE_END),
         # Else the server is told to close, where it marks the end itself, too; of a body that is closed nobody can say.
         *((read, more, True) for read in A_PART for more in ({}, CHUNKED)),
@@ -450,26 +406,15 @@ def test_an_app_that_has_read_a_part(servers, make_injector):
     assert source.left == len(b"next")
 
 
-def test_an_answer_that_its_server_never_closes(servers, make_injector):
-    """Our own descriptor is given back with it."""
-    with loopback() as (_, server):
-        environ = environ_of(servers, **{"werkzeug.socket": server})
-        result = WSGIFaultMiddleware(None, injector=make_injector(UNREAD))(environ, Server().start_response)
-        assert sys.getrefcount(result) == 2
-        del result
-
-
 class Exchange:
     """What an ASGI server has of one request."""
 
-    def __init__(self, **shown):
+    def __init__(self):
         self.sent = []
-        vars(self).update({"transport": object(), "keep_alive": True} | shown)
-
-    piece = {"type": "http.request", "body": b"", "more_body": False}
+        self.transport = object()
 
     async def receive(self):
-        return self.piece
+        return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(self, message):
         self.sent.append(message)
@@ -479,130 +424,59 @@ class Exchange:
         return [value for name, value in self.sent[0]["headers"] if name == b"connection"]
 
 
-def sent_by_gunicorn(exchange, request, *, complete=False):
+def sent_by_gunicorn(exchange, request):
     """Its `send` is a function that has what it needs in its closure."""
-    self, body_receiver = SimpleNamespace(transport=object()), SimpleNamespace(_complete=complete)
+    self = SimpleNamespace(transport=object())
 
     async def send(message):
         assert self
         assert request
-        assert body_receiver
         await exchange.send(message)
 
     return send
 
 
-def give_asgi(injector, scope, exchange, send=None):
-    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, exchange.receive, send or exchange.send))
-
-
 @pytest.mark.parametrize(
-    ("rule", "shown", "version", "closes"),
+    ("rule", "known", "version", "closes"),
     [
-        # uvicorn reads what it has asked for: only a client that was not told to go on may leave its body out.
-        (UNREAD, {"waiting_for_100_continue": True, "more_body": True}, "1.1", True),
-        (UNREAD, {"waiting_for_100_continue": True, "more_body": False}, "1.1", False),
-        (UNREAD, {"waiting_for_100_continue": False, "more_body": True}, "1.1", False),
-        # One that is not known has to hear the header; over HTTP/2 only the stream ends.
-        (UNREAD, {"transport": None}, "1.1", True),
-        (UNREAD, {}, "2", False),
-        (CLOSES, {}, "2", False),
+        # Also one that is not known; over HTTP/2 only the stream ends.
+        (UNREAD, True, "1.1", True),
+        (CLOSES, True, "1.1", True),
+        (UNREAD, False, "1.1", True),
+        (UNREAD, True, "2", False),
+        (CLOSES, True, "2", False),
     ],
 )
-def test_what_an_asgi_server_is_told(servers, make_injector, rule, shown, version, closes):
+def test_what_an_asgi_server_is_told(servers, make_injector, rule, known, version, closes):
     """By the header."""
-    exchange = Exchange(**shown)
-    if exchange.transport is None:
+    exchange = Exchange()
+    if not known:
         del exchange.transport
-    give_asgi(make_injector(rule), servers.scope("PUT", "/b/k", body=BODY, http_version=version), exchange)
+    scope = servers.scope("PUT", "/b/k", body=BODY, http_version=version)
+    wrapped = ASGIFaultMiddleware(None, injector=make_injector(rule))
+    asyncio.run(wrapped(scope, exchange.receive, exchange.send))
     assert exchange.connection == [b"close"] * closes
 
 
-def test_a_body_past_its_bounds_is_not_waited_for(servers, make_injector):
-    """Then uvicorn closes, too."""
-    exchange = Exchange(waiting_for_100_continue=False, more_body=True)
-    exchange.piece = {"type": "http.request", "body": bytes(65 << 20), "more_body": True}
-    injector = make_injector("cos:SlowDown")
-    give_asgi(injector, servers.scope("PUT", "/b/k", body=BODY), exchange)
-    assert exchange.connection == [b"close"]
-    assert [each.did for each in injector.journal.outcomes] == ["drain_cut"]
-
-
-@pytest.mark.parametrize("complete", [True, False])
-def test_gunicorn_s_own_worker_is_told(servers, make_injector, complete):
-    """It ignores the header; what it has whole is in step."""
+@pytest.mark.parametrize("wrap", WRAPPINGS)
+def test_an_asgi_server_beneath_other_middleware(servers, make_injector, wrap):
+    """That wraps `receive` and `send`; gunicorn's worker ignores the header, and to daphne it alone would not do."""
+    wrapping = WRAPPINGS[wrap]
     request = SimpleNamespace(must_close=False)
-    exchange = Exchange()
-    send = sent_by_gunicorn(exchange, request, complete=complete)
-    give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange, send)
-    assert (request.must_close, exchange.connection) == (not complete, [])
-
-
-@pytest.mark.parametrize(("rule", "closes"), [(UNREAD, False), (CLOSES, True)])
-def test_daphne_has_read_all_of_it(servers, make_injector, rule, closes):
-    """It keeps its connection, and closes it when asked, which the header alone would not do."""
-    exchange = Exchange()
+    closes = Exchange()
     channel = SimpleNamespace(persistent=True, transport=object())
-    web_request = SimpleNamespace(channel=channel)
+    daphne = Exchange()
 
     async def send(_, message):
-        await exchange.send(message)
+        await daphne.send(message)
 
-    scope = servers.scope("PUT", "/b/k", body=b"" if closes else BODY)
-    give_asgi(make_injector(rule), scope, exchange, functools.partial(send, web_request))
-    assert (channel.persistent, exchange.connection) == (not closes, [b"close"] * closes)
-
-
-def test_a_full_queue_is_emptied(servers, make_injector):
-    """hypercorn ends an exchange through the queue by which the app receives."""
-    queue = asyncio.Queue(1)
-    sent = []
-
-    class Part:
-        """A stream, its protocol and the connection send one by the other."""
-
-        def __init__(self, below=None):
-            self.writer = SimpleNamespace(transport=object())
-            if below is not None:
-                self.send = below
-
-        async def app_send(self, message):
-            sent.append(message["type"])
-            if message["type"] == "http.response.body":
-                await queue.put({"type": "http.disconnect"})
-
-    send = Part(Part(Part().app_send).app_send).app_send
-
-    async def scenario():
-        await queue.put({"type": "http.request", "body": b"x", "more_body": True})
+    partial = functools.partial(send, SimpleNamespace(channel=channel))
+    for exchange, sends, said in (
+        (closes, sent_by_gunicorn(closes, request), []),
+        (daphne, partial, [b"close"]),
+    ):
         scope = servers.scope("PUT", "/b/k", body=BODY)
         wrapped = ASGIFaultMiddleware(None, injector=make_injector(UNREAD))
-        await asyncio.wait_for(wrapped(scope, queue.get, send), 60)
-
-    asyncio.run(scenario())
-    assert sent == ["http.response.start", "http.response.body"]
-
-
-def test_an_answer_that_cannot_be_sent_leaves_nothing(servers, make_injector):
-    """The error is the server's own, and our descriptor is given back."""
-
-    class Failing(Exchange):
-        async def send(self, message):
-            if message["type"] == "http.response.body":
-                raise OSError("gone")
-
-    with loopback() as (client, server):
-        transport = SimpleNamespace(get_extra_info={"socket": server}.get)
-        exchange = Failing(transport=transport, waiting_for_100_continue=True, more_body=True)
-        with pytest.raises(OSError, match="gone"):
-            give_asgi(make_injector(UNREAD), servers.scope("PUT", "/b/k", body=BODY), exchange)
-        client.close()
-        assert server.recv(1) == b""
-    settle()
-
-
-@pytest.mark.parametrize("value", ["keep-alive", "upgrade", "x-test", "", "close, te"])
-def test_nothing_else_may_be_said_of_a_connection(make_injector, value):
-    """The server says it; the message has what a rule can ask for."""
-    with pytest.raises(ConfigurationError, match=r"set\.connection=close"):
-        make_injector(f'http:503,set.connection="{value}"')
+        asyncio.run(wrapped(scope, wrapping(exchange.receive), wrapping(sends)))
+        assert exchange.connection == said
+    assert (request.must_close, channel.persistent) == (True, False)

@@ -10,10 +10,9 @@ import pytest
 from werkzeug.test import EnvironBuilder
 
 from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, inject, vendors
-from faultinject.exceptions import InjectionFailed
+from faultinject.exceptions import InjectionFailedError
 
 from .conftest import asgi_app
-from .transport import hearing, saying
 
 
 class Broken(Exception):
@@ -45,7 +44,7 @@ def test_the_request_passes_and_it_is_told_once(send, make_injector, caplog, whe
             answer = send(injector, "PUT", "/b/k", body=b"data")
             assert (answer.status, answer.body) == (200, b"app")
     assert injector.failures == 3
-    assert all(isinstance(each, Broken) for each in injector.errors)
+    assert {type(each) for each in injector.errors} == {Broken}
     [told] = errors(caplog)
     assert re.fullmatch(r"faultinject: rule (slow|\?) failed, the request passed untouched", told)
     assert {(each.did, each.injected, each.request_id) for each in injector.journal.outcomes} == {
@@ -129,7 +128,7 @@ def test_what_middleware_adds_to_such_an_answer_is_not_in_the_next_one(servers, 
 def test_under_inject_such_an_error_fails_the_block(send, make_injector, monkeypatch, own):
     """A test that was not given its faults must not pass; the error inside is the cause. What the test itself says overrides it."""
     BREAK["the renderer"](monkeypatch)
-    with pytest.raises(own or InjectionFailed) as caught, inject("cos:SlowDown"):
+    with pytest.raises(own or InjectionFailedError) as caught, inject("cos:SlowDown"):
         assert send(make_injector([])).status == 200
         if own:
             raise own
@@ -150,27 +149,6 @@ def test_a_broken_journal_does_not_break_the_answer(send, make_injector, caplog)
     injector = make_injector("cos:SlowDown", FAULTINJECT_JOURNAL="/dev/full")
     assert send(injector).status == 503
     assert errors(caplog)
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_too_many_at_once_are_refused_by_asgi(servers, make_injector, clock, backend):
-    """The same under ASGI."""
-    injector = make_injector("http:503,times=3,delay=40ms", waits=clock, FAULTINJECT_MAX_ACTIVE="2")
-    statuses = []
-    wrapped = ASGIFaultMiddleware(saying({"type": "http.response.start", "status": 200}), injector=injector)
-
-    async def send(message):
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-
-    async def scenario():
-        async with anyio.create_task_group() as tasks:
-            for _ in range(3):
-                tasks.start_soon(wrapped, servers.scope(), hearing(), send)
-
-    clock.run(scenario, backend=backend)
-    assert statuses == [200, 503, 503]
-    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
 
 
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])

@@ -23,7 +23,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 import faultinject
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, get_injector, install
+from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware, get_injector, install
 from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
@@ -296,7 +296,7 @@ def test_add_middleware(on):
     for app in (added, listed):
         assert get_injector(app) is None
         assert get(app) == 599
-        assert get_injector(app).counts() == {"rule-1": {"matched": 1, "injected": 1}}
+        assert get_injector(app).counts() == {"rule-1": RuleCounts(1, 1)}
 
 
 def test_mounted_apps(on):
@@ -307,7 +307,7 @@ def test_mounted_apps(on):
         "http:599,path==/",
     )
     assert [get(outer, "/sub/"), get(outer, "/")] == [500, 599]
-    assert get_injector(inner).counts()["rule-1"] == {"matched": 1, "injected": 1}
+    assert get_injector(inner).counts()["rule-1"] == RuleCounts(1, 1)
 
 
 def test_flask_in_middleware_of_its_own(on):
@@ -327,7 +327,7 @@ def test_nested_the_outermost_with_a_matching_rule_decides(on, kind):
     inner, outer = Injector("http:500"), Injector("http:599,path=/outer,probability=0;http:598,path=/both")
     app = around(around(app, injector=inner), injector=outer)
     assert [get(app, path) for path in ("/inner", "/outer", "/both")] == [500, 200, 598]
-    assert inner.counts() == {"rule-1": {"matched": 1, "injected": 1}}
+    assert inner.counts() == {"rule-1": RuleCounts(1, 1)}
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
@@ -336,7 +336,7 @@ def test_nested_around_one_injector_counts_once(on, kind):
     around = {"wsgi": faultinject.WSGIFaultMiddleware, "asgi": faultinject.ASGIFaultMiddleware}[kind]
     app = around(around({"wsgi": wsgi_app, "asgi": asgi_app}[kind]))
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
-    assert get_injector().counts() == {"five": {"matched": 6, "injected": 5}}
+    assert get_injector().counts() == {"five": RuleCounts(6, 5)}
     with faultinject.inject("http:500,path=elsewhere") as faults:
         get(app)
     assert faults.attempts == 1

@@ -1,14 +1,10 @@
 """Every answer that a fault was done to says so, and is kept by no cache."""
 
-import asyncio
-
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from tests.rows import row_by_row
+from faultinject import Injector
 
-from .conftest import make_scope
-from .transport import hearing, saying
+from .transport import App
 
 BODY = b"the body of the app's own answer"
 CACHED = {
@@ -27,45 +23,18 @@ GIVEN = [
 LIFTED = "http:503,set.x-faultinject=,set.cache-control=max-age=9"
 
 
-CUT = ("truncated", "closed", "reset", "raised", "hung")
-LENGTH = ("Content-Length", str(len(BODY)))
-USUAL = (LENGTH, ("ETag", '"1"'), *CACHED.items())
+class Page(App):
+    """An answer that caches may keep."""
+
+    def __init__(self, *more, length=True):
+        super().__init__(BODY[:9], BODY[9:], length=length)
+        self.headers += [("ETag", '"1"'), *CACHED.items(), *more]
 
 
-def over_wsgi(injector, given=USUAL):
-    def app(_environ, start_response):
-        start_response("200 OK", [*given])
-        return [BODY[:9], BODY[9:]]
-
-    seen = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/b/k", "HTTP_HOST": "h", "faultinject.in_process": True}
-    answer = WSGIFaultMiddleware(app, injector=injector)(
-        environ, lambda _, headers, *more: seen.append(headers)
-    )
-    try:
-        list(answer)
-    except OSError:
-        assert injector.journal.outcomes[0].did in CUT
-    return seen[-1]
-
-
-def over_asgi(injector, given=USUAL):
-    headers = [(name.lower().encode(), value.encode()) for name, value in given]
-    start = {"type": "http.response.start", "status": 200, "headers": headers}
-    pieces = [
-        {"type": "http.response.body", "body": each, "more_body": True} for each in (BODY[:9], BODY[9:])
-    ]
-    app, seen = saying(start, *pieces, {"type": "http.response.body"}), []
-
-    async def send(message):
-        if message["type"] == "http.response.start":
-            seen.append([(name.decode(), value.decode()) for name, value in message["headers"]])
-
-    try:
-        asyncio.run(ASGIFaultMiddleware(app, injector=injector)(make_scope("GET", "/b/k"), hearing(), send))
-    except OSError:
-        assert injector.journal.outcomes[0].did in CUT
-    return seen[-1]
+@pytest.fixture
+def over(wire):
+    """From an injector to the headers that a client gets."""
+    return lambda injector, *more, **how: wire(injector, Page(*more, **how)).fields
 
 
 def marks(headers):
@@ -77,8 +46,7 @@ def marks(headers):
     )
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
-@row_by_row("rule", [*OWN, *GIVEN, LIFTED])
+@pytest.mark.parametrize("rule", [*OWN, *GIVEN, LIFTED])
 def test_every_fault_is_marked(over, rule):
     """By the rule's name, with nothing else that speaks to caches; whatever the rule sets."""
     injector = Injector(f"{rule},name=mine", seed=1, environ={})
@@ -86,26 +54,17 @@ def test_every_fault_is_marked(over, rule):
     assert injector.journal.outcomes[0].injected
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
-@row_by_row("rule", OWN)
+@pytest.mark.parametrize("rule", OWN)
 def test_not_where_marks_are_off(over, rule):
     """The app's own headers, to the byte."""
     injector = Injector(rule, seed=1, environ={"FAULTINJECT_HEADER": "0"})
     assert marks(over(injector)) == sorted((name.lower(), value) for name, value in CACHED.items())
 
 
-@pytest.mark.parametrize("over", [over_wsgi, over_asgi])
 def test_what_a_rule_sets_counts_where_marks_are_off(over):
     """Then these headers are like any other."""
     injector = Injector(LIFTED, seed=1, environ={"FAULTINJECT_HEADER": "0"})
     assert ("cache-control", "max-age=9") in marks(over(injector))
-
-
-@pytest.mark.parametrize("over", [over_wsgi, over_asgi])
-def test_an_answer_that_nothing_was_done_to_is_not_marked(over):
-    """A body that is shorter than what is kept is the app's own answer, whole."""
-    injector = Injector("truncate,keep_bytes=1000", seed=1, environ={})
-    assert ("x-faultinject", "rule-1") not in marks(over(injector))
 
 
 GUARDS = [("content-security-policy", "default-src 'none'; sandbox"), ("x-content-type-options", "nosniff")]
@@ -137,27 +96,24 @@ def guards(headers):
     return sorted((name.lower(), text) for name, text in headers if name.lower() in names)
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
-@row_by_row("given", [USUAL, USUAL[1:]], ids=["length", "no length"])
-@row_by_row("rule", CHANGED)
-def test_a_browser_runs_nothing_of_an_answer_that_is_changed(over, given, rule):
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("rule", CHANGED)
+def test_a_browser_runs_nothing_of_an_answer_that_is_changed(over, length, rule):
     """Where rules may come over HTTP the app's own answer has what an injected one has."""
     injector = guarded(rule, OVER_HTTP[0])
-    assert guards(over(injector, given)) == GUARDS
+    assert guards(over(injector, length=length)) == GUARDS
     assert injector.journal.outcomes[0].injected
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
-@row_by_row("given", [USUAL, USUAL[1:]], ids=["length", "no length"])
-@row_by_row("environ", [*OVER_HTTP, {**OVER_HTTP[0], "FAULTINJECT_HEADER": "0"}])
-def test_wherever_rules_may_come_over_http(over, given, environ):
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("environ", [*OVER_HTTP, {**OVER_HTTP[0], "FAULTINJECT_HEADER": "0"}])
+def test_wherever_rules_may_come_over_http(over, length, environ):
     """At a path, at an address of its own, and with requests; with a mark and without."""
     for rule in ("edit,drop.etag=", "corrupt"):
-        assert guards(over(guarded(rule, environ), given)) == GUARDS
+        assert guards(over(guarded(rule, environ), length=length)) == GUARDS
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
-@row_by_row("rule", WHOLE)
+@pytest.mark.parametrize("rule", WHOLE)
 def test_an_answer_that_is_only_late_is_the_apps_own(over, rule):
     """A browser runs the page of an app that is slow."""
     injector = guarded(rule, OVER_HTTP[0])
@@ -167,42 +123,37 @@ def test_an_answer_that_is_only_late_is_the_apps_own(over, rule):
     ]
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
 def test_only_where_rules_may_come_over_http(over):
     """What files, the environment and code alone say may do with an answer what it likes."""
     for rule in CHANGED:
         assert guards(over(Injector(rule, seed=1, environ={}))) == []
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
-@row_by_row("rule", ["edit,drop.etag=", "truncate"])
+@pytest.mark.parametrize("rule", ["edit,drop.etag=", "truncate"])
 def test_what_the_app_says_to_browsers_itself(over, rule):
     """Its policies stay beside ours, since each of them holds; of X-Content-Type-Options only the first one counts."""
     own = [("Content-Security-Policy", "script-src 'none'"), ("CONTENT-SECURITY-POLICY", "img-src *")]
     other = [("x-Content-Type-options", "none"), ("X-Content-Type-Options", "NOSNIFF")]
-    found = guards(over(guarded(rule, OVER_HTTP[0]), (*USUAL, *own, *other)))
+    found = guards(over(guarded(rule, OVER_HTTP[0]), *own, *other))
     assert found == sorted([*GUARDS, *((name.lower(), text) for name, text in own)])
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
 def test_rules_of_a_file_may_lift_what_keeps_a_browser_from_running_them(over):
     """Who writes them runs the server; whether the app or faultinject has set the header."""
     rule = "edit,drop.content-security-policy=,set.x-content-type-options=none"
-    found = over(guarded(rule, OVER_HTTP[0]), (*USUAL, ("Content-Security-Policy", "img-src *")))
+    found = over(guarded(rule, OVER_HTTP[0]), ("Content-Security-Policy", "img-src *"))
     assert guards(found) == [("x-content-type-options", "none")]
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
 def test_an_answer_that_nothing_can_be_done_to_keeps_its_headers(over):
     """A body that is shorter than what is kept, and a header that is not there."""
     for rule in ("truncate,keep_bytes=1000", "edit,drop.content-range="):
         assert guards(over(guarded(rule, OVER_HTTP[0]))) == []
 
 
-@row_by_row("over", [over_wsgi, over_asgi])
 def test_a_server_that_shares_the_rules_of_one_with_the_control_api(over, tmp_path):
     """They may have come over HTTP there; before the first change they are those that both were started with."""
-    place = {"seed": 1, "store": f"file:{tmp_path / over.__name__}"}
+    place = {"seed": 1, "store": f"file:{tmp_path}"}
     there = Injector("edit,set.x-a=b", environ=OVER_HTTP[0], **place)
     here = Injector("edit,set.x-a=b", environ={}, **place)
     assert guards(over(here)) == []

@@ -7,11 +7,11 @@ from contextlib import nullcontext
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, RuleCounts, WSGIFaultMiddleware
 from tests.pairs import pairs
 
 from .conftest import Asgi, Wsgi
-from .transport import LEFT, WIRES, App, Broken, Taking, hearing
+from .transport import LEFT, READERS, WIRES, App, Broken, Taking, hearing
 
 WHOLE = b"0123456789"
 UPLOAD = (b"abcd", b"efgh", b"ij")
@@ -25,7 +25,7 @@ def last(injector):
 
 
 def counted(injector):
-    return injector.counts()["rule-1"]["injected"]
+    return injector.counts()["rule-1"].injected
 
 
 ENDS = {
@@ -35,18 +35,13 @@ ENDS = {
     "hang,duration=10ms,delay=20ms": (0, "FIN", "closed"),
     "cos:SlowDown": (503, "FIN", "answered"),
     "cos:SlowDown,delay=20ms": (503, "FIN", "answered"),
-    "cos:SlowDown,exact=yes": (503, "FIN", "answered"),
     "http:500": (500, "FIN", "answered"),
 }
 
 
 @pytest.mark.parametrize(
     ("wire", "rule", "after", "sized"),
-    # The other end of this transport is not read before ten seconds have passed; servers of the matrix are quicker.
-    [
-        pytest.param(*each, marks=pytest.mark.slow) if "exact" in each[1] else each
-        for each in pairs(wire=WIRES, rule=ENDS, after=[0, 1, 4, 5, 9], sized=[True, False])
-    ],
+    pairs(wire=WIRES, rule=ENDS, after=[0, 1, 4, 5, 9], sized=[True, False]),
     indirect=["wire"],
 )
 def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, sized):
@@ -61,7 +56,9 @@ def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, si
     assert (outcome.request_bytes, outcome.body_complete) == (after, False)
     assert (app.ran, counted(injector)) == (0, 1)
     if status:
-        assert seen.headers.get("connection", "close") == "close"
+        # An app under WSGI must not say so itself: its server does.
+        said = "close" if wire.kind == "asgi" else None
+        assert seen.headers.get("connection") == said
     assert injector.errors == []
 
 
@@ -128,37 +125,6 @@ def test_inside_an_upload_ends(wire, make_injector, rule):
     assert outcome.request_bytes == 5
 
 
-def chunks(body):
-    """By `read` with a size that the place divides, and one that it does not."""
-    return iter(lambda: body.read(3), b"")
-
-
-def at_once(body):
-    """What there is."""
-    return iter(lambda: body.read1(100), b"")
-
-
-def filling(body):
-    """Into a buffer."""
-    buffer = bytearray(7)
-    while size := body.readinto(buffer):
-        yield bytes(buffer[:size])
-
-
-READERS = {
-    "read": lambda body: [body.read(None)],
-    "read 10": lambda body: [body.read(10)],
-    "read 5 and 5": lambda body: [body.read(5), body.read(5), body.read(0)],
-    "chunks": chunks,
-    "read1": at_once,
-    "readinto": filling,
-    "lines": lambda body: body,
-    "readlines": lambda body: body.readlines(),
-    "readlines of 3": lambda body: [*body.readlines(3), *body.readlines(None)],
-    "readline": lambda body: [body.readline(2), body.readline(), *body],
-}
-
-
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
 def test_nothing_is_read_behind_the_place_before_the_pause_is_over(make_injector, servers, clock, interface):
     """A client that has sent so much of an upload with a length, and waits, meets it."""
@@ -215,7 +181,7 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
     assert (answer.status, app.body) == (200, body)
     assert environ["wsgi.input"].readable()
     assert last(injector) == ("stalled", True, 200)
-    assert injector.counts()["rule-1"] == {"matched": 1, "injected": 1}
+    assert injector.counts()["rule-1"] == RuleCounts(1, 1)
     assert answer.header("x-faultinject") == "rule-1"
 
 
@@ -288,20 +254,6 @@ def test_an_answer_ends_after_so_many_bytes(wire, make_injector, rule, after, pi
     assert injector.errors == []
 
 
-@pytest.mark.parametrize("rule", ["reset", "close", "hang", "hang,delay=1h"])
-def test_inside_an_answer_that_ends_is_an_error(wire, make_injector, rule):
-    """What came is there, and then the client's own error, without a wait for one that nobody would have."""
-    app = App()
-    injector = make_injector(f"{rule},when=after,after_bytes=7")
-    seen = wire(injector, app, inside=True)
-    assert seen.body == WHOLE[:7]
-    kinds = {"reset": ConnectionResetError, "close": ConnectionError, "hang": TimeoutError}
-    assert isinstance(seen.error, kinds[rule.partition(",")[0]])
-    assert "injected by faultinject, rule rule-1" in str(seen.error)
-    outcome = injector.journal.outcomes[-1]
-    assert (outcome.did, outcome.response_bytes, app.closed) == ("raised", 7, 1)
-
-
 @pytest.mark.parametrize("rule", ["reset", "hang,duration=10ms"])
 def test_out_of_reach_an_answer_is_closed(wire, make_injector, out_of_reach, rule):
     """By the error on which a server closes a connection, and no reset is claimed."""
@@ -364,14 +316,6 @@ def test_a_stall_of_the_whole(wire, make_injector, when):
     assert time.monotonic() - began >= 0.03
     assert (seen.status, seen.body) == (200, WHOLE)
     assert injector.journal.outcomes[-1].did == "delayed"
-
-
-@pytest.mark.parametrize("rule", ["reset,when=after,after_bytes=1", "reset,after_bytes=1"])
-def test_over_http2_a_connection_is_left_alone(make_injector, rule):
-    """It carries other requests as well."""
-    injector = make_injector(rule)
-    assert Asgi()(injector, "PUT", body=b"abc", http_version="2").status == 200
-    assert last(injector)[0] == "refused"
 
 
 def test_a_body_whose_end_no_server_shows(make_injector):

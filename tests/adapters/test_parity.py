@@ -5,10 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Rule, vendors
+from faultinject import Rule, vendors
 from tests.slowly import FOUNDING, others_slowly
 
 from .transport import App
@@ -144,37 +143,35 @@ def compare(both, make_injector, caplog):
     return run
 
 
-def test_same_scenario_same_answers_and_outcomes(compare, for_all):
+def test_same_scenario_same_answers_and_outcomes(compare):
     """One scenario, one series of requests: bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
-    for_all(RULES[::2], lambda rule: compare(rule, REQUESTS))
-    for_all(RULES[1::2], lambda rule: compare(rule, REQUESTS, record_all=True))
+    for number, rule in enumerate(RULES):
+        compare(rule, REQUESTS, record_all=bool(number % 2))
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
-def test_same_answers_of_every_vendor(compare, for_all, vendor):
+def test_same_answers_of_every_vendor(compare, vendor):
     """The same for the errors of each vendor, single ones, drawn ones and those given after the app."""
-    for_all(rules_of(vendor)[::2], lambda rule: compare(rule, REQUESTS))
-    for_all(rules_of(vendor)[1::2], lambda rule: compare(rule, REQUESTS, record_all=True))
+    for number, rule in enumerate(rules_of(vendor)):
+        compare(rule, REQUESTS, record_all=bool(number % 2))
 
 
 @pytest.mark.parametrize("vendor", others_slowly(vendors.names(), FOUNDING.__contains__))
-def test_every_row_is_the_same_under_both(compare, for_all, vendor):
+def test_every_row_is_the_same_under_both(compare, vendor, subtests):
     """What a single row carries beyond its envelope is read off the request alike."""
-
-    def check(row):
-        rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
-        [(status, headers, _), (head_status, head_headers, head_body)] = compare(rule, ROW_REQUESTS)
-        assert (head_status, head_body) == (status, b"")
-        length = dict(headers).get("content-length")
-        found, own = vendors.get(vendor), vendors.get(vendor).form_of(row).bare_head
-        bare = (found.bare_head if own is None else own) and status not in (204, 205, 304)
-        if (
-            vendor == "minio"
-        ):  # where a condition or a range fails, and where its queue is full, HEAD is answered as GET is
-            bare = bare and status not in (412, 416, 429)
-        assert dict(head_headers).get("content-length") == ("0" if bare else length)
-
-    for_all(vendors.get(vendor).errors, check)
+    for row in vendors.get(vendor).errors:
+        with subtests.test(row.address):
+            rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
+            [(status, headers, _), (head_status, head_headers, head_body)] = compare(rule, ROW_REQUESTS)
+            assert (head_status, head_body) == (status, b"")
+            length = dict(headers).get("content-length")
+            found, own = vendors.get(vendor), vendors.get(vendor).form_of(row).bare_head
+            bare = (found.bare_head if own is None else own) and status not in (204, 205, 304)
+            if (
+                vendor == "minio"
+            ):  # where a condition or a range fails, and where its queue is full, HEAD is answered as GET is
+                bare = bare and status not in (412, 416, 429)
+            assert dict(head_headers).get("content-length") == ("0" if bare else length)
 
 
 OF_ONE_PROCESS = """
@@ -235,15 +232,6 @@ def test_cors_after_is_the_apps_own(send, make_injector):
     ]
 
 
-def test_any_number_of_header_names(servers):
-    """Names that are remembered in their wire form are few; an answer with more is as right as any."""
-    keys = {f"X-Number-{number}": str(number) for number in range(1100)}
-    app = ASGIFaultMiddleware(None, Rule("http:503", set=keys), seed=0)
-    answer = anyio.run(servers.asgi, app, servers.scope("GET", "/"), servers.messages())
-    got = {name: value for name, value in answer.headers if name.startswith("x-number-")}
-    assert got == {key.lower(): value for key, value in keys.items()}
-
-
 @pytest.mark.parametrize(
     "vendor", ["s3:SlowDown", "http:503", "reset", "gateway:BadGateway", "http:503,vendor=s3"]
 )
@@ -254,7 +242,7 @@ def test_an_encoded_slash_of_a_key(send, make_injector, vendor):
     )
     for target in ("/photos/x/y", "/photos/x%2Fy", "/photos/x%2fy"):
         send(injector, "GET", target)
-    assert [each["matched"] for each in injector.counts().values()] == [3, 3, 1]
+    assert [each.matched for each in injector.counts().values()] == [3, 3, 1]
     assert {each.key for each in injector.journal.outcomes} == {"x/y"}
 
 

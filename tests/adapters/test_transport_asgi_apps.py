@@ -55,7 +55,7 @@ def test_an_answer_that_begins_twice(wire, make_injector, rule, inside):
     injector = make_injector(rule)
     seen = wire(injector, saying(START, START, WHOLE), inside=inside)
     assert isinstance(seen.error, RuntimeError)
-    assert (last(injector).did, injector.counts()["rule-1"]["injected"]) == ("app_failed", 0)
+    assert (last(injector).did, injector.counts()["rule-1"].injected) == ("app_failed", 0)
 
 
 @WAYS
@@ -75,7 +75,7 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
     seen = wire(injector, saying(START, WHOLE, {"type": "http.response.body"}, background), inside=inside)
     assert done == ["background"]
     assert isinstance(seen.error, OSError) == inside
-    assert injector.counts()["rule-1"]["injected"] == 1
+    assert injector.counts()["rule-1"].injected == 1
 
 
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
@@ -121,9 +121,7 @@ def test_trailers_come_behind_a_whole_answer(servers, make_injector, rule, comes
     assert (trailers in sent) == comes
 
 
-@pytest.mark.parametrize(
-    "rule", ["reset", "close", "hang,duration=1ms", "truncate", "cos:SlowDown,exact=yes"]
-)
+@pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=1ms", "truncate"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_server_has_noticed_a_broken_connection(servers, make_injector, rule, when):
     """Before it misses an answer, and says so in its log."""
@@ -178,7 +176,7 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
     seen = wire(injector, saying(*said), inside=inside)
     assert (seen.saw, last(injector).did) == (saw, did)
     assert (seen.error is None) == (not inside or did != "truncated")
-    assert injector.counts()["rule-1"]["injected"] == (did == "truncated")
+    assert injector.counts()["rule-1"].injected == (did == "truncated")
 
 
 @BACKENDS
@@ -194,7 +192,7 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen, tasks.cancel_scope)
-            while True:
+            for _ in range(9):
                 await send({"type": "http.response.body", "body": b"0123456789", "more_body": True})
 
     injector = make_injector("truncate,keep_bytes=15")
@@ -204,7 +202,7 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
         wrapped = ASGIFaultMiddleware(app, injector=injector)
         assert anyio.run(exchange.run, wrapped, scope, backend=backend) is None
         raw, end = read(client)
-    assert raw.partition(b"\r\n\r\n")[2] == b"a\r\n0123456789\r\n5\r\n01234\r\n"
+    assert raw.partition(b"\r\n\r\n")[2] == b"012345678901234"
     assert (end, last(injector).did) == ("FIN", "truncated")
 
 
@@ -219,20 +217,22 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
         "cos:InternalError,status=200,delay=1h",
     ],
 )
-@pytest.mark.parametrize("server_is", ["uvicorn", "gunicorn"])
-def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is):
+@pytest.mark.parametrize(
+    ("server_is", "upload"), [("uvicorn", b""), ("gunicorn", b""), ("uvicorn", b"on record")]
+)
+def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is, upload):
     """Both wait for what is under way and tell nobody: one lets go of the connection, the other's worker is dying."""
     photo = b"0123456789" * 100  # dripped, it would take a quarter of an hour
-    wrapped = ASGIFaultMiddleware(App(photo).asgi, injector=make_injector(rule))
+    wrapped = ASGIFaultMiddleware(App(photo).asgi, injector=make_injector(rule, record_all=bool(upload)))
 
     async def scenario(server):
-        exchange = Exchange(server, "GET")
+        exchange = Exchange(server, "GET", [upload] if upload else ())
         worker = SimpleNamespace(alive=True)
         exchange.keep_alive, exchange.protocol = True, SimpleNamespace(worker=worker)
         ends = (exchange, "keep_alive") if server_is == "uvicorn" else (worker, "alive")
         asyncio.get_running_loop().call_later(0.1, setattr, *ends, False)
         with anyio.fail_after(60):
-            return await exchange.run(wrapped, servers.scope())
+            return await exchange.run(wrapped, servers.scope(body=upload))
 
     with loopback() as (client, server):
         assert asyncio.run(scenario(server)) is None

@@ -13,8 +13,8 @@ from werkzeug.middleware.lint import LintMiddleware
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from tests.pairs import pairs
-from tests.rows import row_by_row
 
+from .manners import MANNERS
 from .transport import saying
 
 ELSEWHERE = "cos:SlowDown,path=elsewhere/"
@@ -117,32 +117,6 @@ def test_the_wrapper_shows_what_it_is_around():
         assert inspect.iscoroutinefunction(wrapped) == (layer is ASGIFaultMiddleware)
 
 
-def streaming(environ, start_response):
-    start_response("200 OK", [("content-type", "text/plain")])
-    yield b"a"
-    yield b"b"
-
-
-def writing(environ, start_response):
-    write = start_response("200 OK", [("content-type", "text/plain")])
-    write(b"a")
-    return [b"b"]
-
-
-def correcting(environ, start_response):
-    start_response("200 OK", [("content-type", "text/plain")])
-    try:
-        raise LookupError("late")
-    except LookupError:
-        start_response("404 Not Found", [("content-type", "text/plain")], sys.exc_info())
-    return [b"none"]
-
-
-def by_name(environ, start_response):
-    start_response(status="200 OK", headers=[("content-type", "text/plain")], exc_info=None)
-    return [b"ab"]
-
-
 def half(environ, start_response):
     start_response("200 OK", [("content-type", "text/plain")])
     raise LookupError("the app's own")
@@ -191,10 +165,7 @@ def exchange(app, environ):
 
 
 APPS = {
-    streaming: (200, None),
-    writing: (200, None),
-    correcting: (404, None),
-    by_name: (200, None),
+    **dict.fromkeys(MANNERS, (200, 10)),
     as_file: (200, 2),
     raising: (None, None),
     half: (200, None),
@@ -302,8 +273,8 @@ LINTS = [
 
 
 @pytest.mark.filterwarnings("error")
-@row_by_row(("lint", "method", "rules"), LINTS)
-@row_by_row("record_all", [False, True], ids=["matched", "record_all"])
+@pytest.mark.parametrize(("lint", "method", "rules"), LINTS)
+@pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 def test_lint_around_and_inside(servers, lint, method, rules, record_all):
     """Neither as a server to the app nor as an app to the server do we break PEP 3333."""
 

@@ -105,7 +105,7 @@ def test_uvicorn_does_not_start(tmp_path):
     """For real: the process ends by itself, with an exit code and the message."""
     (tmp_path / "served.py").write_text(SERVED)
     command = [sys.executable, "-m", "uvicorn", "served:app", "--port", "0"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 3
     assert MESSAGE in ended.stderr
     assert "Application startup failed. Exiting." in ended.stderr

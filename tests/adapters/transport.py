@@ -77,10 +77,11 @@ async def cancel(function, *args):
 
 
 @contextmanager
-def loopback():
+def loopback(host="127.0.0.1"):
     """Both ends of a TCP connection: the client's, the server's."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        client = socket.create_connection(listening.getsockname(), timeout=PATIENCE)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listening:
+        client = socket.create_connection(listening.getsockname()[:2], timeout=PATIENCE)
         server, _ = listening.accept()
     with client, server:
         yield client, server
@@ -117,7 +118,7 @@ def read_and_leave(client):
 
 def workers():
     """The threads that faults go on in."""
-    return [each for each in threading.enumerate() if each.name == "faultinject"]
+    return [each for each in threading.enumerate() if each.name.startswith("faultinject")]
 
 
 def settle():
@@ -141,6 +142,7 @@ class Seen:
 
     Attributes:
         status: the number in the status line; 0 when nothing came.
+        fields: the headers in order, as sent.
         headers: by lower-case name.
         body: the bytes behind the head, the marks of chunks among them.
         end: how the connection ended.
@@ -152,8 +154,8 @@ class Seen:
         head, _, self.body = raw.partition(b"\r\n\r\n")
         line, *lines = head.decode("latin-1").split("\r\n")
         self.status = int(line.split()[1]) if line else 0
-        fields = (each.partition(":") for each in lines)
-        self.headers = {name.lower(): value.strip() for name, _, value in fields}
+        self.fields = [(name, value.strip()) for name, _, value in (each.partition(":") for each in lines)]
+        self.headers = {name.lower(): value for name, value in self.fields}
         self.end = end
         self.error = error
 
@@ -171,6 +173,7 @@ class App:
         status: of the answer.
         length: whether a Content-Length is told.
         fails: `before` its answer starts, or `between` the pieces, behind the first.
+        error: what it raises then.
 
     Attributes:
         ran: how often it was called.
@@ -178,10 +181,11 @@ class App:
         closed: how often its answer was closed; under ASGI, how often it came to its end.
     """
 
-    def __init__(self, *pieces, status=200, length=True, fails=""):
+    def __init__(self, *pieces, status=200, length=True, fails="", error=Broken):
         self.pieces = pieces or (b"01234", b"56789")
         self.status = status
         self.fails = fails
+        self.error = error
         size = sum(map(len, self.pieces))
         self.headers = [("Content-Type", "text/plain"), *([("Content-Length", str(size))] if length else [])]
         self.ran = self.given = self.closed = 0
@@ -189,24 +193,26 @@ class App:
     def __iter__(self):
         for number, piece in enumerate(self.pieces):
             if number and self.fails == "between":
-                raise Broken
+                raise self.error
             self.given += 1
             yield piece
 
     def close(self):
         self.closed += 1
 
-    def wsgi(self, environ, start_response):
+    def begin(self):
+        """What it does before its answer."""
         self.ran += 1
         if self.fails == "before":
-            raise Broken
+            raise self.error
+
+    def wsgi(self, environ, start_response):
+        self.begin()
         start_response(f"{self.status} Status", list(self.headers))
         return self
 
     async def asgi(self, scope, receive, send):
-        self.ran += 1
-        if self.fails == "before":
-            raise Broken
+        self.begin()
         headers = [(name.lower().encode(), value.encode()) for name, value in self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         for piece in self:
@@ -252,16 +258,37 @@ class Taking(App):
         await super().asgi(scope, receive, send)
 
 
+def to_the_end(read):
+    """What it gives until it gives nothing."""
+    return iter(read, b"")
+
+
+def filling(body):
+    """Into a buffer."""
+    buffer = bytearray(7)
+    while size := body.readinto(buffer):
+        yield bytes(buffer[:size])
+
+
+READERS = {
+    "read": lambda body: [body.read()],
+    "read None": lambda body: [body.read(None)],
+    "read 5, then the rest": lambda body: [body.read(5), body.read(5), body.read(0), body.read(-1)],
+    "pieces": lambda body: to_the_end(lambda: body.read(3)),
+    "read1": lambda body: to_the_end(lambda: body.read1(77)),
+    "readinto": filling,
+    "readline": lambda body: to_the_end(body.readline),
+    "readlines": lambda body: body.readlines(),
+    "readlines of 3": lambda body: [*body.readlines(3), *body.readlines(None)],
+    "lines": lambda body: body,
+    "a line, then the rest": lambda body: [body.readline(2), body.readline(), *body],
+}
+"""How a WSGI app may read its body: the pieces that it gets."""
+
+
 def head_of(status, headers):
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("latin-1")
-
-
-class Encrypted(socket.socket):
-    """The server's end of a connection that is said to speak TLS, so that nobody but the server may write on it."""
-
-    def getpeercert(self):
-        """As a socket of TLS has it."""
 
 
 class WsgiWire:
@@ -272,9 +299,7 @@ class WsgiWire:
     def __init__(self, makers):
         self._makers = makers
 
-    def __call__(
-        self, injector, app=None, method="GET", target="/", *, inside=False, encrypted=False, **more
-    ):
+    def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
         call = (app or App()).wsgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
             body, sized = b"".join(more.pop("upload", ())), more.pop("sized", True)
@@ -284,11 +309,11 @@ class WsgiWire:
                 environ["wsgi.input_terminated"] = True
             environ["REMOTE_ADDR"], port = client.getsockname()
             environ |= {"REMOTE_PORT": str(port), "SERVER_PORT": str(server.getsockname()[1])}
-            own = environ["werkzeug.socket"] = Encrypted(fileno=server.detach()) if encrypted else server
+            environ["werkzeug.socket"] = server
             if inside:
                 del environ["REMOTE_PORT"], environ["werkzeug.socket"]
-            error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, own)
-            own.close()
+            error = self._serve(WSGIFaultMiddleware(call, injector=injector), environ, server)
+            server.close()
             seen = Seen(*read(client), error)
         settle()
         return seen
@@ -326,9 +351,7 @@ class AsgiWire:
     def __init__(self, makers):
         self._makers = makers
 
-    def __call__(
-        self, injector, app=None, method="GET", target="/", *, inside=False, encrypted=False, **more
-    ):
+    def __call__(self, injector, app=None, method="GET", target="/", *, inside=False, **more):
         call = (app or App()).asgi if isinstance(app, App | None) else app
         with loopback() as (client, server):
             pieces = more.pop("upload", ())
@@ -340,7 +363,7 @@ class AsgiWire:
             if inside:
                 scope |= TESTCLIENT
             wrapped = ASGIFaultMiddleware(call, injector=injector)
-            own = Exchange(server, method, pieces, encrypted=encrypted)
+            own = Exchange(server, method, pieces)
             if inside:
                 del own.transport
             exchange = own.run(wrapped, scope)
@@ -359,9 +382,9 @@ class AsgiWire:
 class Exchange:
     """What a server has of one request."""
 
-    def __init__(self, server, method, pieces=(), *, encrypted=False):
+    def __init__(self, server, method, pieces=()):
         self._pieces = [*pieces]
-        shown = {"socket": server, "sslcontext": encrypted or None}
+        shown = {"socket": server}
         self.transport = SimpleNamespace(get_extra_info=shown.get, get_write_buffer_size=lambda: 0)
         self._server = server
         self._asked = method == "GET"
@@ -393,6 +416,19 @@ class Exchange:
             data = head_of(message["status"], headers)
         with suppress(OSError):
             self._server.sendall(data)
+
+
+def by_wsgi(servers, injector, server, app=None, method="GET", **more):
+    """What the server gets of one request on that connection."""
+    environ = servers.environ(method, "/a", **{"werkzeug.socket": server, **more})
+    return WSGIFaultMiddleware((app or App()).wsgi, injector=injector)(environ, lambda *_: None)
+
+
+def by_asgi(servers, injector, server, app=None, method="GET"):
+    wrapped = ASGIFaultMiddleware((app or App()).asgi, injector=injector)
+    error = asyncio.run(Exchange(server, method).run(wrapped, servers.scope(method, "/a")))
+    if error is not None:
+        raise error
 
 
 WIRES = {"wsgi": WsgiWire, "asgi": AsgiWire}

@@ -12,13 +12,13 @@ from base64 import b64decode
 from itertools import count
 from shutil import which
 
+from tests.until import STARTS_WITHIN
+
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--remote-debugging-pipe",
 )  # fmt: skip
-PATIENCE = 300
-"""Seconds that an answer of the browser may take."""
 
 # The protocol is read from 3 and written to 4, which may be taken: out of the way first.
 LAUNCH = """
@@ -87,7 +87,7 @@ class Pipe:
     def read(self):
         """The next message; its window notes an event."""
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._from], [], [], PATIENCE)
+            ready, _, _ = select.select([self._from], [], [], STARTS_WITHIN)
             more = os.read(self._from, 1 << 20) if ready else b""
             if not more:
                 self.process.kill()
@@ -103,7 +103,7 @@ class Pipe:
     def close(self):
         """End the browser."""
         self.ask(None, "Browser.close", {})
-        self.process.wait(PATIENCE)
+        self.process.wait(STARTS_WITHIN)
         os.close(self._to)
         os.close(self._from)
 
@@ -203,7 +203,7 @@ class Browser:
         """Write a text with the keyboard, wherever the focus is."""
         self.press(*text)
 
-    def until(self, expression, patience=PATIENCE):
+    def until(self, expression, patience=STARTS_WITHIN):
         """Wait until an expression is true in the page, or an element."""
         end = time.monotonic() + patience
         while not self.evaluate(f"Boolean({expression})"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultinject.audit import judge
+from faultinject.audit.judging import judge
 from faultinject.audit.profiles import names
 from tests.journals import (
     DENIED,

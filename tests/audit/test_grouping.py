@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.audit import group
-from faultinject.journal import CallWindow
+from faultinject.audit.grouping import group
+from faultinject.journal.call_window import CallWindow
 from tests.journals import (
     DELAYED,
     DENIED,
@@ -34,7 +34,6 @@ from tests.journals import (
     text,
     threads,
 )  # fmt: skip
-from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -236,9 +235,6 @@ BY_DRIVER = [
     # Each call has its own key: a second copy is of the same call, whatever it carries and whenever it comes.
     g([r(0, "slow", took=0.4, **BODY), r(0.2)], "200 200", **DRIVEN),
     g([r(0, "503"), r(55, "503"), r(160, "503")], "503 503 503", **DRIVEN),
-    # Form uploads name their key in the body, and are joined by fingerprint; nothing is shared.
-    g([r(at, "503", key=None, path="/", body=body) for at in (0, 1) for body in ("one", "three")], "503 503", "503 503", **DRIVEN),
-    g([r(at, "slow", took=0.4, key=None, path="/", body="one") for at in (0, 0.1)], "200", "200", **DRIVEN),
     # By the key in the path; what is used twice belongs to the call that began last; one that never ended is open.
     g(
         [r(0, "503", path="/b/k1"), r(0.001, "503", path="/b/k2"), r(1, path="/b/k1")], "thr: 503 200", "thr: 503",
@@ -336,6 +332,8 @@ BY_TEST = [
     g([r(1, "503")], "a: 503 [open]", told=[w("a", 0, None)]),
     # Copies, also on connections that are used on, and other bytes are of the call that a test names; not for another caller.
     g([*SLOW, r(3, path="/2")], "upload: 200 200 200", "upload: 200", told=UPLOAD),
+    # A client that marks its retries does not mark a copy.
+    g([r(-2, "503"), r(-1, retry=True), *SLOW], "503 200 [retry mark]", "upload: 200 200 200", told=UPLOAD),
     g([r(1, "slow", took=0.5, connection=1), r(1.15, connection=2), r(1.16, connection=3), r(1.165, path="/2", connection=2)], "upload: 200 200 200", "upload: 200", told=UPLOAD),
     g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "upload: 503 503", told=UPLOAD),
     g([r(0.1, "503", body="a"), r(0.2, "503", body="b")], "503", "503"),
@@ -392,7 +390,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("requests", "expected", "how"),
     [*LOOKS, *SHARED, *BY_WORD, *ENDS, *PARTS, *BY_DRIVER, *LAYERS, *BY_TEST, *CHANGES],
 )
@@ -423,7 +421,7 @@ OWN, OTHER = "0123456789abcdef", "fedcba9876543210"
 POLLED = {"followed": 1, "begun earlier": 1}
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("requests", "expected"),
     [
         # Nobody can tell whether that was one call, so that neither counts as over.
@@ -603,7 +601,7 @@ def batches(number=12):
     ]  # fmt: skip
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("made", "expected"),
     [
         # Callers of one thing together make more attempts than each of them, and one does not retry for the other.
@@ -724,8 +722,8 @@ def recovered(made, **how):
     )
 
 
-@row_by_row("share", [0.3, 1.0])
-@row_by_row("concurrent", [1, 10, 50])
+@pytest.mark.parametrize("share", [0.3, 1.0])
+@pytest.mark.parametrize("concurrent", [1, 10, 50])
 def test_calls_for_different_things_are_found_exactly(concurrent, share):
     """Own keys, or one key and different bodies, with ids and without; what little is held to be shared is left out."""
     for keys in ("own", "bodies"):

@@ -10,9 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from faultinject.audit.reports import render
-from faultinject.exceptions import MissingExtra
+from faultinject.exceptions import MissingExtraError
 from tests.journals import judged
-from tests.rows import row_by_row
 
 from .judged import apart, attempt, call, finding, given, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS
@@ -195,7 +194,7 @@ def test_hostile_texts():
     assert r"\x00\x1b[31m\u202e\u2066\ud800\uffff\r\n" in found.text
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("made", "bad", "good", "asked", "notes"),
     [
         (tried(0.1, 0.2), 3, 0, 0, []),
@@ -348,5 +347,5 @@ def test_a_call_without_end_is_no_larger():
 def test_without_jinja2(monkeypatch):
     """The message says what to install."""
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)
-    with pytest.raises(MissingExtra, match=r"a report in HTML needs jinja2: .*pip install .*\[report\]"):
+    with pytest.raises(MissingExtraError, match=r"a report in HTML needs jinja2: .*pip install .*\[report\]"):
         render(judgement(), "html")

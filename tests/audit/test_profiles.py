@@ -6,7 +6,6 @@ import pytest
 
 from faultinject.audit.profiles import detect, get, names
 from faultinject.exceptions import ConfigurationError
-from tests.rows import row_by_row
 
 BOTO3 = "Boto3/{0} md/Botocore#{0} ua/2.1 os/linux lang/python#3.11.7 m/E,b cfg/retry-mode#{1} Botocore/{0}"
 
@@ -36,7 +35,7 @@ below = "3"
 """
 
 
-@row_by_row("name", names())
+@pytest.mark.parametrize("name", names())
 def test_every_profile_says_who_promises_what(name):
     """A title for people, a reference to look up, nothing that makes no sense."""
     profile = get(name)
@@ -53,7 +52,7 @@ def test_the_profiles_that_come_along():
     assert known <= set(names())
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("user_agent", "expected"),
     [
         (BOTO3.format("1.44.5", "standard"), "aws-2026"),
@@ -156,7 +155,7 @@ def test_every_profile_can_be_checked():
             assert re.search(r"promise[sd]?\b", profile.reference), name
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("aws-2026", ((100,), (35,), (35,), (35,))),

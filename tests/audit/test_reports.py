@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from textwrap import dedent
 from xml.etree import ElementTree
 
 import pytest
 
 from faultinject import Attempt
-from faultinject.audit import judge
 from faultinject.audit.checks import CHECKS
+from faultinject.audit.judging import judge
 from faultinject.audit.reports import FORMATS, format_of, render
 from faultinject.exceptions import ConfigurationError
-from faultinject.journal import CallWindow
-from tests.rows import row_by_row
+from faultinject.journal.call_window import CallWindow
 
 from .judged import attempt, call, finding, given, judgement
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
@@ -124,9 +124,10 @@ def test_the_first_line_says_the_result():
     assert render(found, "markdown").splitlines()[2] == f"### {said}"
     assert suite(found).findtext("system-out").startswith(f"{said}\n")
     assert (json.loads(render(found, "json"))["result"], found.conclusion.exit_code) == ("warn", 0)
+    strict = replace(found, strict=True)
     said = "FAIL: a: something; strict: a warning is a failure"
-    assert render(found, strict=True).splitlines()[0] == said
-    assert json.loads(render(found, "json", strict=True))["result"] == "fail"
+    assert render(strict).splitlines()[0] == said
+    assert json.loads(render(strict, "json"))["result"] == "fail"
 
 
 def test_failures_stand_before_warnings():
@@ -135,7 +136,7 @@ def test_failures_stand_before_warnings():
     assert re.findall(r"^[✕!] [A-Z]{4} +(\w)", text, re.MULTILINE) == ["c", "a", "d"]
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown"])
+@pytest.mark.parametrize("format_", ["text", "markdown", "junit"])
 def test_what_two_checks_say_is_told_once(format_):
     """Waits that repeat also come together: one finding with a second sentence; programs get each."""
     found = judgement(
@@ -190,7 +191,7 @@ def test_three_calls_are_told_of_each_finding():
     assert re.findall(r"\[.*]", "\n".join(lines)) == ["[seq 0 1]", "[seq 2 3]", "[seq 4 5]"]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("made", "expected"),
     [
         (call(attempt(1, 0, "http:500", 500), attempt(2, 0.021, None, 201), name="upload"), "upload: GET /photos/cat.jpg: 500, 20 ms later 201"),
@@ -276,9 +277,9 @@ def test_json():
     ]
 
 
-def suite(found, **options):
+def suite(found):
     """The one test suite of a JUnit file."""
-    root = ElementTree.fromstring(render(found, "junit", **options).encode())
+    root = ElementTree.fromstring(render(found, "junit").encode())
     [only] = root
     assert (root.tag, only.tag) == ("testsuites", "testsuite")
     return only
@@ -352,7 +353,7 @@ def test_junit_where_nothing_was_decided(found, message):
 
 def test_junit_where_warnings_count():
     """`strict` makes failures of warnings, as it makes exit code 1 of them."""
-    found = suite(judgement(), strict=True)
+    found = suite(replace(judgement(), strict=True))
     assert found.get("failures") == "2"
     assert [each.get("type") for each in found.iter("failure")] == ["FAIL", "WARN"]
 
@@ -424,7 +425,7 @@ def hostile():
     )
 
 
-@row_by_row("format_", FORMATS)
+@pytest.mark.parametrize("format_", FORMATS)
 def test_no_report_holds_what_a_terminal_or_a_page_would_obey(format_):
     """Control, format and bidi characters of requests come escaped, and every report can be written as UTF-8."""
     text = render(hostile(), format_)
@@ -469,7 +470,7 @@ def test_unknown_format():
     assert str(error.value) == f"'pdf' is not a format of a report; there are {known}"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("a.txt", "text"),

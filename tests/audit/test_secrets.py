@@ -13,11 +13,10 @@ from urllib.parse import quote
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from faultinject.audit import judge
+from faultinject.audit.judging import judge
 from faultinject.audit.reports import FORMATS, render
-from faultinject.journal import read
+from faultinject.journal.reading import read
 from faultinject.vendors import get, names
-from tests.rows import row_by_row
 
 console = pytest.importorskip("tests.console")
 
@@ -141,7 +140,7 @@ def test_three_hundred_planted_secrets(ask, tmp_path, caplog):
     }
 
 
-@row_by_row("vendor", names())
+@pytest.mark.parametrize("vendor", names())
 def test_no_userinfo_in_the_resource(vendor):
     """The body names what was asked for without the name and the password of an absolute target."""
     code = next(row.label for row in get(vendor).errors if row.status)

@@ -8,10 +8,10 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import Injector, explore, inject
-from faultinject.exceptions import ExplorationFailed
-from faultinject.store import STORES, ObjectStore
+from faultinject.exceptions import ExplorationFailedError
+from faultinject.store import ObjectStore
+from faultinject.store.stores import STORES
 from tests.audit.test_secrets import PLACES, ask_asgi, ask_wsgi, planted
-from tests.rows import row_by_row
 
 console = pytest.importorskip("tests.console")
 
@@ -58,7 +58,7 @@ def test_failures_and_explorations(ask, caplog):
                     for _, target, headers in batch[:3]:
                         said = ask(off, target, headers)
                         assert "x-faultinject" not in said, "unhappy"
-        except ExplorationFailed as failed:
+        except ExplorationFailedError as failed:
             error = failed
         outputs |= {"explored": run.report(), "JSON": run.to_json(), "failed": str(error)}
         outputs["log"] = caplog.text
@@ -83,7 +83,7 @@ def test_commands(command):
             assert secret not in said, target
 
 
-@row_by_row("vendor", STORES)
+@pytest.mark.parametrize("vendor", STORES)
 def test_the_last_error_of_a_store(vendor):
     """It quotes what the store has not, and `explore` prints it."""
     store = ObjectStore(vendor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.journals import FINE, ID, INTERNAL, SLOW_DOWN, call, calls, finding
-from tests.rows import row_by_row
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
 
@@ -35,11 +34,11 @@ def test_what_the_noise_hides_of_retry_after_is_not_said_of_the_client():
     assert said.action == LESS
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("gap", "fast", "expected"),
     [
         # Twice the turn-around's p95 by the machine's clock is no wait for sure, and by the client's it may be one.
-        (0.0009, (0.0003, 0.001), FAIL),
+        (0.0009, (0.0003, 0.001), WARN),
         (0.0011, (0.0003, 0.001), INCONCLUSIVE),
         (0.021, (0.0003, 0.001), PASS),
         # Where it is not measured half a second of the machine's is what the machine may do.
@@ -65,7 +64,7 @@ def test_its_work_for_other_requests_counts_so_many_times(apart, expected):
 
 @pytest.mark.parametrize(
     ("wait", "speed", "expected"),
-    [(0.006, SPEED, INCONCLUSIVE), (0.09, SPEED, INCONCLUSIVE), (0.11, SPEED, FAIL), (0.11, 1.0, FAIL)],
+    [(0.006, SPEED, INCONCLUSIVE), (0.09, SPEED, INCONCLUSIVE), (0.11, SPEED, WARN), (0.11, 1.0, WARN)],
 )
 def test_retries_at_once_are_no_herd_by_a_faster_clock(wait, speed, expected):
     """A loop that waits for nothing takes 6 ms here: 0.12 s by the client's clock."""
@@ -75,7 +74,7 @@ def test_retries_at_once_are_no_herd_by_a_faster_clock(wait, speed, expected):
 
 @pytest.mark.parametrize(
     ("spread", "speed", "expected"),
-    [(0.18, SPEED, INCONCLUSIVE), (0.09, SPEED, FAIL), (0.18, 1.0, INCONCLUSIVE), (0.09, 1.0, FAIL)],
+    [(0.18, SPEED, INCONCLUSIVE), (0.09, SPEED, WARN), (0.18, 1.0, INCONCLUSIVE), (0.09, 1.0, WARN)],
 )
 def test_jitter_that_is_undecided_in_real_time_is_not_rigid_by_a_faster_clock(spread, speed, expected):
     """Waits of 2.0 to 2.18 s: what the machine adds spreads them, and makes none of them alike."""
@@ -146,7 +145,7 @@ STANDING = calls(10, 0.1, 0.1, 0.1, apart=5.0)
 SERVER_ERRORS = {"kind": INTERNAL, "apart": 5.0}
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("check", "groups", "action"),
     [
         ("backoff", [calls(10, 0.0011, 0.0011, apart=5.0)], LESS),

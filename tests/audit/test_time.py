@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from faultinject.audit import judge
-from faultinject.journal import CallWindow
+from faultinject.audit.judging import judge
+from faultinject.journal.call_window import CallWindow
 from tests.journals import FINE, INTERNAL, LOST, Made, attempts, line
 
 NUMBER = 1000

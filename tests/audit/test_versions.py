@@ -1,7 +1,8 @@
 """Whether a download is of one version of the object: the truth beside the check, client by client."""
 
-from tests.journals import FINE, calls, fault
-from tests.rows import row_by_row
+import pytest
+
+from tests.journals import FINE, MARK, calls, fault
 
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN, holds, rows, to
 
@@ -11,6 +12,8 @@ MOVED = fault("overwrite", 206, "overwritten", applied=True, range="bytes=50-", 
 REST, WHOLE = MOVED | TWO, FINE | TWO | {"response_bytes": 100}
 FALSE = fault("corrupt", 200, "corrupted", applied=True, checksum=True, response_bytes=100) | ONE
 OTHER = fault("edit,range=shift", 206, "edited", applied=True, range="bytes=50-", response_bytes=50) | ONE
+UNMARKED = FINE | TWO | {"status": 206, "range": "bytes=50-", "response_bytes": 50}
+PART = {"attempt_hint": {"part": "bytes=50-"}}
 NO_VERDICT = None
 """The check has nothing that it could say anything of."""
 
@@ -25,12 +28,12 @@ def read_once(number, answer, **more):
     return calls(number, kind=answer, **{"method": "GET", "request_bytes": 0, "name": "load", **more})
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "row",
     rows(
         "mixed versions",
         # The first half is of one version, the rest of another; the caller got an error, or nobody says what.
-        to(FAIL, reads(1, REST), n=1, says="1 of 1 downloads whose object was replaced meanwhile are made of two versions"),
+        to(FAIL, reads(1, REST), n=1, says="1 of 1 downloads whose object was replaced meanwhile have bytes of two versions"),
         to(FAIL, reads(3, REST, returned=True, name="load"), n=3),
         to(PASS, reads(3, REST, returned=False, name="load"), n=3),
         to(WARN, reads(1, REST, by=None)),
@@ -50,6 +53,11 @@ def read_once(number, answer, **more):
         # Two parts, of which one is asked for again.
         to(FAIL, reads(3, REST, REST | ONE | {"range": "bytes=0-49"}, name="load")),
         to(NO_VERDICT, reads(3, REST, REST, name="load")),
+        # Another writer replaced it, in calls whose second request has no mark, though the client marks its retries.
+        *(
+            to(expected, calls(1, 0.1, by=MARK, at=-50), reads(3, UNMARKED, by=None, every=[{}, PART], returned=returned, name=name))
+            for expected, returned, name in ((FAIL, True, "load"), (NO_VERDICT, None, None))
+        ),
         # A checksum, or a range, that the bytes are not of, and that nobody saw, or read again; who says nothing was told nothing.
         to(FAIL, read_once(3, FALSE, returned=True), n=3, says="3 of 3 downloads accepted bytes that are wrong by"),
         to(FAIL, reads(3, OTHER, kind=CUT, returned=True, name="load"), n=3, says="3 of 3 downloads accepted bytes that are wrong by"),
@@ -62,6 +70,7 @@ def read_once(number, answer, **more):
         to(NO_VERDICT, read_once(3, FALSE, returned=True, method="HEAD")),
         to(NO_VERDICT),
     ),
+    ids=str,
 )  # fmt: skip
 def test_verdict(row):
     """Of a client that is described."""

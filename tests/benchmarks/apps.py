@@ -1,4 +1,4 @@
-"""The apps, no-op classes, requests and rules that the cases share, and how an app is called in a loop.
+"""The apps, no-op classes, requests and rules of the cases, and loops that call an app.
 
 Each call gets its own copy of the environ or scope, as a server would give it: both sides of a ratio pay for it.
 """
@@ -25,7 +25,7 @@ logging.getLogger("faultinject").addHandler(logging.NullHandler())
 
 
 def environ(method: str = "PUT", path: str = PATH, host: str = "app.example.com:8000") -> Environ:
-    """What a server gives a WSGI app for a request of an ordinary client."""
+    """The environ that a server gives a WSGI app for an ordinary client's request."""
     return {
         "wsgi.errors": None, "wsgi.version": (1, 0), "wsgi.multithread": True, "wsgi.multiprocess": False,
         "wsgi.run_once": False, "wsgi.file_wrapper": None, "wsgi.input_terminated": True,
@@ -118,7 +118,7 @@ def around(app: Any, rules: Any, interface: Any = None) -> Any:
 
 
 def rules(count: int, kind: str = "path", **keys: Any) -> list[Rule]:
-    """So many rules for PUT, each with another literal path, bucket or host that no request asks for."""
+    """Rules for PUT, each with another literal path, bucket or host that no request has."""
     patterns = {"path": "/bucket{}/photos/", "bucket": "bucket{}", "host": "host{}.example.net"}
     return [
         Rule("cos:SlowDown", method="PUT", **{kind: patterns[kind].format(number)}, **keys)

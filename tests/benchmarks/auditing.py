@@ -1,4 +1,4 @@
-"""A long journal judged: how long it takes, and in how much memory; each in a process of its own."""
+"""Time and memory to judge a long journal, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run() -> list[Row]:
 
 
 def _apart(path: Path) -> tuple[float, float]:
-    """Seconds of CPU and the largest resident size in MiB of a process; infinite where it failed."""
+    """CPU seconds and the largest resident size in MiB of a process; infinite if it failed."""
     done = subprocess.run([sys.executable, __file__, path], check=False, capture_output=True, text=True)
     seconds, resident = (
         map(float, done.stdout.split()) if done.returncode == 0 else (float("inf"), float("inf"))
@@ -57,7 +57,10 @@ def _apart(path: Path) -> tuple[float, float]:
 
 
 def _lines(client: str) -> Iterator[str]:
-    """Lines of calls that begin every 2 ms, up to 5 attempts each, full jitter; nearly in order, as files are."""
+    """Lines of calls, one every 2 ms, up to 5 attempts each, with full jitter.
+
+    They are nearly in order, as in files.
+    """
     chance = random.Random(7)
     coming: list[tuple[float, str]] = []
     seq = 0
@@ -98,9 +101,9 @@ def _line(client: str, seq: int, call: int, attempt: int, now: float, *, fails: 
 
 
 def _measure(path: str) -> None:
-    from faultinject.audit import judge
+    from faultinject.audit.judging import judge
     from faultinject.audit.reports import render
-    from faultinject.journal import read
+    from faultinject.journal.reading import read
 
     gc.disable()  # as `faultinject report` does
     before = time.process_time()

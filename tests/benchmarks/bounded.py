@@ -1,4 +1,7 @@
-"""Memory under a flood: distinct keys, long paths, large uploads; each in a process of its own, with and without us."""
+"""Memory under a flood of distinct keys, long paths and large uploads.
+
+Each case in a process of its own, with and without faultinject.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one run of an exploration costs besides the requests that it makes."""
+"""The cost of one run of an exploration, besides its requests."""
 
 from __future__ import annotations
 

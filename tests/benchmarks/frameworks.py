@@ -1,4 +1,4 @@
-"""Flask and FastAPI: what faults add to a hello-world app, and what an injected error costs beside it."""
+"""Flask and FastAPI: the cost of faults in a hello-world app, and of an injected error."""
 
 from __future__ import annotations
 

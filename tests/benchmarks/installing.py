@@ -1,4 +1,4 @@
-"""`install()` with 10,000 rules: from Rule objects, text and TOML, and the memory that it takes."""
+"""Time and memory of `install()` with 10,000 rules from Rule objects, text and TOML."""
 
 from __future__ import annotations
 

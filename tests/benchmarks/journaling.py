@@ -1,4 +1,4 @@
-"""A journal file: what it adds to a request that gets a fault, and to one that no rule is for."""
+"""The cost of a journal file for a request with a fault, and for one that no rule matches."""
 
 from __future__ import annotations
 

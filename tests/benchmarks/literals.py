@@ -1,4 +1,7 @@
-"""Rules with a literal key, header or query value: a thousand of them against one, for a request like none; `**/x` is asked."""
+"""A thousand rules with a literal key, header or query value, against one.
+
+The request resembles none of them; `**/x` is evaluated.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small load generator: `python loading.py PORT SECONDS` prints requests done and seconds taken.
+"""A small load generator: `python loading.py PORT SECONDS` prints requests and seconds.
 
 Sixteen connections that are kept alive, one request under way on each: all are written, then all are read. It costs
 little beside any Python server, so one processor of its own is enough for it.

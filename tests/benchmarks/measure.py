@@ -1,4 +1,4 @@
-"""How the benchmarks measure: side by side, in shuffled short blocks of process CPU time, with a control.
+"""Measures side by side, in shuffled short blocks of process CPU time, with a control.
 
 A comparison measures its base twice, as itself and once more under the name `AGAIN`. The median ratio of the two is
 the control: where two measurements of the same thing differ by more than 5 %, nothing measured beside them counts.
@@ -19,7 +19,10 @@ Block = Callable[[int], object]
 AGAIN = "the base again"
 CONTROL = (0.95, 1.05)
 ATTEMPTS = 3
-"""Of a measurement whose control is off: it says nothing of the contenders. What a valid one says is never measured again."""
+"""Attempts at a measurement whose control is off, and so says nothing of the contenders.
+
+A valid measurement is never repeated.
+"""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def spread(values: list[float]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a comparison measured: nanoseconds a call, round by round."""
+    """Times of one comparison: nanoseconds a call, round by round."""
 
     base: str
     times: dict[str, list[float]]
@@ -177,7 +180,7 @@ def side_by_side(
 
 
 def _calls(block: Block, milliseconds: float) -> int:
-    """How many calls fill a block; the first few, which import and prepare, do not tell."""
+    """The number of calls that fill a block, after a few that import and prepare."""
     block(3)
     count = 1
     while True:

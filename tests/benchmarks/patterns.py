@@ -7,7 +7,7 @@ from statistics import median
 
 from measure import Block, Goal, Row, side_by_side
 
-from faultinject.http import check_pattern, compile_path, compile_plain
+from faultinject.http.patterns import check_pattern, compile_path, compile_plain
 
 SIZE = 8192
 

@@ -1,4 +1,7 @@
-"""30 % injected, the app included, beside proxies that do the same in front of it; a proxy that is missing is left out."""
+"""Faults in 30 % of the requests, beside proxies that do the same in front of the app.
+
+The app is included. A proxy that is not installed is left out.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Exploration and percentages on the same clients: `python tests/benchmarks/planted.py` prints the table of the page on exploration.
+"""Exploration and percentages on the same clients, for the page on exploration.
 
-The clients of `tests/testing/exploration/clients.py`, each with a planted bug and repaired. Exploration: how many runs there
-are, which of them fails first, and how long it takes. Percentages: each request gets one of the same faults with that
-chance; how many runs pass until one fails, the median over seeds, in brackets the same for the repaired client: a
-false alarm. Takes about a quarter of an hour; `--seeds 3` less.
+`python tests/benchmarks/planted.py` prints the table.
+
+The clients of `tests/testing/exploration/clients.py`, each with a planted bug and repaired. Exploration: how many
+runs there are, which of them fails first, and how long it takes. Percentages: each request gets one of the same
+faults with that chance; how many runs pass until one fails, the median over seeds, in brackets the same for the
+repaired client: a false alarm. Takes about a quarter of an hour; `--seeds 3` less.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from exploration.clients import CLIENTS, Client
 
 import faultinject
 from faultinject import Rule
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ExplorationFailedError
 from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.report import groups
 
@@ -121,13 +123,13 @@ def explored(name: str, *, right: bool, depth: int) -> tuple[faultinject.Explora
             for run in exploration:
                 with run:
                     CLIENTS[name](client, right)
-        except ExplorationFailed:
+        except ExplorationFailedError:
             pass
         return exploration, time.perf_counter() - began
 
 
 def until_it_fails(name: str, percentage: float, seed: int, *, right: bool) -> float:
-    """How many runs it takes until one fails; infinite when none of the first 400 does."""
+    """The number of runs until one fails; infinite if none of the first 400 does."""
     rules = at(percentage)
     with Client() as client:
         for number in range(1, MOST + 1):

@@ -74,7 +74,7 @@ def _work(store: str) -> None:
     while time.monotonic() < until:
         call(50)
         done += 50
-    print(done, sum(each.get("failed", 0) for each in injector.counts().values()), flush=True)
+    print(done, sum(each.failed for each in injector.counts().values()), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`faultinject proxy` beside other proxies that do nothing but pass on, each alone in front of the same app; one that is missing is left out."""
+"""`faultinject proxy` beside other proxies that only pass on, each in front of one app.
+
+One that is not installed is left out.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,10 @@ def _compared() -> list[Row]:
 
     def row(name: str, case: str) -> Row:
         clock = median(one / other for one, other in zip(wall[name], wall["ours"], strict=True))
-        note = f"{median(cpu[name]) / 1000:.0f} µs to {median(cpu['ours']) / 1000:.0f} µs; by the clock, the app included, {clock:.2f} ×"
+        note = (
+            f"{median(cpu[name]) / 1000:.0f} µs to {median(cpu['ours']) / 1000:.0f} µs; by the clock, "
+            f"the app included, {clock:.2f} ×"
+        )
         return sample.row(case, "`faultinject proxy` without rules", Goal("", 0), sample.ratios(name), note)
 
     return [

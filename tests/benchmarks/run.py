@@ -1,4 +1,4 @@
-"""The benchmarks, run by hand: `python tests/benchmarks/run.py [case …]` prints the table of measured numbers.
+"""The benchmarks, run by hand: `python tests/benchmarks/run.py [case …]` prints a table.
 
 Every case runs in a process of its own. Ratios are medians of ratios measured side by side; `control` is bare against
 bare, and a row whose control is not within 0.95 to 1.05 is void. Needs the `test` extra; the loopback case uses
@@ -21,7 +21,7 @@ from measure import Row, table
 
 CASES = (
     "unmatched", "literals", "matched", "journaling", "frameworks", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
-    "exploring", "auditing", "loopback", "peers", "proxies",
+    "exploring", "auditing", "loopback", "peers", "proxies", "storing",
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "project" / "benchmarks.md"
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"

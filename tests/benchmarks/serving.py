@@ -1,7 +1,8 @@
-"""The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves until it is ended.
+"""The servers of the loopback cases: `python serving.py APP VARIANT PORT` serves one.
 
 APP is `raw` or `fastapi` (uvicorn) or `flask` or `wsgi` (gunicorn, threads). VARIANT is `bare`, `all`, `some` (30 %),
-`times` (30 %, counted), `never` (matched, and never injected), `unmatched`, `hang`, `delay` (an hour), `base` (BaseHTTPMiddleware that answers 30 %) or `noop`.
+`times` (30 %, counted), `never` (matched, and never injected), `unmatched`, `hang`, `delay` (an hour), `base`
+(BaseHTTPMiddleware that answers 30 %) or `noop`.
 """
 
 from __future__ import annotations

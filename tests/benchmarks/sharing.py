@@ -7,7 +7,8 @@ from typing import Any
 
 from measure import Block, Goal, Row, Sample, side_by_side
 
-from faultinject.counts import MemoryCounts, Take, open_store
+from faultinject.counts.memory import MemoryCounts
+from faultinject.counts.store import Take, open_store
 
 _SCOPES = {"": "a rule's", "PUT /bucket/key": "a scope's"}
 

@@ -1,4 +1,7 @@
-"""Start-up: what importing and installing cost a process, the command, and a test run with the plugin, used or not."""
+"""Start-up cost of an import, of `install()`, of the command, and of a test run's plugin.
+
+The plugin is measured in use and unused.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ _WITH = {
 _WITHOUT = {"imports": "", "asked": "app", "marker": ""}
 _ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 _PLUGIN = ["-p", "faultinject.testing.pytest_plugin"]
-# For any `-p` pytest looks through the metadata of all installed packages: what is compared with has one that does nothing.
+# For any `-p` pytest looks through the metadata of all installed packages: what is compared with has one that does
+# nothing.
 _NO_PLUGIN = ["-p", "keyword"]
 
 
@@ -92,7 +96,7 @@ def _plugin() -> list[Row]:
 
 
 def _marked() -> list[Row]:
-    """What each further marked test costs: the first one loads the engine."""
+    """The cost of each further marked test; the first one loads the engine."""
     with tempfile.TemporaryDirectory() as folder:
         contenders = {}
         for number in (MARKED, 1):

@@ -1,7 +1,7 @@
-"""What a store costs that processes share: a request that no rule matches, and four workers that count on one.
+"""The cost of shared counts: an unmatched request, and four workers on one store.
 
-Processor time of the server and its workers; that of a Redis server is not in it. What needs no count is 30 % of a rule that
-always injects and 70 % of one that matches and never does, of the same app in the same store.
+Processor time of the server and its workers; that of a Redis server is not in it. What needs no count is 30 % of a
+rule that always injects and 70 % of one that matches and never does, of the same app in the same store.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from faultinject import Rule, install
 
 MANY = 10_000
 KINDS = ("path", "bucket", "host")
-# Of the method that is asked with, but what is asked is none of them; and in another service's words.
+# Of the method that is asked with, but what is asked is not one of them; and in another service's words.
 OPERATIONS = ("PutBucketAcl", "PutObjectAcl", "PutBucketPolicy", "UploadPart", "CreateBucket", "CopyObject")
 ELSEWHERE = ("block_blob.upload", "block_blob.stage_block", "container.create", "blob.set_tags")
 

@@ -1,4 +1,4 @@
-"""One gunicorn worker: what a request costs where other processes could count with it, against `memory:`.
+"""The cost of a request in one gunicorn worker with shared counts, against `memory:`.
 
 Two servers serve the same app, at the same time and in turns; what is compared is their processor time a request.
 """

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import pytest
 
-from faultinject.conformance import SDKS, Sdk
+from faultinject.conformance.sdks import SDKS, Sdk
 from tests.console import command
 from tests.console import plain_environment as plain_environment  # a fixture
 
@@ -31,8 +31,20 @@ def run():
 
 
 @pytest.fixture
+def succeeds(run):
+    """Run the program, which says nothing on standard error: what it says on standard output."""
+
+    def call(*words, **options):
+        code, out, err = run(*words, **options)
+        assert (code, err) == (0, "")
+        return out
+
+    return call
+
+
+@pytest.fixture
 def refused(run):
-    """Run the program, which refuses what it is given, with exit code 2 and nothing on standard output: what it says of that."""
+    """Run the program, which must refuse with exit code 2 and no output; gives its message."""
 
     def call(*words, **options):
         code, out, err = run(*words, **options)
@@ -55,7 +67,7 @@ def run_bytes():
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """What is run here writes to a terminal, which is wide."""
+    """A wide terminal as standard output."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
@@ -75,7 +87,10 @@ def journal(tmp_path):
 
 @pytest.fixture
 def libfaketime(monkeypatch):
-    """A library that is found and is not there: the linker says so and goes on, nothing is faster, and the variables are there."""
+    """A library name that is found and does not exist.
+
+    The linker says so and goes on, nothing is faster, and the variables are there.
+    """
     monkeypatch.setattr(
         glob, "glob", lambda place, **_: ["/none/libfaketimeMT.so.1"] if "/local/" in place else []
     )
@@ -110,7 +125,7 @@ class Running:
         self._lines.put(None)
 
     def line(self):
-        return self._lines.get(timeout=300)
+        return self._lines.get(timeout=100)
 
     def until(self, beginning):
         lines = []
@@ -127,7 +142,7 @@ class Running:
 
     @property
     def url(self):
-        """Where it serves, by the first line that is about that."""
+        """The address of its first line with one."""
         return next(line for line in self.head if " on http" in line).rpartition(" on ")[2]
 
     def interrupt(self):
@@ -149,7 +164,7 @@ class Running:
 
     def ended(self):
         """Wait until it ends by itself: the exit code and the lines that were left."""
-        code = self.process.wait(timeout=300)
+        code = self.process.wait(timeout=100)
         rest = []
         while (line := self.line()) is not None:
             rest.append(line)
@@ -158,7 +173,7 @@ class Running:
 
 @pytest.fixture
 def start(launcher):
-    """Start the program as a process of its own; `anew`: as a user does, so that it loads its modules itself."""
+    """Start the program as a process of its own; `anew` as a user does, with its own imports."""
     running = []
 
     def call(*arguments, anew=False, **options):

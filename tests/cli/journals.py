@@ -88,7 +88,7 @@ def forbidden(calls=4, *, repeated=True):
 
 
 def gives_up(calls=5):
-    """Calls that are tried again after a 500, and others that are not after a 503."""
+    """Calls that are retried after a 500, and others that are not after a 503."""
     lines = []
     for number, wait in zip(range(calls), (0.3, 0.7, 0.4, 0.9, 0.6), strict=True):
         path = f"/photos/{number}.jpg"

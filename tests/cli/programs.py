@@ -1,4 +1,4 @@
-"""Programs that commands run, many times over: a runner of tests and a client that load little."""
+"""Small programs that commands run many times: a runner of tests and a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are no files: each option that takes one says so in a sentence, soon and with little memory."""
+"""Each option for a file reports a wrong one in a sentence, soon, and with little memory."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def check(result, path):
     ],
 )
 def test_read(reader, kind, tmp_path, monkeypatch):
-    """What cannot be read whole."""
+    """A file that cannot be read whole is refused."""
     path = tmp_path / "odd.toml"
     KINDS[kind](path)
     check(invoke(READERS[reader], path, monkeypatch), path)
@@ -125,7 +125,7 @@ def test_read(reader, kind, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("reader", ["check", "preview", "report", "conformance"])
 def test_no_permission(reader, folder, monkeypatch):
-    """What only others may read."""
+    """A file that only others may read is refused."""
     path = folder / "odd.toml"
     journal = shutil.copy(JOURNAL, folder)
     arguments = [journal if each == str(JOURNAL) else each for each in READERS[reader]]
@@ -148,7 +148,7 @@ def test_no_permission(reader, folder, monkeypatch):
     ],
 )
 def test_written(writer, kind, tmp_path, monkeypatch):
-    """What cannot be written to: nobody reads the pipe."""
+    """A place that cannot be written to is refused, also a pipe that nobody reads."""
     path = tmp_path / "odd.json"
     KINDS[kind](path)
     check(invoke(WRITERS[writer], path, monkeypatch), path)

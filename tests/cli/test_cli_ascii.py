@@ -1,4 +1,4 @@
-"""What a reader's terminal can show: characters, width and colours."""
+"""Output fits a terminal's characters, width and colours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_what_a_terminal_lacks_is_an_escape(tmp_path, encoding, sign):
         [sys.executable, "-m", "faultinject", *REPORT, str(path)],
         env={**os.environ, "PYTHONIOENCODING": encoding},
         capture_output=True,
-        timeout=300,
+        timeout=100,
     )
     assert (done.returncode, done.stderr) == (1, b"")
     said = done.stdout.decode(encoding)
@@ -34,7 +34,10 @@ def test_what_a_terminal_lacks_is_an_escape(tmp_path, encoding, sign):
 @pytest.mark.live
 @pytest.mark.parametrize("columns", [40, *(pytest.param(each, marks=pytest.mark.slow) for each in (72, 120))])
 def test_a_report_at_any_width(tmp_path, columns):
-    """No line wider than the terminal but for a single word, and the result first; the locale C does no harm."""
+    """No line is wider than the terminal, and the result comes first, also in the locale C.
+
+    A single word may be wider.
+    """
     path = tmp_path / "journal.jsonl"
     path.write_text(text(forbidden()), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -26,13 +26,12 @@ def test_a_file_and_rules(run, refused, tmp_path):
     assert run("check", "--file", file) == (2, "", told)
 
 
-def test_a_request_is_read_and_replayed(run):
-    """Identity, bucket, key, operation, the rules that match, and what a seed gives its attempts."""
-    code, out, err = run(
+def test_a_request_is_read_and_replayed(succeeds):
+    """The report has identity, bucket, key, operation, matching rules, and a seed's results."""
+    out = succeeds(
         *("check", "cos:SlowDown,probability=0.5,method=PUT", "http:500,method=GET"),
         *("--request", "PUT /photos/1700000000.jpg?partNumber=2&uploadId=xyz", "--seed", "2"),
     )
-    assert (code, err) == (0, "")
     assert out.partition("\n\n")[2].partition("\n\nEvery")[0] == (
         "PUT /photos/1700000000.jpg?partNumber=2&uploadId=xyz\n"
         "  identity   PUT /photos/~.jpg?partNumber=2\n"
@@ -45,7 +44,7 @@ def test_a_request_is_read_and_replayed(run):
 
 
 def drawn(seed):
-    """What five requests get from a wrapped app, one after another."""
+    """The answers of a wrapped app to five requests."""
     from werkzeug.test import Client
 
     from faultinject import WSGIFaultMiddleware
@@ -67,10 +66,9 @@ def _app(environ, start):
     ["reset", "close,when=after", "hang", "truncate", "truncate,keep_bytes=5GiB", "drip,rate=1", "corrupt",
      "truncate,of=cos:SlowDown"],
 )  # fmt: skip
-def test_faults_of_the_connection_fire_for_a_request(run, rule):
+def test_faults_of_the_connection_fire_for_a_request(succeeds, rule):
     """`--request` tells of them as of any other, at once, whatever the app's answer would be."""
-    code, out, err = run("check", f"{rule},times=2", "--request", "PUT /a/b", "--seed", "0", "--json")
-    assert (code, err) == (0, "")
+    out = succeeds("check", f"{rule},times=2", "--request", "PUT /a/b", "--seed", "0", "--json")
     fault = rule if ",of=" in rule else rule.partition(",")[0]
     assert json.loads(out)["request"]["attempts"] == [fault, fault, None, None, None]
 
@@ -79,8 +77,11 @@ def test_faults_of_the_connection_fire_for_a_request(run, rule):
     "store", [" redis://user:secret-password@cache/2?prefix=a", "rediss://:secret-password@cache/2?prefix=a"]
 )
 @pytest.mark.parametrize("on", ["0", "1", None])
-def test_secrets_are_not_shown(run, on, store):
-    """Neither the token of the control API nor the password of the store: what this says is copied into reports and logs."""
+def test_secrets_are_not_shown(succeeds, on, store):
+    """Neither the control API's token nor the store's password is shown.
+
+    The output is copied into reports and logs.
+    """
     env = {
         "FAULTINJECT_ENABLED": on,
         "FAULTINJECT_RULES": "http:503",
@@ -89,8 +90,7 @@ def test_secrets_are_not_shown(run, on, store):
         "FAULTINJECT_STORE": store,
     }
     for options in ([], ["--json"]):
-        code, out, err = run("check", *options, env=env)
-        assert (code, err) == (0, "")
+        out = succeeds("check", *options, env=env)
         assert "secret" not in out
         assert "FAULTINJECT_TOKEN" in out
         assert "://…@cache/2?prefix=a" in out.replace("\\u2026", "…")
@@ -117,10 +117,12 @@ def test_production_allowed(run):
         ("/", "/storage/photos/cat.jpg", "storage/photos/", "storage"),
     ],
 )
-def test_a_mounted_app(run, mount, target, path, bucket):
-    """Its rules see the whole path, and read bucket and key below the mount point, as `DispatcherMiddleware` calls it."""
+def test_a_mounted_app(succeeds, mount, target, path, bucket):
+    """Rules see the whole path of a mounted app, and read bucket and key below the mount.
+
+    As `DispatcherMiddleware` calls it.
+    """
     rule = f'http:503,path="{path}",bucket={bucket}'
-    code, out, err = run("check", rule, "--request", f"GET {target}", "--mount", mount, "--json")
-    assert (code, err) == (0, "")
+    out = succeeds("check", rule, "--request", f"GET {target}", "--mount", mount, "--json")
     [read] = json.loads(out)["request"]["read"]
     assert read["bucket"] == bucket

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from faultinject.conformance import SDKS
-from faultinject.journal import read
+from faultinject.audit.reports import FORMATS
+from faultinject.conformance.sdks import SDKS
+from faultinject.journal.reading import read
 from tests.console import installs
 from tests.measured import without_busy
 
@@ -54,20 +55,21 @@ class Client:
         agent = {"user-agent": "minio-py/7.2.20"}
         for number in range(3):
             try:
-                return urlopen(Request(f"{self.endpoint}/conformance-1250000000/{key}", b"body", agent, method="PUT")).close()
+                url = f"{self.endpoint}/conformance-1250000000/{key}"
+                return urlopen(Request(url, b"body", agent, method="PUT")).close()
             except OSError as error:
                 last = error
                 sleep(0.05)
         raise last
 """
 """A client that says it is MinIO's, and makes three attempts instead of six."""
-SHORT = ("--phase", "denied", "--phase", "throttled-read", "--phase", "reset")
+SHORT = ("--phase", "denied", "--phase", "one-read", "--phase", "reset")
 OWN = (sys.executable, "-P", "-m", "faultinject.conformance", "good_client:Client")
 
 
 @pytest.fixture(autouse=True)
 def clients(tmp_path, monkeypatch):
-    """Two clients in the current directory: one tries again what got no answer, one whatever it was told."""
+    """Two clients in the current directory: one retries without an answer, one after any error."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good_client.py").write_text(CLIENT.format(attempts=1))
     (tmp_path / "bad_client.py").write_text(CLIENT.format(attempts=3))
@@ -99,7 +101,7 @@ def test_a_warning_fails_only_when_asked(run):
 
 @pytest.mark.slow
 def test_several_clients(run):
-    """A table has a row for each check and a column for each client; below stands what is wrong with each."""
+    """The table has a row for each check and a column for each client, with faults below."""
     two = ("--client", "good_client:Client", "--client", "bad_client:Client")
     code, out, err = run("conformance", *two, *SHORT)
     assert (code, without_busy(err)) == (1, "")
@@ -193,22 +195,22 @@ def test_a_new_warning_is_worse_only_when_asked(run, tmp_path):
 
 
 def test_journals_are_kept(run, tmp_path):
-    """Each client's is a file of its own, named for it, which `faultinject report` reads: it has an end, so nobody waits for more."""
+    """Each client's journal is a file named for it, with an end, which `report` reads at once."""
     assert run("conformance", "--client", "good_client:Client", *SHORT, "--journal", "kept/here")[0] == 0
     path = tmp_path / "kept/here/good_client-Client.jsonl"
-    assert {each.rule for each in read([str(path)], skipped={})} == {"denied", "throttled-read", "reset"}
+    assert {each.rule for each in read([str(path)], skipped={})} == {"denied", "one-read", "reset"}
     lines = path.read_text().splitlines()
     assert [bool(json.loads(each).get("ended")) for each in lines[-2:]] == [False, True]
 
 
 def judged(report):
-    """What a report as JSON says of the client, without what its callers' errors said, which no journal has."""
+    """The client's JSON report, without its callers' errors, which no journal has."""
     report["findings"] = [{**each, "calls": len(each["calls"])} for each in report["findings"]]
     return report
 
 
 def test_a_report_judges_a_kept_journal_as_the_run_was_judged(run, tmp_path):
-    """Of each check the same verdict, number and message, whichever run of several in it is the last."""
+    """A report has the run's verdicts, numbers and messages, for the last of several runs."""
     asked = (
         "conformance",
         "--client",
@@ -237,7 +239,7 @@ def test_a_report_judges_a_kept_journal_as_the_run_was_judged(run, tmp_path):
 
 
 def test_a_report_knows_of_a_client_that_broke_the_contract(run, silent, tmp_path):
-    """What made the run fail makes the report on its journal fail too."""
+    """A breach of the contract makes the report on its journal fail too."""
     command = silent("dies")
     assert run("conformance", "--client", command, *SHORT, "--journal", "kept")[0] == 1
     [path] = (tmp_path / "kept").iterdir()
@@ -247,7 +249,10 @@ def test_a_report_knows_of_a_client_that_broke_the_contract(run, silent, tmp_pat
 
 @pytest.mark.parametrize("name", ["client.sh", "客户端", "клиент"])
 def test_a_journal_of_a_program_in_this_folder_is_not_hidden(run, tmp_path, name):
-    """The name of `./client.sh` begins with a dot, as that of a hidden file does. Names in other scripts have a file each."""
+    """The journal of `./client.sh` is no hidden file, and names in any script have a file each.
+
+    The name begins with a dot.
+    """
     program = tmp_path / name
     program.write_text('#!/bin/sh\nread -r line\necho \'{"ready": true, "kinds": ["get"]}\'\n')
     program.chmod(0o755)
@@ -256,7 +261,7 @@ def test_a_journal_of_a_program_in_this_folder_is_not_hidden(run, tmp_path, name
 
 
 def test_a_profile_can_be_given(run):
-    """What is promised for a client is the user's to say."""
+    """The user may name the profile of a client's promises."""
     _, out, _ = run(
         "conformance", "--client", "good_client:Client", "--phase", "denied", "--profile", "sre", "--json"
     )
@@ -264,7 +269,7 @@ def test_a_profile_can_be_given(run):
 
 
 def test_progress_on_a_terminal(run, monkeypatch):
-    """Where standard error is a terminal, calls are counted on it, and the line is taken away at the end."""
+    """On a terminal standard error counts the calls, and the line is removed at the end."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     arguments = ("conformance", "--client", "good_client:Client", "--phase", "denied")
     err = run(*arguments)[2]
@@ -273,14 +278,16 @@ def test_progress_on_a_terminal(run, monkeypatch):
 
 
 def test_a_report_names_its_client(run, tmp_path):
-    """Not what its HTTP library calls itself; it has its version, and the command that makes it again."""
+    """A report names the client, not its HTTP library, with version and repeating command."""
     files = ("-o", "r.html", "-o", "r.md", "-o", "r.json", "-o", "r.xml")
     code, out, _ = run("conformance", "--client", "bad_client:Client", "--vendor", "oss", *SHORT, *files)
     assert out.splitlines()[1] == "own 2.0"
     given = ["--client", "bad_client:Client", "--vendor", "oss", *SHORT, *files]
     again = shlex.join(["faultinject", "conformance", *(each.replace("-o", "--output") for each in given)])
     page = (tmp_path / "r.md").read_text()
-    assert page.startswith("# What own 2.0 did about faults\n\nMade on ")
+    worst = out.partition("\n")[0].removeprefix("FAIL: ").partition(" (")[0]
+    assert page.startswith(f"# What own 2.0 did about faults\n\n**fail**: {worst}")
+    assert "\n\nMade on " in page
     assert f" by `{again}` (faultinject " in page
     assert (
         "The client made its calls, against a store on the same machine that answers with the documented errors of oss"
@@ -301,10 +308,9 @@ def test_a_report_names_its_client(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_sdks_are_listed(run):
+def test_the_sdks_are_listed(succeeds):
     """Each with its version, or that it is not installed."""
-    code, out, err = run("conformance", "--list")
-    assert (code, err) == (0, "")
+    out = succeeds("conformance", "--list")
     assert [line.split()[0] for line in out.splitlines()] == ["client", *SDKS]
 
 
@@ -331,7 +337,7 @@ def test_a_patient_client_has_the_time_that_it_needs(run, sdks):
 
 
 def test_the_contract_is_shown(run):
-    """What a command of the user's own has to do."""
+    """`--contract` prints the duties of a user's own command."""
     code, out, err = run("conformance", "--contract")
     assert (code, err, out.startswith("faultinject starts the command once")) == (0, "", True)
 
@@ -344,9 +350,21 @@ def test_results_that_are_none(refused, tmp_path, text):
     assert err == "faultinject: old.json: these are no results of `faultinject conformance -o FILE.json`\n"
 
 
+def test_a_client_of_another_name_is_not_compared(run, refused):
+    """It would be new, and whatever it did no worse than before: that is said before it runs."""
+    run("conformance", "--client", "good_client:Client", "--phase", "denied", "-o", "old.json")
+    err = refused(
+        "conformance", "--client", "bad_client:Client", "--phase", "denied", "--compare", "old.json"
+    )
+    assert err == (
+        "faultinject: --compare: nothing was compared: old.json has results of good_client:Client, and none of"
+        " bad_client:Client\n"
+    )
+
+
 @pytest.mark.slow
 def test_a_profile_of_the_clients_own(run, sdks):
-    """A client that is told from others by no user agent says whose promises it has; --profile overrides it."""
+    """A client without a recognisable user agent names its profile; --profile overrides it."""
     sdks(own={"words": OWN, "profile": "sre"})
     for more, profile in (((), "sre"), (("--profile", "rfc"), "rfc")):
         _, out, _ = run("conformance", "--client", "own", "--phase", "denied", "--json", *more)
@@ -355,7 +373,10 @@ def test_a_profile_of_the_clients_own(run, sdks):
 
 @pytest.mark.slow
 def test_a_driver_without_a_note_is_known_not_to_be_configured(run, sdks, tmp_path):
-    """Then its default is a promise; what somebody may have configured is measured and not judged."""
+    """A driver without a note has its defaults, which are judged; others may be configured.
+
+    A value that somebody may have configured is measured and not judged.
+    """
     (tmp_path / "agent_client.py").write_text(AGENT)
     words = (*OWN[:-1], "agent_client:Client")
     sdks(plain={"words": words}, noted={"words": words, "note": "3 attempts"})
@@ -408,13 +429,14 @@ def silent(tmp_path):
     ],
 )
 def test_a_client_that_stops_answering(run, silent, how, deadline, says):
-    """A failure, which names the call; what it wrote to standard error is shown, escaped. Nothing is waited for after a death."""
+    """A client that stops answering fails, with the call and its escaped standard error.
+
+    Nothing is waited for after a death.
+    """
     code, out, err = run("conformance", "--client", silent(how), "--deadline", deadline, *SHORT)
     assert (code, out.startswith("FAIL: answers: ")) == (1, True)
     shown = " ".join(out.split())  # whose lines end where the path of an interpreter has them end
-    assert re.search(
-        r"✕ FAIL answers: .*calls? had not ended: (reset|denied)-001 of phase (reset|denied)", shown
-    )
+    assert re.search(r"✕ FAIL answers: .*calls? had not ended: ([a-z-]+)-001 of phase \1", shown)
     assert says in shown
     assert says in err
     assert without_busy(err).endswith("\n  stuck \\x1b[31m\n")
@@ -482,7 +504,7 @@ class Client:
         self.whom = os.getppid()
 
     def get(self, key):
-        if key == "throttled-read-001":
+        if key == "one-read-001":
             os.kill(self.whom, signal.SIGSTOP)
             time.sleep(1)
             os.kill(self.whom, signal.SIGCONT)
@@ -490,9 +512,12 @@ class Client:
 
 
 def test_a_busy_machine_is_said(run, tmp_path):
-    """Where calls began late, waits may look longer than they are: here the client stops us for a second."""
+    """If calls began late, the output says that waits may look too long.
+
+    Here the client stops us for a second.
+    """
     (tmp_path / "stops_client.py").write_text(STOPS)
-    _, _, err = run("conformance", "--client", "stops_client:Client", "--phase", "throttled-read")
+    _, _, err = run("conformance", "--client", "stops_client:Client", "--phase", "one-read")
     assert re.search(
         r"^stops_client:Client: the machine was busy \(calls began up to .* late\): waits may look longer$",
         err,
@@ -514,7 +539,7 @@ def test_one_client_without_a_call(run):
 
 @pytest.mark.slow
 def test_a_comparison_in_which_nothing_was_judged(run):
-    """What was not decided is no success either; a failure that was there before is none."""
+    """An undecided check is no success, and an old failure is no new one."""
     run("conformance", "--client", "good_client:Client", "--phase", "cal", "-o", "old.json")
     again = ("--phase", "cal", "--compare", "old.json")
     assert run("conformance", "--client", "good_client:Client", *again)[0] == 3
@@ -527,6 +552,25 @@ print(json.dumps({"ready": True, "kinds": ["get"], "client": "\\x1b[31m \\ud800"
 for line in sys.stdin:
     print(json.dumps({"key": json.loads(line)["key"], "ok": False, "error": "\\x1b[31m \\ud800"}), flush=True)
 """
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [["bad_client:Client"], ["bad_client:Client", "good_client:Client"]])
+def test_every_format_of_a_report_can_be_written(run, tmp_path, names):
+    """Each of several clients has its report or its run."""
+    pytest.importorskip("jinja2")
+    paths = [f"r{ending}" for ending in FORMATS.values()]
+    clients = [word for name in names for word in ("--client", name)]
+    outputs = [word for path in paths for word in ("-o", path)]
+    assert run("conformance", *clients, *SHORT, *outputs)[0] == 1
+    assert {each.name for each in tmp_path.glob("r.*")} == {*paths}
+    log = json.loads((tmp_path / "r.sarif").read_text("utf-8"))
+    assert [each["automationDetails"]["id"] for each in log["runs"]] == [
+        f"conformance/{name}/" for name in names
+    ]
+    assert "permanent" in {each["ruleId"] for each in log["runs"][0]["results"]}
+    assert (tmp_path / "r.txt").read_text("utf-8").count("own 2.0\n") == len(names)
+    assert "::error::permanent: 3 of 3 calls retried" in (tmp_path / "r.github").read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -53,7 +53,10 @@ def test_a_client_of_before(run):
 
 @pytest.mark.usefixtures("clients")
 def test_a_client_of_before_fails_the_cases_of_today(run):
-    """Most of them, by its backoff, its tokens, and the header it ignores. They stand behind the result; what to do is the last line."""
+    """The older client fails most cases of the newer specification; advice is the last line.
+
+    By its backoff, its tokens, and the header it ignores. The cases stand behind the result.
+    """
     code, output, _ = run("conformance", "--cases", "aws-standard-2.1", "--client", "standard_retries:Old")
     first, *cases, last = output.splitlines()
     assert code == 1
@@ -70,7 +73,10 @@ def test_a_client_of_before_fails_the_cases_of_today(run):
 
 @pytest.mark.alone  # its cases have waits of 50 ms at most, which a machine with other work makes longer
 def test_boto3(run):
-    """AWS's own SDK keeps to one of the two, whichever its version has, and its caller's settings change nothing."""
+    """boto3 keeps to one of the two specifications, whatever its caller's settings.
+
+    Whichever its version has.
+    """
     pytest.importorskip("boto3")
     outputs = [
         run("conformance", "--cases", name, "--client", "boto3", "--json")[1]

@@ -1,4 +1,4 @@
-"""`faultinject conformance --speed`: whom it takes, whom it refuses, and whose clock the verdict is by."""
+"""`faultinject conformance --speed`: accepted and refused clients, and the verdict's clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Client:
         urllib.request.urlopen(self.url + key).close()
 """
 BY_ITSELF = 'time.sleep(asked / float(os.environ.get("FAKETIME", "x1").partition("x")[2]))'
-"""The wait of a client that heeds libfaketime's variables without it: so the rest is tried where it is not installed."""
+"""The wait of a client that honours libfaketime's variables itself, without the library."""
 
 
 @pytest.fixture
@@ -51,12 +51,15 @@ def client(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("libfaketime")
 def test_a_client_is_judged_by_its_own_clock(run, client):
-    """It waits for a twentieth of the three seconds that it was asked for, and obeys; a report of its journal says the same."""
+    """A client waits a twentieth of three seconds, and obeys by its own clock.
+
+    A report of its journal says the same.
+    """
     asked = (
         "--phase",
         "cal",
         "--phase",
-        "throttled-read",
+        "one-read",
         "--phase",
         "retry-after",
         "--speed",
@@ -68,7 +71,7 @@ def test_a_client_is_judged_by_its_own_clock(run, client):
     assert "speed" not in err
     [found] = json.loads(out)["clients"]
     hint = found["numbers"]["hints"]["seconds"]
-    assert (hint["answers"], hint["obeyed"]) == (5, 5)
+    assert (hint["answers"], hint["obeyed"]) == (4, 4)
     assert 3.0 <= hint["waited"] < 60.0
     said = {each["check"]: each["verdict"] for each in found["report"]["findings"]}
     assert said["retry-after"] != "FAIL"
@@ -83,13 +86,17 @@ def test_a_client_is_judged_by_its_own_clock(run, client):
         ("time.sleep(asked)", "before it retries, and by its own clock"),
         ("", "waits for less than 0.2 s before it retries, or does not retry"),
         ("time.sleep(asked if 'FAKETIME' not in os.environ else 60)", "without an end at this speed"),
-        # By a signal: several calls at once would write coverage's file at the same time in `os._exit`, and end otherwise.
+        # By a signal: several calls at once would write coverage's file at the same time in `os._exit`, and end
+        # otherwise.
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
     ],
 )
 @pytest.mark.usefixtures("libfaketime")
 def test_a_client_that_is_not_reached_is_refused(refused, client, wait, message):
-    """The same wait is measured at both speeds; one that did not become shorter, or ends never, is no ground for a verdict."""
+    """A client whose wait does not shorten, or never ends, is refused.
+
+    The same wait is measured at both speeds.
+    """
     err = refused("conformance", "--client", client(wait), "--phase", "denied", "--speed", "20")
     assert "--speed 20: the client " in err
     assert message in err
@@ -104,7 +111,7 @@ def test_libfaketime(run, client, tmp_path):
     _, out, err = run("conformance", "--client", client(code), *asked)
     assert "speed" not in err
     [found] = json.loads(out)["clients"]
-    assert found["numbers"]["hints"]["seconds"]["obeyed"] == 5
+    assert found["numbers"]["hints"]["seconds"]["obeyed"] == 4
     for each in {*(tmp_path / "pids").read_text().split()}:
         assert [*Path("/dev/shm").glob(f"*faketime_*_{each}")] == []
 

@@ -36,7 +36,7 @@ class Client:
 
 
 def test_a_client_that_is_wrong_is_caught(run, tmp_path, monkeypatch):
-    """It asks again for what is forbidden, does not wait as it is told, and takes an error in a 200 for success."""
+    """A client that retries 403, ignores Retry-After and misses an error in a 200 is caught."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wrong_storage.py").write_text(WRONG, encoding="utf-8")
     phases = [word for name in ("cal", "denied", "retry-after", "error-in-200") for word in ("--phase", name)]
@@ -86,7 +86,7 @@ class Client:
 
 @pytest.mark.parametrize(("right", "verdict"), [(False, "FAIL"), (True, "PASS")])
 def test_a_client_that_takes_its_own_write_for_a_conflict(right, verdict, run, tmp_path, monkeypatch):
-    """The driver says what the caller heard: a client that reads the object after the refusal knew."""
+    """The driver says what the caller heard, so a client that read the object is right."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / f"lock_{verdict}.py").write_text(LOCK.replace("RIGHT", str(right)), encoding="utf-8")
     _, out, _ = run(

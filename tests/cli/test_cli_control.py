@@ -1,4 +1,4 @@
-"""`faultinject control` against real servers: below a path under WSGI and ASGI, and on an address of its own."""
+"""`faultinject control` with real servers: below a WSGI or ASGI path, or at its own address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from faultinject import ConfigurationError, Scenario
-from faultinject.cli import ControlClient
+from faultinject.cli.control import ControlClient
 from tests.adapters.live import werkzeug_server
 from tests.console import command
 from tests.control.conftest import KINDS, TOKEN, control
@@ -57,7 +57,7 @@ def test_status_and_rules(ask, server):
     assert server.ask_app() == 503
     out = ask("status")
     assert out.startswith(f"{server.url}: on\n  generation ")
-    assert "1 injected of 1 requests that matched a rule" in out
+    assert "1 injected of 1 request that matched a rule" in out
     rows = [re.split(r"\s{2,}", line) for line in out.splitlines()[2:]]
     assert rows == [
         ["name", "state", "injected", "matched", "rule"],
@@ -66,7 +66,6 @@ def test_status_and_rules(ask, server):
     ]
     assert ask("rules").splitlines() == out.splitlines()[2:]
     state = json.loads(ask("status", "--json"))
-    check("control", state)
     assert state["totals"]["injected"] == 1
     found = json.loads(ask("rules", "--json"))
     check("rules", found)
@@ -82,7 +81,8 @@ def test_rules_are_set(ask, server, tmp_path):
     assert (server.ask_app(), server.injector.seed) == (418, "7")
     path = tmp_path / "rules.json"
     path.write_text(ask("rules", "--json").replace("418", "500"))
-    check("control", json.loads(ask("set", "--file", str(path), "--json")))
+    state = json.loads(ask("set", "--file", str(path), "--json"))
+    assert state["generation"] == server.injector.state.generation
     assert server.ask_app() == 500
     assert ask("set", "http:5x3", code=2) == (
         "faultinject: http:5x3 is not http: and a status from 400 to 599\n  http:5x3\n  ^^^^^^^^\n"
@@ -96,7 +96,7 @@ def test_rules_are_set(ask, server, tmp_path):
 
 @pytest.mark.slow
 def test_a_hundred_thousand_rules(ask, tmp_path):
-    """Too many are said to be, before they are sent: a server ends the connection while they come."""
+    """Too many rules are refused before they are sent, as the server would break off."""
     path = tmp_path / "rules.toml"
     path.write_text('[[rules]]\nfault = "reset"\n' * 100_000)
     said = ask("set", "--file", str(path), code=2)
@@ -148,7 +148,6 @@ def test_the_journal(ask, server):
     for path in ("/photos/1", "/photos/%1b%5b2J", "/photos/3"):
         server.ask_app(path)
     found = json.loads(ask("journal", "--json", "--limit", "3"))
-    check("control-journal", found)
     assert [each["path"] for each in found["outcomes"]] == ["/photos/1", "/photos/\x1b[2J", "/photos/3"]
     assert [each["did"] for each in found["outcomes"]] == ["answered", "answered", "passed"]
     lines = ask("journal", "--limit", "3").splitlines()
@@ -161,7 +160,7 @@ def test_the_journal(ask, server):
 
 
 def test_a_request_that_ends_behind_its_line(ask, server):
-    """It is one request in the table and in JSON, as it ended, although the journal has a line for each of the two."""
+    """A request with two journal lines is one row, with its end, in table and JSON."""
     server.injector.use(Scenario.parse("http:503,method=PUT"))
     for path in ("/photos/one", "/photos/two"):
         server.ask_app(path, "PUT", b"of a body")
@@ -217,7 +216,7 @@ def test_who_may_not(ask, run, server):
 
 @pytest.fixture
 def odd(run):
-    """What a command says of a server that answers so: none of ours."""
+    """The command's message about a server with this answer, which is not ours."""
     answer = []
 
     def app(environ, start_response):
@@ -245,7 +244,7 @@ def odd(run):
 
 
 def test_servers_of_others(odd):
-    """What answers is no control API, or breaks off."""
+    """A server that is no control API, or breaks off, is named as such."""
     stranger = "faultinject: http://127.0.0.1:PORT is no control API of faultinject: it answers "
     assert odd("200 text/html|<p>").startswith(f"{stranger}200 with text/html;")
     assert odd("404 text/html|<p>").startswith(f"{stranger}404 with text/html;")
@@ -282,7 +281,7 @@ def test_a_server_that_says_nothing_more(head):
         def talk():
             with listening.accept()[0] as client:
                 client.sendall(head)
-                over.wait(300)
+                over.wait(20)
 
         talks = threading.Thread(target=talk)
         talks.start()
@@ -315,21 +314,24 @@ ROW = {
 
 
 class Paged:
-    """A server with more requests than a page has, whose store is away now and then: what it is asked for is kept."""
+    """A server with several pages of requests, and a store that is at times unavailable.
+
+    It keeps the requests that it gets.
+    """
 
     refusals = 0
 
     def __init__(self):
         self.asked = queue.Queue()
         self.holds = None
-        """A request for what is behind this gets no answer before `over`; None: each gets one at once."""
+        """A cursor: requests behind it wait for `over`; None answers all at once."""
         self.over = threading.Event()
 
     def __call__(self, environ, start_response):
         after = environ["QUERY_STRING"].partition("after=")[2].partition("&")[0]
         self.asked.put(after)
         if after == self.holds:
-            self.over.wait(300)
+            self.over.wait(20)
         if after == "5001" and self.refusals:
             self.refusals -= 1
             start_response("503 Service Unavailable", [("Content-Type", "application/json")])
@@ -376,12 +378,13 @@ FOLLOW = ("control", "journal", "--follow", "--limit", "0", "--url")
 
 def test_a_live_journal_that_breaks_off(start, paged):
     """It is asked for again, from where it was, which is said once; what is missing is told."""
-    # The interrupt comes while it waits for an answer: while it connects, Python itself may leave a socket open, and warn of it.
+    # The interrupt comes while it waits for an answer: while it connects, the interpreter may leave a socket open, and
+    # warn of it.
     paged.refusals, paged.holds = 2, "5002"
     process = start(*FOLLOW, paged.url, env={**os.environ, **ENV})
     assert process.line() == f"faultinject: the connection to {paged.url} is lost; trying again"
     assert "faultinject: missing requests: 1" in (process.line(), process.line())
-    assert [paged.asked.get(timeout=300) for _ in range(6)] == ["", "4999", "5001", "5001", "5001", "5002"]
+    assert [paged.asked.get(timeout=20) for _ in range(6)] == ["", "4999", "5001", "5001", "5001", "5002"]
     code, said = process.interrupt()
     paged.over.set()
     assert (code, said[-1]) == (130, "faultinject: interrupted")
@@ -442,7 +445,7 @@ def test_where_nothing_answers(run, port):
 STATE = {
     "v": 1, "abort": None, "generation": 3, "on": True, "enabled": True, "until": None, "expires": None, "now": 1000.0, "seed": "42", "production": None,
     "store": "memory:", "max_active": 100, "active": 0, "refused": 0, "undecided": 0, "failures": 0, "disarmed": "", "rules": [],
-    "totals": {"matched": 0, "injected": 0, "failed": 0},
+    "totals": {"matched": 0, "injected": 0, "failed": 0}, "shared": False,
 }  # fmt: skip
 
 
@@ -456,22 +459,38 @@ STATE = {
         ({"on": False}, "off"),
         ({"on": False, "disarmed": "5xx above 5%"}, "off: 5xx above 5%"),
         ({"enabled": False, "production": "APP_ENV"}, "off, APP_ENV looks like production"),
+        ({"enabled": False, "elsewhere": "faults are only where A=b"}, "off: faults are only where A=b"),
         ({"enabled": False, "until": 999.0}, "off, its time is over"),
         ({"enabled": False}, "off, the environment of the app switches it off"),
     ],
 )
 def test_how_the_switch_is_told(odd, more, said):
-    """Why nothing is injected, or for how long something is."""
+    """The status says why nothing is injected, or for how long faults stay on."""
     out = odd(f"200 application/json|{json.dumps({**STATE, **more})}", code=0)
     assert out.partition(": ")[2].startswith(said)
     assert out.endswith("  no rules, so no faults\n")
 
 
-def test_what_went_wrong_is_told(odd):
-    """Where there was any: of all processes, but for the faults under way."""
-    state = {**STATE, "refused": 1, "undecided": 2, "failures": 3}
+def test_the_bound_of_the_app_s_own_failures_is_told(odd):
+    """It may end all faults."""
+    out = odd(f"200 application/json|{json.dumps({**STATE, 'abort': '5xx>5%/1m'})}", code=0)
+    assert "seed 42, store memory:, abort 5xx>5%/1m; " in out
+
+
+@pytest.mark.parametrize(
+    ("shared", "whose", "between"),
+    [
+        (True, "in all processes", "; in the process that answers: "),
+        (False, "in the process that answers", ", "),
+    ],
+)
+def test_what_was_counted_is_told(odd, shared, whose, between):
+    """Of all processes where they count together, but for the faults under way."""
+    totals = {"matched": 7, "injected": 1, "failed": 0}
+    state = {**STATE, "refused": 1, "undecided": 2, "failures": 3, "totals": totals, "shared": shared}
     assert (
-        ", 1 not given because too many were under way, 2 passed because of the store, 3 errors in faultinject; in the process that answers: 0 of at most 100 faults under way"
+        f"; {whose}: 1 injected of 7 requests that matched a rule, 1 not given because too many were under way,"
+        f" 2 passed because of the store, 3 errors in faultinject{between}0 of at most 100 faults under way"
         in odd(f"200 application/json|{json.dumps(state)}", code=0)
     )
 

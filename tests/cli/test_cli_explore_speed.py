@@ -1,4 +1,4 @@
-"""`faultinject explore --speed`: a command whose clocks run faster, and what fails only because of that."""
+"""`faultinject explore --speed`: faster clocks, and failures that come only from the speed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ EACH_TIME = "ask('PUT', '/photos'); ask('PUT', '/photos/cat', 1)"
     [
         # In real time, then faster.
         pytest.param(TWO, 0, "0111", marks=pytest.mark.slow),
-        # The run with a fault at the second request fails, and is made again in real time.
+        # The run with a fault at the second request fails, and is repeated in real time.
         (ONLY_WHEN_FAST, 0, "01110"),
         pytest.param(EACH_TIME, 1, "01110", marks=pytest.mark.slow),
     ],
 )
 def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_path, source, code, fast):
-    """A run that fails is made again in real time, and that one counts."""
+    """A failing run is repeated in real time, and that one counts."""
     noted = f"print(int({FAST}), end='', file=open({str(tmp_path / 'runs')!r}, 'a')); "
     exit_code, output, _ = run(
         "explore", "-r", "cos:SlowDown", "--speed", "20", "--json", "--", *program(noted + source)
@@ -37,7 +37,7 @@ def test_what_fails_only_because_of_the_speed_is_no_failure(run, program, tmp_pa
 
 
 def test_a_command_that_fails_at_the_speed_without_faults(run, program):
-    """Nothing is explored, and it is said what to do."""
+    """A command that fails at the speed without faults is not explored; the message has advice."""
     words = program(f"ask('PUT', '/photos'); sys.exit(int({FAST}))")
     code, _, errors = run("explore", "-r", "cos:SlowDown", "--speed", "20", "--", *words)
     assert code == 2

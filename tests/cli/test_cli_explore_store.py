@@ -1,4 +1,4 @@
-"""`faultinject explore` looks into its store: a command that says that all is well, and has lost something."""
+"""`faultinject explore` finds in its store that a successful command has lost something."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def explored(run, tmp_path):
 
 
 def findings(lines):
-    """What is said of each kind of failure, and of each warning, without the scenario."""
+    """The failures and warnings of a report, without the scenario."""
     begins = (
         "object lost: ",
         "half written: ",
@@ -72,11 +72,11 @@ def findings(lines):
 
 
 def test_a_write_that_nobody_repeats(explored):
-    """The whole report. Nothing is said of the second object, which is written three times if need be."""
+    """The whole report names the lost object, and not the one that is written again."""
     code, lines = explored("ask('PUT', '/cat', b'meow'); call('PUT', '/dog', b'wuff')", "-r", "s3:SlowDown")
     assert code == 1
     assert lines[:5] == [
-        "2 requests without faults, 1 fault; 2 runs ~, 1 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+        "2 requests without faults, 1 fault; 2 runs ~, 1 failed",
         "",
         "object lost: /films/cat is not there; without faults it has 4 bytes",
         "  when request 1 (PutObject /films/cat) gets: s3:SlowDown",
@@ -93,8 +93,11 @@ def test_as_data(explored):
 
 
 def test_what_is_left_behind(explored):
-    """A lock that nobody takes away is a warning."""
-    source = "call('PUT', '/lock', b'x'); call('PUT', '/cat', b'meow'); ask('DELETE', '/lock')"
+    """A lock that nobody asks to be taken away is a warning."""
+    source = (
+        "call('PUT', '/lock', b'x'); ask('PUT', '/lock', b'x') is None or call('DELETE', '/lock'); "
+        "call('PUT', '/cat', b'meow')"
+    )
     code, lines = explored(source, "-r", "s3:SlowDown")
     assert (code, findings(lines)) == (
         0,
@@ -111,7 +114,10 @@ def test_what_is_left_behind(explored):
             "s3:SlowDown",
         ),
         (
-            "if ask('PUT', '/cat', b'meow') is None:\n    ask('PUT', '/cat'); call('PUT', '/cat?x-id=PutObject', b'meow')",
+            (
+                "if ask('PUT', '/cat', b'meow') is None:\n    ask('PUT', '/cat'); call('PUT', "
+                "'/cat?x-id=PutObject', b'meow')"
+            ),
             "s3:SlowDown",
         ),
         ("call('PUT', '/at', b'%f' % time.time()); call('PUT', '/' + uuid.uuid4().hex, b'x')", "s3"),
@@ -120,13 +126,13 @@ def test_what_is_left_behind(explored):
     ids=["cleared, written anew", "cleared, written by another call", "times and ids", "a time in a name"],
 )
 def test_right_programs(explored, source, rule):
-    """What is the same in the end, and what is another in each run, is no finding."""
+    """Right programs have no findings, whatever differs in each run."""
     code, lines = explored(source, "-r", rule)
     assert (code, findings(lines)) == (0, [])
 
 
 def test_a_post_with_one_effect(explored):
-    """Whoever uploads by POST, and sends that again when its answer was lost, has stored one object."""
+    """A lost answer of an upload by POST, repeated, leaves one object."""
     reset = "curl -s -H 'Content-Type: application/json' -d '{\"name\":\"films\"}' $ENDPOINT/storage/v1/b?project=p"
     source = "call('POST', '/upload/storage/v1/b/films/o?uploadType=media&name=cat', b'meow')"
     code, lines = explored(source, "-r", "reset,when=after", "--vendor", "gcs", "--reset", reset)
@@ -152,10 +158,16 @@ if ask("PUT", "/snapshot", name.encode()) is None:
 
 @pytest.mark.parametrize("knows", [True, False])
 def test_a_file_that_a_lost_snapshot_names(explored, knows):
-    """Who removes it after a lost answer has broken the snapshot, whatever it tells; no precondition guards the write."""
+    """A client that removes a file after a lost answer has broken the snapshot.
+
+    Whatever it reports; no precondition guards the write.
+    """
     rule = "reset,when=after,path=films/snapshot,method=PUT"
     code, lines = explored(SNAPSHOT.replace("KNOWS", str(knows)), "-r", rule)
-    said = "  ✕ lost answer: undid its own write: request 2 (PUT) was carried out and its answer lost; request 3 (DELETE /films/part-"
+    said = (
+        "  ✕ lost answer: undid its own write: request 2 (PUT) was carried out and its answer lost; "
+        "request 3 (DELETE /films/part-"
+    )
     assert (code, [each.startswith(said) for each in lines if "undid" in each]) == (
         (0, []) if knows else (1, [True])
     )
@@ -180,7 +192,11 @@ for _ in range(2):
 @pytest.mark.slow
 @pytest.mark.parametrize(("program", "path"), [(ORDER, "orders/"), (ANEW, "snapshot")])
 def test_what_a_lost_write_does_not_name(explored, program, path):
-    """Its own number is not that of what stands beside it, and a file that is there by another key is not the one that went."""
+    """A file that a lost write does not name is not blamed on it.
+
+    Its own number is not that of an object beside it, and a file that is there by another key is not the one that
+    went.
+    """
     _, lines = explored(program, "-r", f"reset,when=after,path=films/{path},method=PUT")
     assert not [each for each in lines if "undid" in each]
 
@@ -204,15 +220,161 @@ def test_an_upload_whose_body_has_its_name(explored):
     assert (code, lines[1:]) == (0, [])
 
 
+GCS = (
+    "--vendor",
+    "gcs",
+    "--reset",
+    """curl -s --json '{"name": "films"}' $ENDPOINT/storage/v1/b?project=p""",
+)
+SESSION = """
+try:
+    _, headers, _ = exchange("POST", "/upload/storage/v1/b/films/o?uploadType=resumable&name=cat", b"")
+    place = headers["location"].partition("films/o")[2]
+    for part in ("bytes 0-262143/262148", "bytes 262144-262147/262148"):
+        size = 262144 if part.startswith("bytes 0") else 4
+        exchange("PUT", "/upload/storage/v1/b/films/o" + place, b"m" * size, Content_Range=part)
+except OSError:
+    sys.exit(3)
+"""
+
+
+def test_an_upload_in_pieces_that_is_not_ended(explored):
+    """Neither a session's begin nor a piece with 308 is a write, but only the last piece."""
+    code, lines = explored(SESSION, "-r", "reset,when=after", *GCS)
+    assert code == 1
+    assert [each.partition(" (reset")[0] for each in lines if "told an error" in each] == [
+        (
+            "warning: lost answer: told an error: request 3 (PUT) was carried out and its answer "
+            "lost; an error was reported"
+        )
+    ]
+
+
+@pytest.mark.parametrize("media", ["uploadType=media&name=tmp", "name=tmp&uploadType=media"])
+def test_a_post_that_stores_the_same_bytes_under_the_same_name(explored, media):
+    """The same bytes under the same name have no second effect, though the object goes later.
+
+    So the store shows nothing of it.
+    """
+    source = (
+        f"call('POST', '/upload/storage/v1/b/films/o?{media}', b'meow')\n"
+        "call('POST', '/upload/storage/v1/b/films/o?uploadType=media&name=keep', b'x')\n"
+        "ask('DELETE', '/storage/v1/b/films/o/tmp')"
+    )
+    code, lines = explored(source, "-r", "reset,when=after,method=POST", *GCS)
+    assert (code, lines[1:]) == (0, [])
+
+
 def test_a_new_name_for_each_attempt(explored):
-    """A commit names the file that counts, as a table's does: the first one is left behind, and does no harm."""
+    """A file under a new name per attempt does no harm if a commit names the right one."""
     code, lines = explored(
-        "name = next(name for name in iter(lambda: '/data-' + uuid.uuid4().hex, None) if ask('PUT', name, b'rows') is not None)\n"
+        "name = next(name for name in iter(lambda: '/data-' + uuid.uuid4().hex, None) if "
+        "ask('PUT', name, b'rows') is not None)\n"
         "call('PUT', '/commit', name.encode())",
         *("-r", "reset,when=after,path=/films/data-*"),
     )
-    warning = "warning: left behind: there are 2 objects /films/data-*, without faults 1"
-    assert (code, [line for line in lines if line.startswith(warning)] != []) == (0, True)
+    [warning] = [
+        re.sub("data-[0-9a-f]+", "data-7", each.partition(" (reset")[0]) for each in lines if "data-" in each
+    ]
+    assert (code, warning) == (
+        0,
+        "warning: perhaps written twice: equal to /films/data-7: there are 2 objects /films/data-*, without faults 1",
+    )
+
+
+def test_a_removal_that_was_refused(explored):
+    """Nobody hears of it: what the run made itself, and was to remove, is still there."""
+    source = "call('PUT', '/secret', b'x'); call('PUT', '/cat', b'meow'); ask('DELETE', '/secret')"
+    code, lines = explored(source, "-r", "s3:SlowDown,method=DELETE")
+    assert (code, findings(lines)) == (
+        1,
+        ["not removed: /films/secret is still there; without faults it is removed"],
+    )
+
+
+KEYS = b"<Delete><Object><Key>secret</Key></Object></Delete>"
+
+
+@pytest.mark.parametrize("options", ["", ",status=200"])
+def test_a_removal_of_several_that_was_refused(explored, options):
+    """As a whole, or of each key."""
+    source = f"call('PUT', '/secret', b'x'); ask('POST', '/films/?delete', {KEYS})"
+    code, lines = explored(source, "-r", f"s3:InternalError,operation=DeleteObjects{options}")
+    assert (code, findings(lines)[0]) == (
+        1,
+        "not removed: /films/secret is still there; without faults it is removed",
+    )
+
+
+def test_what_was_there_before_a_run_that_gave_up(explored):
+    """A run that removed the old object and reports a failed write has not ended cleanly."""
+    source = "call('DELETE', '/old'); call('PUT', '/old', b'meow')"
+    code, lines = explored(source, "-r", "s3:AccessDenied,from=1")
+    assert code == 0
+    assert "2 failed, 1 gave up cleanly" not in lines[0]
+    assert [each.partition(" (s3")[0] for each in lines if each.startswith("warning")] == [
+        "warning: object lost: it was there before the run, and is gone: /films/old"
+    ]
+    assert "0 failed, 1 gave up cleanly, 1 with a warning" in lines[0]
+
+
+@pytest.mark.parametrize("name", ["'part'", "f'part-{uuid.uuid4()}'"])
+def test_a_cut_read_that_is_written_under_a_drawn_name(explored, name):
+    """It is half written, whatever it is called."""
+    source = f"""
+import socket
+try:
+    rows = exchange("GET", "/films/old")[2]
+except OSError:
+    rows = b"ol"
+call("PUT", "/" + {name}, rows)
+"""
+    code, lines = explored(source, "-r", "truncate,method=GET")
+    assert code == 1
+    assert lines[2].startswith("half written: ")
+    assert lines[2].endswith(" has 2 bytes; without faults it has 3 bytes")
+
+
+READ = """
+try:
+    text = exchange("GET", "/films/old")[2].decode()
+except OSError:
+    print("cut", file=sys.LOG)
+    text = "ol"
+"""
+CUT = 'warning: other output: it prints "2"; without faults it prints "3" (truncate,'
+MISSING = 'warning: other output: it does not print "3" (truncate,'
+
+
+@pytest.mark.parametrize(
+    ("source", "warning"),
+    [
+        (READ.replace("LOG", "stderr") + "print(len(text))", CUT),
+        (READ.replace("LOG", "stderr") + "text == 'old' and print(len(text))", MISSING),
+        (READ.replace("LOG", "stdout") + "print('read')", None),
+        (READ.replace("LOG", "stderr") + "print(len(text), time.time())", None),
+        (READ.replace("LOG", "stderr") + "print(len(text)); sys.exit(text != 'old')", None),
+    ],
+    ids=["another line", "no line", "a log", "another one in each run", "a failure"],
+)
+def test_what_a_command_prints(explored, source, warning):
+    """Standard output is compared if runs without faults agree and no error is told."""
+    code, lines = explored(source, "-r", "truncate,method=GET")
+    assert code == ("sys.exit" in source)
+    said = [each for each in lines if each.startswith("warning: ")]
+    assert [each[: len(warning or "")] for each in said] == ([] if warning is None else [warning])
+
+
+def test_a_row_that_a_lost_answer_wrote_twice(explored):
+    """A job that draws a new name for each attempt is told that this may be the same row."""
+    source = (
+        "next(name for name in iter(lambda: '/row-' + uuid.uuid4().hex, None) if ask('PUT', name, "
+        "b'day 7') is not None)"
+    )
+    code, lines = explored(source, "-r", "reset,when=after")
+    assert (code, len(lines)) == (0, 4)
+    assert lines[2].startswith("warning: perhaps written twice: equal to /films/row-")
+    assert "ignore" not in lines[3]
 
 
 @pytest.mark.slow
@@ -250,10 +412,13 @@ def test_a_job_that_stands_twice(run_again):
     rows = [re.sub("[0-9a-f]{8,}…?", "~", line) for line in lines[2:7]]
     assert (code, lines[0], rows) == (
         1,
-        "1 request without faults, 1 fault; 1 run ~, 1 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+        "1 request without faults, 1 fault; 1 run ~, 1 failed",
         [
             TWICE,
-            "  when request 1 (PutObject /films/row-~) gets: the answer is lost (reset,vendor=s3) after the store had done it",
+            (
+                "  when request 1 (PutObject /films/row-~) gets: the answer is lost "
+                "(reset,vendor=s3) after the store had done it"
+            ),
             "    1 PutObject  PUT /films/row-~  <- reset after the store had done it",
             "    failed, and run again:",
             "    1 PutObject  200 PUT /films/row-~",
@@ -261,7 +426,7 @@ def test_a_job_that_stands_twice(run_again):
     )
     assert (
         lines[7]
-        == "  → Choose the name of an object once, send an Idempotency-Key or a precondition, and read what is there before you write again."
+        == "  → Choose the name of an object once, send a precondition, and read what is there before you write again."
     )
     assert lines[8].startswith("  replay: faultinject explore -r reset,when=after --vendor s3 --again ")
 
@@ -280,9 +445,12 @@ def test_a_job_that_stands_twice_as_data(run_again):
     ),
 )
 def test_a_job_that_may_run_again(run_again, rule):
-    """The same row under the same name: it told an error, and all is right when it has run again."""
+    """A job that reports an error, and is right when it runs again, has given up cleanly.
+
+    It writes the same row under the same name.
+    """
     code, lines = run_again(DAY, rule=rule)
-    said = "1 request without faults, 1 fault; 1 run ~, 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
+    said = "1 request without faults, 1 fault; 1 run ~, 0 failed, 1 gave up cleanly"
     assert (code, lines) == (0, [said])
 
 
@@ -338,7 +506,10 @@ def test_a_second_fault_and_a_second_run(run_again):
     ids=["a piece more", "nothing lost", "left by the first", "fails again", "exits with 0", "without end"],
 )
 def test_what_a_second_run_shows(run_again, source, rule, failed, said):
-    """What stands twice is a failure where an answer was lost. What ended with 0, or did not end, is not run again."""
+    """A second run shows doubled effects of a lost answer.
+
+    A command that ended with 0, or did not end, is not run again.
+    """
     code, lines = run_again(source, rule=rule)
     assert code == failed
     assert said in [re.sub(r" \((reset|s3:).*", "", line) for line in lines], lines

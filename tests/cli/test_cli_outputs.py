@@ -1,4 +1,7 @@
-"""What commands print and rules are called, word for word: `commands.txt` and `sentences.txt`."""
+"""Outputs of commands and sentences about rules, word for word.
+
+`commands.txt` and `sentences.txt`
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from tests.console import split
 
 
 def test_commands(golden, run):
-    """Exit code, standard output and standard error of each, with the variables that stand before it."""
+    """Exit code, standard output and standard error of each command, with its variables."""
 
     def output(line):
         environ, words = split(line)

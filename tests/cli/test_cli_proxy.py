@@ -1,4 +1,4 @@
-"""`faultinject proxy`: faults in front of a server that is a process of its own, and everything that keeps it from starting."""
+"""`faultinject proxy`: faults in front of another process, and refusals to start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -33,7 +34,7 @@ def proxy(start):
 
 
 def test_what_it_says_and_does(proxy, store, tmp_path):
-    """Faults for what matches, the server's own answers for the rest, a journal with its end, and the sum."""
+    """Matching requests get faults, others the server's answers; journal and sum are complete."""
     journal = tmp_path / "journal"
     rule = "cos:SlowDown,times=1,operation=PutObject"
     process = proxy(store, "-r", rule, "--seed", "4", "--journal", str(journal), anew=True)
@@ -89,6 +90,18 @@ def test_it_is_changed_while_it_runs(proxy, store):
     assert process.interrupt()[0] == 0
 
 
+@pytest.mark.parametrize("command", ["proxy", "serve"])
+def test_max_connections(request, store, command):
+    """One more ends the one whose client has said nothing, and is answered."""
+    start = request.getfixturevalue(command)
+    process = start(*[store] * (command == "proxy"), "--max-connections", "1")
+    url = urlsplit(process.url)
+    with socket.create_connection((url.hostname, url.port), timeout=60) as silent:
+        assert requests.get(f"{process.url}/none-1/a", timeout=60).status_code == 404
+        assert silent.recv(1) == b""
+    assert process.interrupt() == (0, ["", "ended"])
+
+
 @pytest.mark.slow
 def test_tls_on_both_sides(serve, proxy):
     """The server's certificate is verified; a client that trusts ours is served."""
@@ -118,7 +131,7 @@ def test_tls_on_both_sides(serve, proxy):
 
 @pytest.mark.parametrize("way", ["down", pytest.param("up", marks=pytest.mark.slow)])
 def test_it_ends_in_the_middle_of_a_transfer(proxy, way):
-    """In one sentence; the client sees that it has not got all, and the server that there is nobody any more."""
+    """A stop in a transfer is one sentence; client and server see the broken connection."""
     asked = {
         "down": b"GET /k HTTP/1.1\r\nHost: h\r\n\r\n",
         "up": b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
@@ -126,7 +139,7 @@ def test_it_ends_in_the_middle_of_a_transfer(proxy, way):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         process = proxy(f"http://127.0.0.1:{listening.getsockname()[1]}")
         port = int(process.url.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(asked[way])
             behind, _ = listening.accept()
             with behind:
@@ -165,7 +178,7 @@ def test_it_ends_while_a_fault_keeps_a_request(proxy, rule, asked):
         to = f"http://127.0.0.1:{listening.getsockname()[1]}"
         process = proxy(to, "-r", rule)
         port = int(process.url.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=300) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(asked)
             process.until(f"{asked[:6].decode()} -> ")
             code, said = process.interrupt()
@@ -211,7 +224,10 @@ def port():
 )
 def test_it_is_its_own_server(run, port, host, to):
     """It would only ask itself, whichever name of the address stands on either side."""
-    told = f"faultinject: --to http://{to}:{port} is this proxy itself; choose another port for it with --port, or 0 for any free one\n"
+    told = (
+        f"faultinject: --to http://{to}:{port} is this proxy itself; choose another port for it with "
+        "--port, or 0 for any free one\n"
+    )
     assert run("proxy", "--to", f"http://{to}:{port}", "--host", host, "--port", port) == (2, "", told)
 
 

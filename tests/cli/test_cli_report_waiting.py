@@ -1,4 +1,4 @@
-"""`faultinject report` right after the last requests: it waits until their calls must be over, and no longer."""
+"""`faultinject report` waits until recent calls must be over, and no longer."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import time
 
 import pytest
 
-from faultinject.cli import Journals, judge_when_over
-from faultinject.counts import described
-from faultinject.journal import read
+from faultinject.cli.report import Journals, judge_when_over
+from faultinject.counts.processes import described
+from faultinject.journal.reading import read
 
 from .journals import line, text
 
 pytestmark = pytest.mark.live
 
 BEGAN = 1_800_000_000.0
-"""When the clock of a journal begins, unix seconds; its monotonic clock says 1000 then."""
+"""The unix time at which a journal's clock begins; its monotonic clock says 1000 then."""
 
 
 def at(arrived, seq=0, **more):
-    """A request of a client of its own that was told to slow down."""
+    """A request of a client of its own, with a throttle error."""
     return line(seq, arrived, time=BEGAN + arrived, path=f"/photos/{seq}", key=str(seq), **more)
 
 
 def end(pid=7, parent=None):
-    """What a process writes at its end."""
+    """The last line of a process."""
     empty = dict.fromkeys(line(0, 0.0))
     return text(
         [{**empty, "v": 1, "time": BEGAN, "arrived": 1000.0, "pid": pid, "ended": True, "parent": parent}]
@@ -75,7 +75,7 @@ class Time:
 
 @pytest.fixture
 def report(tmp_path):
-    """Judge a journal that is read so many seconds after its beginning: the verdict, and how long that took."""
+    """Judge a journal read some seconds after its begin: the verdict, and the time it took."""
 
     def judge(content, now, *, later=(), ahead=0.0, busy=0.0, **options):
         path = tmp_path / "journal"
@@ -89,7 +89,7 @@ def report(tmp_path):
 
 
 def gave_up(number=4, **more):
-    """Calls that were answered by a 503 within 40 ms and not tried again."""
+    """Calls with a 503 within 40 ms, and no retry."""
     return text(at(0.01 * each, each, **more) for each in range(number))
 
 
@@ -114,7 +114,7 @@ def test_a_client_whose_waits_are_known(report):
 
 
 def test_a_client_that_waits_very_long(report):
-    """Nobody waits for it longer than ten seconds: then its calls may still go on, and are left out."""
+    """After ten seconds the report waits no longer; calls that may go on are left out."""
     slow = text([at(-60.0, 90), at(-30.0, 90)])
     found, took = report(slow + gave_up(), 0.031)
     assert (found.left_out, took) == ({"open": 5}, 10.0)
@@ -122,7 +122,7 @@ def test_a_client_that_waits_very_long(report):
 
 @pytest.mark.parametrize("now", [8.0, 9.5, 9.9, 10.0])
 def test_a_machine_that_is_slow(report, now):
-    """What was waited for is judged when it is over, also if that was long ago by the time of the next look."""
+    """On a slow machine a call is judged when it is over, even if the look comes late."""
     assert report(gave_up(), now, busy=0.3)[0].left_out == {}
 
 
@@ -152,7 +152,7 @@ def test_a_clock_that_is_behind(report):
 
 
 def test_what_comes_meanwhile_is_read(report):
-    """A call that is tried again and succeeds is waited for no more."""
+    """A call that is retried and succeeds is not waited for."""
     again = text(at(1.0, each, fault=None, did="passed", status=200) for each in range(4))
     found, took = report(gave_up(), 0.031, later=[(1.0, again)])
     assert (found.attempts, found.calls, found.left_out, took) == (8, 4, {}, 1.0)
@@ -221,7 +221,10 @@ def test_a_slow_look_is_not_taken_again_and_again(report, monkeypatch, tmp_path)
 
 
 def test_a_journal_without_a_request(report):
-    """A process that ended behind a rotation leaves its end alone: there is nothing to judge, and nothing to wait for."""
+    """A process's end alone in a journal gives nothing to judge, and nothing to wait for.
+
+    A process that ended behind a rotation leaves it.
+    """
     found, took = report(end(), 0.0)
     assert (found.conclusion.reason.split(".")[0], took) == ("the journal has no requests", 0)
 
@@ -283,14 +286,14 @@ def test_the_client_is_done(run, journal):
 
 @pytest.mark.slow
 def test_it_waits_by_itself(run, journal):
-    """What is written stays what it is; the words of the wait go to standard error."""
+    """The output is unchanged, and messages about the wait go to standard error."""
     code, out, err = run("report", journal(now(calls(), ago=7)), "--format", "json")
     assert (code, json.loads(out)["left_out"]) == (1, {})
     assert err in ["", *[SAYS.format(each) + "\n" for each in (1, 2, 3)]]  # it may have been read late
 
 
 def test_the_standard_input(run):
-    """Its end says nothing of the client: it is judged when the calls in it must be over, from what was read."""
+    """Standard input's end says nothing of the client; calls are judged when they must be over."""
     code, out, err = run("report", "-", "--format", "json", input=now(calls(), ago=9.1))
     assert (code, json.loads(out)["left_out"]) == (1, {})
     assert err in ["", SAYS.format(1) + "\n"]  # it may have been read late
@@ -299,7 +302,7 @@ def test_the_standard_input(run):
 def test_the_standard_input_of_a_client_that_is_done():
     """It is read once."""
     command = [sys.executable, "-m", "faultinject", "report", "-", "--format", "json", "--finished"]
-    done = subprocess.run(command, input=now(calls()), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, input=now(calls()), capture_output=True, text=True, timeout=100)
     assert (json.loads(done.stdout)["left_out"], done.stderr) == ({}, "")
 
 

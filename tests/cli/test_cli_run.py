@@ -1,4 +1,4 @@
-"""`faultinject run` in this process, up to the moment where the command takes its place; `tests/hooks` goes on there."""
+"""`faultinject run` in this process, until the command replaces it; `tests/hooks` goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import faultinject
 
 @pytest.fixture
 def became(tmp_path, monkeypatch):
-    """What the process became: program, arguments, environment."""
+    """The program, arguments and environment that replaced the process."""
     found = []
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -52,7 +52,7 @@ def test_a_journal(run, became, tmp_path):
 
 
 def ours(environ):
-    """The variables of the command that are faultinject's; of the one that names a file, what it says before that."""
+    """The command's faultinject variables; of a file's name the part before it."""
     found = {name: value for name, value in environ.items() if name.startswith("FAULTINJECT_")}
     return found | {"FAULTINJECT_RUN": found["FAULTINJECT_RUN"].partition(":")[0]}
 
@@ -88,7 +88,7 @@ HOOKS = str(Path(faultinject.__file__).with_name("hooks"))
     ],
 )
 def test_the_path(run, became, given, path):
-    """What is on it besides keeps its place."""
+    """Other elements of the path keep their places."""
     assert run("run", "-r", "http:500", "--", sys.executable, env={"PYTHONPATH": given})[0] == 0
     assert became[0][2]["PYTHONPATH"] == path
 
@@ -109,6 +109,20 @@ def test_a_named_store(run, became):
     }
 
 
+def test_no_place_for_files(run, became, monkeypatch):
+    """Without writable files a store on a server works; options that need a file are refused."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    given = ("-r", "http:500", "--", sys.executable)
+    env = {"FAULTINJECT_STORE": "redis://127.0.0.1:1"}
+    assert run("run", *given, env=env)[0] == 0
+    assert became[0][2]["FAULTINJECT_RUN"] == "1:"
+    for more, others in ((("--strict",), env), ((), {})):
+        code, _, err = run("run", *more, *given, env=others)
+        assert (code, "No usable temporary directory" in err) == (2, True)
+    assert len(became) == 1
+
+
 @pytest.mark.parametrize("more", [{"FAULTINJECT_STORE": "memory:"}, {"FAULTINJECT_CONTROL": "/_faultinject"}])
 @pytest.mark.parametrize(
     ("words", "env", "abort"),
@@ -120,7 +134,10 @@ def test_a_named_store(run, became):
     ],
 )
 def test_the_bound_of_a_file(run, became, tmp_path, more, words, env, abort):
-    """The command has it too where it shares counts or is controlled: else faults would go on that have to end."""
+    """The command gets `abort` of the file too, even with shared counts or a control API.
+
+    Otherwise faults would go on that have to end.
+    """
     path = tmp_path / "rules.toml"
     path.write_text('abort = "5xx>5%/1m"\n[[rules]]\nfault = "http:500"\n')
     env = {name: text.format(path) for name, text in env.items()} | more
@@ -133,7 +150,10 @@ def test_the_bound_of_a_file(run, became, tmp_path, more, words, env, abort):
 
 
 def test_a_control_api(run, became, tmp_path):
-    """No session: what the API changes is in force in all processes, by a store of their own below the private directory."""
+    """With a control API there is no session: the processes share a store in a private folder.
+
+    So its changes hold in all processes.
+    """
     env = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_RULES": "http:500,times=2"}
     for _ in range(2):
         assert run("run", "--seed", "s", "--", sys.executable, env=env)[0] == 0
@@ -173,7 +193,10 @@ REACHED = {
 
 @pytest.mark.parametrize("text", REACHED)
 def test_what_runs_a_script_is_known(run, became, tmp_path, text):
-    """By its first lines: a Python without site is told, and `--strict` refuses it; where they do not tell, nothing is refused."""
+    """A script's first lines show its Python: without site there is a warning, or a refusal.
+
+    `--strict` refuses it; if they show nothing, nothing is refused.
+    """
     program = tmp_path / "program"
     program.write_text(text)
     program.chmod(0o755)
@@ -193,7 +216,7 @@ def test_what_runs_a_script_is_known(run, became, tmp_path, text):
     ],
 )
 def test_what_a_module_is_given_is_no_option_of_python(run, became, options, reached):
-    """Whatever stands behind `-c` and `-m`, the interpreter's own options are read: `--strict` refuses one without site."""
+    """Options behind `-c` and `-m` are not Python's; `--strict` refuses a Python without site."""
     code, _, err = run("run", "--strict", "-r", "http:500", "--", PYTHON, *options)
     assert (code, len(became), "without -S" in err) == ((0, 1, False) if reached else (2, 0, True))
 

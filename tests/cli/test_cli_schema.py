@@ -1,4 +1,4 @@
-"""`faultinject schema`, without a name: the schema of rule files; `test_schemas.py` is about the others."""
+"""`faultinject schema` alone prints that of rule files; `test_schemas.py` has the others."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`faultinject serve`: a real server in a process of its own, and everything that keeps it from starting."""
+"""`faultinject serve`: a real server in its own process, and refusals to start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import requests
 from faultinject import Scenario, vendors
 from tests.ports import ReservedPort
 from tests.slowly import others_slowly
-from tests.until import until
+from tests.until import STARTS_WITHIN, until
 
 pytestmark = pytest.mark.live
 
@@ -94,7 +94,10 @@ def put(url, path="/photos/cat.jpg"):
 
 
 def test_the_store_with_a_rule(serve):
-    """Without an app the store is served; address, rules, seed and each fault are told; Ctrl-C ends with 0."""
+    """Without an app the store is served, and each fault is printed; Ctrl-C ends with 0.
+
+    Address, rules and seed are printed too.
+    """
     process = serve("--seed", "4", "-r", "cos:SlowDown,method=PUT,times=1,name=slow")
     assert process.head == [
         f"the embedded object store (Tencent Cloud COS) on {process.url}",
@@ -114,10 +117,25 @@ def test_the_store_with_a_rule(serve):
     )
 
 
+def test_the_store_deletes_what_it_is_said_to_have_deleted(serve):
+    """Of a request for several keys some fail: these are kept, and no others."""
+    rule = "s3:InternalError,status=200,operation=DeleteObjects,share=0.5"
+    process = serve("--vendor", "s3", "--seed", "4", "-r", rule)
+    put(process.url, "/photos")
+    keys = [f"cat-{number}" for number in range(12)]
+    for key in keys:
+        put(process.url, f"/photos/{key}")
+    listed = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
+    answer = requests.post(f"{process.url}/photos?delete", f"<Delete>{listed}</Delete>", timeout=60).text
+    kept = [key for key in keys if requests.head(f"{process.url}/photos/{key}", timeout=60).ok]
+    assert 0 < len(kept) < len(keys)
+    assert kept == [key for key in keys if f"<Error><Key>{key}</Key>" in answer]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("app", others_slowly([(), ("shop:web",), ("shop:api",)], lambda app: not app))
 def test_with_tls(serve, here, app):
-    """Whatever is served, a WSGI app or an ASGI app: it is printed whom to trust, and gone at the end."""
+    """With TLS the certificate to trust is printed, for any app, and removed at the end."""
     pytest.importorskip("trustme")
     process = serve(*app, "--tls", "-r", "http:503,method=PUT,times=1,name=slow")
     assert process.url.startswith("https://127.0.0.1:")
@@ -183,7 +201,7 @@ def test_what_is_no_whole_request_is_not_carried_out(here, serve, app, tmp_path)
 
 @pytest.mark.parametrize("app", [(), pytest.param(("shop:api",), marks=pytest.mark.slow)])
 def test_faults_of_the_connection(here, serve, app):
-    """Resets and cuts reach the client and are told; so is one that could not be carried out, which is not counted."""
+    """Resets and cuts reach the client and are printed; one that failed is printed, not counted."""
     rules = ("-r", "reset,path=r/,name=r", "-r", "truncate,path=t/,name=t")
     process = serve(*app, *rules)
     with pytest.raises(requests.ConnectionError, match="reset"):
@@ -208,7 +226,7 @@ def test_faults_of_the_connection(here, serve, app):
 
 @pytest.mark.slow
 def test_a_store_without_rules(serve):
-    """No rules, no faults, and that is said, with an error of the vendor; --vendor chooses the dialect."""
+    """Without rules there are no faults, and the advice has a vendor's error; --vendor chooses."""
     process = serve("--vendor", "jss")
     assert process.head[0] == f"the embedded object store (JD Cloud JSS) on {process.url}"
     assert (
@@ -221,20 +239,18 @@ def test_a_store_without_rules(serve):
 
 
 @pytest.fixture
-def at_once(monkeypatch, run):
+def at_once(monkeypatch, succeeds):
     """Serve here, and end as soon as that begins: what is said before."""
     monkeypatch.setattr("uvicorn.Server.run", lambda server, **_: setattr(server, "started", True))
 
     def head(*words):
-        code, out, err = run("serve", "--port", "0", *words)
-        assert (code, err) == (0, "")
-        return out.splitlines()
+        return succeeds("serve", "--port", "0", *words).splitlines()
 
     return head
 
 
 def test_the_advice_is_a_rule_of_the_vendor(at_once, run):
-    """What a store without rules is said to be given is a rule that its vendor documents."""
+    """The advice of a store without rules is a documented rule of its vendor."""
     spoken = run("serve", "--vendor", "gateway")[2].rpartition("it speaks ")[2].strip().split(", ")
     assert len(spoken) >= 17
     for vendor in spoken:
@@ -252,7 +268,7 @@ def test_the_url_of_an_ipv6_address(at_once):
 
 @pytest.mark.slow
 def test_requests_that_ask_and_an_app_that_fails(here, serve):
-    """What the environment allows is told; a request gets what it asks for, and the app's own failures end all faults."""
+    """Requests may ask for faults if the environment allows it, and `abort` ends all faults."""
     variables = {"FAULTINJECT_ON_REQUEST": "1", "FAULTINJECT_ABORT": "5xx>50%/1m,min=2"}
     process = serve("shop:web", env=os.environ | variables)
     assert process.head[1:] == [
@@ -301,7 +317,7 @@ def test_a_store_of_another_service(serve):
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize("app", [(), pytest.param(("shop:api",), marks=pytest.mark.slow)])
 def test_it_is_told_to_end(here, serve, app, number):
-    """SIGTERM and SIGHUP, by which services and terminals end a program, end it like Ctrl-C, with the summary."""
+    """SIGTERM and SIGHUP end it like Ctrl-C, with the summary."""
     process = serve(*app, "-r", "http:503")
     assert put(process.url).status_code == 503
     process.line()
@@ -332,7 +348,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("command", [("serve",), ("proxy", "--to", "http://127.0.0.1:1")])
 def test_it_is_told_to_end_while_it_begins(command):
-    """Ctrl-C right behind the line that offers it ends the program, wherever in its start it comes."""
+    """Ctrl-C right behind the line that offers it ends the program, wherever its start is."""
     asked = [sys.executable, "-c", HELD_BACK, *command, "--port", "0"]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -343,7 +359,7 @@ def test_it_is_told_to_end_while_it_begins(command):
 @pytest.mark.parametrize("app", ["shop:web", "shop:installed", "shop:api"])
 @pytest.mark.parametrize("on", ["", "1"])
 def test_an_app_with_rules_of_the_environment(here, serve, app, on):
-    """Flask and FastAPI apps, also ones that install faultinject themselves, are served with the environment's rules."""
+    """Flask and FastAPI apps, hooked by themselves too, are served with the environment's rules."""
     env = {**os.environ, "FAULTINJECT_RULES": "http:500,path=photos/,times=1", "FAULTINJECT_SEED": "5"}
     env["FAULTINJECT_ENABLED"] = on
     process = serve(app, env=env)
@@ -361,7 +377,7 @@ def test_an_app_with_rules_of_the_environment(here, serve, app, on):
 
 @pytest.mark.slow
 def test_connections_are_kept(serve):
-    """As those of a real server: the same one for answers of the store, faults, and after a fault that ends one."""
+    """Connections are kept for answers and faults, until a fault ends one."""
     rules = ("-r", "reset,path=r/", "-r", "http:503,path=e/", "-r", "truncate,path=t/")
     process = serve(*rules)
     port = int(process.url.rpartition(":")[2])
@@ -417,7 +433,10 @@ def test_callers_and_the_turn_around_can_be_told(serve, run, tmp_path):
     ],
 )
 def test_a_journal(here, serve, run, app, rules):
-    """Every request is in it, rules or none, and its end; it overrides the variable, and is told."""
+    """The journal has every request and its end, with or without rules.
+
+    The option overrides the variable, and the path is printed.
+    """
     env = {**os.environ, "FAULTINJECT_JOURNAL": str(here / "other")}
     process = serve(*app, *rules, "--journal", "mine", env=env)
     assert f"  journal: {here / 'mine'}" in process.head
@@ -452,7 +471,10 @@ def test_the_journal_of_an_app_that_has_its_own_rules(here, serve):
 
 
 def test_a_fault_is_told_once(serve):
-    """Also where the journal has a line when it is decided, one when the app has run, and one at its end."""
+    """A fault is printed once, though the journal has several lines of it.
+
+    One when it is decided, one when the app has run, and one at its end.
+    """
     process = serve("-r", "hang,duration=50ms,when=after")
     for _ in range(2):
         with pytest.raises(requests.ConnectionError):
@@ -523,7 +545,7 @@ def test_the_port_of_control_is_in_use(start, command):
         port = other.getsockname()[1]
         process = start(*command, "--port", "0", "--control", f"127.0.0.1:{port}")
         said = f"faultinject: port {port} of 127.0.0.1 is in use; choose another with --control, or 0 for any free one"
-        assert (process.line(), process.line(), process.process.wait(300)) == (said, None, 2)
+        assert (process.line(), process.line(), process.process.wait(100)) == (said, None, 2)
 
 
 @pytest.mark.parametrize(
@@ -538,7 +560,7 @@ def test_an_address_of_control_that_is_not_ours(start, host, says):
     pytest.importorskip("starlette")
     remote = os.environ | {"FAULTINJECT_CONTROL_REMOTE": "allow", "FAULTINJECT_TOKEN": "t" * 32}
     process = start("serve", "--port", "0", "--control", f"{host}:8765", env=remote)
-    assert (process.line(), process.line(), process.process.wait(300)) == (f"faultinject: {says}", None, 2)
+    assert (process.line(), process.line(), process.process.wait(100)) == (f"faultinject: {says}", None, 2)
 
 
 @pytest.mark.slow
@@ -581,7 +603,10 @@ def test_an_app_that_does_not_start(here, start):
         ),
         (
             "lacks:app",
-            "lacks:app cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module named 'there_is_no_such_module'",
+            (
+                "lacks:app cannot be imported: {here}/lacks.py:1: ModuleNotFoundError: No module "
+                "named 'there_is_no_such_module'"
+            ),
         ),
         ("syntax:app", "syntax:app cannot be imported: {here}/syntax.py:2: invalid syntax"),
         ("raises:app", "raises:app cannot be imported: {here}/raises.py:3: ValueError: no settings"),
@@ -592,7 +617,10 @@ def test_an_app_that_does_not_start(here, start):
         ),
         (
             "shop:Site.ap",
-            "shop:Site.ap cannot be imported: AttributeError: type object 'Site' has no attribute 'ap'; did you mean app?",
+            (
+                "shop:Site.ap cannot be imported: AttributeError: type object 'Site' has no "
+                "attribute 'ap'; did you mean app?"
+            ),
         ),
         ("shop:number", "shop:number is no app: it is of type int"),
         (
@@ -609,7 +637,10 @@ def test_what_is_no_app(here, refused, address, message):
 
 
 def test_an_app_that_exits_as_it_is_imported(here, run):
-    """What it says and its code are the program's: Python writes the text of `sys.exit`, and exits with 1."""
+    """An app that exits during its import gives the program its text and exit code.
+
+    Python writes the text of `sys.exit`, and exits with 1.
+    """
     assert run("serve", "exits:app") == (1, "DATABASE_URL is not set\n", "")
 
 
@@ -625,7 +656,7 @@ def test_an_app_that_exits_as_it_is_imported(here, run):
     ],
 )
 def test_what_the_system_refuses(run, monkeypatch, refused, code, says):
-    """Without the right to use a port, the message says which ports need none; whatever else it says is passed on."""
+    """Without the right to a port the message names free ports; other errors are passed on."""
 
     def refuse(*_):
         raise OSError(code, os.strerror(code))
@@ -648,17 +679,16 @@ def test_a_store_that_is_not_there_stops_it(refused):
 
 
 def test_the_server_goes_on_when_nobody_reads():
-    """A closed standard output costs no answer. This one loads its modules itself, without a warning."""
+    """A closed standard output costs no answer, and the imports warn of nothing."""
     command = [sys.executable, "-W", "error", "-m", "faultinject", "serve", "--port", "0", "-r", "http:503"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         url = process.stdout.readline().rpartition(" on ")[2].strip()
-        while not process.stdout.readline().startswith("Ctrl-C"):
-            pass
+        assert any(line.startswith("Ctrl-C") for line in process.stdout)
         process.stdout.close()
         assert [put(url).status_code for _ in range(3)] == [503, 503, 503]
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=300) == 0
+        assert process.wait(timeout=100) == 0
         assert process.stderr.read().splitlines()[-1] == "  rule-1: 3 of 3 requests that met its conditions"
     finally:
         process.kill()
@@ -668,7 +698,10 @@ def test_the_server_goes_on_when_nobody_reads():
 
 @pytest.mark.parametrize("redirect", ["", ">&-", ">&- 2>&-"])
 def test_the_server_starts_when_nobody_reads(redirect):
-    """`serve | head -1` has left before the second line, or before the first: the server serves all the same, as without streams."""
+    """The server starts though nobody reads its lines, and without streams.
+
+    `serve | head -1` has left before the second line, or before the first.
+    """
     reader, writer = os.pipe()
     os.close(reader)
     with ReservedPort() as port:
@@ -680,14 +713,14 @@ def test_the_server_starts_when_nobody_reads(redirect):
             def connected():
                 assert process.poll() is None
                 with suppress(ConnectionRefusedError):
-                    return socket.create_connection(("127.0.0.1", port), timeout=300)
+                    return socket.create_connection(("127.0.0.1", port), timeout=20)
 
-            with until(connected) as connection:
-                connection.settimeout(300)
+            with until(connected, patience=STARTS_WITHIN) as connection:
+                connection.settimeout(20)
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
                 assert connection.recv(9) == b"HTTP/1.1 "
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=300) == 0
+            assert process.wait(timeout=100) == 0
         finally:
             process.kill()
             process.wait()

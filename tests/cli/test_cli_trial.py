@@ -1,4 +1,4 @@
-"""`faultinject trial`: small suites of several runners, with clients that retry and clients that do not."""
+"""`faultinject trial`: suites of several runners, with clients that retry and others."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from xml.etree import ElementTree
 
 import pytest
 
 import faultinject
-from faultinject.testing.trial import Suite, Trial, faults_of
-from tests.rows import row_by_row
+from faultinject.testing.trial.running import Suite, Trial, faults_of
 
 from .programs import PLAIN_HTTP
 
@@ -70,12 +70,12 @@ with open("out.xml", "w") as results:
     results.write(f"<testsuite>{''.join(cases)}</testsuite>")
 """
 """A runner that starts in a tenth of pytest's time, for what is the same with each."""
-LISTENED = ("--junit", "out.xml")
+LISTENED = ("--results", "out.xml")
 
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
-    """Write a file; gives its name. Commands run in its folder."""
+    """Write a file, and return its name; commands run in its folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.setenv(
@@ -108,7 +108,8 @@ def test_a_right_client(run, suite):
     code, out, err = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
     assert code == 0, err
     assert re.sub(r"[\d.]+ s", "~", out) == (
-        "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 failing without faults, 0 flaky\n"
+        "2 tests with 3 requests, 1 fault in ~ (the suite alone: ~): 0 broken by a fault, 0 "
+        "failing without faults, 0 flaky\n"
         "\n"
         "injected  breaks  fault\n"
         "3         0       s3:SlowDown,times=1,per=call\n"
@@ -117,7 +118,7 @@ def test_a_right_client(run, suite):
 
 @pytest.mark.slow
 def test_a_wrong_client(run, suite):
-    """The test that a fault breaks, with the smallest rule, its requests, and the command that shows it again."""
+    """The report has the broken test, its smallest rule, its requests and the repeating command."""
     others = WRONG.replace("wrong", "also") + WRONG.replace("wrong", "third")
     name = suite(RIGHT, WRONG, others, "def test_before():\n    assert not 'meow'\n")
     words = ["-r", "s3:SlowDown", "-r", "reset,method=PUT", "--", *PYTEST, name]
@@ -125,7 +126,8 @@ def test_a_wrong_client(run, suite):
     assert code == 1, err
     again = shlex.join(["faultinject", "trial", "--vendor", "s3", "--only", "test_it.py::test_wrong"])
     assert re.sub(r"[\d.]+ s", "~", out) == (
-        "5 tests with 12 requests, 2 faults in ~ (the suite alone: ~): 3 broken by a fault, 1 failing without faults, 0 flaky\n"
+        "5 tests with 12 requests, 2 faults in ~ (the suite alone: ~): 3 broken by a fault, 1 "
+        "failing without faults, 0 flaky\n"
         "\n"
         "✕ test_it.py::test_wrong: RuntimeError: gave up on PUT /wrong/dog\n"
         "    1 CreateBucket  503 PUT /wrong  <- s3:SlowDown\n"
@@ -171,7 +173,7 @@ def test_the_suite_fails_without_faults(run, job):
     ],
 )
 def test_the_suite_ends_early_without_faults(run, suite, ends, words, how):
-    """Exit code 3, although the tests before pass: those behind were not tried, and nobody knows how many they are."""
+    """Exit code 3 although the tests before pass: an unknown number behind was not tried."""
     name = suite(RIGHT, f"import time\ndef test_ends():\n    {ends}\ndef test_behind():\n    pass\n")
     words = [*words, "-r", "s3:SlowDown", "--", *PYTEST, name]
     code, out, _ = run("trial", *words)
@@ -197,13 +199,13 @@ def test_cut():
 
 
 def test_who_is_cut_off(run, job):
-    """A runner that is killed while it tells something, or another program that finds the port, is no error of the trial."""
+    """A runner killed while it reports, or a stranger at the port, is no error of the trial."""
     code, _, err = run("trial", *LISTENED, "-r", "s3:SlowDown", *job(CUT, RIGHT))
     assert (code, "Traceback" in err) == (0, False), err
 
 
 def test_the_command_fails_without_faults(run, job):
-    """So it is where every test passes and something behind them does not, such as a limit of coverage."""
+    """A command that fails behind passing tests fails without faults, as at a coverage limit."""
     code, found = trial(
         run, *LISTENED, "-r", "s3:SlowDown", *job(RIGHT, "import atexit\natexit.register(os._exit, 2)\n")
     )
@@ -211,7 +213,10 @@ def test_the_command_fails_without_faults(run, job):
 
 
 def test_one_test_alone_may_end_its_command_otherwise(run, suite):
-    """Alone it covers less than a limit asks for: the line that replays it ends with 0 once its client is mended."""
+    """One test alone may end its command with an error, as it covers less than a limit.
+
+    The line that replays it ends with 0 once its client is repaired.
+    """
     name = suite(RIGHT, "import atexit, os\natexit.register(os._exit, 1)\n")
     test = RIGHT.partition("def ")[2].partition("(")[0]
     words = ["--only", f"{name}::{test}", "-r", "s3:SlowDown", "--", *PYTEST, name]
@@ -242,8 +247,11 @@ def test_flaky_tests_and_files_that_cannot_be_loaded(run, suite):
 
 
 def test_nothing_can_be_judged(run, suite):
-    """Where no test passes twice nothing is known, so the exit code is 3. With -v each of many tests has a line."""
-    flaky = "import pytest\n@pytest.mark.parametrize('n', range(11))\ndef test_flaky(n):\n    ask('PUT', f'/flaky{n}')\n"
+    """If no test passes twice, the exit code is 3; -v lists each of many tests."""
+    flaky = (
+        "import pytest\n@pytest.mark.parametrize('n', range(11))\ndef test_flaky(n):\n    ask('PUT', "
+        "f'/flaky{n}')\n"
+    )
     name = suite(flaky, "    assert run_number() < 12\n")
     code, out, _ = run("trial", "-v", "--", *PYTEST, name)
     assert code == 3
@@ -316,16 +324,27 @@ SETS = {
     ],
 }
 """The standard sets, without what stays, what another writer does, corrupt bytes and hangs."""
+STAYING = {
+    "azure-blob": (",vendor=azure-blob", "azure-blob:AuthorizationFailure"),
+    "s3": ("", "s3:ExpiredToken"),
+}
+"""The reading of requests in the outage of writes, and the error of expired credentials."""
 
 
 @pytest.mark.parametrize("given", SETS)
 def test_the_standard_set(given):
-    """Each fault that a client gets over, once for every call; as the vendor reads requests."""
+    """Each passing fault comes once a call, and two stay, in the vendor's reading of requests."""
     rules = [str(each) for found in faults_of([given], given.partition(",")[0]) for each in found]
-    assert rules == [f"{each},times=1,per=call" for each in SETS[given]]
+    vendor, comma, where = given.partition(",")
+    outage, expired = STAYING[vendor]
+    assert rules == [
+        *[f"{each},times=1,per=call" for each in SETS[given]],
+        f"http:503,method=PUT,method=POST,method=PATCH,method=DELETE{comma}{where}{outage},from=1",
+        f"{expired}{comma}{where},from=1",
+    ]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("given", "timeouts", "conflicts", "others"),
     [
         (
@@ -343,7 +362,10 @@ def test_the_standard_set(given):
     ],
 )
 def test_a_set_where_the_user_wants_it(given, timeouts, conflicts, others):
-    """Where the document has a fault, and of that what the user says; a fault that no request may have is left out."""
+    """A set is limited by the user's conditions; a fault without possible requests is left out.
+
+    It applies where the document has the fault.
+    """
     found = [
         str(each).removesuffix(",times=1,per=call") for rules in faults_of([given], "s3") for each in rules
     ]
@@ -364,7 +386,10 @@ def test_a_set_of_which_some_come(run, job):
 
 
 def test_rules_of_the_user():
-    """They come once for every call, unless they say how often; an error that HEAD cannot show spares it."""
+    """User rules come once a call unless they say otherwise; hidden errors spare HEAD.
+
+    An error that HEAD cannot show.
+    """
     [(told,), (once, also)] = faults_of(["s3:SlowDown,skip=1", "http:500 reset"], "s3")
     assert [*map(str, (told, once, also))] == [
         "s3:SlowDown,skip=1",
@@ -377,14 +402,20 @@ def test_rules_of_the_user():
 
 @pytest.mark.parametrize("given", [(), ("-r", "s3")])
 def test_a_set_of_which_none_comes(run, job, given):
-    """Nothing was tried, so that is no success: here the suite makes its request only in the runs without faults."""
+    """A set that is never injected is no success: nothing was tried.
+
+    The suite makes its request only in the runs without faults.
+    """
     twice = "def test_twice():\n    if run_number() < 3:\n        ask('PUT', '/twice')\n"
     code, found = trial(run, *LISTENED, *given, *job(twice))
     assert (code, {each["injected"] for each in found["faults"]}, found["broken"]) == (1, {0}, [])
 
 
 def test_a_rule_that_comes_nowhere_is_named(run, job):
-    """Exit code 1 with no test broken needs its reason in words: the rule, which may be misspelled; not one that came."""
+    """A rule that was never injected is named; it may be misspelled.
+
+    Exit code 1 with no test broken needs its reason in words. A rule that was injected is not named.
+    """
     rules = ("-r", "s3:SlowDown", "-r", "reset,path=nowhere/")
     code, out, _ = run("trial", *LISTENED, *rules, *job("def test_it():\n    ask('PUT', '/photos')\n"))
     assert (code, out.splitlines()[-1]) == (1, "incomplete: reset,path=nowhere/ was injected in no run")
@@ -401,7 +432,10 @@ def test_a_rule_without_a_fault(refused, rule):
 
 @pytest.mark.slow
 def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
-    """A vendor's whole set; what none of its requests meets is no failure, and a rule of -r that comes nowhere is."""
+    """Without a rule a vendor's whole set is tried; faults without requests are no failure.
+
+    A rule of -r that is injected nowhere is one.
+    """
     command = job("def test_it():\n    ask('PUT', '/account/photos?restype=container')\n")
     code, found = trial(run, *LISTENED, "--vendor", "azure-blob", *command)
     numbers = [each["injected"] for each in found["faults"]]
@@ -420,7 +454,8 @@ const { Agent, request } = require('node:http');
 const endpoint = new URL(process.env.ENDPOINT);
 function once(method, path) {
   return new Promise((done, failed) => {
-    const sent = request({ host: endpoint.hostname, port: endpoint.port, method, path, agent: new Agent() }, (answer) => {
+    const place = { host: endpoint.hostname, port: endpoint.port };
+    const sent = request({ ...place, method, path, agent: new Agent() }, (answer) => {
       answer.resume();
       answer.on('end', () => answer.statusCode < 400 ? done() : failed(new Error(`${answer.statusCode} for ${path}`)));
     });
@@ -443,9 +478,9 @@ test('whole', async (t) => {
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_node(run, suite, tmp_path):
-    """Its test runner is heard by itself: names as far as they nest, and the requests of each test.
+    """Node's test runner is read by itself: nested names, and each test's requests.
 
-    A name that is another in each run is that of one test.
+    A name that differs in each run is that of one test.
     """
     (tmp_path / "photos.test.js").write_text(NODE)
     code, found = trial(run, "-r", "s3:SlowDown", "--", "node", "--test")
@@ -505,11 +540,14 @@ RECORDED = r"""{"Time":"2026-11-01T10:00:00.1Z","Action":"start","Package":"exam
 {"Time":"2026-11-01T10:00:00.4Z","Action":"WRONG","Package":"example.com/photos","Elapsed":0.3}
 {"Action":"output","Package":"example.com/broken","Output":"photos.go:3: undefined: x\n"}
 {"Action":"fail","Package":"example.com/broken","Elapsed":0}
-"""
+"""  # fmt: skip
 
 
 def test_go(run, suite, tmp_path):
-    """`go test -json` is heard by its output: a test is named without those that it is a part of, a package that is not built too."""
+    """`go test -json` is read by its output: tests have full names, also of an unbuilt package.
+
+    A test is named without those that it is a part of.
+    """
     name = suite(GO, name="gotest.py")
     (tmp_path / "go.jsonl").write_text(RECORDED)
     code, found = trial(run, "-r", "s3:SlowDown", "--", sys.executable, "-S", name)
@@ -532,16 +570,17 @@ except RuntimeError as error:
     wrong = f"<failure>\n{error}\nmore</failure>"
 open("out.xml", "w").write(
     "<testsuites><testsuite><testcase classname='Photos' name='right'/><testcase name='no'><skipped/></testcase>"
-    f"<testcase classname='Photos' name='wrong {now}'>{wrong}</testcase><testcase classname='Photos' name='wrong {now}'/>"
+    f"<testcase classname='Photos' name='wrong {now}'>{wrong}</testcase>"
+    f"<testcase classname='Photos' name='wrong {now}'/>"
     "<testcase classname='Photos' name='before'><error message='it is broken'/></testcase></testsuite></testsuites>"
 )
 """
 
 
 def test_junit(run, suite, tmp_path):
-    """Any other runner: what it writes is read after each run; without times all requests are shown."""
+    """Other runners are read by JUnit files after each run, without times with all requests."""
     words = [
-        "--junit",
+        "--results",
         "out.xml",
         "-r",
         "s3:SlowDown",
@@ -556,33 +595,141 @@ def test_junit(run, suite, tmp_path):
         "✕ Photos.wrong ~: gave up on PUT /wrong\n    1 CreateBucket  503 PUT /right  <- s3:SlowDown\n" in out
     )
     assert (
-        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject trial --vendor s3 --junit out.xml --only"
-        in out
+        "  smallest: s3:SlowDown,operation=CreateBucket,times=1,skip=1\n  replay: faultinject "
+        "trial --vendor s3 --results out.xml --only" in out
     )
     assert out.endswith("fails without faults: Photos.before: it is broken\n")
     for left in ("", "<testsuites><testsuite tests='0'/></testsuites>"):
         (tmp_path / "out.xml").write_text(left)
         assert run("trial", *words)[0] == 1, left
-    code, _, err = run("trial", "--junit", "other.xml", *words[2:])
+    code, _, err = run("trial", "--results", "other.xml", *words[2:])
     assert code == 2
-    assert err.startswith("faultinject: --junit: other.xml: the command wrote no JUnit XML there: ")
+    assert err.startswith("faultinject: --results: other.xml: the command wrote no JUnit XML there: ")
+
+
+def test_what_others_read(run, job, tmp_path, monkeypatch):
+    """Every format names the broken test, its fault, and tests without a verdict.
+
+    Files by their ending, and standard output.
+    """
+    monkeypatch.setenv("COLUMNS", "80")
+    before = "def test_before():\n    assert 0, '&lt;b&gt; | ```'\n"
+    endings = ("xml", "md", "sarif", "html", "json", "github", "txt")
+    outputs = [word for ending in endings for word in ("-o", f"out/x.{ending}")]
+    (tmp_path / "out").mkdir()
+    words = [*LISTENED, "-r", "s3:SlowDown", "-r", "reset,operation=CopyObject", *job(WRONG, before)]
+    code, out, err = run("trial", "--format", "github", *outputs, *words)
+    assert code == 1, err
+    made = {ending: (tmp_path / "out" / f"x.{ending}").read_text() for ending in endings}
+    assert out == made["github"]
+    notice, annotation = out.splitlines()
+    assert notice.startswith(
+        "::notice::fails without faults: test_before: <b> | ```; incomplete: reset,operation=CopyObject"
+    )
+    assert annotation.startswith("::error::✕ test_wrong: gave up on PUT /wrong/dog%0A")
+    summary = "2 tests with 3 requests, 2 faults in "
+    assert made["txt"].startswith(summary)
+    assert made["md"].startswith(f"# faultinject trial\n\n{summary}")
+    assert "\n    ✕ test_wrong: gave up on PUT /wrong/dog\n" in made["md"]
+    assert made["md"].endswith("\n    incomplete: reset,operation=CopyObject was injected in no run\n")
+    assert "&lt;b&gt; | ```" in made["html"]
+    assert json.loads(made["json"])["broken"][0]["test"] == "test_wrong"
+    [found] = json.loads(made["sarif"])["runs"]
+    assert [each["level"] for each in found["results"]] == ["error"]
+    assert found["invocations"][0]["executionSuccessful"] is False
+    cases = ElementTree.fromstring(made["xml"]).iter("testcase")
+    assert [(each.get("name"), *(part.tag for part in each)) for each in cases] == [
+        ("result", "error"),
+        ("result", "error"),
+        ("s3:SlowDown,times=1,per=call", "failure"),
+        ("reset,operation=CopyObject,times=1,per=call", "skipped"),
+    ]
+
+
+def test_a_file_of_no_known_ending(refused):
+    """Before anything runs."""
+    assert "x.pdf" in refused("trial", "-o", "x.pdf", "--", "true")
 
 
 @pytest.mark.parametrize(
     "kind", ["a pipe", "def test_it(): pass\n", "<project><name>photos</name></project>\n"]
 )
 def test_junit_to_what_is_not_of_the_command(refused, tmp_path, kind):
-    """What is removed before each run holds results of tests: it is no device such as /dev/null, and no file of the user."""
+    """`--results` refuses a file that holds no results, as it is removed before each run.
+
+    It is no device such as /dev/null, and no file of the user.
+    """
     named = tmp_path / "named"
     if kind == "a pipe":
         os.mkfifo(named)
     else:
         named.write_text(kind)
-    assert refused("trial", "--junit", str(named), "--", "true") == (
-        f"faultinject: --junit: {named} holds no results of tests, and each run begins without it; name the file that COMMAND"
+    assert refused("trial", "--results", str(named), "--", "true") == (
+        f"faultinject: --results: {named} holds no results of tests, and each run begins without "
+        "it; name the file that COMMAND"
         " writes\n"
     )
     assert named.is_fifo() or named.read_text() == kind
+
+
+PROMISES = """
+import contextlib
+
+@pytest.fixture(autouse=True)
+def bucket():
+    ask("PUT", "/docs")
+
+def get_or_none(key):
+    try:
+        return ask("GET", key, tries=1)
+    except RuntimeError:
+        return None
+
+def test_raises():
+    ask("PUT", "/docs/cat")
+
+def test_swallows():
+    with contextlib.suppress(RuntimeError):
+        ask("PUT", "/docs/dog")
+    assert get_or_none("/docs/dog") == b"meow"
+
+def test_answers():
+    status, _, _ = exchange("PUT", "/docs/cow", b"meow")
+    assert status == 200
+
+def test_wraps():
+    class UploadFailed(Exception): pass
+    try:
+        ask("PUT", "/docs/pig")
+    except RuntimeError as error:
+        raise UploadFailed from None
+"""
+
+
+@pytest.mark.slow
+def test_a_fault_that_stays(run, suite):
+    """A lasting fault breaks the test that takes a failure for success, in its body.
+
+    Other tests report the truth.
+    """
+    rules = ("http:503,method=PUT,from=1", "s3:ExpiredToken,from=1")
+    words = [word for rule in rules for word in ("-r", rule)]
+    code, out, err = run("trial", *words, "--", *PYTEST, suite("import pytest\n", PROMISES))
+    assert code == 1, err
+    assert "✕ test_it.py::test_swallows: AssertionError: assert None == b'meow'\n" in out
+    says = "  breaks the app's own promise: it fails, and not by an error of storage, with http:503,method=PUT,from=1\n"
+    assert says in out
+    assert re.findall(r"^(\d+) +(\d) +(\S+)$", out, re.MULTILINE) == [
+        ("10", "1", rules[0]),
+        ("11", "1", rules[1]),
+    ]
+    assert out.count("✕") == 1
+
+
+def test_what_stays_needs_the_bodies_of_tests(run, job):
+    """Else nothing would get through a fixture: only pytest says when a body begins."""
+    code, found = trial(run, *LISTENED, "-r", "s3:SlowDown", "-r", "s3:ExpiredToken,from=1", *job(RIGHT))
+    assert (code, [each["rule"] for each in found["faults"]]) == (1, ["s3:SlowDown,times=1,per=call"])
 
 
 SIZES = r"""
@@ -674,9 +821,64 @@ def test_an_app_of_the_suite(run, suite):
     assert "--app --only" in found["broken"][0]["replay"]
 
 
+MOCKED = """
+import os
+import boto3
+import pytest
+from moto import mock_aws
+
+AT = {"region_name": "us-east-1", "aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+early = boto3.client("s3", **AT)
+
+@pytest.fixture
+def s3():
+    with mock_aws(), mock_aws():
+        assert "AWS_ENDPOINT_URL" not in os.environ
+        client = boto3.client("s3", **AT)
+        client.create_bucket(Bucket="docbox")
+        yield client
+    assert os.environ["AWS_ENDPOINT_URL"] == os.environ["ENDPOINT"]
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_one_object(s3, name):
+    s3.put_object(Bucket="docbox", Key=name, Body=b"meow")
+    assert early.list_objects_v2(Bucket="docbox")["KeyCount"] == 1
+
+def test_two_tables(s3):
+    tables = boto3.client("dynamodb", **AT).list_tables()
+    assert (tables["TableNames"], tables["ResponseMetadata"]["RetryAttempts"]) == ([], 0)
+
+def test_outside():
+    boto3.client("s3", **AT).create_bucket(Bucket="of-the-store")
+"""
+
+
+@pytest.mark.slow
+def test_moto_in_the_suite(run, suite):
+    """A suite's tests keep their moto, with faults inside; requests outside go to the store.
+
+    Each test has a new moto.
+    """
+    code, found = trial(run, "-r", "s3:SlowDown", "--", *PYTEST, suite(MOCKED))
+    assert (code, found["broken"], found["broken_before"], found["flaky"]) == (0, [], {}, [])
+    assert (found["requests"], found["faults"][0]["injected"]) == (8, 8)
+
+
+@pytest.mark.slow
+def test_moto_where_faultinject_is_not(refused, suite, tmp_path):
+    """A suite with moto needs faultinject in its environment, and the message says so.
+
+    Otherwise its requests would go elsewhere, and its tests would be blamed for the result.
+    """
+    (tmp_path / "faultinject").mkdir()
+    (tmp_path / "faultinject" / "__init__.py").write_text("raise ImportError")
+    said = refused("trial", "--", *PYTEST, suite("import moto\ndef test_one(): pass\n"))
+    assert said.endswith("install it in the environment of the suite, where faults come inside mock_aws\n")
+
+
 @pytest.mark.slow
 def test_tests_side_by_side(run, suite):
-    """With pytest-xdist a test's requests are those of its time, and faults come once in the whole run."""
+    """With pytest-xdist a test has the requests of its time, and faults come once a run."""
     words = ["-r", "s3:SlowDown", "--", *PYTEST, "-p", "xdist", "-n", "2", suite(RIGHT, WRONG)]
     code, found = trial(run, *words)
     assert (code, [each["test"] for each in found["broken"]]) == (1, ["test_it.py::test_wrong"])
@@ -695,7 +897,8 @@ def pytest_runtest_protocol(item, nextitem):
     reading, writing = os.pipe()
     if not os.fork():
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        os.write(writing, pickle.dumps([hook.pytest_report_to_serializable(config=config, report=each) for each in reports]))
+        data = [hook.pytest_report_to_serializable(config=config, report=each) for each in reports]
+        os.write(writing, pickle.dumps(data))
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as pipe:
@@ -703,7 +906,7 @@ def pytest_runtest_protocol(item, nextitem):
             hook.pytest_runtest_logreport(report=hook.pytest_report_from_serializable(config=config, data=each))
     return True
 """
-"""A plugin that runs each test in a process of its own, as pytest-forked does, unless it is marked."""
+"""A plugin that forks for each test, as pytest-forked does, unless it is marked."""
 
 
 STRICT = """
@@ -737,10 +940,14 @@ def test_tests_in_children_and_a_strict_xfail(run, suite, tmp_path):
 
 @pytest.mark.slow
 def test_a_suite_that_hangs(run, suite):
-    """It is ended; what did not run is named. A cause for which no request got a fault has no smaller rule."""
+    """A hanging suite is ended, and tests that did not run are named.
+
+    A cause for which no request got a fault has no smaller rule.
+    """
     name = suite(
         "def test_first():\n    ask('PUT', '/first')\n    os.path.exists('there') and os.remove('there')\n",
-        "def test_hangs():\n    try:\n        ask('PUT', '/wrong', tries=1)\n    except RuntimeError:\n        import time; time.sleep(600)\n",
+        "def test_hangs():\n    try:\n        ask('PUT', '/wrong', tries=1)\n    except "
+        "RuntimeError:\n        import time; time.sleep(600)\n",
     )
     code, out, _ = run("trial", "--within", "20s", "-r", "s3:SlowDown", "--", *PYTEST, name)
     assert code == 1
@@ -751,10 +958,11 @@ def test_a_suite_that_hangs(run, suite):
 
 @pytest.mark.slow
 def test_a_test_broken_without_a_fault_of_its_own(run, suite):
-    """What another test did with the fault breaks it: only all faults together do."""
+    """A test that another test's fault breaks is broken only by all faults together."""
     name = suite(
         "failed = []\n",
-        "def test_first():\n    try:\n        ask('PUT', '/first', tries=1)\n    except RuntimeError:\n        failed.append(1)\n",
+        "def test_first():\n    try:\n        ask('PUT', '/first', tries=1)\n    except "
+        "RuntimeError:\n        failed.append(1)\n",
         "def test_second():\n    assert not failed\n",
     )
     code, out, _ = run("trial", "-r", "s3:SlowDown", "--", *PYTEST, name)
@@ -817,10 +1025,11 @@ def test_interrupted_while_the_smallest_rule_is_looked_for(start, job, stops, sa
 
 
 def test_interrupted(start, job):
-    """What ran is judged: here the first of two faults; before that there is nothing to judge."""
+    """An interrupted trial judges the runs so far: the first of two faults, or nothing."""
     command = job(
         WRONG,
-        "import signal\ndef test_stops():\n    if run_number() == 4:\n        os.kill(os.getppid(), signal.SIGINT)\n        signal.pause()\n",
+        "import signal\ndef test_stops():\n    if run_number() == 4:\n        "
+        "os.kill(os.getppid(), signal.SIGINT)\n        signal.pause()\n",
     )
     process = start("trial", *LISTENED, "-r", "s3:SlowDown", "-r", "reset", *command)
     code, lines = process.ended()
@@ -860,7 +1069,10 @@ class Slow(Suite):
 
 
 def test_the_time_that_is_left(job):
-    """That of the run which goes on and of all behind it, by what a run has taken; also for the smallest rules."""
+    """The time left is that of the current run and later ones, by the time of a run so far.
+
+    Also for the smallest rules.
+    """
     _, *command = job(of_two(3))
     said = []
     with Slow(command, "s3", (), sock=socket.create_server(("127.0.0.1", 0)), junit="out.xml") as suite:
@@ -906,7 +1118,10 @@ def test_a_suite_without_a_request(refused, suite, words, says):
 
 @pytest.mark.parametrize("others", ["", "def test_of_no_request(): pass\n"])
 def test_a_suite_that_fails_before_its_first_request(run, suite, others):
-    """Its failure is told with exit code 3, and not a want of requests: that is how a wrong import or a set-up that fails looks."""
+    """A failure before the first request is reported with exit code 3, not as missing requests.
+
+    A wrong import or a failing set-up looks so.
+    """
     name = suite(f"def test_it():\n    raise ValueError('no such table')\n{others}")
     code, out, err = run("trial", "--", *PYTEST, name)
     assert (code, err) == (3, "")

@@ -1,4 +1,4 @@
-"""`faultinject trial --speed`: a suite whose clocks run faster, and what fails only because of that."""
+"""`faultinject trial --speed`: faster clocks, and failures that come only from the speed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ WRONG_AND_NEVER_FAST = NEVER_FAST.replace('"/never"', '"/never", tries=1')
 def test_what_fails_only_because_of_the_speed_is_not_broken(
     run, job, tmp_path, libfaketime, tests, code, broken, fast
 ):
-    """A run with a fault in which a test breaks is repeated in real time; what ends in another way without faults is told."""
+    """A run with a broken test is repeated in real time; too fast tests are named.
+
+    Tests that end in another way without faults.
+    """
     found, report = trial(run, *LISTENED, "-r", "s3:SlowDown", "--speed", "20", *job(NOTED, *tests))
     assert (found, [each["test"] for each in report["broken"]]) == (code, broken)
     never = ["test_never_fast"] if "test_never_fast" in tests[1] else []
@@ -61,7 +64,7 @@ def test_what_fails_only_because_of_the_speed_is_not_broken(
 
 @pytest.mark.slow
 def test_what_fails_at_the_speed_is_said(run, suite, libfaketime):
-    """What ends in two ways in real time, too, is flaky."""
+    """A test that ends in two ways in real time, too, is flaky."""
     words = ["-r", "s3:SlowDown", "--speed", "20", "--", *PYTEST]
     _, out, _ = run("trial", *words, suite(NEVER_FAST))
     assert out.endswith("\nflaky, or too fast (give a smaller --speed): test_it.py::test_never_fast\n")

@@ -10,10 +10,9 @@ import pytest
 from faultinject import Rule, vendors
 
 
-def test_json_is_an_array_of_all_documented_errors(run):
-    """`--json` without a vendor is the whole catalogue; `test_schemas.py` has its shape."""
-    code, out, err = run("vendors", "--json")
-    assert (code, err) == (0, "")
+def test_json_is_an_array_of_all_documented_errors(succeeds):
+    """`--json` without a vendor is the whole catalogue."""
+    out = succeeds("vendors", "--json")
     rows = json.loads(out)
     assert rows == [row.to_dict() for each in vendors.names() for row in vendors.get(each).errors]
 
@@ -31,10 +30,9 @@ def test_json_of_some(run, address, codes):
     assert [row["code"] for row in json.loads(run("vendors", address, "--json")[1])] == codes
 
 
-def test_the_list_of_vendors(run):
+def test_the_list_of_vendors(succeeds):
     """Every vendor has a line with its id, title, number of errors and statuses."""
-    code, out, err = run("vendors")
-    assert (code, err) == (0, "")
+    out = succeeds("vendors")
     lines = out.splitlines()
     assert lines[0].split() == ["id", "vendor", "errors", "statuses", "content", "type"]
     assert [line.split()[0] for line in lines[1 : 1 + len(vendors.names())]] == list(vendors.names())
@@ -61,10 +59,9 @@ def test_the_table_of_a_vendor(run, vendor):
     ]
 
 
-def test_one_error_in_full(run):
+def test_one_error_in_full(succeeds):
     """All that is known of a row, and its envelope as it goes over the wire."""
-    code, out, err = run("vendors", "qingstor:internal_error")
-    assert (code, err) == (0, "")
+    out = succeeds("vendors", "qingstor:internal_error")
     fields, _, answer = out.partition("\n\nIn answer to GET /bucket/key:\n\n")
     row = vendors.find("qingstor:internal_error")
     assert f"message          {row.message}" in fields.splitlines()
@@ -102,7 +99,7 @@ def test_what_is_not_verified_is_marked(run):
 
 
 def test_a_code_with_blanks_is_named_without(run):
-    """As its table prints it, either way, and a slip is told in the spelling that a rule can hold."""
+    """A code with blanks is found in either spelling, and a slip is shown in a rule's spelling."""
     told, other = (
         run("vendors", f"rgw:{each}")[1].partition("\n\n")[0] for each in ("Rate_Limited", "Rate Limited")
     )
@@ -114,7 +111,7 @@ def test_a_code_with_blanks_is_named_without(run):
 
 
 def test_an_error_without_a_status(run):
-    """Where the document gives no status, that is said, and the sample names the one that it uses."""
+    """An error without a documented status says so, and the sample names the one that it uses."""
     code, out, _ = run("vendors", "cos:InvalidAddressingHeader")
     assert code == 0
     assert ["status", "none documented: a rule must give one, such as status=400"] in [
@@ -123,10 +120,9 @@ def test_an_error_without_a_status(run):
     assert "In answer to GET /bucket/key with status=400:" in out.splitlines()
 
 
-def test_the_operations_of_every_vendor(run):
+def test_the_operations_of_every_vendor(succeeds):
     """An array of all forms; every name is one that a rule of that vendor takes."""
-    code, out, err = run("vendors", "--operations", "--json")
-    assert (code, err) == (0, "")
+    out = succeeds("vendors", "--operations", "--json")
     rows = json.loads(out)
     assert {row["vendor"] for row in rows} == set(vendors.names()) - {"gateway"}
     wrong = []
@@ -137,10 +133,9 @@ def test_the_operations_of_every_vendor(run):
     assert wrong == []
 
 
-def test_the_operations_of_one_vendor(run):
+def test_the_operations_of_one_vendor(run, succeeds):
     """Method and form of each, with the vendor's own headers; deprecated twins are told."""
-    code, out, err = run("vendors", "s3", "--operations")
-    assert (code, err) == (0, "")
+    out = succeeds("vendors", "s3", "--operations")
     lines = out.splitlines()
     assert lines[0] == "Amazon S3: 118 operations"
     assert lines[2].split() == ["operation", "method", "level", "query", "header"]

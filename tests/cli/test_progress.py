@@ -1,8 +1,8 @@
-"""How far a long command is: a line every half minute, or on a terminal one that is drawn anew."""
+"""Progress of a long command: a line every half minute, or one redrawn line on a terminal."""
 
 from __future__ import annotations
 
-from faultinject.cli import Progress
+from faultinject.cli.progress import Progress
 
 
 class Time:
@@ -35,7 +35,10 @@ def test_a_command_that_is_quick_says_nothing(capsys):
 
 
 def test_on_a_terminal(capsys, monkeypatch):
-    """It is drawn in place when it changes, not more than five times a second, and taken away at the end; or not at all."""
+    """The line is redrawn on change, at most five times a second, and removed at the end.
+
+    Or there is none at all.
+    """
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     time = Time()
     with Progress(lambda: f"run {min(time.now, 1000.5):g}", clock=time) as progress:

@@ -1,4 +1,4 @@
-"""256 MiB go through, either way, and the proxy holds next to nothing of it, however slow the other side is."""
+"""256 MiB pass either way, and the proxy holds almost nothing of it, however slow a side is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [
 SIZE = 256 << 20
 PIECE = bytes(range(256)) * 4096
 HELD = 64 << 20
-"""Bytes by which the proxy may grow: buffers of both connections, and what the allocator keeps."""
+"""Bytes that the proxy may grow by: buffers of both connections, and the allocator's."""
 PAUSE = 1.5
 """Seconds in which one side takes nothing."""
 
@@ -68,14 +68,14 @@ def expected():
 
 @pytest.fixture
 def sink():
-    """A server for one connection: it takes as much, then gives as much; each time it waits before it begins."""
+    """A server for one connection that takes as much as it gives, after a wait each time."""
     found = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve():
             connection, _ = listening.accept()
             with connection:
-                connection.settimeout(120)
+                connection.settimeout(60)
                 _, rest = head_of(connection)
                 time.sleep(PAUSE)
                 found.append(checksum(connection, rest))
@@ -97,7 +97,7 @@ def test_what_is_large(start, sink, rules):
     port, found = sink
     process = start("proxy", "--to", f"http://127.0.0.1:{port}", "--port", "0", *rules)
     url = process.until("Ctrl-C")[0].rpartition(" on ")[2]
-    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=120) as client:
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=60) as client:
         before = peak(process)
         client.sendall(b"PUT /photos/a HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % SIZE)
         give(client)

@@ -1,4 +1,4 @@
-"""What commands refuse before they do anything: exit code 2, one message that says what would be right, no output."""
+"""Commands refuse wrong use at once: exit code 2, a message with the right form, no output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import glob
 import pytest
 
 from tests.console import split
-from tests.rows import row_by_row
 
 NO_URL = "--url: this is not a URL such as http://127.0.0.1:8765; the token is in FAULTINJECT_TOKEN"
 PORT_0 = "port 0 lets the server take a free one: add --url and"
@@ -16,7 +15,7 @@ DURATION = "{} is not a duration such as 200ms, 5s, 10m or 1h"
 FASTER = "5<=x<=50"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("line", "says"),
     [
         # check
@@ -30,8 +29,8 @@ FASTER = "5<=x<=50"
         ("preview", "preview shows one rule, and none were given"),
         ("preview http:503 --method CONNECT", "faultinject: a CONNECT request never gets a fault\n"),
         # schema
-        ("schema catalog", "faultinject: 'catalog' is not the name of a schema; did you mean catalogue?\n"),
-        ("schema league", "'league' is not the name of a schema; there are rules, journal, report,"),
+        ("schema jurnal", "faultinject: 'jurnal' is not the name of a schema; did you mean journal?\n"),
+        ("schema league", "'league' is not the name of a schema; there are rules, journal, report\n"),
         # vendors
         ("vendors qiniu", "faultinject: 'qiniu' is not a vendor; did you mean qiniu-mix, kodo or kodo-s3?\n"),
         ("vendors aws --json", "faultinject: 'aws' is not a vendor; did you mean s3?\n"),
@@ -180,11 +179,21 @@ def test_wrong_use(refused, line, says):
     assert "secret" not in told
 
 
+def test_the_last_port_is_one(run, refused):
+    """It is taken for an address, and the number behind it is not."""
+    _, out, _ = run("convert", "--to", "envoy", "-r", "reset", "--listen", "127.0.0.1:65535")
+    assert '"port_value": 65535' in out
+    token = {"FAULTINJECT_TOKEN": "T"}
+    assert NO_URL in refused("control", "status", "--url", "http://127.0.0.1:65536", env=token)
+    _, _, err = run("control", "status", "--url", "http://127.0.0.1:65535", env=token)
+    assert err.startswith("faultinject: nothing listens on 127.0.0.1:65535")
+
+
 @pytest.mark.parametrize(
     "command", ["conformance --client true", "explore -r reset -- true", "trial -- true"]
 )
 def test_libfaketime_is_missing(refused, monkeypatch, command):
-    """What installs it is said; nothing is run."""
+    """The message says what installs libfaketime, and nothing is run."""
     monkeypatch.setattr(glob, "glob", lambda *_, **__: [])
     name, *words = command.split()
     told = refused(name, "--speed", "20", *words)

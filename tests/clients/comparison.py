@@ -1,4 +1,4 @@
-"""What the audit said of a client beside what is true of it."""
+"""Compares the audit's verdicts on a client with the truth."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Row:
 
     @property
     def outcome(self):
-        """One of `OUTCOMES`; a WARN in place of a FAIL is missed, a FAIL in place of a WARN a false alarm."""
+        """One of `OUTCOMES`; WARN for FAIL is missed, and FAIL for WARN is a false alarm."""
         healthy = PASS in self.wanted
         if self.got == INCONCLUSIVE:
             return OPEN_HEALTHY if healthy else OPEN_BROKEN
@@ -83,5 +83,5 @@ def compare(findings, expected, *, foreign=False):
 
 
 def totals(rows):
-    """How many rows of each outcome."""
+    """The number of rows of each outcome."""
     return Counter(each.outcome for each in rows)

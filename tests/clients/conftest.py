@@ -1,4 +1,4 @@
-"""An app on a real socket, and one of the embedded stores, for clients that have faults of their own."""
+"""An app on a real socket, and an embedded store, for clients that inject faults themselves."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def serving(app):
 
 @pytest.fixture
 def app():
-    """What the server serves."""
+    """The app that the server serves."""
     return App()
 
 
 @pytest.fixture
 def url(app):
-    """Where it serves."""
+    """The address of the server."""
     with serving(app) as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""Runs clients and programs and sets what the audit says beside what is true: README.md of this folder.
+"""Runs clients and programs, and compares the audit with the truth: this folder's README.md.
 
     python -m tests.clients.confusion DIR --rounds 4 --busy 2   # the last two with every core busy; half an hour
     python -m tests.clients.confusion DIR --rounds 1 --only 'tight loop' --only 'boto3*'
@@ -23,9 +23,10 @@ from pathlib import Path
 from statistics import median
 from tempfile import NamedTemporaryFile
 
-from faultinject.audit import judge
-from faultinject.conformance import run
-from faultinject.journal import CallWindow, read
+from faultinject.audit.judging import judge
+from faultinject.conformance.driving import run
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.reading import read
 
 from .comparison import compare
 from .programs import recording
@@ -88,12 +89,12 @@ def wanted(options, table, *names):
 
 
 def named(path):
-    """Whose run was recorded there."""
+    """The name of the client whose run was recorded there."""
     return path.name.removesuffix(".gz").rsplit(".", 2)[0]
 
 
 def arguments():
-    """What is asked for."""
+    """The command's options."""
     parser = argparse.ArgumentParser(prog="python -m tests.clients.confusion")
     parser.add_argument("recordings", metavar="DIR")
     parser.add_argument("--rounds", type=int, default=0)
@@ -133,7 +134,7 @@ def record(subject, path, more):
 
 
 def judged(path):
-    """What the audit says of a recorded run."""
+    """The audit's verdicts on a recorded run."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         kept = json.load(file)
     with NamedTemporaryFile("w", suffix=".jsonl") as file:

@@ -1,4 +1,4 @@
-"""What the audit says of the programs beside what is true of them: the second table of README.md."""
+"""The second table of README.md: the audit's verdicts on programs, beside the truth."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Judged:
 
 
 def compare(program, findings):
-    """Every verdict on a program, but for those of which nothing is expected, and what should have been said.
+    """Compare every expected verdict on a program with the truth.
+
+    Verdicts of which nothing is expected are left out.
 
     Args:
         program: a `Program`.
@@ -94,7 +96,7 @@ def page(results, programs):
 
 
 def made(results):
-    """How it came about."""
+    """The numbers of programs and rounds, and the time."""
     rounds = {(each["round"], each["busy"]) for each in results}
     busy = sum(busy for _, busy in rounds)
     seconds = sum(each["seconds"] for each in results)

@@ -69,7 +69,7 @@ def page(results, subjects):
 
 
 def made(results):
-    """How it came about."""
+    """The numbers of clients and rounds, the date, and the time."""
     rounds = {(each["round"], each["busy"]) for each in results}
     busy = sum(busy for _, busy in rounds)
     clients = len({each["client"] for each in results})
@@ -112,7 +112,7 @@ def wrong(rows):
 
 
 def matrix(rows, subjects):
-    """What the audit said of each client, by check."""
+    """The audit's verdicts on each client, by check."""
     checks = sorted({row.label.partition(":")[0] for each in rows.values() for row in each})
     yield "## Check × client\n"
     yield (
@@ -141,7 +141,7 @@ def cell(rounds, check):
 
 
 def undecided(rows):
-    """Why nothing was said, and how often."""
+    """The reasons of undecided verdicts, with their numbers."""
     found = Counter()
     clients = defaultdict(set)
     for (client, _, _), each in rows.items():
@@ -162,7 +162,7 @@ def undecided(rows):
 
 
 def numbers(results, subjects):
-    """What is known of the SDKs and comes out."""
+    """Known numbers of the SDKs, as measured."""
     yield "## Numbers\n"
     yield "With throttle errors only: the median wait before each retry, in the first round."
     yield "In an outage of 120 calls: the number of retries in each round.\n"

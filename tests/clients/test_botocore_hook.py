@@ -15,7 +15,7 @@ from botocore.retries.adaptive import ClientRateLimiter
 from moto import mock_aws
 from moto.core import patch_client
 
-from faultinject import Injector
+from faultinject import Injector, RuleCounts
 from faultinject.clients.botocore import inject_into
 from faultinject.exceptions import ConfigurationError
 
@@ -72,7 +72,7 @@ def test_slow_down_is_retried(make, no_waiting, mode):
     answer = client.get_object(Bucket="photos", Key="cat")
     assert answer["ResponseMetadata"]["RetryAttempts"] == 2
     assert answer["Body"].read() == DATA
-    assert injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
+    assert injector.counts() == {"rule-1": RuleCounts(3, 2)}
     assert len(no_waiting) == 2
     assert [(each.operation, each.bucket, each.key) for each in injector.journal.outcomes] == [
         ("GetObject", "photos", "cat")
@@ -140,7 +140,7 @@ def test_an_object_that_is_cut(make):
 
 
 def test_corrupt_and_drip(make):
-    """What the code reads, in one go or in pieces."""
+    """The code reads the corrupt or slow body whole, at once or in pieces."""
     client = make()
     injector = inject_into(client, "corrupt,operation=GetObject,times=1", seed=1)
     # Its own checksum would notice, and it asks for one unless it is told not to.
@@ -203,7 +203,10 @@ def test_injectors(make):
 
 
 def test_what_passes_goes_to_the_hooks_behind(no_waiting):
-    """Inside of moto's mock nothing leaves it, whichever came first; what a fault keeps from the server, moto does not do."""
+    """Requests that pass go on to hooks behind ours; moto never sees those that get a fault.
+
+    Inside of moto's mock nothing leaves it, whichever came first.
+    """
     known = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
     with mock_aws():
         client = boto3.client("s3", **known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.rows import row_by_row
+import pytest
 
 from .comparison import ALARM, CAUGHT, MISSED, OPEN_BROKEN, OPEN_HEALTHY, RIGHT, compare, totals
 
@@ -11,7 +11,7 @@ def finding(check, verdict, subject=None):
     return {"check": check, "verdict": verdict, "subject": subject, "message": "so it was"}
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("wanted", "got", "outcome"),
     [
         ("PASS", "PASS", RIGHT),
@@ -56,7 +56,7 @@ def test_silence_is_a_miss():
 
 
 def test_foreign_journals_say_less():
-    """Without the plan a check may be silent, or only warn; saying the opposite is as wrong as ever."""
+    """Without the plan a check may be silent or only warn, but the opposite is still wrong."""
     expected = {"error in 200": "FAIL", "retry budget": "WARN", "backoff": "FAIL"}
     findings = [finding("error in 200", "WARN"), finding("backoff", "PASS"), finding("gives up", "WARN")]
     assert totals(compare(findings, expected, foreign=True)) == {CAUGHT: 1, MISSED: 1, ALARM: 1}

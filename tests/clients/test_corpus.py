@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject.conformance import PHASES, run
+from faultinject.conformance.driving import run
+from faultinject.conformance.plan import PHASES
 from tests.slowly import others_slowly
 
 from . import confusion
@@ -21,10 +22,10 @@ AT_ONCE = {
     "doubles post": "lost",
     "gives up on 429": "too-many-requests reset",
     "gives up on reset": "reset",
-    "gives up on slow down": "throttled-read reset",
+    "gives up on slow down": "one-read reset",
     "hedges": "slow throttled",
-    "malformed retry after": "junk throttled-read",
-    "never retries": "throttled-read reset",
+    "malformed retry after": "junk one-read",
+    "never retries": "one-read reset",
     "not rewound": "one",
     "orphan upload": "lost",
     "retries forbidden": "denied not-found bad",
@@ -50,7 +51,7 @@ TRIES = 3
 
 
 def judged(client, names=None, **more):
-    """What is said of it, beside what is expected."""
+    """The judgement on a client."""
     phases = None if names is None else [each for each in PHASES if each.name in {"cal", *names.split()}]
     return run(client, name="client", phases=phases, **more).judgement
 
@@ -78,7 +79,7 @@ def test_bug_is_caught(name):
     assert any(each.outcome == CAUGHT for each in rows)
 
 
-# On a machine without a free processor nobody can tell whether it waits.
+# On a machine without a free processor it is not known whether it waits.
 TIGHT = pytest.param("tight loop", marks=pytest.mark.alone)
 
 

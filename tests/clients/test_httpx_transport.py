@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from faultinject import Injector
+from faultinject import Injector, RuleCounts
 from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
 from faultinject.exceptions import ConfigurationError
 
@@ -26,7 +26,7 @@ class Blocking:
         self.transport = transport
 
     def ask(self, *requests, **options):
-        """What each request gives: a response that was read, or an error."""
+        """The result of each request: a response that was read, or an error."""
         found = []
         with httpx.Client(transport=self.transport, **options) as client:
             for method, url, more in requests:
@@ -75,7 +75,7 @@ def test_a_documented_error(make, url, app):
     assert found[0].headers["retry-after"] == "3"
     assert found[0].headers["x-faultinject"] == "rule-1"
     assert [each[:2] for each in app.asked] == [("GET", "/photos/a%2Fb?x=1"), ("GET", "/other")]
-    assert client.transport.injector.counts() == {"rule-1": {"matched": 3, "injected": 2}}
+    assert client.transport.injector.counts() == {"rule-1": RuleCounts(3, 2)}
     outcome = client.transport.injector.journal.outcomes[0]
     assert (outcome.path, outcome.host) == ("/photos/a%2Fb", "127.0.0.1")
 
@@ -91,7 +91,7 @@ def test_what_passes_is_the_servers(make, url):
 
 
 def test_what_passes_is_not_read(make, url, monkeypatch, tmp_path):
-    """A stream reaches the code as a stream; also where every request is noted, if nobody awaits it."""
+    """A passing stream stays a stream, also if every request is noted, unless it is async."""
     for journal in (False, True):
         if journal:
             monkeypatch.setenv("FAULTINJECT_JOURNAL", str(tmp_path / "journal"))
@@ -171,7 +171,7 @@ def test_uploads(make, url, app, rule):
 
 @pytest.mark.parametrize("noted", [False, True])
 def test_streamed_uploads(make, url, app, monkeypatch, tmp_path, noted):
-    """A fault sees as much of the body as it needs, and no more is taken of it; what passes is on record, and whole."""
+    """A fault takes only as much of an upload as it needs, and a passing one is whole."""
     if noted:
         monkeypatch.setenv("FAULTINJECT_JOURNAL", str(tmp_path / "journal"))
     taken = []

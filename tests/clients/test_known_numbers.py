@@ -1,4 +1,4 @@
-"""What is known of SDKs comes out of the plan."""
+"""The plan measures known numbers of SDKs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from statistics import median
 import boto3
 import pytest
 
-from faultinject.conformance import PHASES, run
+from faultinject.conformance.driving import run
+from faultinject.conformance.plan import PHASES
 
 from .subjects import sdks
 
@@ -48,6 +49,6 @@ def test_minio_waits_as_long_as_it_is_asked_to():
 
 
 def test_boto3_does_not():
-    """boto3 waits at most its own second, whatever Retry-After says; the header of its own it knows."""
+    """boto3 ignores Retry-After beyond one second, and obeys its own header."""
     assert min(waits(calls_of("boto3 standard", "retry-after"), 1)) < 2
     assert min(waits(calls_of("boto3 standard", "x-amz-retry-after"), 1)) > 2.95

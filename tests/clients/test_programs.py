@@ -1,4 +1,4 @@
-"""What the audit says of programs that nobody drives is true; README.md has what it says of each of them."""
+"""The audit's verdicts on programs without a driver are true; README.md lists them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUICK = ("retries", "never retries")
 
 
 def shows(name):
-    """Which class a program is of, whether it is right, and what is found in it."""
+    """A program's class, whether it is right, and its findings."""
     yield PROGRAMS[name].group, PROGRAMS[name].right
     yield from PROGRAMS[name].caught
 
@@ -33,7 +33,7 @@ def judged(name, folder):
 
 
 def wrong(rows):
-    """What must not be said."""
+    """The rows that are false."""
     return [str(each) for each in rows if each.outcome in (ALARM, GREEN)]
 
 

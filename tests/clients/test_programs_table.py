@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rows import row_by_row
-
 from .comparison import ALARM, CAUGHT, OPEN_BROKEN, OPEN_HEALTHY, RIGHT
 from .programs.program import Program
 from .programs_table import ENOUGH, GREEN, compare, page
@@ -19,7 +17,7 @@ def finding(check, verdict, subject=None):
     return {"check": check, "verdict": verdict, "subject": subject, "message": "so it was"}
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("expected", "got", "outcome"),
     [
         ({}, "PASS", RIGHT),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faultinject.conformance import ETAG, PHASES
+from faultinject.conformance.plan import ETAG, PHASES
 
 
 class Direct:
@@ -65,7 +65,7 @@ class Stubborn(Direct):
 
 
 def short(*names, calls=None):
-    """Phases of the plan, all of them unless named, that begin at once and have one call of each kind."""
+    """Phases, all or those named, that begin at once, with one call of each kind."""
     return [
         replace(
             each,

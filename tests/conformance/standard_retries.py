@@ -1,4 +1,4 @@
-"""A client that keeps to the cases of a specification, or breaks them in one way: what `FLAW` names.
+"""A client that passes a specification's cases, or breaks them in the way of `FLAW`.
 
 It is small on purpose: the SDKs that the specification is for are tried in a slow test.
 """
@@ -19,7 +19,7 @@ MACHINE_RUNS = Lock()
 
 
 def stop_the_machine(after: float) -> None:
-    """For a second neither this process runs nor the one that has started it, as if the machine did not."""
+    """Stop this process and its parent for a second, as if the machine had stopped."""
     both = f"{os.getpid()} {os.getppid()}"
     subprocess.Popen(["sh", "-c", f"sleep {after}; kill -STOP {both}; sleep 1; kill -CONT {both}"])
 
@@ -72,7 +72,7 @@ class Client:
 
     def send(self, key: str, attempt: int) -> tuple[int, str, str]:
         if FLAW == "busy" and not key.startswith("cal"):
-            time.sleep(0.3)  # what it does itself takes so long on a machine that became busy
+            time.sleep(1)  # what it does itself takes so long on a machine that became busy
         connection = http.client.HTTPConnection(self.address, timeout=30)
         try:
             told = f"attempt={attempt}; max={os.environ.get('SAYS', self.most)}"
@@ -90,7 +90,10 @@ class Old(Client):
 
 
 class Google(Client):
-    """What Google's cases ask for: reads are retried after 503 and resets, uploads without a precondition never."""
+    """A client for Google's cases: reads retry 503 and resets, plain uploads never.
+
+    An upload without a precondition is never retried.
+    """
 
     def get(self, key: str) -> None:
         self.try_again(
@@ -126,7 +129,7 @@ class Google(Client):
 
 
 class Azure(Google):
-    """What azure-core does: three retries, no sooner than the answer asks."""
+    """A client like azure-core: three retries, no sooner than the answer asks."""
 
     def get(self, key: str) -> None:
         self.try_again("GET", f"/account/{self.bucket}/{key}", 1 if FLAW == "shy" else 4)

@@ -1,4 +1,7 @@
-"""A client that does not do what it was asked for fails by name: it must not hide a failure behind what was not decided."""
+"""A client that does not make the calls it was asked for fails by name.
+
+Otherwise it would hide a failure behind undecided verdicts.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from faultinject.conformance import ETAG, run
+from faultinject.conformance.driving import run
+from faultinject.conformance.plan import ETAG
 
 from .conftest import Direct, short
 
@@ -17,8 +21,7 @@ class Noticing(Direct):
 
     def complete(self, key):
         document = f"<CompleteMultipartUpload>{ETAG}</CompleteMultipartUpload>"
-        while b"<Error>" in self.ask("POST", f"{key}?uploadId=own", document):
-            pass
+        assert any(b"<Error>" not in self.ask("POST", f"{key}?uploadId=own", document) for _ in range(9))
 
 
 class Elsewhere(Direct):
@@ -33,6 +36,13 @@ class Unknowing(Direct):
 
     def complete(self, key):
         raise NotImplementedError("unknown call: complete")
+
+
+class Astray(Direct):
+    """Has left out a character of the bucket's name."""
+
+    def __init__(self, endpoint, bucket):
+        super().__init__(endpoint, bucket[:-1])
 
 
 class Silent(Direct):
@@ -53,8 +63,16 @@ class Hopeful(Direct):
 def test_a_client_that_hides_from_its_caller_that_a_write_failed():
     """The write whose answer alone was lost was carried out: that is no lie."""
     done = run(Hopeful, name="hopeful", phases=short("cal", "throttled", "lost", "denied"))
-    says = "it answered that 1 call had succeeded although every request had failed, such as the call put throttled-001 (503 SlowDown)"
-    assert (done.failure, done.judgement.findings[0].message) == (says, says)
+    found = done.judgement.findings[0]
+    assert (done.failure, found.check, found.verdict, found.message) == (
+        "",
+        "answers",
+        "FAIL",
+        (
+            "1 of 3 calls that the client reported as success had no request that succeeded: the "
+            "last answer was 503 SlowDown"
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,6 +94,11 @@ def test_a_client_that_hides_from_its_caller_that_a_write_failed():
             " complete; it answered 'NotImplementedError: unknown call: complete'",
         ),
         (
+            Astray,
+            "the call get cal-001 met no fault and failed (GET 127.0.0.1/conformance-125000000/cal-001: 404): its object is in the"
+            " bucket conformance-1250000000",
+        ),
+        (
             Silent,
             "it answered that the call put lost-001 had succeeded, and sent no request whose path has the segment lost-001",
         ),
@@ -91,12 +114,18 @@ def test_a_client_that_does_something_else(client, says):
 
 
 def test_a_client_that_does_what_it_is_asked_for():
-    """An upload that a second attempt finds ended, and calls whose faults were never passed on, are no breach."""
+    """An upload that a second attempt finds ended is no breach, nor are calls without faults.
+
+    Their faults were never passed on.
+    """
     assert run(Direct, name="direct", phases=short()).failure == ""
 
 
 class Broken(Direct):
-    """Lets nothing through behind three failures in a row: a retry of its write meets that, and what comes later."""
+    """A client that lets nothing through after three failures in a row.
+
+    A retry of its write is refused so, and so are later calls.
+    """
 
     failures = 0
 
@@ -119,7 +148,10 @@ class Unbroken(Direct):
 
 @pytest.mark.parametrize(("client", "right"), [(Broken, True), (Unbroken, False)])
 def test_a_circuit_breaker_is_no_breach(client, right):
-    """Behind writes that failed it lets no other call through, such as the uploads that are to be begun in the same phase."""
+    """A circuit breaker that blocks calls after failed writes is no breach.
+
+    It blocks, for example, the uploads of the same phase.
+    """
     phases = short("cal", "lost", calls=(("put", 3), ("post", 1)))
     phases = [replace(each, every=0.1, fault="reset") for each in phases]
     assert ("no request for its post calls" in run(client, name="broken", phases=phases).failure) is not right

@@ -1,4 +1,4 @@
-"""Where SDKs are looked for, as `faultinject conformance --list` says it."""
+"""The places where SDKs are looked for, as `faultinject conformance --list` says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.conformance import SDKS
+from faultinject.conformance.sdks import SDKS
 from tests.console import command
 
 FOLDERS = ("JAVASCRIPT_SDKS", "JAVA_SDKS")
@@ -22,7 +22,7 @@ def written(path, text=""):
 
 @pytest.fixture(autouse=True)
 def program(tmp_path, monkeypatch):
-    """Programs of the machine are those that this makes, of the shell; beside this Python there are none."""
+    """Makes the machine's programs, as shell scripts; this Python's folder has none."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
@@ -65,7 +65,7 @@ NEEDED = {
 
 
 def test_each_says_what_installs_it(listed, program):
-    """What runs it first; into the folder that a variable names."""
+    """The list says what to install: first the runtime, then the package, into the named folder."""
     for name, how in MISSING.items():
         assert listed(name) == f"not installed: {how.format(NEEDED[name])}"
     program("node")
@@ -116,7 +116,7 @@ def test_a_program_says_its_version(listed, program, text, version):
 
 
 def test_a_program_of_the_environment_comes_first(listed, program, tmp_path):
-    """What lies beside this Python is found without an active environment, and before an older one of the machine."""
+    """A program beside this Python is found first, without an active environment."""
     program("rclone", "echo rclone 1.60.1")
     assert listed("rclone") == "1.60.1"
     written(tmp_path / "environment" / "rclone", "#!/bin/sh\necho rclone 1.75.2\n").chmod(0o755)

@@ -9,7 +9,7 @@ from copy import deepcopy
 import pytest
 
 from faultinject.conformance.league import page
-from faultinject.exceptions import MissingExtra
+from faultinject.exceptions import MissingExtraError
 from tests.audit.browser import Browser, command
 
 from .test_results import NUMBERS, OLD, results
@@ -40,7 +40,7 @@ MISSING = {
 
 
 def test_the_page_says_what_was_measured(golden):
-    """A row for each client: what it waited, whether it gave up, what was decided; and who is missing, and why."""
+    """A row for each client with waits, end and verdicts, and the missing clients with reasons."""
     pytest.importorskip("jinja2")
     found = league(**MISSING)
     found["clients"][0]["failure"] = "it ended with exit code 5"
@@ -66,7 +66,7 @@ def test_the_page_says_what_was_measured(golden):
 def test_a_page_without_jinja2(monkeypatch):
     """A sentence says what is missing."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingExtra, match=r" install .*\[report\]"):
+    with pytest.raises(MissingExtraError, match=r" install .*\[report\]"):
         page(results(league()))
 
 
@@ -88,13 +88,19 @@ TOO_WIDE = """[...document.querySelectorAll("body *")]
 
 def head(title):
     """The button of a column."""
-    return f"[...document.querySelectorAll('table.league thead th button')].find(each => each.textContent.startsWith({title!r}))"
+    return (
+        "[...document.querySelectorAll('table.league thead th button')].find(each => "
+        f"each.textContent.startsWith({title!r}))"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("look", [{"width": 1600}, {"width": 1600, "dark": True}, {"width": 400}])
 def test_sorting_in_a_browser(browser, tmp_path, look):
-    """By number and by text, up and down, by keyboard too; who has no value comes last; the console is silent."""
+    """Sorting works by number and text, both ways, by keyboard too; missing values come last.
+
+    The console is silent.
+    """
     pytest.importorskip("jinja2")
     path = tmp_path / "league.html"
     path.write_text(page(results(league())), "utf-8")

@@ -1,4 +1,4 @@
-"""A store that moves while a client reads: of a cut download whose object was replaced only `mixed versions` says anything."""
+"""Of a cut download whose object was replaced, only `mixed versions` says anything."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
-from faultinject.audit import judge_run
-from faultinject.conformance import chosen, codes_of, run
-from faultinject.journal import last_run, read
+from faultinject.audit.judging import judge_run
+from faultinject.conformance.driving import run
+from faultinject.conformance.plan import chosen, codes_of
+from faultinject.journal.driven_run import run_of
+from faultinject.journal.reading import read
 
 from .conftest import Direct, Stubborn
 
@@ -89,13 +91,13 @@ class Ignoring(Direct):
 
 
 def judged(client, vendor="s3", **how):
-    """What the phase says of a client."""
+    """The verdicts of the phase on a client."""
     names = ("cal", "replaced")
     return run(client, name="planted", vendor=vendor, phases=chosen(codes_of(vendor), names=names), **how)
 
 
 def verdicts(judgement):
-    """What was found, but for what is not decided."""
+    """The decided verdicts by check."""
     return {each.name: each.verdict for each in judgement.findings if each.verdict != "INCONCLUSIVE"}
 
 
@@ -112,13 +114,17 @@ def verdicts(judgement):
     ],
 )
 def test_a_download_is_of_one_version(client, verdict, tmp_path):
-    """Whoever asks for the rest of another version without noticing fails, whoever hands over the beginning is not judged; nor is anything else than the versions."""
-    path = str(tmp_path / "journal.jsonl")
-    done = judged(client, journal=path)
+    """A client fails if it joins two versions, and is not judged if it returns the beginning.
+
+    Nothing but the versions is judged.
+    """
+    path = tmp_path / "journal.jsonl"
+    done = judged(client, journal=str(path))
     expected = {} if verdict is None else {"mixed versions": verdict}
     assert (verdicts(done.judgement), done.failure) == (expected, "")
     assert done.judgement.calls == 29
-    assert verdicts(judge_run(read([path], skipped={}), last_run(path))) == expected
+    noted = run_of(path.read_bytes().splitlines())
+    assert verdicts(judge_run(read([str(path)], skipped={}), noted)) == expected
 
 
 def test_what_was_judged_is_shown():
@@ -131,7 +137,7 @@ def test_what_was_judged_is_shown():
 
 
 def test_a_cut_download_may_have_no_end():
-    """Nothing is said of a client that waits for the rest for ever, though it has retried other calls at once."""
+    """A client that waits for ever for the rest gets no verdict, though it retries other calls."""
     free = threading.Event()
 
     class Waiting(Stubborn):
@@ -151,7 +157,10 @@ def test_a_cut_download_may_have_no_end():
 
 
 def test_a_call_without_an_end_gave_its_caller_nothing():
-    """Nothing is said of a client that got the rest of another version, and has not ended the call by the deadline."""
+    """A call that has not ended by the deadline is not judged.
+
+    The client got the rest of another version.
+    """
     free = threading.Event()
 
     class Noticing(ToItsEnd):

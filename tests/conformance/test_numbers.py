@@ -1,4 +1,4 @@
-"""What is measured of a client as numbers: each of them from a journal of calls."""
+"""Numbers of a client, each measured from a journal of calls."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 from msgspec import to_builtins
 
-from faultinject.conformance import numbers_of
-from faultinject.journal import CallWindow
+from faultinject.conformance.results import numbers_of
+from faultinject.journal.call_window import CallWindow
 from tests.journals import (
     DENIED,
     FINE,
@@ -71,7 +71,7 @@ def test_an_attempt_before_the_answer_is_no_wait():
 
 
 def test_hints_by_form():
-    """How many asked, how many retries came no earlier; what cannot be read is obeyed by nobody."""
+    """Answers with hints, and retries that came no earlier; an unreadable hint is never obeyed."""
     asked = {"hint": 3.0, "hint_form": "seconds"}
     obedient = calls(2, 3.0, last=FINE, every=[asked])
     early = calls(1, 1.0, last=FINE, every=[asked])
@@ -103,7 +103,7 @@ def test_the_outage():
 
 
 def test_broken_connections_and_errors_in_a_200():
-    """Resets and lost answers apart; an error that is tried again, or told, is noticed."""
+    """Resets and lost answers are counted apart; an error retried or reported is noticed."""
     swallowed = calls(1, kind=HIDDEN, returned=True)
     told = calls(1, kind=HIDDEN, returned=False)
     again = calls(1, 0.1, kind=HIDDEN, last=FINE)
@@ -117,13 +117,13 @@ def test_broken_connections_and_errors_in_a_200():
 
 
 def test_bodies():
-    """Only uploads that were tried again have something to compare."""
+    """Only uploads that were retried have bytes to compare."""
     other = calls(1, 0.1, every=[{}, {"request_bytes": 0}])
     assert measured(calls(2, 0.1), other, calls(1))["bytes"] == {"compared": 3, "same": 2}
 
 
 def test_until_it_gives_up():
-    """What its caller waited for; calls that have not ended, or succeeded, have no such time."""
+    """The time until the caller gets an error; open and successful calls have none."""
     windows = [
         CallWindow("throttled", 0.0, 3.0, False, key="throttled-001"),
         CallWindow("throttled", 0.0, 5.0, False, key="throttled-002"),

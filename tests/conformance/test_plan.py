@@ -9,14 +9,16 @@ from itertools import pairwise
 import pytest
 
 from faultinject import Scenario, Vendor, vendors
-from faultinject.conformance import PHASES, Codes, chosen, codes_of, services
+from faultinject.conformance.plan import PHASES, Codes, chosen, codes_of, services
 from faultinject.exceptions import ConfigurationError
-from tests.rows import row_by_row
 
 
-@row_by_row("vendor", services())
+@pytest.mark.parametrize("vendor", services())
 def test_every_service_has_rules_that_can_be_read(vendor):
-    """The rules of a service are named for their phases, which go from the calibration to the outage; a phase has one or two."""
+    """A service's rules are named for their phases, from calibration to outage.
+
+    A phase has one or two rules.
+    """
     codes = codes_of(vendor)
     phases = chosen(codes, aws=True)
     rules = Scenario.of("\n".join(filter(None, (each.rule(codes) for each in phases)))).rules
@@ -31,15 +33,16 @@ def test_every_service_has_rules_that_can_be_read(vendor):
         "not-found",
         "bad",
         "throttled-read",
+        "one-read",
         "junk",
         "lost",
         "out",
     } <= {each.name for each in phases}
 
 
-@row_by_row("vendor", services())
+@pytest.mark.parametrize("vendor", services())
 def test_a_service_is_asked_for_what_it_documents(vendor):
-    """Each error is a row of the vendor's own, of its kind, and for every request that the plan makes."""
+    """Each error is a row of the vendor's, of the right kind, for every request of the plan."""
     codes = codes_of(vendor)
     rows = {
         each: vendors.find(codes.words[each])
@@ -55,9 +58,9 @@ def test_a_service_is_asked_for_what_it_documents(vendor):
     assert "limited" not in rows or rows["limited"].status == 429
 
 
-@row_by_row("vendor", services())
+@pytest.mark.parametrize("vendor", services())
 def test_an_error_in_a_200_is_only_for_the_end_of_an_upload(vendor):
-    """Where the vendor documents one there, and never for a plain read or write."""
+    """An error in a 200 is used where the vendor documents it, for the end of an upload only."""
     phases = {each.name: each for each in chosen(codes_of(vendor))}
     documented = "CompleteMultipartUpload" in vendors.get(vendor).errors_in_200
     assert ("error-in-200" in phases, codes_of(vendor).words["hidden"].endswith(",status=200")) == (
@@ -85,7 +88,10 @@ def test_a_service_asks_to_wait_in_its_own_way(vendor, expected):
 
 
 def test_what_a_vendor_names_stands_above_what_its_table_suggests():
-    """MinIO tells readers and writers apart; QingStor's 429 is for fetches alone, so no reader is asked about it."""
+    """A vendor's named errors override those that its table suggests.
+
+    MinIO has one for readers and one for writers; QingStor's 429 is for fetches alone, so no reader gets it.
+    """
     minio, qingstor = codes_of("minio"), codes_of("qingstor")
     assert (minio.words["throttled"], minio.words["writing"]) == ("minio:SlowDownRead", "minio:SlowDownWrite")
     rules = {each.name: each.rule(minio) for each in chosen(minio)}
@@ -97,11 +103,14 @@ def test_what_a_vendor_names_stands_above_what_its_table_suggests():
 
 
 def test_a_service_that_always_asks_to_wait_asks_for_a_second():
-    """MinIO's own 60 seconds are longer than a plan; where a phase is about the wait, that stands; B2's second stays."""
+    """A service that always asks for a wait asks for one second in the plan.
+
+    MinIO's own 60 s are longer than a plan. Phases about the wait keep theirs, and B2 its second.
+    """
     minio = codes_of("minio")
     rules = {each.name: each.rule(minio) for each in chosen(minio)}
     short = {name for name, rule in rules.items() if "retry_after=1s" in rule}
-    assert short == {"throttled", "one", "too-many-requests", "throttled-read"}
+    assert short == {"throttled", "throttled-read", "one", "one-read", "one-post", "too-many-requests"}
     assert "retry_after=3s" in rules["retry-after"]
     assert codes_of("b2").words["brief"] == ""
 
@@ -131,16 +140,31 @@ def test_no_two_calls_have_a_key_in_common():
 
 
 def test_the_numbers_of_calls_are_those_that_the_checks_need():
-    """Twenty-five calls calibrate, ten repeat a wait often enough, a hundred are an outage."""
+    """Twenty-five calls calibrate, twenty repeat a wait often enough, a hundred are an outage."""
     numbers = {each.name: len(list(each.asked())) for each in PHASES}
     assert numbers == {
-        "cal": 25, "throttled": 20, "server-error": 12, "one": 10, "reset": 6, "denied": 3, "not-found": 3, "bad": 3, "too-many-requests": 4, "throttled-read": 4,
-        "retry-after": 5, "retry-after-date": 3, "x-amz-retry-after": 5, "x-ms-retry-after-ms": 3, "retry-after-ms": 3, "junk": 3, "lost": 8, "error-in-200": 6, "slow": 12, "replaced": 4, "out": 120,
+        "cal": 25, "throttled": 20, "throttled-read": 20, "server-error": 12, "one": 4, "one-read": 4, "one-post": 4, "reset": 4, "denied": 3, "not-found": 3, "bad": 3, "too-many-requests": 4,
+        "retry-after": 4, "retry-after-date": 3, "x-amz-retry-after": 4, "x-ms-retry-after-ms": 3, "retry-after-ms": 3, "junk": 3, "lost": 8, "error-in-200": 4, "slow": 12, "replaced": 4, "out": 120,
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("vendor", services())
+def test_every_method_is_throttled(vendor):
+    """Reads and writes fail until they give up, the beginning of an upload fails once.
+
+    There are as many as a check of waits needs.
+    """
+    codes = codes_of(vendor)
+    throttling = {codes.words["own"], codes.words["writing"]}
+    throttled = [each for each in chosen(codes) if (each.rule(codes) or "").partition(",")[0] in throttling]
+    numbers = Counter(
+        ("times" in each.fault, asked.kind) for each in throttled if not each.hint for asked in each.asked()
+    )
+    assert (numbers[False, "get"], numbers[False, "put"], numbers[True, "post"]) == (20, 20, 4)
+
+
 def test_phases_begin_one_after_the_other():
-    """No call of a phase begins among those of another, and the outage comes when the others have settled."""
+    """Phases do not overlap, and the outage comes when the others have settled."""
     phases = chosen(codes_of("minio"))[1:]
     asked = [[each.at for each in phase.asked()] for phase in phases]
     gaps = [later[0] - earlier[-1] for earlier, later in pairwise(asked)]
@@ -149,11 +173,21 @@ def test_phases_begin_one_after_the_other():
         "out",
         [0, 0.02, 0.04],
     )
-    assert asked[-1][-1] < 13
+    assert asked[-1][-1] < 15
+
+
+def test_a_fault_that_passes_opens_no_ordinary_breaker():
+    """A passing fault fails under five calls within a second, when the first is retried.
+
+    An ordinary circuit breaker opens after five.
+    """
+    once = [each for each in PHASES if "times=1" in each.fault and not each.fault.startswith("latency")]
+    first_second = {each.name: sum(call.at < 1.0 for call in each.asked()) for each in once}
+    assert max(first_second.values()) < 5
 
 
 def test_phases_that_a_client_cannot_know_are_left_out():
-    """Only clients whose documentation has AWS's header are asked in it to wait, whoever's service is played."""
+    """Only clients that document AWS's header are asked by it to wait, at any service."""
     cos = codes_of("cos")
     assert "x-amz-retry-after" not in {each.name for each in chosen(codes_of("s3"))}
     assert {each.name for each in chosen(cos, aws=True)} - {each.name for each in chosen(cos)} == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from faultinject.conformance import BUCKET, ETAG, SDKS, run
+import faultinject
+from faultinject.conformance.driving import run
+from faultinject.conformance.plan import BUCKET, ETAG
+from faultinject.conformance.sdks import SDKS
 from faultinject.exceptions import ConfigurationError
 from tests.console import command
 from tests.until import until
@@ -76,8 +80,8 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
     [
         (
             "raise SystemExit('no such region')",
-            "ended with exit code 1 before it was ready; `faultinject conformance --contract` says what a command has to do"
-            "\nno such region",
+            "ended with exit code 1 before it was ready: no such region; `faultinject conformance --contract` says what a"
+            " command has to do\nno such region",
         ),
         (HEAD + "os.kill(os.getpid(), 9)", "ended with signal 9 before it was ready; `faultinject conformance --contract`"),
         (
@@ -93,11 +97,108 @@ def test_no_proxy_stands_before_the_store(program, monkeypatch):
     ],
 )  # fmt: skip
 def test_a_command_that_is_never_ready_is_an_error(program, text, message):
-    """Nothing could be asked of it: the error says what was wrong and what stands in standard error."""
+    """A command that is never ready is an error with the reason and its standard error."""
     with pytest.raises(ConfigurationError) as caught:
         run(program(text), name="broken", phases=short("cal", "denied"))
     assert str(caught.value).startswith(sys.executable)
     assert message in str(caught.value)
+
+
+NODE = """
+node:internal/modules/cjs/loader:1080
+  throw err;
+  ^
+
+Error: Cannot find module 'acme-storage'
+Require stack:
+- /home/me/driver.js
+    at Module._resolveFilename (node:internal/modules/cjs/loader:1077:15) {
+  code: 'MODULE_NOT_FOUND',
+}
+
+Node.js v18.13.0
+"""
+JAVA = """
+Exception in thread "main" java.lang.IllegalStateException: no client
+\tat Driver.main(Driver.java:7)
+Caused by: java.net.UnknownHostException: examplebucket.localhost: Name or service not known
+\t... 1 more
+"""
+GO = """
+panic: no region
+
+goroutine 1 [running]:
+main.main()
+\t/home/me/driver.go:8 +0x2c
+exit status 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("import no_such_sdk", "ModuleNotFoundError: No module named 'no_such_sdk'"),
+        (f"raise SystemExit({NODE!r})", "Error: Cannot find module 'acme-storage'"),
+        (
+            f"raise SystemExit({JAVA!r})",
+            "Caused by: java.net.UnknownHostException: examplebucket.localhost: Name or service not known",
+        ),
+        (f"raise SystemExit({GO!r})", "panic: no region"),
+    ],
+    ids=["Python", "JavaScript", "Java", "Go"],
+)
+def test_the_first_line_of_a_failure_is_its_cause(program, text, cause):
+    """Each language has its own order of what a program says before it ends."""
+    with pytest.raises(ConfigurationError) as caught:
+        run(program(text), name="broken", phases=short("cal"))
+    first, *_ = str(caught.value).splitlines()
+    assert first.startswith(
+        f"{sys.executable} ended with exit code 1 before it was ready: {cause}; `faultinject "
+    )
+
+
+def test_what_is_no_line_of_the_contract_is_shown_whole(program):
+    """The cause may stand at its end."""
+    said = f"connecting to {'a' * 300}.localhost: Name or service not known"
+    done = run(
+        program(READY + f"print({said!r}, flush=True)\nsys.stdin.read()"), name="odd", phases=short("cal")
+    )
+    assert f"wrote {said!r}, which is no line of the contract" in done.failure
+
+
+DRIVERS = Path(faultinject.__file__).with_name("conformance") / "drivers"
+LONG = f"{'a' * 600}.localhost: Name or service not known"
+LOST_JS = f"""
+const {{ serve }} = require("{DRIVERS}/javascript/contract.js");
+serve(() => ({{ get: async () => {{ throw new Error("{LONG}"); }} }}));
+"""
+LOST_JAVA = f"""
+public class Lost {{
+    public Lost(String endpoint, String bucket, String etag) {{}}
+
+    public void get(String key) {{ throw new IllegalStateException("{LONG}"); }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("needed", "name", "text", "words"),
+    [
+        pytest.param("node", "lost.js", LOST_JS, ["node"], id="JavaScript"),
+        pytest.param(
+            "javac", "Lost.java", LOST_JAVA, ["java", f"{DRIVERS}/java/Contract.java"],
+            id="Java", marks=pytest.mark.slow,
+        ),
+    ],
+)  # fmt: skip
+def test_drivers_tell_the_whole_error(tmp_path, needed, name, text, words):
+    """The cause of a long one stands at its end."""
+    if shutil.which(needed) is None:
+        pytest.skip(f"{needed} is not here")
+    (tmp_path / name).write_text(text)
+    done = run([*words, str(tmp_path / name)], name="lost", phases=short("cal", calls=(("get", 1),)))
+    [window] = done.windows
+    assert window.error.endswith(LONG)
 
 
 CLOSED = "os.close(1)\ntime.sleep(60)"
@@ -120,7 +221,10 @@ CLOSED = "os.close(1)\ntime.sleep(60)"
     ],
 )  # fmt: skip
 def test_a_command_that_breaks_the_contract_fails(program, text, message):
-    """The run ends at once; the first finding says what was wrong and which call went on, and the rest was judged."""
+    """A breach of the contract ends the run, and the first finding names it and the open call.
+
+    The rest is judged.
+    """
     done = run(program(READY + text), name="broken", phases=short("cal", "denied"))
     assert done.failure.startswith(sys.executable)
     assert message in done.failure
@@ -157,7 +261,10 @@ def test_a_command_that_is_ready_and_breaks_the_contract_at_once(program, key):
 @pytest.mark.slow
 @pytest.mark.parametrize("environment", ["None", "{}"])
 def test_a_process_that_is_let_go_of_does_not_hold_up_the_end(program, environment):
-    """One in a session of its own keeps the pipe open: it is ended, or not waited for where it has lost its environment too."""
+    """A descendant that keeps the pipe open does not delay the end.
+
+    One in a session of its own is ended; one that has lost its environment too is not waited for.
+    """
     text = READY + (
         "import subprocess\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True, "
@@ -201,7 +308,7 @@ def test_a_command_that_is_not_there():
     "where", ["behind the process", "before it is read", "before its standard error is read"]
 )
 def test_an_interrupt_while_it_is_started(program, monkeypatch, where):
-    """Ctrl-C in the very moment in which the command is started: it is ended, and no pipe of it stays open."""
+    """Ctrl-C during the start of a command ends it, and leaves no pipe open."""
     begun = []
     make, start = subprocess.Popen.__init__, threading.Thread.start
 
@@ -227,7 +334,7 @@ def test_an_interrupt_while_it_is_started(program, monkeypatch, where):
 
 @pytest.mark.slow
 def test_a_command_is_ended_at_the_deadline(program, tmp_path):
-    """Who does not end at the end of its input is ended, with what it has started; its calls stay open."""
+    """A command that ignores the end of input is ended with its children; its calls stay open."""
     left = tmp_path / "left"
     text = READY + (
         "import subprocess\n"
@@ -256,8 +363,8 @@ def test_a_command_that_answers_twice(program):
     )
     assert [(each.key, each.returned, each.error) for each in done.windows] == [("cal-001", False, None)]
     assert (
-        done.failure
-        == f"{sys.executable} answered 'cal-001', a call that was not running; `faultinject conformance --contract` says what a command has to do"
+        done.failure == f"{sys.executable} answered 'cal-001', a call that was not running; `faultinject "
+        "conformance --contract` says what a command has to do"
     )
 
 
@@ -285,7 +392,10 @@ def test_a_flood_of_standard_error_is_not_kept(program):
     [(1, "a process", False), (2, "2 processes", False), (1, "a process", True)],
 )
 def test_a_command_that_leaves_processes_behind(program, number, words, session):
-    """They are ended, also in sessions of their own, and the client fails; one that ends by itself in time is none."""
+    """Processes left behind are ended, in other sessions too, and the client fails.
+
+    A process that ends by itself in time is none.
+    """
     text = ASKING + (
         "import subprocess\n"
         f"quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session={session})\n"
@@ -296,14 +406,21 @@ def test_a_command_that_leaves_processes_behind(program, number, words, session)
     done = run(program(text), name="untidy", phases=short("cal"))
     assert (
         done.failure
-        == f"{sys.executable} ended and left {words} behind; `faultinject conformance --contract` says what a command has to do"
+        == f"{sys.executable} ended and left {words} behind; `faultinject conformance --contract` "
+        "says what a command has to do"
     )
     until(lambda: not alive(int(done.said)))
 
 
 def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
-    """`python -m faultinject.conformance MODULE:FACTORY` finds it in the current directory; what it prints is no answer."""
-    text = "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint, bucket): pass\n    def get(self, key): print(key)\n"
+    """`MODULE:FACTORY` is found in the current directory, and its prints are no answers.
+
+    `python -m faultinject.conformance MODULE:FACTORY`
+    """
+    text = (
+        "import json\nprint('loud')\nclass Client:\n    def __init__(self, endpoint, bucket): pass\n "
+        "   def get(self, key): print(key)\n"
+    )
     (tmp_path / "own_storage.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     words = [sys.executable, "-m", "faultinject.conformance", "own_storage:Client"]
@@ -315,7 +432,10 @@ def test_a_factory_is_named_by_module_and_name(tmp_path, monkeypatch):
 
 
 def test_a_factory_of_python_keeps_the_contract(tmp_path):
-    """`python -m faultinject.conformance` does for a factory what a command has to do; an address that is none is said."""
+    """`python -m faultinject.conformance` keeps the contract for a factory.
+
+    An address that is none is reported.
+    """
     (tmp_path / "own_storage.py").write_text(REFUSING)
     questions = (
         {"v": 1, "endpoint": "http://127.0.0.1:9", "bucket": "b", "etag": "", "clients": ["denied"]},
@@ -345,7 +465,7 @@ class Client:
 
 
 def test_modules_of_the_users_folder_are_no_sdks(tmp_path, monkeypatch):
-    """A file there may be called as an SDK is, as what it imports, or as a module of the standard library."""
+    """Modules in the user's folder do not shadow an SDK, its imports or the standard library."""
     for name in ("requests", "urllib3", "json", "secrets", "click"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of the user')\n")
     monkeypatch.chdir(tmp_path)
@@ -354,6 +474,6 @@ def test_modules_of_the_users_folder_are_no_sdks(tmp_path, monkeypatch):
 
 
 def test_the_contract_has_every_kind_of_call():
-    """What `--contract` prints names all that is asked for."""
+    """The printed contract names every kind of call."""
     contract = command("conformance", "--contract").stdout
     assert all(f"`{kind}`" in contract for kind in ("get", "put", "post", "complete"))

@@ -11,12 +11,12 @@ from types import MappingProxyType
 import pytest
 from msgspec import convert
 
-from faultinject.conformance import Results
-from faultinject.conformance import changes as changes_of
-from faultinject.conformance import markdown as markdown_of
+from faultinject.conformance.league import markdown as markdown_of
+from faultinject.conformance.results import Results
+from faultinject.conformance.results import changes as changes_of
 
 NUMBERS = json.loads(Path(__file__).with_name("numbers.json").read_text())
-"""What was measured of several clients."""
+"""Recorded numbers of several clients."""
 
 
 def waits(*medians):
@@ -38,7 +38,7 @@ def markdown(document):
 
 
 def changes(old, new):
-    """What changed between the results of two files."""
+    """The changes between the results of two files."""
     return changes_of(results(old), results(new))
 
 
@@ -132,7 +132,7 @@ def test_nothing_changed():
 
 
 def test_verdicts_that_changed():
-    """A new fault is worse, also one that was not decided before; a fault that is gone is no fault."""
+    """A new failure is worse, also in place of an undecided verdict; a failure gone is not."""
     new, _ = changed({"retry-after": "FAIL", "gives up": "PASS", "backoff grows": "WARN"})
     assert told(OLD, new) == [
         ("acme", "retry-after: seconds", "PASS", "FAIL", "measured", True),
@@ -178,7 +178,10 @@ def test_facts_that_are_not_there():
 
 
 def test_clients_that_are_new_or_gone():
-    """They are said, and not compared; gone is only who was asked for, and that is all clients or nobody."""
+    """New and missing clients are named and not compared.
+
+    A client is missing only if it was asked for, and that is all clients or none.
+    """
     new, client = changed({"retry-after": "FAIL"})
     client["client"] = "other"
     assert told(OLD, new) == [("other", "client", "", "new: 1.0", "", False)]
@@ -196,7 +199,7 @@ def test_clients_that_are_new_or_gone():
 
 
 def test_attempts_that_chance_decides():
-    """Two ranges that have a number in common are one; a number that is no longer fixed is a change."""
+    """Ranges that share a number are equal; a number that is no longer fixed is a change."""
     new, client = changed()
     old = deepcopy(OLD)
     found = []
@@ -210,7 +213,10 @@ def test_attempts_that_chance_decides():
 def test_the_page_says_what_was_found():
     """Facts, signs of all verdicts, findings with their reasons, and what can be done with it."""
     text = markdown(OLD)
-    row = "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) | 0 (0–0), 0.05 (0.05–0.05) | 0.00 |"
+    row = (
+        "| ACME's SDK 1.0 | Python | cos | 3 | 1.00 (1.00–1.00), 2.00 (2.00–2.00) | 0 (0–0), 0.05 "
+        "(0.05–0.05) | 0.00 |"
+    )
     assert row in text
     assert "- **jitter**: Standard deviation by mean" in text
     assert "| 403 AccessDenied | not stated | 0 of 2 |" in text
@@ -248,7 +254,8 @@ def test_the_page_says_who_was_judged_and_how():
     contract = '{"key": "throttled-003", "ok": true}'
     head = markdown(OLD | {"command": "faultinject conformance --client acme"}).partition("## In short")[0]
     assert head.startswith(
-        "# What ACME's SDK 1.0 did about faults\n\nMade on 2026-10-01 by `faultinject conformance --client acme` ("
+        "# What ACME's SDK 1.0 did about faults\n\n**fail**: gives up: measured\n\nMade on "
+        "2026-10-01 by `faultinject conformance --client acme` ("
     )
     assert (
         "The client made its calls, against a store on the same machine that answers with the documented errors of cos."

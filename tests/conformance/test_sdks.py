@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from faultinject.conformance import PHASES, SDKS, run
-from faultinject.server import certificate
+from faultinject.conformance.driving import run
+from faultinject.conformance.plan import PHASES
+from faultinject.conformance.sdks import SDKS
+from faultinject.server.certificates import certificate
 from tests.documents import PAGES
 from tests.pairs import fewest
 
@@ -24,7 +26,7 @@ KINDS = {
     **dict.fromkeys(("gcs", "gcs-js"), ("get", "put", "post")),
     "restic": ("put",),
 }
-"""What a client can do that cannot do all."""
+"""The calls of clients that cannot make all kinds."""
 REQUESTS = {
     "bos": {"denied-001": 2},
     "pyarrow": {"cal-001": 2},
@@ -34,18 +36,21 @@ REQUESTS = {
     "stamina": {"denied-001": 3},
     "tenacity": {"denied-001": 3},
 }
-"""Of calls with more than one: who reads a file asks for its size first, and some ask again for what is forbidden."""
+"""Calls with several requests.
+
+Some clients ask for the size of a file first, and some repeat a forbidden request.
+"""
 REFUSED = ("403", "denied", "forbidden", "not authorized", "sse-c")
-"""What an error of a refusal has in it; b2sdk takes it for a wrong key of encryption."""
+"""Words in an error about a refusal; b2sdk takes it for a wrong key of encryption."""
 QUICK = ("cos", "requests", "curl")
 """An SDK, a client that is none, and a program that is not Python."""
 BESIDE = {"s3cmd", "rclone", "restic"}
-"""Whose calls have requests to the bucket beside those to the key."""
+"""Clients whose calls also send requests to the bucket."""
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_an_sdk_does_its_calls(name):
-    """Without a fault every call succeeds, and every request has the key of one call in its path; an error is told."""
+    """Every call succeeds and has its key in each request's path; an error is reported."""
     sdk = SDKS[name]
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
@@ -53,7 +58,10 @@ def test_an_sdk_does_its_calls(name):
 
 
 WITHOUT_TLS = {"aws-java", "aws-java-2", "awscrt", "cos-js", "oss-js"}
-"""Who trusts a list of its own, or asks for hosts that the certificate is not for; docs/how-to/judge-a-client.md says so."""
+"""Clients that do not accept the certificate (docs/how-to/judge-a-client.md lists them).
+
+They trust a list of their own, or ask for hosts that the certificate is not for.
+"""
 
 
 @pytest.mark.slow
@@ -61,7 +69,7 @@ WITHOUT_TLS = {"aws-java", "aws-java-2", "awscrt", "cos-js", "oss-js"}
     "sdk", fewest(SDKS.values(), lambda sdk: [(sdk.home, sdk.package)]), ids=lambda sdk: sdk.name
 )
 def test_an_sdk_does_its_calls_over_tls(sdk):
-    """The same, with a certificate that its process is told to trust; but for those of which the page says it."""
+    """The calls succeed over TLS with a trusted certificate, but for clients on the page's list."""
     pytest.importorskip("trustme")
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
@@ -93,7 +101,10 @@ def check_calls(sdk, done):
 
 @pytest.mark.slow
 def test_what_the_user_has_set_for_aws_is_not_the_clients(monkeypatch):
-    """It is judged by what it does by itself: a call that gets one error is made again."""
+    """The user's settings for AWS are ignored, and a client is judged by its own defaults.
+
+    A call that gets one error is repeated.
+    """
     sdk = SDKS["boto3"]
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
@@ -115,7 +126,10 @@ PLANNED = fewest(
 @pytest.mark.slow
 @pytest.mark.parametrize("sdk", PLANNED, ids=lambda sdk: sdk.name)
 def test_an_sdk_is_through_in_its_time(sdk):
-    """The whole plan ends before the deadline that `clients.toml` gives, and no call is left open, but for the cut downloads of one SDK."""
+    """The plan ends within the deadline of `clients.toml`, with no open call.
+
+    One SDK leaves its cut downloads open.
+    """
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
     done = run(sdk.command, name=sdk.name, vendor=sdk.vendor, aws=sdk.aws, deadline=sdk.deadline)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Attempt
-from faultinject.conformance import fallen_silent
-from faultinject.journal import CallWindow
+from faultinject.conformance.breach import fallen_silent
+from faultinject.journal.call_window import CallWindow
 from tests.journals import line
-from tests.rows import row_by_row
 
 FINE = {"fault": None, "did": "passed", "status": 200}
 FAILED = {"fault": "cos:SlowDown", "did": "answered", "status": 503}
@@ -22,7 +21,7 @@ def asked(key, at, kind=FINE, **more):
     return Attempt.of(line(at, kind, path=f"/bucket/{key}", **{"applied": True, **more}))
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("calls", "requests", "until", "silent"),
     [
         # Nothing is open.

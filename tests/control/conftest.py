@@ -1,4 +1,7 @@
-"""The control API in this process, behind real servers below a path under WSGI and ASGI, and on an address of its own."""
+"""The control API in this process, behind real servers, and on an address of its own.
+
+The servers are WSGI and ASGI ones, and have it below a path.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,15 @@ from fastapi import FastAPI
 from flask import Flask
 
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, install
-from faultinject.control import ControlServer
+from faultinject.control.server import ControlServer
 from tests.adapters.live import uvicorn_server, waitress_server, werkzeug_server
 from tests.audit.browser import Browser
 from tests.control import page
 from tests.hooks.launch import HEALTHCHECK
 from tests.ports import ReservedPort
-from tests.until import until
+from tests.until import PATIENCE, until
 
 from .programs import MOUNT, TOKEN, Answered, Client, Program
-from .programs import PATIENCE as PATIENCE
 
 RULES = "cos:SlowDown,name=slow,path=photos/,times=2 http:503,path=b/"
 

@@ -24,7 +24,7 @@ GUNICORN = ("gunicorn", "-b", "127.0.0.1:PORT", "--no-control-socket", "--log-le
 
 
 class Server(Client):
-    """A server with an app and the control API below `MOUNT`, in a process of its own, which can go and come back."""
+    """A server process with an app and the control API below `MOUNT`, which can stop and start."""
 
     def __init__(self, folder, line=UVICORN, **environ):
         self._reserved = ReservedPort()
@@ -67,7 +67,7 @@ def enter(browser, server, token=None):
 
 
 def text(browser, selector):
-    """What a reader sees of the first element of a selector."""
+    """The visible text of the first element of a selector."""
     return browser.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
 
 
@@ -81,7 +81,10 @@ def shows(browser, selector, words):
 
 def shows_counts(browser, rule, matched, injected):
     """Wait until it has these of a rule: it may have asked in the middle of what the test did."""
-    found = f"[...document.querySelectorAll('[data-rule={json.dumps(rule)}] dd')].slice(0, 2).map(each => each.innerText)"
+    found = (
+        f"[...document.querySelectorAll('[data-rule={json.dumps(rule)}] dd')].slice(0, 2).map(each => "
+        "each.innerText)"
+    )
     browser.until(f"{found}.join() === '{matched},{injected}'")
 
 
@@ -128,6 +131,6 @@ def choose(browser, selector, value):
 
 
 def unexpected(browser):
-    """What the console says, apart from answers that are errors and servers that are gone."""
+    """The messages of the console, except failed answers and servers that have gone."""
     browser.evaluate("0")
     return [each for each in browser.complaints if not each.startswith("Failed to load resource")]

@@ -12,11 +12,10 @@ from contextlib import suppress
 
 from tests.hooks.launch import HEALTHCHECK
 from tests.started import executable
-from tests.until import until
+from tests.until import STARTS_WITHIN, until
 
 TOKEN = "open-sesame"
 MOUNT = "/_faultinject"
-PATIENCE = HEALTHCHECK + 90.0
 
 
 class Answered:
@@ -62,7 +61,8 @@ class Client:
         return {name: value for name, value in (given | (headers or {})).items() if value is not None}, data
 
     def _sent(self, method, path, given, data):
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=PATIENCE)
+        # A worker may be loading still behind a socket that listens already.
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=STARTS_WITHIN)
         try:
             connection.putrequest(method, self.mount + path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -91,7 +91,7 @@ class Client:
 
     def ask_app(self, path="/photos/cat.jpg", method="GET", body=None, headers=None):
         """The status of what the app, or a fault, answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=STARTS_WITHIN)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -157,7 +157,7 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(STARTS_WITHIN)
         finally:
             with suppress(ProcessLookupError):  # what a reloader has started, too
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -177,4 +177,4 @@ def wait_for(program, client, *said):
         assert program.process.poll() is None, program.text
         return answers(client) and all(each in program.text for each in said)
 
-    until(is_ready, "it serves")
+    until(is_ready, "it serves", STARTS_WITHIN)

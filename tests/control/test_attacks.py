@@ -1,4 +1,4 @@
-"""What the control API refuses: each way in which somebody who must not could use it, over WSGI, ASGI and its own address."""
+"""The control API refuses every misuse, over WSGI, ASGI and its own address."""
 
 from __future__ import annotations
 
@@ -6,19 +6,31 @@ import hmac
 import http.client
 import logging
 import socket
+import threading
+import time
+from contextlib import ExitStack, suppress
+from itertools import product
 
 import pytest
 
-from faultinject.control import CALLS
+from faultinject.control.calls import CALLS
+from faultinject.control.server import ControlServer
 
 from .conftest import TOKEN, Api, ask, ask_asgi, call_wsgi, control, make_injector, wsgi_environ
 
-CLOSED = [(each.method, each.path.replace("{name}", "slow")) for each in CALLS]
-CLOSED += [("GET", "/nothing"), ("GET", "/static")]
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+CLOSED = [
+    (method, path)
+    for path in ("/nothing", "/static", *sorted({each.path.replace("{name}", "slow") for each in CALLS}))
+    for method in METHODS
+]
 
 
 def test_without_the_token_nothing_is_done(client):
-    """On every call but the page; the rules stay."""
+    """Every call but the page refuses, whatever the method; the rules stay.
+
+    A method that another stands for is tried as well.
+    """
     for authorization in (
         None, "", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN,
         "Bearer \xff\xfe", f"Bearer {TOKEN}, Bearer x",
@@ -52,7 +64,10 @@ def test_tokens_are_compared_in_constant_time(api, monkeypatch):
 
 
 def test_a_name_that_was_made_to_mean_this_machine(api):
-    """DNS rebinding: the page of another site asks for its own name, and lands here. Host says which."""
+    """A foreign Host is refused (DNS rebinding).
+
+    The page of another site asks for its own name, and lands here.
+    """
     for host in (
         "evil.example",
         f"evil.example:{api.port}",
@@ -77,7 +92,7 @@ def test_names_that_are_allowed():
 
 
 def test_heads_that_come_twice(api):
-    """Of two tokens, hosts or origins none counts: what is in front may have looked at the other one."""
+    """Two tokens, hosts or origins count as none: a proxy in front may have checked the other."""
     token = (b"authorization", f"Bearer {TOKEN}".encode())
     host, origin, kind = (
         (b"host", b"localhost"),
@@ -105,7 +120,7 @@ def test_the_page_of_another_origin(api):
         "file://",
         "x",
     ):
-        for method, path in (("GET", "/state"), ("POST", "/off"), ("GET", "/"), ("OPTIONS", "/state")):
+        for method, path in product(METHODS, ("/", "/off", "/state")):
             answer = api.call(method, path, headers={"Origin": origin})
             assert answer.status == 403, (origin, path)
             assert not [name for name in answer.headers if name.startswith("access-control-")]
@@ -115,14 +130,20 @@ def test_the_page_of_another_origin(api):
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "odd"])
 def test_what_a_browser_says_of_another_site(api, site):
-    """An image or a script of another page has no Origin, but says where it is from; a link to the page is all right."""
+    """Requests from another site's page are refused, but a link to the control page works.
+
+    An image or a script has no Origin, but says where it is from.
+    """
     for path in ("/", "/static/app.js", "/health", "/state"):
-        answer = api.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"})
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+        answer = api.get(path, headers=headers)
         assert (answer.status, "another origin" in answer.message) == (403, True), path
+        assert {api.call(method, path, headers=headers).status for method in METHODS} == {403}, path
     link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
     assert api.get("/", token=None, headers=link).status == 200
     assert api.get("/state", headers=link).status == 403
     assert api.call("POST", "/off", headers=link).status == 403
+    assert {api.call(method, "/", token=None, headers=link).status for method in METHODS[1:]} == {403}
     for ours in ("same-origin", "none"):
         assert api.get("/state", headers={"Sec-Fetch-Site": ours}).status == 200
 
@@ -148,7 +169,10 @@ def test_a_change_that_a_form_could_send(api):
 
 
 def test_a_change_without_a_body(api):
-    """It needs no Content-Type, as `curl -X POST` sends none; the token still says who asks. A wrong one is refused."""
+    """A change without a body needs a token, but no Content-Type; a wrong type is refused.
+
+    `curl -X POST` sends none.
+    """
     assert api.call("POST", "/off", raw=b"", token=None).status == 401
     assert api.call("POST", "/off", raw=b"", headers={"Content-Type": "text/plain"}).status == 415
     assert api.state()["on"] is True
@@ -174,7 +198,7 @@ def test_a_client_that_is_not_on_this_machine():
 
 
 def test_a_proxy_in_front_makes_nobody_local(api):
-    """Everything that comes through it has its address; and what it says of others is not believed."""
+    """A request with a proxy's header is not local, and its forwarded addresses are ignored."""
     for header in (
         "X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host", "X_Forwarded_For", "X-ProxyUser-Ip",
         "CF-Connecting-IP", "CF-Ray", "CDN-Loop", "True-Client-IP", "X-Client-IP", "X-Azure-ClientIP", "X-Amzn-Trace-Id",
@@ -214,10 +238,20 @@ def test_through_a_proxy_where_that_is_allowed(caplog):
         assert "faultinject: 127.0.0.1 switched faults off by the control API" in caplog.text
 
 
+def test_a_body_of_just_as_many_bytes(api):
+    """A MiB is taken, with its length and without; one byte more is not."""
+    for size, status in ((1 << 20, 200), ((1 << 20) + 1, 413)):
+        body = b'{"text": ""' + b" " * (size - 12) + b"}"
+        for more in ({}, {"Content-Length": str(size)}):
+            headers = {"Content-Type": "application/json", **more}
+            assert api.call("PUT", "/rules", raw=body, headers=headers).status == status
+
+
 def test_a_body_that_is_too_large(client):
-    """With a length, and without one: nothing beyond the bound is read."""
+    """A body of 1 MiB fits, and a larger one is refused unread, with a length or without."""
     large = b'{"text": "' + b"x" * (2 << 20) + b'"}'
     kind = {"Content-Type": "application/json"}
+    assert client.call("POST", "/on", raw=b"{}".ljust(1 << 20), headers=kind).status == 200
     try:
         answer = client.call("PUT", "/rules", raw=large, headers=kind)
     except (BrokenPipeError, ConnectionResetError):
@@ -258,7 +292,6 @@ def test_too_many_rules(api):
 @pytest.mark.parametrize(
     ("rule", "where"),
     [
-        ("cos:SlowDown,exact=yes", "exact"),
         ("http:503,set.location=https://evil.example/", "set.location"),
         ("http:503,set.location=//evil.example/", "set.location"),
         ("http:503,set.x-sendfile=/etc/passwd", "set.x-sendfile"),
@@ -292,13 +325,13 @@ GUARDS = {"x-content-type-options": "nosniff", "content-security-policy": "defau
 
 
 def test_a_browser_runs_nothing_of_what_such_rules_send(client):
-    """Neither does it look for another kind of content, nor are there scripts in XML; the preview shows it."""
+    """A browser runs nothing that such a rule sends: nosniff, no scripts in XML, a safe preview."""
     rule = {"fault": "http:503", "content_type": "application/xml", "message": "<a/>", "path": "evil"}
     client.change("PUT", "/rules", {"rules": [rule, {"fault": "cos:SlowDown", "path": "cos"}]})
     preview = client.call("POST", "/preview", {"rule": rule}).data
     sent = {name.lower(): text for name, text in preview["headers"]}
     for path in ("/evil", "/cos"):
-        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=300)
+        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=20)
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
@@ -314,7 +347,7 @@ def test_a_browser_runs_nothing_of_what_such_rules_change(client):
     """The app's own answer has the same headers where it is edited, cut or corrupted."""
     for rule in ("edit,set.x-new=new", "truncate", "corrupt"):
         client.change("PUT", "/rules", {"text": rule})
-        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=300)
+        connection = http.client.HTTPConnection("127.0.0.1", client.app_port, timeout=20)
         connection.request("GET", "/stored")
         answer = connection.getresponse()
         assert answer.headers["x-faultinject"] == "rule-1"
@@ -326,13 +359,14 @@ def test_what_somebody_else_has_written_stays():
     """Rules of the environment may go further, and are put back as they were."""
     api = Api(
         make_injector(
-            "cos:SlowDown,exact=yes,name=exact http:503,set.location=https://a.example,name=away edit,drop.content-type=,name=kind"
+            "http:503,content_type=text/html,name=page http:503,set.location=https://a.example,name=away"
+            " edit,drop.content-type=,name=kind"
         )
     )
     rules = api.get("/rules").data
     api.change("PUT", "/rules", {**rules, "rules": [*rules["rules"], {"fault": "reset", "times": 0}]})
-    assert api.call("PATCH", "/rules/exact", {"times": 1}).status == 400
-    api.change("PATCH", "/rules/exact", {"times": 1, "exact": None})
+    assert api.call("PATCH", "/rules/page", {"times": 1}).status == 400
+    api.change("PATCH", "/rules/page", {"times": 1, "content_type": None})
 
 
 def test_the_control_path_cannot_be_reached_around(client):
@@ -355,7 +389,7 @@ def test_the_control_path_cannot_be_reached_around(client):
 
 @pytest.mark.parametrize("kind", ["wsgi", "waitress", "asgi"])
 def test_odd_spellings_of_the_control_path(kind):
-    """Each is a path of the API, with its token, or one of the app, with its faults; none is a way between."""
+    """Each spelling is a path of the API, with its token, or one of the app, with its faults."""
     with control(kind, "http:503") as client:
         for target, ours in (
             ("/_faultinject/state", True),
@@ -453,11 +487,22 @@ def test_the_random_token_is_told_once(caplog):
     assert sum(token in each.getMessage() for each in caplog.records) == 1
 
 
-def test_in_production_nothing_is_armed():
+@pytest.mark.parametrize(
+    ("environ", "key", "why"),
+    [
+        ({"FLASK_ENV": "production"}, "production", "FLASK_ENV=production"),
+        (
+            {"FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"},
+            "elsewhere",
+            "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV is not set here",
+        ),
+    ],
+)
+def test_where_nothing_may_be_injected_nothing_is_armed(environ, key, why):
     """The state says why; what only switches off is allowed."""
-    api = Api(make_injector(FLASK_ENV="production"))
+    api = Api(make_injector(**environ))
     state = api.state()
-    assert (state["production"], state["enabled"]) == ("FLASK_ENV=production", False)
+    assert (state[key], state["enabled"]) == (why, False)
     for method, path, body in (
         ("POST", "/on", {}),
         ("POST", "/reset", {}),
@@ -469,15 +514,16 @@ def test_in_production_nothing_is_armed():
     ):
         answer = api.call(method, path, body)
         assert answer.status == 403, (method, path)
-        assert "FLASK_ENV=production looks like production" in answer.message
+        assert answer.message.startswith(why)
     assert api.change("POST", "/rules/slow/disable")["rules"][0]["enabled"] is False
     assert api.change("POST", "/off")["on"] is False
     assert api.ask_app() == 200
 
 
-def test_expired_faults_stay_off():
+@pytest.mark.parametrize("clock", [time.time, lambda: 1577836800.0], ids=["long ago", "at this moment"])
+def test_expired_faults_stay_off(clock):
     """By FAULTINJECT_EXPIRES; the state says so."""
-    api = Api(make_injector("http:503", FAULTINJECT_EXPIRES="2020-01-01T00:00:00Z"))
+    api = Api(make_injector("http:503", clock=clock, FAULTINJECT_EXPIRES="2020-01-01T00:00:00Z"))
     assert api.ask_app() == 200
     state = api.state()
     assert (state["enabled"], state["expires"]) == (False, 1577836800.0)
@@ -546,15 +592,61 @@ def test_under_wsgi_no_body_is_read_of_who_may_not_ask(wrong, status):
     assert call_wsgi(app, head)[2] == b""
 
 
-def test_a_client_that_leaves_in_the_middle_of_a_body(client):
-    """What it asked for is not carried out, also where what came could be read."""
-    head = (
+@pytest.mark.parametrize("resets", [False, True], ids=["ends", "resets"])
+def test_a_client_that_leaves_in_the_middle_of_a_body(client, caplog, resets):
+    """Its request is not carried out, also if the part could be read, and is no error of ours."""
+    with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
+        connection.sendall(half_a_call(client))
+        if resets:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        else:
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+    assert client.state()["on"] is True
+    assert [record for record in caplog.records if record.name == "faultinject" and record.exc_info] == []
+
+
+def half_a_call(client):
+    """Its first bytes, by somebody who may."""
+    return (
         f"POST {client.mount}/off HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
         "Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{}"
-    )
-    with socket.create_connection(("127.0.0.1", client.port), timeout=300) as connection:
-        connection.sendall(head.encode())
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(65536):
-            pass
-    assert client.state()["on"] is True
+    ).encode()
+
+
+@pytest.mark.parametrize("authorised", [False, True])
+def test_clients_that_say_nothing_take_little_of_the_process(authorised):
+    """At an address of its own: 32 files and threads, and others are answered meanwhile."""
+    with control("own") as client, ExitStack() as stack:
+        threads, silent = threading.active_count(), []
+        for _ in range(100):
+            connection = socket.create_connection(("127.0.0.1", client.port), timeout=20)
+            silent.append(stack.enter_context(connection))
+            connection.sendall(half_a_call(client) if authorised else b"")
+        assert client.state()["on"] is True
+        for connection in silent[:68]:
+            assert ended(connection)
+        assert threading.active_count() - threads <= 32 + 1  # and one that answers
+        assert client.state()["on"] is True
+
+
+def ended(connection):
+    with suppress(ConnectionResetError):
+        return connection.recv(1000) == b""
+    return True
+
+
+@pytest.mark.parametrize("limit", ["head", "body"])
+def test_a_call_that_does_not_come_in_time(monkeypatch, limit):
+    """At an address of its own, its connection ends."""
+    limits = ControlServer.limits
+    assert (limits.connections, limits.head, limits.body) == (32, 5, 10)
+    monkeypatch.setattr(limits, limit, 0.05)
+    with (
+        control("own") as client,
+        socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection,
+    ):
+        connection.sendall(half_a_call(client)[: -2 if limit == "body" else 20])
+        assert ended(connection)
+        assert client.state()["on"] is True

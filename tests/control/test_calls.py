@@ -8,7 +8,7 @@ import pytest
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from faultinject import Rule, Scenario, install
-from faultinject.control import CALLS
+from faultinject.control.calls import CALLS
 from tests.adapters.live import uvicorn_server, werkzeug_server
 
 from .conftest import Api, Client, control, fastapi_app, flask_app, make_injector
@@ -36,6 +36,8 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
         "disarmed": "",
         "abort": None,
         "totals": {"matched": 1, "injected": 1, "failed": 0},
+        "shared": False,
+        "elsewhere": "",
     }
     assert state["rules"][0] == {
         "name": "slow",
@@ -64,7 +66,8 @@ def test_the_page_and_its_files_need_no_token(client):
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert answer.headers["content-security-policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for "
+        "'script'; trusted-types 'none'"
     )
     assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == (
         "nosniff",
@@ -115,7 +118,7 @@ def test_reset_lets_all_counts_begin_at_zero(api):
 
 
 def test_the_scenario_is_read_and_put_back(api):
-    """What GET gives, PUT takes."""
+    """PUT takes the rules that GET gives."""
     rules = api.get("/rules")
     assert Scenario.from_json(rules.body.decode()) == Scenario(
         [Rule("cos:SlowDown", name="slow", path="photos/", times=2), Rule("http:503", path="b/")], seed=42
@@ -139,7 +142,7 @@ def test_a_scenario_of_text(api):
 
 
 def test_the_bound_of_the_apps_own_failures_stays(caplog):
-    """Other rules do not take a safety away that they do not name; null does, and the log says so."""
+    """Rules that name no `abort` keep it; null removes it, and the log says so."""
     bound = "5xx>5%/1m"
     with control("own", Scenario("http:503,path=b/", abort=bound)) as client:
         assert client.state()["abort"] == client.get("/rules").data["abort"] == bound
@@ -313,6 +316,7 @@ def test_a_rule_is_switched_off_and_on(api):
     """It stays where it is."""
     state = api.change("POST", "/rules/slow/disable")
     assert [(each["name"], each["enabled"]) for each in state["rules"]] == [("slow", False), ("rule-2", True)]
+    assert [api.get(f"/rules/{name}").data for name in ("slow", "rule-2")] == state["rules"]
     assert (api.ask_app(), api.ask_app("/b/1")) == (200, 503)
     state = api.change("POST", "/rules/slow/enable")
     assert [each["enabled"] for each in state["rules"]] == [True, True]
@@ -321,16 +325,18 @@ def test_a_rule_is_switched_off_and_on(api):
 
 def test_a_preview_shows_the_exact_bytes(api):
     """Of the answer that a request would get; nothing is carried out."""
-    asked = {"text": "cos:SlowDown,path=photos/,times=0", "method": "PUT", "path": "/photos/a", "host": "h:1"}
+    path = "/photos/a".ljust(2048, "a")
+    asked = {"text": "cos:SlowDown,path=photos/,times=0", "method": "PUT", "path": path, "host": "h:1"}
     found = api.call("POST", "/preview", asked).data
     raw, body = (base64.b64decode(found[key]) for key in ("raw", "body"))
     assert (found["status"], found["matches"]) == (503, True)
     assert (found["text"], found["rule"]["times"]) == ("cos:SlowDown,path=photos/,times=0", 0)
     assert raw.startswith(b"HTTP/1.1 503 ")
     assert raw.endswith(b"\r\n\r\n" + body)
-    assert b"<Resource>/photos/a</Resource>" in body
+    assert f"<Resource>{path}</Resource>".encode() in body
     assert ["Content-Length", str(len(body))] in found["headers"]
     assert api.state()["totals"]["matched"] == 0
+    assert api.call("POST", "/preview", {"text": "http:503", "path": "a" * 2048}).status == 200
     other = api.call("POST", "/preview", {"rule": {"fault": "http:503", "path": "photos/"}, "path": "x"}).data
     assert (other["status"], other["matches"]) == (503, False)
     broken = api.call("POST", "/preview", {"rule": "reset"}).data
@@ -356,10 +362,11 @@ def test_methods_that_a_path_does_not_have(client):
 
 
 def test_head_is_get_without_its_body(client):
-    """For all that only looks."""
-    for path in ("/state", "/", "/health", "/journal"):
-        answer = client.call("HEAD", path)
+    """For all that only looks, with the headers of GET."""
+    for path in ("/rules", "/rules/slow", "/", "/health", "/journal"):
+        full, answer = client.get(path), client.call("HEAD", path)
         assert (answer.status, answer.body) == (200, b"")
+        assert {**answer.headers, "date": ""} == {**full.headers, "date": ""}
 
 
 def test_what_others_wrote_is_escaped(client):
@@ -391,7 +398,7 @@ def test_no_answer_may_be_kept_or_read_by_others(client):
 
 def test_two_editors(api):
     """The second one is told that the rules have changed, and nothing of its change is done."""
-    tag = api.get("/state").headers["etag"]
+    [tag] = {api.get(path).headers["etag"] for path in ("/state", "/rules", "/rules/slow")}
     assert api.call("PATCH", "/rules/slow", {"times": 3}, headers={"If-Match": tag}).status == 200
     for method, path, body in (
         ("PATCH", "/rules/slow", {"times": 4}),
@@ -487,7 +494,7 @@ REFUSED = [
             ({"rule": 1}, "1 is not a rule: give text or an object"),
             ({"text": "http:503", "method": "A B"}, "method: A B can stand in no request"),
             ({"text": "http:503", "host": "a\nb"}, "host: a\\nb can stand in no request"),
-            ({"text": "http:503", "path": "x" * 3000}, TOO_LONG),
+            ({"text": "http:503", "path": "x" * 2049}, TOO_LONG),
             ({"text": "http:503", "path": 1}, TOO_LONG),
             ({"text": "http:503", "verb": "GET"}, "verb is not a key of this call"),
         )
@@ -535,9 +542,24 @@ def test_the_journal(client):
     rest = client.get(f"/journal?after={one['cursor']}&limit=5").data
     assert [each["path"] for each in (*one["outcomes"], *rest["outcomes"])] == ["/photos/cat.jpg", "/b/1"]
     assert client.get(f"/journal?after={rest['cursor']}").data["outcomes"] == []
+    assert client.get("/journal?limit=5000").status == 200
     for limit in ("0", "x", "5001", "-1"):
         assert client.get(f"/journal?limit={limit}").message.startswith("limit: ")
-    assert client.get(f"/journal?after={'9' * 300}").status == 400
+    assert [client.get(f"/journal?after={'9' * size}").status for size in (200, 201)] == [200, 400]
+
+
+def test_a_request_of_two_rules_counts_once():
+    """Totals count a request of two rules once, and keep removed rules; each rule counts alone."""
+    for kind in ("wsgi", "asgi"):
+        with control(kind, ["http:503,probability=0", "http:502,times=1"]) as client:
+            assert [client.ask_app(), client.ask_app()] == [502, 200]
+            state = client.state()
+            assert [each["matched"] for each in state["rules"]] == [2, 2]
+            assert state["totals"] == {"matched": 2, "injected": 1, "failed": 0}
+            client.change("DELETE", "/rules/rule-2")
+            assert client.state()["totals"] == {"matched": 2, "injected": 1, "failed": 0}
+            client.change("POST", "/reset")
+            assert client.state()["totals"] == {"matched": 0, "injected": 0, "failed": 0}
 
 
 def test_the_control_path_is_never_faulted_nor_recorded():

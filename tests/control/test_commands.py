@@ -1,4 +1,4 @@
-"""`serve --control`, and `run` with a control API: what the commands offer, and that it works."""
+"""`serve --control` and `run` with a control API offer it, and it works."""
 
 from __future__ import annotations
 
@@ -39,9 +39,12 @@ def test_serve_offers_it_at_an_address(start, free_port):
 
 @pytest.mark.slow
 def test_run_offers_it_where_the_environment_asks(start, free_port):
-    """Without a rule, and around an app that says nothing of faults; all its processes have what is put in force."""
+    """Without a rule, around a plain app, all processes share the rules of the control API."""
     port = free_port()
-    plain = "from flask import Flask\napp = Flask(__name__)\n@app.route('/<path:path>')\ndef answer(path):\n    return path\n"
+    plain = (
+        "from flask import Flask\napp = Flask(__name__)\n@app.route('/<path:path>')\ndef "
+        "answer(path):\n    return path\n"
+    )
     program = start(
         "faultinject", "run", "--", sys.executable, "-m", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "plain:app",
         FAULTINJECT_ENABLED="", FAULTINJECT_CONTROL="/_faultinject",

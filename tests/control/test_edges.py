@@ -1,4 +1,4 @@
-"""What a client hardly ever sees: another injector, a missing package, a store that is in use, a place for a token that is not ours."""
+"""Rare cases: another injector, a missing package, a store in use, another app's token."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from anyio import fail_after, to_thread
 from faultinject import Scenario, install
 from faultinject.exceptions import (
     ConfigurationError,
-    Conflict,
+    ConflictError,
     FaultInjectError,
-    MissingExtra,
-    StoreInUse,
-    StoreUnavailable,
+    MissingExtraError,
+    StoreInUseError,
+    StoreUnavailableError,
 )
 
 from .conftest import MOUNT, TOKEN, Api, ask_asgi, fastapi_app, flask_app, make_injector, wsgi_environ
@@ -52,7 +52,7 @@ def test_an_app_that_gets_another_injector(make):
 
 
 def test_off_works_while_all_threads_of_the_app_are_at_work():
-    """The endpoints of FastAPI that are no coroutines run on anyio's threads, of which there are 40."""
+    """`off` works while all 40 threads of anyio run FastAPI's plain endpoints."""
     api = Api(make_injector("http:503"))
     mounted = api.app
 
@@ -106,7 +106,7 @@ place = os.environ["FAULTINJECT_CONTROL"]
 
 
 def run(folder, port, script):
-    """What a process says whose control API is at that port, and what it starts."""
+    """Run a process with its control API at that port, and return its output."""
     path = folder / "program.py"
     path.write_text(BEGIN + script)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
@@ -120,7 +120,7 @@ def run(folder, port, script):
         env={**kept, **environ},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -159,7 +159,10 @@ StatReloaderLoop().restart_with_reloader()
 
 @pytest.mark.slow
 def test_a_child_of_a_process(tmp_path, free_port):
-    """Its parent's threads are not there, and it lets go of the parent's address, to have it when that one has ended."""
+    """A forked child lacks its parent's threads, and gets the address when the parent has ended.
+
+    It lets go of the parent's address first.
+    """
     script = """
 environ = {**os.environ, "FAULTINJECT_CONTROL": "/below"}
 injector = faultinject.Injector("http:503,name=below", environ=environ)
@@ -182,15 +185,19 @@ print(*names("http://" + place), asked(), flush=True)
 
 
 @pytest.mark.parametrize("make", [flask_app, fastapi_app])
-@pytest.mark.parametrize("missing", ["uvicorn", "httptools"])
-def test_what_is_not_installed_stops_the_start(monkeypatch, make, missing):
-    """With the command that installs it; an address of its own needs a server, a path of the app nothing."""
+def test_what_is_not_installed_stops_the_start(monkeypatch, make):
+    """A missing package stops the start with its install command.
+
+    Only an address of its own needs a server; a path of the app needs nothing.
+    """
     found = util.find_spec
     monkeypatch.setattr(
-        util, "find_spec", lambda name, *more: None if name == missing else found(name, *more)
+        util, "find_spec", lambda name, *more: None if name == "uvicorn" else found(name, *more)
     )
     app = make()
-    with pytest.raises(MissingExtra, match=rf"an address of its own needs {missing}: .*install.*\[control\]"):
+    with pytest.raises(
+        MissingExtraError, match=r"an address of its own needs uvicorn: .*install.*\[control\]"
+    ):
         install(app, injector=make_injector(FAULTINJECT_CONTROL="127.0.0.1:0"), enabled=True)
     install(app, injector=make_injector(), enabled=True)
 
@@ -198,9 +205,9 @@ def test_what_is_not_installed_stops_the_start(monkeypatch, make, missing):
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (Conflict("changed"), 412),
-        (StoreUnavailable("gone"), 503),
-        (StoreInUse("in use"), 409),
+        (ConflictError("changed"), 412),
+        (StoreUnavailableError("gone"), 503),
+        (StoreInUseError("in use"), 409),
         (ConfigurationError("wrong"), 400),
         (FaultInjectError("else"), 500),
     ],
@@ -220,12 +227,15 @@ def test_each_error_has_its_status(api, monkeypatch, error, status):
     ("name", "method", "path"), [("reset", "POST", "/reset"), ("replace", "PATCH", "/rules/slow")]
 )
 def test_a_change_that_is_overtaken(api, monkeypatch, name, method, path):
-    """Between the look at the generation and the change: refused like any other that comes too late."""
+    """A change that another one overtakes is refused like any late change.
+
+    The other change comes between the look at the generation and the change.
+    """
     seen = []
 
     def late(*_, expected):
         seen.append(expected)
-        raise Conflict("generation 1 is in force, not 0: it was changed since")
+        raise ConflictError("generation 1 is in force, not 0: it was changed since")
 
     monkeypatch.setattr(api.injector, name, late)
     answer = api.call(method, path, headers={"If-Match": '"0"'})
@@ -235,7 +245,7 @@ def test_a_change_that_is_overtaken(api, monkeypatch, name, method, path):
 
 @pytest.fixture
 def overtaken(monkeypatch):
-    """Before each of the first calls of one of an injector's changes, another change is made; gives the generations that it is to change."""
+    """Makes another change before each of the first calls; gives the generations expected."""
 
     def arrange(injector, name, another, *, times=1):
         change, told = getattr(injector, name), []
@@ -255,7 +265,10 @@ def overtaken(monkeypatch):
 
 @pytest.mark.parametrize("times", [1, 99])
 def test_two_changes_at_the_same_moment(overtaken, times):
-    """Neither is lost: the one that comes late is made from what the other one has put in force, and not without end."""
+    """Neither of two simultaneous changes is lost: the later is repeated, with a limit.
+
+    It is made from the result of the first.
+    """
     api = Api(make_injector("http:503,name=one"))
     replace = api.injector.replace
     told = overtaken(
@@ -286,7 +299,7 @@ def test_the_last_rule_that_there_is_room_for(overtaken):
 
 
 def test_a_rule_whose_place_another_one_takes(overtaken, caplog):
-    """The log says which rule it was: a name by position is another one's when a rule before it is gone."""
+    """The log names the removed rule by its text, as positions change when a rule goes."""
     api = Api(make_injector("http:503 http:504 http:505"))
     remove = api.injector.remove
     overtaken(api.injector, "remove", lambda: remove("rule-1"))
@@ -312,7 +325,7 @@ def test_a_change_by_what_could_not_be_read_for_a_moment(tmp_path, overtaken):
 
 
 def test_off_while_the_others_cannot_be_told(tmp_path, caplog):
-    """This process is off, the log and the answer say that it is the only one."""
+    """Faults are off in this process, and the log and the answer say that it is the only one."""
     api = Api(make_injector(FAULTINJECT_STORE=f"file:{tmp_path}/store"))
     shutil.rmtree(tmp_path / "store")
     answer = api.call("POST", "/off")

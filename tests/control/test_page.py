@@ -1,4 +1,4 @@
-"""What one does on the control page: a real Chromium, real clicks and keys, a real server."""
+"""A user works on the control page: a real Chromium, real clicks and keys, a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = SLOWLY_IN_CHROMIUM
 
 
 def test_it_asks_for_the_token_and_keeps_it_nowhere(browser, server):
-    """A wrong one is told and asked for again; the right one is in no address, cookie or storage."""
+    """A wrong token is asked for again; the right one is in no address, cookie or storage."""
     server.put("")
     enter(browser, server, token="wrong")
     shows(browser, "#login-wrong", "This is not the token of this server.")
@@ -69,7 +69,7 @@ def test_on_for_a_minute(opened, server):
 
 
 def test_a_rule_by_keyboard_alone(opened, server):
-    """From the first Tab to the request's line: the text, its preview while one types, live counts, a row, its journal."""
+    """A rule is made by keyboard alone: text, live preview, counts, row and journal."""
     browser = opened()
     assert "There is no rule yet" in text(browser, "#rules-empty")
     assert "No request has come yet" in text(browser, "#strip-empty") or text(browser, "#strip")
@@ -109,7 +109,7 @@ def test_a_rule_by_keyboard_alone(opened, server):
 
 
 def test_what_is_typed_stays(opened, server):
-    """A form that was closed keeps a new rule; an empty one is refused, and a rule that is edited is read again."""
+    """A closed form keeps a new rule, an empty one is refused, and an edited rule is read again."""
     browser = opened("http:503,name=a")
     open_form(browser, "#add")
     shows(browser, "#preview-out", "Write a rule to see its bytes.")
@@ -130,7 +130,7 @@ def test_what_is_typed_stays(opened, server):
 
 
 def test_who_is_quick_is_asked_again(opened, server):
-    """The dialog's event of the first question comes when the second is asked already: its answer counts."""
+    """The answer to the second question counts, though the first dialog's event comes late."""
     browser = opened("http:503,name=a http:500,name=b")
     browser.click("[data-rule=a] [aria-label='Delete a']")
     shows(browser, "#sure", "http:503,name=a")
@@ -166,7 +166,7 @@ def test_a_rule_is_disabled_and_deleted(opened, server):
 
 
 def test_a_mistake_is_shown_where_it_is(opened, server):
-    """The parser's own words, with its caret under the text; nothing is lost, and the mended rule is taken."""
+    """The parser's words stand under the text with a caret, and the corrected rule is taken."""
     browser = opened("cos:SlowDown,probability=0.5,header.x-a=1,header.x-b=2,name=a http:500,times=1,name=b")
     for _ in range(3):
         server.ask_app("/x")
@@ -210,7 +210,7 @@ def test_a_thousand_rules(opened):
 
 
 def test_the_strip_pauses_and_finds(opened, server):
-    """What comes in the meantime is counted and shown afterwards; a kind or a word narrows it."""
+    """A paused strip counts new requests and shows them later; a kind or a word filters it."""
     browser = opened("http:503,path=b/,name=a latency,delay=1ms,path=c/,name=slow,times=1")
     server.ask_app("/b/first")
     row(browser, "/b/first")
@@ -246,7 +246,10 @@ def test_the_guide_can_be_followed(browser, server):
     def label(kind):
         """The selector of what has the next of these words."""
         word = next(words)
-        found = f"[...document.querySelectorAll({json.dumps(kind)})].find(each => each.checkVisibility() && each.innerText.startsWith({json.dumps(word)}))"
+        found = (
+            f"[...document.querySelectorAll({json.dumps(kind)})].find(each => each.checkVisibility() "
+            f"&& each.innerText.startsWith({json.dumps(word)}))"
+        )
         browser.until(found)
         browser.evaluate(f"{found}.setAttribute('data-guide', {json.dumps(word)})")
         return f"[data-guide={json.dumps(word)}]"

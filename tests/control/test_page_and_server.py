@@ -10,7 +10,8 @@ from tests.control.page import GUNICORN, SLOWLY_IN_CHROMIUM, Server, enter, open
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
-# The page sleeps for ever between two questions about the state, from the next one that fails: `asleep` says that it does.
+# The page sleeps for ever between two questions about the state, from the next one that fails: `asleep` says that it
+# does.
 ONLY_BY_HAND = """{
     const wait = window.setTimeout.bind(window), ask = window.fetch.bind(window);
     window.asleep = false;
@@ -28,7 +29,10 @@ ONLY_BY_HAND = """{
 
 
 def test_the_server_goes_and_comes_back(browser, tmp_path):
-    """The page says so, keeps what it knows and what is typed, and goes on; a new token is asked for."""
+    """The page says that the server has gone, keeps everything typed, and goes on afterwards.
+
+    A new token is asked for.
+    """
     with Server(tmp_path, FAULTINJECT_RULES="http:503,name=a") as server:
         server.start()
         enter(browser, server)
@@ -75,7 +79,10 @@ SHOWN = """Promise.all([import("./static/power.js"), import("./static/api.js")])
 
 
 def test_what_stands_in_the_way_is_said(opened, server):
-    """Disarmed and why, production, the end of all faults, what passed undecided, what was one too many."""
+    """The page says why faults do not come.
+
+    Disarmed and why, production, the end of all faults, requests passed undecided, one fault too many.
+    """
     browser = opened("http:503")
     state = server.state()
 
@@ -103,16 +110,42 @@ def test_what_stands_in_the_way_is_said(opened, server):
         assert re.search("in 1:01:0[01], at ", left), "the first of both"
     _, _, notices = shown(undecided=1, failures=2, refused=1200)
     assert [each.partition(":")[0] for each in notices] == [
-        "1 request passed undecided",
-        "faultinject itself failed 2 times. The server's log says why.",
-        "1,200 faults left out",
+        "1 request passed undecided in the process that answers",
+        "faultinject itself failed 2 times in the process that answers. The server's log says why.",
+        "1,200 faults left out in the process that answers",
     ]
+    assert shown(undecided=2, shared=True)[2][0].startswith("2 requests passed undecided in all processes: ")
     assert "at most 100 may be under way" in notices[2]
     later = state["now"] + 100
     assert re.search("in 1:01:0[01], at ", shown(now=later, until=later + 3661)[1])
     now, left, _ = shown(on=False, until=state["now"] - 1)
     assert now == "Faults are off"
     assert left.startswith("They switched off by themselves at ")
+
+
+TOTALS = """import("./static/power.js").then(({show}) => {
+    show(%s);
+    return [...document.querySelectorAll("#totals div")].map(each => each.innerText.replace(/\\s+/g, " "));
+})"""
+
+
+def test_whose_totals_these_are(opened, server):
+    """Totals are of all processes that count together; faults under way of one process."""
+    browser, state = (
+        opened("http:503"),
+        {**server.state(), "totals": {"matched": 7, "injected": 2, "failed": 0}},
+    )
+
+    def shown(shared):
+        return browser.evaluate(TOTALS % json.dumps({**state, "shared": shared}))
+
+    active = "faults under way in the process that answers (FAULTINJECT_MAX_ACTIVE) 0 of 100"
+    for shared, whose in ((False, "in the process that answers"), (True, "in all processes")):
+        assert shown(shared)[:3] == [
+            f"requests that matched a rule, {whose} 7",
+            f"injections, {whose} 2",
+            active,
+        ]
 
 
 def test_a_worker_without_threads(browser, tmp_path):

@@ -21,7 +21,7 @@ def written(path):
 
 
 def test_hostile_texts(opened, server):
-    """Paths and messages that would be markup are text, and what cannot be seen is written out; no script runs."""
+    """Markup in paths and messages is shown as text, invisible characters too; no script runs."""
     browser = opened(f"http:503,message={json.dumps('<b>x</b><script>owned=1</script>')},name=a")
     server.ask_app(written(EVIL), headers={"User-Agent": "<img src=x onerror=owned=1>"})
     found = row(browser, "/<img src=x onerror='owned=1'>\\u202egpj.exe<script>owned=1</script>")
@@ -43,7 +43,10 @@ def test_hostile_texts(opened, server):
 
 TRIES = {
     "markup": "document.body.insertAdjacentHTML('beforeend', '<p>x</p>')",
-    "a script": "const made = document.createElement('script'); made.textContent = 'owned = 1'; document.body.append(made)",
+    "a script": (
+        "const made = document.createElement('script'); made.textContent = 'owned = 1'; "
+        "document.body.append(made)"
+    ),
     "a script from elsewhere": "await import('data:text/javascript,globalThis.owned = 1')",
     "a picture from elsewhere": "const made = new Image(); made.src = 'http://127.0.0.1:9/x'; await made.decode()",
     "a request elsewhere": "await fetch('http://127.0.0.1:9/y')",

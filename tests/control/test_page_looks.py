@@ -1,4 +1,4 @@
-"""How the control page looks, in light and dark, wide and narrow, and what a screen reader has of it."""
+"""The control page in light and dark, wide and narrow, and for a screen reader."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ READ = """
 PALE = f"""(() => {{
     {READ}
     return [...document.querySelectorAll('body *')]
-        .filter(each => each.checkVisibility() && [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+        .filter(each => each.checkVisibility())
+        .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
         .filter(each => ratio(light(getComputedStyle(each).color), behind(each)) < 4.5)
         .map(each => each.outerHTML.slice(0, 160));
 }})()"""
@@ -57,7 +58,7 @@ BARS = f"""(() => {{
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_it_can_be_read(opened, server, look):
-    """Nothing runs off the page and nothing is pale, with the form and a request open; what has the focus shows it."""
+    """Nothing overflows or is pale, with the form and a request open, and the focus is visible."""
     browser = opened("cos:SlowDown,path=photos/,name=a latency,delay=1ms,name=b", **LOOKS[look])
     server.ask_app("/photos/cat.jpg")
     server.ask_app(f"/{'long' * 60}/%C3%A9")
@@ -84,7 +85,9 @@ def test_it_can_be_read(opened, server, look):
 
 
 # Shows one state after the other, with that many requests in the chart, and where each control is then.
-PLACES = """Promise.all(["power", "rules", "chart"].map(each => import(`./static/${each}.js`))).then(([power, rules, chart]) => {
+PLACES = """Promise.all(
+    ["power", "rules", "chart"].map(each => import(`./static/${each}.js`))
+).then(([power, rules, chart]) => {
     const svg = document.querySelector("#chart"), note = document.querySelector("#chart-note");
     return %s.map(([requests, state]) => {
         for (let each = 0; each < requests; each += 1) chart.note(state.now, true);
@@ -103,7 +106,7 @@ PLACES = """Promise.all(["power", "rules", "chart"].map(each => import(`./static
 
 @pytest.mark.parametrize("width", [360, 720, 721, 1100])
 def test_nothing_moves_away_under_the_mouse(opened, server, width):
-    """What requests and the time alone change on the page leaves each button where it is."""
+    """Requests and time alone never move a button on the page."""
     rules = [f"cos:SlowDown,path={'photos/' * number},name={'a' * number}" for number in range(1, 16)]
     opened("\n".join(rules), width=width)
     state = server.state()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from tests.control.page import SLOWLY_IN_CHROMIUM, fill, open_form, shows
+from tests.until import until
 
 pytestmark = SLOWLY_IN_CHROMIUM
 
 
 def test_who_is_slower(opened, server):
-    """The rule that is edited was changed meanwhile: nothing is done, what is typed stays, and the form can be opened again."""
+    """If the edited rule was changed meanwhile, nothing is saved, and the typed text stays.
+
+    The form can be opened again.
+    """
     browser = opened("http:503,path=a/ http:500,path=b/")
     open_form(browser, "[aria-label='Edit rule-2']")
     fill(browser, "#rule-text", "http:500,path=b/,times=5")
@@ -63,7 +67,6 @@ def test_a_time_that_was_over_before_the_page_knew_of_it(opened, server):
     }""")
     browser.until("window.goOn")
     server.change("POST", "/on", {"for": "1s"})
-    while server.state()["on"]:
-        pass
+    until(lambda: not server.state()["on"])
     browser.evaluate("goOn()")
     shows(browser, "#said", "The time is over: faults are off.")

@@ -1,4 +1,4 @@
-"""Who asks, as real servers say it: from another address, over a Unix socket, and in what pieces their bodies come."""
+"""The peer as real servers report it: other addresses, Unix sockets, bodies in pieces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from tests.slowly import others_slowly
-from tests.until import until
+from tests.until import STARTS_WITHIN, until
 
 from .conftest import TOKEN, Client, ask, control
 from .programs import wait_for
@@ -102,14 +102,17 @@ def test_an_address_that_somebody_named_is_a_name_of_it():
     ),
 )
 def test_a_client_without_an_address_is_refused(start, tmp_path, command):
-    """Over a Unix socket anybody may stand behind the other end, such as a proxy."""
+    """A client on a Unix socket is refused: it may stand for anybody, such as a proxy's clients."""
     path = tmp_path / "s"
     program = start(
         *[each.replace("PATH", str(path)) for each in command], FAULTINJECT_CONTROL="/_faultinject"
     )
-    until(lambda: path.exists() or program.process.poll() is not None, "it listens")
-    head = f"GET /_faultinject/state HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
-    found = until(lambda: sent(path, head.encode()), "it answers")
+    until(lambda: path.exists() or program.process.poll() is not None, "it listens", STARTS_WITHIN)
+    head = (
+        "GET /_faultinject/state HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+        f"{TOKEN}\r\nConnection: close\r\n\r\n"
+    )
+    found = until(lambda: sent(path, head.encode()), "it answers", STARTS_WITHIN)
     assert found.startswith(b"HTTP/1.1 403 ")
     error = json.loads(found.partition(b"\r\n\r\n")[2])["error"]
     assert (
@@ -119,7 +122,7 @@ def test_a_client_without_an_address_is_refused(start, tmp_path, command):
 
 
 def sent(path, data):
-    """What comes back over a Unix socket until it ends; nothing where nobody listens yet."""
+    """Send over a Unix socket, and return all that comes back; nothing if nobody listens yet."""
     with socket.socket(socket.AF_UNIX) as connection, suppress(ConnectionRefusedError):
         connection.settimeout(60)
         connection.connect(str(path))
@@ -130,7 +133,10 @@ def sent(path, data):
 
 @pytest.mark.slow
 def test_a_mount_point_that_a_client_makes_up(start, free_port):
-    """gunicorn believes clients of this machine their SCRIPT_NAME: what it leads to is the API with its token, or the app."""
+    """A SCRIPT_NAME that a client makes up leads to the API with its token, or to the app.
+
+    gunicorn believes clients of this machine.
+    """
     _, near, _ = served(start, free_port, "gunicorn")
     near.change("PUT", "/rules", {"text": "http:503"})
     for mount, target, status in (
@@ -163,17 +169,20 @@ def test_bodies_without_a_length(start, free_port, name):
 
 
 def test_clients_that_may_not_ask_hold_no_worker(start, free_port):
-    """Two of them send a head to two workers that have no threads, and no body: they are refused, and others are answered."""
+    """Two refused clients that send no body do not block two workers without threads."""
     port = free_port()
     program = start(
         "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", "wsgi:app", FAULTINJECT_CONTROL="/_faultinject"
     )  # fmt: skip
     near = Client(None, (port, "/_faultinject"), port)
     wait_for(program, near)
-    head = "POST /_faultinject/off HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{"
+    head = (
+        "POST /_faultinject/off HTTP/1.1\r\nHost: {}\r\nContent-Type: "
+        "application/json\r\nContent-Length: 1000\r\n\r\n{{"
+    )
     with ExitStack() as stack:
         for host, status in (("localhost", b"401"), ("evil.example", b"421")):
-            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=300))
+            held = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
             held.sendall(head.format(host).encode())
             assert held.recv(65536).startswith(b"HTTP/1.1 " + status)
         assert near.ask_app() == 200

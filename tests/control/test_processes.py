@@ -1,4 +1,4 @@
-"""Several processes with one control API: real servers, which share what is in force, and of which any may end."""
+"""Several server processes share one control API, and any of them may end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from faultinject.control import ControlServer
+from faultinject.control.server import ControlServer
 from tests.started import executable
-from tests.until import until
+from tests.until import STARTS_WITHIN, until
 
 from .conftest import make_injector
-from .programs import PATIENCE, Client, answers, wait_for
+from .programs import Client, answers, wait_for
 
 SERVERS = {
     "gunicorn": ("gunicorn", "--graceful-timeout", "1000", "-w", "3", "-b", "127.0.0.1:PORT", "wsgi:app"),
@@ -69,7 +69,10 @@ def served(start, free_port, name, **variables):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*SERVERS, *OTHERS])
 def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
-    """Whichever worker is asked, below a path and without a rule at the start: `times=5` is five in all, and off is off."""
+    """Any worker may be asked; rules and switches hold for all: `times=5` is five in all.
+
+    The API is below a path, and there is no rule at the start.
+    """
     if name == "uwsgi" and executable(name) is None:
         pytest.skip("uWSGI is not built")
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject")
@@ -93,7 +96,7 @@ def test_workers_share_what_the_api_puts_in_force(name, start, free_port):
 
 @pytest.mark.slow
 def test_every_worker_says_the_same(start, free_port):
-    """What passed, and why, is told of all of them, whichever is asked."""
+    """Every worker reports passed requests and reasons of all workers."""
     variables = {"FAULTINJECT_CONTROL": "/_faultinject", "FAULTINJECT_MAX_ACTIVE": "1"}
     program, port = served(start, free_port, "gthread", **variables)
     client = Client(None, (port, "/_faultinject"), port)
@@ -103,17 +106,22 @@ def test_every_worker_says_the_same(start, free_port):
     with ThreadPoolExecutor(40) as threads:
         assert {*threads.map(lambda _: client.ask_app(), range(60))} == {200}
     states = [client.state() for _ in range(12)]
-    [(matched, injected, refused)] = {
-        (each["totals"]["matched"], each["totals"]["injected"], each["refused"]) for each in states
+    [(matched, injected, refused, undecided)] = {
+        (each["totals"]["matched"], each["totals"]["injected"], each["refused"], each["undecided"])
+        for each in states
     }
-    assert (matched, injected + refused) == (60, 60)
+    # On a busy machine the store's lock may be held for longer than a request waits for it.
+    assert (matched + undecided, injected + refused) == (60, matched)
     assert refused > 1
     client.change("POST", "/reset")
     assert {client.state()["refused"] for _ in range(6)} == {0}
 
 
 def test_the_log_of_the_app_s_server_stays(start, free_port):
-    """The API on an address of its own is uvicorn too, in the same process: the app's uvicorn goes on to log its requests."""
+    """The app's uvicorn goes on to log its requests beside the API's own uvicorn.
+
+    Both are in the same process.
+    """
     own, port = free_port(), free_port()
     program = start("uvicorn", "--port", str(port), "asgi:app", FAULTINJECT_CONTROL=f"127.0.0.1:{own}")
     client = Client(None, (own, ""), port)
@@ -129,7 +137,10 @@ def test_the_log_of_the_app_s_server_stays(start, free_port):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*SERVERS, "gevent"])
 def test_one_of_the_workers_has_the_address(name, start, free_port):
-    """When it is killed, another one takes over, with the same random token; the server ends as ever."""
+    """A killed worker's address passes to another, with the same random token.
+
+    The server ends as usual.
+    """
     own = free_port()
     place = f"127.0.0.1:{own}"
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL=place, FAULTINJECT_TOKEN="")
@@ -150,7 +161,7 @@ def test_one_of_the_workers_has_the_address(name, start, free_port):
     holder = owner_of(own)
     assert holder != program.process.pid
     os.kill(holder, signal.SIGKILL)
-    until(lambda: answers(client), "another worker has the address")
+    until(lambda: answers(client), "another worker has the address", STARTS_WITHIN)
     assert owner_of(own) != holder
     (rule,) = client.state()["rules"]
     assert (rule["name"], rule["injected"]) == ("five", 5)
@@ -179,7 +190,10 @@ def owner_of(port):
 
 @pytest.mark.slow
 def test_the_process_that_a_reloader_starts_has_the_address(start, free_port):
-    """Both have loaded the app, and the one that looks at files would show rules that no request meets."""
+    """The process that a reloader starts has the address, not the one that watches files.
+
+    Both have loaded the app, and the watcher would show rules that no request meets.
+    """
     own, port = free_port(), free_port()
     program = start(
         "flask",
@@ -195,6 +209,7 @@ def test_the_process_that_a_reloader_starts_has_the_address(start, free_port):
     until(
         lambda: program.text.count("the control API is at") > 0 or program.process.poll() is not None,
         "it serves",
+        STARTS_WITHIN,
     )
 
     def serves():
@@ -204,14 +219,17 @@ def test_the_process_that_a_reloader_starts_has_the_address(start, free_port):
         except OSError:
             return False
 
-    until(serves, "the process that serves has the address")
+    until(serves, "the process that serves has the address", STARTS_WITHIN)
     assert owner_of(own) != program.process.pid
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gunicorn", "preload", "uvicorn"])
 def test_random_tokens_of_workers_are_one(name, start, free_port):
-    """Else a page would be refused by every worker but one. One of them says it, once, and one that comes later has it, too."""
+    """Workers share one random token, which is logged once; later workers have it too.
+
+    Otherwise a page would be refused by every worker but one.
+    """
     program, port = served(start, free_port, name, FAULTINJECT_CONTROL="/_faultinject", FAULTINJECT_TOKEN="")
     client = Client(None, (port, "/_faultinject"), port)
     first = workers(program, port)
@@ -230,7 +248,7 @@ def workers(program, port, without=None):
 
     def ask(_):
         try:
-            with urlopen(f"http://127.0.0.1:{port}/x", timeout=PATIENCE) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/x", timeout=STARTS_WITHIN) as answer:
                 return int(answer.read())
         except OSError:
             return None  # not yet, or ended just now
@@ -243,7 +261,7 @@ def workers(program, port, without=None):
             found.update({*threads.map(ask, range(8))} - {None, without})
         return len(found) >= 3
 
-    until(are_there, "three workers serve")
+    until(are_there, "three workers serve", STARTS_WITHIN)
     return found
 
 
@@ -295,7 +313,7 @@ def test_a_worker_that_gevent_patches_later(free_port):
     port = free_port()
     environ = {**os.environ, "FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": f"127.0.0.1:{port}"}
     command = [sys.executable, "-c", PATCHED_LATER, "127.0.0.1", str(port)]
-    found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
     assert (found.returncode, "Traceback" in found.stderr) == (0, False), found.stderr
 
 
@@ -308,6 +326,17 @@ def test_a_server_that_is_stopped_while_it_waits(monkeypatch):
         server.stop()
         until(lambda: "faultinject control" not in {each.name for each in threading.enumerate()})
     assert not server.url
+
+
+def test_a_server_that_is_started_again(monkeypatch):
+    """Takes its address anew."""
+    monkeypatch.setattr(ControlServer, "again", 0.02)
+    server = ControlServer(make_injector(FAULTINJECT_CONTROL="127.0.0.1:0"))
+    for _ in range(2):
+        server.start()
+        until(lambda: server.url)
+        server.stop()
+        until(lambda: not server.url)
 
 
 def test_an_address_that_cannot_be_had(caplog):

@@ -1,14 +1,15 @@
-"""What is no document of any format: told with its place, and nothing is written."""
+"""A file that is no document of any format is reported with its place; nothing is written."""
 
 from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.console import command
-from tests.rows import row_by_row
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "arguments", "says"),
     [
         ('{"a": 1,\n "b" 2}', (), "given.json:2:6: no JSON: Expecting ':' delimiter"),
@@ -74,7 +75,7 @@ def test_the_standard_input():
 
 
 def test_rules_of_the_environment_into_a_file(tmp_path):
-    """Where no others are given; `-o -` is the standard output."""
+    """Without rules in the command, those of the environment are converted; `-o -` prints them."""
     environ = {"FAULTINJECT_RULES": "http:503"}
     path = tmp_path / "envoy.yaml"
     result = command("convert", "--to", "envoy", "-o", str(path), env=environ)

@@ -1,4 +1,4 @@
-"""Rules for proxies: what they cannot be told is named, and a rule is left out where it would do more than it says."""
+"""A rule for a proxy is left out if it would do more than it says, and losses are named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from tests.console import command
-from tests.rows import row_by_row
 
 TARGETS = ("envoy", "istio")
 FAULTS = {"envoy": "http:503", "istio": "latency,delay=1s"}
@@ -19,8 +18,8 @@ ONE = f"(?:[^/%?]|%[0-7]{HEX}|%[CDcd]{HEX}%{HEX}{HEX}|%[Ee]{HEX}(?:%{HEX}{HEX}){
 """One character as it is sent: itself, or the bytes of its UTF-8."""
 
 
-@row_by_row("target", TARGETS)
-@row_by_row(
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
     ("rule", "where"),
     [
         ("http:503,times=2", "times"),
@@ -53,7 +52,7 @@ def test_what_no_proxy_can_do(export, target, rule, where):
     assert "one" not in found.text.replace("connect", "")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("target", "rule", "where"),
     [
         ("envoy", "http:503,client=10.0.0.1", "client"),
@@ -73,11 +72,10 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
     assert "http_status" not in found.text
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("target", "rule", "kind", "where"),
     [
         ("envoy", "http:503,drain=no", "left out", "one: drain"),
-        ("envoy", "cos:SlowDown,exact=yes", "left out", "one: exact"),
         ("envoy", "http:503,delay=1s..3s", "changed", "one: delay"),
         ("envoy", "drip,rate=1KiB,delay=1s", "left out", "one: delay"),
         ("envoy", "cos:SlowDown", "changed", "one: answer"),
@@ -106,7 +104,7 @@ def test_effects_that_are_said_otherwise(export, target, rule, kind, where):
     ],
 )
 def test_chances_that_are_rounded(export, target, exact, other, kind, said):
-    """Told by every proxy, and only where another chance comes of it; a rule with none at all is left out."""
+    """A rounded chance is reported only if the chance changes, and a rule with none is left out."""
     rule = FAULTS[target]
     found = export(target, f"{rule},method=GET,probability={other},name=one", f"{rule},probability={exact}")
     assert [each for each in found.remarks if "probability" in each[1]] == [(kind, "one: probability", said)]
@@ -114,7 +112,7 @@ def test_chances_that_are_rounded(export, target, exact, other, kind, said):
 
 
 def test_scenarios(tmp_path, export):
-    """A seed is another one's, `abort` is left out; of rules of one route only the first is for a request in Istio."""
+    """A seed is changed, `abort` is left out, and Istio takes only the first rule of a route."""
     path = tmp_path / "a.toml"
     path.write_text(
         'seed = "1"\nabort = "5xx>5%/1m"\n[[rules]]\nfault = "http:503"\ncors = false\nper = "call"\n'
@@ -126,7 +124,10 @@ def test_scenarios(tmp_path, export):
 
 
 def test_routes_of_istio_that_no_request_reaches(export):
-    """A rule whose requests an earlier route takes is left out, also where that comes by chance and other routes stand between."""
+    """A rule is left out if an earlier route takes its requests.
+
+    So it is if that route takes them by chance, or if other routes stand between.
+    """
     some = "latency,delay=1s,probability=0.5"
     found = export(
         "istio",
@@ -148,7 +149,8 @@ def test_istio_is_a_virtual_service(export):
     """The shape of its resource, with its matches."""
     found = export(
         "istio",
-        'latency,delay=1500ms,probability=0.3,method=GET,path="/a b/**",host=*.example,header.x-a=,unless.header.x-b=c*',
+        'latency,delay=1500ms,probability=0.3,method=GET,path="/a '
+        'b/**",host=*.example,header.x-a=,unless.header.x-b=c*',
         "http:503,path=x",
         upstream="app.svc:80",
     )
@@ -193,7 +195,7 @@ def filters_of_envoy(found):
 
 
 def test_headers_that_must_not_be_there(export):
-    """Of a header that must not be there Envoy has no value to look at; one with another value may be missing."""
+    """An absent header has no value for Envoy to look at; a forbidden value allows absence."""
     found = export("envoy", "http:503,header.x-a=,unless.header.x-b=,unless.header.x-c=c*")
     assert filters_of_envoy(found)["faultinject.rule-1"]["headers"] == [
         {"name": "x-a", "present_match": True},
@@ -228,7 +230,7 @@ def test_buckets_and_keys_as_expressions(export):
     ]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("pattern", "expression"),
     [
         ("photos/", "/photos/[^?]*"),
@@ -250,7 +252,7 @@ def test_paths_as_expressions(export, pattern, expression):
     assert path["string_match"]["safe_regex"]["regex"] == rf"(?s)(?:{expression})(?:\?.*)?"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("rule", "targets"),
     [
         ("http:503,key=*", ["/b", "/b/", "/b/?list-type=2", "/b/k", "/b/k/l"]),
@@ -279,7 +281,10 @@ def test_paths_as_expressions(export, pattern, expression):
     ],
 )  # fmt: skip
 def test_envoy_takes_the_same_requests(export, rule, targets):
-    """Stars stand for no missing key, a parameter may have no value, and an encoded slash is one: as `check --request` says."""
+    """Envoy takes the same requests as `check --request`.
+
+    Stars stand for no missing key, a parameter may have no value, and an encoded slash is a slash.
+    """
     [found] = filters_of_envoy(export("envoy", rule)).values()
 
     def envoy_takes(target):

@@ -1,4 +1,4 @@
-"""The configurations in a real Envoy: they are valid, and a request gets what the rule says, as often as it says."""
+"""A real Envoy accepts the configurations, and gives the faults as often as the rules say."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from werkzeug.test import Client as Middleware
 
 from faultinject import Rule, install, vendors
 from tests.ports import ReservedPort
+from tests.until import STARTS_WITHIN
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 300.0
 REQUESTS, CHANCE = 2000, 0.3
 LIKELY = 5 * (REQUESTS * CHANCE * (1 - CHANCE)) ** 0.5
 """Five standard deviations."""
@@ -34,7 +34,8 @@ class App(BaseHTTPRequestHandler):
     """Says that it has been asked; a longer answer below /long."""
 
     protocol_version = "HTTP/1.1"
-    # It writes head and body apart: else the body of each answer waits until the proxy has acknowledged the head, for 40 ms.
+    # It writes head and body apart: else the body of each answer waits until the proxy has acknowledged the head, for
+    # 40 ms.
     disable_nagle_algorithm = True
 
     def do_GET(self):
@@ -52,7 +53,7 @@ class App(BaseHTTPRequestHandler):
 
 
 class AppServer(ThreadingHTTPServer):
-    """Says nothing of a connection that a proxy breaks when it ends: another test may just compare what is printed."""
+    """A server that logs nothing if a proxy breaks its connection: tests compare the output."""
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):
@@ -76,7 +77,7 @@ def well(_, start_response):
 
 
 def commands(path):
-    """How it checks a configuration, and how it runs with it."""
+    """The command that checks a configuration, and the command that runs Envoy with it."""
     where = os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
     program = shutil.which("envoy", path=where)
     if program is None:
@@ -96,11 +97,13 @@ def proxy(export, app, tmp_path):
             path = tmp_path / "proxy.yaml"
             path.write_text(found.text, encoding="utf-8")
             check, start = commands(path)
-            checked = subprocess.run(check, capture_output=True, text=True, timeout=PATIENCE, check=False)
+            checked = subprocess.run(
+                check, capture_output=True, text=True, timeout=STARTS_WITHIN, check=False
+            )
             assert checked.returncode == 0, checked.stdout + checked.stderr
             process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                end = time.monotonic() + PATIENCE
+                end = time.monotonic() + STARTS_WITHIN
                 while True:
                     with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                         break
@@ -114,7 +117,7 @@ def proxy(export, app, tmp_path):
                     client.close()
             finally:
                 process.terminate()
-                process.wait(PATIENCE)
+                process.wait(STARTS_WITHIN)
 
     return run
 
@@ -123,7 +126,7 @@ class Client:
     """Asks a proxy over one connection, as long as that lasts."""
 
     def __init__(self, port):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STARTS_WITHIN)
 
     def close(self):
         """End the connection."""
@@ -142,7 +145,10 @@ class Client:
 
 
 def test_answers_to_requests_that_are_meant(proxy):
-    """The vendor's status, headers and body, to those requests and no others; the app answers the rest."""
+    """Exactly the requests that are meant get the vendor's status, headers and body.
+
+    The app answers the rest.
+    """
     rules = (
         str(Rule("cos:SlowDown", method="PUT", path="photos/", retry_after=2, set={"x-odd": ODD_HEADER})),
         'http:502,query.up="a b",unless.header.x-a=b*c,host=127.0.*',
@@ -176,7 +182,7 @@ def test_answers_to_requests_that_are_meant(proxy):
 
 
 def test_nothing_of_a_text_is_configuration(proxy):
-    """A message and a path with quotes, `$`, `;`, a line's end, `%` and brackets are what they are."""
+    """Quotes, `$`, `;`, a line's end, `%` and brackets in texts are no configuration."""
     path = "p\"q$r;s%t{u} v#w\\x'y(z)"
     with proxy(str(Rule("http:503", message=ODD, path=f"={path}"))) as ask:
         encoded = "".join(f"%{byte:02X}" if not chr(byte).isalnum() else chr(byte) for byte in path.encode())
@@ -186,7 +192,10 @@ def test_nothing_of_a_text_is_configuration(proxy):
 
 
 def test_paths_are_read_as_they_are_sent(proxy):
-    """Two slashes, dots, an encoded slash and a line's end make another path, as for the middleware; no path is the proxy's own."""
+    """Two slashes, dots, an encoded slash and a line's end make another path.
+
+    The middleware does the same. No path is the proxy's own.
+    """
     rules = (
         "http:501,path==/a//b",
         "http:502,path=/c/d",
@@ -273,7 +282,7 @@ def test_buckets_and_keys_are_those_of_the_middleware(proxy):
 
 @pytest.mark.slow
 def test_the_rate(proxy):
-    """As many requests fail as the probability says, within five standard deviations; and none at 0."""
+    """As many requests fail as the probability says, within five deviations, and none at 0."""
     with proxy("http:500,probability=0", f"http:503,probability={CHANCE}") as ask:
         statuses = [ask("GET", "/x")[0] for _ in range(REQUESTS)]
     assert {*statuses} == {200, 503}

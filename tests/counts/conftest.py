@@ -11,7 +11,7 @@ from threading import Barrier
 
 import pytest
 
-from faultinject.counts import waiting
+from faultinject.counts.patience import waiting
 
 from .opened import open_counts
 
@@ -46,7 +46,7 @@ def shared_url(request, new_url):
 
 @pytest.fixture
 def now(monkeypatch):
-    """The clock of what waits, a list of one number: it goes on by what is waited, and as a test says."""
+    """The clock of waits, a list of one number that waits and tests move on."""
     moment = [1000.0]
 
     def pause(seconds):
@@ -59,7 +59,7 @@ def now(monkeypatch):
 
 @pytest.fixture
 def in_many_threads():
-    """Run a function of the thread's number in so many threads at once; gives what they return, in order."""
+    """Run a function of the thread's number in many threads at once; gives the results in order."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
 
@@ -79,7 +79,7 @@ def in_many_threads():
 
 @pytest.fixture
 def process():
-    """Start a Python program with these arguments; it is spoken to by lines, and ended with the test."""
+    """Start a Python program with these arguments; it talks by lines, and ends with the test."""
     with ExitStack() as ended:
 
         def start(program, *arguments, **how):

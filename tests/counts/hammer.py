@@ -1,17 +1,19 @@
-"""Four processes with four threads each use one store: `python hammer.py fork|spawn|preload URL`.
+"""Four processes of four threads use one store: `python hammer.py fork|spawn|preload URL`.
 
-Prints what they got as JSON: places, numbers of the identity, and how many takes.
+Prints their results as JSON: places, numbers of the identity, and how many takes.
 """
 
 import json
 import multiprocessing
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from opened import open_counts
 
-from faultinject.counts import Take, waiting
-from faultinject.exceptions import StoreBusy
+from faultinject.counts.patience import waiting
+from faultinject.counts.store import Take
+from faultinject.exceptions import StoreBusyError
 
 PROCESSES, THREADS, EACH = 4, 4, 625
 
@@ -35,11 +37,10 @@ def work(counts, _thread):
 
 def matched(counts, scope):
     """Counted once: where another process has the lock for long on a busy machine, nothing was."""
-    while True:
-        try:
+    for _ in range(1000):
+        with suppress(StoreBusyError):
             return counts.match([(0, scope, "PUT /b/k", None)], 0.0, True)
-        except StoreBusy:
-            pass
+    raise AssertionError("the store is always busy")
 
 
 def run(path, results, counts=None):

@@ -1,4 +1,7 @@
-"""Descriptors that somebody else has closed: a program that becomes a daemon closes all, and opens files of its own."""
+"""Descriptors that somebody else has closed.
+
+A program that becomes a daemon closes all, and opens files of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
+from faultinject.exceptions import StoreUnavailableError
 from tests.descriptors import opened
 
 
 @pytest.mark.slow
 def test_nothing_of_others_is_closed(tmp_path):
-    """What a store and a journal held, they do not close once the numbers are other files'."""
+    """A store and a journal do not close descriptors that are other files' by now."""
     place = tmp_path / "ours"
     place.mkdir()
     injector = Injector(
@@ -71,6 +75,22 @@ def test_nothing_is_written_into_files_of_others(tmp_path, caplog, before):
         os.close(each)
 
 
+def test_a_change_where_the_lock_is_another_s_number(tmp_path):
+    """The system's error about the lock is told as an error of the store; the rules stay."""
+    store = tmp_path / "store"
+    injector = Injector("http:503", store=f"file:{store}", environ={})
+    [number] = opened(store / "lock")
+    other = os.open(tmp_path, os.O_PATH)  # of which `flock` wants nothing to know
+    os.dup2(other, number)
+    try:
+        with pytest.raises(StoreUnavailableError, match=r"/store: Bad file descriptor$"):
+            injector.use("http:500")
+        assert [rule.fault for rule in injector.scenario.rules] == ["http:503"]
+    finally:
+        os.close(other)
+        os.close(number)
+
+
 # As `ddtrace-run` keeps every module: their names are taken away before the last object is.
 KEPT = """
 import ctypes, os, sys
@@ -83,5 +103,5 @@ ctypes.pythonapi.Py_IncRef(ctypes.py_object([*sys.modules.values()]))
 def test_what_outlives_its_module(tmp_path):
     """At the end of the interpreter it is left to the system, without a word."""
     command = [sys.executable, "-c", KEPT]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=100)
     assert (found.stdout, found.stderr) == ("", "")

@@ -1,4 +1,4 @@
-"""What all counts have in common, wherever they are kept: in memory, in a directory, on a Redis server."""
+"""The contract of all counts, in memory, in a directory and on a Redis server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faultinject.counts import Take
+from faultinject.counts.store import Take
+from tests.until import until
 
-from .opened import open_counts
+from .opened import begun, open_counts
 
 TAIL = "name-" * 13_107
 KEPT = 65_536
-"""Pairs of a rule and a scope, and of a rule and an identity, that are remembered: those matched last."""
+"""The number of pairs of a rule and a scope, or an identity, that are remembered.
+
+The pairs that were matched last.
+"""
 
 
 def test_numbers_begin_at_zero_and_count_each_thing_apart(counts):
@@ -37,7 +41,10 @@ def test_numbers_begin_at_zero_and_count_each_thing_apart(counts):
 
 
 def test_a_scope_injects_so_often(counts):
-    """Never more than `times`; what was given back may be taken again, once; a long name is a name as well."""
+    """A scope injects at most `times`; a returned count is given out once more, for any name.
+
+    A long name is a name too.
+    """
     for scope in ("", "mine", "x" * 128, "x" * 129, TAIL):
         ask = Take(3, scope, 2)
         assert [counts.take(ask) for _ in range(4)] == [True, True, False, False]
@@ -52,7 +59,10 @@ def test_a_scope_injects_so_often(counts):
 
 
 def test_the_clock_is_set(counts):
-    """By a day or some minutes, back or forward: from then on the rate is counted anew, and nothing exceeds it for a day."""
+    """If the clock jumps, the rate is counted from then on.
+
+    By a day or some minutes, back or forward; nothing exceeds it for a day.
+    """
     for rule, jump in enumerate((-86_400.0, -120.0, 86_400.0)):
         for scope in ("", "mine"):
 
@@ -65,7 +75,7 @@ def test_the_clock_is_set(counts):
 
 
 def test_a_rate_lets_through_what_does_not_exceed_it(counts):
-    """Five a second: the first five of a moment do not exceed it, nor does one more each fifth of a second."""
+    """Five a second: the first five of a moment pass, and then one more each fifth of a second."""
     for scope in ("", "mine"):
         key = (0, scope, "PUT /a", (5, 1.0))
         now = 1_700_000_000.0
@@ -84,7 +94,7 @@ def test_long_and_strange_texts_count_as_exactly(counts):
 
 
 def test_threads_count_every_match_once(counts, in_many_threads):
-    """16 threads get each number once, and in all exactly `times` takes, also of what some give back."""
+    """16 threads get each number once, and exactly `times` takes, with those returned."""
 
     def work(thread):
         found = []
@@ -102,9 +112,8 @@ def test_threads_count_every_match_once(counts, in_many_threads):
     assert sorted(place for scope, place, _, _ in found if scope) == list(range(960))
     for scope in ("", "scope"):
         assert sorted(n for name, _, n, _ in found if name == scope) == list(range(960))
-        ask, left = Take(0, scope, 100), 0
-        while counts.take(ask):
-            left += 1
+        ask = Take(0, scope, 100)
+        left = sum(counts.take(ask) for _ in range(101))
         assert sum(taken for name, _, _, taken in found if name == scope) + left == 100
     assert counts.matched(0) == 2 * 960
 
@@ -141,9 +150,9 @@ def test_shared_counts_are_those_in_memory(new_url, kind, steps):
 
 @pytest.mark.slow
 def test_what_was_matched_last_is_kept(counts):
-    """Of what 65,536 scopes and identities matched last hardly one is lost, of older ones nothing is left; a rule's own count stays.
+    """The 65,536 scopes and identities matched last are kept, and older ones are forgotten.
 
-    Neither is the kept one lost that was matched now and then.
+    Almost none of the last ones is lost, nor one that was matched now and then. A rule's own count stays.
     """
 
     def match(names):
@@ -170,7 +179,7 @@ def test_what_was_matched_last_is_kept(counts):
 
 @pytest.mark.slow
 def test_long_texts_cost_no_more_than_short_ones(new_url):
-    """A flood of 64 KiB paths is known by digests: it counts as exactly, in little memory of the process."""
+    """A flood of 64 KiB paths is counted exactly, by digests, in little memory."""
     for kind in ("memory", "file"):
         counts = open_counts(new_url(kind))
         tracemalloc.start()
@@ -190,7 +199,7 @@ def test_long_texts_cost_no_more_than_short_ones(new_url):
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "most"), [("memory", KEPT), ("file", 5000)])
 def test_memory_is_bounded(new_url, kind, most):
-    """Twice as many distinct keys, matched once and again, need no more memory than the full tables."""
+    """Twice as many keys, matched once and again, need no more memory than full tables."""
     counts = open_counts(new_url(kind))
 
     def flood(first, last):
@@ -228,11 +237,12 @@ def test_all_who_share_them_count_together(shared_url):
     other.note_injected(0)
     one.note_injected(0, -1)
     other.note_failed(1)
-    # Nobody waits until a server has a note; who asks behind it on the same connection does.
+    # Nobody waits until a server has a note; the next question on the same connection does.
     one.matched(0)
     other.matched(0)
     assert one.totals([0, 1]) == other.totals([0, 1]) == [(3, 1, 0), (0, 0, 1)]
     assert one.totals([]) == []
+    assert (one.requests(), one.injected()) == (other.requests(), other.injected()) == (3, 1)
     assert open_counts(shared_url).totals([0])[0][1] == 1
     again = f"{shared_url}{'&' if '?' in shared_url else '?'}replace"
     assert open_counts(again, '{"rules": ["http:500"]}').totals([0]) == [(0, 0, 0)]
@@ -254,6 +264,7 @@ def test_where_nothing_depends_on_a_number(shared_url):
     )
     other.totals([0])
     assert one.totals([0, 1]) == [(4, 0, 0), (4, 0, 0)]
+    assert (one.requests(), one.injected()) == (4, 2)
 
 
 PLACES = [("fork", "file"), ("spawn", "file"), ("preload", "file"), ("spawn", "redis"), ("preload", "redis")]
@@ -278,10 +289,41 @@ def test_processes_count_exactly(new_url, how, kind):
     assert sum(taken for _, _, _, _, taken in found) == 50
 
 
+def test_answers_and_failures_of_all_processes(shared_url):
+    """Each failure is told the numbers of all; both begin anew when faults are on again.
+
+    Older ones are nothing then.
+    """
+    told = []
+    first, second = (begun(shared_url).answers("5/20s", 3600.0) for _ in range(2))
+
+    def note(process, armed, answers, failures, sums):
+        process.add(armed, 7, answers, failures, lambda *found: told.append(found[:2]))
+        if failures:
+            until(lambda: told)
+            assert told.pop() == sums
+
+    note(first, 1, 3, 1, (3, 1))
+    note(second, 1, 2, 0, None)
+    note(second, 1, 1, 2, (6, 3))
+    note(first, 2, 1, 1, (1, 1))
+    second.add(1, 7, 50, 0, None)
+    note(first, 2, 4, 1, (5, 2))
+    note(second, 2, 1, 1, (6, 3))
+
+
+def test_answers_within_a_window(new_url):
+    """The last twenty parts count; after the clock is set back, no part that is ahead does."""
+    answers, told = begun(new_url("file")).answers("5/20s", 1.0), []
+    for part in (100, 101, 119, 120, 3, 4):
+        answers.add(1, part, 2, 1, lambda *found: told.append(found[:2]))
+    assert told == [(2, 1), (4, 2), (6, 3), (6, 3), (2, 1), (4, 2)]
+
+
 SERVED = """
 import sys
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import waiting
+from faultinject.counts.patience import waiting
 
 waiting.answer = 10.0  # the machine may be busy
 app = WSGIFaultMiddleware(lambda _, start: (start("200 OK", []), [])[1], injector=Injector())

@@ -1,4 +1,4 @@
-"""The directory that processes share: whom it serves, what happens to its files, and how other rules come into force."""
+"""The shared directory: its users, the fate of its files, and changes of rules."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from faultinject import Injector
 from faultinject.exceptions import (
     ConfigurationError,
     FaultInjectError,
-    StoreBusy,
-    StoreInUse,
-    StoreUnavailable,
+    StoreBusyError,
+    StoreInUseError,
+    StoreUnavailableError,
 )
 from tests.asking import get
 from tests.descriptors import opened
@@ -34,7 +34,7 @@ def place(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def store(tmp_path):
-    """Where a store may be."""
+    """The place of a store."""
     return tmp_path / "store"
 
 
@@ -43,7 +43,7 @@ def make(store, rules="http:503,times=2", **more):
 
 
 def names(path):
-    """What is in a directory."""
+    """The names in a directory."""
     return {each.name for each in path.iterdir()}
 
 
@@ -55,7 +55,7 @@ def refused(path, why):
 
 
 def test_everything_is_private(store, tmp_path, monkeypatch):
-    """The directory 0700, each file 0600; a server that changes its directory afterwards finds everything."""
+    """The directory is 0700 and each file 0600, and a later change of directory does no harm."""
     monkeypatch.chdir(tmp_path)
     injector = make("store")
     assert get(injector) == 503
@@ -65,7 +65,7 @@ def test_everything_is_private(store, tmp_path, monkeypatch):
 
 
 def test_it_is_left_open_by_nobody(store):
-    """A store that is dropped closes what it had open, also one that was refused, or whose rules were replaced."""
+    """A dropped store closes its files, also if it was refused, or its rules were replaced."""
     injector = make(store)
     injector.let_watch()
     get(injector)
@@ -148,9 +148,9 @@ SPOILT = {
 @pytest.mark.parametrize("how", SPOILT)
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_spoilt(store, name, how, now):
-    """Whatever happens to whichever file: no request fails, nobody injects too much, and the store says what is wrong or goes on.
+    """No damage to a file fails a request or injects too much; the store reports it or works.
 
-    Once rules are put in force by hand, or the directory is made anew, all is well.
+    Any file, in any way. Once rules are put in force by hand, or the directory is replaced, all is well.
     """
     many = "http:503,times=25"
     injector = make(store, many)
@@ -198,7 +198,7 @@ def test_a_lock_that_is_held_too_long(store):
     injector = make(store)
     with locked(store / "lock"):
         for change in (lambda: make(store), lambda: injector.use("http:500")):
-            with pytest.raises(StoreBusy, match="for more than 2000 ms"):
+            with pytest.raises(StoreBusyError, match="for more than 2000 ms"):
                 change()
         assert get(injector) == 200
     assert get(injector) == 503
@@ -244,13 +244,13 @@ def serve(process, store):
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_dead_server_is_no_hindrance(serve, store, end):
-    """However it ended. One that has forked lives as long as its children."""
+    """A dead server is no hindrance, however it ended; one that forked lives on in its children."""
     other, _ = serve()
     other.stdin.write("fork\n")
     other.stdin.flush()
     assert other.stdout.readline() == "forked\n"
     other.wait()
-    with pytest.raises(StoreInUse):
+    with pytest.raises(StoreInUseError):
         make(store, "http:500")
     other.stdin.close()  # the child ends behind its last line
     assert other.stdout.read() == ""
@@ -265,7 +265,7 @@ def test_a_scenario_that_is_lost(store, tmp_path, now):
     one = make(store)
     assert get(one) == 503
     (store / "scenario-1").rename(tmp_path / "scenario-1")
-    with pytest.raises(StoreUnavailable, match=r"has lost its scenario$"):
+    with pytest.raises(StoreUnavailableError, match=r"has lost its scenario$"):
         make(store)
     assert get(one) == 503
     (tmp_path / "scenario-1").rename(store / "scenario-1")

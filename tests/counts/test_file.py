@@ -1,11 +1,10 @@
-"""Counts in a directory: right whatever happens to its lock, its files, its disk, or a process that uses it."""
+"""Counts in a directory survive damage to lock, files and disk, and the end of processes."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import resource
 import shutil
 import subprocess
 from contextlib import contextmanager, suppress
@@ -15,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from faultinject import Injector
-from faultinject.counts import Take
-from faultinject.exceptions import ConfigurationError, StoreBusy, StoreUnavailable
+from faultinject.counts.patience import waiting
+from faultinject.counts.store import Take, open_store
+from faultinject.exceptions import ConfigurationError, StoreBusyError, StoreUnavailableError
 from tests.asking import get
+from tests.descriptors import opened
+from tests.full_disk import room_for
 
 from .opened import open_counts
 
@@ -32,7 +34,7 @@ def url(new_url):
 
 @pytest.fixture
 def store(url):
-    """Where the directory of `url` is."""
+    """The directory of `url`."""
     return Path(url.removeprefix("file:"))
 
 
@@ -53,20 +55,27 @@ def elsewhere(store):
 
 
 def n_of(counts, identity="/"):
-    """How often an identity had matched a rule before."""
+    """The number of earlier matches of an identity."""
     return counts.match([(0, "", identity, None)], 0.0)[0][1]
 
 
 def n_of_patiently(counts):
-    """The same where other processes have the lock for long on a busy machine: then nothing was counted."""
-    while True:
-        with suppress(StoreBusy):
+    """The same, repeated while other processes keep the lock: nothing was counted then.
+
+    They keep it for long on a busy machine.
+    """
+    for _ in range(1000):
+        with suppress(StoreBusyError):
             return n_of(counts)
+    raise AssertionError("the store is always busy")
 
 
 @pytest.mark.usefixtures("now")
 def test_what_is_spent_is_read_without_the_lock(url, elsewhere):
-    """A `no` does not need it; whatever is not known to be spent does, and goes without where others have it."""
+    """A spent rule is refused without the lock; anything else needs it, or goes without.
+
+    It goes without where others have the lock.
+    """
     counts, other = open_counts(url), open_counts(url)
     whole, part = Take(0, "", 1), Take(0, "mine", 1)
     assert [counts.take(each) for each in (whole, part)] == [True, True]
@@ -74,9 +83,9 @@ def test_what_is_spent_is_read_without_the_lock(url, elsewhere):
         assert [counts.take(each) for each in (whole, part)] == [False, False]
         assert not other.take(whole)
         for each in (part, Take(1, "", 1), Take(0, "yours", 1)):
-            with pytest.raises(StoreBusy):
+            with pytest.raises(StoreBusyError):
                 other.take(each)
-        with pytest.raises(StoreBusy, match=r"^another process held .*/lock for more than 50 ms$"):
+        with pytest.raises(StoreBusyError, match=r"^another process held .*/lock for more than 50 ms$"):
             n_of(counts)
         counts.give_back(part)
     assert n_of(counts) == 0, "nothing was counted"
@@ -86,7 +95,7 @@ def test_what_is_spent_is_read_without_the_lock(url, elsewhere):
 
 
 def test_where_nothing_depends_on_a_number_no_lock_is_taken(url, elsewhere):
-    """Rules that nothing limits, and those whose limit is reached: that they matched is counted all the same."""
+    """Matches of unlimited and of spent rules are counted without the lock."""
     counts, other = open_counts(url), open_counts(url)
     free, spent, part = (0, "", "/a", None), (1, "", "/a", None), (2, "mine", "/a", None)
     for rule, scope in ((1, ""), (2, "mine")):
@@ -122,7 +131,10 @@ def test_a_hold_lasts_from_the_match_to_its_takes(url, store):
 
 
 def test_the_last_rule_has_its_place(url):
-    """Nobody else counts there; no store is given more rules (`test_more_rules_than_there_is_room_for`)."""
+    """The last rule has a place of its own; no store is given more rules.
+
+    `test_more_rules_than_there_is_room_for`
+    """
     counts = open_counts(url)
     counts.note_injected(0)
     assert counts.match([(65_535, "", "/", None)], 0.0) == [(0, 0, True)]
@@ -131,7 +143,7 @@ def test_the_last_rule_has_its_place(url):
 
 
 def test_what_is_noted_while_others_have_the_lock(url, elsewhere, now):
-    """This process knows it, and the others from the first moment at which nobody has the lock.
+    """A note is known here at once, and to the others as soon as nobody has the lock.
 
     The first note waits a little for it: a process that ends soon is counted all the same.
     """
@@ -169,7 +181,8 @@ def test_threads_note_every_request_once(url, in_many_threads):
 
 FORKED = """
 import os, sys
-from faultinject.counts import Take
+from faultinject.counts.store import Take, open_store
+from faultinject.counts.patience import waiting
 from tests.counts.opened import open_counts
 counts = open_counts(sys.argv[1])
 counts.note_injected(0)
@@ -183,7 +196,7 @@ print(counts.take(Take(0, "", 1)), counts.match([(0, "", "/a", None)], 0.0, Fals
 
 
 def test_a_child_notes_for_itself(url, process):
-    """What its parent has noted is not noted again, each writes on, and both count together."""
+    """A child does not repeat its parent's notes, and both count together."""
     assert process(FORKED, url).communicate()[0] == "True -1\nFalse 0\n"
     assert open_counts(url).totals([0]) == [(3, 3, 0)]
 
@@ -198,7 +211,8 @@ def test_the_file_is_sparse_and_private(url, store):
 
 KILLED_AT_EACH_LINE = """
 import os, shutil, signal, sys
-from faultinject.counts import Take
+from faultinject.counts.store import Take, open_store
+from faultinject.counts.patience import waiting
 from tests.counts.opened import open_counts
 
 place, full, step = sys.argv[1], sys.argv[2] == "full", int(sys.argv[3])
@@ -231,8 +245,7 @@ if full:  # what is new takes the place of what was matched longest ago
     for first in range(0, 200_000, 500):
         counts.match([(2, f"{number}", f"/{number}", None) for number in range(first, first + 500)], 0.0)
     del counts
-line = 0
-while True:
+for line in range(0, 10_000, step):
     url = f"file:{place}/{line}"
     if full:
         shutil.copytree(f"{place}/full", f"{place}/{line}")
@@ -260,7 +273,6 @@ while True:
     assert (place_, n) in ((0, 0), (1, 0), (1, 1)), (line, place_, n)
     # What was given back may be taken again; of a take that nobody was told of nothing is known.
     assert 2 <= taken + left + 1 <= 4, (line, told, left)
-    line += step
 print(line > 100)
 """
 
@@ -275,7 +287,10 @@ print(line > 100)
     ],
 )
 def test_killed_at_any_line(tmp_path, process, how, step):
-    """A process dies at whatever line of the package: nothing is half done, one take is lost at most, nobody is kept waiting."""
+    """A process that dies at any line leaves nothing half done, and loses one take at most.
+
+    Nobody is kept waiting.
+    """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     ran = process(KILLED_AT_EACH_LINE, tmp_path, how, step, env=environ)
     assert ran.communicate()[0] == "True\n"
@@ -283,9 +298,10 @@ def test_killed_at_any_line(tmp_path, process, how, step):
 
 KILLED = """
 import os, sys
-from faultinject.counts import Take
+from faultinject.counts.store import Take, open_store
+from faultinject.counts.patience import waiting
 from tests.counts.opened import open_counts
-from faultinject.exceptions import StoreBusy
+from faultinject.exceptions import StoreBusyError
 
 counts = open_counts(sys.argv[1])
 print("ready", flush=True)
@@ -295,7 +311,7 @@ while True:
     number += 1
     try:
         counts.match([(0, f"{os.getpid()}/{number}", f"{os.getpid()}/{number}", None)], 0.0, True)
-    except StoreBusy:
+    except StoreBusyError:
         continue
     taken = counts.take(Take(0, "", 100_000), True)
     counts.release()
@@ -305,15 +321,14 @@ while True:
 
 
 def test_kill_9_in_the_middle(url, tmp_path, process):
-    """Processes are killed at any moment, also while they have the lock: the others go on, each kill costs at most one injection."""
+    """Kills at any moment, with the lock too, cost one injection each at most; others go on."""
     counts = open_counts(url)
     injected = tmp_path / "injected"
     for _ in range(6):
         killed = [process(KILLED, url, injected) for _ in range(2)]
         for each in killed:
             assert each.stdout.readline() == "ready\n"
-        while n_of_patiently(counts) % 50 != 49:
-            pass
+        assert any(n_of_patiently(counts) % 50 == 49 for _ in range(50))
         for each in killed:
             each.kill()
             each.wait()
@@ -323,26 +338,15 @@ def test_kill_9_in_the_middle(url, tmp_path, process):
     assert not counts.take(Take(0, "", seen))
 
 
-@contextmanager
-def room_for(size):
-    """The limit of a file's size stands for a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
 def test_a_page_that_finds_no_place(url, now, monkeypatch):
     """An error that names the file, nothing counted, and right again afterwards; a note is kept."""
     counts, other = open_counts(url), open_counts(url)
     with room_for(KIB):
-        with pytest.raises(StoreUnavailable, match=rf"/counts-1: {os.strerror(errno.EFBIG)}$"):
+        with pytest.raises(StoreUnavailableError, match=rf"/counts-1: {os.strerror(errno.EFBIG)}$"):
             n_of(counts)
         counts.note_injected(1)
         assert (counts.totals([1])[0][1], other.totals([1])[0][1]) == (1, 0)
-        with pytest.raises(StoreUnavailable, match=os.strerror(errno.EFBIG)):
+        with pytest.raises(StoreUnavailableError, match=os.strerror(errno.EFBIG)):
             open_counts(f"{url}-new")
     counts.note_injected(1)
     now[0] += 2
@@ -386,9 +390,9 @@ def make(place, rules="http:503,times=3"):
 
 
 def test_no_room_from_the_start(mounted):
-    """The start is refused with a reason, and nothing half made is in the way once there is room."""
+    """Without room the start is refused with a reason, and works once there is room."""
     place = mounted("8k")
-    with pytest.raises(StoreUnavailable, match=r"[Nn]o space left"):
+    with pytest.raises(StoreUnavailableError, match=r"[Nn]o space left"):
         make(place)
     assert run("mount", "-o", "remount,size=1m", place)
     injector = make(place)
@@ -396,12 +400,15 @@ def test_no_room_from_the_start(mounted):
 
 
 def test_no_room_later(mounted, caplog, now):
-    """Requests pass, counted and said once; with room injection goes on by itself, and never beyond what there is."""
+    """Without room requests pass, counted, and logged once; with room injection goes on.
+
+    It never exceeds its limit.
+    """
     place = mounted("256k")
     injector = make(place, "http:503,times=3,per=key")
     filler = fill(place)
     assert [get(injector, f"/b/{number}") for number in range(64)] == [200] * 64
-    assert injector.counts()["rule-1"]["failed"] == 64
+    assert injector.counts()["rule-1"].failed == 64
     assert caplog.text.count("nothing is injected while the store is unavailable") == 1
     filler.unlink()
     now[0] += 2.0
@@ -415,7 +422,7 @@ def test_no_room_for_other_rules(mounted):
     injector = make(place)
     assert get(injector) == 503
     filler = fill(place)
-    with pytest.raises(StoreUnavailable, match=r"[Nn]o space left"):
+    with pytest.raises(StoreUnavailableError, match=r"[Nn]o space left"):
         injector.use("http:500")
     assert [get(injector) for _ in range(3)] == [503, 503, 200]
     filler.unlink()
@@ -424,7 +431,7 @@ def test_no_room_for_other_rules(mounted):
 
 
 def test_read_only(mounted):
-    """The system refuses that while a process counts there; a store that is read only from the start says so."""
+    """The system refuses read-only while a process counts; a read-only store is refused."""
     place = mounted("1m")
     counts = open_counts(f"file:{place}/store")
     assert not run("mount", "-o", "remount,ro", place), "files are open for writing"
@@ -437,7 +444,10 @@ def test_read_only(mounted):
 
 @pytest.mark.parametrize("how", ["the lock", "the directory", "another directory"])
 def test_a_store_that_others_would_not_find(url, store, tmp_path, how, now):
-    """Within sixteen requests it is said; put back, counting goes on where it was."""
+    """A store that others would not find is reported within sixteen requests.
+
+    Put back, it counts on where it was.
+    """
     counts = open_counts(url)
 
     def match():
@@ -449,7 +459,7 @@ def test_a_store_that_others_would_not_find(url, store, tmp_path, how, now):
     (lost := store / "lock" if how == "the lock" else store).rename(tmp_path / "kept")
     if how == "another directory":
         open_counts(url)
-    with pytest.raises(StoreUnavailable, match=r"^the store's .*/lock was removed[:,] "):
+    with pytest.raises(StoreUnavailableError, match=r"^the store's .*/lock was removed[:,] "):
         for _ in range(16):
             match()
     if how == "another directory":
@@ -467,8 +477,78 @@ CALLS = {
 }
 
 
+BOUND = "5xx>5%/1m"
+
+
+def answer_of_the_app(store, _):
+    """Whoever notes it takes the system's word, too."""
+    with suppress(OSError):
+        store.answers(BOUND, 1.0).add(0, 0, 1, 1, print)
+
+
+UNDER_THE_LOCK = {
+    **{name: lambda _, counts, call=call: call(counts) for name, call in CALLS.items()},
+    "give back": lambda _, counts: counts.give_back(Take(0, "", 99)),
+    "a note": lambda _, counts: counts.note_injected(0),
+    "an answer of the app": answer_of_the_app,
+    "other rules": lambda store, _: store.publish({"next_place": 1}, anew=True),
+    "no rules": lambda store, _: store.withdraw(),
+}
+
+
+@contextmanager
+def unreadable(store):
+    """The files' numbers are a directory's meanwhile, of which nothing can be read."""
+    kept = {
+        number: os.dup(number)
+        for number, path in opened(store).items()
+        if Path(path).name.startswith(("answers-", "counts-"))
+    }
+    directory = os.open(store, os.O_RDONLY)
+    for number in kept:
+        os.dup2(directory, number)
+    try:
+        yield
+    finally:
+        os.close(directory)
+        for number, file in kept.items():
+            os.dup2(file, number)
+            os.close(file)
+
+
+@pytest.mark.parametrize("fails", [lambda _: room_for(0), unreadable], ids=["to write", "to read"])
+@pytest.mark.parametrize("what", UNDER_THE_LOCK)
+def test_the_system_refuses(url, store, what, fails, now, monkeypatch):
+    """Whatever fails under the lock gives it back, to the threads of this process and to others."""
+    monkeypatch.setattr(waiting, "queue_timeout", 0.01)
+    directory = open_store(url)
+    directory.begin({"scenario": "{}", "seed": "1", "next_place": 1}, chosen=False)
+    _, _, counts = directory.counts()
+    directory.answers(BOUND, 1.0)
+    with fails(store), suppress(StoreUnavailableError):
+        UNDER_THE_LOCK[what](directory, counts)
+    with (store / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    now[0] += 60
+    assert n_of(counts) == 0
+
+
+def test_what_cannot_be_read_is_told_as_far_as_this_process_knows(url, store):
+    """And is noted, for later."""
+    counts = open_counts(url)
+    n_of(counts)
+    counts.note_injected(0)
+    with unreadable(store):
+        counts.note_injected(0)
+        assert (counts.totals([0]), counts.requests(), counts.injected()) == ([(0, 2, 0)], 0, 2)
+    assert (counts.totals([0]), counts.requests(), counts.injected()) == ([(1, 2, 0)], 1, 2)
+
+
 def test_files_are_cut_under_a_running_process(new_url, now):
-    """Nothing false is read, and nobody is left with the lock; also when they are as long as before."""
+    """Files cut under a running process give nothing false, and nobody keeps the lock.
+
+    Also when they are as long as before.
+    """
     for (call, ask), length, longer in product(CALLS.items(), (0, 4096, 4097, -9), (False, True)):
         url = new_url("file")
         counts = open_counts(url)
@@ -482,15 +562,17 @@ def test_files_are_cut_under_a_running_process(new_url, now):
             os.truncate(file, size)
         for _ in range(2):
             now[0] += 60
-            with pytest.raises(StoreUnavailable, match=r"/counts-1 (was cut short|is damaged)$"):
+            with pytest.raises(StoreUnavailableError, match=r"/counts-1 (was cut short|is damaged)$"):
                 ask(counts)
         counts.give_back(Take(0, "", 99))
         counts.note_injected(0)
         now[0] += 60
-        with pytest.raises(StoreUnavailable, match=r"/counts-1 (was cut short|is damaged)$"):
+        with pytest.raises(StoreUnavailableError, match=r"/counts-1 (was cut short|is damaged)$"):
             counts.match(KEY, 0.0, False, [0])
         assert counts.totals([0])[0][1] == 2, "what this process knows itself"
-        with pytest.raises(StoreUnavailable, match=r"/counts-1 is damaged$" if longer else "was cut short"):
+        with pytest.raises(
+            StoreUnavailableError, match=r"/counts-1 is damaged$" if longer else "was cut short"
+        ):
             open_counts(url)
         with (file.parent / "lock").open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

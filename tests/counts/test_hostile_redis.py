@@ -1,4 +1,4 @@
-"""A Redis server that drips its answers, or never ends one: a question has a bound for its time and one for its answer."""
+"""A Redis server that drips its answers, or never ends one, is bounded in time and size."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from contextlib import suppress
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector
-from faultinject.counts import waiting
-from faultinject.exceptions import StoreUnavailable
+from faultinject.counts.patience import waiting
+from faultinject.exceptions import StoreUnavailableError
 from tests.asking import get
 
 from .opened import open_counts
 
 DRIP = b"drip"
-"""What stands for a byte every 50 ms."""
+"""A sign for one byte every 50 ms."""
 BEGUN = {
     "a line": b"+",
     "an error": b"-",
@@ -119,23 +119,23 @@ def place(counts):
 
 @pytest.mark.parametrize("begin", BEGUN.values(), ids=BEGUN)
 def test_a_server_that_drips_its_answer(between, begin, monkeypatch):
-    """The time is that of the whole answer, not of each byte; then the store is left alone."""
+    """The time limit holds for the whole answer, not for each byte; then the store pauses."""
     monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(between.url)
     assert place(counts) == 0
     between.begin, between.more = begin, DRIP
-    with pytest.raises(StoreUnavailable, match="Timeout"):
+    with pytest.raises(StoreUnavailableError, match="Timeout"):
         place(counts)
-    with pytest.raises(StoreUnavailable, match="pauses"):
+    with pytest.raises(StoreUnavailableError, match="pauses"):
         place(counts)
 
 
 def test_a_server_that_drips_when_it_is_connected_to(between, monkeypatch):
-    """What a connection is begun with is a part of the question that needs it."""
+    """The handshake of a connection counts as part of the question that needs it."""
     monkeypatch.setattr(waiting, "answer", 0.5)
     monkeypatch.setattr(waiting, "opening", 0.5)
     between.begin, between.more = b"+", DRIP
-    with pytest.raises(StoreUnavailable, match="Timeout"):
+    with pytest.raises(StoreUnavailableError, match="Timeout"):
         open_counts(between.url)
 
 
@@ -145,7 +145,7 @@ def test_an_answer_without_an_end(between, begin, more, monkeypatch):
     counts = open_counts(between.url)
     monkeypatch.setattr(waiting, "answer", 60.0)
     between.begin, between.more = begin, more
-    with pytest.raises(StoreUnavailable, match=r"longer than 65,536 bytes$"):
+    with pytest.raises(StoreUnavailableError, match=r"longer than 65,536 bytes$"):
         place(counts)
 
 
@@ -155,7 +155,7 @@ def test_an_answer_that_is_none(between, begin, monkeypatch, caplog):
     counts = open_counts(between.url)
     monkeypatch.setattr(waiting, "answer", 60.0)
     between.begin = begin
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         place(counts)
     assert [len(each) < 500 for each in caplog.messages] == [True]
 
@@ -174,12 +174,12 @@ def test_requests_pass(between, ask, more, monkeypatch, caplog):
     between.begin = between.more = b""
     (counts,) = injector.counts().values()
     go_on.set()
-    assert counts["failed"] == 20
+    assert counts.failed == 20
     assert sum("the store is unavailable" in each for each in caplog.messages) == 1
 
 
 def test_a_long_answer_to_a_long_question(redis_server, redis_prefix):
-    """The counts of 10,000 rules have more than 64 KiB, and a scenario of as many has some megabytes."""
+    """Long answers are read: 10,000 rules have 64 KiB of counts, and some MB of scenario."""
     injector = Injector(
         [f"http:503,path=/{'a' * 200}{number}" for number in range(10_000)],
         store=f"{redis_server.url}?prefix={redis_prefix}",
@@ -187,7 +187,7 @@ def test_a_long_answer_to_a_long_question(redis_server, redis_prefix):
     )
     assert len(injector.counts()) == 10_000
     assert get(injector, f"/{'a' * 200}7") == 503
-    assert injector.counts()[injector.scenario.display_names[7]]["injected"] == 1
+    assert injector.counts()[injector.scenario.display_names[7]].injected == 1
 
 
 @pytest.mark.slow
@@ -213,3 +213,4 @@ def test_the_bounds_hold_for_hiredis():
     ]
     ended = subprocess.run(tests, env=environ, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
+    assert " passed" in ended.stdout

@@ -14,13 +14,14 @@ from threading import Event, Thread
 
 import pytest
 
-from faultinject.counts import FileLock, waiting
-from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.counts.filelock import FileLock
+from faultinject.counts.patience import waiting
+from faultinject.exceptions import StoreBusyError, StoreUnavailableError
 from tests.descriptors import opened
 
 HOLDER = """
 import sys
-from faultinject.counts import FileLock
+from faultinject.counts.filelock import FileLock
 lock = FileLock.open(sys.argv[1])
 for line in sys.stdin:
     getattr(lock, line.strip())()
@@ -56,13 +57,16 @@ def stop(other):
 def waited(lock, now, *patience):
     """Seconds until the lock was not got, by the clock of the pauses."""
     began = now[0]
-    with pytest.raises(StoreBusy, match=r"^another process held .*/lock for more than \d+ ms$"):
+    with pytest.raises(StoreBusyError, match=r"^another process held .*/lock for more than \d+ ms$"):
         lock.acquire(*patience)
     return now[0] - began
 
 
 def test_another_process_keeps_it(lock, holder, now):
-    """For 50 ms at most; whoever outlasted somebody's patience is not waited for again, but by who publishes."""
+    """A lock kept by another process costs 50 ms once, then nothing, except for a publisher.
+
+    A holder that outlasted the patience is not waited for again.
+    """
     stop(holder)
     assert 0.05 <= waited(lock, now) < 0.1
     assert waited(lock, now) == waited(lock, now) == 0
@@ -101,13 +105,13 @@ def test_a_holder_that_does_not_go_on(lock, holder, now, end):
 
 
 def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_threads, monkeypatch):
-    """16 threads wait together, not one after the other: nobody pauses once one has been as patient."""
+    """16 threads wait together: once one has waited long enough, none waits again."""
     pauses = []
     monkeypatch.setattr(waiting, "pause", lambda seconds: (pauses.append(seconds), time.sleep(seconds)))
     stop(holder)
 
     def work(_):
-        with pytest.raises(StoreBusy):
+        with pytest.raises(StoreBusyError):
             lock.acquire()
 
     in_many_threads(16, work)
@@ -116,7 +120,10 @@ def test_threads_behind_a_stopped_holder_do_not_queue_up(lock, holder, in_many_t
 
 
 def test_threads_exclude_each_other(lock, in_many_threads):
-    """One at a time, however many, without a bound: they have no patience with other processes, and each gets its turn."""
+    """Threads have the lock one at a time, without a time limit, and each gets its turn.
+
+    Their patience is for other processes alone.
+    """
     inside, most = [], []
 
     def work(thread):
@@ -132,7 +139,10 @@ def test_threads_exclude_each_other(lock, in_many_threads):
 
 
 def test_a_thread_that_is_slow_is_waited_for(lock, monkeypatch):
-    """However long, and nobody asks for the file meanwhile; but one that was torn out of its turn hangs nobody for ever."""
+    """A slow thread is waited for without a limit, and nobody asks for the file meanwhile.
+
+    A thread that was torn out of its turn hangs nobody for ever.
+    """
     pauses, got, begun = [], [], Event()
     monkeypatch.setattr(waiting, "pause", pauses.append)
     lock.acquire()
@@ -143,10 +153,10 @@ def test_a_thread_that_is_slow_is_waited_for(lock, monkeypatch):
     lock.release()
     behind.join()
     assert (got, pauses) == ([True], [])
-    monkeypatch.setattr(waiting, "turn", 0.01)
+    monkeypatch.setattr(waiting, "queue_timeout", 0.01)
     with (
         lock,
-        pytest.raises(StoreUnavailable, match=r"threads of this process have held .*/lock for 0.01 s$"),
+        pytest.raises(StoreUnavailableError, match=r"threads of this process have held .*/lock for 0.01 s$"),
     ):
         lock.acquire()
     with pytest.raises(ZeroDivisionError), lock:
@@ -156,7 +166,10 @@ def test_a_thread_that_is_slow_is_waited_for(lock, monkeypatch):
 
 
 def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path):
-    """As a program does that becomes a daemon: the next one opens the file anew, and nobody's file is closed."""
+    """If a program closed the lock's descriptor, the next user opens the file again.
+
+    A program that becomes a daemon does so. Nobody's file is closed.
+    """
     [number] = opened(lock.path)
     os.close(number)
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -167,7 +180,7 @@ def test_a_lock_whose_descriptor_somebody_has_closed(lock, tmp_path):
         os.dup2(other, number)
     with FileLock.open(lock.path):
         pass
-    with pytest.raises(StoreUnavailable, match="gone"):
+    with pytest.raises(StoreUnavailableError, match="gone"):
         again.acquire()
     del lock
     gc.collect()
@@ -192,7 +205,7 @@ def test_the_number_of_a_removed_file_is_another_s(lock, tmp_path):
     other = FileLock.open(moved)
     with other:
         other.check()
-    with pytest.raises(StoreUnavailable, match="gone"):
+    with pytest.raises(StoreUnavailableError, match="gone"):
         lock.acquire()
 
 
@@ -207,7 +220,7 @@ def test_it_is_got_between_two_looks(lock, monkeypatch):
 
 
 def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
-    """Ctrl-C while another process has it: neither the threads nor the processes behind are kept waiting."""
+    """Ctrl-C while another process has the lock leaves it free for threads and processes."""
 
     def interrupt(_):
         raise KeyboardInterrupt
@@ -222,7 +235,10 @@ def test_an_interrupted_wait_leaves_it_free(lock, holder, monkeypatch):
 
 
 def test_one_file_is_one_lock(tmp_path, lock):
-    """By whatever path, in one process; it is private, no link is followed, and it is closed when nobody uses it any more."""
+    """One file is one lock in a process, by any path; it is private, and closed after use.
+
+    No link is followed.
+    """
     os.link(lock.path, tmp_path / "same")
     assert FileLock.open(str(tmp_path / "same")) is lock
     directory = os.open(tmp_path, os.O_RDONLY)
@@ -244,8 +260,8 @@ def test_one_file_is_one_lock(tmp_path, lock):
 
 FORKED = """
 import os, sys, threading
-from faultinject.exceptions import StoreUnavailable
-from faultinject.counts import FileLock
+from faultinject.exceptions import StoreUnavailableError
+from faultinject.counts.filelock import FileLock
 
 lock = FileLock.open(sys.argv[1])
 how = sys.argv[2]
@@ -278,7 +294,7 @@ if not pid:
     def tried():
         try:
             lock.acquire()
-        except StoreUnavailable as error:
+        except StoreUnavailableError as error:
             return "gone" if str(error).endswith("is gone") else "held"
         lock.release()
         return "got"
@@ -309,9 +325,10 @@ else:
     ],
 )
 def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
-    """What it inherits would be its parent's: its lock excludes the parent, and the parent's thread does not hold it.
+    """A child's lock excludes its parent, and the parent's thread does not hold it.
 
-    It is the very same file, also when its name is gone; another file of that name is not taken for it.
+    What it inherits would be its parent's. It is the very same file, also when its name is gone; another file of that
+    name is not taken for it.
     """
     forked = process(FORKED, tmp_path / "lock", how)
     assert forked.stdout.readline() == "free\n"
@@ -322,11 +339,14 @@ def test_a_child_has_a_lock_of_its_own(process, tmp_path, how, said):
 
 
 def test_a_child_of_which_python_is_not_told(process, tmp_path):
-    """As uWSGI forks its workers: with its parent's lock it would come in whenever that one has it."""
+    """A child forked behind Python's back gets a lock of its own.
+
+    uWSGI forks its workers so. With its parent's lock it would come in whenever the parent has it.
+    """
     program = """
 import ctypes, os, sys
-from faultinject.counts import FileLock
-from faultinject.exceptions import StoreBusy
+from faultinject.counts.filelock import FileLock
+from faultinject.exceptions import StoreBusyError
 
 lock = FileLock.open(sys.argv[1])
 lock.acquire()
@@ -335,7 +355,7 @@ if not child:
     try:
         lock.acquire()
         os._exit(1)
-    except StoreBusy:
+    except StoreBusyError:
         os._exit(0)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 lock.release()
@@ -354,7 +374,7 @@ def test_a_child_opens_anew_what_somebody_has_closed(process, tmp_path):
     ran = process(
         """
 import os, sys
-from faultinject.counts import FileLock
+from faultinject.counts.filelock import FileLock
 number = os.open(os.devnull, os.O_RDONLY)
 os.close(number)
 lock = FileLock.open(sys.argv[1])
@@ -373,11 +393,11 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
 def test_a_child_leaves_no_descriptor_behind(process, tmp_path):
-    """What it inherited is closed; a grandchild and a second lock do as well."""
+    """A child closes the descriptors that it inherits; so does a grandchild, and a second lock."""
     ran = process(
         """
 import os, sys
-from faultinject.counts import FileLock
+from faultinject.counts.filelock import FileLock
 locks = [FileLock.open(f"{sys.argv[1]}{number}") for number in range(2)]
 before = len(os.listdir("/proc/self/fd"))
 for _ in range(2):

@@ -1,4 +1,4 @@
-"""Whose a directory is, who is one server with whom, and what is removed when a process has ended."""
+"""The owner of a directory, processes of one server, and removal after a process's end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import described, gone, restarter, server_process, server_start, session_path
+from faultinject.counts.private import server_start, session_path
+from faultinject.counts.processes import described, gone, restarter, server_process
 from faultinject.exceptions import ConfigurationError
 
 SERVERS = ("granian", "hypercorn", "uvicorn")
@@ -63,7 +64,10 @@ def ended():
 
 
 def test_the_living_and_the_dead(ended, monkeypatch):
-    """By number and beginning: a number that was given again is another process, and of another container nobody knows."""
+    """A process is known by number and start time; a reused number is another process.
+
+    A process of another container is unknown.
+    """
     pid, text = ended
     assert gone(text)
     mine = described(os.getpid())
@@ -95,7 +99,7 @@ def test_a_process_that_nobody_waits_for_is_dead():
 
 @pytest.mark.usefixtures("without_proc")
 def test_without_proc_the_number_must_do(ended):
-    """Where the system does not tell when a process began; servers share what they count all the same."""
+    """Without /proc the number must do, and servers still share their counts."""
     mine = described(os.getpid())
     assert mine == f"{os.getpid()}-0-0"
     assert not gone(mine)
@@ -103,7 +107,10 @@ def test_without_proc_the_number_must_do(ended):
 
 
 def test_directories_of_the_dead_are_removed(parent, ended):
-    """And no other: not of the living, not of another container, nothing that is none of ours; nor notes but files."""
+    """Only directories of dead processes are removed.
+
+    Not of the living, nor of another container, nor anything that is not ours; files such as notes stay.
+    """
     parent.mkdir(0o700)
     pid, text = ended
     for name in (f"{text}-00", f"{text}-01"):
@@ -136,7 +143,10 @@ def test_somebody_elses_place_is_refused(parent, tmp_path, what):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_workers_have_a_directory_of_their_own(parent, monkeypatch, request, told):
-    """Below the user's own, called after the process that they have in common; also where the system tells little."""
+    """Workers have a directory below the user's own, named for their common process.
+
+    Also where the system tells little.
+    """
     if not told:
         request.getfixturevalue("without_proc")
     monkeypatch.setitem(sys.modules, "gunicorn.arbiter", ModuleType("arbiter"))
@@ -163,9 +173,10 @@ PARENTS = {
 @pytest.mark.parametrize("module", ["gunicorn.arbiter", "uwsgi"])
 @pytest.mark.parametrize("name", PARENTS)
 def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, name, module):
-    """A directory of a master's parent would outlive the server, and the next one begin with what this one has counted.
+    """The directory belongs to the master, not to its parent, which would outlive the server.
 
-    A master starts another worker where one ends, and nobody another master.
+    The next server would begin with the counts of this one. A master starts another worker where one ends, and nobody
+    another master.
     """
     called, is_master = PARENTS[name]
     pid = os.getppid() if called else 0
@@ -195,7 +206,7 @@ def test_a_master_and_a_worker_whose_parent_shows_little(parent, monkeypatch, na
 
 @pytest.mark.parametrize("name", RELOADED)
 def test_a_reloader(monkeypatch, name):
-    """Flask's and Django's set a variable for the process that serves; nobody restarts one that was started by hand."""
+    """Flask's and Django's reloaders are recognised by a variable; a manual start has none."""
     assert restarter() is None
     monkeypatch.setenv(name, "true")
     found = restarter()
@@ -204,7 +215,7 @@ def test_a_reloader(monkeypatch, name):
 
 
 def test_a_process_that_starts_a_server_is_no_worker():
-    """Two servers of one test run, one after the other, are two, though each is a child that has loaded uvicorn."""
+    """Two servers of one test run are two, though each is a child that has loaded uvicorn."""
     import uvicorn  # noqa: F401
 
     def serve(answers):
@@ -238,7 +249,10 @@ def test_a_worker_runs_a_function_of_its_server(monkeypatch, module):
 @pytest.mark.parametrize("imports", ["its parent's main module", "its own function"])
 @pytest.mark.parametrize("module", ["granian", "json"])
 def test_a_worker_that_still_imports(monkeypatch, module, imports):
-    """A spawned process imports its parent's main module before it knows what it is to do; then what it is to do, which it has."""
+    """A spawned process imports its parent's main module before its own task.
+
+    Then it imports its task, which it has by then.
+    """
 
     class Importing:
         _inheriting = True
@@ -254,7 +268,10 @@ def test_a_worker_that_still_imports(monkeypatch, module, imports):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_the_start_of_a_server(monkeypatch, request, told):
-    """Whoever a reloader starts has the one of the process before; also where the system does not tell when the reloader began."""
+    """A process that a reloader starts keeps the server's start.
+
+    Also where the system does not tell when the reloader began.
+    """
     if not told:
         request.getfixturevalue("without_proc")
     now = time.time()

@@ -1,4 +1,7 @@
-"""Counts on a Redis server: shared over hosts, bounded, and never more than `times` whatever happens to the server."""
+"""Counts on a Redis server: shared over hosts, bounded, never more than `times`.
+
+Whatever happens to the server.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,20 @@ import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 import redis
 
-from faultinject.counts import Take, waiting
-from faultinject.exceptions import ConfigurationError, MissingExtra, StoreInUse, StoreUnavailable
+from faultinject.counts.patience import waiting
+from faultinject.counts.store import Take
+from faultinject.exceptions import (
+    ConfigurationError,
+    MissingExtraError,
+    StoreInUseError,
+    StoreUnavailableError,
+)
 from tests.injector.children import in_child
 from tests.ports import ReservedPort
 from tests.until import until
@@ -41,7 +50,7 @@ def url(new_url):
 
 @pytest.fixture
 def key(url):
-    """What the keys of the store begin with."""
+    """The prefix of the store's keys."""
     return f"{{{url.partition('prefix=')[2]}}}"
 
 
@@ -63,7 +72,7 @@ def now(monkeypatch):
 
 @pytest.fixture
 def nothing_beside(monkeypatch):
-    """What requests do not wait for waits until this is set, at most."""
+    """Holds back work beside the requests until this is set."""
     go_on = threading.Event()
     monkeypatch.setattr(waiting, "pause", lambda _: go_on.wait(60))
     yield go_on
@@ -81,7 +90,7 @@ def test_the_same_rules_count_together_and_others_are_refused(url, redis_server)
     shown = f"the store {redis_server.url} (prefix {url.partition('prefix=')[2]})"
     cure = "name another with ?prefix=, or replace them with ?replace"
     for different in (('{"other": 1}', "1"), ("{}", "2")):
-        with pytest.raises(StoreInUse) as raised:
+        with pytest.raises(StoreInUseError) as raised:
             open_counts(url, *different)
         assert str(raised.value) == f"{shown} is in use by other rules, or the same with another seed: {cure}"
     assert place(open_counts(f"{url}&replace", '{"other": 1}')) == 0
@@ -98,10 +107,10 @@ def test_another_version_is_refused(url, key, redis_server):
     client.delete(f"{key}:scenario")
     open_counts(url)
     client.hset(f"{key}:scenario", "standing", "{")
-    with pytest.raises(StoreUnavailable, match="has rules that cannot be read: "):
+    with pytest.raises(StoreUnavailableError, match="has rules that cannot be read: "):
         open_counts(url)
     client.hdel(f"{key}:scenario", "standing")
-    with pytest.raises(StoreUnavailable, match=r"has rules that are not whole$"):
+    with pytest.raises(StoreUnavailableError, match=r"has rules that are not whole$"):
         open_counts(url)
 
 
@@ -133,17 +142,20 @@ def test_scripts_that_the_server_forgot(url, redis_server):
 
 
 def test_a_stopped_server_holds_nobody_up(own_server, caplog, monkeypatch, now):
-    """One request waits for a moment, those after it not at all; then it counts on. The log has a line for each."""
+    """One request waits for a stopped server, and later ones do not; the log has both lines.
+
+    Then counting goes on.
+    """
     monkeypatch.setattr(waiting, "answer", 0.5)
     counts = open_counts(own_server.url)
     assert place(counts) == 0
     own_server.signal(signal.SIGSTOP)
     for why in ("Timeout", *["faultinject pauses before it uses the store again"] * 20):
-        with pytest.raises(StoreUnavailable, match=why):
+        with pytest.raises(StoreUnavailableError, match=why):
             place(counts)
     own_server.signal(signal.SIGCONT)
     own_server.client().ping()
-    with pytest.raises(StoreUnavailable, match="pauses"):
+    with pytest.raises(StoreUnavailableError, match="pauses"):
         place(counts)
     now[0] += 1.0
     assert place(counts) in (1, 2), "what was not answered may have been counted"
@@ -153,7 +165,7 @@ def test_a_stopped_server_holds_nobody_up(own_server, caplog, monkeypatch, now):
 
 @pytest.mark.parametrize("kind", ["rules", "scopes", "identities"])
 def test_keys_that_the_server_removed_to_make_room(url, key, redis_server, kind, caplog):
-    """What they counted begins at zero; the log says so where the rules' own counts are gone."""
+    """Counts that the server evicted begin at zero; the log reports it for rules."""
     counts = open_counts(url)
     for number in range(3):
         assert counts.match([(0, "mine", "/a", None)], 0.0) == [(number, number, True)]
@@ -185,13 +197,16 @@ def test_an_answer_that_is_read_late_is_no_loss(url, caplog, monkeypatch):
 
 
 def test_what_could_not_be_told_is_told_later(own_server, nothing_beside, now):
-    """With the next try; what was noted meanwhile goes with it, also where that is a lot. A take that was to be given back stays."""
+    """Unsent notes go with the next attempt, also if they are many, and the last of them waits.
+
+    A take that was to be returned stays.
+    """
     counts = open_counts(own_server.url)
     assert counts.take(ONCE)
     own_server.client().save()
     own_server.kill()
     counts.give_back(Take(0, "", 1, beside=True))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         counts.take(Take(0, "", 2))
     for _ in range(10_000):
         counts.note_failed(0)
@@ -221,7 +236,10 @@ def test_a_take_that_is_given_back_beside(url, nothing_beside, monkeypatch):
 
 
 def test_what_is_given_back_beside_is_the_parents(url, nothing_beside):
-    """A child that returned it, too, would let one more through than `times`, and might wait for the lock of a thread that it has not."""
+    """Only the parent returns its counts; a child would let one fault too many through.
+
+    It might also wait for the lock of a thread that it has not.
+    """
     counts = open_counts(url)
     assert counts.take(ONCE)
     counts.give_back(Take(0, "", 1, beside=True))
@@ -230,7 +248,10 @@ def test_what_is_given_back_beside_is_the_parents(url, nothing_beside):
 
 
 def test_a_fork_while_a_thread_is_given_a_connection(url, monkeypatch):
-    """The child asks all the same: what redis-py locks meanwhile, nobody would ever unlock there."""
+    """A child asks, though the fork came while redis-py held a lock.
+
+    Nobody would ever unlock it there.
+    """
     parent, begun, go_on = os.getpid(), threading.Event(), threading.Event()
     make = redis.ConnectionPool.make_connection
 
@@ -263,9 +284,12 @@ def test_a_forked_child_closes_its_parents_connections(url):
     """The server would count them for as long as the child lives."""
 
     def sockets():
-        # The one that lists them is closed by then.
-        found = [each for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
-        return {each for each in map(os.readlink, found) if each.startswith("socket:")}
+        found = set()
+        for descriptor in Path("/proc/self/fd").iterdir():
+            # The one that lists them, and what other threads close meanwhile, is gone.
+            with suppress(FileNotFoundError):
+                found.add(str(descriptor.readlink()))
+        return {target for target in found if target.startswith("socket:")}
 
     before = sockets()
     counts = open_counts(url)
@@ -303,7 +327,7 @@ def test_a_server_that_dies_while_it_is_asked(own_server, monkeypatch):
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(place, counts)
         own_server.kill()
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             asked.result(60)
 
 
@@ -319,7 +343,7 @@ def test_a_process_that_begins_waits_longer(own_server, monkeypatch):
 
 
 def test_where_there_is_no_thread(url, monkeypatch):
-    """What requests do not wait for is sent with the next that asks for it."""
+    """Without a thread, notes go with the next question."""
     counts = open_counts(url)
 
     def none(_):
@@ -364,9 +388,9 @@ def test_a_user_with_a_password(start_redis):
     server = start_redis("--requirepass", "se cret/1")
     url = server.url.replace("unix://", "unix://default:se%20cret%2F1@")
     assert place(open_counts(url)) == 0
-    with pytest.raises(StoreUnavailable, match=r"/s: Authentication required\.$"):
+    with pytest.raises(StoreUnavailableError, match=r"/s: Authentication required\.$"):
         open_counts(server.url)
-    with pytest.raises(StoreUnavailable, match="invalid username-password pair") as raised:
+    with pytest.raises(StoreUnavailableError, match="invalid username-password pair") as raised:
         open_counts(server.url.replace("unix://", "unix://:s3cret@"))
     assert "cret" not in str(raised.value)
 
@@ -387,9 +411,9 @@ def test_an_encrypted_connection(start_redis, tmp_path, free_ports):
     assert place(open_counts(f"rediss://127.0.0.1:{port}/1?ca={tmp_path}/ca.pem")) == 0
     assert place(open_counts(f"valkeys://localhost:{port}/1?ca={tmp_path}/ca.pem")) == 1
     for wrong in (f"?ca={tmp_path}/other.pem", ""):
-        with pytest.raises(StoreUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(StoreUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
             open_counts(f"rediss://127.0.0.1:{port}{wrong}")
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         open_counts(f"redis://127.0.0.1:{port}")
     with pytest.raises(ConfigurationError, match=f"/0: ca: there is no file '{tmp_path}/none.pem'$"):
         open_counts(f"rediss://127.0.0.1:{port}?ca={tmp_path}/none.pem")
@@ -398,12 +422,12 @@ def test_an_encrypted_connection(start_redis, tmp_path, free_ports):
 def test_a_server_that_takes_no_writes(start_redis):
     """A replica, and one that is full; the message has nothing of the script."""
     server = start_redis("--maxmemory", "1")
-    with pytest.raises(StoreUnavailable, match=r"command not allowed when used memory > 'maxmemory'\.$"):
+    with pytest.raises(StoreUnavailableError, match=r"command not allowed when used memory > 'maxmemory'\.$"):
         open_counts(server.url)
     server.client().config_set("maxmemory", 0)
     counts = open_counts(server.url)
     server.client().replicaof("127.0.0.1", "1")
-    with pytest.raises(StoreUnavailable, match=r"You can't write against a read only replica\.$"):
+    with pytest.raises(StoreUnavailableError, match=r"You can't write against a read only replica\.$"):
         place(counts)
 
 
@@ -418,7 +442,7 @@ def test_a_node_of_a_cluster(start_redis, redis_server, free_ports):
         start_redis(*options, "--bind", "127.0.0.1", "--port", ports[at], "--cluster-port", ports[at + 1])
         for at in (0, 2)
     )
-    with pytest.raises(StoreUnavailable, match=r"/s: Hash slot not served$"):
+    with pytest.raises(StoreUnavailableError, match=r"/s: Hash slot not served$"):
         open_counts(one.url)
     slot = one.client().execute_command("CLUSTER KEYSLOT", "{faultinject}")
     one.client().execute_command("CLUSTER ADDSLOTSRANGE", 0, slot)
@@ -426,15 +450,18 @@ def test_a_node_of_a_cluster(start_redis, redis_server, free_ports):
     one.client().execute_command("CLUSTER MEET", "127.0.0.1", ports[2], ports[3])
     until(lambda: all(each.client().cluster("INFO")["cluster_state"] == "ok" for each in (one, other)))
     assert place(open_counts(one.url)) == 0
-    said = rf"/s: it is a node of a cluster, in which 127\.0\.0\.1:{ports[0]} has the keys of this prefix: name that one$"
-    with pytest.raises(StoreUnavailable, match=said):
+    said = (
+        rf"/s: it is a node of a cluster, in which 127\.0\.0\.1:{ports[0]} has the keys of this "
+        r"prefix: name that one$"
+    )
+    with pytest.raises(StoreUnavailableError, match=said):
         open_counts(other.url)
 
 
 def test_without_the_package(monkeypatch):
     """The message names the command."""
     monkeypatch.setitem(sys.modules, "redis", None)
-    with pytest.raises(MissingExtra, match=r"the store redis://h:6379/0 needs redis: .*install"):
+    with pytest.raises(MissingExtraError, match=r"the store redis://h:6379/0 needs redis: .*install"):
         open_counts("redis://h")
 
 
@@ -454,6 +481,6 @@ def test_what_a_server_repeats_of_a_command_is_not_told(tmp_path):
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
-        with pytest.raises(StoreUnavailable, match=r"unknown command 'AUTH'$") as refused:
+        with pytest.raises(StoreUnavailableError, match=r"unknown command 'AUTH'$") as refused:
             open_counts(f"unix://:SECRET@{tmp_path}/redis")
     assert "SECRET" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""A store that fails is left alone for a while, and the log says so once."""
+"""A failing store is not used for a while, and the log says so once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import count
 
 import pytest
 
-from faultinject.counts import SharedCounts, Take
-from faultinject.exceptions import StoreBusy, StoreUnavailable
+from faultinject.counts.shared_counts import SharedCounts
+from faultinject.counts.store import Take
+from faultinject.exceptions import StoreBusyError, StoreUnavailableError
 
 AWAY = "faultinject: nothing is injected while the store is unavailable: "
 BUSY = "faultinject: another process held the store's lock for too long: {} passed without a decision"
@@ -54,6 +55,12 @@ class Counts(SharedCounts):
     def totals(self, rules):
         return [(3, 2, 0)] * len(rules)
 
+    def requests(self):
+        return 3
+
+    def injected(self):
+        return 2
+
 
 @pytest.fixture
 def counts(now):
@@ -67,19 +74,19 @@ ASKS = {
 }
 
 
-@pytest.mark.parametrize("error", [StoreUnavailable("held"), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("error", [StoreUnavailableError("held"), OSError(28, "No space left on device")])
 @pytest.mark.parametrize("name", ASKS)
 def test_a_failure_is_told_and_the_store_left_alone(counts, now, caplog, name, error):
     """One second in which nobody waits for it; then it is asked again, and is back."""
     counts.error = error
-    with pytest.raises(StoreUnavailable, match=f"{error}".replace("[", r"\[")):
+    with pytest.raises(StoreUnavailableError, match=f"{error}".replace("[", r"\[")):
         ASKS[name](counts)
     assert caplog.messages == [f"{AWAY}{error}"]
     counts.error = None
     counts.asked = 0
     now[0] += 0.999
     for each in ASKS.values():
-        with pytest.raises(StoreUnavailable, match="faultinject pauses before it uses the store again"):
+        with pytest.raises(StoreUnavailableError, match="faultinject pauses before it uses the store again"):
             each(counts)
     counts.give_back(Take(0, "", 1))
     assert counts.asked == 0
@@ -97,7 +104,7 @@ def test_a_failure_is_told_and_the_store_left_alone(counts, now, caplog, name, e
     ("before", "error", "later", "told", "asked"),
     [
         pytest.param(None, OSError("broken"), 0, 1, 2, id="away"),
-        pytest.param(None, StoreBusy("held"), 0, 1, 2, id="busy"),
+        pytest.param(None, StoreBusyError("held"), 0, 1, 2, id="busy"),
         pytest.param(OSError("broken"), OSError("broken"), 0, 0, 2, id="one tries"),
         pytest.param(OSError("broken"), None, 1, 1, 3, id="back"),
     ],
@@ -106,7 +113,7 @@ def test_what_two_threads_find_at_once_is_told_once(now, caplog, before, error, 
     """At whichever line of the one the other comes between, `later` by so many seconds."""
 
     def ask():
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailableError):
             ASKS["match"](counts)
 
     def trace(frame, event, _):
@@ -146,10 +153,10 @@ def test_what_two_threads_find_at_once_is_told_once(now, caplog, before, error, 
 
 def test_a_lock_that_others_have_is_told_now_and_then(counts, now, caplog):
     """The first at once, then the number every ten seconds."""
-    counts.error = StoreBusy("held")
+    counts.error = StoreBusyError("held")
 
     def ask():
-        with pytest.raises(StoreBusy):
+        with pytest.raises(StoreBusyError):
             ASKS["match"](counts)
 
     for _ in range(5):
@@ -162,20 +169,20 @@ def test_a_lock_that_others_have_is_told_now_and_then(counts, now, caplog):
 
 
 def test_a_log_that_asks_again(counts, now, caplog):
-    """A handler whose own request misses the lock too ends in no circle: that one is told next time."""
-    counts.error = StoreBusy("held")
+    """A log handler that asks the store itself starts no circle; its miss is reported later."""
+    counts.error = StoreBusyError("held")
 
     def again(record):
         if len(caplog.records) < 3:
-            with pytest.raises(StoreBusy):
+            with pytest.raises(StoreBusyError):
                 ASKS["match"](counts)
         return True
 
     caplog.handler.addFilter(again)
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusyError):
         ASKS["match"](counts)
     now[0] += 3600
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusyError):
         ASKS["match"](counts)
     caplog.handler.removeFilter(again)
     assert caplog.messages == [BUSY.format("1 request"), BUSY.format("2 requests")]
@@ -184,7 +191,7 @@ def test_a_log_that_asks_again(counts, now, caplog):
 def test_a_store_that_is_back_is_seen_by_whoever_asks_first(counts, now, caplog):
     """Also when what it is asked is to undo a take."""
     counts.error = OSError("broken")
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         ASKS["match"](counts)
     counts.error = None
     now[0] += 1
@@ -196,12 +203,12 @@ def test_pauses_double_up_to_half_a_minute(counts, now, caplog):
     """1, 2, 4, 8, 16, 30, 30 s; one line in the log; after it was back, from the beginning."""
     for times in (1, 2):
         counts.error, counts.asked = OSError("broken"), 0
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             ASKS["match"](counts)
         for asked, pause in enumerate((1, 2, 4, 8, 16, 30, 30), 1):
             for seconds, more in ((pause - 0.01, 0), (0.01, 1)):
                 now[0] += seconds
-                with pytest.raises(StoreUnavailable):
+                with pytest.raises(StoreUnavailableError):
                     ASKS["take"](counts)
                 assert counts.asked == asked + more
         counts.error = None
@@ -213,7 +220,7 @@ def test_pauses_double_up_to_half_a_minute(counts, now, caplog):
 def test_what_needs_no_number_needs_no_store(counts):
     """It may be away for long."""
     counts.error = OSError("broken")
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         counts.match([KEY], 0.0, True, [2])
     assert counts.match([KEY], 0.0, True, [0]) == [(0, -1, True)]
 

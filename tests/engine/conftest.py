@@ -1,4 +1,4 @@
-"""An app behind the middleware that is asked with plain environs, and the statistics of what it answers."""
+"""An app behind the middleware that gets plain environs, and statistics of its answers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environ_of(target, *, host="", body=b"", headers=(), **more):
 
 
 def view_of(method, url, headers=()):
-    """What a server makes of a request that an SDK would send."""
+    """The environ that a server makes of an SDK's request."""
     parts = urlsplit(url)
     path = parts.path or "/"
     return {
@@ -59,7 +59,7 @@ def view_of(method, url, headers=()):
 
 
 class Reading:
-    """How requests are read as a vendor's: asked for nothing but what the journal then says."""
+    """A vendor's reading of requests, seen through the journal alone."""
 
     def __init__(self, vendor=None, endpoints=()):
         self.vendor, self.endpoints = vendor, endpoints
@@ -88,11 +88,11 @@ class Reading:
         return outcome.bucket, outcome.key
 
     def live(self, environ):
-        """What is read of the request itself, whose query the journal may not show."""
+        """The reading of the request itself, whose query the journal may not show."""
         return reads(self.vendor and vendors.get(self.vendor), see(environ), self.endpoints)
 
     def identify(self, environ):
-        """What tells it from other requests, letter for letter and with placeholders."""
+        """The identity of a request: exact, and with placeholders."""
         return self.live(environ)[-2:]
 
 
@@ -131,7 +131,7 @@ class Site:
         return [self.ask(each) for each in targets]
 
     def decide(self, target="PUT /photos/cat.jpg", **more):
-        """What is decided: nothing is sent and nothing waited for."""
+        """The decision, with nothing sent and no waits."""
         return decide(self.injector.own_plan, environ_of(target, **more))
 
     def candidates(self, place):
@@ -140,7 +140,7 @@ class Site:
 
     @property
     def counts(self):
-        return {name: (each["matched"], each["injected"]) for name, each in self.injector.counts().items()}
+        return {name: (each.matched, each.injected) for name, each in self.injector.counts().items()}
 
     @property
     def outcomes(self):

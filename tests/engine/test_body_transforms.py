@@ -1,4 +1,4 @@
-"""What is done to a body on its way, however the app cuts it into pieces."""
+"""Changes of a body on its way, however the app cuts it into pieces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from faultinject import Rule
 from tests.engine.conftest import Site, environ_of
-from tests.rows import row_by_row
 
 SHARES = st.integers(0, 9999).map(lambda each: Fraction(each, 10000))
 
@@ -25,7 +24,7 @@ def bodies(draw):
 
 
 class Sender:
-    """An app whose body goes through one rule: what goes out in which pieces, and what the journal says."""
+    """An app whose body goes through one rule; it gives the pieces, and the journal's word."""
 
     def __init__(self, rule, seed="0"):
         self.site = Site(rule, seed, app=self.answer)
@@ -53,7 +52,7 @@ class Sender:
 
 
 def sent(rule, pieces, *, length=True, seed="0"):
-    """What goes out, and what was done."""
+    """The pieces that go out, and the journal's word."""
     sender = Sender(rule, seed)
     return sender.send(*pieces, length=length), sender.outcome.did
 
@@ -72,7 +71,7 @@ def test_a_share_of_a_known_length_is_kept_whatever_the_pieces(body, share):
 
 @given(bodies(), st.integers(0, 400), st.booleans())
 def test_so_many_bytes_are_kept(body, most, known):
-    """Counted over all pieces; a body that is no longer is left alone."""
+    """Bytes are counted over all pieces, and a shorter body is not changed."""
     whole, pieces = body
     out, did = sent(Rule("truncate", keep_bytes=most), pieces, length=known)
     assert b"".join(out) == whole[:most]
@@ -88,7 +87,7 @@ def test_a_share_of_an_unknown_length_is_that_of_the_first_piece(body, share):
     assert did == "truncated"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("share", "length", "kept"),
     [
         (0.5, 1, 0), (0.5, 2, 1), (0.5, 3, 1), (0.5, 1023, 511), (0.0, 10, 0), (0.29, 100, 29), (0.57, 100, 57),
@@ -107,7 +106,7 @@ def test_a_share_is_rounded_down(share, length, kept):
 
 @given(bodies(), st.integers(10**4, 10**18 - 1), st.booleans())
 def test_a_slow_body_is_the_same_body(body, rate, known):
-    """Where a piece is no longer than a twentieth of a second it stays as it is."""
+    """A piece that takes at most a twentieth of a second stays as it is."""
     _, pieces = body
     if len(pieces[0]) == max(map(len, pieces)) <= rate // 20:
         assert sent(Rule("drip", rate=rate), pieces, length=known) == (pieces, "dripped")
@@ -159,7 +158,7 @@ def test_a_body_that_ends_early_may_miss_its_changes():
 
 
 def test_changes_are_spread_evenly(p_of):
-    """Over the places of a body, first and last included, and over the values that a byte may get."""
+    """Changes are spread evenly over places, first and last included, and over byte values."""
     length, places, values = 100, [0] * 100, [0] * 255
     sender = Sender("corrupt,flips=2")
     for _ in range(4000):

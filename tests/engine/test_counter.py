@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from faultinject.engine import locked
+from faultinject.engine.counting import locked
 
 
 def test_each_number_once(in_threads):

@@ -1,4 +1,4 @@
-"""Which matches fire: skip, every, times, per, above, begin and end, alone and together."""
+"""The matches that fire: skip, every, times, per, above, begin and end, combined too."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultinject import Scenario
-from tests.rows import row_by_row
 
 ONE, TWO, THREE = "rule-1", "rule-2", "rule-3"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("rules", "answers"),
     [
         # Every rule counts the match, whoever answers.
@@ -80,7 +79,7 @@ OTHERS = {
 }
 
 
-@row_by_row("per", SCOPES)
+@pytest.mark.parametrize("per", SCOPES)
 def test_what_counts_together(site, per):
     """One injection in a scope: it is spent whatever else differs."""
     for first in SCOPES[per]:
@@ -116,7 +115,7 @@ def test_a_call_is_told_apart_letter_for_letter(site):
         assert made.asks([f"PUT {key}" for key in keys for _ in range(3)]) == [ONE, ONE, None] * 4
 
 
-@row_by_row("per", ["call", "key", "bucket", "operation", "client"])
+@pytest.mark.parametrize("per", ["call", "key", "bucket", "operation", "client"])
 def test_every_trigger_counts_in_its_scope(site, per):
     """skip, every, times and above, each alone in two scopes whose requests alternate."""
     two = ["PUT /b/k", "GET /c/l"]
@@ -142,7 +141,7 @@ def test_every_trigger_counts_in_its_scope(site, per):
 # --- rates -------------------------------------------------------------------------------------------------
 
 
-@row_by_row("rate", ["5/s", "1/s", "7/s", "100/s", "5/10s", "1/h", "3/7s", "1000/m"])
+@pytest.mark.parametrize("rate", ["5/s", "1/s", "7/s", "100/s", "5/10s", "1/h", "3/7s", "1000/m"])
 def test_at_the_limit_nothing_exceeds_it(site, rate):
     """Evenly spaced at exactly the rate, for as long as one likes."""
     made = site(f"http:503,above={rate}")
@@ -176,10 +175,10 @@ def test_a_burst_of_one_period_is_let_through(site):
     ]
 
 
-@row_by_row("rate", ["3/s", "7/s", "10/s", "49/s", "100/s", "997/s", "3/7s", "5/10s", "7/1h"])
-@row_by_row("fraction", [0.0, 0.1, 0.123456])
+@pytest.mark.parametrize("rate", ["3/s", "7/s", "10/s", "49/s", "100/s", "997/s", "3/7s", "5/10s", "7/1h"])
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.123456])
 def test_a_burst_is_the_limit_whatever_the_rounding(site, rate, fraction):
-    """Thirds and sevenths of seconds, added up behind ten digits of unix time, cost no request its place."""
+    """Thirds and sevenths of seconds, behind ten digits of unix time, lose no request."""
     limit = int(rate.partition("/")[0])
     made = site(f"http:503,above={rate}", now=1_763_625_600 + fraction)
     assert made.asks(["PUT /b/k"] * (limit + 2)) == [None] * limit + [ONE, ONE]
@@ -188,7 +187,7 @@ def test_a_burst_is_the_limit_whatever_the_rounding(site, rate, fraction):
 # --- begin and end ----------------------------------------------------------------------------------------
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("window", "open_at"),
     [
         ("begin=2s", [2.0, 2.5, 4.999, 5.0, 99.0]),
@@ -273,9 +272,10 @@ def test_a_rate_is_exact_under_threads(site, in_threads, frequent_switches):
 
 @pytest.mark.parametrize("round_", range(2))
 def test_what_is_given_back_is_given_out_again_and_never_twice(site, in_threads, frequent_switches, round_):
-    """The app fails every second time on its own: those takes go back, and exactly a hundred faults are injected.
+    """The app fails every second time on its own, and exactly a hundred faults are injected.
 
-    A take may go back when the other threads have no requests left: later ones get it then.
+    Those takes are returned. A take may be returned when the other threads have no requests left: later ones get it
+    then.
     """
     from itertools import count
 
@@ -365,7 +365,7 @@ moments = st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 4, 12]), things), min_
 @settings(max_examples=70, deadline=None, derandomize=True)
 @given(rules=st.lists(triggers, min_size=1, max_size=4), requests=moments)
 def test_any_triggers_do_what_the_contract_says(site, rules, requests):
-    """Any rules, any requests, any clock: every match counts, the first that passes fires, only it takes."""
+    """With any rules, requests and clock each match counts, and only the first to pass fires."""
     defined = [Definition(number, f"rule-{number + 1}", keys) for number, keys in enumerate(rules)]
     made = site(" ".join(each.text() for each in defined), "7", now=0.0)
     now = Fraction(0)

@@ -10,7 +10,6 @@ from faultinject import Injector, Rule, vendors
 from tests.decisions import candidates as candidates_of
 from tests.decisions import decide as decide_one
 from tests.decisions import meets, reads, view
-from tests.rows import row_by_row
 
 ENDPOINTS = ("storage.example",)
 
@@ -218,7 +217,7 @@ requests_of = st.fixed_dictionaries(
 
 
 def encoded(target):
-    """The target on the wire: what is not ASCII, and blanks, percent-encoded; what is encoded already stays."""
+    """Encode a target: non-ASCII characters and blanks, but nothing that is encoded already."""
     from urllib.parse import quote
 
     return quote(target, safe="/%.~*")
@@ -331,7 +330,7 @@ def decide(rules, asked, *, wsgi, record_all=False, times=1):
     injector = Injector(rules, environ={"FAULTINJECT_ENDPOINT": ENDPOINTS[0]}, record_all=record_all)
     candidates = candidates_of(injector.own_plan, place)
     decide_one(injector.own_plan, place)
-    counted = [number for number, each in enumerate(injector.counts().values()) if each["matched"]]
+    counted = [number for number, each in enumerate(injector.counts().values()) if each.matched]
     return counted, candidates, matched_by_definition(rules, view(place))
 
 
@@ -339,7 +338,7 @@ MANY_METHODS = [Rule("http:503", method=f"M{number}", times=0) for number in ran
 
 
 def holds(rules, asked, *, wsgi, record_all=False, times=1):
-    """With the index as by asking every rule: the same rules count the request, in the order written."""
+    """Check that the index finds the same rules in the same order as asking each one."""
     counted, found, expected = decide(rules, asked, wsgi=wsgi, record_all=record_all, times=times)
     assert counted == expected
     assert not record_all if found is None else list(found) == sorted(set(found))
@@ -354,7 +353,10 @@ def holds(rules, asked, *, wsgi, record_all=False, times=1):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, max_size=5), asked=requests_of)
 def test_the_index_hides_no_rule(rules, asked, wsgi, more, noted):
-    """Beyond so many methods it no longer sorts by them; where everything is noted an empty find is not None."""
+    """The index hides no rule.
+
+    Beyond some number of methods it no longer sorts by them. If everything is noted, an empty result is not None.
+    """
     holds([*rules, *more], asked, wsgi=wsgi, record_all=noted)
 
 
@@ -362,7 +364,7 @@ def test_the_index_hides_no_rule(rules, asked, wsgi, more, noted):
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(rules=st.lists(rules_of, min_size=1, max_size=4), asked=requests_of)
 def test_nor_where_many_rules_have_the_same_literals(rules, asked, wsgi):
-    """Such rules are filed once more, under each literal that they have, until nothing tells them apart."""
+    """Rules with the same literals are filed again, under each literal, until none is shared."""
     holds(rules, asked, wsgi=wsgi, times=10)
 
 
@@ -376,7 +378,7 @@ def ten_thousand_rules():
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
 def test_an_index_is_one(ten_thousand_rules, wsgi):
-    """Of 10,000 rules the one that may match is handed out; for a method in no rule there is not even a look."""
+    """Of 10,000 rules the index gives the one that may match; other methods are not looked up."""
     plan = ten_thousand_rules
     plain = {"mount": "", "raw": False, "inside": True}
 
@@ -413,7 +415,7 @@ FILED = {
 }
 
 
-@row_by_row(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
+@pytest.mark.parametrize(("kind", "wsgi"), [(each, at % 2 == 0) for at, each in enumerate(FILED)])
 def test_rules_are_told_apart_by_their_values(kind, wsgi):
     """Of many rules the one that may match is handed out, and none where none fits."""
 
@@ -444,8 +446,8 @@ def test_rules_are_told_apart_by_their_values(kind, wsgi):
     assert candidates(300) is None
 
 
-@row_by_row("wsgi", [True, False], ids=["environ", "scope"])
-@row_by_row(
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+@pytest.mark.parametrize(
     "keys",
     [
         {"path": "**/x.jpg"},
@@ -464,12 +466,15 @@ def test_a_rule_without_a_value_of_its_own_is_asked(keys, wsgi):
         assert candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked)) == expected
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("method", "wsgi"),
     [("PUT", True), ("options", False), ("PROPPATCH", True), ("PROPPATCH", False), ("UNSUBSCRIBE", False)],
 )
 def test_a_method_is_found_in_any_case(wsgi, method):
-    """Also one too long for every mixture of cases to be known beforehand; and no other one is looked at in vain."""
+    """A method is found in any case, and no other one is looked at.
+
+    Also one too long for every mixture of cases to be known beforehand.
+    """
     plain = {"target": "/a", "mount": "", "host": "", "raw": False, "inside": True}
     for asked in (
         method,
@@ -487,7 +492,7 @@ def test_a_method_is_found_in_any_case(wsgi, method):
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
 def test_a_flood_of_hosts_confuses_nobody(wsgi):
-    """What is remembered of hosts is bounded: it is forgotten and worked out anew."""
+    """The memory of hosts is bounded: it is emptied, and filled again."""
     rules = [
         Rule("cos:SlowDown", bucket="photos"),
         Rule("http:503", host="example.com"),

@@ -1,13 +1,11 @@
-"""Conditions through the middleware: what is never matched, what keeps a rule away, where a request came from."""
+"""Conditions through the middleware: absent values, `unless`, and a request's origin."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.rows import row_by_row
 
-
-@row_by_row(
+@pytest.mark.parametrize(
     ("asked", "why"),
     [
         ({"target": "CONNECT /b/k"}, "a tunnel"),
@@ -19,7 +17,9 @@ from tests.rows import row_by_row
         ({"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}, "a preflight"),
     ],
 )
-@row_by_row("rules", ["http:503", "http:503,path=b/** http:502,method=*", "http:503,header.upgrade="])
+@pytest.mark.parametrize(
+    "rules", ["http:503", "http:503,path=b/** http:502,method=*", "http:503,header.upgrade="]
+)
 def test_what_is_never_matched(site, rules, asked, why):
     """Upgrades, CONNECT and preflights pass, and are not even counted."""
     made = site(rules)
@@ -41,8 +41,10 @@ def test_a_preflight_is_matched_when_the_method_is_asked_for(site, method):
     assert mixed.counts == {"rule-1": (0, 0), "rule-2": (1, 1)}
 
 
-@row_by_row("operation", ["OptionsObject", "=OptionsObject", "PutObject,operation=OptionsObject"])
-@row_by_row("vendor", ["s3", "minio"])
+@pytest.mark.parametrize(
+    "operation", ["OptionsObject", "=OptionsObject", "PutObject,operation=OptionsObject"]
+)
+@pytest.mark.parametrize("vendor", ["s3", "minio"])
 def test_a_preflight_is_matched_when_its_operation_is_asked_for(site, operation, vendor):
     """By its name: a pattern names no operation of its own, and `unless` asks for nothing."""
     preflight = {"target": "OPTIONS /b/k", "headers": [("Access-Control-Request-Method", "PUT")]}
@@ -89,7 +91,7 @@ UNLESS = [
 ]
 
 
-@row_by_row(("keys", "kept_away", "met"), UNLESS)
+@pytest.mark.parametrize(("keys", "kept_away", "met"), UNLESS)
 def test_any_unless_that_holds_keeps_the_rule_away(site, keys, kept_away, met):
     """It does not count the request either."""
     made = site(f"http:503,drain=no,{keys}")

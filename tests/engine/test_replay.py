@@ -13,7 +13,6 @@ from hashlib import blake2b
 import pytest
 
 from faultinject import Rule
-from tests.rows import row_by_row
 
 MIXED = """
     cos:SlowDown,method=PUT,probability=0.3,times=20
@@ -44,7 +43,7 @@ def faults(made):
 
 
 def test_requests_one_after_another_get_the_same_faults(site):
-    """Whatever triggers the rules have: the whole journal is the same, and another seed's is not."""
+    """The whole journal repeats with the seed, whatever the triggers, and not with another."""
     chosen = random.Random(5)
     targets = [chosen.choice(THINGS[:60]) for _ in range(800)]
     first, again, other = site(MIXED, "7"), site(MIXED, "7"), site(MIXED, "8")
@@ -55,7 +54,10 @@ def test_requests_one_after_another_get_the_same_faults(site):
 
 
 def test_another_process_replays_to_the_byte():
-    """Ids and bodies too, when the clock is the same: neither string hashing nor memory addresses are in it."""
+    """Another process gives the same bytes, ids too, if the clock is the same.
+
+    Neither string hashing nor memory addresses are in it.
+    """
     program = """
 import json, sys
 from faultinject import Injector, WSGIFaultMiddleware
@@ -126,7 +128,7 @@ def test_threads_change_nothing(site, in_threads, frequent_switches):
 
 
 def test_parallel_attempts_of_one_thing_fail_as_often(site, in_threads):
-    """Which of them is which does not matter: n is given out once each."""
+    """Parallel attempts get each number once, so as many fail as one after another."""
     alone, together = site("http:503,probability=0.3", "11"), site("http:503,probability=0.3", "11")
     one = [alone.ask() for _ in range(1600)]
     many = [
@@ -172,10 +174,13 @@ PRESIGNED = [
 ]
 
 
-@row_by_row("query", PRESIGNED, ids=lambda each: each.partition("=")[0])
-@row_by_row("kept", ["", "partNumber=3", "versionId=abc"])
+@pytest.mark.parametrize("query", PRESIGNED, ids=lambda each: each.partition("=")[0])
+@pytest.mark.parametrize("kept", ["", "partNumber=3", "versionId=abc"])
 def test_a_presigned_retry_is_the_same_thing(site, query, kept):
-    """Signature, date, expiry, token, credential and upload id are new in each attempt; the thing is not."""
+    """A presigned retry is the same thing.
+
+    Signature, date, expiry, token, credential and upload id are new in each attempt.
+    """
     made, plain = (site("http:503,times=3,per=call http:502,probability=0.5", "1") for _ in range(2))
 
     def target(attempt):
@@ -208,7 +213,7 @@ PUTS = [f"PUT /photos/k{number % 200}" for number in range(600)]
 
 
 def hits_of(site, rules, rule, seed="9"):
-    """For each request what a rule did: whether it answered, or None when another rule did before it."""
+    """For each request, whether the rule answered; None if an earlier rule did."""
     made = site(rules, seed)
     name = made.injector.scenario.display_names[[str(each) for each in rules].index(str(rule))]
     return [None if each not in (None, name) else each == name for each in made.asks(PUTS)]
@@ -255,10 +260,13 @@ EDITS = [
 ]
 
 
-@row_by_row("text", SELVES)
-@row_by_row(("edit", "left"), EDITS)
+@pytest.mark.parametrize("text", SELVES)
+@pytest.mark.parametrize(("edit", "left"), EDITS)
 def test_edited_triggers_and_effects_change_no_draw(site, text, edit, left):
-    """Only name, fault and conditions are in the label: the triggers thin the very same hits out."""
+    """Edited triggers and effects change no draw; triggers thin the same hits out.
+
+    Only name, fault and conditions are in the label.
+    """
     (rule,) = site(text).injector.scenario.rules
     parts = rule.to_dict()
     changed = Rule(parts.pop("fault"), **parts, **edit)
@@ -290,7 +298,7 @@ def test_a_name_by_position_is_for_display_only(site):
 
 @pytest.mark.parametrize("rule", ["http:503,probability=0.5", "cos:SlowDown,method=PUT,probability=0.5"])
 def test_twins_draw_apart(site, p_of, rule):
-    """Two rules of equal label: the later one counts as another, and the earlier one draws what it draws alone."""
+    """Of two rules with equal labels the first draws as if alone, and the second apart."""
     targets = [f"PUT /photos/k{number}" for number in range(2000)]
     twins, alone = site(f"{rule} {rule},times=9999", "2").asks(targets), site(rule, "2").asks(targets)
     assert [each == "rule-1" for each in twins] == [each == "rule-1" for each in alone]
@@ -301,7 +309,11 @@ def test_twins_draw_apart(site, p_of, rule):
 
 @pytest.mark.parametrize("fault", ["truncate,keep=0.1", "drip,rate=1"])
 def test_twins_of_two_vendors_draw_apart_in_the_order_written(site, fault):
-    """`of` is no part of the label, and says how requests are read: whichever vendor is asked first, the faults are the same."""
+    """Rules that differ in `of` alone draw apart, in the order written.
+
+    `of` is no part of the label, and says how requests are read. The faults are the same whichever vendor is asked
+    first.
+    """
     ofs = ("gcs:backendError", "swift:503", "cos:SlowDown")
     rules = " ".join(f"{fault},of={each},bucket=photos,probability=0.5" for each in ofs)
     ways = ("/storage/v1/b/photos/o/g", "/v1/account/photos/s", "/photos/c")
@@ -314,7 +326,7 @@ def test_twins_of_two_vendors_draw_apart_in_the_order_written(site, fault):
     assert decided(targets) == decided(targets[::-1])
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "more",
     [
         {"host": "photos.example"},
@@ -327,7 +339,7 @@ def test_twins_of_two_vendors_draw_apart_in_the_order_written(site, fault):
     ids=["host", "port", "server", "headers", "body", "client"],
 )
 def test_where_and_with_what_a_request_comes_changes_nothing(site, more):
-    """Host, port, headers, body and client are not in the identity: servers on random ports replay."""
+    """Host, port, headers, body and client are not in the identity: servers on any port replay."""
     plain, other = site(CHANCE, "6"), site(CHANCE, "6")
     assert [plain.ask(each) for each in THINGS] == [other.ask(each, **more) for each in THINGS]
 
@@ -346,7 +358,10 @@ def test_changed_rules_count_from_zero_and_draw_the_same(site):
 
 @pytest.mark.parametrize("first", ["/photos/a", "/else"])
 def test_a_name_that_reads_like_a_bare_fault_is_a_twin_in_the_order_written(site, first):
-    """Whichever rule is asked first, a given name and an equal unnamed label draw apart in the order written."""
+    """A name equal to an unnamed label draws apart, in the order written.
+
+    Whichever rule is asked first.
+    """
     rules = (
         "http:503,path=photos/,name=latency,probability=0.5 latency,delay=0ms,probability=0.5 "
         "latency,delay=0ms,probability=0.5,when=after"

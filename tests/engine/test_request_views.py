@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.decisions import view as view_of
-from tests.rows import row_by_row
 
 HEADERS = [("Host", "H"), ("X-Test", "a")]
 
@@ -68,9 +67,9 @@ TARGETS = [
 ]
 
 
-@row_by_row(("path", "raw", "decoded", "sent"), TARGETS)
+@pytest.mark.parametrize(("path", "raw", "decoded", "sent"), TARGETS)
 def test_path_and_raw_path(view, path, raw, decoded, sent):
-    """Decoded once as UTF-8 from the raw target, `%2F` kept; what was rewritten is the path that counts."""
+    """The path is decoded once from the raw target, `%2F` kept; a rewritten path counts."""
     request = view(path=path, raw=raw)
     assert (request.path, request.raw_path, request.mount, request.below) == (decoded, sent, "", decoded)
 
@@ -86,7 +85,7 @@ MOUNTED = [
 ]
 
 
-@row_by_row(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
+@pytest.mark.parametrize(("mount", "path", "raw", "decoded", "below", "sent"), MOUNTED)
 def test_mount_point(view, mount, path, raw, decoded, below, sent):
     """The mount point is part of the path, and apart from what bucket and key are read from."""
     request = view(mount=mount, path=path, raw=raw)
@@ -121,14 +120,14 @@ def test_method_query_and_headers(view):
 
 
 def test_absent_content_headers():
-    """Servers give an absent Content-Type as an empty text; an empty header of another name is there."""
+    """An empty Content-Type is absent, as servers give it; another empty header is there."""
     request = wsgi(CONTENT_TYPE="", CONTENT_LENGTH="", HTTP_X_EMPTY="")
     assert (request.header("content-type"), request.header("content-length")) == ((), ())
     assert request.header("x-empty") == ("",)
     assert (request.content_length, request.has_body) == (None, False)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("host", "name"),
     [
         ("Photos.Example:8080", "photos.example"),
@@ -154,7 +153,7 @@ def test_no_host(view):
     assert view(headers=[]).host == ""
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("length", "number", "body"),
     [
         ("5", 5, True),
@@ -195,12 +194,15 @@ def test_text_that_no_server_gives():
 
 
 def test_header_names_fold_alike():
-    """`x_test` and `x-test` are one name, as a WSGI server cannot tell them apart; each value counts, which that server joins."""
+    """`x_test` and `x-test` are one name, and each value counts.
+
+    A WSGI server cannot tell them apart, and joins the values.
+    """
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x_test", b"1"), (b"X-Test", b"2")]}
     assert view_of(scope).header("x-test") == ("1", "2")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("environ", "scope", "shared"),
     [
         ({"SERVER_PROTOCOL": "HTTP/2"}, {"http_version": "2"}, True),
@@ -217,7 +219,7 @@ def test_a_connection_is_shared_since_http_2(environ, scope, shared):
     assert (wsgi(**environ).http2, asgi(**scope).http2) == (shared, shared)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("asked", "version", "length"),
     [
         ({"method": "PUT"}, "1.1", 0),
@@ -232,7 +234,10 @@ def test_a_connection_is_shared_since_http_2(environ, scope, shared):
     ],
 )
 def test_a_body_that_nobody_announces(site, asked, version, length):
-    """Over HTTP/1.x there is none (RFC 9112, 6.3); over HTTP/2 nobody knows, nor of a chunked one that was not read."""
+    """A body without a length is empty over HTTP/1.x (RFC 9112, 6.3), unknown over HTTP/2.
+
+    Of a chunked body that was not read nobody knows either.
+    """
     made = site("http:503,drain=no")
     made.ask(f"{asked.pop('method')} /b/k", SERVER_PROTOCOL=f"HTTP/{version}", **asked)
     [outcome] = made.outcomes

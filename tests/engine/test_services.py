@@ -1,4 +1,4 @@
-"""Places for faults under way: a bound that is exact under threads, and costs nothing before it is reached."""
+"""The bound of running faults is exact under threads, and costs nothing below it."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
-"""What is shown of a path, a query and a target: documented values only."""
+"""Paths, queries and targets are shown with documented values only."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.engine import shown_target
+from faultinject.engine.shown import shown_target
 from tests.engine.conftest import Reading
-from tests.rows import row_by_row
 
 JOURNAL = Reading()
 
 
 def line(path="/b/k", query="", **more):
-    """What the journal says of a request."""
+    """The journal's line of a request."""
     return JOURNAL.outcome({"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query, **more})
 
 
@@ -31,7 +31,7 @@ SECRET = "S3cr3tT0k3nValue"
 ENDS = [";", "?", "=", "#", "@", "%26", "%3D", "%3d", "%3F", "%3f", "%3B", "%2526", "%253F", "&"]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "query",
     [
         "partNumber=3&uploadId=2~abc-DEF_0.1&x-id=UploadPart", "acl", "uploads=", "list-type=2&prefix=photos/a%20b&max-keys=7",
@@ -46,27 +46,29 @@ def test_what_is_documented_is_shown(query):
     assert shown_query(query) == query
 
 
-@row_by_row("name", ["session", "mirror", "fetch", "location", "prevsnapshot", "policy", "website"])
+@pytest.mark.parametrize(
+    "name", ["session", "mirror", "fetch", "location", "prevsnapshot", "policy", "website"]
+)
 def test_a_flag_has_no_value_to_show(name):
     """No vendor documents one."""
     assert shown_query(f"{name}={SECRET}&acl") == f"{name}=…&acl"
 
 
-@row_by_row("value", [SECRET, "X", "x=", "=x"])
-@row_by_row("name", ["mine", "x-y_z.0", "n" * 40])
+@pytest.mark.parametrize("value", [SECRET, "X", "x=", "=x"])
+@pytest.mark.parametrize("name", ["mine", "x-y_z.0", "n" * 40])
 def test_an_unknown_parameter_shows_its_name(name, value):
     """Letters, digits and what joins them, and no more of them than a token has."""
     assert shown_query(f"{name}={value}") == f"{name}=…"
 
 
-@row_by_row("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
+@pytest.mark.parametrize("name", ["n" * 41, "-", "_", ".", "ü", "n+", ""])
 def test_what_may_be_no_name_is_not_shown(name):
     """A checksum stands for it and its value."""
     shown = shown_query(f"{name}=x")
     assert shown[0] == "…" and len(shown) == 5
 
 
-@row_by_row("end", ENDS)
+@pytest.mark.parametrize("end", ENDS)
 def test_nothing_behind_another_parameter(end):
     """However another parameter is glued to one that is shown."""
     for before in ("uploadId=abc", "partNumber=3", "comp=list", "acl", "prefix=photos/", "mine=x", ""):
@@ -74,13 +76,15 @@ def test_nothing_behind_another_parameter(end):
             assert SECRET not in shown_query(f"{before}{end}{name}{SECRET}")
 
 
-@row_by_row("query", [SECRET, f"{SECRET}=", f"{SECRET}==", f"acl&{SECRET}", f"prefix=https://u:{SECRET}@h"])
+@pytest.mark.parametrize(
+    "query", [SECRET, f"{SECRET}=", f"{SECRET}==", f"acl&{SECRET}", f"prefix=https://u:{SECRET}@h"]
+)
 def test_a_token_that_stands_alone(query):
     """A name without a value may be the secret itself."""
     assert SECRET not in shown_query(query)
 
 
-@row_by_row("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
+@pytest.mark.parametrize("word", ["abcdefghijklm", "abc1", "Abc", "ABC", "12", "abcü", "--"])
 def test_what_may_be_no_word_is_not_shown(word):
     """Words are short, of small letters."""
     shown = shown_query(word)
@@ -88,7 +92,7 @@ def test_what_may_be_no_word_is_not_shown(word):
     assert shown_query("abcdefghijkl") == "abcdefghijkl"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "longest", "longer"),
     [
         ("partNumber", "1" * 64, "1" * 65),
@@ -99,7 +103,7 @@ def test_what_may_be_no_word_is_not_shown(word):
     ],
 )
 def test_numbers_and_times_have_a_length_and_their_signs(name, longest, longer):
-    """What is longer, or has other signs, is no value that a vendor documents."""
+    """A value that is too long, or has other characters, is not shown."""
     assert shown_query(f"{name}={longest}") == f"{name}={longest}"
     assert shown_query(f"{name}={longer}") == f"{name}=…"
 
@@ -110,7 +114,7 @@ def test_what_is_kept_back_is_told_apart():
     assert len({shown_path(f"/b/{key}?token=x") for key in "abc"} | {shown_path("/b/a?token=y")}) == 4
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("target", "kept"),
     [
         ("http://u:p@h:1/b/k@x?y", "http://h:1/b/k@x?y"),
@@ -139,9 +143,9 @@ def test_a_path_with_a_query_in_it():
     assert shown_path("/b/what?") == "/b/what?"
 
 
-@row_by_row("mark", ["%3F", "%3f"])
-@row_by_row("sign", ["=", "%3D", "%3d"])
-@row_by_row("before", ["/b/k", ""])
+@pytest.mark.parametrize("mark", ["%3F", "%3f"])
+@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
+@pytest.mark.parametrize("before", ["/b/k", ""])
 def test_a_target_with_a_query_in_its_path(before, mark, sign):
     """However it was encoded, and with a query of its own."""
     shown = shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}?acl&sig={SECRET}")
@@ -152,14 +156,14 @@ def test_a_target_with_a_query_in_its_path(before, mark, sign):
     assert SECRET not in shown_target(f"{before}{mark}X-Amz-Signature{sign}{SECRET}{mark}x=1")
 
 
-@row_by_row("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
+@pytest.mark.parametrize("target", ["/b/k", "/b/what%3F", "%3f", "/why%3Fa%3F?acl", "*"])
 def test_a_target_without_secrets(target):
     """It stays as it was sent."""
     assert shown_target(target) == target
 
 
-@row_by_row("end", ENDS[:-1])
-@row_by_row("value", ["{end}{secret}", "a{end}{secret}{end}b"])
+@pytest.mark.parametrize("end", ENDS[:-1])
+@pytest.mark.parametrize("value", ["{end}{secret}", "a{end}{secret}{end}b"])
 def test_a_name_ends_at_the_first_sign(end, value):
     """Whatever stands behind it, and where there is nothing before it."""
     shown = shown_query("prefix=" + value.format(end=end, secret=SECRET))
@@ -167,7 +171,10 @@ def test_a_name_ends_at_the_first_sign(end, value):
 
 
 def test_a_credential_is_what_stays_the_same():
-    """The user of Basic, the nonce of Digest, the token of any other scheme; in any case of the scheme's name."""
+    """The constant part of a credential identifies its client.
+
+    The user of Basic, the nonce of Digest, the token of any other scheme; in any case of the scheme's name.
+    """
     same = [
         ("Basic Y2F0OjE=", "bASIC Y2F0OjI="),
         ('Digest username="cat", nonce="1", uri="/a"', 'digest uri="/b", nonce="1", cnonce="x"'),

@@ -8,11 +8,10 @@ import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
-from tests.rows import row_by_row
 
 
 def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switches):
-    """Threads ask while another one swaps without a pause: status, rule and generation always belong together."""
+    """While rules are swapped, each request's status, rule and generation belong together."""
     scenarios = [
         Scenario(Rule(f"http:{500 + number}", name=f"g{number}"), seed=number) for number in range(50)
     ]
@@ -52,7 +51,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switche
     assert len({each.generation for each in outcomes.values()}) > 10
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "wrong",
     [
         "cos:NoSuchThing",
@@ -62,7 +61,7 @@ def test_a_request_is_decided_by_one_scenario(site, in_threads, frequent_switche
         ["http:503", 7],
     ],
 )
-@row_by_row("how", ["use", "add"])
+@pytest.mark.parametrize("how", ["use", "add"])
 def test_a_wrong_scenario_leaves_the_old_one_working(site, wrong, how):
     """Its rules, seed, counts and generation: as if nobody had asked."""
     made = site("http:503,times=3,name=old", "7")

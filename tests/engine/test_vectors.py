@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, vendors
-from tests.rows import row_by_row
 
 # The five that the documentation publishes: seed, label, identity, n, bytes 0 to 15, the least probability that fires.
 VECTORS = [
@@ -48,16 +47,19 @@ def fires(site, rule, seed, share, ask):
     return [bool(ask(site(f"{rule},probability={max(0, share + by):.12f}", seed))) for by in (1e-9, -1e-9)]
 
 
-@row_by_row(("seed", "label", "identity", "n", "first", "share"), VECTORS)
+@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share"), VECTORS)
 def test_the_published_vectors_are_those_of_hashlib(seed, label, identity, n, first, share):
     """An implementation in any language can be checked against these."""
     digest = digest_of(seed, label, identity, n)
     assert (digest[:16].hex(), number(digest, 0) / 2**64) == (first, share)
 
 
-@row_by_row(("seed", "label", "identity", "n", "first", "share"), VECTORS)
+@pytest.mark.parametrize(("seed", "label", "identity", "n", "first", "share"), VECTORS)
 def test_the_published_vectors_decide(site, seed, label, identity, n, first, share):
-    """Through the middleware: the request of that identity, asked for the (n + 1)th time, fires just above the share."""
+    """A request fires just above the share of the published vector, and not below it.
+
+    The request of that identity, asked for the (n + 1)th time, through the middleware.
+    """
     rule = "cos:SlowDown,name=uploads" if label == "uploads" else label
     target = identity.replace("~", "0123456789abcdef")
     assert fires(site, rule, seed, share, lambda made: made.asks([target] * (n + 1))[-1]) == [True, False]
@@ -79,7 +81,7 @@ def test_a_text_that_is_no_unicode_has_its_draw(chance, fires):
     }
 
     async def app(*_):
-        """What it says is of no account."""
+        """An app whose answer does not matter."""
 
     async def say(message=None):
         return {"type": "http.request"}
@@ -169,7 +171,7 @@ WAYS = [
 ]  # fmt: skip
 
 
-@row_by_row(("rule", "target", "more", "label", "identity"), WAYS)
+@pytest.mark.parametrize(("rule", "target", "more", "label", "identity"), WAYS)
 def test_what_is_hashed(site, rule, target, more, label, identity):
     """A rule's label and a request's identity, seen by where exactly its chance turns."""
     assert Scenario.parse(rule).rules[0].label == label
@@ -184,7 +186,10 @@ def test_what_is_hashed(site, rule, target, more, label, identity):
 
 @pytest.mark.parametrize("seed", ["0", "42", "ключ"])
 def test_each_choice_is_made_by_its_own_eight_bytes(site, seed):
-    """Bytes 8 to 15 choose the row, 16 to 23 the delay, 24 to 31 with the outcome's number the ids."""
+    """Bytes 8 to 15 choose the row, 16 to 23 the delay, 24 to 31 with the number the ids.
+
+    The number of the outcome.
+    """
     made = site("jss:@client,delay=1s..3s", seed)
     rows = [row for row in vendors.get("jss").group("@client") if not row.where]  # the others are of no PUT
     for key in range(50):

@@ -1,8 +1,7 @@
-"""What is fuzzed: each function takes odd input, and fails where something of ours does not hold.
+"""The functions that are fuzzed: each takes odd input, and fails where a promise is broken.
 
-Whatever comes in is read or refused with an error of ours, soon, and nothing that is written holds a character which a
-terminal, a browser or a log would obey: control characters (C0, C1), bidirectional and other format characters, line
-separators.
+Input is read or refused with an error of ours, soon, and no output holds a character which a terminal, a browser or a
+log would obey: control characters (C0, C1), bidirectional and other format characters, line separators.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from xml.etree import ElementTree as XML
 from click.testing import CliRunner
 
 from faultinject import ASGIFaultMiddleware, Injector, Scenario, WSGIFaultMiddleware, inject
-from faultinject.audit import judge
+from faultinject.audit.judging import judge
 from faultinject.audit.reports import FORMATS, render
-from faultinject.cli import group as program
+from faultinject.cli.program import group as program
 from faultinject.exceptions import ConfigurationError, ReportError
-from faultinject.journal import of_outcomes, read
+from faultinject.journal.reading import of_outcomes, read
 
 LONGEST = 2000
 MOST = 20
@@ -86,7 +85,7 @@ def environ(variables: dict[str, str]) -> None:
 
 
 def exchange(rule: int, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> None:
-    """A request of any characters, through WSGI and ASGI: it is answered, and no output holds one that does not print."""
+    """A request of any characters is answered by WSGI and ASGI, and all output is printable."""
     said = io.StringIO()
     handler = logging.StreamHandler(said)
     logger = logging.getLogger("faultinject")

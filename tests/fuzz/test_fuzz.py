@@ -89,7 +89,7 @@ def tables(size):
 
 
 def latin(size):
-    """What a server hands on: bytes, read as Latin-1."""
+    """Texts as a server hands them on: bytes, read as Latin-1."""
     return texts(size).map(lambda text: text.encode("utf-8", "surrogatepass").decode("latin-1"))
 
 

@@ -9,12 +9,18 @@ from .launch import Server
 
 @pytest.fixture
 def start(tmp_path_factory):
-    """Start a server: the way or the command line, and rules for `faultinject run`."""
+    """Start a server by a way or a command line; skip one that is not installed.
+
+    The rules are for `faultinject run`.
+    """
     running = []
 
     def start(way, *rules, **variables):
-        command = way if callable(way) else way.command
-        running.append(Server(command, tmp_path_factory.mktemp("run"), *rules, **variables))
+        if not callable(way):
+            if way.missing:
+                pytest.skip(way.missing)
+            way = way.command
+        running.append(Server(way, tmp_path_factory.mktemp("run"), *rules, **variables))
         return running[-1]
 
     yield start

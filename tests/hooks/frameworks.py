@@ -1,4 +1,4 @@
-"""Every framework that the page of frameworks has a row of: what is changed in its apps, and how a test asks them."""
+"""The frameworks of the page: the change of their apps, and a test's way to ask them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Framework(NamedTuple):
 
     @property
     def missing(self) -> str:
-        """Why it cannot be tried here; empty when it can."""
+        """The reason why it cannot be tried here; empty if it can."""
         return next((f"{each} is not installed" for each in self.needs if find_spec(each) is None), "")
 
 

@@ -13,14 +13,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.started import Started, executable
+from tests.until import STARTS_WITHIN
 
 HERE = Path(__file__).parent
 HEALTHCHECK = 30
-"""Seconds in which a worker has to answer uvicorn; by default 5, which a busy machine may keep it from, and it would be killed.
+"""Seconds that a worker has to answer uvicorn's health check.
 
-A worker that is killed between question and answer is missed only after them, as its supervisor keeps both ends of the pipe.
+By default 5, which a busy machine may exceed, and the worker would be killed. A worker that is killed between
+question and answer is missed only after them, as its supervisor keeps both ends of the pipe.
 """
-STARTS_WITHIN = HEALTHCHECK + 90.0
 SERVED = (
     "served",
     "served_eventlet",
@@ -53,7 +54,7 @@ class Way:
 
     @property
     def missing(self):
-        """Why a server cannot be started so here; empty when it can."""
+        """The reason why a server cannot be started so here; empty if it can."""
         for each in self.needs:
             if executable("uwsgi") is None if each == "uwsgi" else find_spec(each) is None:
                 return f"{each} is not installed"
@@ -188,7 +189,7 @@ class Server(Started):
         return [self.get(path)[0] for _ in range(number)]
 
     def lines(self, *paths):
-        """The journal's lines of requests for these paths, without second ones about the same request."""
+        """The journal's lines of requests for these paths, without final ones."""
         lines = [json.loads(each) for each in self._journal.read_text().splitlines()]
         return [each for each in lines if each["path"] in paths and not each.get("final")]
 
@@ -198,7 +199,10 @@ class Server(Started):
         return None if found is None else int(found[1].split()[-1])
 
     def answering_process(self):
-        """The same, asked until one does: a request that was waiting for a process which is killed gets no answer."""
+        """The number of the process that answers, repeated until one does.
+
+        A request that was waiting for a process which is killed gets no answer.
+        """
         found = []
 
         def answers():
@@ -209,7 +213,10 @@ class Server(Started):
         return found[-1]
 
     def until_answered_by(self, number, ask):
-        """Let them be asked, once at least, until so many of its processes have answered: the system chooses who does, and may choose one for long."""
+        """Send requests until so many processes of the server have answered.
+
+        At least once. The system chooses the process, and may choose one for long.
+        """
 
         def asked():
             ask()
@@ -227,7 +234,10 @@ class Server(Started):
 
 
 def serves(process):
-    """Whether that folder of /proc is of a process that lives; one that only clears up behind its parent serves nothing."""
+    """Whether this folder of /proc is of a live process that serves.
+
+    One that only clears up behind its parent serves nothing.
+    """
     with suppress(OSError):  # it has gone meanwhile
         state = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
         return state != "Z" and b"resource_tracker" not in (process / "cmdline").read_bytes()

@@ -1,4 +1,4 @@
-"""Apps of every kind, whose code says nothing of faults. Each answers with its process and what was asked for."""
+"""Apps of every kind without code for faults; each answers with its process and the path."""
 
 import os
 from functools import partial

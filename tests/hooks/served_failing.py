@@ -1,9 +1,9 @@
-"""The usual line of code around an app that fails by itself where it is asked to; a Redis server is given its time."""
+"""The usual line of code around an app that fails on request; a Redis server gets its time."""
 
 import served
 
 import faultinject
-from faultinject.counts import waiting
+from faultinject.counts.patience import waiting
 
 waiting.answer = 10.0
 FAILS = "/broken"

@@ -1,4 +1,4 @@
-"""One small app of each framework, made when it is asked for; with faults around it as soon as the variables switch them on."""
+"""One small app of each framework, made on request, with faults if the variables say so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What faultinject itself serves, and the metrics beside it, in a program that `run` has started: prints each one's status."""
+"""Serves faultinject's own apps and metrics below `run`, and prints each status."""
 
 import sys
 import threading
@@ -9,13 +9,15 @@ import flask
 from prometheus_client import start_http_server
 
 import faultinject
-from faultinject.cli import listen
-from faultinject.proxy import Proxy, Target, proxy_server
+from faultinject.cli.listening import listen
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.client import proxy_server
+from faultinject.proxy.target import Target
 
 
 def status(url):
     try:
-        with urllib.request.urlopen(url, timeout=300) as answer:
+        with urllib.request.urlopen(url, timeout=20) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code

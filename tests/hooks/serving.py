@@ -1,4 +1,7 @@
-"""Servers that are started by a line of Python: `serving.py NAME PORT MODULE:APP`; `late` hooks when all is loaded."""
+"""Servers that a line of Python starts: `serving.py NAME PORT MODULE:APP`.
+
+`late` hooks when all is loaded.
+"""
 
 import sys
 from importlib import import_module

@@ -1,4 +1,7 @@
-"""Servers that end, or lose a worker: their journal says so, and `report` waits for nothing; of every way says so `test_run_ways`."""
+"""The journal notes when servers end or lose a worker, and `report` does not wait then.
+
+`test_run_ways` checks it for every way to start one.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ RULE = "cos:SlowDown,times=3,path=photos/"
 
 
 def ended(path):
-    """Which processes have said so."""
+    """The processes that said that they ended."""
     lines = map(json.loads, Path(path).read_text().splitlines())
     return [each["pid"] for each in lines if each.get("ended")]
 
 
 def waits(path):
-    """What a report says of a journal whose last requests may still be tried again: nothing where nobody can write any more."""
+    """The remark of a report on a journal whose last requests may still be retried.
+
+    It has none where nobody can write any more.
+    """
     return command("report", path).stderr
 
 
@@ -59,7 +65,10 @@ def app(environ, start_response):
 @pytest.mark.slow
 @pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
 def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
-    """Under gunicorn's WSGI workers too, which tell an app nothing; the answer is given, and the server ends."""
+    """A wait ends at SIGTERM, the answer is given, and the server ends.
+
+    Under gunicorn's WSGI workers too, which inform no app.
+    """
     pytest.importorskip("gevent")
     (tmp_path / "asked_app.py").write_text(ASKED)
     line = (
@@ -67,7 +76,7 @@ def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
     )
     way = type(WAYS["flask run"])(line, "gunicorn")
     server = start(way, "latency,delay=1h,when=after,path=photos/", PYTHONPATH=str(tmp_path))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=300) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
         client.sendall(b"GET /photos/cat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         server.until((tmp_path / "asked").exists)
         server.process.terminate()
@@ -79,7 +88,10 @@ def test_a_wait_ends_at_sigterm(start, tmp_path, worker):
 
 
 def test_a_report_of_a_server_that_has_ended_does_not_wait(tmp_path):
-    """From `serve` to the verdict: the last calls were given up a moment ago, and nobody waits for them."""
+    """A report on a server that has ended waits for nobody, though calls ended a moment ago.
+
+    From `serve` to the verdict.
+    """
     journal = tmp_path / "journal"
     command = [sys.executable, "-m", "faultinject"]
     serve = [*command, "serve", "--port", "0", "-r", "cos:SlowDown", "--journal", str(journal)]
@@ -92,9 +104,9 @@ def test_a_report_of_a_server_that_has_ended_does_not_wait(tmp_path):
                 assert requests.get(f"{url}/photos/{number}", timeout=60).status_code == 503
         finally:
             process.terminate()
-            process.wait(300)
+            process.wait(100)
     done = subprocess.run(
-        [*command, "report", str(journal), "--format", "json"], capture_output=True, text=True, timeout=300
+        [*command, "report", str(journal), "--format", "json"], capture_output=True, text=True, timeout=100
     )
     assert done.stderr == ""
     found = json.loads(done.stdout)

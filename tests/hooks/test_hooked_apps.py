@@ -1,4 +1,7 @@
-"""What people take for an app: put under faults by a framework's or a server's hook, or left alone, never broken."""
+"""Anything taken for an app is hooked, or not changed; it is never broken.
+
+By a framework's or a server's hook.
+"""
 
 from __future__ import annotations
 
@@ -94,13 +97,13 @@ def test_hooks_that_come_late(server, app, start):
 
 
 def python(text, **variables):
-    """What a Python with hooks prints."""
+    """Run a Python with hooks, and return what it prints."""
     import os
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
     environ = kept | {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": RULE} | variables
     found = subprocess.run(
-        [sys.executable, "-c", text], env=environ, capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", text], env=environ, capture_output=True, text=True, check=True, timeout=100
     )
     return found.stdout.split()
 
@@ -115,7 +118,7 @@ def python(text, **variables):
     ],
 )
 def test_what_was_imported_by_name(module, name):
-    """A server that had taken the function before we came is given ours, and gives it to its workers."""
+    """A server that imported the function before the hook gets ours, and so do its workers."""
     pytest.importorskip(module)
     found = python(
         f"""
@@ -132,7 +135,7 @@ print(after is before, after.__wrapped__ is before, pickle.loads(pickle.dumps(af
 
 
 def test_what_is_no_app_of_ours():
-    """An app of a kind that we do not know is the server's own affair, and so is an attribute of that name."""
+    """An app of unknown kind, or an attribute of that name, is left to the server."""
     found = python(
         """
 from faultinject.adapters.import_hooks import hook
@@ -152,7 +155,7 @@ print(*[getattr(g.load_target(f"m:{n}"), "app", None) is getattr(m, n) for n in 
 
 
 def test_the_apps_are_left_as_they_are():
-    """What the code sees of its own objects is what it made."""
+    """Code sees its own objects unchanged."""
     found = python(
         """
 from faultinject.adapters.import_hooks import hook
@@ -160,7 +163,8 @@ hook()
 import flask, inspect, starlette.applications
 app = flask.Flask("app")
 other = starlette.applications.Starlette()
-print(app.wsgi_app.__func__ is flask.Flask.wsgi_app, "__call__" in vars(app), inspect.iscoroutinefunction(other.__call__))
+app_is_plain = app.wsgi_app.__func__ is flask.Flask.wsgi_app
+print(app_is_plain, "__call__" in vars(app), inspect.iscoroutinefunction(other.__call__))
 print(other.middleware_stack, isinstance(flask.Flask.__call__, type(lambda: 0)), app.__call__.__name__)
 """
     )

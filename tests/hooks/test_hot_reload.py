@@ -1,4 +1,7 @@
-"""The file of rules changes under real servers, whose workers share counts; a SIGHUP with a wrong one ends no server."""
+"""Workers reload a changed file of rules together; SIGHUP with a wrong file ends no server.
+
+Under real servers, whose workers share counts.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ WAYS = {
     "uvicorn": (2, Way(f"{UVICORN} --workers 2 {ASGI}", "uvicorn")),
     "granian": (2, Way(f"{GRANIAN} --interface wsgi --workers 2 {WSGI}", "granian")),
 }
-"""How many workers there are, and how their server is started."""
+"""The number of workers, and the way to start their server."""
 WITHOUT = "import sys\nsys.modules['watchfiles'] = None\n"
 """The extra is not installed."""
 PATH = "/photos/cat"
@@ -45,7 +48,10 @@ class Reloaded:
         server.until(self.workers)
 
     def write(self, status):
-        """As docs/how-to/change-rules.md says: a file that is opened for writing is empty for a moment."""
+        """Write the file as docs/how-to/change-rules.md says.
+
+        A file that is opened for writing is empty for a moment.
+        """
         other = self.path.with_suffix(".new")
         other.write_text(text(status))
         other.replace(self.path)
@@ -68,18 +74,16 @@ class Reloaded:
         return sorted(self.server.statuses(PATH, 4))
 
     def told(self):
-        """How often a worker has said that it has put the file's rules in force."""
+        """The number of times that workers reported the file's new rules."""
         return self.server.log.count("rules.toml has changed, its rules are in force")
 
 
 @pytest.fixture
 def reloaded(start, tmp_path):
-    """`reloaded(name)`: a server that is started that way; `watched=False`: without the extra `watch`."""
+    """`reloaded(name)`: a server started that way; `watched=False`: without the extra `watch`."""
 
     def run(name, *, watched=True, **variables):
         number, way = WAYS[name]
-        if way.missing:
-            pytest.skip(way.missing)
         path = tmp_path / "rules.toml"
         path.write_text(text(503))
         if not watched:
@@ -95,7 +99,7 @@ def reloaded(start, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WAYS)
 def test_a_file_that_is_watched(name, reloaded):
-    """Other rules are in force in all workers, a wrong file changes nothing, and no SIGHUP with one ends the server."""
+    """New rules hold in all workers, a wrong file changes nothing, and SIGHUP ends no server."""
     at = reloaded(name)
     assert at.answers() == [200, 503, 503, 503]
     at.write(500)
@@ -115,7 +119,10 @@ def test_a_file_that_is_watched(name, reloaded):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["uvicorn", "granian"])
 def test_a_file_that_is_read_at_a_hangup(name, reloaded):
-    """The same without the extra: nobody looks until the signal comes. gunicorn is asked with stores of its own below."""
+    """Without the extra the file is read at SIGHUP only.
+
+    gunicorn is asked with stores of its own below.
+    """
     at = reloaded(name, watched=False)
     assert at.answers() == [200, 503, 503, 503]
     at.write(500)
@@ -143,7 +150,7 @@ def test_a_hangup_with_a_store_of_its_own(kind, reloaded, request, tmp_path):
     at = reloaded("gunicorn", watched=False, FAULTINJECT_STORE=store)
 
     def fault():
-        """What requests meet; each worker has three of its own where it counts for itself."""
+        """The faults that requests get; a worker with counts of its own gives three."""
         return set(at.server.statuses(PATH, 40)) - {200}
 
     assert fault() == {503}
@@ -160,7 +167,7 @@ def test_a_hangup_with_a_store_of_its_own(kind, reloaded, request, tmp_path):
 
 
 def test_wrong_at_the_first_start(start, tmp_path):
-    """Then nothing starts, as ever."""
+    """A wrong file at the first start stops the start."""
     path = tmp_path / "rules.toml"
     path.write_text(text("5x3"))
     with pytest.raises(AssertionError, match="http:5x3"):

@@ -1,4 +1,7 @@
-"""Servers that count on one Redis: exact over workers and hosts, never more than `times`, and no request fails because of it."""
+"""Servers on one Redis count exactly over workers and hosts, and no request fails for it.
+
+They never exceed `times`.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def named(redis, rule="http:503,times=100,path=photos/"):
 
 
 def ask(servers, number, each=lambda _: None):
-    """The statuses of so many requests of eight threads, by turns to each server; None where a worker was killed."""
+    """Statuses of requests from eight threads, to each server in turn; None if a worker died."""
 
     def get(count):
         each(count)
@@ -63,10 +66,7 @@ def url(redis_server, redis_prefix):
     "names", [("gunicorn --preload", "uvicorn"), ("gunicorn", "granian")], ids=" and ".join
 )
 def test_exact_over_two_hosts(names, start, url):
-    """Two servers that have nothing in common but the Redis: 3,000 requests, 1,000 faults, one seed."""
-    for name in names:
-        if WAYS[name].missing:
-            pytest.skip(WAYS[name].missing)
+    """Two servers that share only a Redis give 1,000 faults in 3,000 requests, with one seed."""
     environ = named(url, "http:503,times=1000,path=photos/")
     servers = [start(WAYS[name], **environ) for name in names]
     found = ask(servers, 3_000)
@@ -81,13 +81,16 @@ def test_exact_over_two_hosts(names, start, url):
 @pytest.mark.slow
 @pytest.mark.parametrize("way", KILLED.values(), ids=KILLED)
 def test_workers_and_the_redis_are_killed(way, start, start_redis):
-    """In the middle of it. The app answers all the time; who was killed took at most what it had in hand; it goes on by itself."""
-    if way.missing:
-        pytest.skip(way.missing)
+    """The app answers all the time, and a killed worker costs at most its running counts.
+
+    It goes on by itself.
+    """
     redis = start_redis("--appendonly", "yes", "--appendfsync", "always")
     server = start(way, **named(redis.url, "http:503,times=400,path=photos/"))
+    # Each of granian's workers listens by itself: where only one does so far and is killed, all connections are
+    # refused.
+    server.until(lambda: len({server.process_number() for _ in range(40)}) == 4)
     # Granian takes a place whose process ends twice within seconds for a loop of crashes, and ends.
-    server.until(lambda: len(server.workers()) == 4)
     first, killed, one_at_a_time = server.workers(), [], threading.Lock()
 
     def of_the_first():
@@ -106,8 +109,8 @@ def test_workers_and_the_redis_are_killed(way, start, start_redis):
             redis.start()
 
     found = ask([server], 800, kill)
-    assert len(killed) == 2
-    assert found[None] <= 24
+    assert len(killed) == 2, server.log
+    assert found[None] <= 24, server.log
     assert found.keys() <= {None, 200, 503}
     injected = found[503]
     end = time.monotonic() + 60
@@ -123,7 +126,7 @@ def test_workers_and_the_redis_are_killed(way, start, start_redis):
 
 
 def redis_left(redis):
-    """How much is left of 400 by what the Redis has."""
+    """The number left of 400, by the Redis."""
     client = redis.client()
     [key] = client.scan_iter("*:rules:*")
     return 400 - int(client.hget(key, "o0") or 0)
@@ -132,7 +135,10 @@ def redis_left(redis):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gunicorn", "gunicorn --preload", "uvicorn"])
 def test_a_redis_that_comes_back_empty(name, start, start_redis):
-    """Nothing is injected while it is away; then counts begin at zero for all workers together, also for those that are started then."""
+    """Nothing is injected while the Redis is away; an empty one counts from zero for all.
+
+    Also for workers that are started then.
+    """
     redis = start_redis()
     server = start(WAYS[name], **named(redis.url))
     server.until(lambda: len({server.process_number() for _ in range(40)}) == 4)
@@ -163,14 +169,17 @@ def unmatched(server, each=lambda _: None):
 
 
 def as_quick(during, before):
-    """Whether one is as quick as the other; each question that a request had to wait for would take 100 ms."""
+    """Whether `during` is as fast as `before`; each wait for the Redis would take 100 ms."""
     return during[75] < 3 * before[75] + 0.01 and during[-8] < 3 * before[-8] + 0.05
 
 
 @pytest.mark.slow
 @pytest.mark.alone
 def test_a_redis_that_does_not_answer_slows_no_other_request(start, start_redis):
-    """One event loop, and requests that ask the Redis all the time: those that no rule matches are as quick as before."""
+    """A silent Redis does not slow unmatched requests on the same event loop.
+
+    Other requests ask the Redis all the time.
+    """
     redis = start_redis()
     server = start(ONE_LOOP, **named(redis.url, "http:503,probability=0.5,path=photos/"))
     over = threading.Event()
@@ -200,9 +209,7 @@ def test_a_redis_that_does_not_answer_slows_no_other_request(start, start_redis)
 @pytest.mark.alone
 @pytest.mark.parametrize("way", WORKERS.values(), ids=WORKERS)
 def test_a_redis_that_does_not_answer_slows_no_worker(way, start, start_redis):
-    """A request that no rule matches waits for nothing, also when what is in force is to be asked for."""
-    if way.missing:
-        pytest.skip(way.missing)
+    """An unmatched request never waits for the Redis, even if the rules must be looked up."""
     redis = start_redis()
     server = start(way, **named(redis.url, "http:503,probability=0.5,path=photos/"))
 

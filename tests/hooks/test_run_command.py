@@ -1,4 +1,4 @@
-"""`faultinject run` itself: what becomes of the command, its exit code, signals, and Pythons that are not reached."""
+"""`faultinject run` passes on exit codes and signals, and names Pythons out of its reach."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ PAST = "2020-01-01T00:00:00Z"
 FOLDER = Path(faultinject.__file__).with_name("hooks")
 SERVES = "import wsgiref.simple_server; "
 REACHED = "['faultinject', 'wrapt']\n"
-LOADED = f"{SERVES}import sys; print(sorted({{each.partition('.')[0] for each in sys.modules}} & {{'faultinject', 'wrapt'}}))"
+LOADED = (
+    f"{SERVES}import sys; print(sorted({{each.partition('.')[0] for each in sys.modules}} & "
+    f"{{'faultinject', 'wrapt'}}))"
+)
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def run(environ):
             env=environ | variables,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=100,
         )
         return found.returncode, found.stdout, found.stderr
 
@@ -65,7 +68,7 @@ def python(environ):
             env=environ | {"PYTHONPATH": os.pathsep.join(places)} | variables,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=100,
         )
         return found.returncode, found.stdout, found.stderr
 
@@ -106,7 +109,10 @@ def test_scripts_of_python_are_known(run, tmp_path, first, told):
 
 
 def test_a_command_that_is_not_python(run):
-    """It runs as ever, with options of its own, also without `--` and where they look like ours; one line says who gets faults."""
+    """A command that is not Python runs unchanged, and one line says who gets faults.
+
+    With options of its own, also without `--` and where they look like ours.
+    """
     code, out, error = run("printf", "%s ", "-r", "--seed", "--file")
     assert (code, out) == (0, "-r --seed --file ")
     assert error.splitlines() == ["printf is not Python: only the Python processes that it starts get faults"]
@@ -134,6 +140,7 @@ def test_a_command_that_is_not_python(run):
             "APP_ENV=production looks like production",
         ),
         (["ls"], ("-r", RULE, "--strict"), {"FAULTINJECT_EXPIRES": PAST}, "FAULTINJECT_EXPIRES has passed"),
+        (["ls"], ("-r", RULE, "--strict"), {"FAULTINJECT_ONLY_WHERE": "A=b"}, "faults are only where A=b"),
         (["ls"], ("-r", "cos:Slowdown"), {"FAULTINJECT_ENABLED": "0"}, "did you mean cos:SlowDown?"),
         (
             ["ls"],
@@ -182,6 +189,11 @@ OFF = {
         "APP_ENV=production looks like production, where nothing is injected; to inject there set"
         " FAULTINJECT_PRODUCTION=allow and FAULTINJECT_EXPIRES to at most 24h",
     ),
+    "elsewhere": (
+        ("-r", RULE),
+        {"FAULTINJECT_ONLY_WHERE": "APP_ENV=staging"},
+        "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV is not set here",
+    ),
     "expired": (
         ("-r", RULE),
         {"FAULTINJECT_EXPIRES": PAST},
@@ -206,7 +218,7 @@ sys.exit(7)
     "why", others_slowly(OFF, lambda why: why in ("switched off", "production", "no rule"))
 )
 def test_where_faults_are_off_the_command_runs_untouched(run, environ, why):
-    """Its environment, its exit code, nothing of ours in it; one line says why there are no faults."""
+    """Without faults the command has its environment and exit code, and one line says why."""
     given, variables, says = OFF[why]
     known = {name: value for name, value in (environ | variables).items() if name != "LC_CTYPE"}
     text = LOOK.replace("GIVEN", repr([*known.items()]))
@@ -313,7 +325,10 @@ for number in range(2):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_the_command(environ, number):
     """It has taken the place of `faultinject run`, so its end is the end."""
-    text = "import signal, sys\ntry:\n    print('ready', flush=True)\n    signal.pause()\nexcept KeyboardInterrupt:\n    sys.exit(5)"
+    text = (
+        "import signal, sys\ntry:\n    print('ready', flush=True)\n    signal.pause()\nexcept "
+        "KeyboardInterrupt:\n    sys.exit(5)"
+    )
     with subprocess.Popen(
         [sys.executable, "-m", "faultinject", "run", "-r", RULE, "--", sys.executable, "-c", text],
         env=environ,
@@ -324,7 +339,7 @@ def test_signals_reach_the_command(environ, number):
         try:
             assert process.stdout.readline() == "ready\n"
             process.send_signal(number)
-            assert process.wait(timeout=300) == (5 if number == signal.SIGINT else -signal.SIGTERM)
+            assert process.wait(timeout=100) == (5 if number == signal.SIGINT else -signal.SIGTERM)
         finally:
             process.kill()
 
@@ -384,7 +399,10 @@ if __name__ == "__main__":
 @pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False])
 def test_a_sitecustomize_of_another_tool_hides_nothing(run, tmp_path, inside):
-    """A launcher puts one first on PYTHONPATH, below `run` or above it: processes that are forked and spawned have both."""
+    """Another tool's `sitecustomize` works with ours, in forked and spawned processes.
+
+    A launcher puts one first on PYTHONPATH, below `run` or above it.
+    """
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "sitecustomize.py").write_text(HIDING)
     (tmp_path / "launcher.py").write_text(LAUNCHER.replace("HERE", repr(str(tmp_path / "theirs"))))
@@ -473,7 +491,7 @@ def test_a_strict_python_without_the_package(python, bare):
 
 @pytest.mark.slow
 def test_a_package_that_no_path_file_came_with(python, bare):
-    """Where it is only on PYTHONPATH the `sitecustomize` is the way in."""
+    """A package that is only on PYTHONPATH is found by `sitecustomize`."""
     places = [Path(faultinject.__file__).parents[1], Path(wrapt.__file__).parents[1]]
     assert python("-c", LOADED, executable=bare, path=places, **ON)[:2] == (0, REACHED)
 
@@ -511,7 +529,10 @@ def test_a_python_that_serves_nothing_loads_next_to_nothing(python):
 
 
 def test_the_current_directory_stays_on_the_path(run, tmp_path, monkeypatch):
-    """As an empty element, which Python takes for it; `tests/cli/test_cli_run.py` has more of the path."""
+    """The current directory stays on the path, as an empty element.
+
+    `tests/cli/test_cli_run.py` has more of the path.
+    """
     (tmp_path / "beside_it.py").write_text("print('found')")
     (tmp_path / "below").mkdir()
     program = tmp_path / "below" / "program.py"
@@ -562,7 +583,7 @@ def test_hooks_come_with_what_may_serve(environ, tmp_path, modules, said):
         env=environ | {"FAULTINJECT_RULES": RULE, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=100,
     )
     assert (found.returncode, found.stdout) == (0, said), found.stderr
 
@@ -587,7 +608,7 @@ def test_what_is_installed_has_one_path_file(environ, tmp_path, kind):
         cwd=source,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=100,
     )
     assert built.returncode == 0, built.stderr
     with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
@@ -601,7 +622,7 @@ def test_what_is_installed_has_one_path_file(environ, tmp_path, kind):
         env=environ | ON | {"PYTHONPATH": os.pathsep.join(map(str, rest))},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=100,
     )
     assert (found.returncode, found.stdout) == (0, REACHED), found.stderr
 

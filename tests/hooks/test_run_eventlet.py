@@ -14,8 +14,6 @@ SENTENCE = "faultinject: eventlet is not supported"
 def test_its_server(start, how):
     """Also an app of a framework's, which other hooks reach; and no traceback."""
     way = Way(f"python served_eventlet.py {{port}} {how}", "eventlet", "flask")
-    if way.missing:
-        pytest.skip(way.missing)
     server = start(way, "cos:SlowDown,path=photos/")
     assert SENTENCE in server.log
     assert server.statuses("/photos/cat", 3) == [200] * 3, server.log

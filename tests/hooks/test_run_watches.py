@@ -1,4 +1,4 @@
-"""`faultinject run` in front of what gets no faults: it is said, and `--strict` ends with 2; of nothing else is it said."""
+"""`faultinject run` reports a server without faults, and only such; `--strict` ends with 2."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WITHOUT = {
 
 
 def watched(way, start, *options):
-    """A server of that kind, started by `run` with these options, that answers as it does without faults."""
+    """A server started by `run` with these options, which answers as without faults."""
     if way.missing:
         pytest.skip(way.missing)
 
@@ -65,7 +65,10 @@ def until_looked(process, server):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT)
 def test_what_gets_no_faults_is_said_while_it_serves(name, start):
-    """After ten seconds, once, with the reason; it serves on, and nobody has said that faults are on."""
+    """After ten seconds one line gives the reason, and the server goes on.
+
+    Nobody has said that faults are on.
+    """
     way, says = WITHOUT[name]
     server = watched(way, start)
     server.until(lambda: UNSEEN in server.log)
@@ -90,12 +93,12 @@ def test_it_is_said_at_the_end(kind, says, start):
     server = watched(Way(f"python served_frameworks.py {kind}_bare {{port}}", "aiohttp"), start, "--strict")
     until_looked(server.process.pid, server)
     server.process.terminate()
-    assert server.process.wait(120) == 2
+    assert server.process.wait(100) == 2
     assert server.log.endswith(says)
 
 
 def test_strict_changes_nothing_where_faults_are(start):
-    """Signals go on to the command, and its exit code is this one's; a watcher that is killed takes it along."""
+    """With faults `--strict` passes on signals and exit code; a killed watcher takes it along."""
     way = Way(GUNICORN + "-w 2 served_frameworks:flask_bare", "gunicorn", "flask")
     server = watched(way, start, "--strict")
     assert server.statuses("/photos/cat", 2)[-1] == 200
@@ -103,7 +106,7 @@ def test_strict_changes_nothing_where_faults_are(start):
     server.process.send_signal(signal.SIGTTIN)  # one worker more
     server.until(lambda: server.log.count("Booting worker") == 3)
     server.process.terminate()
-    assert server.process.wait(120) == 0
+    assert server.process.wait(100) == 0
     killed = watched(way, start, "--strict")
     killed.process.kill()
     end = time.monotonic() + 60
@@ -123,7 +126,7 @@ if __name__ == "__main__":
 
 
 def test_a_client_is_no_server(tmp_path):
-    """A script that asks another server, with processes of its own, is left in peace, and ends as ever."""
+    """A script that asks another server, with processes of its own, is not disturbed."""
     script = tmp_path / "client.py"
     script.write_text(CLIENT)
     with on_loopback(lambda environ, start: start("200 OK", []) and []) as port:
@@ -141,7 +144,7 @@ def test_a_client_is_no_server(tmp_path):
                 script,
             ]
             found = subprocess.run(
-                [*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=120
+                [*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=100
             )
             assert (found.returncode, found.stdout, found.stderr) == (5, "", "")
 
@@ -153,7 +156,7 @@ def test_strict_ends_as_the_command_does(ends):
         subprocess.run(
             [sys.executable, "-m", "faultinject", "run", "-r", RULE, *options, "--", "sh", "-c", ends],
             capture_output=True,
-            timeout=120,
+            timeout=100,
         ).returncode
         for options in ([], ["--strict"])
     ]

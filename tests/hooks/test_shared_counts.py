@@ -36,17 +36,10 @@ def ask(server, number, path="/photos/cat"):
         return [each and each[0] for each in threads.map(server.get, [path] * number)]
 
 
-@pytest.fixture(params=WAYS)
-def way(request):
-    found = WAYS[request.param]
-    if found.missing:
-        pytest.skip(found.missing)
-    return found
-
-
 @pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_exact_without_a_store(way, start):
-    """A hundred faults for all workers together, drawn with one seed that nobody gave, and the log says where."""
+    """All workers give a hundred faults together, with one random seed, and the log says where."""
     server = start(way, **ON)
     statuses = []
     server.until_answered_by(2, lambda: statuses.extend(ask(server, 600)))

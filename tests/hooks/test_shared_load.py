@@ -1,4 +1,4 @@
-"""Exact counts under load: many threads, several workers, processors that have other things to do."""
+"""Exact counts under load: many threads, several workers, busy processors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hammer(port, path, clients, each):
 
     def client(_):
         found = []
-        connection = HTTPConnection("127.0.0.1", port, timeout=300)
+        connection = HTTPConnection("127.0.0.1", port, timeout=60)
         for _ in range(each):
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -54,7 +54,10 @@ def hammer(port, path, clients, each):
 
 
 def check(start, way, rounds, clients, each):
-    """In each round exactly so many faults; without a decision is only who waited 50 ms for a worker that got no processor."""
+    """Check each round's exact number of faults.
+
+    Only a request that waited 50 ms for a worker without a processor has no decision.
+    """
     paths = [f"/round-{number}/cat" for number in rounds]
     rules = "\n".join(f"{FAULTS[each % 2]},times={TIMES},path=round-{each}/" for each in rounds)
     server = start(WAYS[way], FAULTINJECT_ENABLED="1", FAULTINJECT_RULES=rules, FAULTINJECT_SEED="load")

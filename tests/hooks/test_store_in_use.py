@@ -1,4 +1,4 @@
-"""A named directory that is cut, moved, removed or wanted by others while real workers count in it."""
+"""A named directory is cut, moved, removed or claimed by others while workers count in it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def place(tmp_path):
 
 @pytest.fixture
 def start_all(start):
-    """Start a server, and wait for its last worker: one that still begins makes files where a test takes them away."""
+    """Start a server, and wait for its last worker.
+
+    One that still begins makes files where a test takes them away.
+    """
 
     def start_all(way, **variables):
         server = start(way, **variables)
@@ -49,7 +52,7 @@ def named(place, rule=RULE, option="", **more):
 
 
 def ask(server, number):
-    """How many faults so many requests of eight threads got; every request is answered."""
+    """The number of faults among requests of eight threads; every request is answered."""
     with ThreadPoolExecutor(8) as threads:
         found = [each and each[0] for each in threads.map(server.get, ["/photos/cat"] * number)]
     assert set(found) <= {200, 503}, found
@@ -75,13 +78,16 @@ def cut(place):
 
 
 LOSSES = {"removed": shutil.rmtree, "moved": moved, "cut": cut}
-"""What becomes of each file of it, `tests/counts/test_directory.py` has."""
+"""Losses of the directory; `tests/counts/test_directory.py` has those of each file."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_never_more_than_there_are(start_all, place, loss):
-    """Whatever happens to the directory, and though a worker is replaced afterwards: the app goes on, and the log says why."""
+    """Whatever happens to the directory, faults never exceed the limit, and the log says why.
+
+    The app goes on, though a worker is replaced afterwards.
+    """
     server = start_all(GUNICORN_4, **named(place))
     given = ask(server, 20)
     assert given == 20
@@ -101,7 +107,10 @@ def test_never_more_than_there_are(start_all, place, loss):
 
 @pytest.mark.slow
 def test_what_is_put_back_goes_on(start_all, place):
-    """Exactly as many as there are, though nothing was injected meanwhile; also by a worker that came in between."""
+    """After the directory is back, exactly the rest is injected, by newer workers too.
+
+    Nothing was injected meanwhile.
+    """
     server = start_all(GUNICORN_2, **named(place))
     given = ask(server, 10)
     moved(place)
@@ -142,13 +151,13 @@ def test_cut_all_the_time(start, place):
 
 @pytest.mark.slow
 def test_another_server_with_other_rules(start_all, place):
-    """Is refused, told of the first, and starts when it says that it replaces; the first is told of it."""
+    """A server with other rules is refused, and may replace the first, which is informed."""
     first = start_all(GUNICORN_2, **named(place))
     assert ask(first, 2) == 2
     with pytest.raises(AssertionError) as refused:
         start_all(GUNICORN_2, **named(place, "http:500,path=photos/"))
     said = str(refused.value)
-    assert "StoreInUse" in said
+    assert "StoreInUseError" in said
     assert re.search(
         rf"the store '{place}' is in use by other rules, or the same with another seed: "
         rf"end that server, name another directory, or replace its rules with file:{place}\?replace",

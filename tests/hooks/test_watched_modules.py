@@ -1,4 +1,4 @@
-"""What wakes the hook in a process that `run` has started: the modules that it can wrap, named where nothing heavy is loaded."""
+"""The modules that wake the hook in a process of `run`, named without heavy imports."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ print(sorted(MODULES ^ {*SERVERS, *PLACES, *BRIDGES}))
 
 
 def test_each_server_and_framework_wakes_the_hook():
-    """A server that is added to the one list and not to the other would run without faults, and nobody would be told."""
+    """Each server and framework is in both lists; otherwise it would get no faults, silently."""
     done = subprocess.run(
         [sys.executable, "-c", NAMES], capture_output=True, text=True, timeout=60, check=True
     )

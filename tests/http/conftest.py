@@ -1,3 +1,3 @@
-"""An app behind the middleware that is asked with plain environs, as the engine's tests ask it."""
+"""An app behind the middleware that gets plain environs, as in the engine's tests."""
 
 from tests.engine.conftest import environ, site, view

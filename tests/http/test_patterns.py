@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.http import check_pattern, compile_path, compile_plain, literal_prefix
-from tests.rows import row_by_row
+from faultinject.http.patterns import check_pattern, compile_path, compile_plain, literal_prefix
 
 PATHS = [
     # pattern, what it matches, what it does not
@@ -55,15 +55,15 @@ PATHS = [
 ]
 
 
-@row_by_row(("pattern", "matches", "not_"), PATHS)
+@pytest.mark.parametrize(("pattern", "matches", "not_"), PATHS)
 def test_a_path_pattern_matches_whole_paths(pattern, matches, not_):
-    """Each row of the table is what the documentation says about stars, folders, literals and dot-files."""
+    """Stars, folders, literals and dot-files match as the documentation says, row by row."""
     test = compile_path(pattern)
     assert [each for each in matches if not test(each)] == []
     assert [each for each in not_ if test(each)] == []
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("pattern", "matches", "not_"),
     [
         ("a/b", ["a/b"], ["/a/b", "a/b/c"]),
@@ -82,7 +82,7 @@ def test_a_key_pattern_has_no_optional_slash(pattern, matches, not_):
     assert [each for each in not_ if test(each)] == []
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("pattern", "matches", "not_"),
     [
         ("abc", ["abc"], ["ABC", "abcd", ""]),
@@ -98,7 +98,7 @@ def test_a_key_pattern_has_no_optional_slash(pattern, matches, not_):
     ],
 )
 def test_in_plain_text_only_the_star_is_special(pattern, matches, not_):
-    """Outside of path and key `*` matches anything, slashes too, and `?` is an ordinary character."""
+    """Outside of path and key `*` matches anything, slashes too, and `?` is ordinary."""
     test = compile_plain(pattern)
     assert [each for each in matches if not test(each)] == []
     assert [each for each in not_ if test(each)] == []
@@ -153,7 +153,7 @@ def test_every_plain_pattern_agrees_with_the_definition(pattern, text):
     assert compile_plain(pattern)(text) == segment_matches(pattern, text)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("pattern", "prefix"),
     [
         ("/a/b", ("/a/b", True)),
@@ -173,7 +173,7 @@ def test_every_plain_pattern_agrees_with_the_definition(pattern, text):
     ],
 )
 def test_the_literal_prefix_of_a_path_pattern_is_whole_segments(pattern, prefix):
-    """The index files a rule under these segments: whatever the pattern matches begins with them."""
+    """The index files a rule under these segments: all that the pattern matches begins so."""
     assert literal_prefix(pattern) == prefix
 
 
@@ -189,7 +189,7 @@ def test_what_matches_begins_with_the_literal_prefix(segments, path):
         assert path == prefix if literal else f"{path}/".startswith(f"{prefix}/")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("*" * 16, None),
@@ -217,7 +217,7 @@ WORST = [
 UNITS = ["a", "a/", "aa/", "ab", "/"]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("pattern", "unit"),
     [(each, unit) for at, each in enumerate(WORST) for unit in (UNITS[at], UNITS[at - 1], UNITS[at - 2])],
 )

@@ -8,7 +8,7 @@ import select
 
 
 def in_children(*works):
-    """What each returns in a forked child of its own, as JSON has it; they begin together."""
+    """Run each function in a forked child, all at once, and return the results as JSON."""
     ready, go = os.pipe()
     begun = []
     for work in works:
@@ -27,7 +27,7 @@ def in_children(*works):
     found = []
     for pid, reading in begun:
         with os.fdopen(reading, "rb") as file:
-            assert select.select([file], [], [], 300)[0], "the child does not answer"
+            assert select.select([file], [], [], 20)[0], "the child does not answer"
             data = file.read()
         assert os.waitpid(pid, 0)[1] == 0
         found.append(json.loads(data))

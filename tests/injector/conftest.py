@@ -1,8 +1,8 @@
-"""What tests of injectors share."""
+"""Fixtures of the tests of injectors."""
 
 import pytest
 
-from faultinject.injector import living
+from faultinject.injector.instances import living
 from tests.counts import conftest as counts
 
 new_url = counts.new_url
@@ -10,7 +10,10 @@ new_url = counts.new_url
 
 @pytest.fixture(autouse=True)
 def no_injector_of_an_earlier_test():
-    """A fork lets every injector of the process share its counts: also one that something still holds."""
+    """Forget the injectors of earlier tests.
+
+    A fork lets every injector of the process share its counts, also one that something still holds.
+    """
     others = list(living)
     living.clear()
     yield

@@ -1,4 +1,4 @@
-"""A wait ends when another process changes what is in force, also where no request comes that would see it."""
+"""A wait ends when another process changes the rules or switches, though no request comes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from faultinject import Injector
 from faultinject.adapters.asgi_wait import ExchangeEnd, pause
 from faultinject.adapters.wsgi_wait import wait
 from faultinject.counts import redis_store
-from faultinject.engine import plan as plans
 from tests.asking import get
 from tests.until import until
 
@@ -29,8 +28,7 @@ RULES = "http:503,delay=1h"
 
 @pytest.fixture(autouse=True)
 def looked_at_often(monkeypatch):
-    """A hundred times a second, instead of twice, or once on a server."""
-    monkeypatch.setattr(plans, "LOOK", 0.01)
+    """A server is looked at a hundred times a second, instead of once."""
     monkeypatch.setattr(redis_store, "PAUSE", 0.01)
 
 
@@ -48,18 +46,17 @@ def by_task(plan):
 
 def begun(plan, how):
     """A thread that waits an hour in a plan, once it does."""
-    waits, real = threading.Event(), plan.wait
+    waits, real = threading.Event(), plan.over
 
-    def noted(wake):
-        real(wake)
+    def noted(endings):
         if threading.current_thread() is thread:
             waits.set()
+        return real(endings)
 
-    plan.wait = noted
+    plan.over = noted
     thread = threading.Thread(target=how, args=(plan,), daemon=True)
     thread.start()
     assert waits.wait(60)
-    plan.wait = real
     return thread
 
 
@@ -133,7 +130,7 @@ def test_a_wait_in_another_process(shared):
 
 
 def test_a_wait_goes_on_whatever_goes_wrong(shared, monkeypatch):
-    """What cannot be looked at now can be later."""
+    """A failed look at the store is repeated."""
     one, other = make(shared), make(shared)
     real, failed = other.catch_up, []
 

@@ -1,4 +1,4 @@
-"""The window of the app's own failures: what passes the bound, what leaves the window, and what is told."""
+"""The window of the app's own failures: its bound, its end, and the messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
-from faultinject.counts import waiting
+from faultinject.counts.patience import waiting
+from tests.full_disk import room_for
 from tests.locked import locked
 from tests.until import until
 from tests.virtual_time import Time
@@ -42,7 +43,7 @@ class Watched:
         self.injector = Injector(scenario, environ=environ, waits=self.time)
 
     def answers(self, good=0, bad=0):
-        """Why it was switched off, if it was."""
+        """Answer with these statuses, and return the reason why faults were switched off."""
         for status in [200] * good + [500] * bad:
             answer(self.injector, status)
         return self.injector.disarmed
@@ -120,7 +121,7 @@ def test_a_clock_that_stands_back():
     ],
 )
 def test_one_watch_as_long_as_the_bound_is_the_same(change, told):
-    """Rules that are added, and a scenario of the same bound, go on with its window; another bound begins anew."""
+    """Added rules, or a scenario of the same bound, keep the window; another bound begins anew."""
     watched = Watched("5xx>5%/1m,min=2")
     watched.answers(bad=1)
     change(watched.injector)
@@ -186,7 +187,7 @@ def test_a_process_that_has_no_room_for_a_thread(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("first", ["told", "by itself"])
 def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
-    """A process that is told, and one that finds it out while another tells it, has one line in the log."""
+    """One line is logged, even if a process finds the failure while another reports it."""
     one, other = (
         Injector(
             Scenario("http:418,path=none/", abort=BOUND), seed=1, store=f"file:{tmp_path}/store", environ={}
@@ -236,7 +237,7 @@ def test_it_is_said_once(tmp_path, caplog, monkeypatch, first):
 @pytest.fixture
 def two(monkeypatch):
     """Two injectors of one store, and the time that passes."""
-    monkeypatch.setattr(waiting, "at_once", True)  # with a Redis server it is told by a thread
+    monkeypatch.setattr(waiting, "no_waiting", True)  # with a Redis server it is told by a thread
 
     def make(store):
         time = Time()
@@ -292,7 +293,10 @@ def test_an_answer_of_before_a_hand_armed(shared, two):
 
 @pytest.mark.live
 def test_a_machine_that_was_started_again(tmp_path, two):
-    """Its clock begins anew: what was noted before is of another time; a file that was cut begins anew too."""
+    """After a restart of the machine, notes of its earlier clock do not count.
+
+    A file that was cut begins anew too.
+    """
     one, other, time = two(f"file:{tmp_path}/store")
     for _ in range(3):
         answer(one)
@@ -316,6 +320,18 @@ def test_a_store_that_cannot_be_had(tmp_path, two):
     assert (off(one), off(other)) == ("", "")
     for _ in range(2):
         answer(one)
+    until(lambda: off(other))
+
+
+@pytest.mark.live
+def test_a_disk_that_is_full(tmp_path, two):
+    """A failure that cannot be noted for the others is no error of the request."""
+    one, other, _ = two(f"file:{tmp_path}/store")
+    with room_for(0):
+        for _ in range(3):
+            answer(one)
+    assert ([*one.errors], off(other)) == ([], "")
+    answer(one)
     until(lambda: off(other))
 
 

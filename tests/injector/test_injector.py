@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from faultinject import Injector, Rule, Scenario
+from faultinject import Injector, Rule, RuleCounts, Scenario
 from faultinject.exceptions import ConfigurationError
 from tests.asking import get
 from tests.injector.children import in_child
@@ -41,7 +41,7 @@ def told(caplog, level=logging.WARNING):
 
 
 def test_use_swaps_whole(caplog):
-    """A new scenario: its own counts from zero, its own generation, the seed in force unless it has one."""
+    """A new scenario counts from zero in a new generation, and keeps the seed unless it has one."""
     injector = make("http:503,times=1")
     assert [get(injector), get(injector)] == [503, 200]
     injector.use("http:500,times=1")
@@ -63,7 +63,7 @@ def test_a_rule_draws_alike_whatever_stands_before_it():
 
 
 def test_the_age_of_a_scenario_is_its_own():
-    """By the clock that goes on whatever date a test sets: a scenario is new when it comes into force."""
+    """A scenario's age counts from its start, by a clock that no test's date changes."""
     injector = Injector("http:503,end=1h http:500,begin=1h", environ={})
     assert get(injector) == 503
     injector.use("http:500,begin=1h http:502,end=1h")
@@ -71,7 +71,10 @@ def test_the_age_of_a_scenario_is_its_own():
 
 
 def test_seed_order():
-    """In code: seed=, the scenario's, FAULTINJECT_SEED; from the environment: the variable above the file's."""
+    """In code the order is seed=, the scenario's, FAULTINJECT_SEED.
+
+    From the environment the variable precedes the file's.
+    """
     env = {"FAULTINJECT_SEED": "env", "FAULTINJECT_RULES": "http:503"}
     assert Injector(Scenario("http:503", seed="own"), seed=0, environ=env).seed == "0"
     assert Injector(Scenario("http:503", seed="own"), environ=env).seed == "own"
@@ -81,7 +84,7 @@ def test_seed_order():
 
 
 def test_a_seed_is_chosen_and_kept():
-    """Without any a random one; it stays when the scenario is swapped, unless the new one has its own."""
+    """A random seed stays when the scenario changes, unless the new one has its own."""
     one, two = make(seed=None), make(seed=None)
     assert one.seed != two.seed
     seed = one.seed
@@ -97,10 +100,21 @@ def test_counts_by_name():
     for _ in range(3):
         get(injector, "/a")
     assert injector.counts() == {
-        "first": {"matched": 3, "injected": 1},
-        "rule-2": {"matched": 3, "injected": 2},
-        "rule-3": {"matched": 0, "injected": 0},
+        "first": RuleCounts(3, 1),
+        "rule-2": RuleCounts(3, 2),
+        "rule-3": RuleCounts(0, 0),
     }
+    with pytest.raises(AttributeError, match="cannot assign to field 'matched'"):
+        injector.counts()["first"].matched = 0
+
+
+def test_it_shows_itself():
+    """Rules, seed, and whether it is on; so does its state."""
+    injector = make("http:503 reset", seed="a\x1b")
+    assert repr(injector) == r"<Injector 2 rules, seed a\x1b, on>"
+    injector.disable()
+    assert repr(injector.use("http:503", seed=7)) == "<State 1 rule, seed 7, off, generation 2>"
+    assert repr(injector) == "<Injector 1 rule, seed 7, off>"
 
 
 @pytest.mark.parametrize(
@@ -160,6 +174,35 @@ def test_production_guard(variable, value, caplog):
     assert next(each.levelname for each in caplog.records) == "ERROR"
 
 
+ELSEWHERE = "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV {} here"
+
+
+@pytest.mark.parametrize(
+    ("environ", "why"),
+    [
+        ({}, "is not set"),
+        ({"APP_ENV": "staging-eu"}, "has another value"),
+        ({"APP_ENV": "Staging"}, "has another value"),
+        ({"POD_NAMESPACE": "staging"}, "is not set"),
+    ],
+)
+def test_only_where_a_variable_says_so(environ, why, caplog):
+    """Anywhere else nothing is injected, whatever is put in force, and one ERROR says why."""
+    injector = make(FAULTINJECT_ONLY_WHERE="APP_ENV=staging", **environ)
+    injector.enable()
+    injector.use("http:500")
+    assert (injector.enabled, get(injector)) == (False, 200)
+    assert told(caplog)[0] == f"faultinject is off: {ELSEWHERE.format(why)}"
+    assert caplog.records[0].levelname == "ERROR"
+    assert get(make(FAULTINJECT_ONLY_WHERE="APP_ENV=staging", APP_ENV="staging")) == 503
+
+
+def test_production_guards_also_where_a_variable_allows(caplog):
+    """One variable that fits does not hide what another one says."""
+    injector = make(FAULTINJECT_ONLY_WHERE="APP_ENV=staging", APP_ENV="staging", STAGE="prod")
+    assert (get(injector), told(caplog)[0].partition(" looks")[0]) == (200, "faultinject is off: STAGE=prod")
+
+
 def test_production_can_be_allowed():
     """With an end of at most a day."""
     injector = make(
@@ -193,12 +236,18 @@ def test_expires_by_duration():
 
 @pytest.fixture
 def unsaid():
-    """The injectors of other tests are gone, and what they have injected with them; of each moment it is said once."""
+    """Forget the injectors of other tests, and the faults that they have given.
+
+    Each moment is logged once in a process.
+    """
     gc.collect()
 
 
 def test_the_end_is_said(caplog, unsaid):
-    """At the first request that might have got a fault, once a process, with what was injected until then."""
+    """The end is logged once a process, with the number of faults given until then.
+
+    At the first request that might have got a fault.
+    """
     now = [1_000_000_000.0]
     end = {"FAULTINJECT_EXPIRES": "2001-09-09T01:46:50Z"}
     injector = make("http:503,path=photos/", clock=lambda: now[0], **end)
@@ -255,14 +304,14 @@ def test_the_start_is_announced_once(caplog):
 
 
 def draws(rules="http:503,probability=0.5", **more):
-    """What 64 requests draw in an injector of their own, whose store is memory."""
+    """The results of 64 requests in an injector of their own with counts in memory."""
     injector = make(rules, seed="same", FAULTINJECT_STORE="memory:")
     return [get(injector, f"/{number}", **more) for number in range(64)]
 
 
 @pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
 def test_several_processes_draw_independently(module, monkeypatch, caplog):
-    """Where memory was asked for outright, each process draws with a number of its own, and the log says so."""
+    """With `memory:` each process draws with a number of its own, and the log says so."""
 
     def work():
         """Serve."""
@@ -282,7 +331,7 @@ def test_wsgi_multiprocess_separates_at_the_first_request(caplog):
 
 
 def test_a_fork_separates():
-    """Forked workers draw independently of each other and of their parent, which goes on as it was."""
+    """Forked workers draw independently, and their parent goes on as before."""
     injector = make("http:503,probability=0.5", seed="same", FAULTINJECT_STORE="memory:")
 
     def run():
@@ -300,7 +349,10 @@ def test_a_fork_separates():
 
 
 def test_a_fork_while_another_thread_brings_rules():
-    """The child does not wait for a thread that it does not have, and counts from zero what its own requests bring."""
+    """A child does not wait for a thread that it lacks, and counts its own requests from zero.
+
+    The fork comes while another thread reads new rules.
+    """
     began, goes_on, over = threading.Event(), threading.Event(), []
 
     def clock():
@@ -369,7 +421,10 @@ def test_a_fork_while_another_thread_changes():
 
 
 def test_what_has_expired_is_not_said_to_be_on(caplog):
-    """The line at the start is true; of each moment it is said once in a process, so this one is no other test's."""
+    """Expired faults are not announced as on.
+
+    Each moment is logged once in a process, so this one is no other test's.
+    """
     injector = Injector("http:503", environ={"FAULTINJECT_EXPIRES": "2020-02-03T04:05:06Z"})
     injector.announce()
     assert caplog.messages == ["faultinject is off: FAULTINJECT_EXPIRES has passed"]

@@ -1,11 +1,11 @@
-"""A Redis server that comes back without its data: counts begin at zero, and what was switched off stays off."""
+"""After a Redis server lost its data, counts begin at zero, and switches stay off."""
 
 from __future__ import annotations
 
 import pytest
 
 from faultinject import Injector
-from faultinject.counts import waiting
+from faultinject.counts.patience import waiting
 from tests.asking import get
 
 pytestmark = pytest.mark.live
@@ -14,10 +14,10 @@ RULE = "http:503,times=5"
 
 @pytest.fixture
 def now(monkeypatch):
-    """The clock of what is tried again, a list of one number; what requests do not wait for is done with them."""
+    """The clock of retries, a list of one number; background work is done at once."""
     found = [1000.0]
     monkeypatch.setattr(waiting, "clock", lambda: found[0])
-    monkeypatch.setattr(waiting, "at_once", True)
+    monkeypatch.setattr(waiting, "no_waiting", True)
     return found
 
 
@@ -39,7 +39,7 @@ def lose(redis, now):
 
 
 def test_counts_begin_at_zero_and_the_log_says_so(redis, now, caplog):
-    """For all processes together, with the rules, the seed and the generation that were in force."""
+    """All processes count from zero, with the same rules, seed and generation."""
     one, other = make(redis, seed="s"), make(redis, seed="s")
     one.add("http:404,path=never")
     assert [get(one), get(one)] == [503, 503]
@@ -70,7 +70,7 @@ def test_what_was_switched_off_stays_off(redis, now):
 
 
 def test_a_change_by_hand_after_a_loss(redis, now):
-    """What is changed is what was in force, and its generation goes on."""
+    """A change applies to the rules in force before the loss, in the next generation."""
     one = make(redis, seed="s")
     lose(redis, now)
     assert one.add("http:404,path=never").generation == 2

@@ -1,4 +1,4 @@
-"""A named directory: who comes later, who comes with other rules, and a clock that is set back."""
+"""A named directory meets late processes, other rules, and a clock that is set back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from faultinject import Injector
-from faultinject.counts import waiting
-from faultinject.exceptions import ConfigurationError, StoreInUse
+from faultinject import Injector, RuleCounts
+from faultinject.counts.patience import waiting
+from faultinject.exceptions import ConfigurationError, StoreInUseError
 from tests.asking import get
 from tests.injector.children import in_child
 
@@ -25,7 +25,7 @@ def make(place, rules=RULE, option="", **named):
 
 @pytest.fixture
 def now(monkeypatch, tmp_path):
-    """The clock of what is tried again; this process is one that a reloader has started, which may start another in its place."""
+    """The clock of retries; this process is one that a reloader has started, and may replace."""
     found = [1000.0]
     monkeypatch.setattr(waiting, "clock", lambda: found[0])
     monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
@@ -35,14 +35,17 @@ def now(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("seed", [None, "s"])
 def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed):
-    """Counted and said once; nothing is made where the store was, and counts go on where they were."""
+    """A late worker waits for the store, counts and logs that once, and makes nothing there.
+
+    When the store is back, counts go on where they were.
+    """
     place = tmp_path / "store"
     first = make(place, seed=seed)
     assert get(first) == 503
     place.rename(tmp_path / "away")
     late = make(place, seed=seed)
     assert [get(late), get(late)] == [200, 200]
-    assert late.counts() == {"rule-1": {"matched": 0, "injected": 0, "failed": 2}}
+    assert late.counts() == {"rule-1": RuleCounts(0, 0, 2)}
     assert not place.exists()
     now[0] += 4.0
     assert get(late) == 200
@@ -55,11 +58,11 @@ def test_a_late_worker_rests_until_the_store_is_back(tmp_path, now, caplog, seed
     now[0] += 60.0
     assert [get(each) for each in (late, first, late, late, first, late)] == [503] * 4 + [200] * 2
     assert late.seed == first.seed
-    assert late.counts() == {"rule-1": {"matched": 7, "injected": 5}}
+    assert late.counts() == {"rule-1": RuleCounts(7, 5)}
 
 
 def test_a_late_worker_finds_another_directory(tmp_path, now):
-    """One that was made in the place of the first: it is not the one of that server, until somebody puts rules in force."""
+    """A directory in the first one's place is not the server's, until rules are put in force."""
     place = tmp_path / "store"
     assert get(make(place)) == 503
     place.rename(tmp_path / "away")
@@ -78,7 +81,10 @@ def test_a_late_worker_finds_another_directory(tmp_path, now):
 @pytest.mark.filterwarnings("ignore:This process")
 @pytest.mark.parametrize("back", [False, True])
 def test_a_forked_worker_of_a_directory_that_was_moved(tmp_path, now, caplog, back):
-    """One line says what is wrong, and nothing of new rules; when the directory is back, its counts go on."""
+    """One line says that the directory has moved, and nothing of new rules.
+
+    When it is back, its counts go on.
+    """
     place = tmp_path / "store"
     injector = make(place)
     injector.announce()
@@ -108,7 +114,7 @@ def test_a_late_worker_that_is_refused_is_no_user(tmp_path):
 
     def other(*more):
         command = [sys.executable, "-c", OTHER, f"file:{place}", *more]
-        subprocess.run(command, input=b"\n", env=environ, check=True, timeout=300)
+        subprocess.run(command, input=b"\n", env=environ, check=True, timeout=100)
 
     place = tmp_path / "store"
     make(place)
@@ -131,7 +137,7 @@ def test_no_place_for_a_note(tmp_path, now):
 
 @pytest.mark.parametrize("worker", [True, False])
 def test_who_comes_later_with_the_rules_that_a_server_began_with(tmp_path, monkeypatch, worker):
-    """A worker of that server finds what is in force; a server that is started anew puts its own rules in force."""
+    """A worker takes over the current rules, and a server that is started anew uses its own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if worker:
         monkeypatch.setenv("WERKZEUG_RUN_MAIN", "true")
@@ -151,7 +157,7 @@ sys.stdin.readline()
 
 
 def test_other_rules_are_refused_and_replaced(tmp_path, caplog):
-    """While another process counts by its own; the log of a process whose rules were replaced says by whom."""
+    """Other rules are refused while a process counts; a replaced process logs who did it."""
     place = tmp_path / "store"
     with subprocess.Popen(
         [sys.executable, "-c", OTHER, f"file:{place}"],
@@ -161,7 +167,7 @@ def test_other_rules_are_refused_and_replaced(tmp_path, caplog):
     ) as other:
         assert other.stdout.readline() == "begun\n"
         for rules, seed in (("http:500", "s"), ("http:503", "other")):
-            with pytest.raises(StoreInUse, match=r"with file:.*/store\?replace$"):
+            with pytest.raises(StoreInUseError, match=r"with file:.*/store\?replace$"):
                 make(place, rules, seed=seed)
         injector = make(place, "http:500", "?replace", seed="s")
         assert get(injector) == 500

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
-from faultinject.counts import waiting
+from faultinject import Injector, RuleCounts, WSGIFaultMiddleware
 from faultinject.counts.background_sender import BackgroundSender
-from faultinject.exceptions import StoreInUse
+from faultinject.counts.patience import waiting
+from faultinject.exceptions import StoreInUseError
 from tests.asking import get
 
 pytestmark = pytest.mark.live
@@ -16,8 +16,8 @@ RULES = "http:503,times=2 http:429,probability=0.5"
 
 @pytest.fixture(autouse=True)
 def nothing_is_done_beside(monkeypatch):
-    """What requests do not wait for is done with them, so that a test knows when."""
-    monkeypatch.setattr(waiting, "at_once", True)
+    """Do background work within requests, so that a test knows when."""
+    monkeypatch.setattr(waiting, "no_waiting", True)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_two_count_as_one(url, redis_server):
     one, other = make(url), make(url)
     assert one.store == redis_server.url, "as a log may have it"
     assert one.seed == other.seed
-    with pytest.raises(StoreInUse, match="in use by other rules, or the same with another seed"):
+    with pytest.raises(StoreInUseError, match="in use by other rules, or the same with another seed"):
         make(url, seed="given")
     alone = make("memory:", seed=one.seed)
     expected = [get(alone, f"/{number % 3}") for number in range(40)]
@@ -119,7 +119,7 @@ def test_what_one_puts_in_force_all_have_a_second_later(url, clock, caplog):
     ], "each says so"
     late = make(url)
     assert [get(late), get(one)] == [200, 200]
-    assert late.counts() == one.counts() == other.counts() == {"rule-1": {"matched": 5, "injected": 3}}
+    assert late.counts() == one.counts() == other.counts() == {"rule-1": RuleCounts(5, 3)}
     replacing = make(f"{url}&replace", "http:404")
     clock[0] += 1
     assert [get(each) for each in (one, other, late, replacing)] == [404] * 4
@@ -210,7 +210,10 @@ def test_a_server_that_has_other_rules_when_it_comes(start_redis, clock, caplog)
 
 
 def test_a_server_that_comes_late_is_told(start_redis, clock, caplog):
-    """The log says once that it is away, and once that it is there, also where the seed was given and stays."""
+    """The log says once that the server is away, and once that it is there.
+
+    Also where the seed was given and stays.
+    """
     server = start_redis()
     server.kill()
     injector = make(server.url, seed="s")

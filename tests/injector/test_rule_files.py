@@ -21,8 +21,8 @@ from weakref import WeakSet
 
 import pytest
 
-from faultinject import Injector, Scenario
-from faultinject.exceptions import ConfigurationError, Conflict, MissingExtra, StoreUnavailable
+from faultinject import Injector, RuleCounts, Scenario
+from faultinject.exceptions import ConfigurationError, ConflictError, MissingExtraError, StoreUnavailableError
 from tests.asking import get
 from tests.injector.children import in_child
 from tests.until import until
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 
 def apart(test):
-    """Run a test in a process of its own: what looks at files, and who heeds signals, is one for a process."""
+    """Run a test in a process of its own, as file watcher and signal handlers are per process."""
 
     @functools.wraps(test)
     def run(*fixtures, **named):
@@ -129,7 +129,7 @@ def test_other_rules_take_effect(file, caplog, make):
     path = file("http:500,times=1")
     look()
     assert [get(injector) for _ in range(2)] == [500, 200]
-    assert injector.counts() == {"rule-1": {"matched": 2, "injected": 1}}
+    assert injector.counts() == {"rule-1": RuleCounts(2, 1)}
     assert [each for each in caplog.messages if "changed" in each] == [
         f"faultinject: {path} has changed, its rules are in force from now on"
     ]
@@ -197,7 +197,8 @@ def test_what_is_wrong_beside_the_file_is_shown_there(file, caplog, make):
     look()
     assert caplog.messages == [
         "faultinject: the file of rules has changed, the previous rules stay in force: "
-        f"FAULTINJECT_RULES: name: a is already the name of rules[0] (FAULTINJECT_FILE: {path}:3); names must be unique\n"
+        "FAULTINJECT_RULES: name: a is already the name of rules[0] (FAULTINJECT_FILE: "
+        f"{path}:3); names must be unique\n"
         "  http:500,name=a\n"
         "                ^"
     ]
@@ -226,7 +227,10 @@ def test_no_rule_at_all_switches_off(file, make):
 @pytest.mark.parametrize("text", ["", "[["], ids=["empty", "half"])
 @apart
 def test_a_file_that_is_being_written(file, monkeypatch, caplog, text, make):
-    """What it has for a moment is neither put in force nor told: here between the look at it and the reading."""
+    """A half-written file is neither put in force nor reported.
+
+    Here it changes between the look at it and the reading.
+    """
     path = file("http:503")
     injector = make(path)
     read = Scenario.from_env
@@ -283,7 +287,7 @@ def test_what_stands_beside_the_file_stays(file, make):
 
 @apart
 def test_what_is_no_file_is_read_once(tmp_path, make):
-    """What was in a pipe is gone; a name that no file can have is a mistake."""
+    """A pipe is read once, and an impossible file name is a mistake."""
     reading, writing = os.pipe()
     os.write(writing, b'[[rules]]\nfault = "http:503"\n')
     os.close(writing)
@@ -309,16 +313,19 @@ def test_off_for_good(file, make):
 @pytest.mark.parametrize(
     ("what", "error", "told"),
     [
-        ("use", StoreUnavailable("away"), "away"),
+        ("use", StoreUnavailableError("away"), "away"),
         ("use", ConfigurationError("too many"), "too many"),
-        ("use", Conflict("another generation"), "others change what is in force at every moment"),
+        ("use", ConflictError("another generation"), "others change what is in force at every moment"),
         ("from_env", ZeroDivisionError("of ours"), "of ours"),
     ],
     ids=["no store", "refused", "others never rest", "an error of ours"],
 )
 @apart
 def test_what_keeps_the_new_rules_away(file, monkeypatch, caplog, what, error, told, make):
-    """The rules before stay, the log says it once, and a later look tries again: with another file where it was wrong."""
+    """If new rules fail, the old ones stay, the log says it once, and a later look retries.
+
+    With another file where it was wrong.
+    """
     injector = make(file("http:503"))
     with monkeypatch.context() as patch:
         patch.setattr(injector if what == "use" else Scenario, what, Mock(side_effect=error))
@@ -329,7 +336,7 @@ def test_what_keeps_the_new_rules_away(file, monkeypatch, caplog, what, error, t
     assert {*messages} == {f"faultinject: the file of rules has changed, {NEXT}{told}"}
     assert len(messages) == (2 if what == "from_env" else 1), "an error of ours is told at each look"
     assert get(injector) == 503
-    if not isinstance(error, (StoreUnavailable, Conflict)):
+    if not isinstance(error, (StoreUnavailableError, ConflictError)):
         file("http:500", seed=1)
     look()
     assert get(injector) == 500
@@ -338,7 +345,10 @@ def test_what_keeps_the_new_rules_away(file, monkeypatch, caplog, what, error, t
 @pytest.mark.parametrize("same", [True, False])
 @apart
 def test_others_put_something_in_force_meanwhile(file, monkeypatch, same, make):
-    """The same, as a worker of another host with the same file does; or something else, which the file's rules follow."""
+    """If others put the same rules in force meanwhile, they stay; the file replaces other ones.
+
+    A worker of another host with the same file does so.
+    """
     injector = make(file("http:503"))
     put, tries = injector.use, []
 
@@ -364,7 +374,10 @@ def test_a_variable_of_blanks(file, make):
 
 @apart
 def test_where_no_handler_can_be_set(file, monkeypatch, make):
-    """In an interpreter beside the main one, as mod_wsgi has them, and on other threads: a later one has it."""
+    """Without the main thread no handler is set, and a later injector sets it.
+
+    An interpreter beside the main one, as mod_wsgi has them, and other threads cannot set one.
+    """
     before = signal.getsignal(signal.SIGHUP)
 
     def refuse(*_):
@@ -407,7 +420,10 @@ EDITS = {
 )
 @apart
 def test_watched(file, edit, tells, watching, monkeypatch):
-    """From the first request on, however the file is written, and where nothing tells of changes."""
+    """The file is watched from the first request on, whatever replaces it.
+
+    Also where nothing informs of changes.
+    """
     import watchfiles
 
     watch, told = watchfiles.watch, []
@@ -499,7 +515,7 @@ def test_a_change_while_the_watch_begins(file, monkeypatch, watching):
 
 @apart
 def test_a_change_before_the_first_request(file, watching):
-    """That request has the new rules already."""
+    """A change before the first request holds for it."""
     injector = watching(file("http:503"))
     file("http:500")
     assert get(injector) == 500
@@ -507,7 +523,7 @@ def test_a_change_before_the_first_request(file, watching):
 
 @apart
 def test_asked_for_or_not(file, monkeypatch, watching):
-    """`1` needs the extra; `0` never looks; a first look that fails is an error of ours that lets the request pass."""
+    """`1` needs the extra, `0` never looks, and a failed first look lets the request pass."""
     path = file("http:503")
     before = signal.getsignal(signal.SIGHUP)
     silent = watching(path, FAULTINJECT_WATCH="0")
@@ -524,13 +540,13 @@ def test_asked_for_or_not(file, monkeypatch, watching):
         get(broken)
     assert broken.failures == 1
     monkeypatch.setitem(sys.modules, "watchfiles", None)
-    with pytest.raises(MissingExtra, match=r"FAULTINJECT_WATCH=1 needs watchfiles: .*\[watch\]"):
+    with pytest.raises(MissingExtraError, match=r"FAULTINJECT_WATCH=1 needs watchfiles: .*\[watch\]"):
         watching(path, FAULTINJECT_WATCH="1")
 
 
 @apart
 def test_a_hangup(file, watching):
-    """It reads the file, whoever heeds it, too; without the extra nothing else does."""
+    """SIGHUP reads the file beside another handler; without the extra nothing else does."""
     heard = []
     signal.signal(signal.SIGHUP, lambda number, frame: heard.append(number))
     injector = watching(file("http:503"))
@@ -587,7 +603,7 @@ sys.exit(len(told))
 
 @pytest.mark.parametrize(("where", "ends"), [("terminal", -signal.SIGHUP), ("told", 1), ("nowhere", 0)])
 def test_a_hangup_of_a_terminal(file, where, ends):
-    """A server in a terminal does not live on when the window is closed, and one without reads its file."""
+    """A hangup ends a server in a terminal; a server without one reads its file."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(path=str(file("http:503"))), where],
@@ -623,7 +639,10 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 
 
 def test_a_fork_right_behind_the_first_request(file, tmp_path):
-    """What looks at the file is loaded by then: a child would wait for ever for what another thread of its parent is loading."""
+    """A fork right after the first request does not hang, as the watcher is imported by then.
+
+    A child would wait for ever for an import of another thread of its parent.
+    """
     (tmp_path / "watchfiles.py").write_text("import time\ntime.sleep(1)\nwatch = None\n")
     command = [sys.executable, "-c", LOADING, str(file("http:503"))]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
@@ -635,7 +654,7 @@ def test_a_fork_right_behind_the_first_request(file, tmp_path):
 
 
 class TestWorkers:
-    """A server whose master starts workers again; here a worker's injector is made in this process."""
+    """A server whose master restarts workers; a worker's injector is made in this process."""
 
     @pytest.fixture(autouse=True)
     def worker(self, monkeypatch):
@@ -675,7 +694,10 @@ class TestWorkers:
     def test_a_worker_that_comes_when_there_is_no_file_in_its_place(
         self, file, caplog, monkeypatch, there, make
     ):
-        """Its server began with one, so it does not end by what stands there now, and heeds the next one."""
+        """A worker without a file in its place does not end, and takes the next one.
+
+        Its server began with a file.
+        """
         path = file("http:503")
         make(path)
         path.unlink()
@@ -696,7 +718,7 @@ class TestWorkers:
 
     @apart
     def test_one_publishes(self, file, store, caplog, make):
-        """The others find the same in force: counts begin at zero once. What somebody else put in force since stays."""
+        """One worker publishes, so counts begin at zero once; later changes of others stay."""
         workers = [make(file("http:503"), FAULTINJECT_STORE=store) for _ in range(3)]
         file("http:500,times=2")
         look()
@@ -712,7 +734,10 @@ class TestWorkers:
     @pytest.mark.parametrize("master", ["true", "false"])
     @apart
     def test_forked(self, file, monkeypatch, make, master):
-        """A child of a master that has read the file looks at it before its first request, also if that master has one."""
+        """A forked worker looks at the file before its first request, as its master may be old.
+
+        Also if that master has a master.
+        """
         monkeypatch.setenv("RUN_MAIN", master)
         injector = make(file("http:503"))
         assert get(injector) == 503
@@ -723,7 +748,7 @@ class TestWorkers:
 
     @apart
     def test_the_first_of_several_that_start_at_once(self, file, make):
-        """What it began with is what the server began with."""
+        """The first of several workers began with the rules with which the server began."""
         others = []
 
         def clock():

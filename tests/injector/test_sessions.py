@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from faultinject import Faults, Injector, Scenario, inject
-from faultinject.exceptions import InjectionFailed
-from faultinject.injector import Session
+from faultinject.exceptions import InjectionFailedError
+from faultinject.injector.session_sync import Session
 from tests.asking import get
 from tests.injector.children import in_child
 from tests.locked import locked
@@ -60,13 +60,21 @@ class Part:
 
     def get(self, path="/"):
         """The status of one request."""
+        self.ask(path)
+        return self.status()
+
+    def ask(self, path="/"):
+        """Send a request."""
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
+
+    def status(self):
+        """The status of the request that was sent."""
         return int(self.process.stdout.readline())
 
     def end(self):
-        """What it has logged."""
-        _, log = self.process.communicate("\n", timeout=300)
+        """End the process, and return its log."""
+        _, log = self.process.communicate("\n", timeout=100)
         assert self.process.returncode == 0, log
         return log
 
@@ -99,7 +107,10 @@ def part(session):
 
 
 def test_an_app_that_fails_ends_the_faults_of_a_command(session, part):
-    """The processes of `run` count its answers together; nobody gets a fault afterwards, also not from one that begins later."""
+    """The processes of `run` add up the app's failures, and then nobody gets a fault.
+
+    Also not a process that begins later.
+    """
     session.publish(Scenario("http:503,path=x", abort="5xx>50%/1h,min=4"), "1", record=False)
     one, other = part(), part()
     assert [each.get("/x") for each in (one, other)] == [503, 503]
@@ -113,6 +124,24 @@ def test_an_app_that_fails_ends_the_faults_of_a_command(session, part):
     # A status is read before its answer is noted: either of the two may find it out.
     found = [f"faultinject is off: {told}; nothing is injected until it is enabled again by hand"]
     assert (sorted(lines[:2]), lines[2]) == (sorted([[off], found]), [off])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda session: session.withdraw(),
+        lambda session: session.publish(Scenario("http:500"), "2"),
+        lambda session: session.publish(Scenario([]), "2", in_force=False),
+    ],
+)
+def test_what_changes_ends_the_waits_of_another_process(session, part, change):
+    """Its test has ended, or other rules are in force: no request comes that would see it."""
+    waiting = part()
+    number = session.publish(Scenario("http:503,delay=1h"), "1", test="t")
+    waiting.ask("/own")
+    until(lambda: session.outcomes({number}))
+    change(session)
+    assert waiting.status() == 503
 
 
 def test_what_is_in_force(session, part):
@@ -147,7 +176,7 @@ def test_what_is_in_force(session, part):
 OWNER = """
 import json
 from faultinject import Scenario
-from faultinject.injector import Session
+from faultinject.injector.session_sync import Session
 
 session = Session()
 session.publish(Scenario("http:503"), "1")
@@ -172,7 +201,10 @@ class Killed:
 
 
 def test_a_killed_test_run_leaves_nothing_in_force():
-    """Servers that outlive it have their own rules again, at the next request and for good, also one that had no request before."""
+    """After a killed test run, servers have their own rules again, at the next request.
+
+    Also one that had no request before; it stays so.
+    """
     run = Killed()
     asked, idle = servers = [Part(run), Part(run)]
     try:
@@ -189,7 +221,10 @@ def test_a_killed_test_run_leaves_nothing_in_force():
 
 
 def test_a_session_by_another_name(session, part, tmp_path):
-    """A directory that is mounted elsewhere, as in a container, says nothing of its test run: the faults stay in force."""
+    """A directory mounted under another name keeps its faults, as in a container.
+
+    It says nothing of its test run.
+    """
     session.publish(Scenario("http:503"), "1")
     assert part(FAULTINJECT_SESSION=f"{session.path}/").get("/own") == 503
     mounted = Path(session.path).rename(tmp_path / "mounted")
@@ -198,7 +233,7 @@ def test_a_session_by_another_name(session, part, tmp_path):
 
 
 def test_when_it_took_effect(session, part):
-    """The same moment for all processes, however late one comes: `begin` and `end` are measured from there."""
+    """All processes share the moment from which `begin` and `end` count, however late they come."""
     session.publish(
         Scenario("http:503,begin=1h,end=3h http:500,end=1h http:502"), "1", began=time.time() - 7200
     )
@@ -206,7 +241,7 @@ def test_when_it_took_effect(session, part):
 
 
 def test_a_later_process_takes_part(session, part):
-    """What is in force when it starts, with the counts so far."""
+    """A later process takes over the rules, with the counts so far."""
     assert not session.attached
     session.publish(Scenario("http:503,times=2"), "1")
     assert part().get() == 503
@@ -232,11 +267,14 @@ def test_what_cannot_be_read(session, part):
 
 @pytest.mark.parametrize("where", ["here", "there"])
 def test_requests_that_got_no_decision_fail_the_block(session, part, where):
-    """In whatever process: a test that is green because nothing could be injected proves nothing."""
+    """Requests without a decision fail the block, in any process.
+
+    A test that is green because nothing could be injected proves nothing.
+    """
     other = part()
     injector = Injector([], environ={})
     rule = Scenario("http:503,times=5")
-    with pytest.raises(InjectionFailed, match=r"^1 request passed without a decision about faults: see"):
+    with pytest.raises(InjectionFailedError, match=r"^1 request passed without a decision about faults: see"):
         with Faults(rule, session=session) as faults:
             assert other.get() == 503
             with locked(Path(session.path) / "lock"):
@@ -270,7 +308,7 @@ def test_not_where_it_looks_like_production(session, part):
 
 
 def test_a_fork_of_its_own_process(session):
-    """The child takes part like any other; what was in force in its parent's memory is over there."""
+    """A forked child takes part like any process, without the faults in its parent's memory."""
     injector = Injector([], environ={})
 
     def asked():
@@ -291,6 +329,6 @@ def test_a_fork_of_its_own_process(session):
 
 
 def test_variables(session):
-    """Where it is, and how a Python finds the hooks."""
+    """The variables name the session's directory, and the path of the hooks."""
     assert session.variables["FAULTINJECT_SESSION"] == session.path
     assert session.variables["PYTHONPATH"].split(os.pathsep)[0].endswith("hooks")

@@ -8,14 +8,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from faultinject import Injector
+from faultinject import Injector, RuleCounts
 from faultinject.counts import directory
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.injector import count_storage as sharing
 from tests.asking import get
 from tests.injector.children import in_children
@@ -51,7 +52,7 @@ def test_a_fork_after_install():
     assert sum(each.count(503) for each in found) == 20
     counts = injector.counts()["rule-1"]
     # On a busy machine another process may have the lock for long: such a request passes, and counts as failed.
-    assert (counts["matched"] + counts.get("failed", 0), counts["injected"]) == (50, 20)
+    assert (counts.matched + counts.failed, counts.injected) == (50, 20)
 
 
 LIVE_SERVER = """
@@ -88,7 +89,10 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("kind", ["fork", "forkserver", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_live_server_of_each_test(kind, tmp_path, place):
-    """A child of multiprocessing counts for itself and from zero, whether the app was installed in it or before it was made."""
+    """A child of multiprocessing counts for itself from zero.
+
+    Whether the app was installed in it or before it was made.
+    """
     script = tmp_path / "live_server.py"
     script.write_text(LIVE_SERVER)
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -117,7 +121,7 @@ def test_workers_that_a_server_forks_by_multiprocessing():
 
 
 def test_children_of_one_who_has_counted():
-    """What was counted in memory stays there; the children count together."""
+    """Counts in memory stay in the parent, and the children count together."""
     injector = make()
     assert get(injector) == 503
     found = in_children(*[lambda: [get(injector) for _ in range(10)]] * 3)
@@ -134,7 +138,7 @@ work.__module__ = "uvicorn._subprocess"
 
 @pytest.mark.parametrize("module", ["gunicorn.arbiter", "multiprocessing.process"])
 def test_several_processes_are_known_at_the_start(module, monkeypatch, place, caplog):
-    """A worker counts where its siblings do, which have the same parent; a master where its children will."""
+    """A worker shares its counts with its siblings, and a master with its children."""
     process = SimpleNamespace(current_process=lambda: SimpleNamespace(_target=work))
     monkeypatch.setitem(sys.modules, module, process)
     injector = make(seed="s")
@@ -149,7 +153,10 @@ CONTROL = {"FAULTINJECT_CONTROL": "/_faultinject"}
 
 
 def test_what_has_no_rule_yet_is_shared(monkeypatch, place):
-    """Where the control API may give it one in any worker; not by one process, nor where `memory:` was asked for."""
+    """An injector without rules shares if the control API may give it some.
+
+    Not in a single process, nor with `memory:`.
+    """
     alone = make([], **CONTROL)
     monkeypatch.setitem(sys.modules, "gunicorn.arbiter", SimpleNamespace())
     others = [make([], store="memory:", **CONTROL), make([])]
@@ -175,19 +182,22 @@ def test_a_directory_that_cannot_be_agreed_on(monkeypatch, caplog):
     """As where there is none: the injector counts for itself."""
 
     def publish(*_, **__):
-        raise StoreUnavailable("no space left")
+        raise StoreUnavailableError("no space left")
 
     monkeypatch.setattr(directory.DirectoryStore, "_publish", publish)
     injector = make()
     assert get(injector, **SEVERAL) == 503
     assert caplog.messages[1].endswith("count separately and replay is off, because no space left")
-    with pytest.raises(StoreUnavailable, match="no space left"):
+    with pytest.raises(StoreUnavailableError, match="no space left"):
         make(store=f"file:{tempfile.gettempdir()}/store")
 
 
 @pytest.fixture
 def two(monkeypatch):
-    """Two injectors: the first has made their directory, the other comes as in another process; nobody waits long for a lock."""
+    """Two injectors as of two processes; the first has made the directory.
+
+    Nobody waits long for a lock.
+    """
     monkeypatch.setattr(directory, "PATIENCE", 0.01)
     monkeypatch.setattr(sharing, "PAUSE", 0.0)
     monkeypatch.setattr(sharing, "_alike", {})
@@ -198,10 +208,13 @@ def two(monkeypatch):
 
 
 def test_what_others_have_in_force_holds_for_the_first_request(two):
-    """Of a worker that finds the others with it: what is off, and other rules, also more of them."""
+    """Switches and rules of the others hold for a worker's first request.
+
+    Also if there are more rules.
+    """
     two[0].disable()
     assert get(two[1], **SEVERAL) == 200
-    assert two[1].counts() == {"rule-1": {"matched": 1, "injected": 1}}
+    assert two[1].counts() == {"rule-1": RuleCounts(1, 1)}
 
 
 @pytest.mark.parametrize("rules", [[], ["http:418,path=other"], ["http:500,path=other", "http:418"]])
@@ -213,7 +226,10 @@ def test_other_rules_hold_for_the_first_request(two, rules):
 
 
 def test_a_directory_that_others_hold_for_long(two, place, caplog):
-    """It is waited for, and nothing is injected before it can be had: never more than N. The log says why."""
+    """A directory that others hold is waited for, and nothing is injected meanwhile.
+
+    So there are never more than N. The log says why.
+    """
     with locked(next(place.glob("*/lock"))):
         assert [get(two[1], **SEVERAL) for _ in range(3)] == [200] * 3
         assert get(two[1]) == 200
@@ -252,7 +268,7 @@ def test_no_directory_can_be_had(place, caplog):
 
 
 def test_requests_of_a_server_of_several_processes(caplog, place):
-    """What `wsgi.multiprocess` says is enough; it is told once."""
+    """`wsgi.multiprocess` is enough to share counts, and is logged once."""
     injector = make(seed="s")
     assert [get(injector, **SEVERAL) for _ in range(21)] == [503] * 20 + [200]
     [directory] = place.iterdir()
@@ -271,7 +287,7 @@ def test_a_seed_that_nobody_gave_is_the_firsts(tmp_path):
 
 
 def test_a_scenario_is_swapped_in_all_processes(tmp_path, caplog):
-    """Whoever uses another one puts it in force everywhere, with counts from zero; the others say so."""
+    """A new scenario is put in force in all processes, with counts from zero, and logged."""
     store = f"file:{tmp_path / 'store'}"
     one, other = make(store=store), make(store=store)
     assert [get(one), get(other)] == [503, 503]
@@ -295,7 +311,8 @@ def test_a_scenario_that_cannot_be_read(tmp_path, caplog):
         each.write_text("{")
     assert [get(other), get(other)] == [503, 503]
     assert [each for each in caplog.messages if "cannot be read" in each] == [
-        f"faultinject: the new rules cannot be read, the previous ones stay in force: {store}/scenario-2 cannot be read:"
+        "faultinject: the new rules cannot be read, the previous ones stay in force: "
+        f"{store}/scenario-2 cannot be read:"
         " Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
     ]
     one.use("http:502")
@@ -324,8 +341,34 @@ def test_a_scenario_that_cannot_be_read_again_and_again(tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("record_all", [True, False])
 def test_a_store_of_the_environment_is_not_for_blocks(tmp_path, record_all):
-    """What stands in everybody's place for a while counts by itself."""
+    """A temporary injector counts by itself, without the environment's store."""
     store = tmp_path / "store"
     made = Injector(RULE, environ={"FAULTINJECT_STORE": f"file:{store}"}, record_all=record_all)
     assert store.exists() is not record_all
     assert get(made) == 503
+
+
+def test_a_request_waits_while_another_one_reads_what_was_put_in_force(new_url):
+    """A request after a change meets it, also if another thread has only begun to read it."""
+    url = new_url("file")
+    one, begun, go_on = make("", store=url), threading.Event(), threading.Event()
+
+    def clock():
+        """Compiling new rules asks for the time."""
+        if threading.current_thread() is first:
+            begun.set()
+            go_on.wait(60)
+        return 0.0
+
+    first = threading.Thread(target=lambda: found.append(get(other)))
+    second = threading.Thread(target=lambda: found.append(get(other)))
+    other, found = Injector("", store=url, seed=1, environ={}, clock=clock), []
+    one.use("http:503")
+    first.start()
+    assert begun.wait(60)
+    second.start()
+    second.join(0.2)
+    go_on.set()
+    first.join(60)
+    second.join(60)
+    assert found == [503, 503]

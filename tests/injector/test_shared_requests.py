@@ -1,4 +1,4 @@
-"""What one request does to the counts that processes share: how often it asks for their lock, and what if others have it."""
+"""One request's use of shared counts: its locks, and its end if others have the lock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, RuleCounts, WSGIFaultMiddleware
 from tests.asking import app
 from tests.asking import get as ask_for
 from tests.injector.children import in_child
@@ -56,7 +56,7 @@ def get(injector, path="/photos/cat.jpg"):
 
 
 def holds(injector, requests=5):
-    """How often the lock was got for so many requests."""
+    """The number of times that requests took the lock."""
     lock = injector._count_storage.store.lock
     got, real = [], lock._flock
 
@@ -112,7 +112,10 @@ NEEDS_ONE = [
 
 @pytest.mark.parametrize("rules", NEEDS_NONE)
 def test_what_needs_no_counts_takes_no_lock(make, rules):
-    """Once the process has its rows, and what `times` allows is given: nothing of the request depends on a number."""
+    """A request takes no lock if nothing depends on a number.
+
+    The process has its rows by then, and `times` is spent.
+    """
     injector = make(rules)
     for _ in range(4):
         get(injector)
@@ -130,7 +133,10 @@ def test_one_hold_serves_a_whole_request(make, rules):
 
 @pytest.mark.parametrize("rules", [*NEEDS_NONE, *NEEDS_ONE])
 def test_nobody_waits_while_an_answer_is_made(make, place, rules):
-    """When the journal gets its line the lock is free, also for requests that pass."""
+    """The lock is free while an answer is made, and when the journal gets its line.
+
+    Also for requests that pass.
+    """
     injector = make(rules)
     free = []
 
@@ -173,11 +179,14 @@ def test_a_refused_fault_is_given_back(make):
     assert [get(injector) for _ in range(3)] == [200] * 3
     services.finish()
     assert [get(injector) for _ in range(3)] == [503, 503, 200]
-    assert injector.counts() == {"rule-1": {"matched": 6, "injected": 2}}
+    assert injector.counts() == {"rule-1": RuleCounts(6, 2)}
 
 
 def test_a_lock_that_others_have_costs_single_requests(make, place, caplog):
-    """It is no failure of the store: who comes next gets its fault, and whoever looks sees what was missed."""
+    """A lock that others have costs single requests, and is no failure of the store.
+
+    The next request gets its fault, and the journal shows those missed.
+    """
     injector = make("http:503,times=9,path=photos/ http:500")
     assert get(injector) == 503
     with locked(place / "lock"):
@@ -188,8 +197,8 @@ def test_a_lock_that_others_have_costs_single_requests(make, place, caplog):
     failed = ("failed", None, None)
     assert did == [injected, failed, failed, ("answered", "rule-2", 500), injected]
     assert injector.counts() == {
-        "rule-1": {"matched": 2, "injected": 2, "failed": 2},
-        "rule-2": {"matched": 3, "injected": 1, "failed": 2},
+        "rule-1": RuleCounts(2, 2, 2),
+        "rule-2": RuleCounts(3, 1, 2),
     }
     assert (injector.undecided, injector.failures, injector.errors) == (2, 0, [])
     assert caplog.messages[1:] == [
@@ -204,7 +213,7 @@ def test_errors_of_ours_are_counted_as_failed(make):
         rule = injector.own_plan.ready(0)
         rule.act = lambda *_: 1 / 0
         assert get(injector) == 200
-        assert injector.counts() == {"rule-1": {"matched": 1, "injected": 0, "failed": 1}}
+        assert injector.counts() == {"rule-1": RuleCounts(1, 0, 1)}
         assert injector.undecided == 0
 
 
@@ -216,7 +225,7 @@ def test_rules_that_need_no_counts_are_counted_in_all_processes(make):
     found.append([get(injector, each) for each in paths])
     statuses = [each for some in found for each in some]
     assert (statuses.count(503), statuses.count(500)) == (50, 3)
-    expected = {"rule-1": {"matched": 50, "injected": 50}, "rule-2": {"matched": 100, "injected": 3}}
+    expected = {"rule-1": RuleCounts(50, 50), "rule-2": RuleCounts(100, 3)}
     assert injector.counts() == make("cos:SlowDown,path=photos/ http:500,times=3").counts() == expected
     assert injector.injected == 53
 
@@ -243,7 +252,7 @@ def test_numbers_are_told_where_they_are_counted(make):
 
 
 def test_requests_of_a_store_that_is_gone(make, place, caplog):
-    """That is a failure: the store is left alone, and the log says so once."""
+    """A store that is gone is a failure: it is not used for a while, and the log says so once."""
     injector = make("http:503,times=9 http:500,path=dogs/")
     injector._count_storage.store.lock._flock = lambda *_: -1
     os.close(injector._count_storage.store.lock._file)

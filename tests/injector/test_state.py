@@ -1,4 +1,4 @@
-"""What is in force is one value that all processes of a store share, and that changes while they run."""
+"""Rules and switches are one value that all processes of a store share and change."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 import pytest
 
 from faultinject import Injector, Rule
-from faultinject.counts import waiting
-from faultinject.exceptions import ConfigurationError, Conflict, StoreUnavailable
+from faultinject.counts.patience import waiting
+from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnavailableError
 from tests import asking
 
 NOW = 1_700_000_000.0
@@ -32,7 +32,7 @@ def get(injector, path="/"):
 
 
 def settle():
-    """What requests do not wait for is done, so that a test knows when."""
+    """Finish the work beside the requests, so that a test knows when."""
     for each in threading.enumerate():
         if each.name == "faultinject redis":
             each.join(60)
@@ -46,7 +46,7 @@ def settle():
     ]
 )
 def make(request, new_url, monkeypatch):
-    """`make(rules)`: two injectors of one store, of which each knows at once what the other has changed."""
+    """`make(rules)`: two injectors of one store; each sees the other's changes at once."""
     store = new_url(request.param)
     if request.param == "redis":
         real = time.monotonic
@@ -66,11 +66,11 @@ def make(request, new_url, monkeypatch):
 
 def told(injector):
     settle()
-    return {name: (each["matched"], each["injected"]) for name, each in injector.counts().items()}
+    return {name: (each.matched, each.injected) for name, each in injector.counts().items()}
 
 
 def test_counts_go_on_while_another_rule_is_edited(make):
-    """Exactly so many as `times` says, over all edits of other rules; an edited rule begins at zero."""
+    """Counts survive edits of other rules, exactly; an edited rule begins at zero."""
     one, other, _ = make("http:503,times=5,path=a,name=a http:500,times=2,path=b http:429,times=2,path=c")
     assert [get(each, path) for each in (one, other) for path in ("/a", "/b", "/c")] == [503, 500, 429] * 2
     one.replace("rule-2", "http:502,times=3,path=b")
@@ -140,7 +140,10 @@ def test_draws_are_what_they_were(make, rules):
 
 
 def test_a_rule_that_takes_a_shown_name_changes_no_draws(make):
-    """What is called `rule-1` by its place is called `rule-2` from then on, and draws what it would have drawn."""
+    """A rule keeps its draws when another takes its shown name.
+
+    The rule that is called `rule-1` by its place is called `rule-2` from then on.
+    """
     rule = "http:503,probability=0.5"
     one, other, _ = make(rule)
     alone = Injector(rule, seed=1, environ={})
@@ -151,7 +154,7 @@ def test_a_rule_that_takes_a_shown_name_changes_no_draws(make):
 
 
 def test_a_rule_that_is_switched_off_is_matched_by_nothing(make):
-    """Its counts stay; the name of one that is edited meanwhile, and whether it is off, go with the rule."""
+    """A disabled rule matches nothing and keeps its counts; edits keep its name and switch."""
     one, other, _ = make("http:503,times=2 http:500,path=b http:429")
     assert get(one) == 503
     one.disable_rule("rule-1")
@@ -193,19 +196,15 @@ WRONG = [
 ]
 
 
-def test_what_is_wrong_changes_nothing(make, for_all):
+@pytest.mark.parametrize(("change", "why"), WRONG)
+def test_what_is_wrong_changes_nothing(make, change, why):
     """And says what would be right."""
     one, other, _ = make("http:503,times=99,name=first http:429")
     before = one.state
-
-    def check(case):
-        change, why = case
-        with pytest.raises(ConfigurationError) as raised:
-            change(one)
-        assert why in str(raised.value)
-        assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
-
-    for_all(WRONG, check)
+    with pytest.raises(ConfigurationError) as raised:
+        change(one)
+    assert why in str(raised.value)
+    assert (one.state, get(other), other.state.generation) == (before, 503, before.generation)
 
 
 def test_an_empty_scenario_has_no_names(make):
@@ -230,12 +229,14 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_who_comes_second_is_told(make, change):
-    """What was changed since it was looked at stays as it is; who looks again may change it."""
+    """A change based on an old generation is refused, and works after another look."""
     one, other, _ = make("http:503,times=9")
     seen = one.state.generation
     other.add("http:429,path=b")
     now = other.state.generation
-    with pytest.raises(Conflict, match=f"^generation {now} is in force, not {seen}: it was changed since$"):
+    with pytest.raises(
+        ConflictError, match=f"^generation {now} is in force, not {seen}: it was changed since$"
+    ):
         change(one, seen)
     assert [str(each) for each in one.state.scenario.rules] == ["http:503,times=9", "http:429,path=b"]
     assert (get(one), one.state.generation) == (503, now)
@@ -258,12 +259,14 @@ def test_on_and_off_are_shared(make):
 
 
 def test_what_passed_is_told_by_all(make):
-    """Too many under way, the store, an error: each process has some of them, and `reset` begins anew."""
+    """`passed` adds up all processes' undecided requests, and `reset` begins anew.
+
+    Too many under way, the store, an error: each process has some of them.
+    """
     one, other, _ = make("http:503")
     services = one.own_plan.services
-    while services.begin():
-        pass
-    other.own_plan.services.failed(StoreUnavailable("gone"), "")
+    assert not all(services.begin() for _ in range(10_000))
+    other.own_plan.services.failed(StoreUnavailableError("gone"), "")
     other.own_plan.services.failed(ValueError(), "")
     assert get(one) == 200
     assert one.passed() == other.passed() == (2, 1, 1)
@@ -273,10 +276,10 @@ def test_what_passed_is_told_by_all(make):
 
 
 def test_until_a_moment(make, caplog):
-    """Then it is off in all processes, and says so; a clock that is set back does not lengthen it."""
+    """At that moment faults end in all processes, logged; a clock set back prolongs nothing."""
     gc.collect()  # the injectors of other tests, and what they have injected
     one, other, now = make("http:503")
-    # Of each moment it is said once in a process.
+    # Each moment is logged once in a process.
     seconds = 600 + ("memory", "file", "unix").index(make.store.partition(":")[0])
     one.disable()
     one.enable(until=NOW + seconds)
@@ -324,7 +327,7 @@ def test_the_environments_end_stays(make):
 
 
 def test_the_environment_wins_here(make):
-    """FAULTINJECT_ENABLED=0 and production hold in their own process; the others are switched on."""
+    """FAULTINJECT_ENABLED=0 and production hold in their own process; others are switched on."""
     one, other, _ = make("http:503")
     killed = Injector("http:503", seed=1, store=make.store, environ={"FAULTINJECT_ENABLED": "0"})
     guarded = Injector("http:503", seed=1, store=make.store, environ={"APP_ENV": "production"})
@@ -356,7 +359,10 @@ def test_a_state_is_a_value():
 
 
 def test_a_file_counts_by_so_many_rules(tmp_path, monkeypatch):
-    """Numbers of rules that are gone are not used again; put in force anew, all begin at the first."""
+    """A directory has a limited number of rules, and removed ones count too.
+
+    A new scenario begins at the first number.
+    """
     monkeypatch.setattr("faultinject.counts.directory.MOST_RULES", 2)
     injector = Injector("http:503", store=f"file:{tmp_path / 'store'}", environ={})
     injector.replace("rule-1", "http:500")
@@ -385,7 +391,7 @@ def test_what_cannot_be_read_is_only_replaced_as_a_whole(tmp_path):
         json.dumps({**data, "data": {}}),
     ):
         scenario.write_text(damaged)
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             other.add("http:500")
         assert get(other) == 503
     data["data"]["scenario"] = '{"rules": [{"fault": "cos:Slowdown"}]}'
@@ -411,7 +417,7 @@ def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
     else:
         client.hdel(key, lost)
     for change in (lambda: other.add("http:500"), other.reset):
-        with pytest.raises(StoreUnavailable, match=r"has rules that are not whole|cannot be read"):
+        with pytest.raises(StoreUnavailableError, match=r"has rules that are not whole|cannot be read"):
             change()
     assert get(other) == 503
     other.use("http:502,times=1")
@@ -420,9 +426,9 @@ def test_what_a_server_has_lost(redis_server, redis_prefix, lost):
 
 @pytest.mark.live
 def test_a_server_that_is_away(start_redis, monkeypatch):
-    """Nothing is changed, but that this process is off where it was to be; a late one takes part before it changes anything."""
-    # A thread that told the server by and by would go on as long as it is away.
-    monkeypatch.setattr(waiting, "at_once", True)
+    """Without the server only this process's `off` works; a late process takes part first."""
+    # A thread that informs the server in the background would go on as long as it is away.
+    monkeypatch.setattr(waiting, "no_waiting", True)
     server = start_redis()
     injector = Injector("http:503", store=server.url, seed=1, environ={})
     before = injector.state
@@ -434,14 +440,14 @@ def test_a_server_that_is_away(start_redis, monkeypatch):
         lambda: injector.enable(until=NOW * 2),
         injector.reset,
     ):
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             change()
     assert (injector.state, injector.enabled, get(injector)) == (before, True, 503)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         injector.disable(why="too many errors")
     assert (injector.enabled, injector.state.why_off, get(injector)) == (False, "too many errors", 200)
     late = Injector("http:503", store=server.url, seed=1, environ={})
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailableError):
         late.add("http:500")
     server.start()
     late.add("http:500,path=b")
@@ -473,7 +479,7 @@ def test_who_comes_later_finds_it_off(make, caplog):
 
 @pytest.mark.live
 def test_a_change_that_comes_between(make, monkeypatch):
-    """It is not lost: what was made of the generation before is made of the new one; with `expected` it is refused."""
+    """A change in between is not lost: the edit is repeated on it, or refused by `expected`."""
     one, other, _ = make("http:503")
     if one is other:
         return
@@ -489,6 +495,6 @@ def test_a_change_that_comes_between(make, monkeypatch):
     monkeypatch.setattr(storage, "newest", newest)
     assert other.add("http:500,name=c").scenario.display_names == ("rule-1", "a", "b", "c")
     between.append("http:500,name=d")
-    with pytest.raises(Conflict, match=r"^generation 5 is in force, not 4: it was changed since$"):
+    with pytest.raises(ConflictError, match=r"^generation 5 is in force, not 4: it was changed since$"):
         other.add("http:500,name=e", expected=4)
     assert other.state.scenario.display_names == ("rule-1", "a", "b", "c", "d")

@@ -1,9 +1,9 @@
-"""What happened in all processes, told in order: from a cursor on, bounded, and saying what is missing."""
+"""Events of all processes in order: from a cursor on, bounded, with the number missed."""
 
 from __future__ import annotations
 
+import errno
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -15,9 +15,10 @@ import pytest
 
 from faultinject import Injector
 from faultinject.counts import file_journal
-from faultinject.exceptions import StoreUnavailable
+from faultinject.exceptions import StoreUnavailableError
 from faultinject.journal import writing
 from tests.asking import get
+from tests.full_disk import room_for
 from tests.injector.children import in_child
 from tests.locked import locked
 from tests.until import until
@@ -40,14 +41,15 @@ def told(found):
 
 
 def all_of(injector, after="", limit=500):
-    """What there is from a cursor on, call by call; the cursor, and how many were dropped."""
+    """All events from a cursor on, call by call; the cursor, and the number dropped."""
     found, dropped = [], 0
-    while True:
+    for _ in range(10_000):
         some, after, missing = injector.events(after, limit)
         found += some
         dropped += missing
         if not some:
             return told(found), after, dropped
+    raise AssertionError(f"there is always more behind {after}")
 
 
 def test_from_a_cursor_on(store):
@@ -147,7 +149,7 @@ def test_what_all_processes_did(shared):
 
 
 def test_a_fork_brings_the_directory(tmp_path, monkeypatch):
-    """What happens from then on is shared."""
+    """Events after a fork are shared."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     injector = make(None)
     in_child(lambda: get(injector, "/child"))
@@ -218,24 +220,21 @@ def test_a_line_that_is_half_written_waits(tmp_path):
     assert told(injector.events(cursor)[0]) == [("/0", "answered")]
 
 
-def test_where_a_disk_is_full_lines_are_lost(tmp_path, caplog):
+@pytest.mark.parametrize(("room", "why"), [(100, "no space left"), (0, os.strerror(errno.EFBIG))])
+def test_where_a_disk_is_full_lines_are_lost(tmp_path, caplog, room, why):
     """The app goes on, and the log says so once."""
     injector = make(f"file:{tmp_path}/store", "http:503")
     get(injector, "/first")
     [file] = tmp_path.glob("store/journal-*")
     size = file.stat().st_size
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
-    try:
+    with room_for(size + room):
         for number in range(3):
             get(injector, f"/lost{number}")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     get(injector, "/last")
     found, _, dropped = all_of(injector)
     assert ([each[0] for each in found], dropped) == (["/first", "/last"], 0)
     assert [each for each in caplog.messages if "shared journal" in each] == [
-        f"faultinject: the shared journal in {tmp_path}/store cannot be written to, lines are dropped: no space left",
+        f"faultinject: the shared journal in {tmp_path}/store cannot be written to, lines are dropped: {why}",
     ]
 
 
@@ -266,7 +265,7 @@ def test_a_journal_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "listdir", refuse)
-    with pytest.raises(StoreUnavailable, match=r"the journal in .*store: Permission denied"):
+    with pytest.raises(StoreUnavailableError, match=r"the journal in .*store: Permission denied"):
         injector.events()
 
 
@@ -283,7 +282,7 @@ def test_a_journal_that_raises_breaks_no_request(caplog):
 
 
 def test_a_killed_process_leaves_whole_lines(tmp_path):
-    """What it had written stays."""
+    """The lines of a killed process stay, whole."""
     program = (
         "import os, sys; sys.path.insert(0, sys.argv[2]);"
         "import test_watching as t; i = t.make(sys.argv[1]); [t.get(i, f'/{n}') for n in range(3)];"

@@ -1,14 +1,15 @@
-"""What one request was by its journal line, and whether the requests of a call sent the same body."""
+"""Facts about a request from its journal line, and whether two requests sent the same body."""
 
 from __future__ import annotations
 
+import pytest
+
 from faultinject import Attempt, Call
-from faultinject.journal import CallWindow
+from faultinject.journal.call_window import CallWindow
 from tests.journals import DELAYED, FINE, HIDDEN, HUNG, INTERNAL, RESET, SLOW_DOWN, UNSEEN, fault, line
-from tests.rows import row_by_row
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("kind", "means", "answer"),
     [
         (FINE, None, "200"),
@@ -74,7 +75,7 @@ def call(*bodies, method="PUT", seeds=None):
     return Call(attempts, "fingerprint")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("bodies", "same"),
     [
         ([READ], None),
@@ -93,7 +94,7 @@ def call(*bodies, method="PUT", seeds=None):
     ],
 )
 def test_same_bytes(bodies, same):
-    """Two lengths or two digests that differ prove it; what is not known leaves it open, and proves nothing."""
+    """Different lengths or digests prove a difference; unknown ones prove nothing."""
     assert call(*bodies).same_bytes is same
 
 
@@ -107,7 +108,10 @@ def test_what_differs():
 
 
 def test_bodies_that_are_not_there_and_digests_of_two_seeds():
-    """Where no length is said of a GET, there is none. Digests are keyed with the seed, and say nothing of each other; lengths do."""
+    """A GET without a length has no body, and digests of two seeds are not compared.
+
+    Digests are keyed with the seed. Lengths are still compared.
+    """
     assert {call(CHUNKED, CHUNKED, method=method).same_bytes for method in ("GET", "HEAD", "DELETE")} == {
         True
     }

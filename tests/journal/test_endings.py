@@ -1,4 +1,4 @@
-"""The end of a process in its journals: said once, last, by whoever has written, and by nobody else."""
+"""A process that wrote into a journal says once, last, that it has ended; no other says it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import time
 import pytest
 
 from faultinject import Injector
-from faultinject.journal import Writers, read
+from faultinject.injector.injector import JoinedInjector, Joining
+from faultinject.journal.reading import Writers, read
 from tests import journals
 from tests.asking import get
 from tests.journals import HUNG, end_of, parsed, written
@@ -53,7 +54,7 @@ def lines(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=100,
             **options,
         )
         assert (done.returncode, done.stderr.replace("faultinject is on", "").count("Traceback")) == (ends, 0)
@@ -65,7 +66,7 @@ def lines(tmp_path):
 
 
 def ended(lines):
-    """Which processes have said that they ended, in order."""
+    """The processes that said that they ended, in order."""
     return [each["pid"] for each in lines if each.get("ended")]
 
 
@@ -74,7 +75,7 @@ def kind_of(line):
 
 
 def test_a_process_that_has_written_says_that_it_has_ended(lines):
-    """The last line, which is no request to anybody: every field is there, and null but for four."""
+    """The last line has every field, all null but four, and counts as no request."""
     *requests, last = lines("ask(faulty()); ask(faulty())")
     assert [each["status"] for each in requests] == [503, 503]
     assert list(last) == [*journals.line(), "ended", "parent"]
@@ -93,7 +94,7 @@ def test_a_process_that_has_written_says_that_it_has_ended(lines):
     ["sys.exit(3)", "raise SystemExit(3)", "threading.Thread(target=ask, args=[APP]).start(); sys.exit(3)"],
 )
 def test_however_it_ends(lines, code):
-    """Threads that go on are waited for by Python itself."""
+    """The end comes after the threads for which the interpreter waits."""
     found = lines(f"APP = faulty(); ask(APP); {code}", ends=3)
     assert ended(found) == [found[0]["pid"]]
     assert found[-1]["ended"]
@@ -165,12 +166,12 @@ SAID = {
         "lle",
     ),
 }
-"""What a process does, and which lines it writes: those of requests, final ones, ends."""
+"""Code of a process, and its lines: `l` a request, `f` a final line, `e` the end."""
 
 
 @pytest.mark.parametrize(("code", "said"), SAID.values(), ids=SAID)
 def test_what_is_said(lines, code, said):
-    """Who has written says last that it has ended, once; who has not, or is killed, does not."""
+    """A process that has written says last that it has ended, unless it is killed."""
     began = time.monotonic()
     ends = -9 if ", 9)" in code else -15 if ", 15)" in code else 0
     assert "".join(kind_of(each) for each in lines(code, ends=ends)) == said
@@ -221,7 +222,10 @@ if __name__ == "__main__":
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.parametrize("more", ["", "ask(app)"])
 def test_children_of_multiprocessing(lines, more):
-    """They leave without what Python does at its end; each names the parent that may start another one."""
+    """Children that skip the interpreter's end say it too, and name the parent.
+
+    The parent may start another child.
+    """
     found = lines(MULTI.format(more=more))
     writers = {each["pid"] for each in found if not each.get("ended")}
     assert len(writers) == (3 if more else 2)
@@ -255,10 +259,14 @@ gc.collect()
 
 
 def test_a_file_that_is_closed_by_then(lines, tmp_path):
-    """Blocks of a test run close theirs; the directory may be another one, too."""
+    """A block closes its file behind its told lines, also from another directory."""
     (tmp_path / "sub").mkdir()
     found = lines(BLOCK.format(inside="pass", after="os.chdir('sub')"), given="journal")
-    assert [bool(each.get("ended")) for each in found] == [False, True]
+    assert [("told" in each, bool(each.get("ended"))) for each in found] == [
+        (False, False),
+        (True, False),
+        (False, True),
+    ]
 
 
 @pytest.mark.parametrize("after", ["os.remove('journal')", "os.rename('journal', 'old')"])
@@ -275,7 +283,7 @@ def test_a_file_that_is_gone_is_not_made_anew(lines, tmp_path, after):
 
 
 def test_the_end_is_said_where_the_last_lines_are(lines, tmp_path):
-    """A file that was renamed gets neither lines nor the end: another one has its name, and is opened."""
+    """The end is written where the last lines are, and a renamed file gets neither."""
     code = (
         "app = faulty(); ask(app); os.rename('journal', 'journal.1'); open('journal', 'w').close(); ask(app)"
     )
@@ -310,9 +318,9 @@ def test_a_journal_can_be_ended_alone(tmp_path):
 
 
 def test_a_journal_that_is_nobodys_business_has_no_end(tmp_path):
-    """That of a test session, which its owner reads."""
+    """The journal of a test session has no end; its owner reads it."""
     path = tmp_path / "journal"
-    injector = Injector("http:503", environ={}, journal=str(path), ends=False)
+    injector = JoinedInjector("http:503", Joining(ends=False), environ={}, journal=str(path))
     get(injector)
     injector.journal.end()
     assert kinds(path) == [False]
@@ -365,7 +373,7 @@ def over(*paths):
     ids="runs ended sibling both again twice recycled other alone".split(),
 )
 def test_whether_all_have_ended(journal, parts, expected):
-    """Every process that has written, and none of them has gone on, nor one that was given its number."""
+    """All have ended if every writer has, and none has gone on, nor a process of its number."""
     assert over(journal(*parts)) == (expected, sum(not isinstance(each, dict) for each in parts), {})
 
 
@@ -377,7 +385,7 @@ def test_one_number_in_two_files(journal):
 
 
 def test_a_final_line_is_a_line_too(journal):
-    """Who writes is not over."""
+    """A process that writes a final line has not ended."""
     first = journals.line(0, HUNG, took=None, pid=7)
     assert over(journal(first, end_of(7), {**first, "answered": 30.0, "final": True}))[0] is False
 

@@ -1,4 +1,4 @@
-"""Each injected fault is one record of the logger `faultinject.injections`, where somebody wants it."""
+"""Each injected fault is a record of the logger `faultinject.injections`, if enabled."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
 
 
 def test_a_handler_that_fails_breaks_no_request(make, records, caplog):
-    """What goes wrong with the record is told like anything that goes wrong with the journal."""
+    """A failing handler is reported like any failure of the journal."""
 
     class Failing(logging.Handler):
         def emit(self, record):

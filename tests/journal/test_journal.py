@@ -20,8 +20,8 @@ import pytest
 
 from faultinject import ASGIFaultMiddleware, Injector, Outcome, WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError
+from faultinject.injector.injector import JoinedInjector, Joining
 from tests.descriptors import opened
-from tests.rows import row_by_row
 from tests.virtual_time import Time
 
 NOW = 1_763_625_600.25
@@ -31,7 +31,9 @@ AWS = (
 
 
 def injector_for(rules, record_all=False, seed="journal", test=None, **environ):
-    return Injector(rules, seed=seed, clock=lambda: NOW, environ=environ, record_all=record_all, test=test)
+    return JoinedInjector(
+        rules, Joining(test), seed=seed, clock=lambda: NOW, environ=environ, record_all=record_all
+    )
 
 
 def app(environ, start_response):
@@ -156,7 +158,7 @@ def test_every_field_of_a_request_that_passes():
 
 
 def test_unmatched_requests_are_recorded_only_where_all_are(tmp_path):
-    """By default a request that no rule is for leaves no trace; with FAULTINJECT_JOURNAL every request does."""
+    """An unmatched request leaves no trace, unless FAULTINJECT_JOURNAL records every request."""
     quiet = injector_for("cos:SlowDown,path=elsewhere/")
     ask(quiet)
     assert quiet.journal.outcomes == []
@@ -192,6 +194,32 @@ def test_the_ring_is_bounded_and_counts_what_it_drops():
     assert injector.journal.dropped == 2_005
     injector.journal.clear()
     assert (injector.journal.outcomes, injector.journal.dropped) == ([], 0)
+
+
+def test_what_happened_since_a_moment():
+    """A cursor of another journal is the beginning; one of lines that are gone says how many."""
+    injector = injector_for("cos:SlowDown,probability=0", record_all=True)
+    journal = injector.journal
+
+    def numbers(after="", limit=500):
+        found, cursor, dropped = journal.events(after, limit)
+        return [each.n for each in found], cursor, dropped
+
+    assert numbers() == ([], "", 0)
+    for _ in range(3):
+        ask(injector)
+    first, cursor, dropped = numbers(limit=1)
+    assert (first, dropped) == ([0], 0)
+    assert numbers("another's:1") == numbers(limit=3)
+    rest, end, dropped = numbers(cursor)
+    assert (rest, dropped) == ([1, 2], 0)
+    assert numbers(end) == ([], end, 0)
+    assert numbers(cursor, 0) == ([], cursor, 0)
+    for _ in range(10_002):
+        ask(injector)
+    found, _, dropped = numbers(end, 10_000)
+    assert (found, dropped) == ([*range(5, 10_005)], 2)
+    assert numbers("another's:1", 1)[::2] == ([5], 5)
 
 
 def test_texts_are_cut():
@@ -252,7 +280,13 @@ SAID = [
         *given(({"x-amz-date": "20251120T070000Z"}, None)),
         *(
             ({"target": f"/b/k?{each}"}, None)
-            for each in ("e=1763622000", "se=2025&q=sig", "Expires=1763622000", "authorization=bce-auth-v1")
+            for each in (
+                "e=1763622000",
+                "se=2025&q=sig",
+                "Expires=1763622000",
+                "authorization=bce-auth-v1",
+                "authorization=bce-auth-v1%2FAKIDEXAMPLE",
+            )
         ),
     ),
     ("cos:SlowDown", {"headers": STAMPED | {"x-amz-date": "9" * 39}}, {}),
@@ -346,6 +380,9 @@ def test_an_idempotency_key_stands_as_its_digest():
     assert first == second != third
     assert len(first) == 16
     assert "4711" not in first
+    # Beside an SDK's own id it has a field of its own.
+    ask(injector, headers={"amz-sdk-invocation-id": "x", "idempotency-key": "order-4711"})
+    assert injector.journal.outcomes[-1].attempt_hint == {"invocation": "x", "key": first}
 
 
 def test_no_user_agent_is_null_also_in_a_long_request():
@@ -412,7 +449,10 @@ def held_by(thing):
 
 
 def test_no_secret_anywhere(tmp_path):
-    """No Authorization, cookie, signature or token in the file, in an outcome, or in what the journal keeps; each head with each query."""
+    """No Authorization, cookie, signature or token reaches the file, an outcome or the journal.
+
+    Each head is tried with each query.
+    """
     path = tmp_path / "journal"
     rules = ("cos:SlowDown", "cos:SlowDown,probability=0", "cos:SlowDown,path=elsewhere/")
     for number, (query, head) in enumerate(product(SECRET_QUERIES, SECRET_HEADS)):
@@ -477,7 +517,7 @@ PRINCIPALS = [
 ]  # fmt: skip
 
 
-@row_by_row("where", PRINCIPALS, ids=str)
+@pytest.mark.parametrize("where", PRINCIPALS, ids=str)
 def test_the_principal_is_the_same_however_it_signs(where):
     """A keyed digest of the access-key id, whatever the scheme and the signature beside it."""
     found = []
@@ -496,7 +536,7 @@ def test_the_principal_is_the_same_however_it_signs(where):
 
 @pytest.mark.parametrize("rule", ["http:503", "http:503,delay=1ms"])
 def test_of_long_keys_the_journal_keeps_what_it_shows(rule):
-    """However many requests got a fault that is counted by key: each line has 2,048 characters of it."""
+    """Each line keeps 2,048 characters of a key, however many requests are counted by key."""
     injector = Injector(f"{rule},per=key,times=1", environ={}, waits=Time())
     tracemalloc.start()
     try:
@@ -540,10 +580,13 @@ SIGNED_AN_HOUR_LATE = [
 ]  # fmt: skip
 
 
-@row_by_row("kind", ["wsgi", "asgi"])
-@row_by_row(("headers", "query", "says_region"), SIGNED_AN_HOUR_LATE, ids=str)
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+@pytest.mark.parametrize(("headers", "query", "says_region"), SIGNED_AN_HOUR_LATE, ids=str)
 def test_when_and_for_which_region_it_was_signed(headers, query, says_region, kind):
-    """What a client corrects when it is told that its clock or its region is wrong; nothing that is secret."""
+    """The line has clock offset and region of the signature, and nothing secret.
+
+    A client corrects these when it is told that its clock or its region is wrong.
+    """
     injector = injector_for("cos:SlowDown")
     if kind == "wsgi":
         ask(injector, target=f"/b/k?{query}", headers=headers)
@@ -556,7 +599,7 @@ def test_when_and_for_which_region_it_was_signed(headers, query, says_region, ki
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 @pytest.mark.parametrize(("fault", "status"), [("cos:SlowDown,when=after", 200), ("cos:SlowDown", None)])
 def test_what_the_app_itself_answered(kind, fault, status):
-    """Where a fault takes the place of its answer, the journal says what that was: whether it was carried out."""
+    """If a fault replaces the app's answer, the journal says its status, and if it was applied."""
     injector = injector_for(fault)
     if kind == "wsgi":
         ask(injector, "PUT", "/photos/cat.jpg")
@@ -583,10 +626,10 @@ CHECKSUMS = [
 ]
 
 
-@row_by_row("kind", ["wsgi", "asgi"])
-@row_by_row(("name", "value", "status", "whole"), CHECKSUMS)
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+@pytest.mark.parametrize(("name", "value", "status", "whole"), CHECKSUMS)
 def test_a_checksum_of_the_whole_answer(kind, name, value, status, whole):
-    """It is noted where every request is, and only where the client can check the bytes that it gets by it."""
+    """A checksum is noted if all requests are, and only if the client can check its bytes by it."""
     for record_all in (True, False):
         injector = injector_for("reset,method=PUT", record_all=record_all)
         if kind == "wsgi":
@@ -678,9 +721,9 @@ def test_a_file_that_another_user_made_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("how", ["removed", "renamed", "replaced"])
 @pytest.mark.parametrize("told", [True, False])
 def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch, caplog, how, told):
-    """The log says so once, the new one has the lines from then on and the mode of the first, wherever the program is by now.
+    """The log reports it once, and the new file has the later lines and the first one's mode.
 
-    Whether the system tells where an open file is or not.
+    It is found wherever the program's directory is by now, and whether or not the system tells where an open file is.
     """
     if not told:
         monkeypatch.setattr(os, "readlink", lambda _: (tmp_path / "no proc").stat())
@@ -706,7 +749,7 @@ def test_a_file_that_is_not_there_any_more_is_opened_anew(tmp_path, monkeypatch,
 
 
 def test_a_file_that_cannot_be_opened_anew_ends(tmp_path, caplog):
-    """Its folder is gone, or what is there now is not ours to follow: the log says why, and the ring goes on."""
+    """If the file's folder is gone, or a link is there, the log says why, and memory goes on."""
     folder = tmp_path / "folder"
     for gone in (True, False):
         folder.mkdir()
@@ -742,7 +785,7 @@ def test_a_journal_that_nobody_may_look_for_goes_on(tmp_path, monkeypatch):
 def test_a_thread_that_comes_second_finds_it_open(tmp_path, monkeypatch, caplog):
     """Both have seen that the file is gone; the one that is later opens none."""
     path = tmp_path / "journal"
-    injector = Injector("http:503", environ={}, journal=str(path), ends=False)
+    injector = JoinedInjector("http:503", Joining(ends=False), environ={}, journal=str(path))
     real = os.stat
     others = [lambda: ask(injector)]
 
@@ -766,7 +809,7 @@ def test_a_thread_that_comes_second_finds_it_open(tmp_path, monkeypatch, caplog)
 def test_the_file_stops_at_its_bound(tmp_path, caplog, ends):
     """At 1 GiB it takes no more lines and says so once; the ring goes on."""
     path = tmp_path / "journal"
-    injector = Injector("cos:SlowDown", environ={}, journal=str(path), ends=ends)
+    injector = JoinedInjector("cos:SlowDown", Joining(ends=ends), environ={}, journal=str(path))
     ask(injector)
     full = (1 << 30) - path.stat().st_size // 2
     os.truncate(path, full)  # blocks that are not there take no room

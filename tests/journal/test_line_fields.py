@@ -1,14 +1,15 @@
-"""The fields of a line: the same whether an address was read for the decision already or is read for the line."""
+"""The fields of a line are the same, however early the request's address was read."""
 
 from __future__ import annotations
 
 import io
 from itertools import product
 
+import pytest
+
 from faultinject import Injector, WSGIFaultMiddleware
 from faultinject.vendors import get, names
 from tests.asking import app
-from tests.rows import row_by_row
 
 ADDRESSES = (
     ("127.0.0.1", "/photos/cat.jpg", ""),
@@ -28,7 +29,7 @@ HEADERS = ({}, {"HTTP_X_BZ_FILE_NAME": "k" * 3000}, {"HTTP_X_AMZ_COPY_SOURCE": "
 
 
 def told(rule, requests, *, method="POST", record_all=True):
-    """What the journal says of requests that a rule is for."""
+    """The outcomes of requests that a rule matches."""
     injector = Injector(rule, seed=1, environ={}, record_all=record_all)
     faulty = WSGIFaultMiddleware(app, injector=injector)
     for (host, path, query), headers, mount in requests:
@@ -39,9 +40,12 @@ def told(rule, requests, *, method="POST", record_all=True):
     return [(each.did, each.operation, each.bucket, each.key, each.path) for each in found]
 
 
-@row_by_row("vendor", names())
+@pytest.mark.parametrize("vendor", names())
 def test_an_address_is_read_once_and_means_the_same(vendor):
-    """Also where the line keeps less of the request than the rule saw: cut texts, a query without its secrets."""
+    """An address read for the line means the same as one read for the rule.
+
+    So it is where the line keeps less than the rule saw: cut texts, a query without its secrets.
+    """
     requests = [(*each, ("", "/app")[number % 2]) for number, each in enumerate(product(ADDRESSES, HEADERS))]
     error = next(each.address for each in get(vendor).errors if each.status >= 500)
     for rule in (error, f"{error},probability=0"):

@@ -1,4 +1,4 @@
-"""The text of a journal's line: one line of JSON that prints as it stands, and says what the outcome says."""
+"""A journal's line is one line of printable JSON, and says what the outcome says."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Text(str):
 
 
 def reference(outcome):
-    """What the JSON library writes and reads of the outcome, and what prints of it."""
+    """The fields that the JSON library writes and reads of the outcome, printable only."""
     fields = {name: value for name, value in outcome.to_dict().items() if name != "final" or value}
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     return list(json.loads(text.encode("utf-8", "replace")).items())
@@ -68,7 +68,10 @@ requests = st.builds(
     st.sampled_from(RULES),
 )
 def test_the_text_says_what_the_json_library_would(tmp_path_factory, asked, rule):
-    """Hostile texts, floats of every kind, None, in any field: also where a line like it came before."""
+    """Hostile texts, floats of every kind and None are written as the JSON library would.
+
+    Also if a similar line came before.
+    """
     path = tmp_path_factory.getbasetemp() / "texts"
     path.unlink(missing_ok=True)
     now = [0.0]

@@ -1,4 +1,4 @@
-"""What is said at the start."""
+"""The lines of the log at the start."""
 
 import subprocess
 import sys
@@ -14,7 +14,10 @@ def announced(caplog, rules):
 
 
 def test_a_rule_and_a_seed_stay_on_their_line(caplog):
-    """The control API and `x-faultinject-rules` take both from requests: a line end or an escape of a terminal is shown."""
+    """A line end or a terminal's escape in a rule or seed is escaped.
+
+    The control API and `x-faultinject-rules` take both from requests.
+    """
     Injector(Rule("http:503", message="a\nERROR b\x1b[2J\u202e"), seed="1\r\n2").announce()
     assert caplog.messages == [
         r'faultinject is on: seed 1\r\n2, rules http:503,message="a\nERROR b\x1b[2J\u202e"'
@@ -74,7 +77,7 @@ def test_rules_that_come_later_are_doubted_too(caplog):
 
 @pytest.mark.parametrize("imported", ["", "import logging\n"])
 def test_it_is_said_whether_or_not_logging_is_loaded(imported):
-    """Where nobody has loaded logging, standard error gets the very line that logging would write."""
+    """Without logging loaded, standard error gets the very line that logging would write."""
     script = f"{imported}import faultinject\nfaultinject.Injector('http:503', seed=1).announce()"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stderr == "faultinject is on: seed 1, rules http:503\n"

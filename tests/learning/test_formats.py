@@ -6,13 +6,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from faultinject.learning import FORMATS, OperationNames, Record, Skip
-from tests.rows import row_by_row
+from faultinject.learning.formats import FORMATS, OperationNames, Record, Skip
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
-S3 = f'{OWNER} amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 {OWNER} 3E57427F3EXAMPLE {{}} {{}} "{{}}" {{}} {{}} 113 - 7 - "-" "S3Console/0.4" - s9lz= SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes us-east-1'
+S3 = (
+    f"{OWNER} amzn-s3-demo-bucket1 [06/Feb/2019:00:00:38 +0000] 192.0.2.3 {OWNER} 3E57427F3EXAMPLE "
+    f'{{}} {{}} "{{}}" {{}} {{}} 113 - 7 - "-" "S3Console/0.4" - s9lz= SigV4 '
+    "ECDHE-RSA-AES128-GCM-SHA256 AuthHeader amzn-s3-demo-bucket1.s3.us-west-1.amazonaws.com TLSV1.2 "
+    "arn:aws:s3:us-west-1:123456789012:accesspoint/example-AP Yes us-east-1"
+)
 S3_KEY = S3.replace("{} {}", "{} k%2520k", 1)
-OSS = '119.140.142.11 - - [02/May/2012:00:00:04 +0800] "{}" {} 64 127 "http://www.example.com/" "{}" "files.example.com" "505B01695037C2AF032593A4" "true" "16571234" "GetObject" "oss-example" "{}" 64 10 "{}" - - 0 - Standard -'
+OSS = (
+    '119.140.142.11 - - [02/May/2012:00:00:04 +0800] "{}" {} 64 127 "http://www.example.com/" "{}" '
+    '"files.example.com" "505B01695037C2AF032593A4" "true" "16571234" "GetObject" "oss-example" "{}" '
+    '64 10 "{}" - - 0 - Standard -'
+)
 OSS_GET = (
     OSS.replace("{}", "GET /aliyun-logo.png HTTP/1.1", 1)
     .replace("{}", "\0", 1)
@@ -20,11 +28,29 @@ OSS_GET = (
     .replace("{}", "aliyun-logo.png", 1)
     .replace("\0", "{}")
 )
-COS = "1.0 examplebucket-1250000000 ap-beijing 2018-12-01T11:02:33Z examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com {} 192.168.0.1 AKID - 83886080 808 /folder/text.txt {} cos-go-sdk-v5.2.9 {} {} The specified key does not exist. 197 4295 USER STANDARD 100000000001 4295 100000000001:100000000001"
-COS_AGENT = "1.0 examplebucket-1250000000 ap-beijing 2018-12-01T11:02:33Z examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com GetObject 192.168.0.1 - - 0 0 /folder/text.txt GET Mozilla/5.0 My App 500 Beta {} 197 4295 USER STANDARD 100000000001 4295 - - - - - -"
-CLOUDFRONT = "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/index.html\t{}\t-\tMozilla/5.0\t-"
-HEADER = "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query"
-NGINX = '203.0.113.7 - alice [06/Feb/2019:01:00:38 +0100] "PUT /bucket/a%20b?partNumber=1&uploadId=x HTTP/1.1" {} 12 "-" "a \\"quoted\\" agent"'
+COS = (
+    "1.0 examplebucket-1250000000 ap-beijing 2018-12-01T11:02:33Z "
+    "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com {} 192.168.0.1 AKID - 83886080 808 "
+    "/folder/text.txt {} cos-go-sdk-v5.2.9 {} {} The specified key does not exist. 197 4295 USER "
+    "STANDARD 100000000001 4295 100000000001:100000000001"
+)
+COS_AGENT = (
+    "1.0 examplebucket-1250000000 ap-beijing 2018-12-01T11:02:33Z "
+    "examplebucket-1250000000.cos.ap-guangzhou.myqcloud.com GetObject 192.168.0.1 - - 0 0 "
+    "/folder/text.txt GET Mozilla/5.0 My App 500 Beta {} 197 4295 USER STANDARD 100000000001 4295 - - - - - -"
+)
+CLOUDFRONT = (
+    "2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\td111111abcdef8.cloudfront.net\t/"
+    "index.html\t{}\t-\tMozilla/5.0\t-"
+)
+HEADER = (
+    "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status "
+    "cs(Referer) cs(User-Agent) cs-uri-query"
+)
+NGINX = (
+    '203.0.113.7 - alice [06/Feb/2019:01:00:38 +0100] "PUT /bucket/a%20b?partNumber=1&uploadId=x '
+    'HTTP/1.1" {} 12 "-" "a \\"quoted\\" agent"'
+)
 
 
 def at(*moment):
@@ -32,7 +58,7 @@ def at(*moment):
 
 
 def read(name, *lines, vendor=None):
-    """What the last line says; those before it are headers."""
+    """The record of the last line; the lines before it are headers."""
     made = FORMATS[name](OperationNames(vendor or FORMATS[name].vendor))
     *heads, line = lines
     assert all(made.heed(each) for each in heads)
@@ -40,7 +66,7 @@ def read(name, *lines, vendor=None):
     return made.read(line)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "line", "expected"),
     [
         ("s3", S3_KEY.format("REST.PUT.PART", "PUT /amzn-s3-demo-bucket1/k?partNumber=1&uploadId=x HTTP/1.1", 503, "SlowDown"),
@@ -85,7 +111,7 @@ def read(name, *lines, vendor=None):
     ],
 )  # fmt: skip
 def test_a_line(name, line, expected):
-    """When, what was asked for, and what came of it."""
+    """A line gives time, operation and result."""
     assert read(name, line) == Record(*expected)
 
 
@@ -116,7 +142,7 @@ def test_an_operation_that_the_vendor_has_not():
     assert OperationNames("azure-blob").of("GET", "\ud800", "") is None
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "line", "why"),
     [
         ("s3", S3.format("BATCH.DELETE.OBJECT", "k", "-", 204, "-"), "BATCH.DELETE.OBJECT is no request of a client"),
@@ -144,13 +170,13 @@ BROKEN = [
 ]  # fmt: skip
 
 
-@row_by_row("name", FORMATS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_broken_line(name):
     """It is none."""
     assert [line for line in BROKEN if read(name, line) is not None] == []
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "line"),
     [
         ("nginx", NGINX.format(503).replace("06/Feb", "31/Feb")),

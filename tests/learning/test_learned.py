@@ -1,4 +1,4 @@
-"""What was injected at known rates and is written as a log is learned from it, and comes again."""
+"""Rules learned from a log of faults with known rates give the same rates again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from werkzeug.test import Client as Middleware
 
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
 from faultinject.exceptions import ConfigurationError
-from faultinject.learning import FORMATS, as_toml, interval, learn, read_logs
+from faultinject.learning.formats import FORMATS
+from faultinject.learning.tallies import read_logs
+from faultinject.learning.windows import interval
+from faultinject.learning.writing import as_toml, learn
 
 VENDORS = {"s3": "s3", "oss": "oss", "cos": "cos", "nginx": None, "cloudfront": None}
 REQUESTS = {
@@ -35,7 +38,10 @@ def app(environ, start_response):
 
 
 def journal_of(rules, count, seconds):
-    """What came of so many requests of each kind, spread over so many seconds: time, operation, method, path, status, code."""
+    """Send `count` requests of each kind within `seconds`, and return what each got.
+
+    Time, operation, method, path, status, code.
+    """
     now = START
     injector = Injector(rules, seed="9", environ={}, clock=lambda: now, record_all=True)
     wrapped = WSGIFaultMiddleware(app, injector=injector)
@@ -71,11 +77,20 @@ def line_of(name, time, operation, method, path, status, code):
     code = code or "-"
     match name:
         case "s3":
-            return f'o b [{told}] 192.0.2.3 o 3E57 {EVENTS[operation]} k "{method} {path} HTTP/1.1" {status} {code} 113 - 7 - "-" "x" -'
+            return (
+                f'o b [{told}] 192.0.2.3 o 3E57 {EVENTS[operation]} k "{method} {path} HTTP/1.1" '
+                f'{status} {code} 113 - 7 - "-" "x" -'
+            )
         case "oss":
-            return f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" "true" "1" "Op" "b" "k" 64 10 "{code}" -'
+            return (
+                f'192.0.2.3 - - [{told}] "{method} {path} HTTP/1.1" {status} 64 127 "-" "x" "h" "id" '
+                f'"true" "1" "Op" "b" "k" 64 10 "{code}" -'
+            )
         case "cos":
-            return f"1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} {method.lower()} x {status} {code} - 1 1 USER"
+            return (
+                f"1.0 b ap-x {moment:%Y-%m-%dT%H:%M:%SZ} h {operation} 192.0.2.3 AK - 1 1 {path} "
+                f"{method.lower()} x {status} {code} - 1 1 USER"
+            )
         case "cloudfront":
             return f"{moment:%Y-%m-%d\t%H:%M:%S}\t{method}\t{path.removeprefix('/bucket-1')}\t{status}"
         case _:
@@ -139,12 +154,16 @@ def test_known_rates_are_found(name, tmp_path):
 
 
 def test_a_rule_of_a_method_spares_the_operations_with_rules_of_their_own(tmp_path):
-    """Requests that no operation has fail as often as in the log, and so do those of the operations of their method."""
+    """A method's rule spares the operations that have rules of their own.
+
+    Requests without an operation fail as often as in the log, and so do the operations of their method.
+    """
     log = tmp_path / "access.log"
     targets = {"/bucket-1/k": 75, "/bucket-1/k?uploadId=u": 25}
     log.write_text(
         "".join(
-            f'192.0.2.3 - - [17/Nov/2026:10:00:00 +0000] "POST {target} HTTP/1.1" {503 if number < failed else 200} 1 "-" "-"\n'
+            f'192.0.2.3 - - [17/Nov/2026:10:00:00 +0000] "POST {target} HTTP/1.1" '
+            f'{503 if number < failed else 200} 1 "-" "-"\n'
             for target, failed in targets.items()
             for number in range(100)
         )
@@ -175,7 +194,10 @@ def test_an_outage_comes_again(tmp_path):
 
 
 def test_what_is_left_out(tmp_path):
-    """What a client is not to retry, unless it is asked for; a code that is not documented is its status."""
+    """Errors that a client must not retry are left out unless asked for.
+
+    A code that is not documented becomes its status.
+    """
     lines = [
         line_of("s3", START + n, "GetObject", "GET", "/b/k", *error)
         for n, error in enumerate([(404, "NoSuchKey"), (403, ""), (503, "NewCode"), (200, "")])
@@ -218,7 +240,10 @@ def test_every_line_is_counted(tmp_path):
 
 
 def test_several_files_are_one_log(tmp_path, monkeypatch):
-    """In any order, packed or not, with ends of lines and a mark before the first as Windows has them, empty ones too."""
+    """Several files are read as one log, in any order.
+
+    They may be packed, empty, or have the line ends and the byte order mark of Windows.
+    """
     lines = [nginx(n, 503 if n % 10 == 0 else 200) for n in range(900)]
     whole = read_logs([written(tmp_path, "whole.log", lines)], None, None)
     paths = [
@@ -248,7 +273,10 @@ def test_a_long_line(tmp_path):
 
 @pytest.mark.parametrize("packed", [bytes, lambda text: gzip.compress(text, 1)])
 def test_the_memory_for_a_long_line(tmp_path, packed):
-    """A line of 16 MiB takes no more than its beginning does: it may be anybody's, and packed it is small."""
+    """A line of 16 MiB takes no more memory than its beginning, packed or not.
+
+    Anybody can write such a line, and packed it is small.
+    """
     log = written(tmp_path, "access.log", [nginx(0, 503), nginx(1, 200), b"x" * (16 << 20)], packed)
     tracemalloc.start()
     try:
@@ -261,7 +289,10 @@ def test_the_memory_for_a_long_line(tmp_path, packed):
 
 
 def test_lines_of_another_form_are_named(tmp_path):
-    """How many, and the first of them by file and number: what they say may be an address or a token."""
+    """Unreadable lines are counted, and the first are named by file and number.
+
+    Their text is not shown: it may be an address or a token.
+    """
     bad = [b"203.0.113.%d token=SECRET%d\n" % (n, n) for n in range(9)]
     first = written(tmp_path, "a.log", [nginx(0, 503), bad[0], b"\n", nginx(1, 200), bad[1], nginx(2, 200)])
     second = written(tmp_path, "b.log", [*[nginx(n, 200) for n in range(300)], *bad[2:]])
@@ -286,7 +317,7 @@ def test_lines_of_another_form_are_named(tmp_path):
     ],
 )  # fmt: skip
 def test_a_log_without_requests(tmp_path, lines, says):
-    """What is in it instead."""
+    """The error says what the log holds instead."""
     path = written(tmp_path, "a.log", lines)
     with pytest.raises(ConfigurationError) as caught:
         read_logs([path], None, None)
@@ -294,7 +325,10 @@ def test_a_log_without_requests(tmp_path, lines, says):
 
 
 def test_a_file_of_another_format_among_them(tmp_path):
-    """It is an error, also where its lines have the form of the first as well: requests would be missing, or misread."""
+    """A file of another format among them is an error: requests would be missing or misread.
+
+    So it is where its lines have the form of the first file as well.
+    """
     first = written(tmp_path, "a.log", [nginx(0, 503)])
     for name in ("cos", "oss"):
         line = line_of(name, START, "GetObject", "GET", "/k", 200, "").encode()
@@ -336,7 +370,7 @@ def test_a_code_with_another_status(tmp_path):
 
 
 def test_an_error_in_an_answer_that_began_as_a_success(tmp_path):
-    """S3 copies and completes for minutes, and has said 200 by then: the code behind it is the error."""
+    """A code behind a status 200 is the error: S3 copies for minutes, and has sent 200 by then."""
     answers = [(200, "InternalError"), (200, ""), (200, "NewCode"), (204, "")]
     lines = [line_of("s3", START + n, "GetObject", "GET", "/b/k", *each) for n, each in enumerate(answers)]
     log = written(tmp_path, "a.log", [f"{each}\n".encode() for each in lines])

@@ -1,4 +1,4 @@
-"""When a share changed: found where it did, and next to never where it did not."""
+"""Changes of a share are found where they happened, and almost never elsewhere."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import random
 
 import pytest
 
-from faultinject.learning import cuts, interval
+from faultinject.learning.windows import cuts, interval
 
 
 def drawn(shares, requests, seed):
-    """How many of so many requests fail in each piece of time."""
+    """The number of failures in each piece of time."""
     chance = random.Random(seed)
     return [sum(chance.random() < share for _ in range(requests)) for share in shares]
 
 
 def test_nothing_has_changed():
-    """Of 200 logs of one share each, at most two are cut: a bound that chance reaches at less than one of a hundred."""
+    """Of 200 logs with one share each, at most two are cut; chance exceeds that in under 1 %."""
     cut = 0
     for seed in range(200):
         share = (0.01, 0.1, 0.5, 0.9)[seed % 4]
@@ -36,7 +36,10 @@ def test_an_outage(before, within):
 
 
 def test_an_outage_that_no_single_cut_shows():
-    """A twentieth of the time in which one of five requests fails: in two parts of the log the shares are nearly the same."""
+    """An outage in a twentieth of the time is found, where one of five requests fails.
+
+    Any single cut makes two parts with nearly the same share.
+    """
     for seed in range(10):
         shares = [0.02] * 180 + [0.2] * 20 + [0.02] * 200
         found = cuts([10] * 400, drawn(shares, 10, seed))
@@ -47,7 +50,10 @@ def test_an_outage_that_no_single_cut_shows():
 
 @pytest.mark.parametrize(("requests", "seed"), [(10, 11), (25, 1), (50, 9), (50, 26)])
 def test_a_cut_that_later_ones_explain_goes(requests, seed):
-    """An outage in a log whose share rose before: the cut that stood in for its begin gains nothing beside that."""
+    """A cut goes that stood in for the begin of an outage, once later cuts explain it better.
+
+    The share rose before the outage.
+    """
     shares = [0.01] * 200 + [0.05] * 80 + [0.4] * 20 + [0.05] * 100
     found = cuts([requests] * 400, drawn(shares, requests, seed))
     assert len(found) == 3
@@ -55,14 +61,14 @@ def test_a_cut_that_later_ones_explain_goes(requests, seed):
 
 
 def test_there_are_so_many_and_no_more():
-    """However often it changes; and nothing is cut where there is next to nothing."""
+    """There are at most eleven cuts, and none where there is almost nothing."""
     assert len(cuts([1000] * 400, [0, 1000] * 200)) == 11
     assert cuts([1] * 30, [0, 1] * 15) == cuts([], []) == cuts([0] * 5, [0] * 5) == []
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (10, 10), (3, 1000), (500, 1000)])
 def test_the_interval(k, n):
-    """Wilson's, which stays within 0 and 1 and has the share in it; that of 3 of 1,000 as tables have it."""
+    """Wilson's interval is within 0 and 1, and holds the share; tables agree for 3 of 1,000."""
     low, high = interval(k, n)
     assert 0 <= low <= k / n <= high <= 1
     if k == 3:

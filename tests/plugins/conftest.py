@@ -24,7 +24,7 @@ def environ_with(folder: Path) -> dict[str, str]:
 
 
 def install(name: str, work: Path, target: Path) -> None:
-    """Build the wheel of a package in this folder, and unpack it, which is all that installing a pure one is."""
+    """Build a package's wheel, and unpack it, which is all that installing a pure one means."""
     source = work / "source" / name
     shutil.copytree(HERE / name, source, ignore=shutil.ignore_patterns("__pycache__"))
     wheels = work / "wheels" / name
@@ -55,7 +55,7 @@ class Python:
         self.directory = directory
 
     def __call__(self, *arguments: str, code: int = 0, **variables: str) -> tuple[str, str]:
-        """What a Python prints, and what it says on the standard error."""
+        """Run a Python, and return its standard output and standard error."""
         done = subprocess.run(
             [sys.executable, *arguments],
             env={**environ_with(self.folder), **variables},

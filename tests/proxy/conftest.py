@@ -12,8 +12,11 @@ from functools import partial
 import pytest
 
 from faultinject import get_injector, install
-from faultinject.proxy import Proxy, Target, proxy_server
-from faultinject.server import certificate
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.client import proxy_server
+from faultinject.proxy.target import Target
+from faultinject.server.bounds import LIMITS
+from faultinject.server.certificates import certificate
 
 
 class Behind:
@@ -85,7 +88,7 @@ class Talk:
         return piece
 
     def until(self, end):
-        """What was sent up to there, since the last time."""
+        """The bytes up to `end` that were sent since the last call."""
         while (at := self._sent.find(end, self._read)) < 0:
             if not self.read():
                 raise EOFError
@@ -93,7 +96,7 @@ class Talk:
         return bytes(self._sent[start : self._read])
 
     def request(self):
-        """The head of the next request whose body has come as well: an answer before that would end its way."""
+        """Read a request with its body, and return its head; an earlier answer would break it off."""
         head = self.until(b"\r\n\r\n")
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         end = self._read + int(length[1] if length else 0)
@@ -127,13 +130,16 @@ def behind():
 
 
 @contextmanager
-def running(app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, loop=None, **more):
+def running(
+    app, target, certificate=None, *, on=("127.0.0.1", 0), within=2, loop=None, limits=LIMITS, **more
+):
     """The server of the app, and its port.
 
-    `within`: seconds after which it complains of what is under way at its end; `loop`: as uvicorn calls it, in place of the usual one.
+    `within`: seconds after which it complains of what is under way at its end; `loop`: as uvicorn calls it, in place
+    of the usual one.
     """
     with socket.create_server(on, **more) as sock:
-        server = proxy_server(app, target, certificate, within=within)
+        server = proxy_server(app, target, certificate, within=within, limits=limits)
         server.config.loop = loop or server.config.loop
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
@@ -169,7 +175,7 @@ class Front:
         self._context = context
 
     def connect(self):
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=300)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
         return (
             plain if self._context is None else self._context.wrap_socket(plain, server_hostname="localhost")
         )
@@ -177,10 +183,13 @@ class Front:
 
 @pytest.fixture
 def front():
-    """`front(url, rules)`: the proxy to that server with faults; `around` makes another app of it, `tls` gives it a certificate."""
+    """`front(url, rules)`: the proxy to that server, with faults.
+
+    `around` wraps it into another app, `tls` gives it a certificate.
+    """
     with ExitStack() as stack:
 
-        def make(url, rules="", *, around=None, within=2, loop=None, tls=(None, None), **more):
+        def make(url, rules="", *, around=None, within=2, loop=None, limits=LIMITS, tls=(None, None), **more):
             target = Target(url)
             app = Proxy(target, **more)
             if rules:
@@ -189,7 +198,9 @@ def front():
             if around:
                 app = wrapped(around, app)
             given, context = tls
-            server, port = stack.enter_context(running(app, target, given, within=within, loop=loop))
+            server, port = stack.enter_context(
+                running(app, target, given, within=within, loop=loop, limits=limits)
+            )
             return Front(port, injector, server, context)
 
         make.ends = stack.close
@@ -217,7 +228,7 @@ def either(request):
 
 
 def up_to(client, end):
-    """What comes up to these bytes."""
+    """Receive until these bytes."""
     got = b""
     while not got.endswith(end):
         piece = client.recv(65_536)
@@ -247,7 +258,7 @@ def hears_nothing(client):
 
 @pytest.fixture
 def exchange(front):
-    """`exchange(front, request)`: what comes back until the end of the connection, and how that ends."""
+    """`exchange(front, request)`: all bytes until the end of the connection, and how it ends."""
 
     def call(proxy, request, *, reads=None):
         with proxy.connect() as connection:

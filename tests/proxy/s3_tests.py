@@ -1,7 +1,7 @@
-"""Ceph's suite of S3 over moto, directly and through `faultinject proxy`: the same tests pass, and the same fail.
+"""Ceph's S3 suite over moto has the same results directly and through `faultinject proxy`.
 
-`python -m tests.proxy.s3_tests` clones the suite at the commit below, makes an environment for it and runs it twice, each time in
-front of a new moto. `-k` and `-m` choose tests as pytest does. It ends with 1 if any test differs.
+`python -m tests.proxy.s3_tests` clones the suite at the commit below, makes an environment for it and runs it twice,
+each time in front of a new moto. `-k` and `-m` choose tests as pytest does. It ends with 1 if any test differs.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "https://github.com/ceph/s3-tests"
 COMMIT = "8f0ae7b404a3a2fcf7038bf1e6bf29544fe9b6a3"
-SLOW = "not (lifecycle_expiration or lifecycle_transition or cloud_transition or cloud_restore or bucket_logging or s3select)"
-"""What waits for minutes for things that moto does not do."""
+SLOW = (
+    "not (lifecycle_expiration or lifecycle_transition or cloud_transition or cloud_restore or "
+    "bucket_logging or s3select)"
+)
+"""Tests that wait for minutes for features that moto lacks."""
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 
 
@@ -66,7 +69,7 @@ def _installed(folder: Path, source: str) -> Path:
 
 
 def _outcomes(folder: Path, python: Path, chosen: list[str], way: str) -> dict[str, str]:
-    """What became of each test."""
+    """The result of each test."""
     with ExitStack() as stack:
         port = stack.enter_context(ReservedPort())
         stack.enter_context(_running([python, "-m", "moto.server", "-p", str(port)], port))

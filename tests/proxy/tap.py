@@ -54,7 +54,10 @@ class Tap:
             self._start(self._close, client, server, ends)
 
     def _ask(self, client, server, wire, ends):
-        """From the client; that it leaves is told when it has been answered: its own haste would cut what is to be seen."""
+        """Pass on the client's bytes; its leaving is passed on only after the answer.
+
+        An early end would cut the recording.
+        """
         try:
             while piece := client.recv(65_536):
                 wire.said += piece
@@ -119,7 +122,7 @@ def shut(connection, how):
 
 
 def messages(stream, methods=(), *, whole=False):
-    """The messages of one way: each its head, its body, and what stands behind that; chunks are put together.
+    """The messages of one direction: head, decoded body and the bytes behind it.
 
     Args:
         stream: its bytes.

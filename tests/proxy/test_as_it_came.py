@@ -1,4 +1,4 @@
-"""Requests reach the server behind as they were sent, and its answers the client, byte for byte."""
+"""Requests reach the server as they were sent, and answers the client, byte for byte."""
 
 from __future__ import annotations
 
@@ -17,16 +17,26 @@ ANSWER = (
     b"Content-Length: 4\r\n\r\nmeow"
 )
 REQUESTS = {
-    "plain": b"GET /a%2Fb//c?x=%41&y HTTP/1.1\r\nhOsT: storage.example:99\r\nX-b: 2\r\nAuthorization: AWS a:b=\r\nx-A: 1\r\n\r\n",
+    "plain": (
+        b"GET /a%2Fb//c?x=%41&y HTTP/1.1\r\nhOsT: storage.example:99\r\nX-b: 2\r\nAuthorization: AWS "
+        b"a:b=\r\nx-A: 1\r\n\r\n"
+    ),
     "sized": b"PUT /k HTTP/1.1\r\nContent-Length: 3\r\nHost: h\r\nAccept-Encoding: identity\r\n\r\nabc",
     "empty": b"PUT /k HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\n\r\n",
     "odd": b"PATCH *?x HTTP/1.1\r\nHost: h\r\nx: \r\n\r\n",
     "raw": b"GET /%c3%bc%zz?%FF=%% HTTP/1.1\r\nHost: h\r\nX-M: \xe4\r\n\r\n",
     "an empty query": b"GET /k? HTTP/1.1\r\nHost: h\r\n\r\n",
     "slashes and dots": b"GET //./a/../%2e%2E//?x=/?y=../& HTTP/1.1\r\nHost: h\r\n\r\n",
-    "a key of every sign": b"GET /photos/a%20b/%C3%BC%2B%26%3D%252F//~.'()*!$@:,;%3F%23.txt?X-Amz-Credential=A%2F1%2Fs3&X-Amz-Signature=0a HTTP/1.1\r\nHost: h\r\n\r\n",
+    "a key of every sign": (
+        b"GET /photos/a%20b/%C3%BC%2B%26%3D%252F//~.'()*!$@:,;"
+        b"%3F%23.txt?X-Amz-Credential=A%2F1%2Fs3&"
+        b"X-Amz-Signature=0a HTTP/1.1\r\nHost: h\r\n\r\n"
+    ),
     "two hosts of one": b"GET /k HTTP/1.1\r\nX-Host: a\r\nHost: h\r\nX-Forwarded-Host: b\r\nVia: 1.1 c\r\n\r\n",
-    "connection": b"GET /k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x-a\r\nKeep-Alive: timeout=9\r\nX-A: 1\r\nTE: trailers\r\n\r\n",
+    "connection": (
+        b"GET /k HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, x-a\r\nKeep-Alive: timeout=9\r\nX-A: "
+        b"1\r\nTE: trailers\r\n\r\n"
+    ),
     "a body to delete": b"DELETE /k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
     "another method": b"PROPFIND /k HTTP/1.1\r\nHost: h\r\nDepth: 1\r\n\r\n",
     "blanks": b"GET /k HTTP/1.1\r\nHost: h\r\nX-A: a\t b\r\nX-C: a  b\r\n\r\n",
@@ -65,7 +75,10 @@ def test_blanks_around_a_value(behind, front, exchange):
         b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n",
         b"HTTP/1.1 599 \r\nContent-Length: 1\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-Other: 2\r\n\r\n",
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: "
+            b"X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-Other: 2\r\n\r\n"
+        ),
         b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n",
         b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n',
         b'HTTP/1.1 304 Not Modified\r\nDate: x\r\nContent-Length: 1234\r\nETag: "x"\r\n\r\n',
@@ -100,7 +113,10 @@ def test_chunks_and_trailers_go_on(behind, front, exchange, trailers):
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 @pytest.mark.parametrize("ends", ["FIN", "RST"])
 def test_an_answer_to_the_end_of_the_connection(behind, front, ends, version):
-    """It is one for the client as well, who cannot tell either whether it has all; what follows a reset it can."""
+    """An answer to the connection's end is one for the client too, and a reset stays a reset.
+
+    After a FIN the client cannot know either whether the answer is whole.
+    """
     answer = b"HTTP/%b 200 OK\r\nX-Own: 1\r\n\r\n" % version + b"0123456789" * 20_000
     seen = threading.Event()
 
@@ -127,20 +143,42 @@ def test_an_answer_to_the_end_of_the_connection(behind, front, ends, version):
     )  # fmt: skip
 
 
-def test_an_answer_to_head(behind, front, exchange):
-    """Its length is that of the object, and nothing follows."""
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nX-a: 1\r\n\r\n"
+@pytest.mark.parametrize("framing", [b"Content-Length: 1234\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_an_answer_to_head(behind, front, exchange, framing):
+    """Its length is that of the object, nothing follows, and the connection goes on."""
+    answer = b"HTTP/1.1 200 OK\r\n" + framing + b"X-a: 1\r\n\r\n"
     server = behind(lambda talk: [(talk.until(b"\r\n\r\n"), talk.say(answer)) for _ in range(3)])
     head = REQUESTS["plain"].replace(b"GET", b"HEAD")
     assert exchange(front(server.url), head * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
     assert bytes(server.sent[0]) == head * 3
 
 
+@pytest.mark.parametrize("spelled", [b"close", b"Close", b"x, CLOSE"])
+def test_whoever_ends_the_connection(behind, front, exchange, spelled):
+    """The client or the server, however it is spelled."""
+    line = b"Connection: " + spelled + b"\r\n\r\n"
+    asked, answer = REQUESTS["plain"][:-2] + line, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + line
+    got, end = exchange(front(behind(answers).url), asked)
+    assert (got[:12], end) == (b"HTTP/1.1 200", "FIN")
+    server = behind(lambda talk: (talk.until(b"\r\n\r\n"), talk.say(answer)))
+    assert exchange(front(server.url), REQUESTS["plain"]) == (answer, "FIN")
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_a_connection_goes_on_behind_an_answer_without_a_body(behind, front, exchange, status):
+    """Nothing need say its length."""
+    answer = b"HTTP/1.1 " + status + b"\r\nX-a: 1\r\n\r\n"
+    server = behind(lambda talk: [(talk.until(b"\r\n\r\n"), talk.say(answer)) for _ in range(3)])
+    plain = REQUESTS["plain"]
+    assert exchange(front(server.url), plain * 3, reads=3 * len(answer)) == (answer * 3, "FIN")
+    assert bytes(server.sent[0]) == plain * 3
+
+
 def test_a_connection_is_kept_on_both_sides(behind, front):
     """Each client's by one of its own."""
     server = behind(answers)
     proxy = front(server.url)
-    clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=300) for _ in range(2)]
+    clients = [http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=20) for _ in range(2)]
     for _ in range(3):
         for each in clients:
             each.request("GET", "/k")
@@ -148,12 +186,12 @@ def test_a_connection_is_kept_on_both_sides(behind, front):
     assert [each.count(b"GET /k") for each in map(bytes, server.sent)] == [3, 3]
     for each in clients:
         each.close()
-        assert server.left.acquire(timeout=300)
+        assert server.left.acquire(timeout=20)
     assert server.ended == ["FIN", "FIN"]
 
 
 def test_the_host_of_the_server(behind, front, exchange):
-    """Where it is asked for."""
+    """`rewrite_host` sends the host of the server."""
     server = behind(answers)
     exchange(front(server.url, rewrite_host=True), REQUESTS["plain"], reads=len(ANSWER))
     assert bytes(server.sent[0]) == REQUESTS["plain"].replace(
@@ -162,7 +200,7 @@ def test_the_host_of_the_server(behind, front, exchange):
 
 
 def test_what_is_expected(behind, front):
-    """`100 Continue` comes from the server behind: not before it says so, and never where it refuses."""
+    """`100 Continue` is the server's own: not before the server sends it, never if it refuses."""
     asked = threading.Event()
     go_on = threading.Event()
 
@@ -196,7 +234,7 @@ EXPECTING = b"PUT /k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Leng
 
 
 def test_nobody_says_that_it_may_go_on(behind, front):
-    """A client that has waited long enough sends its body: it goes on at once, and nothing was said in between."""
+    """A client that stops waiting for 100 sends its body, which goes on with no interim answer."""
     server = behind(lambda talk: (talk.until(b"abc"), talk.say(ANSWER)))
     with front(server.url).connect() as client:
         client.sendall(EXPECTING)
@@ -208,7 +246,10 @@ def test_nobody_says_that_it_may_go_on(behind, front):
 
 @pytest.mark.parametrize("rule", ["", "http:403"])
 def test_a_refusal_before_the_body(behind, front, rule):
-    """The final answer instead of `100 Continue`: it says that the connection ends, as nobody knows whether a body follows."""
+    """A refusal in place of `100 Continue` ends the connection.
+
+    Nobody knows whether a body follows.
+    """
     server = behind(
         lambda talk: (talk.until(b"\r\n\r\n"), talk.say(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"))
     )
@@ -258,7 +299,7 @@ def test_nobody_is_told_to_go_on_in_an_answer(front, capsys):
 
 
 def test_it_may_go_on_and_does(behind, front):
-    """What a server says before its `100 Continue` is passed on as well."""
+    """Interim answers before `100 Continue` are passed on too."""
     before = [b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
     server = behind(
         lambda talk: (talk.until(b"\r\n\r\n"), talk.say(*before), talk.until(b"abc"), talk.say(ANSWER))
@@ -273,7 +314,7 @@ def test_it_may_go_on_and_does(behind, front):
 def test_the_next_request_goes_by_the_same_connection(behind, front):
     """However soon it comes: no connection is left behind."""
     server = behind(answers)
-    client = http.client.HTTPConnection("127.0.0.1", front(server.url).port, timeout=300)
+    client = http.client.HTTPConnection("127.0.0.1", front(server.url).port, timeout=20)
     for _ in range(300):
         client.request("GET", "/k")
         assert client.getresponse().read() == b"meow"
@@ -306,7 +347,10 @@ OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings:
     ids=["sized", "chunked", "none"],
 )
 def test_an_upgrade_is_not_offered(behind, front, at_once, body):
-    """As Java's client does with its first request. What it sends besides goes on, and so does its connection."""
+    """An offered upgrade is ignored, and the rest of the request and its connection go on.
+
+    Java's client offers one with its first request.
+    """
     ends = body if b"abc" in body else b"\r\n\r\n"
     server = behind(lambda talk: [(talk.until(ends), talk.say(ANSWER)) for _ in range(3)])
     offering = b"POST /k HTTP/1.1\r\nHost: h\r\n" + OFFER

@@ -1,4 +1,4 @@
-"""What the SDKs of every language send reaches the service as they sent it, and so do its answers: signatures hold."""
+"""Requests of SDKs in every language, and the answers, pass unchanged: signatures hold."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from faultinject.conformance import driving, plan, run, sdks
+from faultinject.conformance import driving, plan, sdks
+from faultinject.conformance.driving import run
 from faultinject.conformance.plan import Phase
-from faultinject.proxy import Proxy, Target
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.target import Target
 from tests.pairs import fewest
 from tests.slowly import others_slowly
 
@@ -24,7 +26,7 @@ CALLS = [
     Phase("slo", "{throttled}", (("get", 1), ("put", 1)), "the first attempts are throttled"),
 ]
 AS_HTTP_PROXY = {"cos-js": "http://myqcloud.com"}
-"""Clients that are told of the service by its own hosts, and of this one as their HTTP_PROXY: those hosts."""
+"""Clients that take the service's own hosts, and this proxy as their HTTP_PROXY: the hosts."""
 FULL_URL = re.compile(rb"(?<= )http://[^/ ]+")
 
 
@@ -36,7 +38,7 @@ FULL_URL = re.compile(rb"(?<= )http://[^/ ]+")
     ids=lambda sdk: sdk.name,
 )
 def test_nothing_is_changed(sdk, monkeypatch):
-    """Line by line, in their case and order, with their bodies, either way, on as many connections."""
+    """Lines, their case and order, bodies and the number of connections are the same both ways."""
     if sdk.version is None:
         pytest.skip(f"{sdk.package} is not installed")
     taps = []

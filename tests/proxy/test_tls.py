@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from faultinject.proxy import LIMITS
+from faultinject.proxy.upstream import LIMITS
 
 from .conftest import some, up_to
 
@@ -56,7 +56,7 @@ def test_a_cut_answer_that_ends_with_its_connection(behind, secure):
         got = some(client, None)
     head, _, body = got.partition(b"\r\n\r\n")
     assert (b"transfer-encoding: chunked" in head.lower(), body) == (True, b"3e8\r\n" + b"x" * 1000 + b"\r\n")
-    assert proxy.injector.counts()["rule-1"]["injected"] == 1
+    assert proxy.injector.counts()["rule-1"].injected == 1
 
 
 def test_a_client_breaks_its_encryption(behind, front, secure, capsys):

@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import read_environment, rules_schema
-from tests.rows import row_by_row
+from faultinject.rules.environment import read_environment
+from faultinject.rules.schema import rules_schema
 
 RIGHT = [
     ("5xx>5%/1m", "5xx>5%/1m"),
@@ -69,7 +69,7 @@ def test_what_is_right(text, canonical):
     assert Draft202012Validator(rules_schema()).is_valid({"abort": canonical})
 
 
-@row_by_row(("text", "said"), WRONG)
+@pytest.mark.parametrize(("text", "said"), WRONG)
 def test_what_is_wrong(text, said):
     """The same is said wherever it is written."""
     said = said if text else f'""{said}'

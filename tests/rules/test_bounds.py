@@ -1,4 +1,4 @@
-"""What bad input may cost: few mistakes told, short messages, little memory, and an end."""
+"""Bad input costs few messages, short ones, little memory, and ends."""
 
 import os
 import subprocess
@@ -9,7 +9,6 @@ import pytest
 
 from faultinject import Injector, Scenario
 from faultinject.exceptions import ConfigurationError
-from tests.rows import row_by_row
 
 MOST = 20
 """Mistakes that are told."""
@@ -32,7 +31,7 @@ def problems(make):
     return caught.value.problems
 
 
-@row_by_row("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_the_first_twenty_mistakes(text):
     """And a sentence that there may be more; each message has an end."""
     found = problems(lambda: Scenario.parse(text) if isinstance(text, str) else Injector(text, environ={}))
@@ -67,7 +66,7 @@ def test_a_file_without_an_end(arguments):
 
 
 def test_a_file_name_makes_no_lines_of_its_own():
-    """What stands for a place is one line."""
+    """A place is shown on one line."""
     [problem] = problems(lambda: Scenario.load("a\nfaultinject: all is well"))
     assert str(problem) == r"a\nfaultinject: all is well: there is no such file"
 

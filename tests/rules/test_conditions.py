@@ -1,11 +1,12 @@
-"""Which requests each condition holds for, on WSGI and ASGI alike."""
+"""Each condition matches its requests, on WSGI and ASGI alike."""
 
 from __future__ import annotations
+
+import pytest
 
 from faultinject import Rule, Scenario
 from tests.decisions import condition, meets, view
 from tests.house import rooms
-from tests.rows import row_by_row
 
 
 def wsgi(method="GET", path="/", query="", headers=(), client="127.0.0.1"):
@@ -80,8 +81,8 @@ TABLE = [
 ]
 
 
-@row_by_row("made", [wsgi, asgi])
-@row_by_row(("keys", "met", "not_met"), TABLE)
+@pytest.mark.parametrize("made", [wsgi, asgi])
+@pytest.mark.parametrize(("keys", "met", "not_met"), TABLE)
 def test_a_condition_holds_for_what_it_describes(made, keys, met, not_met):
     """Each row: one condition, a request that meets it and one that does not."""
     rule = Rule("http:503", **keys)
@@ -96,21 +97,27 @@ def test_a_query_that_nobody_encoded_is_read_as_utf_8():
 
 
 def test_what_looks_like_another_thing_is_taken():
-    """Of hosts with colons only a port is refused; test clients report names, also such as begin and end like no address."""
+    """A host with a colon is refused only for a port; odd client names are accepted.
+
+    Test clients report names, also such as begin and end unlike an address.
+    """
     for text in ("http:503,host=::1,host=[::1],host=a:b", "http:503,client=testclient,client=X1"):
         assert str(Scenario.parse(text)) == text
 
 
-@row_by_row(
-    ("key", "values", "request"),
+@pytest.mark.parametrize(
+    ("key", "values", "fields"),
     [
         ("client", [f"10.0.{number}.1" for number in range(250)], {"client": "10.0.249.1"}),
         ("method", ["GET", "HEAD", "POST", "DELETE", "PUT"], {"method": "PUT"}),
     ],
 )
-def test_the_last_of_many_plain_values_is_found_as_fast_as_one(key, values, request):
-    """By a look into a set: a list of clients may be long, and a method is asked of each request."""
-    seen = wsgi(**request)
+def test_the_last_of_many_plain_values_is_found_as_fast_as_one(key, values, fields):
+    """The last of many plain values is found as fast as one, in a set.
+
+    A list of clients may be long, and a method is compared on each request.
+    """
+    seen = wsgi(**fields)
     many, one = condition(Rule("http:503", **{key: values})), condition(Rule("http:503", **{key: values[-1]}))
     assert many(seen)
     assert rooms(lambda: many(seen)) == rooms(lambda: one(seen))

@@ -1,4 +1,4 @@
-"""What the environment says of the control API: where it is, and who may use it."""
+"""The control API's variables: its place, and the clients that may use it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import pytest
 
 from faultinject import Injector
 from faultinject.exceptions import ConfigurationError
-from tests.rows import row_by_row
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("variables", "message"),
     [
         (

@@ -6,16 +6,19 @@ import doctest
 import importlib
 import pkgutil
 
+import pytest
+
 import faultinject
 from faultinject import Rule, Scenario
-from faultinject.rules import EFFECTS, KEYS, excerpt
+from faultinject.rules.diagnosis import excerpt
+from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults import FAULTS, get
-from tests.rows import row_by_row
+from faultinject.rules.vocabulary import KEYS
 
 WORDS = [*FAULTS, Rule, Scenario, excerpt]
 
 
-@row_by_row("word", WORDS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("word", WORDS, ids=lambda each: each.__name__)
 def test_the_example_of_a_word_is_right(word):
     """Every fault has an example, and it prints what it says."""
     examples = doctest.DocTestFinder(recurse=False).find(
@@ -27,7 +30,7 @@ def test_the_example_of_a_word_is_right(word):
         assert runner.run(each).failed == 0
 
 
-@row_by_row("key", KEYS.values(), ids=lambda each: each.key)
+@pytest.mark.parametrize("key", KEYS.values(), ids=lambda each: each.key)
 def test_a_key_says_what_it_means(key):
     """The tables of README and command line are made of this; the example prints what it says."""
     example = doctest.DocTestParser().get_doctest(key.doc, {"Rule": Rule}, key.key, None, 0)
@@ -37,7 +40,7 @@ def test_a_key_says_what_it_means(key):
     assert key.title in (key.key, f"{key.key}.NAME")
 
 
-@row_by_row("fault", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_takes_known_effects_only(fault):
     """A typo in the list of a fault would refuse an effect that it takes."""
     assert set(fault.takes) <= set(EFFECTS)
@@ -61,7 +64,7 @@ def modules_with_examples():
                 yield found.name
 
 
-@row_by_row("name", [*modules_with_examples()])
+@pytest.mark.parametrize("name", [*modules_with_examples()])
 def test_the_examples_of_a_module_are_right(name):
     """Wherever a docstring shows what comes out, that is what comes out."""
     module = importlib.import_module(name)

@@ -10,8 +10,8 @@ import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import VARIABLES, read_environment
-from tests.rows import row_by_row
+from faultinject.rules.environment import read_environment
+from faultinject.rules.names import VARIABLES
 
 NOW = 1_000_000_000.0
 ON = {"FAULTINJECT_ENABLED": "1", "FAULTINJECT_RULES": "http:503"}
@@ -37,10 +37,11 @@ DEFAULTS = {
     "expires": None,
     "control": None,
     "production_allowed": False,
+    "elsewhere": "",
 }
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("value", "expected"),
     [(each, True) for each in ("1", "true", "on", "yes", "TRUE", ' "1" ')]
     + [(each, False) for each in ("0", "false", "off", "no", "No")]
@@ -113,6 +114,7 @@ def test_everything_that_can_be_said():
         "expires": NOW + 86400,
         "control": control,
         "production_allowed": True,
+        "elsewhere": "",
     }
 
 
@@ -192,11 +194,17 @@ WRONG = [
     ({"FAULTINJECT_ENABLED": "maybe"}, "FAULTINJECT_ENABLED: maybe is not yes or no; use 1 or 0"),
     (
         {"FAULTINJECT_ENABLED": "1"},
-        "faultinject is on and has no rule: set FAULTINJECT_RULES, such as FAULTINJECT_RULES=cos:SlowDown,probability=0.1",
+        (
+            "faultinject is on and has no rule: set FAULTINJECT_RULES, such as "
+            "FAULTINJECT_RULES=cos:SlowDown,probability=0.1"
+        ),
     ),
     (
         {**ON, "FAULTINJECT_RULES": "cos:Slowdown"},
-        "FAULTINJECT_RULES: cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?\n  cos:Slowdown\n  ^^^^^^^^^^^^",
+        (
+            "FAULTINJECT_RULES: cos:Slowdown is not a documented error of cos; did you mean "
+            "cos:SlowDown?\n  cos:Slowdown\n  ^^^^^^^^^^^^"
+        ),
     ),
     (
         {**ON, "FAULTINJECT_RULES": "http:503 http:504,probability=1.5"},
@@ -263,7 +271,10 @@ WRONG = [
     ({**ON, "FAULTINJECT_MAX_ACTIVE": "-1"}, "FAULTINJECT_MAX_ACTIVE: -1 is not a whole number of 0 or more"),
     (
         {**ON, "FAULTINJECT_STORE": "memory"},
-        "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY or redis://HOST; did you mean memory:?",
+        (
+            "FAULTINJECT_STORE: memory is not a store; use memory: or file:DIRECTORY or "
+            "redis://HOST; did you mean memory:?"
+        ),
     ),
     (
         {**ON, "FAULTINJECT_STORE": "file:"},
@@ -271,7 +282,10 @@ WRONG = [
     ),
     (
         {**ON, "FAULTINJECT_ENDPOINT": "a.b https://x.y"},
-        "FAULTINJECT_ENDPOINT: https://x.y is not a host suffix such as storage.example.com, without scheme, port and path",
+        (
+            "FAULTINJECT_ENDPOINT: https://x.y is not a host suffix such as storage.example.com, "
+            "without scheme, port and path"
+        ),
     ),
     (
         {**ON, "FAULTINJECT_ENDPOINT": "."},
@@ -280,7 +294,10 @@ WRONG = [
     *(
         (
             {**ON, "FAULTINJECT_ENDPOINT": text},
-            f"FAULTINJECT_ENDPOINT: {text} is not a host suffix such as storage.example.com, without scheme, port and path",
+            (
+                f"FAULTINJECT_ENDPOINT: {text} is not a host suffix such as storage.example.com, "
+                "without scheme, port and path"
+            ),
         )
         for text in ("h:80", "a/b", "*", "*.*", "_", "é.example", "..")
     ),
@@ -308,7 +325,10 @@ WRONG = [
     *(
         (
             {**ON, "FAULTINJECT_EXPIRES": text},
-            f"FAULTINJECT_EXPIRES: {text} is not a duration such as 2h or an ISO time with zone such as 2030-01-31T12:00:00Z",
+            (
+                f"FAULTINJECT_EXPIRES: {text} is not a duration such as 2h or an ISO time with zone "
+                "such as 2030-01-31T12:00:00Z"
+            ),
         )
         for text in ("tomorrow", "2d", "-5s", "h")
     ),
@@ -328,7 +348,7 @@ WRONG = [
 ]
 
 
-@row_by_row(("environ", "message"), WRONG)
+@pytest.mark.parametrize(("environ", "message"), WRONG)
 def test_a_wrong_variable_is_refused_in_exact_words(environ, message):
     """With its name."""
     with pytest.raises(ConfigurationError) as caught:
@@ -348,7 +368,7 @@ def test_a_name_of_the_file_and_of_a_variable(tmp_path, monkeypatch):
 
 
 def test_with_a_control_api_no_rule_need_be_there():
-    """One may come by it. Its variables mean nothing without it."""
+    """With a control API no rule is needed at the start; without it, its variables do nothing."""
     found = read_environment({"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/_faultinject"}, now=NOW)
     assert (found.scenario, found.control.path) == (Scenario([]), "/_faultinject")
     found = read_environment({**ON, "FAULTINJECT_TOKEN": "x", "FAULTINJECT_CONTROL_REMOTE": "?"}, now=NOW)
@@ -404,7 +424,7 @@ def test_every_mistake_is_told_at_once():
     ]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "expires"),
     [
         ("90s", NOW + 90),
@@ -421,10 +441,13 @@ def test_expiry_is_a_duration_or_a_time(text, expires):
 
 
 def test_reading_rules_from_text_loads_nothing_heavy():
-    """Start-up time is a goal: each of these costs milliseconds in a process that is switched on and has not loaded it itself."""
+    """Reading rules from text imports nothing slow, because start-up time is a goal.
+
+    Each of these costs milliseconds in a process that is switched on and has not loaded it itself.
+    """
     script = (
         "import sys; before = set(sys.modules);"
-        "from faultinject.rules import read_environment;"
+        "from faultinject.rules.environment import read_environment;"
         "read_environment({'FAULTINJECT_ENABLED': '1', 'FAULTINJECT_RULES': 'http:503,delay=1s,path=a/**'}, now=0);"
         "print(*sorted(set(sys.modules) - before))"
     )
@@ -466,6 +489,14 @@ def test_requests_may_ask_where_it_is_said():
     assert read_environment({**ON, "FAULTINJECT_ON_REQUEST": "0"}, now=NOW).on_request is False
 
 
+@pytest.mark.parametrize("text", ["staging", "=staging", "APP_ENV="])
+def test_only_where_is_a_name_and_a_value(text):
+    """A half one would keep faults away from everywhere, or from nowhere."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_environment({**ON, "FAULTINJECT_ONLY_WHERE": text}, now=NOW)
+    assert str(caught.value) == f"FAULTINJECT_ONLY_WHERE: {text} is not NAME=value, such as APP_ENV=staging"
+
+
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
@@ -482,7 +513,10 @@ def test_requests_may_ask_where_it_is_said():
                 "FAULTINJECT_EXPIRES": "1h",
                 "STAGE": "live",
             },
-            "FAULTINJECT_ON_REQUEST: STAGE=live looks like production, where no client may ask for faults; leave it out",
+            (
+                "FAULTINJECT_ON_REQUEST: STAGE=live looks like production, where no client may ask "
+                "for faults; leave it out"
+            ),
         ),
     ],
 )

@@ -1,4 +1,7 @@
-"""Every mistake in a rule, in the exact words and with its place: `mistakes.txt` and `mistakes_in_python.txt`."""
+"""Each mistake in a rule has its exact words and place, in `mistakes.txt` and its like.
+
+`mistakes_in_python.txt` has those of Python.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,11 @@ import pytest
 
 from faultinject import Rule, Scenario
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import read_environment
+from faultinject.rules.environment import read_environment
 from faultinject.rules.faults import FAULTS
-from tests.rows import row_by_row
 
 ALL = ", ".join(each.title for each in FAULTS[:-1]) + f" and {FAULTS[-1].title}"
-"""What there is of faults is told, and a new one changes no message."""
+"""The list of all faults, so that a new fault changes no message."""
 
 
 def mistakes(make):
@@ -26,7 +28,7 @@ def mistakes(make):
 
 
 def worded(error):
-    """What an error says, but for lists that other tests know."""
+    """The words of an error, without lists that other tests know."""
     text = str(error).replace(ALL, "{every fault}")
     return re.sub(r"; it takes .+", "; it takes {its effects}", f"{type(error).__name__}: {text}")
 
@@ -37,7 +39,7 @@ def test_mistakes_in_text(golden):
 
 
 def test_mistakes_in_python(golden):
-    """What only Python can say: values of other types, names with odd characters."""
+    """Mistakes of Python alone: values of other types, names with odd characters."""
     names = {"Rule": Rule, "timedelta": timedelta}
     golden("mistakes_in_python.txt", lambda text: worded(mistakes(lambda: eval(text, names))))
 
@@ -63,8 +65,8 @@ def toml(table):
     return "\n".join(["[[rules]]", *(f"{key} = {dumps(value)}" for key, value in table.items())])
 
 
-def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
-    """In Python, TOML and JSON the same sort and the same words as in text, perhaps in another order."""
+def test_mistakes_are_the_same_in_every_spelling(golden, subtests):
+    """Python, TOML and JSON give the same errors and words as text, perhaps in another order."""
 
     def messages(error):
         return type(error), sorted(each.message for each in error.problems)
@@ -82,11 +84,13 @@ def test_mistakes_are_the_same_in_every_spelling(golden, for_all):
         assert messages(mistakes(lambda: Scenario.from_json(dumps({"rules": [table]})))) == told
 
     texts = golden("mistakes.txt", lambda text: worded(mistakes(lambda: Scenario.parse(text))))
-    for_all((each for each in texts if keys_of(each)), compare)
+    for text in filter(keys_of, texts):
+        with subtests.test(text):
+            compare(text)
 
 
 def test_what_is_no_store(golden):
-    """What was given, what there is, and the nearest: `stores.txt`."""
+    """A wrong store is answered with the value, the choices and the nearest (`stores.txt`)."""
 
     def message(text):
         error = mistakes(
@@ -114,7 +118,7 @@ def test_no_more_than_twenty_mistakes_are_told():
         assert len(mistakes(lambda rules=rules: Scenario(rules)).problems) == 21
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("read", "first"),
     [
         (lambda: Scenario.parse("reset," + "a=b," * 20_000), "a is not a key"),
@@ -132,7 +136,7 @@ def test_no_more_than_twenty_mistakes_are_told():
     ],
 )  # fmt: skip
 def test_very_many_mistakes_in_one_rule_cost_little(read, first):
-    """Those that nobody is told of are not looked at: the nearest word of each would take minutes."""
+    """Mistakes beyond those reported are not examined: nearest words would take minutes."""
     problems = mistakes(read).problems
     assert problems[0].message.startswith(first)
     assert len(problems) in (1, 21)
@@ -153,14 +157,20 @@ def test_mistakes_behind_texts_in_three_quotes_have_their_line():
         '[[rules]]\nfault = "http:503"\nmessage = """a"""\ntimes = -1',
         "[[rules]]\nfault = 'http:503'\nmessage = '''a'''\n times=-1",
         '[[rules]]\nfault = "http:503"\n# an equals sign = and quotes """ \'\'\'\ntimes = -1',
-        '[[rules]] # see the """note"" below\nfault = "http:503"  # the text needs \'\'\'\nmessage = "#\'\'\'"\ntimes = -1 # """',
+        (
+            '[[rules]] # see the """note"" below\nfault = "http:503"  # the text needs '
+            "'''\nmessage = \"#'''\"\ntimes = -1 # \"\"\""
+        ),
     ):
         error = mistakes(lambda text=text: Scenario.from_toml(text, where="x"))
         assert str(error) == "x:4: rules[0].times: -1 is not a whole number of 0 or more"
 
 
 def test_a_text_in_three_quotes_ends_where_toml_ends_it():
-    """Not at an escaped quote, and behind up to two quotes of its own: else the line would be one within it, or none."""
+    """A text in three quotes ends where TOML ends it: at no escaped quote, after up to two more.
+
+    Otherwise the line would be one within the text, or none.
+    """
     for value in (
         '"""\\"""\ntimes = 1\n"""',
         '"""a\\\\\\"\\""" \ntimes = 1\n"""',
@@ -174,6 +184,7 @@ def test_a_text_in_three_quotes_ends_where_toml_ends_it():
         )
 
 
+@pytest.mark.timeout(900)  # traced, tomllib's own loops take minutes
 @pytest.mark.parametrize(
     "inside",
     ['\\"', "'\\\"", '\\"""', ' ""\\"', "'''\\\"", '#\\"', "a"],
@@ -186,7 +197,10 @@ def test_very_many_quotes_before_a_mistake_cost_little(inside):
 
 
 def test_keys_have_their_line_however_they_are_written():
-    """With blanks round a dot, in quotes of either kind, with underscores, in a table of their own; also what a fault does not take."""
+    """Keys have their line in every spelling, also keys that the fault does not take.
+
+    With blanks around a dot, in quotes of either kind, with underscores, in a table of their own.
+    """
     text = f"""[[rules]]
 fault = "http:503"
 unless . path = ""

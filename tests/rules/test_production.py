@@ -1,10 +1,10 @@
-"""Which environments are taken for production, and what is said of them."""
+"""Environments that are taken for production, and the message."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultinject.rules import production_reason
-from tests.rows import row_by_row
+from faultinject.rules.production import production_reason
 
 ENDINGS = ("ENV", "ENVIRONMENT", "STAGE", "ENV_NAME", "ENVIRONMENT_NAME", "STAGE_NAME")
 OTHERS = ("DJANGO_CONFIGURATION", "DJANGO_SETTINGS_MODULE", "ENV_FOR_DYNACONF")
@@ -25,25 +25,25 @@ NAMES = [
 ]  # fmt: skip
 
 
-@row_by_row("value", PRODUCTION)
+@pytest.mark.parametrize("value", PRODUCTION)
 def test_values_that_say_production(value):
     """A whole word of it does."""
     assert production_reason({"APP_ENV": value}) == f"APP_ENV={value}"
 
 
-@row_by_row("value", OTHER)
+@pytest.mark.parametrize("value", OTHER)
 def test_values_that_do_not(value):
-    """What merely holds the letters, and what says that it is not."""
+    """Values that only contain the letters, or say that it is not production."""
     assert production_reason({"APP_ENV": value, "STAGE": value}) is None
 
 
-@row_by_row("name", NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_names_that_are_looked_at(name):
     """Every variable that frameworks and hosts name the deployment in."""
     assert production_reason({name: "eu-prod"}) == f"{name}=eu-prod"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "name",
     [
         *FILES,
@@ -61,7 +61,7 @@ def test_names_that_are_not(name):
     assert production_reason({name: "/srv/live/prod"}) is None
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
         ("DD_TAGS", "team:live,env:prod", "env:prod"),
@@ -88,7 +88,7 @@ def test_variables_that_hold_pairs(name, value, reason):
 
 
 def test_what_is_shown_is_short_and_no_key():
-    """A value that is told in the log holds nothing that could be a key, and no control character."""
+    """A value in the log holds nothing that could be a key, and no control character."""
     assert production_reason({"PAY_ENV": "sk_live_51H8aBcDeFgHiJkLmNoPq"}) == "PAY_ENV=sk_live_…"
     assert production_reason({"ENV": "live\r\n\x1b[31m"}) == r"ENV=live\r\n\x1b[31m"
     assert production_reason({"ENV": "EUProd-1"}) == "ENV=EUProd-1"

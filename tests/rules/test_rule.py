@@ -12,11 +12,11 @@ import pytest
 
 from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import KEYS
+from faultinject.rules.vocabulary import KEYS
 
 
 def test_a_rule_prints_in_canonical_order():
-    """Fault, conditions, vendor, unless, triggers, effects, name; NAMEs sorted; values as written."""
+    """Fault, conditions, vendor, unless, triggers, effects, name; NAMEs sorted, values kept."""
     rule = Rule(
         "http:503",
         name="all-of-it",
@@ -50,7 +50,7 @@ def test_a_rule_prints_in_canonical_order():
 
 
 def test_a_rule_keeps_its_texts():
-    """What compiling works from: texts under canonical keys, in canonical order."""
+    """A rule keeps its texts for compiling, under canonical keys in canonical order."""
     rule = Rule(
         "cos:SlowDown",
         retry_after="2s",
@@ -70,7 +70,7 @@ def test_a_rule_keeps_its_texts():
 
 
 def test_values_have_defaults():
-    """What a rule does not say."""
+    """Keys that a rule does not have get their defaults."""
     rule = Rule("http:503")
     assert {key: rule.value(key) for key in KEYS if KEYS[key].default is not None} == {
         "probability": 1.0,
@@ -85,7 +85,6 @@ def test_values_have_defaults():
         "content_type": "text/plain; charset=utf-8",
         "drain": True,
         "cors": True,
-        "exact": False,
         "duration": 300.0,
         "keep": 0.5,
         "flips": 1,
@@ -94,7 +93,7 @@ def test_values_have_defaults():
 
 
 def test_many_different_values_are_forgotten_again():
-    """What is remembered of values is bounded."""
+    """The memory of values is bounded."""
     for number in range(5000):
         assert Rule("http:503", skip=number).value("skip") == number
 
@@ -299,7 +298,7 @@ def test_a_group_has_the_rows_of_its_vendor():
 
 
 def test_many_different_faults_are_forgotten_again():
-    """What is remembered of faults is bounded, and found again."""
+    """The memory of faults is bounded, and forgotten faults are found again."""
     for number in range(5000):
         with pytest.raises(ConfigurationError):
             Rule(f"http:{number}x")
@@ -330,7 +329,10 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
         ("aws", "aws is not a fault; did you mean an error of s3, such as s3:AccessDenied?"),
         (
             "qiniu",
-            "qiniu is not a fault; did you mean an error of qiniu-mix, kodo or kodo-s3, such as qiniu-mix:AccessDenied?",
+            (
+                "qiniu is not a fault; did you mean an error of qiniu-mix, kodo or kodo-s3, such as "
+                "qiniu-mix:AccessDenied?"
+            ),
         ),
         ("BlobNotFound", "BlobNotFound is not a fault; did you mean azure-blob:BlobNotFound?"),
         ("slowdown", "slowdown is not a fault; did you mean s3:SlowDown, bos:SlowDown, cos:SlowDown or "),
@@ -358,7 +360,10 @@ def test_a_code_without_its_vendor_is_told_who_has_it():
     ],
 )
 def test_what_names_no_fault_is_told_what_might_be_meant(fault, message):
-    """A company without its service, a code without its vendor, a status without `http:` or instead of a vendor's code."""
+    """An incomplete fault gets suggestions.
+
+    A company without its service, a code without its vendor, a status without `http:` or instead of a vendor's code.
+    """
     with pytest.raises(ConfigurationError) as caught:
         Rule(fault)
     assert str(caught.value).startswith(message)
@@ -367,11 +372,11 @@ def test_what_names_no_fault_is_told_what_might_be_meant(fault, message):
 def test_every_mistake_is_told():
     """Not only the first; the common sort is kept only when it is common."""
     with pytest.raises(ConfigurationError) as caught:
-        Rule("cos:Slowdown", probability=2, exact=2, set={"a": "\n"})
+        Rule("cos:Slowdown", probability=2, cors=2, set={"a": "\n"})
     assert type(caught.value) is ConfigurationError
     assert str(caught.value).splitlines() == [
         "cos:Slowdown: probability: 2 is not between 0 and 1",
-        "cos:Slowdown: exact: 2 is not yes or no",
+        "cos:Slowdown: cors: 2 is not yes or no",
         "cos:Slowdown: set.a: \\n cannot be in a header: only visible ASCII and blanks can",
         "cos:Slowdown is not a documented error of cos; did you mean cos:SlowDown?",
     ]

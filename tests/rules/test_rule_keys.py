@@ -1,4 +1,7 @@
-"""`RuleKeys` is what the vocabulary says. `python tests/rules/test_rule_keys.py` writes it anew."""
+"""`RuleKeys` matches the vocabulary.
+
+`python tests/rules/test_rule_keys.py` writes it anew.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from faultinject import Rule, RuleKeys
-from faultinject.rules import CONDITIONS, KEYS
+from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.vocabulary import KEYS
 
-HEAD = '''"""The keys of a rule as a type checker reads them, made from the vocabulary by `python tests/rules/test_rule_keys.py`."""
+HEAD = '''"""The keys of a rule for type checkers.
+
+`python tests/rules/test_rule_keys.py` makes this file from the vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +43,10 @@ WRITTEN = Path(inspect.getfile(RuleKeys))
 
 
 def type_of(key: Any) -> str:
-    """What Python takes for a key: what `Key.write` makes text of, and `parse` reads: a number is as in its example."""
+    """The type of a key in Python: what `Key.write` takes and `parse` reads.
+
+    A number is as in its example.
+    """
     if key.key in CONDITIONS:
         one = "Values"
     elif key.flag:
@@ -69,25 +79,25 @@ def text() -> str:
     rest = [each for name, each in KEYS.items() if name not in CONDITIONS]
     conditions = CLASS.format(
         "Conditions",
-        "What a request must be like; of several values any.",
+        "The conditions that a request must meet; of several values any.",
         "".join(members(CONDITIONS.values())),
     )
     rule = CLASS.format(
         "RuleKeys",
-        "What `Rule`, `inject()`, `Faults.add` and the marker take: conditions, triggers and effects.",
+        "Conditions, triggers and effects for `Rule`, `inject()`, `Faults.add` and the marker.",
         "    unless: Conditions\n" + "".join(members(rest)),
     ).replace("(TypedDict,", "(Conditions,")
     return f"{HEAD}{conditions}{rule}"
 
 
 def test_the_typed_keys_are_those_of_the_vocabulary() -> None:
-    """A new key, or another type of its values, is what editors complete and type checkers demand."""
+    """Editors complete, and type checkers demand, the vocabulary's keys and types."""
     written = WRITTEN.read_text(encoding="utf-8")
     assert written == text(), "python tests/rules/test_rule_keys.py writes it anew"
 
 
 def test_each_key_is_a_member() -> None:
-    """What the module says is what Python reads out of it."""
+    """The module's annotations are the members that Python has at run time."""
     assert {*RuleKeys.__annotations__} == {*map(named, KEYS), "unless"}
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule, Scenario
-from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
-from faultinject.rules import excerpt
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
+from faultinject.rules.diagnosis import excerpt
 from tests.house import rooms
-from tests.rows import row_by_row
 
 
 def parse_rules(text, where=""):
@@ -16,7 +15,7 @@ def parse_rules(text, where=""):
     return list(Scenario.parse(text, where=where).rules)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "rules"),
     [
         ("", []),
@@ -64,14 +63,14 @@ def test_the_grammar(text, rules):
     assert parse_rules(" ".join(map(str, rules))) == rules
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "sort"),
     [
         ("cos:Slow cos:Down", UnknownDocumentedError),
-        ("aws:SlowDown qiniu:SlowDown", UnknownVendor),
+        ("aws:SlowDown qiniu:SlowDown", UnknownVendorError),
         ("aws:SlowDown cos:Slow", ConfigurationError),
         ("truncate,of=cos:Slow cos:Slow", UnknownDocumentedError),
-        ("truncate,of=aws:SlowDown", UnknownVendor),
+        ("truncate,of=aws:SlowDown", UnknownVendorError),
     ],
 )
 def test_the_error_is_of_the_sort_that_all_mistakes_have(text, sort):
@@ -110,7 +109,7 @@ def test_rules_with_names_are_read_as_quickly_as_others(key):
     assert calls(more) <= plain + 4 * len(texts)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "start", "end", "expected"),
     [
         ("abc", 1, 2, "  abc\n   ^"),

@@ -1,4 +1,4 @@
-"""`sample`: the same users, tenants or keys always or never, by the seed and by nothing else."""
+"""`sample` chooses the same users, tenants or keys always, by the seed alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 
 from faultinject import Rule, Scenario
 from tests.decisions import condition, view
-from tests.rows import row_by_row
 from tests.rules.test_conditions import asgi, wsgi
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +60,7 @@ def test_every_rule_chooses_the_same_users():
 
 
 def test_the_seed_chooses(p_of):
-    """Who is chosen by one seed is chosen by another one as often as anybody."""
+    """Users chosen by one seed are no likelier or unlikelier with another."""
     one, two = chosen(0.3), chosen(0.3, seed="43")
     assert p_of.independent((each in one, each in two) for each in USERS) > 0.001
 
@@ -75,7 +74,10 @@ def test_each_thing_is_chosen_by_itself(p_of):
 
 @pytest.mark.parametrize("what", ["header.x-user", "key"])
 def test_it_says_nothing_of_the_draws(what, site, environ, p_of):
-    """Of the users chosen a probability hits its share, and of the others as well: even where the identity is what is sampled."""
+    """Within the sample and outside, a probability hits its share.
+
+    Even where the identity is what is sampled.
+    """
     at = site(
         [Rule("http:503", sample=f"{what}:0.5", probability=0.4), Rule("http:503", probability=0.4)], seed="7"
     )
@@ -104,8 +106,8 @@ def test_who_was_chosen_keeps_what_was_drawn(site):
     assert before < after
 
 
-@row_by_row("made", [wsgi, asgi])
-@row_by_row(
+@pytest.mark.parametrize("made", [wsgi, asgi])
+@pytest.mark.parametrize(
     ("what", "there", "other"),
     [
         ("header.x-user", {"headers": [("X-User", "a")]}, {"headers": [("X-User", "")]}),
@@ -128,7 +130,7 @@ def test_a_request_without_the_thing_is_left_alone(made, what, there, other):
     assert (check(made(**there)), check(made(**other))) == (True, False)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("what", "asked"),
     [
         ("header.x-user", lambda text: {"headers": [("x-user", text)]}),
@@ -163,7 +165,7 @@ def test_repeated_headers_are_one_text():
 
 
 def test_text_that_is_no_unicode():
-    """What a header's bytes come to is chosen like any other."""
+    """A header with bytes that are not Unicode is sampled like any other."""
     check = checking(Rule("http:503", sample="header.x-user:1"))
     assert check(of("\udcff\xff"))
 
@@ -183,7 +185,7 @@ def test_unless_is_the_others():
     assert check(wsgi())
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("text", "canonical"),
     [
         ("header.X_User:5e-2", "header.x-user:0.05"),
@@ -194,7 +196,7 @@ def test_unless_is_the_others():
     ],
 )
 def test_canonical_text(text, canonical):
-    """A header's name ignores case, a parameter's does not; numbers are written without an exponent."""
+    """A header's name ignores case, a parameter's does not; numbers have no exponent."""
     rule = Rule("http:503", sample=text)
     assert str(rule) == f"http:503,sample={canonical}"
     assert Scenario(str(rule)).rules == (rule,)
@@ -213,7 +215,10 @@ def test_the_label_has_no_share():
 
 
 def test_workers_that_count_for_themselves_choose_the_same():
-    """The salt that keeps their draws apart is not in it: one user is not hit by one worker and missed by the next."""
+    """Workers with counts of their own choose the same users.
+
+    The salt that keeps their draws apart is not in the choice.
+    """
     program = """
 import sys
 from tests.engine.conftest import Site

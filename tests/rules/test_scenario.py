@@ -8,9 +8,8 @@ import pickle
 import pytest
 
 from faultinject import Rule, Scenario
-from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendor
-from faultinject.rules import KEYS
-from tests.rows import row_by_row
+from faultinject.exceptions import ConfigurationError, UnknownDocumentedError, UnknownVendorError
+from faultinject.rules.vocabulary import KEYS
 
 READS_NOT_ALL = hasattr(os, "geteuid") and os.geteuid() != 0
 """Root reads every file."""
@@ -37,12 +36,15 @@ def test_one_rule_is_a_scenario():
 
 
 def test_a_second_rule_is_no_seed():
-    """`inject` takes rules one after another: somebody who writes so here would lose a fault, and pass without it."""
+    """A second rule is refused, not taken for a seed: the fault would be lost silently.
+
+    `inject` takes rules one after another.
+    """
     with pytest.raises(TypeError, match="takes from 1 to 2 positional arguments but 3 were given"):
         Scenario("http:503", "http:500")
 
 
-@row_by_row(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
+@pytest.mark.parametrize(("seed", "text"), [(42, "42"), ("42", "42"), (None, None), ("", ""), ("é x", "é x")])
 def test_a_seed_is_text(seed, text):
     """`42` and `"42"` are the same."""
     assert Scenario("http:503", seed=seed).seed == text
@@ -258,7 +260,10 @@ def test_toml_has_the_same_vocabulary(tmp_path):
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_file_has_its_place(tmp_path, monkeypatch, text, problems):
-    """File, rule and key, and of TOML the line, which is found again: the standard library's parser tells no positions."""
+    """A mistake in a file has file, rule and key, and in TOML the line.
+
+    The line is searched for, as the standard library's parser gives no positions.
+    """
     monkeypatch.chdir(tmp_path)
     name = problems[0].partition(":")[0]
     (tmp_path / name).write_text(text)
@@ -284,7 +289,7 @@ def test_a_mistake_without_a_file_has_its_key(read, text, where, told):
 
 @pytest.mark.parametrize(
     ("text", "sort"),
-    [('[[rules]]\nfault="s3:Slow"', UnknownDocumentedError), ('[[rules]]\nfault="x:Y"', UnknownVendor)],
+    [('[[rules]]\nfault="s3:Slow"', UnknownDocumentedError), ('[[rules]]\nfault="x:Y"', UnknownVendorError)],
 )
 def test_the_sort_of_an_error_is_kept(text, sort):
     """As from text."""
@@ -347,7 +352,8 @@ def test_permission_denied_is_told_for_root_too(tmp_path, monkeypatch):
 def test_json_is_laid_out():
     """For people to read and to change, with what does not print escaped."""
     assert Scenario("http:503,message=a\u202eb", seed=1).to_json() == (
-        '{\n  "seed": "1",\n  "rules": [\n    {\n      "fault": "http:503",\n      "message": "a\\u202eb"\n    }\n  ]\n}\n'
+        '{\n  "seed": "1",\n  "rules": [\n    {\n      "fault": "http:503",\n      "message": '
+        '"a\\u202eb"\n    }\n  ]\n}\n'
     )
 
 
@@ -359,14 +365,14 @@ def test_a_wrong_seed_is_told_with_the_name_of_the_text():
 
 
 def test_an_empty_first_line_is_a_line(tmp_path, monkeypatch):
-    """What is not UTF-8 stands in the second."""
+    """An empty first line counts: bytes that are not UTF-8 are on the second."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules.toml").write_bytes(b"\n\xff")
     with pytest.raises(ConfigurationError, match=r"^rules.toml:2: not UTF-8: byte 0xff$"):
         Scenario.load("rules.toml")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("rule", "draws"),
     [
         ("cos:SlowDown", False),

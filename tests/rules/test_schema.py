@@ -1,4 +1,4 @@
-"""The JSON Schema of rule files: it lets every right file pass, and refuses what a schema can see."""
+"""The JSON Schema of rule files accepts every right file, and refuses visible mistakes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from jsonschema import Draft4Validator, Draft202012Validator
 
 from faultinject import Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import KEYS, rules_schema
-from faultinject.vendors import operations_of
-from tests.rows import row_by_row
+from faultinject.rules.schema import rules_schema
+from faultinject.rules.vocabulary import KEYS
+from faultinject.vendors.operations import operations_of
 from tests.rules.test_mistakes import keys_of, plain
 
 ROOT = Path(__file__).parents[2]
@@ -27,12 +27,16 @@ BEYOND = (
     "is no operation of",
     "is not an address",
     "share needs",
+    "share is not supported",
     "share: ",
     "needs something to change",
     "leaves the connection alone",
     "sets connection itself",
 )
-"""What takes arithmetic on texts, or the vendor of a rule's fault: `faultinject check` says it."""
+"""Mistakes that only `faultinject check` finds.
+
+They take arithmetic on texts, or the vendor of a rule's fault.
+"""
 
 
 def recorded(path: str) -> list[tuple[str, str]]:
@@ -86,7 +90,7 @@ def test_every_rule_of_other_tests_is_valid(complaints):
     assert checked > 30
 
 
-@row_by_row("word", KEYS)
+@pytest.mark.parametrize("word", KEYS)
 def test_the_example_of_every_key_is_valid(complaints, schema, word):
     """The rule of its docstring, and the key has that docstring for its explanation."""
     source = DocTestParser().get_examples(KEYS[word].doc)[0].source
@@ -98,7 +102,7 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     assert described.startswith(KEYS[word].meaning.split("`")[0].strip())
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "table",
     [
         {"retry-after": "2s"},
@@ -113,14 +117,14 @@ def test_the_example_of_every_key_is_valid(complaints, schema, word):
     ],
 )
 def test_other_spellings_are_valid(complaints, table):
-    """What the reader takes, the schema lets pass."""
+    """The schema accepts every spelling that the reader accepts."""
     rule = {"fault": "http:503", **table}
     assert Scenario.from_json(json.dumps({"rules": [rule]})).rules
     assert complaints({"seed": 42, "rules": [rule]}) == []
 
 
 def test_every_documented_error_is_completed(schema):
-    """Each address and each group that a rule can name, each row of a code that has several, and nothing else."""
+    """The schema lists each error and group, numbered rows of ambiguous codes, and nothing else."""
     known = schema["$defs"]["documented"]["enum"]
     right = set()
     for name in vendors.names():
@@ -147,7 +151,10 @@ def is_rule(text: str) -> bool:
 
 
 def test_it_is_what_is_on_record(schema, request):
-    """But for the lists of errors and operations, which the tests above are about; so that a change is seen."""
+    """The schema is the recorded one, without lists of errors and operations.
+
+    The tests above are about those. A change is seen so.
+    """
     path = Path(__file__).with_name("schema.json")
     for each in ("documented", "operation"):
         schema["$defs"][each]["enum"] = []
@@ -172,7 +179,7 @@ def test_mistakes_that_a_schema_can_see_are_refused(complaints):
     assert seen > 100
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "data",
     [
         {"rule": []},

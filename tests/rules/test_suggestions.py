@@ -1,13 +1,14 @@
-"""What a message suggests in place of a mistake is itself right."""
+"""The suggestion in a message is right itself."""
 
 from __future__ import annotations
 
 import re
 
+import pytest
+
 from faultinject import Scenario, vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import read_environment
-from tests.rows import row_by_row
+from faultinject.rules.environment import read_environment
 
 NAMES = vendors.names()
 RIGHT = ("drip,rate=10KB,of=cos:SlowDown", "http:503,hint=date", "truncate,per=key")
@@ -35,7 +36,7 @@ def misspellings(text):
 
 
 def suggested(message):
-    """What a message suggests, each by itself."""
+    """The suggestions of a message, one by one."""
     for found in re.findall(
         r"did you mean (?:an error of .*?, such as )?(.+?)\?(?=$|[\s;(])", message, re.MULTILINE
     ):
@@ -61,20 +62,24 @@ def places(text):
 
 
 def check(read, text):
-    """What is suggested stands somewhere in the text without being a mistake itself."""
+    """Check that each suggestion is right somewhere in the text."""
     for problem in refused(read, text):
         for each in suggested(problem.message):
             right = each in NAMES or not all(refused(read, head + each + tail) for head, tail in places(text))
             assert right, f"{text}: {problem.message}"
 
 
-@row_by_row("text", [*WRONG, *(other for text in RIGHT for other in sorted({*misspellings(text)}))])
+@pytest.mark.parametrize(
+    "text", [*WRONG, *(other for text in RIGHT for other in sorted({*misspellings(text)}))]
+)
 def test_what_is_suggested_in_a_rule_is_right(text):
     """Whatever is misspelt in it."""
     check(Scenario.parse, text)
 
 
-@row_by_row(("variable", "value"), [(name, value) for name, values in VARIABLES.items() for value in values])
+@pytest.mark.parametrize(
+    ("variable", "value"), [(name, value) for name, values in VARIABLES.items() for value in values]
+)
 def test_what_is_suggested_for_a_variable_is_right(variable, value):
     """Whatever is wrong in its value."""
 

@@ -1,4 +1,4 @@
-"""The faults of the connection and their effects as rules: every spelling, and what is refused in which words."""
+"""Connection faults and their effects as rules: spellings, and the words of refusals."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import pytest
 
 from faultinject import Rule
 from faultinject.exceptions import ConfigurationError
-from faultinject.rules import EFFECTS
+from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults import FAULTS
-from tests.rows import row_by_row
 
 EXAMPLES = {
     "vendor:Code": ("cos:SlowDown", {}),
@@ -26,7 +25,7 @@ NEEDS = {"share": {"status": 200}}
 """The effects without which another says nothing."""
 
 
-@row_by_row("fault", FAULTS, ids=lambda each: each.title)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda each: each.title)
 def test_a_fault_takes_its_effects(fault):
     """And refuses the others in words that say which it takes."""
     text, given = EXAMPLES.get(fault.title, (fault.title, {}))

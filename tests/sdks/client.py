@@ -1,4 +1,4 @@
-"""What the clients of the table have in common.
+"""The base of the clients in the table.
 
 A call raises what the client raises. A client that returns errors instead of raising them raises `Returned` here.
 """
@@ -31,5 +31,5 @@ class Client:
     throttled = "cos:SlowDown"
 
     def code(self, error):
-        """What the client says that the error is, where it says more than its class."""
+        """The client's own code of the error, if it says more than its class."""
         return getattr(error, "code", None)

@@ -1,4 +1,4 @@
-"""A trivial app on loopback with the middleware around it, and a client that interprets nothing."""
+"""A trivial app on loopback behind the middleware, and a raw client."""
 
 from __future__ import annotations
 

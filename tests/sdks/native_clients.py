@@ -1,7 +1,9 @@
-"""Clients in Rust, C++ and C in a process of their own, as they leave threads behind: what each says of each key.
+"""Clients in Rust, C++ and C in their own process: the error that each reports for each key.
 
-The arguments are the client, the vendor that it is for, the server's URL, `get` or `put`, and the keys. An error comes out
-as JSON, with its class, its text and, where it has them, its name, status, headers and body.
+They leave threads behind, so they have a process of their own.
+
+The arguments are the client, the vendor that it is for, the server's URL, `get` or `put`, and the keys. An error
+comes out as JSON, with its class, its text and, where it has them, its name, status, headers and body.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ OPENDAL = {
     "oss": ("oss", "", {"access_key_id": "id", "access_key_secret": "key", "addressing_style": "path"}),
     "swift-itself": ("swift", "/v1/AUTH_account", {"token": "token"}),
 }
-"""The services that can be told where to ask, beside S3's. That for TOS asks over TLS alone."""
+"""The services whose address can be given, beside S3's; that for TOS asks over TLS alone."""
 OPENDAL_BY_HOST = {
     "cos-itself": ("cos", {"secret_id": "id", "secret_key": "key"}, "http://cos.ap-guangzhou.myqcloud.com"),
     "obs-itself": (
@@ -31,7 +33,7 @@ OPENDAL_BY_HOST = {
         "http://obs.cn-north-4.myhuaweicloud.com",
     ),
 }
-"""Those that have the bucket in the host's name, which no resolver knows here: the server is their proxy."""
+"""Services with the bucket in the host's name; the server is their proxy, as none resolves."""
 
 
 def object_store(vendor, url):

@@ -31,7 +31,7 @@ def client_of(url, region, **settings):
 
 
 def error_of(call, client):
-    """What the client makes of the error that a call gets."""
+    """The response that the client makes of a call's error."""
     with pytest.raises(ClientError) as caught:
         call(client)
     return caught.value.response

@@ -42,7 +42,6 @@ TITLES = {
     "gateway": "`gateway:BadGateway`",
     "late-copy": "`cos:InternalError,status=200,delay=300ms` of CopyObject",
     "late-complete": "`cos:InternalError,status=200,delay=300ms` of CompleteMultipartUpload",
-    "exact": "the vendor's throttling, `exact=yes`",
 }
 
 
@@ -63,7 +62,7 @@ def table(results: dict) -> str:
 
 
 def cell(found: dict) -> str:
-    """What one client saw: the exception and what it says of the error, and the attempts."""
+    """A client's cell: the exception with the error's code, and the attempts."""
     saw = found["saw"]
     if saw in ("short data", "wrong data"):
         said = f"**{saw}**"

@@ -1,4 +1,4 @@
-"""The vendors' SDKs read which keys of a DeleteObjects failed, and why; the others they take for deleted."""
+"""The SDKs read the failed keys of a DeleteObjects, with reasons; other keys are deleted."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import requests
 
 from faultinject import vendors
 from faultinject.store import ObjectStore
+from faultinject.store.wsgi import ResettableStore
 
 from .conftest import running
 from .path_style import client_of
@@ -160,7 +161,10 @@ def first_error(vendor):
 
 @pytest.mark.parametrize("vendor", CLIENTS)
 def test_the_sdk_reads_them(vendor, server):
-    """Key, code and message of each that failed; all keys, loud and quiet, and none with a share of 0."""
+    """Key, code and message of each failure are read.
+
+    All keys, loud and quiet, and none with a share of 0.
+    """
     row = first_error(vendor)
     message = row.message or row.code
     call = CLIENTS[vendor]
@@ -186,11 +190,12 @@ def test_every_vendor_that_lists_errors_is_here():
     assert {each for each in vendors.names() if vendors.get(each).deletes} == set(CLIENTS)
 
 
-def test_the_embedded_store_keeps_or_deletes_them():
-    """`before`: a key that is said to be deleted is not; `after`: all are, also those that are said to have failed."""
-    with running(ObjectStore("s3")) as server, boto(server.port) as client:
+@pytest.mark.parametrize("make", [lambda: ObjectStore("s3"), lambda: ResettableStore("s3")])
+def test_the_embedded_store_deletes_what_is_said_to_be_deleted(make):
+    """`before`: exactly the keys reported; `after`: all, also those reported as failed."""
+    with running(make()) as server, boto(server.port) as client:
         client.create_bucket(Bucket="photos")
-        for when, left in (("before", KEYS), ("after", [])):
+        for when in ("before", "after"):
             server.injector.use([])
             for key in KEYS:
                 client.put_object(Bucket="photos", Key=key, Body=b"x")
@@ -198,6 +203,16 @@ def test_the_embedded_store_keeps_or_deletes_them():
             deleted, failed = with_boto3(server.port, quiet=False)
             assert deleted
             assert failed
-            assert sorted([*deleted, *(key for key, _, _ in failed)]) == sorted(KEYS)
+            lost = [key for key, _, _ in failed]
+            assert sorted([*deleted, *lost]) == sorted(KEYS)
             listed = client.list_objects_v2(Bucket="photos").get("Contents", ())
-            assert sorted(each["Key"] for each in listed) == sorted(left)
+            assert sorted(each["Key"] for each in listed) == sorted(lost if when == "before" else [])
+            assert server.injector.errors == []
+
+
+def test_a_bucket_that_is_not_there():
+    """Nothing is deleted, and the answer is the same."""
+    with running(ObjectStore("s3")) as server:
+        server.use("s3:InternalError", operation="DeleteObjects", status=200, share=0)
+        assert with_boto3(server.port, quiet=False) == (KEYS, [])
+        assert server.injector.errors == []

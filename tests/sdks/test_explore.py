@@ -1,4 +1,4 @@
-"""Exploration of real SDKs over a socket, against the embedded store: what they cope with, and what breaks them."""
+"""Real SDKs, explored against the embedded store, survive some faults and not others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ExplorationFailedError
 from faultinject.store import ObjectStore
 from tests.on_loopback import on_loopback
 
@@ -86,7 +86,7 @@ def explore(service, prepare, code, *faults):
                 with faults.pause():
                     prepare()
                 code()
-    except ExplorationFailed as error:
+    except ExplorationFailedError as error:
         return exploration, str(error)
     return exploration, ""
 
@@ -129,7 +129,7 @@ def test_boto3_copy(service, boto):
 
 
 def test_boto3_short_answers(service, boto):
-    """A download goes on where an answer ended early; who reads the body himself has to try again himself."""
+    """A download goes on after a short answer; a caller that reads the body must retry itself."""
 
     def prepare():
         boto.create_bucket(Bucket=BUCKET)
@@ -153,7 +153,7 @@ def test_boto3_short_answers(service, boto):
 
 @pytest.mark.slow
 def test_cos_sdk(service, cos, tmp_path):
-    """The COS SDK, whose Host names the bucket: its upload in parts does not survive a lost Complete either."""
+    """A lost Complete breaks an upload in parts by the COS SDK too, whose Host names the bucket."""
     path = tmp_path / "big"
     path.write_bytes(b"x" * 3 * MIB)
 

@@ -1,4 +1,4 @@
-"""Presigned URLs as the vendors' SDKs make them: nothing that gives leave to do something is in any record of ours."""
+"""Presigned URLs of the SDKs leave nothing in our records that grants access."""
 
 from __future__ import annotations
 
@@ -105,7 +105,10 @@ HARMLESS = {"uploadId", "partNumber", "comp", "blockid"}
 
 
 def secrets_of(url):
-    """The values of a presigned URL, as sent and decoded, that are not short words anybody may know."""
+    """The secret values of a presigned URL, as sent and decoded.
+
+    Not short words that anybody may know.
+    """
     found = set()
     for pair in urlsplit(url).query.split("&"):
         name, _, value = pair.partition("=")
@@ -132,7 +135,10 @@ SPOILED = {
     ),
 )
 def test_no_secret_of_a_presigned_url(name, way, tmp_path):
-    """Of the query is shown what names the operation, and nothing else, also where a program has put it together wrongly."""
+    """Only the operation's names of the query are shown, even of a malformed URL.
+
+    As a program may have put it together wrongly.
+    """
     url = URLS[name]()
     secrets = {*secrets_of(url), TOKEN, KEY}
     assert len(dict(parse_qsl(urlsplit(url).query))) >= 4

@@ -1,4 +1,4 @@
-"""Clients written in Rust, C++, C and Go read every row that they can reach, and what each of them hides is stated.
+"""Clients in Rust, C++, C and Go read every row that they can reach, but for known gaps.
 
 They are libraries for Python here, `native_clients.py`; the programs have `test_rows_of_programs.py`.
 """
@@ -42,7 +42,7 @@ SAYS_NOTHING = {"class": None, "text": "", "name": None}
 
 
 def ask(client, vendor, server, call, rows, **variables):
-    """What a client says of each row."""
+    """Run a client, and return its report on each row."""
     if find_spec(client) is None:
         pytest.skip(f"{client} is not installed: it is of the extra conformance-native")
     done = subprocess.run(
@@ -77,7 +77,7 @@ def by_object_store(error):
 
 @pytest.mark.parametrize(("vendor", "call"), in_turn([*S3_LIKE, "azure-blob"], ["get", "put"]))
 def test_object_store(vendor, call, server):
-    """Status, code, message and id of every row; the id that is among the headers alone is hidden."""
+    """obstore reads status, code, message and id of every row, but no id in headers alone."""
     rows = s3_rows(vendor)
     use_all(server, rows)
     told = {key: by_object_store(error) for key, error in ask("obstore", vendor, server, call, rows).items()}
@@ -94,7 +94,7 @@ RUST_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def from_rust(text):
-    """What stands in a text between quotes, as Rust shows it to a programmer."""
+    """The text between quotes, as Rust prints it for programmers."""
 
     def plain(found):
         return chr(int(found[2], 16)) if found[2] else RUST_ESCAPES.get(found[1], found[1])
@@ -103,7 +103,7 @@ def from_rust(text):
 
 
 def by_opendal(error, header):
-    """Its text has the status, all headers, and the error's fields; a body that it does not know, as it came."""
+    """Read opendal's text: status, headers and the error's fields, or an unknown body as sent."""
     text = error["text"]
     found = re.search(r"Parts \{ status: (\d+)", text)
     request_id = re.search(rf'"(?:{header}|x-amz-request-id)": "([^"]*)"', text)
@@ -123,7 +123,10 @@ def by_opendal(error, header):
     ("vendor", "call"), in_turn([*S3_LIKE, "azure-blob", "cos-itself", "obs-itself"], ["get", "put"])
 )
 def test_opendal(vendor, call, server):
-    """Status, code, message and id of every row, by its service for S3 or by the vendor's; a page has no code."""
+    """opendal reads status, code, message and id of every row; a page has no code.
+
+    By its service for S3 or by the vendor's.
+    """
     catalogue = vendor.removesuffix("-itself")
     rows, header = s3_rows(catalogue), id_header(catalogue)
     use_all(server, rows)
@@ -134,7 +137,10 @@ def test_opendal(vendor, call, server):
 
 
 GCS_NAMES_THE_OBJECT = ("notFound", "rateLimitExceeded")
-"""Whose message has the object in it in a download, or in an upload, and is the table's in all else."""
+"""Codes whose message names the object in a download or an upload.
+
+In all else the message is the table's.
+"""
 
 
 @pytest.mark.parametrize("call", ["get", "put"])
@@ -173,7 +179,7 @@ def test_opendal_swift(call, server):
 
 
 def by_aws_cpp(error):
-    """What it does not know is told with status and code, what it knows by a name or a number of its own.
+    """Read an unknown error with status and code, and a known one by its name or number.
 
     The message comes as XML writes it, without the blanks at its ends.
     """
@@ -190,7 +196,7 @@ def by_aws_cpp(error):
 
 
 def named_by_aws_cpp(code):
-    """How it spells a code that it knows."""
+    """The spelling of a code that the AWS SDK for C++ knows."""
     if code == "InternalError":
         return "INTERNAL_FAILURE"
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", code.removesuffix("Error")).upper()
@@ -201,7 +207,10 @@ PYARROW = in_turn(S3_LIKE, ["put", "get"])
 
 @pytest.mark.parametrize("vendor", [vendor for vendor, call in PYARROW if call == "put"])
 def test_pyarrow_writes(vendor, server):
-    """Message and id of every row, and either status and code or a name of its own. No id from headers alone."""
+    """pyarrow reads message and id of every row, with status and code or its own name.
+
+    It reads no id from headers alone.
+    """
     rows = s3_rows(vendor)
     use_all(server, rows)
     said = ask("pyarrow", vendor, server, "put", rows)
@@ -221,7 +230,10 @@ def test_pyarrow_writes(vendor, server):
 
 @pytest.mark.parametrize("vendor", [vendor for vendor, call in PYARROW if call == "get"])
 def test_pyarrow_reads(vendor, server):
-    """It asks for the head, of which it tells the status alone: 404 is a file that is not there, 401 and 403 a name."""
+    """pyarrow asks for the head, and reports its status alone.
+
+    404 is a file that is not there, 401 and 403 a name.
+    """
     rows = s3_rows(vendor)
     use_all(server, rows)
     told = {}
@@ -238,7 +250,7 @@ def test_pyarrow_reads(vendor, server):
 
 
 def test_pyarrow_hides_errors_that_are_longer_than_the_object(server):
-    """It reads into as many bytes as the head has told it of, here 4, and an error does not fit into them."""
+    """pyarrow reads as many bytes as the head announced, here 4, and no error fits into them."""
     rows = rows_of("s3")
     use_all(server, rows, method="GET")
 
@@ -256,7 +268,7 @@ CRT_TRIES_AGAIN = {
     "AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED",
     "AWS_ERROR_S3_SLOW_DOWN",
 }
-"""What it tells, and nothing else, of the rows that it would send again after."""
+"""The names that it reports alone, of errors that it would retry."""
 CRT_CODES = ("internalerror", "requesttimetooskewed", "requesttimeout", "slowdown")
 """In small letters, as it does not look at them."""
 CRT_STATUSES = (500, 502, 503, 504)
@@ -264,7 +276,7 @@ CRT_STATUSES = (500, 502, 503, 504)
 
 @pytest.mark.parametrize(("vendor", "call"), in_turn(S3_LIKE, ["get", "put"]))
 def test_awscrt(vendor, call, server):
-    """Its exception has status, headers and body, but of what it would send again a name of its own alone."""
+    """The exception has status, headers and body, or a name alone for retryable errors."""
     rows = s3_rows(vendor)
     use_all(server, rows)
     told, names = {}, {}

@@ -1,4 +1,4 @@
-"""The SDKs for JavaScript read status, code, message and request id of every row; what each of them hides is said here.
+"""The SDKs for JavaScript read status, code, message and id of every row, except known gaps.
 
 They run in Node, from the folder whose node_modules have them; each has a program in the folder `javascript`.
 """
@@ -41,7 +41,7 @@ OF_OBJECTS = (
 
 
 def whole(row, sent):
-    """What an SDK says that hides nothing: status, code, message and request id."""
+    """The report of an SDK that hides nothing: status, code, message and request id."""
     return sent.status, row.code, row.message, sent.request_id
 
 
@@ -51,7 +51,7 @@ def with_quotes_numbered(text):
 
 
 def by_aws(row, sent):
-    """It has a word for an empty message, as RGW's are, gives advice on chunks, and cannot parse Google's page."""
+    """AWS's SDK words an empty message (RGW's), advises on chunks, and misreads Google's page."""
     if row.form == "html":
         return sent.status, "Error", None, sent.request_id
     message = row.message or "UnknownError"
@@ -61,7 +61,7 @@ def by_aws(row, sent):
 
 
 def by_minio(row, sent):
-    """It says no status; of an error that it could try again it reads nothing; it leaves `&#39;` as it is."""
+    """MinIO's SDK gives no status, reads nothing of a retryable error, and keeps `&#39;`."""
     if sent.status in (408, 429, 499, 500, 502, 503, 504, 520):
         return (
             None,
@@ -73,7 +73,10 @@ def by_minio(row, sent):
 
 
 def by_azure(row, sent):
-    """The message ends in id and time, which its program leaves out; of the service's version it has words of its own."""
+    """Azure's message ends in id and time, which its program drops; the version has own words.
+
+    It has words of its own for the service's version.
+    """
     message = f"{row.message}\nRequestId:{sent.request_id}\nTime:"
     if row.code == "InvalidHeaderValue":
         message = SERVICE_VERSION
@@ -87,7 +90,7 @@ GONE = (Path(vendors.__file__).parent / "gcs" / "envelope-gone.json").read_text(
 
 
 def by_google(row, sent):
-    """A download's error is a text, without a reason; of an answer without a body it says the phrase, or nothing."""
+    """Google's download error is a text without reason; an empty answer gives phrase or nothing."""
     download = sent.operation == "storage.objects.get"
     reason = None if download or row.form in ("html", "empty") else row.code
     message = row.message
@@ -117,7 +120,7 @@ def by_tos(row, sent):
 
 
 class Client(NamedTuple):
-    """One SDK: its package, its program, the vendors whose errors it reads, and what it says of them."""
+    """One SDK: its package, its program, its vendors, and its reading of their errors."""
 
     package: str
     program: str
@@ -180,7 +183,7 @@ def rule_of(client, row, key):
 
 
 def asked(client, url, keys):
-    """What the SDK says of its calls: key, operation and what it read."""
+    """Run the SDK, and return key, operation and its reading of each call."""
     folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
     if not folder or not node:
         pytest.skip(f"{client.package} has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
@@ -200,7 +203,7 @@ def asked(client, url, keys):
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.package)
 def test_rows(client, server):
-    """Two calls a row, which the server knows by the key; the answer that counts is the last of each call."""
+    """Two calls a row, which the server knows by the key, give the last answer of each call."""
     rows = {f"row-{number}/cat.jpg": row for number, row in enumerate(rows_of(client))}
     server.injector.use([rule_of(client, row, key) for key, row in rows.items()])
     server.injector.journal.clear()
@@ -211,7 +214,6 @@ def test_rows(client, server):
     sent = {}
     for outcome in server.outcomes:
         sent.setdefault((outcome.fault, outcome.method == "GET"), []).append(outcome)
-    wrong = []
     for key, operation, said in answers:
         row = rows[key]
         *before, last = sent.pop((row.address, operation == client.operations[0]))
@@ -219,6 +221,5 @@ def test_rows(client, server):
         known = None if row.vendor == "swift" else operation  # it has none for requests in S3's dialect
         found = (tuple(said), last.status, last.operation, 1 + len(before))
         wanted = (client.says(row, last), row.status or 400, known, attempts)
-        if found != wanted:
-            wrong.append((row.address, operation, found, wanted))
-    assert (wrong, sent) == ([], {})
+        assert found == wanted, (row.address, operation)
+    assert sent == {}

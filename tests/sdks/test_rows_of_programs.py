@@ -1,4 +1,4 @@
-"""rclone and restic, written in Go, read the rows that they can reach, and what each of them hides is stated."""
+"""rclone and restic, in Go, read the rows that they can reach, but for known gaps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(home, *words, **variables):
-    """What a program writes to its standard error; the user's own settings are not its."""
+    """Run a program without the user's settings, and return its standard error."""
     done = subprocess.run(
         words,
         env={"PATH": os.environ["PATH"], "HOME": str(home), **variables},
@@ -37,14 +37,14 @@ def run(home, *words, **variables):
 # rclone, which is AWS's SDK for Go
 
 RCLONE = Path(sys.executable).with_name("rclone")
-"""That of PyPI: Debian's has an older SDK, whose errors read otherwise."""
+"""The rclone of PyPI; Debian's has an older SDK with other errors."""
 
 NO_AMZ_HEADER = ("r2", "gcs-xml")
 """Their ids are in other headers than the one that it reads, and not in the body."""
 
 
 def rclone(server, home, *words):
-    """What it says of each object, by the object's name."""
+    """rclone's words on each object, by the object's name."""
     if not RCLONE.exists():
         pytest.skip("rclone is not installed: it is of the extra conformance-native")
     once = ("--retries=1", "--low-level-retries=1", "--transfers=16", "--no-traverse", "--use-json-log")
@@ -66,7 +66,7 @@ def rclone(server, home, *words):
 
 
 def own_words(row):
-    """What it says of an object that it cannot read, instead of the row."""
+    """rclone's own words on an object that it cannot read."""
     if row.code == "InvalidObjectState":
         return "GLACIER"
     return "object not found" if row.status in (404, 405) else ""
@@ -75,7 +75,8 @@ def own_words(row):
 def by_rclone(text):
     """A line for code and message, and one for status and ids."""
     found = re.fullmatch(
-        r"Failed to copy: .*?https response error StatusCode: (\d+), RequestID: (\S*), HostID: .*?, (?:api error )?(.*?): (.*)",
+        r"Failed to copy: .*?https response error StatusCode: (\d+), RequestID: (\S*), HostID: "
+        r".*?, (?:api error )?(.*?): (.*)",
         text,
         re.DOTALL,
     )
@@ -106,7 +107,10 @@ def test_rclone_writes(vendor, server, tmp_path):
 
 @pytest.mark.parametrize("vendor", [vendor for vendor, does in RCLONE_DOES if does == "read"])
 def test_rclone_reads(vendor, server, tmp_path):
-    """Every row but those after which MinIO asks for a minute; of a missing or archived object it has words of its own."""
+    """rclone reads every row, except MinIO's waits of a minute.
+
+    Of a missing or archived object it has words of its own.
+    """
     rows = {
         key: row for key, row in s3_rows(vendor).items() if vendor != "minio" or row.status not in (429, 503)
     }
@@ -146,7 +150,7 @@ RESTIC_ON_HEAD = {
 
 
 def restic(server, home, key, *words):
-    """What it says in the end."""
+    """restic's last words."""
     if not shutil.which("restic"):
         pytest.skip("restic is not installed")
     text = run(
@@ -171,7 +175,10 @@ def denied(vendor):
 
 @pytest.mark.parametrize("vendor", fewest(S3_LIKE, lambda vendor: [denied(vendor).form]))
 def test_restic_writes(vendor, server, tmp_path):
-    """One row of each form, as a call makes a key for a second or two. It tells the message, or its own."""
+    """restic reports the message of a row of each form, or its own.
+
+    A call makes a key for a second or two, so only one row of each.
+    """
     row = denied(vendor)
     server.injector.use(
         [
@@ -185,7 +192,7 @@ def test_restic_writes(vendor, server, tmp_path):
 
 
 def test_restic_reads(server, tmp_path):
-    """It asks for a head first, of which it knows the status: a row for each that is not tried again."""
+    """restic asks for a head first, and knows its status: a row for each status never retried."""
     rows = {row.status: (key, row) for key, row in rows_of("s3").items() if row.status and row.status < 500}
     use_all(server, dict(rows.values()), lambda key: {"path": f"**/{key}/config"})
     said = {status: restic(server, tmp_path, key, "cat", "config") for status, (key, _) in rows.items()}

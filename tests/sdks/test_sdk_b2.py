@@ -1,4 +1,4 @@
-"""b2sdk reads every row of B2's native API: what it makes of status, code and message is what it makes of the row itself.
+"""b2sdk makes the same of an answer as of the row itself: status, code and message.
 
 It hides: most codes, behind a class of their own; on HEAD all but the status. B2's errors carry no id.
 """
@@ -64,7 +64,7 @@ def download(api, url):
 
 
 def told(row):
-    """What a download says of an error: nothing of a token that is not valid."""
+    """The message of a download's error; of an invalid token there is none."""
     return "" if row.status == 401 else row.message
 
 
@@ -75,52 +75,49 @@ CALLS = {
 }
 
 
-def test_rows(server, api, http):
+def test_rows(server, api, http, subtests):
     """Class and text of the SDK's error are the row's; the body is the row, to the byte."""
-    wrong = []
     for row, operation in with_calls(ROWS, CALLS):
-        call, bucket, key = CALLS[operation]
-        server.use(row.address, operation=operation)
-        http.got.clear()
-        with pytest.raises(B2Error) as caught:
-            call(api, server.url)
-        [answer] = http.got
-        message = told(row) if operation == "b2_download_file_by_name" else row.message
-        sent = {"code": row.code, "message": message, "status": row.status}
-        asked = json.loads(answer.request.body) if operation == "b2_list_buckets" else None
-        meant = interpret_b2_error(row.status, row.code, message, answer.headers, asked)
-        if (operation, row.code) == ("b2_download_file_by_name", "access_denied"):
-            meant = SSECKeyError()  # which is what a download makes of it
-        found = (type(caught.value), str(caught.value), answer.text, answer.headers["Content-Type"])
-        expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
-        place = (server.last.operation, server.last.bucket, server.last.key)
-        if (found, place) != (expected, (operation, bucket, key)):
-            wrong.append((row.label, found, expected, place))
-    assert wrong == []
+        with subtests.test(row.label, call=operation):
+            call, bucket, key = CALLS[operation]
+            server.use(row.address, operation=operation)
+            http.got.clear()
+            with pytest.raises(B2Error) as caught:
+                call(api, server.url)
+            [answer] = http.got
+            message = told(row) if operation == "b2_download_file_by_name" else row.message
+            sent = {"code": row.code, "message": message, "status": row.status}
+            asked = json.loads(answer.request.body) if operation == "b2_list_buckets" else None
+            meant = interpret_b2_error(row.status, row.code, message, answer.headers, asked)
+            if (operation, row.code) == ("b2_download_file_by_name", "access_denied"):
+                meant = SSECKeyError()  # which is what a download makes of it
+            found = (type(caught.value), str(caught.value), answer.text, answer.headers["Content-Type"])
+            expected = (type(meant), str(meant), json.dumps(sent, indent=2), "application/json;charset=utf-8")
+            place = (server.last.operation, server.last.bucket, server.last.key)
+            assert (found, place) == (expected, (operation, bucket, key))
 
 
-def test_head(server, api, http):
-    """HEAD of a file: the status is all that the SDK knows, and GET's headers come without GET's body."""
-    wrong = []
+def test_head(server, api, http, subtests):
+    """On HEAD the SDK knows the status alone; the headers are GET's, and there is no body."""
     for row in ROWS:
-        server.use(row.address)
-        http.got.clear()
-        with pytest.raises(B2Error) as caught:
-            api.get_file_info_by_name(server.url, "token", "photos", KEY)
-        [answer] = http.got
-        sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
-        meant = interpret_b2_error(row.status, None, None, answer.headers)
-        found = (
-            answer.status_code,
-            answer.content,
-            answer.headers["Content-Length"],
-            "Retry-After" in answer.headers,
-        )
-        expected = (row.status, b"", str(len(sent)), row.status == 429)
-        # a 404 is an error of the download's own
-        if found != expected or (row.status != 404 and str(caught.value) != str(meant)):
-            wrong.append((row.label, found, expected, caught.value))
-    assert wrong == []
+        with subtests.test(row.label):
+            server.use(row.address)
+            http.got.clear()
+            with pytest.raises(B2Error) as caught:
+                api.get_file_info_by_name(server.url, "token", "photos", KEY)
+            [answer] = http.got
+            sent = json.dumps({"code": row.code, "message": told(row), "status": row.status}, indent=2)
+            meant = interpret_b2_error(row.status, None, None, answer.headers)
+            found = (
+                answer.status_code,
+                answer.content,
+                answer.headers["Content-Length"],
+                "Retry-After" in answer.headers,
+            )
+            expected = (row.status, b"", str(len(sent)), row.status == 429)
+            assert found == expected
+            # a 404 is an error of the download's own
+            assert row.status == 404 or str(caught.value) == str(meant)
 
 
 def test_upload_asks_for_a_new_address(server, api, http):
@@ -157,7 +154,7 @@ ARGUMENTS = {
 
 
 def test_operations(server, api):
-    """Every call of the SDK that asks the service is recognised by the service's own name for it."""
+    """Every call to the service is recognised under the service's own name."""
     found, meant = {}, {}
     for name, call in inspect.getmembers(api, inspect.ismethod):
         parameters = inspect.signature(call).parameters.values()

@@ -1,4 +1,7 @@
-"""Baidu's SDK reads every BOS row; a 203 is success to it, and on HEAD it has the status and the request id alone."""
+"""Baidu's SDK reads every BOS row; a 203 is success to it.
+
+On HEAD it has the status and the request id alone.
+"""
 
 from __future__ import annotations
 
@@ -57,31 +60,27 @@ CALLS = {
 
 
 @pytest.mark.slow
-def test_rows(server, client):
+def test_rows(server, client, subtests):
     """Status, code, message and request id of every row, by one of four calls."""
-    wrong = []
     for row, name in with_calls(ERRORS, CALLS):
-        server.use(row.address)
-        error = raised(lambda name=name: CALLS[name](client))
-        sent = server.outcomes[-1]
-        assert (sent.bucket, sent.key) == (BUCKET, KEY)
-        got = error.status_code, error.code, str(error), error.request_id
-        if got != (row.status, row.code, row.message, sent.request_id):
-            wrong.append((name, row.label, got))
-    assert wrong == []
+        with subtests.test(row.label, call=name):
+            server.use(row.address)
+            error = raised(lambda name=name: CALLS[name](client))
+            sent = server.outcomes[-1]
+            assert (sent.bucket, sent.key) == (BUCKET, KEY)
+            got = error.status_code, error.code, str(error), error.request_id
+            assert got == (row.status, row.code, row.message, sent.request_id)
 
 
 @pytest.mark.slow
-def test_head(server, client):
+def test_head(server, client, subtests):
     """HEAD: the status and the request id; the message is the reason phrase."""
-    wrong = []
     for row in ERRORS:
-        server.use(row.address)
-        error = raised(lambda: client.get_object_meta_data(BUCKET, KEY))
-        got = error.status_code, error.code, error.request_id
-        if got != (row.status, None, server.outcomes[-1].request_id):
-            wrong.append((row.label, got))
-    assert wrong == []
+        with subtests.test(row.label):
+            server.use(row.address)
+            error = raised(lambda: client.get_object_meta_data(BUCKET, KEY))
+            got = error.status_code, error.code, error.request_id
+            assert got == (row.status, None, server.outcomes[-1].request_id)
 
 
 def test_what_failed_behind_a_stored_object_is_success_to_the_sdk(server, client):
@@ -123,13 +122,11 @@ OPERATIONS = {
 }
 
 
-def test_operations(server, client):
-    """What the SDK is asked to do is what a rule can name."""
-    wrong = []
+def test_operations(server, client, subtests):
+    """A rule can name each operation of the SDK."""
     for operation, call in OPERATIONS.items():
-        server.use("bos:InternalError", operation=operation)
-        with suppress(BceHttpClientError, ValueError):
-            call(client)
-        if not server.outcomes:
-            wrong.append(operation)
-    assert wrong == []
+        with subtests.test(operation):
+            server.use("bos:InternalError", operation=operation)
+            with suppress(BceHttpClientError, ValueError):
+                call(client)
+            assert server.outcomes

@@ -1,10 +1,10 @@
-"""boto3 reads the rows of those who speak S3, beside S3 itself: code, message, request id, and what each says besides."""
+"""boto3 reads code, message, id and extras of the vendors that speak S3, beside S3 itself."""
 
 from __future__ import annotations
 
 import pytest
 
-from faultinject import vendors
+from faultinject import RuleCounts, vendors
 
 from .path_style import CALLS, KEY, RESOURCE, client_of, error_of
 from .told import with_calls
@@ -56,7 +56,7 @@ def of_minio(row):
 
 
 def of_ceph(row):
-    """The messages are empty; of the dialect of Swift, and of a redirect, which has no body, it knows the status."""
+    """Ceph's messages are empty; Swift's dialect and a redirect without body give the status."""
     if row.form == "swift" or row.status == 301:
         return {"Code": str(row.status)}
     return {"Code": row.code, "Message": None, "BucketName": "photos"}
@@ -76,14 +76,20 @@ READS = {
     "rgw": of_ceph,
     "swift": of_code_and_message,
 }
-"""What it says of an error, by the vendor. A fault of Swift reads bucket and key as Swift does."""
+"""boto3's reading of an error, by vendor; a fault of Swift reads the address as Swift does."""
 QUICK = ("cos", "kodo-s3")
 ID_IN_BODIES = ("jdcloud", "kodo-s3", "minio", "swift")
-"""Whose request id boto3 finds in its own place; that of the others is among the headers alone, or of two kinds."""
+"""Vendors whose request id boto3 finds in its own place.
+
+That of the others is among the headers alone, or of two kinds.
+"""
 
 
 def rows_of(vendor):
-    """A 304 has no body; Swift's own rows are for clients of Swift; MinIO's many with 400 its own SDK reads."""
+    """The rows for boto3.
+
+    A 304 has no body; Swift's own rows are for clients of Swift; MinIO's many with 400 its own SDK reads.
+    """
     return [
         row
         for row in vendors.get(vendor).errors
@@ -94,8 +100,9 @@ def rows_of(vendor):
 
 
 def use(server, row):
-    """Put a row in force; without the bucket's region boto3 would follow a redirect 80 times."""
-    server.use(row.address, **({"set": {"x-amz-bucket-region": REGION}} if row.status < 400 else {}))
+    """Put a row in force, with the region that boto3 would otherwise ask for up to 80 times."""
+    moves = row.status < 400 or row.code == "IllegalLocationConstraintException"
+    server.use(row.address, **({"set": {"x-amz-bucket-region": REGION}} if moves else {}))
 
 
 def id_of(row, told):
@@ -107,38 +114,36 @@ def id_of(row, told):
 @pytest.mark.parametrize(
     "vendor", [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in READS]
 )
-def test_rows(vendor, server, client, for_all):
+def test_rows(vendor, server, client, subtests):
     """Every row by one of three calls; a redirect is followed once."""
-
-    def check(case):
-        row, operation = case
-        use(server, row)
-        answer = error_of(CALLS[operation], client)
-        error, told, sent = answer["Error"], answer["ResponseMetadata"], server.outcomes[-1]
-        wanted = READS[vendor](row)
-        assert {name: error.get(name) for name in wanted} == wanted
-        assert (told["HTTPStatusCode"], id_of(row, told)) == (row.status, sent.request_id)
-        assert vendor not in ID_IN_BODIES or told["RequestId"] == sent.request_id
-        assert "HostId" not in error
-        place = server.outcomes[0].bucket, server.outcomes[0].key
-        assert place == ((None, None) if vendor == "swift" else ("photos", KEY))
-
-    for_all(with_calls(rows_of(vendor), CALLS), check)
+    for row, operation in with_calls(rows_of(vendor), CALLS):
+        with subtests.test(row.address, operation=operation):
+            use(server, row)
+            answer = error_of(CALLS[operation], client)
+            error, told, sent = answer["Error"], answer["ResponseMetadata"], server.outcomes[-1]
+            wanted = READS[vendor](row)
+            assert {name: error.get(name) for name in wanted} == wanted
+            assert (told["HTTPStatusCode"], id_of(row, told)) == (row.status, sent.request_id)
+            assert vendor not in ID_IN_BODIES or told["RequestId"] == sent.request_id
+            assert "HostId" not in error
+            place = server.outcomes[0].bucket, server.outcomes[0].key
+            assert place == ((None, None) if vendor == "swift" else ("photos", KEY))
 
 
 @pytest.mark.parametrize(
     "vendor", [pytest.param(each, marks=() if each in QUICK else pytest.mark.slow) for each in READS]
 )
-def test_head(vendor, server, client, for_all):
-    """HEAD: the status is the code, the id is in a header. At a 400 boto3 asks for the bucket's region, and at a redirect."""
+def test_head(vendor, server, client, subtests):
+    """On HEAD the status is the code, and the id is in a header.
 
-    def check(row):
-        use(server, row)
-        answer = error_of(lambda made: made.head_object(Bucket="photos", Key=KEY), client)
-        assert answer["Error"]["Code"] == str(row.status)
-        assert id_of(row, answer["ResponseMetadata"]) == server.last.request_id
-
-    for_all([row for row in rows_of(vendor) if row.status >= 400 and row.status != 400], check)
+    At a 400, and at a redirect, boto3 asks for the bucket's region.
+    """
+    for row in [row for row in rows_of(vendor) if row.status > 400]:
+        with subtests.test(row.address):
+            use(server, row)
+            answer = error_of(lambda made: made.head_object(Bucket="photos", Key=KEY), client)
+            assert answer["Error"]["Code"] == str(row.status)
+            assert id_of(row, answer["ResponseMetadata"]) == server.last.request_id
 
 
 def test_what_r2_says_was_signed(server, client):
@@ -171,11 +176,11 @@ def test_json_envelopes_are_not_read(address, server, client):
     [("cos:SlowDown", 3), ("cos:InternalError", 3), ("cos:RequestTimeout", 3), ("cos:AccessDenied", 1)],
 )
 def test_default_attempts(address, attempts, server):
-    """With its own settings boto3 makes three attempts, at 400 RequestTimeout too, and counts them in a header."""
+    """By default boto3 makes three attempts, also at 400 RequestTimeout, and numbers them."""
     server.use(address, times=attempts)
     client = client_of(server.url, REGION, retries={})
     assert error_of(CALLS["GetObject"], client)["Error"]["Code"] == vendors.find(address).code
     assert [each.attempt_hint["attempt"] for each in server.outcomes] == [*range(1, attempts + 1)]
     assert client.get_object(Bucket="photos", Key=KEY)["Body"].read() == b"meow"
-    assert server.counts() == {"matched": attempts + 1, "injected": attempts}
+    assert server.counts() == RuleCounts(attempts + 1, attempts)
     client.close()

@@ -1,4 +1,4 @@
-"""The official COS SDK reads every COS row; where it hides a thing, the bytes that it was sent are compared.
+"""The COS SDK reads every COS row; hidden parts are compared in the bytes that it got.
 
 It hides: on HEAD all but the status (404 becomes a code of its own); it takes 2xx and 3xx for success.
 """
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 import requests
 
-from faultinject import vendors
+from faultinject import RuleCounts, vendors
 
 from .told import with_calls
 
@@ -67,11 +67,9 @@ CALLS = {
 }
 
 
-def test_rows(for_all, server, client, session):
-    """Status, code, message, resource, request id and trace id are read off the body, and are the headers' ids."""
-
-    def check(case):
-        row, call = case
+def test_rows(server, client, session):
+    """Status, code, message, resource and ids are read off the body, and agree with the headers."""
+    for row, call in with_calls(ERRORS, CALLS):
         server.use(row.address)
         session.got.clear()
         with pytest.raises(CosServiceError) as caught:
@@ -96,12 +94,13 @@ def test_rows(for_all, server, client, session):
         assert server.last.request_id == error.get_request_id()
         assert (server.last.bucket, server.last.key) == (BUCKET, KEY)
 
-    for_all(with_calls(ERRORS, CALLS), check)
-
 
 @each(REDIRECTS)
 def test_redirect_is_success_to_the_sdk(row, server, client):
-    """The SDK returns 301 and 307 as success and the error as the object: its bytes hold the row, and no Location."""
+    """The SDK takes 301 and 307 for success, and the error for the object.
+
+    The bytes hold the row, and there is no Location.
+    """
     server.use(row.address)
     got = client.get_object(BUCKET, KEY)
     root = ElementTree.fromstring(got["Body"].get_raw_stream().read())
@@ -117,10 +116,9 @@ def test_redirect_is_success_to_the_sdk(row, server, client):
 
 
 @pytest.mark.slow
-def test_heads(for_all, server, client, session):
-    """HEAD: the SDK knows the status alone, and gives 404 a code of its own; the headers that it got are GET's."""
-
-    def check(row):
+def test_heads(server, client, session):
+    """On HEAD the SDK knows the status alone, with its own code for 404; the headers are GET's."""
+    for row in ERRORS:
         server.use(row.address)
         with pytest.raises(CosServiceError):
             client.get_object(BUCKET, KEY)
@@ -152,8 +150,6 @@ def test_heads(for_all, server, client, session):
             str(server.outcomes[0].response_bytes),
         ]
 
-    for_all(ERRORS, check)
-
 
 def test_a_missing_object_does_not_exist(server, client):
     """`object_exists` believes a 404 and nothing else."""
@@ -173,7 +169,7 @@ def test_not_modified_is_success_to_the_sdk(server, client):
 
 
 def test_a_gateway_has_no_ids(server, client, session):
-    """What a load balancer says is no error of COS: the SDK reads nothing of it."""
+    """A load balancer's answer is no error of COS, and the SDK reads nothing of it."""
     server.use("gateway:ServiceUnavailable")
     session.got.clear()
     with pytest.raises(CosServiceError) as caught:
@@ -189,12 +185,15 @@ def test_client_errors_are_not_retried(code, server, make_client):
     server.use(f"cos:{code}", times=2)
     with pytest.raises(CosServiceError):
         make_client().get_object(BUCKET, KEY)
-    assert server.counts() == {"matched": 1, "injected": 1}
+    assert server.counts() == RuleCounts(1, 1)
 
 
 @pytest.mark.slow
 def test_default_attempts(server, make_client):
-    """With its own settings the SDK makes four attempts at a 503, 1, 2 and 3 s apart, and marks the last three."""
+    """By default the SDK makes four attempts at a 503, 1, 2 and 3 s apart.
+
+    It marks the last three.
+    """
     server.use("cos:SlowDown", times=4)
     client = make_client()
     with pytest.raises(CosServiceError) as caught:
@@ -207,7 +206,7 @@ def test_default_attempts(server, make_client):
     assert all(gap > least - 0.1 for gap, least in zip(gaps, (1, 2, 3), strict=True))
     assert len({each.request_digest for each in outcomes}) == 1
     client.put_object(BUCKET, b"x" * 100, KEY)
-    assert server.counts() == {"matched": 5, "injected": 4}
+    assert server.counts() == RuleCounts(5, 4)
 
 
 @pytest.mark.slow
@@ -215,4 +214,4 @@ def test_default_recovery(server, make_client):
     """One 503 costs the SDK one retry."""
     server.use("cos:ServiceUnavailable", times=1)
     got = make_client().get_object(BUCKET, KEY)["Body"].get_raw_stream().read()
-    assert (got, server.counts()) == (b"meow", {"matched": 2, "injected": 1})
+    assert (got, server.counts()) == (b"meow", RuleCounts(2, 1))

@@ -1,4 +1,4 @@
-"""Google's own SDK reads every row of the JSON API: as JSON where it is JSON, as text where it is not.
+"""Google's SDK reads every row of the JSON API, as JSON or as text.
 
 Calls for metadata give reason and message; downloads and uploads give the whole body as their message. It makes no
 HEAD request.
@@ -16,7 +16,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from faultinject import vendors
+from faultinject import RuleCounts, vendors
 
 BUCKET = "photos"
 KEY = "cat pictures/猫&<1>.jpg"
@@ -24,13 +24,14 @@ ROWS = vendors.get("gcs").errors
 LOCATED = {
     "authError": {"locationType": "header", "location": "Authorization"},
     "required/2": {"locationType": "header", "location": "Authorization"},
+    "accountDisabled": {"locationType": "header", "location": "Authorization"},
     "conditionNotMet": {"locationType": "header", "location": "If-Match"},
 }
 OF_OBJECTS = (
     f"The object {BUCKET}/{KEY} exceeded the rate limit for object mutation operations (create, update, and delete). "
     "Please reduce your request rate. See https://cloud.google.com/storage/docs/gcs429."
 )
-"""What too many requests to one object get, where the row has what too many to a project do."""
+"""The message for too many requests to one object; the row's is for a project."""
 QUICK = DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.001)
 
 
@@ -52,7 +53,7 @@ def blob(client):
 
 
 def expected_errors(row, message=None):
-    """What a row's `errors` hold: one entry, or none where the answer is not JSON."""
+    """The `errors` of a row: one entry, or none if the answer is not JSON."""
     if row.form in ("html", "empty") or row.status == 304:
         return []
     domain = "usageLimits" if row.code == "rateLimitExceeded" else "global"
@@ -62,7 +63,7 @@ def expected_errors(row, message=None):
 
 
 def expected_text(row):
-    """What the SDK says of a body that is not JSON."""
+    """The SDK's message for a body that is not JSON."""
     if row.form == "html":
         return f"<p>{row.message}<p>Please try again in 30 seconds."
     return "unknown error"
@@ -82,61 +83,60 @@ def sent_once(error, row, server):
 
 
 @pytest.mark.slow
-def test_rows_of_metadata_calls(server, blob):
+def test_rows_of_metadata_calls(server, blob, subtests):
     """Status, reason, domain, location, message and id of every row, from three calls."""
     calls = {
         "reload": lambda: blob.reload(retry=None),
         "patch": lambda: blob.patch(retry=None),
         "delete": lambda: blob.delete(retry=None),
     }
-    wrong = []
     for row in ROWS:
         for name, call in calls.items():
-            server.use(row.address)
-            error = caught(call)
-            sent_once(error, row, server)
-            message = OF_OBJECTS if row.code == "rateLimitExceeded" else text_of(row)
-            wanted = expected_errors(row, message)
-            told = message if wanted else expected_text(row)
-            if list(error.errors) != wanted or told not in error.message:
-                wrong.append((name, row.label, error.errors, error.message))
-    assert wrong == []
+            with subtests.test(row.label, call=name):
+                server.use(row.address)
+                error = caught(call)
+                sent_once(error, row, server)
+                message = OF_OBJECTS if row.code == "rateLimitExceeded" else text_of(row)
+                wanted = expected_errors(row, message)
+                told = message if wanted else expected_text(row)
+                assert list(error.errors) == wanted
+                assert told in error.message
 
 
 def text_of(row):
-    """What a request for an object gets, as JSON or as a download's text."""
+    """The message for an object, as JSON or as a download's text."""
     return f"No such object: {BUCKET}/{KEY}" if row.code == "notFound" else row.message
 
 
 @pytest.mark.slow
-def test_rows_of_downloads_and_uploads(server, blob):
+def test_rows_of_downloads_and_uploads(server, blob, subtests):
     """The message of a download or an upload is the body; of a download that is a text."""
     calls = {
         "download": lambda: blob.download_as_bytes(retry=None),
         "upload": lambda: blob.upload_from_string(b"x" * 100, retry=None),
     }
-    wrong = []
     for row in ROWS:
         for name, call in calls.items():
-            server.use(row.address)
-            error = caught(call)
-            assert (error.code, server.last.status) == (row.status, row.status)
-            assert error.response.headers["X-GUploader-UploadID"] == server.last.request_id
-            wanted = expected_errors(row)
-            body = error.response.text
-            if wanted and name == "download" and row.form != "gone":
-                assert error.response.headers["Content-Type"] == "text/html; charset=UTF-8"
-                assert "Pragma" not in error.response.headers
-                right = unescape(body) == text_of(row)
-            elif wanted:
-                document = json.loads(body)["error"]
-                code = 503 if row.form == "gone" else row.status  # as captured
-                right = document == {"code": code, "message": row.message, "errors": wanted}
-            else:
-                right = expected_text(row) in body if row.form == "html" else body == ""
-            if not right or f": {body}" not in error.message:
-                wrong.append((name, row.label, error.message))
-    assert wrong == []
+            with subtests.test(row.label, call=name):
+                server.use(row.address)
+                error = caught(call)
+                assert (error.code, server.last.status) == (row.status, row.status)
+                assert error.response.headers["X-GUploader-UploadID"] == server.last.request_id
+                wanted = expected_errors(row)
+                body = error.response.text
+                if wanted and name == "download" and row.form != "gone":
+                    assert error.response.headers["Content-Type"] == "text/html; charset=UTF-8"
+                    assert "Pragma" not in error.response.headers
+                    assert unescape(body) == text_of(row)
+                elif wanted:
+                    document = json.loads(body)["error"]
+                    code = 503 if row.form == "gone" else row.status  # as captured
+                    assert document == {"code": code, "message": row.message, "errors": wanted}
+                elif row.form == "html":
+                    assert expected_text(row) in body
+                else:
+                    assert body == ""
+                assert f": {body}" in error.message
 
 
 def test_lists(server, client):
@@ -150,14 +150,14 @@ def test_lists(server, client):
     "label", ["backendError/2", "rateLimitExceeded", "BadGateway", "uploadBrokenConnection"]
 )
 def test_its_own_retries(label, server, blob):
-    """With its own policy, made quick, the SDK outlasts two of what Google calls retryable, and gets to the app."""
+    """With a quick policy the SDK survives two retryable errors, and reaches the app."""
     server.use(f"gcs:{label}", times=2)
     with pytest.raises(requests.JSONDecodeError):  # the app's answer is no metadata
         blob.reload(retry=QUICK)
-    assert server.counts() == {"matched": 3, "injected": 2}
+    assert server.counts() == RuleCounts(3, 2)
 
 
 def test_client_errors_are_not_retried(server, blob):
     server.use("gcs:forbidden", times=2)
     assert caught(lambda: blob.reload(retry=QUICK)).code == 403
-    assert server.counts() == {"matched": 1, "injected": 1}
+    assert server.counts() == RuleCounts(1, 1)

@@ -1,6 +1,6 @@
-"""AWS's SDK for JavaScript finds an error in a 200 by the body's last bytes: what has a line end behind it is a success.
+"""AWS's SDK for JavaScript finds an error in a 200 by the body's last bytes.
 
-It runs in Node, in the folder whose node_modules have it.
+A body with a line end behind it is a success. It runs in Node, in the folder whose node_modules have it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VENDORS = ("s3", "minio", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3")
 """Those whose errors are XML and whose clients may well be this SDK."""
 OPERATIONS = ("CompleteMultipartUpload", "CopyObject", "UploadPartCopy")
 ENDS = {"cos": b"</Error>\n\n", "oss": b"</Error>\n"}
-"""Whose bodies have something behind the last tag, as both were captured."""
+"""The ends of bodies with bytes behind the last tag, as captured."""
 
 PROGRAM = """
 const { S3Client, ...calls } = require("@aws-sdk/client-s3");
@@ -56,7 +56,7 @@ def fault(vendor):
 
 @pytest.fixture(scope="module")
 def answers(server):
-    """What the SDK said of each vendor's error, and how often it asked."""
+    """The SDK's result for each vendor's error, and its attempts."""
     folder, node = os.environ.get("JAVASCRIPT_SDKS"), shutil.which("node")
     if not folder or not node:
         pytest.skip("@aws-sdk/client-s3 has a folder of its own, which JAVASCRIPT_SDKS names, and needs Node")
@@ -68,14 +68,17 @@ def answers(server):
         cwd=folder,
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 
 
 def test_who_sees_an_error_in_a_200(answers):
-    """What ends in `</Error>` is tried again and then told; of COS and OSS the caller believes in an object."""
+    """An error that ends in `</Error>` is retried and then reported; COS's and OSS's are missed.
+
+    The caller then believes in an object that is not there.
+    """
     assert answers == {
         f"{vendor} {operation}": ["success", 1] if vendor in ENDS else [fault(vendor).partition(":")[2], 2]
         for vendor in VENDORS
@@ -85,6 +88,9 @@ def test_who_sees_an_error_in_a_200(answers):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_how_bodies_end(vendor, server):
-    """The line ends are real: https://github.com/apache/opendal/issues/917, and an answer of COS whose length has them."""
+    """Bodies end with the real line ends.
+
+    https://github.com/apache/opendal/issues/917, and an answer of COS whose length has them.
+    """
     server.use(fault(vendor), status=200)
     assert server.raw("POST", "/photos/k?uploadId=u").body.endswith(ENDS.get(vendor, b"</Error>"))

@@ -1,4 +1,4 @@
-"""Huawei's SDK reads every OBS row. It raises nothing: what it returns has code, message and both ids.
+"""Huawei's SDK returns code, message and both ids of every OBS row.
 
 It hides: on HEAD all but the status and the request id. boto3, which signs as S3 does, reads them too.
 """
@@ -63,39 +63,40 @@ CALLS = {
 
 
 @pytest.mark.slow
-def test_rows(server, client):
-    """Status, code, message, request id and host id of every row, by one of four calls; none names a resource."""
-    wrong = []
+def test_rows(server, client, subtests):
+    """Status, code, message and both ids of every row are read; none has a resource.
+
+    One of four calls reads each row.
+    """
     for row, name in with_calls(ROWS, CALLS):
-        server.use(row.address)
-        result = CALLS[name](client)
-        sent = server.last
-        assert (sent.bucket, sent.key) == (BUCKET, KEY)
-        got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
-        if got != (row.status, row.code, row.message, None, sent.request_id):
-            wrong.append((name, row.label, got))
-        if result.hostId != dict(result.header)["id-2"]:
-            wrong.append((name, row.label, result.hostId))
-    assert wrong == []
+        with subtests.test(row.label, call=name):
+            server.use(row.address)
+            result = CALLS[name](client)
+            sent = server.last
+            assert (sent.bucket, sent.key) == (BUCKET, KEY)
+            got = result.status, result.errorCode, result.errorMessage, result.resource, result.requestId
+            assert got == (row.status, row.code, row.message, None, sent.request_id)
+            assert result.hostId == dict(result.header)["id-2"]
 
 
 @pytest.mark.slow
-def test_head(server, client):
+def test_head(server, client, subtests):
     """HEAD: the status and the request id are all there is."""
-    wrong = []
     for row in ROWS:
-        server.use(row.address)
-        result = client.getObjectMetadata(BUCKET, KEY)
-        got = result.status, result.errorCode, result.errorMessage, result.requestId
-        if got != (row.status, None, None, server.last.request_id):
-            wrong.append((row.label, got))
-    assert wrong == []
+        with subtests.test(row.label):
+            server.use(row.address)
+            result = client.getObjectMetadata(BUCKET, KEY)
+            got = result.status, result.errorCode, result.errorMessage, result.requestId
+            assert got == (row.status, None, None, server.last.request_id)
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "InvalidAccessKeyId/2"])
 @pytest.mark.parametrize("signature", ["s3v4", "s3"])
 def test_boto3(signature, code, server):
-    """It finds both ids in headers of S3's names, which to HEAD are all there is; a 5xx to HEAD it reads nothing of."""
+    """boto3 finds both ids in headers named as S3's; on HEAD there is nothing else.
+
+    Of a 5xx to HEAD it reads nothing.
+    """
     client = client_of(server.url, "cn-north-4", signature_version=signature)
     for call in (client.get_object, client.head_object):
         server.use(f"obs:{code}")
@@ -137,12 +138,10 @@ OPERATIONS = {
 }
 
 
-def test_operations(server, client):
-    """What the SDK is asked to do is what a rule can name."""
-    wrong = []
+def test_operations(server, client, subtests):
+    """A rule can name each operation of the SDK."""
     for operation, call in OPERATIONS.items():
-        server.use("obs:InternalError", operation=operation)
-        result = call(client)
-        if result.errorCode != "InternalError":
-            wrong.append((operation, result.status))
-    assert wrong == []
+        with subtests.test(operation):
+            server.use("obs:InternalError", operation=operation)
+            result = call(client)
+            assert result.errorCode == "InternalError"

@@ -1,4 +1,4 @@
-"""boto3 and aiobotocore read every S3 row: code, message, both ids, and what the code carries beyond them.
+"""boto3 and aiobotocore read code, message, both ids and extras of every S3 row.
 
 On HEAD they know the status alone. A redirect, and a HEAD with 400, make them ask once more.
 """
@@ -40,7 +40,7 @@ def client(server):
 
 
 def use_all(server):
-    """All rows at once, each for the key that its place in the table is; a row without a status gets 400."""
+    """Use all rows at once, each for a key of its own; a row without a status gets 400."""
     server.injector.use(
         [
             Rule(row.address, path=f"/photos/{number}", **({} if row.status else {"status": 400}))
@@ -51,7 +51,7 @@ def use_all(server):
 
 
 def error_of(call):
-    """What the client says, and the answer's metadata."""
+    """The client's error, and the answer's metadata."""
     with pytest.raises(ClientError) as caught:
         call()
     answer = caught.value.response
@@ -59,56 +59,54 @@ def error_of(call):
 
 
 @pytest.mark.slow
-def test_rows(server, client):
-    """Code, message, request id and host id of every row, and the ids of the body are those of the headers."""
+def test_rows(server, client, subtests):
+    """Code, message and ids of every row are read, and the body's ids are the headers'."""
     use_all(server)
-    wrong = []
     numbers = {row: number for number, row in enumerate(ROWS)}
     for row, method in with_calls(ROWS, ["get", "initiate"]):
-        number = numbers[row]
-        asked = len(server.outcomes)
-        call = {
-            "get": lambda key=str(number): client.get_object(Bucket="photos", Key=key),
-            "initiate": lambda key=str(number): client.create_multipart_upload(Bucket="photos", Key=key),
-        }[method]
-        error, metadata = error_of(call)
-        sent, headers = server.outcomes[-1], metadata["HTTPHeaders"]
-        asked_again = row.status in (301, 307) or row.code == "AuthorizationHeaderMalformed"
-        got = (
-            error["Code"],
-            error["Message"],
-            metadata["HTTPStatusCode"],
-            metadata["RequestId"],
-            metadata["HostId"],
-            len(server.outcomes) - asked,
-        )
-        wanted = (
-            row.code,
-            row.message,
-            row.status or 400,
-            sent.request_id,
-            headers["x-amz-id-2"],
-            2 if asked_again else 1,
-        )
-        if got != wanted or headers["x-amz-request-id"] != sent.request_id:
-            wrong.append((row.label, got, wanted))
-    assert wrong == []
+        with subtests.test(row.label, call=method):
+            number = numbers[row]
+            asked = len(server.outcomes)
+            call = {
+                "get": lambda key=str(number): client.get_object(Bucket="photos", Key=key),
+                "initiate": lambda key=str(number): client.create_multipart_upload(Bucket="photos", Key=key),
+            }[method]
+            error, metadata = error_of(call)
+            sent, headers = server.outcomes[-1], metadata["HTTPHeaders"]
+            asked_again = row.status in (301, 307) or row.code == "AuthorizationHeaderMalformed"
+            got = (
+                error["Code"],
+                error["Message"],
+                metadata["HTTPStatusCode"],
+                metadata["RequestId"],
+                metadata["HostId"],
+                len(server.outcomes) - asked,
+            )
+            wanted = (
+                row.code,
+                row.message,
+                row.status or 400,
+                sent.request_id,
+                headers["x-amz-id-2"],
+                2 if asked_again else 1,
+            )
+            assert got == wanted
+            assert headers["x-amz-request-id"] == sent.request_id
 
 
 @pytest.mark.slow
-def test_head(server, client):
+def test_head(server, client, subtests):
     """HEAD: the status is the code; both ids are among the headers."""
     use_all(server)
-    wrong = []
     for number, row in enumerate(ROWS):
-        error, metadata = error_of(lambda key=str(number): client.head_object(Bucket="photos", Key=key))
-        status = row.status or 400
-        headers = metadata["HTTPHeaders"]
-        ids = {each.request_id for each in server.outcomes[-2:]}
-        got = (error["Code"], metadata["HTTPStatusCode"], headers["x-amz-request-id"] in ids)
-        if got != (str(status), status, True) or len(headers["x-amz-id-2"]) != 76:
-            wrong.append((row.label, got))
-    assert wrong == []
+        with subtests.test(row.label):
+            error, metadata = error_of(lambda key=str(number): client.head_object(Bucket="photos", Key=key))
+            status = row.status or 400
+            headers = metadata["HTTPHeaders"]
+            ids = {each.request_id for each in server.outcomes[-2:]}
+            got = (error["Code"], metadata["HTTPStatusCode"], headers["x-amz-request-id"] in ids)
+            assert got == (str(status), status, True)
+            assert len(headers["x-amz-id-2"]) == 76
 
 
 HOST = "127.0.0.1"
@@ -188,7 +186,7 @@ CARRIED = [
 ]
 
 
-def test_what_codes_carry(server, client):
+def test_what_codes_carry(server, client, subtests):
     """The children of the codes come from the request, in S3's order."""
     calls = {
         "get": lambda: client.get_object(Bucket="photos", Key=KEY, **GET),
@@ -199,19 +197,17 @@ def test_what_codes_carry(server, client):
         "complete": lambda: client.complete_multipart_upload(Bucket="photos", Key=KEY, **ENDED),
     }
     stand_ins = {"HERE": f"{HOST}:{server.port}"}
-    wrong = []
     for code, call, carried in CARRIED:
-        server.use(f"s3:{code}")
-        error, _ = error_of(calls[call])
-        del error["Code"], error["Message"]
-        # It counts the bytes of its own encoding of the body, which is not of this test.
-        stand_ins["LENGTH"] = error.get("ProposedSize", "").strip("0123456789") or error.get(
-            "ProposedSize", ""
-        )
-        wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
-        if list(error.items()) != list(wanted.items()):
-            wrong.append((code, call, error))
-    assert wrong == []
+        with subtests.test(code, call=call):
+            server.use(f"s3:{code}")
+            error, _ = error_of(calls[call])
+            del error["Code"], error["Message"]
+            # It counts the bytes of its own encoding of the body, which is not of this test.
+            stand_ins["LENGTH"] = error.get("ProposedSize", "").strip("0123456789") or error.get(
+                "ProposedSize", ""
+            )
+            wanted = {name: stand_ins.get(text, text) for name, text in carried.items()}
+            assert list(error.items()) == list(wanted.items())
 
 
 @pytest.fixture
@@ -341,7 +337,7 @@ def test_aiobotocore(server):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     read, heads = json.loads(done.stdout)

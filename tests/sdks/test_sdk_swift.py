@@ -34,7 +34,7 @@ PLACES = {
     "copy_object": (CONTAINER, KEY),
     "head_object": (CONTAINER, KEY),
 }
-"""What the calls that get every row are about."""
+"""Container and object of the calls that get every row."""
 OPERATIONS = {
     "get_account": lambda url: swift.get_account(url, "token"),
     "head_account": lambda url: swift.head_account(url, "token"),
@@ -99,29 +99,26 @@ def body_of(row):
 
 
 @pytest.mark.slow
-def test_rows(server, store):
-    """Status, the vendor's own reason phrase, body and transaction id are read off each row; on HEAD no body."""
-    wrong = []
+def test_rows(server, store, subtests):
+    """Status, reason phrase, body and transaction id of each row are read; HEAD has no body."""
     for row, operation in with_calls(OWN, PLACES):
-        server.use(row.address, operation=operation)
-        with pytest.raises(ClientException) as caught:
-            OPERATIONS[operation](store)
-        error = caught.value
-        headers = error.http_response_headers
-        ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
-        found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
-        body = b"" if row.status == 304 or operation == "head_object" else body_of(row)
-        expected = (row.status, row.reason, body, 1)
-        place = (server.last.operation, server.last.bucket, server.last.key)
-        if (found, place) != (expected, (operation, *PLACES[operation])):
-            wrong.append((row.label, found, expected, place))
-        if body and headers["content-type"] != "text/html; charset=UTF-8":
-            wrong.append((row.label, headers["content-type"]))
-    assert wrong == []
+        with subtests.test(row.label, call=operation):
+            server.use(row.address, operation=operation)
+            with pytest.raises(ClientException) as caught:
+                OPERATIONS[operation](store)
+            error = caught.value
+            headers = error.http_response_headers
+            ids = {headers["x-trans-id"], headers["x-openstack-request-id"], server.last.request_id}
+            found = (error.http_status, error.http_reason, error.http_response_content, len(ids))
+            body = b"" if row.status == 304 or operation == "head_object" else body_of(row)
+            expected = (row.status, row.reason, body, 1)
+            place = (server.last.operation, server.last.bucket, server.last.key)
+            assert (found, place) == (expected, (operation, *PLACES[operation]))
+            assert not body or headers["content-type"] == "text/html; charset=UTF-8"
 
 
 def test_title_under_another_status(server, store):
-    """With a status of the rule's own the title is that status's reason phrase, as in the status line."""
+    """With the rule's own status the title is that status's reason phrase."""
     server.use("swift:503", status=500)
     with pytest.raises(ClientException) as caught:
         swift.get_object(store, "token", CONTAINER, KEY)

@@ -1,4 +1,4 @@
-"""Rows that are retryable because the vendor's own SDK for Python sends the request again: each is played to that SDK."""
+"""Rows that the vendor's SDK for Python retries are played to that SDK."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DRIVERS = {"obs": "obs", "qingstor": "qingstor", "swift": "swift", "kodo": "qini
 
 
 def rows_of(vendor):
-    """The rows whose note says that the SDK for Python sends the request again; signing anew has a module of its own."""
+    """Rows whose note says that the SDK for Python retries; new signatures have a module."""
     found = vendors.get(vendor).errors
     return [row for row in found if "Python SDK" in row.note and row.retryable == "yes" and not row.again]
 
@@ -44,7 +44,7 @@ json.dump(said, sys.stdout)
 
 
 def test_which_rows_rest_on_an_sdk():
-    """Those of the vendors here, and OSS's, which another module plays; MinIO's rests on its SDK for Go."""
+    """Such rows belong to the vendors here, to OSS (another module) and MinIO (its SDK for Go)."""
     told = {vendor for vendor in vendors.names() if rows_of(vendor)}
     assert told == {*DRIVERS, "tos", "oss"}
 
@@ -62,12 +62,12 @@ def test_the_request_comes_again(server, monkeypatch, vendor):
         try:
             client.get("k")
         finally:
-            seen = server.counts()["matched"], server.counts()["injected"]
+            seen = server.counts().matched, server.counts().injected
         assert seen == (2, 1), row
 
 
 def test_volcengines(server):
-    """It runs in a process of its own, with the folder of packages that do not go with the others' versions."""
+    """Volcengine's SDK retries them, in a process of its own with pinned packages."""
     folder = os.environ.get("PINNED_SDKS")
     if not folder:
         pytest.skip("tos pins another wrapt and has a folder of its own, which PINNED_SDKS names")
@@ -83,10 +83,10 @@ def test_volcengines(server):
         env={**os.environ, "PYTHONPATH": folder},
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout) == [200] * len(rows)
-    assert [(each["matched"], each["injected"]) for each in server.injector.counts().values()] == [
-        (2, 1)
-    ] * len(rows)
+    assert [(each.matched, each.injected) for each in server.injector.counts().values()] == [(2, 1)] * len(
+        rows
+    )

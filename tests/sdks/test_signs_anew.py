@@ -61,7 +61,7 @@ def test_in_javascript(server, vendor):
         [node, "-e", PROGRAM, vendor, server.url], cwd=folder, capture_output=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert (done.stdout.decode(), server.counts()["matched"]) == ("success", 2)
+    assert (done.stdout.decode(), server.counts().matched) == ("success", 2)
 
 
 def test_alibabas(server):
@@ -73,17 +73,20 @@ def test_alibabas(server):
     for label in ("RequestTimeTooSkewed", "BadRequest", "BadRequest/2"):
         server.use(f"oss:{label}", times=1)
         assert client.get_object(oss.GetObjectRequest(bucket="photos", key="k")).status_code == 200
-        assert server.counts()["matched"] == 2
+        assert server.counts().matched == 2
 
 
 def test_baidus(server):
-    """Its SDK for Python means to, and compares the code with bytes, which it never equals: the caller gets the error."""
+    """Baidu's SDK compares the code with bytes, never signs again, and raises the error.
+
+    It means to sign again.
+    """
     credentials = BceCredentials("id", "key")
     client = BosClient(BceClientConfiguration(credentials=credentials, endpoint=server.url))
     server.use("bos:RequestExpired", times=1)
     with pytest.raises(BceHttpClientError):
         client.get_object_as_string("photos", "k")
-    assert server.counts()["matched"] == 1
+    assert server.counts().matched == 1
     assert BceServerError.REQUEST_EXPIRED == b"RequestExpired"
 
 

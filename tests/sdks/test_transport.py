@@ -1,4 +1,4 @@
-"""Real clients on real servers, each under every fault of the connection: what they raise, and how often they try.
+"""Real clients on real servers meet every connection fault: exceptions and attempts.
 
 The documentation's table is made of `transport.json`, and that is what is measured here.
 """
@@ -22,7 +22,10 @@ WRITING = os.environ.get("WRITE_SDK_RESULTS") == "1"
 
 
 def expected(server, row, client, published):
-    """What is published, but for a mistake of the COS SDK: it reads Content-Length as spelled like this only."""
+    """The published cell, except for a mistake of the COS SDK.
+
+    It reads Content-Length as spelled like this only.
+    """
     if (server, client, ROWS[row].call) == ("uvicorn", "cos-python-sdk-v5", "download"):
         return {"saw": "builtins.KeyError", "attempts": 0}
     return published["rows"].get(row, {}).get(client)
@@ -30,7 +33,7 @@ def expected(server, row, client, published):
 
 @pytest.fixture(scope="module")
 def measured():
-    """What came of each server: both at once, as most of the time is the clients' own waiting."""
+    """The results of both servers, measured at once, as clients mostly wait."""
     with ThreadPoolExecutor() as threads:
         return dict(zip(SERVERS, threads.map(measure, SERVERS), strict=True))
 
@@ -39,7 +42,7 @@ def measured():
 @pytest.mark.alone
 @pytest.mark.parametrize("server", SERVERS)
 def test_what_clients_make_of_each_fault(server, measured):
-    """Exception and number of attempts are the published ones, and every fault was done as the rule says."""
+    """Exception and attempts are the published ones, and each fault did what its rule says."""
     saw, did = measured[server]
     assert did == {name: sorted(row.did) for name, row in ROWS.items()}
     if WRITING and server == "werkzeug":
@@ -57,7 +60,7 @@ def test_what_clients_make_of_each_fault(server, measured):
 
 
 def test_the_published_table_is_of_these_clients_and_faults():
-    """Nothing is published that is not measured, and every fault that breaks an exchange is measured."""
+    """The published table has the measured cells, and every fault that breaks an exchange."""
     rows = json.loads(FILE.read_text(encoding="utf-8"))["rows"]
     assert sorted((row, client) for row, cells in rows.items() for client in cells) == sorted(CELLS)
     assert ([*TITLES], [*HEADS]) == ([*ROWS], [*CLIENTS])

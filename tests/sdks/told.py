@@ -1,4 +1,4 @@
-"""What a client tells of an error, beside what it was sent: every row of a vendor's table, each for a key of its own."""
+"""A client's report on an error beside the answer: every row of a table, each for its key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ BUCKET = "photos"
 S3_LIKE = ("s3", "minio", "r2", "rgw", "oss", "obs", "cos", "jdcloud", "kodo-s3", "gcs-xml", "swift")
 """Those whose errors are S3's XML, or nearly, and that clients of S3 are used with."""
 DIALECT = {"rgw": "", "swift": "s3api"}
-"""What these answer a client of S3 in; their other rows are for clients of Swift."""
+"""The dialect in which these vendors answer S3 clients; their other rows are Swift's."""
 ID_IN_HEADERS_ALONE = ("r2", "gcs-xml")
 PAGES = ("html", "empty")
 """Google's front ends answer with a page, or with nothing: there is no code in it."""
 
 
 class Told(NamedTuple):
-    """What is known of one error; None is what a client does not tell."""
+    """The known parts of one error; None for a part that a client does not report."""
 
     status: int | None = None
     code: str | None = None
@@ -40,7 +40,7 @@ EVERYTHING = ("status", "code", "message", "request_id")
 
 
 def rows_of(vendor, form=None):
-    """The rows whose status is an error's, and those without one, which are sent with 400, by the key of each.
+    """The rows with an error's status, and those without one, sent with 400, by key.
 
     Args:
         vendor: its name.
@@ -52,7 +52,10 @@ def rows_of(vendor, form=None):
 
 
 def with_calls(rows, calls):
-    """Each row with one call, and each call with one row of each status: what a call does to one it does to all of them."""
+    """Each row with one call, and each call with one row of each status.
+
+    A call treats rows of one status alike.
+    """
     return pairs(row=rows, call=calls, alike={"row": lambda row: row.status})
 
 
@@ -68,7 +71,7 @@ def use_all(server, rows, place=lambda key: {"path": f"**/{key}"}, **keys):
 
 
 def sent(server, rows):
-    """What the last answer to each key was; every row was met."""
+    """The last answer to each key; every row was used."""
     last = {(each.key or each.path).rpartition("/")[2]: each for each in server.outcomes}
     return {
         key: Told(row.status or 400, row.code, row.message, last[key].request_id) for key, row in rows.items()
@@ -76,7 +79,7 @@ def sent(server, rows):
 
 
 def in_xml(status, body):
-    """The status, and what stands in the body as far as that is XML; Azure's message has the id in it."""
+    """The status, and the XML part of the body; Azure's message has the id in it."""
     try:
         root = ElementTree.fromstring(body.lstrip("\ufeff"))
     except ElementTree.ParseError:

@@ -1,4 +1,4 @@
-"""Every fault against every client on one server, all at once: most of the time is the clients' own waiting."""
+"""Every fault against every client on one server at once, as clients mostly wait."""
 
 from __future__ import annotations
 
@@ -95,7 +95,6 @@ ROWS = {
     "gateway": Row("gateway:BadGateway", "answered"),
     "late-copy": Row("cos:InternalError,status=200,delay=300ms", "answered", "copy"),
     "late-complete": Row("cos:InternalError,status=200,delay=300ms", "answered", "complete"),
-    "exact": Row("{throttled},exact=yes", "answered"),
 }
 CELLS = [
     (row, client)
@@ -169,7 +168,7 @@ SERVERS = {"werkzeug": on_werkzeug, "uvicorn": on_uvicorn}
 
 
 def measure(server):
-    """What each client saw of each fault on that server, and what the journal says was done, both by row."""
+    """Each client's result of each fault on a server, and the journal's words, by row."""
     app, injector = App(), Injector(Scenario.parse(rules()), seed="sdks", environ={})
     with SERVERS[server](app, injector) as port:
         url = f"http://127.0.0.1:{port}"
@@ -198,7 +197,7 @@ def measure(server):
 
 
 def ask(client, row, name):
-    """One call: the exception's class, or what was wrong with the data, or `ok`; and the seconds that it took."""
+    """Make one call: the exception's class, `ok` or the data's defect, and the seconds."""
     begun = time.monotonic()
     try:
         data = getattr(client, ROWS[row].call)(f"{name}.{row}")
@@ -214,7 +213,7 @@ def ask(client, row, name):
 
 
 def said(code):
-    """What the client says of the error, if it says anything."""
+    """The client's code of the error, if any."""
     return {} if code is None else {"code": str(code)}
 
 

@@ -1,4 +1,4 @@
-"""TLS: a certificate of our own making that real clients trust, and what becomes of those that do not."""
+"""TLS with a self-made certificate: real clients trust it, and others do no harm."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from faultinject import install
-from faultinject.exceptions import MissingExtra
-from faultinject.server import Server, certificate
+from faultinject.exceptions import MissingExtraError
+from faultinject.server.certificates import certificate
+from faultinject.server.connections import Server
 from tests.slowly import others_slowly
 
 pytestmark = pytest.mark.live
@@ -47,13 +48,13 @@ def served(made, caplog):
 
 
 def get(server, context, path="/cat"):
-    """What a client gets."""
+    """Return the answer to a client."""
     with urllib.request.urlopen(server.url + path, context=context, timeout=60) as answer:
         return answer.read().decode()
 
 
 def test_a_client_that_trusts_it(served):
-    """By address and by names of loopback, one connection after the other; the app knows that it is https."""
+    """A client that trusts it is served by address and loopback names, and the app sees https."""
     server, context = served
     assert re.fullmatch(r"https://127\.0\.0\.1:\d+", server.url)
     assert [get(server, context, each) for each in ("/cat", "/dog")] == ["https /cat", "https /dog"]
@@ -66,7 +67,7 @@ def test_a_client_that_trusts_it(served):
 
 
 def test_clients_that_do_not(served):
-    """One that does not trust it, one that speaks no TLS, one that says nothing: others are answered all the same."""
+    """Clients without trust, without TLS, or that send nothing do not disturb the others."""
     server, context = served
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
         get(server, ssl.create_default_context())
@@ -84,7 +85,7 @@ def test_clients_that_do_not(served):
     ids=["no request", "a request"],
 )
 def test_the_end_of_a_connection_is_said(served, more, begins, ends):
-    """The client reads the end that TLS has for it, no torn connection; also where it is refused."""
+    """A connection ends with TLS's own end, not torn, even if the request is refused."""
     server, context = served
     with (
         socket.create_connection(("127.0.0.1", server.port), 40) as plain,
@@ -108,7 +109,7 @@ def test_faults_of_the_connection(made):
 
 
 def test_the_files():
-    """Only this user may read them, and they are gone with the block; so are they after an error."""
+    """Only this user may read the files, and they go with the block, after an error too."""
     pytest.importorskip("trustme")
     with pytest.raises(ValueError, match="mine"), certificate("192.0.2.7") as made:
         modes = {stat.S_IMODE(Path(each).stat().st_mode) for each in made}
@@ -122,7 +123,7 @@ def test_the_files():
 def test_without_trustme(monkeypatch):
     """A sentence says what is missing."""
     monkeypatch.setitem(sys.modules, "trustme", None)
-    with pytest.raises(MissingExtra, match=r"made by trustme: .*install.*\[tls\]"), certificate():
+    with pytest.raises(MissingExtraError, match=r"made by trustme: .*install.*\[tls\]"), certificate():
         pass
 
 

@@ -156,24 +156,6 @@ def behind_proxy_asgi(app):
     return outer
 
 
-def replaying(app):
-    """Other middleware on top, which has read the body and gives it to whoever asks, again and again."""
-
-    async def outer(scope, receive, send):
-        body, more = b"", scope["type"] == "http"
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-
-        async def replay():
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await app(scope, replay if scope["type"] == "http" else receive, send)
-
-    return outer
-
-
 # Without rules this is the server as it is without us, to compare with.
 _faulty = "FAULTINJECT_RULES" in os.environ
 wsgi = WSGIFaultMiddleware(plain_wsgi) if _faulty else plain_wsgi
@@ -182,5 +164,3 @@ if "WRAPPED" in os.environ:
     wsgi, asgi = beneath_wsgi(wsgi), beneath_asgi(asgi)
 if "PROXIED" in os.environ:
     wsgi, asgi = behind_proxy_wsgi(wsgi), behind_proxy_asgi(asgi)
-if "REPLAYED" in os.environ:
-    asgi = replaying(asgi)

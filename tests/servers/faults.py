@@ -125,14 +125,6 @@ def hang_five(trial):
         return trial.seen("others answered", path)
 
 
-@fault("reset, forwarded")
-def reset_forwarded(trial):
-    """A client that is said to be somebody else is still the one that is reset."""
-    path, answer = trial.ask("reset", more="X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Port: 1\r\n")
-    assert empty(answer)
-    return trial.seen(ending(answer), path)
-
-
 @fault("reset, upload")
 def reset_upload(trial):
     """An upload is taken whole before the reset."""
@@ -184,19 +176,6 @@ def truncate_error(trial):
     assert (answer.status, len(answer.body)) == (503, length // 2)
     assert answer.body.startswith(b"<?xml")
     assert trial.server.ran(path) == 0
-    return trial.seen(ending(answer), path)
-
-
-@fault("truncate, nothing to cut")
-def truncate_nothing(trial):
-    """A shorter body, an empty one and HEAD pass whole."""
-    path, answer = trial.ask("cut-bytes")
-    assert is_photo(answer)
-    bare, none = trial.ask("cut", "photos/0")
-    assert is_photo(none, 0)
-    head, nothing = trial.ask("cut", method="HEAD")
-    assert (nothing.status, nothing.one("content-length"), nothing.body) == (200, "1000", b"")
-    assert {trial.did(each, "nothing_to_cut") for each in (bare, head)} == {"nothing_to_cut"}
     return trial.seen(ending(answer), path)
 
 
@@ -334,29 +313,6 @@ def stall_answer(trial):
     return trial.seen("500 bytes, then the rest" if paused else "late", path)
 
 
-@fault("after_bytes, beyond")
-def beyond(trial):
-    """A body that ends before is the app's, whole; also one that tells no length, as far as its server shows it."""
-    body = b"x" * 1000
-    for rule in "reset-middle", "error-middle", "stall-middle":
-        for chunked in False, True:
-            path = trial.path(rule, "put")
-            head = request("PUT", path, more="Transfer-Encoding: chunked\r\n")
-            with trial.connect() as client:
-                client.send(
-                    head + b"3e8\r\n%b\r\n0\r\n\r\n" % body if chunked else request("PUT", path, body)
-                )
-                answer = client.answer()
-            assert (answer.status, answer.whole) == (200, True)
-            assert answer.body in [sha256(each).hexdigest().encode() for each in (body, *([b""] * chunked))]
-            assert trial.did(path, "nothing_to_cut") == "nothing_to_cut"
-    for rule in "reset-answer", "stall-answer":
-        path, answer = trial.ask(rule, "photos/500")
-        assert is_photo(answer, 500)
-        assert trial.did(path, "nothing_to_cut") == "nothing_to_cut"
-    return trial.seen(ending(answer), path)
-
-
 def slow(answer, rate):
     """No more bytes than the rate allows at any time, and not all of them at once.
 
@@ -457,18 +413,6 @@ def error_expect(trial):
             answer = client.answer()
     assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
     return trial.seen(f"503 {saw}", path)
-
-
-@fault("exact=yes")
-def exact(trial):
-    """The vendor's own reason phrase, one Server, one Date, names in the vendor's case."""
-    path, answer = trial.ask("exact")
-    assert (answer.status, answer.whole, code(answer.body)) == (503, True, "SlowDown")
-    assert len(answer.all("server")) == len(answer.all("date")) == 1
-    names = [name for name, _ in answer.fields]
-    as_written = {"Content-Type", "Content-Length", "Server", "Date", "x-cos-request-id"} <= set(names)
-    phrase = answer.line.partition(" ")[2]
-    return trial.seen(f"{phrase}{'' if as_written else ', other case'}", path)
 
 
 @fault("status=200, late")

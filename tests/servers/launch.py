@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.started import Started, executable
+from tests.until import STARTS_WITHIN
 
 from .probe import Client
 
 HERE = Path(__file__).parent
 SEED = "7"
-STARTS_WITHIN = 60.0
 # States in /proc/net/tcp of a connection that the server has not closed: established, and left by its client.
 HELD = ("01", "08")
 

@@ -23,8 +23,8 @@ def werkzeug(place, certificate):
 
 def faultinject(place, certificate):
     """What `faultinject serve` puts a WSGI app behind, with and without `--tls`."""
-    from faultinject.cli import listen, uvicorn_server
-    from faultinject.server import Certificate
+    from faultinject.cli.listening import listen, uvicorn_server
+    from faultinject.server.certificates import Certificate
 
     encrypted = certificate and Certificate(authority=certificate, chain=certificate, key=certificate)
     uvicorn_server(wsgi, "wsgi", encrypted).run(sockets=[listen("127.0.0.1", int(place))])

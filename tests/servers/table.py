@@ -16,7 +16,6 @@ COLUMNS = {
     "reset, after, after_bytes": "reset",
     "drip": "dripped",
     "corrupt": "corrupted",
-    "exact=yes": "answered",
     "status=200, late": "answered",
     "error, Expect": "answered",
     "error, drain=no": "answered",
@@ -54,11 +53,6 @@ SHORT = {
     },
     "drip": {"answered, others answered": "slow", "answered, others waited": "slow, others wait"},
     "corrupt": {"answered": "wrong bytes"},
-    "exact=yes": {
-        "503 Slow Down": "exact",
-        "503 Service Unavailable": "server's phrase",
-        "503 Service Unavailable, other case": "server's phrase and case",
-    },
     "status=200, late": {"answered": "late", "FIN": "late, FIN"},
     "error, drain=no": {
         "answered before the whole upload": "before the end",

@@ -47,13 +47,13 @@ def test_what_would_hurt_other_streams_is_refused(trial, rule):
 
 @pytest.mark.parametrize(
     ("rule", "did"),
-    [("later", "delayed"), ("drip", "dripped"), ("corrupt", "corrupted"), ("exact", "answered")],
+    [("later", "delayed"), ("drip", "dripped"), ("corrupt", "corrupted"), ("error", "answered")],
 )
 def test_what_concerns_one_stream_is_done(trial, rule, did):
     """Another stream of the same connection is answered meanwhile."""
     path, faulty, meanwhile = both(trial, rule)
     assert faulty.end == "answered"
-    if rule == "exact":
+    if rule == "error":
         assert (faulty.status, code(faulty.body)) == (503, "SlowDown")
     else:
         assert (faulty.status, flipped(faulty.body, photo(1000))) == (200, rule == "corrupt")
@@ -64,20 +64,6 @@ def test_what_concerns_one_stream_is_done(trial, rule, did):
         assert meanwhile
         assert faulty.done_at >= 0.25
     assert trial.did(path, did) == did
-
-
-@pytest.mark.parametrize("rule", ["error-undrained", "then-error-closes"])
-def test_a_connection_is_kept(trial, rule):
-    """A stream that leaves its body unread ends by itself; the header that ends a connection is forbidden here."""
-    size = 10_000 if rule == "error-undrained" else 0
-    with Http2(trial.server.address) as client:
-        faulty = client.ask(f"/{rule}/t0/put", "PUT", b"x" * size)
-        client.wait(faulty)
-        assert (faulty.status, code(faulty.body)) == (503, "SlowDown")
-        assert "connection" not in faulty.fields
-        other = client.ask("/else/t0/photos/77")
-        client.wait(other)
-        assert (other.status, other.body, other.end, client.end) == (200, photo(77), "answered", "")
 
 
 @pytest.mark.parametrize("rule", ["drip-long", "stall-answer-long"])

@@ -8,7 +8,7 @@ import pytest
 
 from faultinject import vendors
 
-from .launch import SERVERS, Server
+from .launch import KINDS, SERVERS, Server
 
 pytestmark = pytest.mark.slow
 
@@ -18,11 +18,11 @@ RULES = " ".join(
 )
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", [*SERVERS, "uvicorn h11, TLS"])
 def test_odd_statuses(name, tmp_path):
     """Status, id and body of each, instead of the app's answer and after it; the next request is served as well."""
-    if SERVERS[name].missing:
-        pytest.skip(SERVERS[name].missing)
+    if KINDS[name].missing:
+        pytest.skip(KINDS[name].missing)
     server = Server(name, tmp_path, RULES)
     wrong = []
     try:

@@ -12,7 +12,8 @@ import requests
 from werkzeug.serving import make_server
 
 from faultinject import vendors
-from faultinject.store import STORES, ObjectStore
+from faultinject.store import ObjectStore
+from faultinject.store.stores import STORES
 from tests.slowly import FOUNDING, others_slowly
 
 S3_VENDORS = sorted(set(STORES) - {"azure-blob", "gcs"})

@@ -35,7 +35,10 @@ def code_of(call):
 
 
 def test_containers(service):
-    """Made with metadata, found, listed by pages and prefix, given other metadata, deleted with what is in them."""
+    """Containers are made with metadata, found, listed in pages, changed and deleted with blobs.
+
+    Listings have a prefix too.
+    """
     for name in ("photos", "photos-2", "films"):
         service.create_container(name, metadata={"mood": "sleepy"}).upload_blob("k", b"x")
     pages = service.list_containers(name_starts_with="photos", include_metadata=True, results_per_page=1)
@@ -82,7 +85,10 @@ def test_blobs(photos):
 
 
 def test_blobs_of_several_pieces(photos):
-    """Staged in blocks and fetched in ranges; a stream of unknown length and an empty blob as well."""
+    """A blob is staged in blocks and fetched in ranges, also a stream or an empty blob.
+
+    The stream's length is unknown.
+    """
     blob = photos.upload_blob("big", BIG)
     committed, staged = blob.get_block_list("all")
     assert ([each.size for each in committed], staged) == ([PIECE, PIECE, len(BIG) - 2 * PIECE], [])
@@ -94,7 +100,10 @@ def test_blobs_of_several_pieces(photos):
 
 
 def test_blocks(photos):
-    """Staged blocks wait until a list names them; a new list may take committed ones, and drops the rest."""
+    """Staged blocks wait until a list names them; a new list may reuse committed ones.
+
+    It drops the rest.
+    """
     from azure.storage.blob import BlobBlock, BlobType
 
     blob = photos.get_blob_client("k")
@@ -120,7 +129,7 @@ def test_blocks(photos):
 
 
 def test_copies(photos):
-    """A copy is there at once, by all three of the service's ways; metadata comes along unless it is given."""
+    """A copy is there at once by all three ways, with the source's metadata unless given."""
     source = photos.upload_blob("a/ü b", b"meow", metadata={"mood": "sleepy"})
     copy = photos.get_blob_client("copy")
     assert copy.start_copy_from_url(source.url)["copy_status"] == "success"
@@ -135,7 +144,7 @@ def test_copies(photos):
 
 
 def test_append_blobs(photos):
-    """Made empty and made longer, on the conditions of where and how long; known as what they are."""
+    """Append blobs are made empty and grow, under conditions on offset and length."""
     from azure.core import MatchConditions
 
     changed = {"etag": '"other"', "match_condition": MatchConditions.IfNotModified}
@@ -190,7 +199,7 @@ def test_listings(photos):
 
 
 def test_conditions(photos):
-    """What is there is not overwritten unless it is asked for, and only the version that is meant."""
+    """An existing blob is overwritten only on request, and only in the version that is meant."""
     from datetime import UTC, datetime, timedelta
 
     from azure.core import MatchConditions
@@ -253,7 +262,7 @@ def test_blobs_that_have_blocks_only(photos):
 
 
 def test_deletions_in_a_batch(photos):
-    """One request deletes many, and says of each whether it is gone: of the SDK, and of obstore for a list of paths."""
+    """One request deletes many blobs, and reports each: by the SDK, and by obstore for paths."""
     from azure.storage.blob import PartialBatchErrorException
 
     for name in ("a/ü b", "k", "l", "m", "n"):
@@ -275,7 +284,7 @@ def test_deletions_in_a_batch(photos):
 
 
 def test_there_are_no_snapshots(photos):
-    """Who deletes only them keeps the blob, and no copy is made of a blob as it was."""
+    """Deleting snapshots alone keeps the blob, and a copy of a past version is refused."""
     blob = photos.upload_blob("k", b"x")
     assert code_of(lambda: blob.delete_blob(delete_snapshots="only")) == ("UnsupportedHeader", 400)
     copy = photos.get_blob_client("copy")

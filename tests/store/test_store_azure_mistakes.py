@@ -1,4 +1,4 @@
-"""What the store says to requests that Azure Blob Storage refuses, and what it leaves behind."""
+"""The store's answers to requests that Azure Blob Storage refuses, and the state afterwards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import STORES, ObjectStore
+from faultinject.store import ObjectStore
+from faultinject.store.stores import STORES
 
 ROOT = "/account/photos"
 BLOB = {"x-ms-blob-type": "BlockBlob"}
+DAMAGED = {**BLOB, "Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
 LEASE = {"x-ms-lease-id": "00000000-0000-0000-0000-000000000000"}
 
 
@@ -70,6 +72,14 @@ CASES = [
     ("argument", lambda v: v.ask("GET", f"{ROOT}/there?comp=blocklist&blocklisttype=other")),
     ("bad_digest", lambda v: v.put("k", {"x-ms-blob-content-md5": "AAAAAAAAAAAAAAAAAAAAAA=="}, data=b"x")),
     ("bad_digest", lambda v: v.put("k", {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, data=b"x")),
+    # Nothing of a body is judged before it is known where it goes.
+    *(
+        (
+            "no_bucket",
+            lambda v, behind=behind: v.ask("PUT", f"/account/nowhere/k{behind}", data=b"x", headers=DAMAGED),
+        )
+        for behind in ("", "?comp=block&blockid=YQ==", "?comp=appendblock")
+    ),
     ("blob_exists", lambda v: v.put("there", {"If-None-Match": "*"}, data=b"x")),
     ("blob_type", lambda v: v.ask("PUT", f"{ROOT}/there?comp=appendblock", data=b"x")),
     ("bucket_exists", lambda v: v.ask("PUT", f"{ROOT}?restype=container")),
@@ -138,7 +148,7 @@ def test_every_mistake_has_a_case():
 
 
 def test_a_mistake_gets_the_documented_error():
-    """Status and code are Azure's, in the body and in the header; nothing is kept of what was refused."""
+    """Status and code are Azure's, in body and header, and nothing of the request is kept."""
     expected, found = [], []
     for mistake, case in CASES:
         visitor = Visitor(max_bytes=16_384)
@@ -156,6 +166,20 @@ def test_a_full_store_says_so():
     """The message names the limit, so that nobody takes it for Azure's own."""
     answer = Visitor(max_bytes=8192).put("k", data=b"x" * 9000)
     assert "the embedded store is full (8192 bytes)" in answer.get_data(as_text=True)
+
+
+def test_what_is_just_allowed():
+    """Metadata, block ids, the end of an append blob and moments of conditions are at a bound."""
+    visitor = Visitor(clock=lambda: 1_784_548_800.25)
+    moment, later = "Mon, 20 Jul 2026 12:00:00 GMT", "Mon, 20 Jul 2026 12:00:01 GMT"
+    metadata = {"x-ms-meta-a": "x" * 8191}
+    assert visitor.put("k", metadata, data=b"x").status_code == 201
+    assert visitor.block(quote(b64encode(b"x" * 64))).status_code == 201
+    assert appended(**{"x-ms-blob-condition-maxsize": "1"})(visitor).status_code == 201
+    for header, time, status in (
+        ("If-Unmodified-Since", moment, 201), ("If-Modified-Since", moment, 412), ("If-Modified-Since", later, 412),
+    ):  # fmt: skip
+        assert visitor.put("k", {header: time}, data=b"x").status_code == status
 
 
 def test_a_batch_has_deletions_only():
@@ -189,7 +213,7 @@ def test_a_batch_with_what_is_no_request():
 
 
 def test_answers_carry_what_azure_s_carry():
-    """The request's version and id come back, with an id of the answer, whether it is good or not."""
+    """Every answer has the request's version and id, and an id of its own."""
     visitor = Visitor()
     headers = {"x-ms-version": "2021-08-06", "x-ms-client-request-id": "mine"}
     for path, status in ((f"{ROOT}/there", 200), (f"{ROOT}/gone", 404)):
@@ -251,7 +275,7 @@ def test_a_filled_store(kind):
 
 
 def test_a_name_that_is_no_utf_8(serve):
-    """A real server puts something else in its place before the store sees it: it is refused all the same."""
+    """A name that is not UTF-8 is refused, though a server changes it before the store sees it."""
     with closing(HTTPConnection("127.0.0.1", serve("azure-blob"))) as connection:
         answers = []
         for method, target in (
@@ -314,7 +338,10 @@ def test_a_blob_may_take_more_than_half_of_the_limit():
 
 
 def test_a_listing_says_little_of_blobs_that_have_blocks_only():
-    """No entity tag, no time, no type, no metadata: Azure leaves them out; a committed blob is listed as it is."""
+    """A listing omits tag, time, type and metadata of uncommitted blobs, as Azure does.
+
+    A committed blob is listed as it is.
+    """
     visitor = Visitor()
     for identity in ("YQ==", "Yg=="):
         visitor.block(identity)

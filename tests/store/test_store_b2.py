@@ -8,13 +8,13 @@ from hashlib import sha1
 import pytest
 from werkzeug.test import Client
 
-from faultinject.store import B2Store
+from faultinject.store.plan_stores import B2Store
 
 from .conftest import serving
 
 
 def test_a_file_by_the_sdk():
-    """It asks where to upload to, and what is uploaded and what was there before is downloaded whole."""
+    """The SDK asks for an upload address, uploads a file, and downloads new and old files whole."""
     b2sdk = pytest.importorskip("b2sdk.v3")
     raw = b2sdk.B2RawHTTPApi(b2sdk.B2Http())
     store = B2Store()

@@ -87,7 +87,7 @@ def test_aws_chunked_bodies_are_decoded(client, data, step, headers):
     ],
 )
 def test_broken_aws_chunks(client, store, data):
-    """Sizes that are none, missing ends and endless trailers are an incomplete body, and nothing is kept."""
+    """Wrong sizes, missing ends and endless trailers make an incomplete body; nothing is kept."""
     used = store.buckets.used
     answer = client.put("/photos/k", headers=STREAMING, data=data)
     assert (answer.status_code, b"IncompleteBody" in answer.data, store.buckets.used) == (400, True, used)
@@ -105,7 +105,7 @@ def test_a_decoded_length_that_is_not_kept(client, store):
 @pytest.mark.parametrize("terminated", [True, False])
 @pytest.mark.parametrize("body", [Trickle, Broken])
 def test_a_connection_that_breaks(client, store, body, terminated):
-    """What was received of a broken upload is dropped, whether the server raises or just ends the body."""
+    """A broken upload is dropped, whether the server raises or ends the body."""
     used = store.buckets.used
     environ = {"wsgi.input": body(b"x" * 100, 10), "CONTENT_LENGTH": "200"}
     if terminated:
@@ -115,7 +115,7 @@ def test_a_connection_that_breaks(client, store, body, terminated):
 
 
 def test_a_body_in_many_pieces_is_kept_in_few_blocks(client, store):
-    """Memory does not depend on how small the pieces were: 3 MiB in pieces of 1,000 bytes come back whole."""
+    """Small pieces are kept in few blocks: 3 MiB in pieces of 1,000 bytes come back whole."""
     content = bytes(range(256)) * 4096 * 3
     environ = {"wsgi.input": Trickle(content, 1000), "wsgi.input_terminated": True}
     client.put("/photos/k", environ_overrides=environ)
@@ -143,7 +143,7 @@ def test_a_digest_is_checked_for_documents_too(client):
     ],
 )
 def test_content_in_chunks_of_http(vendor, path, status, code):
-    """S3, MinIO and Azure want to know its length: a client that streams a generator or a file fails there."""
+    """S3, MinIO and Azure refuse a body without a length, as of a streamed generator."""
     storage = faultinject.Storage(vendor)
     url, headers = f"{storage.url}{path}", {"x-ms-blob-type": "BlockBlob"}
     try:

@@ -61,7 +61,10 @@ def test_objects_and_metadata(client):
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_streams_with_trailing_checksums(serve, boto):
-    """Over TLS boto3 sends streams aws-chunked with a trailing checksum: stored decoded, and named so no more."""
+    """Over TLS boto3 sends aws-chunked streams with a trailing checksum; the store decodes them.
+
+    The stored object is no longer named aws-chunked.
+    """
     port = serve("cos", ssl_context="adhoc")
     client = boto(port, scheme="https")
     client.create_bucket(Bucket="photos")
@@ -114,7 +117,7 @@ ALGORITHMS = {"CRC32": zlib.crc32(b"meow").to_bytes(4), "SHA256": sha256(b"meow"
 @pytest.mark.parametrize("vendor", ["s3", "minio"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_checksums_are_kept(serve, boto, algorithm, vendor):
-    """Of an object that came whole: told by the put, and by reads that ask for it; a copy has it as well."""
+    """A whole object's checksum is in the answer to its put, in reads that ask, and in copies."""
     client = boto(serve(vendor))
     client.create_bucket(Bucket="photos")
     field, value = f"Checksum{algorithm}", b64encode(ALGORITHMS[algorithm]).decode()
@@ -157,7 +160,7 @@ def test_checksums_of_parts(serve, boto, kind):
 
 @pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
 def test_checksums_of_copied_parts(serve, boto, kind):
-    """A part that is a copy has the upload's kind of checksum, so that the whole has one as well."""
+    """A copied part has the upload's kind of checksum, so the whole has one too."""
     client = boto(serve("s3"))
     client.create_bucket(Bucket="photos")
     client.put_object(Bucket="photos", Key="source", Body=b"meow")
@@ -186,7 +189,7 @@ def test_what_has_no_checksum():
 
 
 def test_owners_and_versioning(serve, boto):
-    """The second listing names owners only when the client asks; a bucket that was given no versioning says so."""
+    """The second listing names owners only on request; an unversioned bucket says so."""
     client = boto(serve("s3"))
     client.create_bucket(Bucket="photos")
     client.put_object(Bucket="photos", Key="k", Body=b"meow")
@@ -234,7 +237,10 @@ def test_a_copy_onto_itself_has_to_change_something(serve, boto, vendor):
 
 @pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("minio", "BucketAlreadyOwnedByYou")])
 def test_a_bucket_is_made_again(serve, boto, vendor, code):
-    """S3 in us-east-1 answers as to a new one, and keeps what is in it; in other regions, and elsewhere, it is a 409."""
+    """S3 in us-east-1 accepts the same bucket again, and keeps its content; others answer 409.
+
+    S3's other regions do the same.
+    """
     client = boto(serve(vendor))
 
     def make(**configuration):
@@ -254,7 +260,10 @@ def test_a_bucket_is_made_again(serve, boto, vendor, code):
 
 @pytest.mark.parametrize("vendor", ["s3", "minio"])
 def test_parts_of_a_finished_object(serve, boto, vendor):
-    """Transfer managers for Java and Go read an object part by part; one that came whole, or is a copy, is its part 1."""
+    """An object can be read part by part; one that came whole, or a copy, is its part 1.
+
+    Transfer managers for Java and Go read so.
+    """
     client = boto(serve(vendor))
     client.create_bucket(Bucket="photos")
     at = {"Bucket": "photos", "Key": "cat"}
@@ -317,7 +326,10 @@ def test_a_plus_in_a_source(serve, boto, vendor, status):
 
 @pytest.mark.parametrize(("vendor", "code"), [("s3", None), ("cos", "BucketNotEmpty")])
 def test_a_bucket_goes_with_its_uploads(serve, boto, vendor, code):
-    """S3 deletes a bucket in which an upload has begun, as of a test that has failed; others want it to be given up."""
+    """S3 deletes a bucket with unfinished uploads; other vendors refuse.
+
+    A test that has failed leaves such uploads. Others want them to be given up first.
+    """
     client = boto(serve(vendor))
     client.create_bucket(Bucket="photos")
     client.create_multipart_upload(Bucket="photos", Key="cat")
@@ -337,6 +349,7 @@ RANGES = {
     "bytes=-5": "InvalidArgument",
     "bytes=3-1": "InvalidArgument",
     "bytes=4-5": "InvalidRange",
+    "bytes=3-3": None,
 }
 
 
@@ -362,7 +375,10 @@ def test_a_range_of_a_source_has_to_be_in_it(serve, boto, vendor, codes):
 
 
 def test_what_s3_says_of_an_object(serve, boto):
-    """A copy in one request has the MD5 of its content as tag, whatever the source was made of; a type of its own for none."""
+    """A one-request copy has its content's MD5 as tag; an object without a type gets S3's own.
+
+    Whatever the source was made of.
+    """
     client = boto(serve("s3"))
     client.create_bucket(Bucket="photos")
     at = {"Bucket": "photos", "Key": "cat"}

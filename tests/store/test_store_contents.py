@@ -1,4 +1,4 @@
-"""What a store holds is taken, changed and put back."""
+"""A store's contents can be taken, changed and put back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from werkzeug.test import Client
 
-from faultinject.store import ResettableStore, change
+from faultinject.store.wsgi import ResettableStore, change
 
 
 def filled(vendor="s3"):
@@ -22,7 +22,7 @@ def filled(vendor="s3"):
 
 
 def test_put_back():
-    """Buckets, objects with their settings, uploads with their parts; and what is put back is no longer changed."""
+    """Buckets, objects with settings, and uploads with parts come back as they were taken."""
     store, client, upload = filled()
     store.kept = store.contents
     assert len(store.kept) == 4
@@ -45,7 +45,7 @@ def test_put_back():
 
 
 def test_a_change_leaves_everything_else():
-    """What was added, replaced and removed, and no more; an object whose bucket is gone goes with it."""
+    """A change adds, replaces and removes what it names; objects go with their bucket."""
     store, client, _ = filled()
     before = store.contents
     client.put("/films")

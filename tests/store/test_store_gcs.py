@@ -12,7 +12,7 @@ CHUNK = 256 * 1024
 
 @pytest.fixture
 def gcs(serve, monkeypatch):
-    """Google's own client before a store; it asks for no bucket from a thread of its own, which would outlive it."""
+    """Google's own client; no thread of it asks for a bucket, which would outlive the test."""
     storage = pytest.importorskip("google.cloud.storage")
     from google.auth.credentials import AnonymousCredentials
 
@@ -39,7 +39,7 @@ def test_buckets(gcs):
         assert gcs.create_bucket(name).name == name
     assert gcs.get_bucket("photos").storage_class == "STANDARD"
     assert [each.name for each in gcs.list_buckets(prefix="photos", page_size=1)] == ["photos", "photos_2"]
-    with pytest.raises(Conflict, match="You already own this bucket"):
+    with pytest.raises(Conflict, match="you already own it"):
         gcs.create_bucket("photos")
     gcs.bucket("films").delete()
     assert not gcs.bucket("films").exists()
@@ -114,7 +114,10 @@ def test_copies(photos, gcs):
 
 
 def test_composites(photos):
-    """Made of objects by name; of how many is told, and no MD5; each source may be meant in one generation only."""
+    """Objects are composed by name; the result has their number and no MD5.
+
+    Each source may be meant in one generation only.
+    """
     from google.api_core.exceptions import BadRequest, NotFound, PreconditionFailed
 
     for name in ("a", "b"):
@@ -141,7 +144,7 @@ def test_composites(photos):
 
 
 def test_storage_classes(photos):
-    """Given at the upload or by a rewrite; a copy is of the usual class, whatever its source is of."""
+    """Storage classes are set by upload or rewrite; a copy has the usual class."""
     from google.api_core.exceptions import BadRequest
 
     blob = photos.blob("k")
@@ -165,7 +168,7 @@ def test_storage_classes(photos):
 
 
 def test_versions(photos, gcs):
-    """A bucket without versioning has the live objects only; so a bucket can be deleted with all in it."""
+    """An unversioned bucket lists live objects only, and can be deleted with them."""
     for name in ("a", "b"):
         photos.blob(name).upload_from_string(b"1")
         photos.blob(name).upload_from_string(b"2")
@@ -175,7 +178,10 @@ def test_versions(photos, gcs):
 
 
 def test_a_bucket_with_versioning_is_refused(gcs):
-    """Made without it, it would lose what its client takes for kept. Without versioning by request it is made."""
+    """A bucket with versioning is refused, as it would lose what its client takes for kept.
+
+    If the request sets versioning to off, the bucket is made.
+    """
     from google.api_core.exceptions import BadRequest
 
     bucket = gcs.bucket("kept")

@@ -1,4 +1,4 @@
-"""What the store says to requests that Cloud Storage's JSON API refuses, and details that its SDK does not show."""
+"""The store's answers to requests that the JSON API refuses, and details that the SDK hides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import STORES, ObjectStore
+from faultinject.store import ObjectStore
+from faultinject.store.stores import STORES
 
 BUCKET = "/storage/v1/b/photos"
 THERE = f"{BUCKET}/o/there"
@@ -178,6 +179,19 @@ LEAVE_SOMETHING = {"content_range", "incomplete", "bad_digest"}
 """The cases of which some begin an upload."""
 
 
+def test_what_is_just_allowed():
+    """Metadata, sources of a composed object and the end of a listing are at a bound."""
+    visitor = Visitor()
+    asked = (
+        patch(json.dumps({"metadata": {"a": "x" * 8191}}).encode()),
+        compose({"sourceObjects": [{"name": "there"}] * 32}),
+        lambda v: v.ask("GET", f"{BUCKET}/o?startOffset=k&endOffset=there"),
+    )
+    answers = [case(visitor) for case in asked]
+    assert [each.status_code for each in answers] == [200, 200, 200]
+    assert [each["name"] for each in answers[-1].json["items"]] == ["k"]
+
+
 def test_every_mistake_has_a_case():
     """A new mistake is not forgotten here."""
     assert {mistake for mistake, _ in CASES} == set(STORES["gcs"].mistakes)
@@ -195,7 +209,7 @@ def test_a_mistake_gets_the_documented_error():
         told = answer.json["error"]["errors"][0]["reason"] if answer.is_json else None
         without = (
             row.form not in ("", "not-found") or mistake == "range"
-        )  # who asks for content is refused in plain text
+        )  # a request for content is refused in plain text
         expected.append((mistake, row.status, None if without else row.code, 0))
         found.append((mistake, answer.status_code, told, kept))
     assert found == expected
@@ -310,7 +324,7 @@ def test_a_boundary_as_clients_write_it(written, boundary):
 
 
 def test_an_upload_piece_by_piece():
-    """What came is told; what came already is passed over; the end may be asked for again."""
+    """A resumable upload reports its progress, skips known bytes, and repeats its final answer."""
     visitor = Visitor()
     session = visitor.start({"contentType": "x/y"})
     question = visitor.piece(session, b"", "bytes */*")
@@ -346,7 +360,10 @@ class Interrupted:
 
 @pytest.mark.parametrize(("data", "span"), [(b"ow", "bytes 2-3/4"), (b"meow", "bytes 0-3/4")])
 def test_an_upload_that_ends_while_its_last_piece_comes_again(data, span):
-    """The client gave up waiting and sent it anew: the slow one is told what became of it."""
+    """A slow piece of an upload that has ended gets the upload's result.
+
+    The client gave up waiting, and sent the piece again.
+    """
     visitor = Visitor()
     session = visitor.start()
     visitor.piece(session, b"me", "bytes 0-1/*")
@@ -359,7 +376,7 @@ def test_an_upload_that_ends_while_its_last_piece_comes_again(data, span):
 
 
 def test_an_upload_without_ranges():
-    """The whole in one piece; and an upload that is ended by a question, once all of it is there."""
+    """An upload may come whole, or be ended by a status question once all of it is there."""
     visitor = Visitor()
     session = visitor.start(**{"X-Upload-Content-Type": "x/y"})
     assert visitor.ask("PUT", session, data=b"whole").json["contentType"] == "x/y"
@@ -390,7 +407,10 @@ def test_only_the_last_ended_uploads_are_remembered():
 
 
 def test_content_and_its_headers():
-    """Content comes by two paths, with the metadata that a header can carry; unchanged content not again."""
+    """Content is served by two paths, with the metadata that a header can hold.
+
+    Unchanged content is not sent again.
+    """
     visitor = Visitor()
     visitor.ask("PATCH", THERE, json={"metadata": {"plain": "x", "ü": "y", "b": "ü", "c": "\n", "d e": "f"}})
     got = visitor.ask("GET", f"/download{THERE}?alt=media")
@@ -423,7 +443,7 @@ def test_what_is_deleted_is_given_back():
 
 
 def test_a_filled_store():
-    """What it is filled with is there, and can be asked for as an upload is."""
+    """Objects and uploads of a filled store are there."""
     store = ObjectStore("gcs", clock=lambda: 0)
     store.fill("photos", objects=["a"], uploads=["b"], content=b"meow")
     client = Client(store)
@@ -444,7 +464,7 @@ print(client.post("/upload/storage/v1/b/photos/o?uploadType=media&name=k", data=
 
 
 def test_checksums():
-    """The value is RFC 3720's for 32 zero bytes, B.4, and the same where Google's library is not installed."""
+    """CRC-32C has RFC 3720's value for 32 zero bytes (B.4), without Google's library too."""
     assert Visitor().media("k", bytes(32)).json["crc32c"] == "ipE2qg=="
     ran = subprocess.run([sys.executable, "-c", WITHOUT], stdout=subprocess.PIPE, text=True, check=True)
     assert ran.stdout == "ipE2qg==\n"
@@ -460,7 +480,7 @@ def test_a_store_below_a_mount_point(mounted):
 
 
 def test_a_name_that_is_no_utf_8(serve):
-    """A real server puts something else in its place before the store sees it: it is refused all the same."""
+    """A name that is not UTF-8 is refused, though a server changes it before the store sees it."""
     with closing(HTTPConnection("127.0.0.1", serve("gcs"))) as connection:
         answers = []
         for method, target in (
@@ -482,7 +502,7 @@ def test_a_name_that_is_no_utf_8(serve):
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_slash_in_a_path(sent):
-    """None of a name as the client sends it; where the server tells the decoded path only, any may be."""
+    """An encoded slash belongs to the name; if only the decoded path is known, any slash may."""
     visitor = Visitor()
     visitor.media("there%2Facl", b"other")
     raw = {} if sent else {"REQUEST_URI": "", "RAW_URI": ""}

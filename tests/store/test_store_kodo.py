@@ -7,7 +7,7 @@ import io
 import pytest
 from werkzeug.test import Client
 
-from faultinject.store import KodoStore
+from faultinject.store.plan_stores import KodoStore
 
 from .conftest import serving
 

@@ -1,17 +1,18 @@
-"""Every mistake that the store knows gets the documented error of each vendor that speaks a dialect of S3."""
+"""Every mistake gets the documented error of each vendor that speaks a dialect of S3."""
 
 from __future__ import annotations
 
 import json
 import re
+from hashlib import md5
 from itertools import product
 
 import pytest
 from werkzeug.test import Client, EnvironBuilder
 
 from faultinject import vendors
-from faultinject.store import STORES, ObjectStore
-from tests.rows import row_by_row
+from faultinject.store import ObjectStore
+from faultinject.store.stores import STORES
 
 from .conftest import VENDORS_MOSTLY_SLOW, code_of, documented
 
@@ -22,12 +23,12 @@ DOCUMENTS = {
     "qingstor": {"parts": ("object_parts", "part_number", "etag"), "keys": ("objects", "key")},
     "tos": {"parts": ("Parts", "PartNumber", "ETag"), "keys": ("Objects", "Key")},
 }
-"""How documents in JSON call the list and its fields; the other vendors have S3's in XML."""
+"""The names of lists and fields in JSON documents; other vendors have S3's XML."""
 NAMES = {"qingstor": {"uploadId": "upload_id", "partNumber": "part_number"}}
 
 
 class Visitor:
-    """A client that speaks a vendor's dialect, with one bucket, object and upload (parts 1 and 2) to begin with."""
+    """A client of one dialect, with a bucket, an object and an upload of two parts."""
 
     def __init__(self, vendor, **options):
         self.vendor = vendor
@@ -130,7 +131,7 @@ def test_every_mistake_has_a_case(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_mistake_gets_the_documented_error(vendor):
-    """Status, code, Content-Type and ids are the vendor's; what was held for the request is given back."""
+    """Status, code, Content-Type and ids are the vendor's, and reserved space is released."""
     known = vendors.get(vendor)
     envelope = known.read_template(known.form)
     shown = [header for header, name in known.id_headers if f"%({name})s".encode() in envelope]
@@ -150,6 +151,39 @@ def test_a_mistake_gets_the_documented_error(vendor):
     assert found == expected
 
 
+def test_what_is_just_allowed():
+    """A key, metadata, a list of keys and memory, each at its bound."""
+    visitor = Visitor("s3")
+    asked = (put({"x-amz-meta-a": "x" * 2047}), lambda v: v.ask("PUT", f"/photos/{'k' * 1024}", data=b"x"))
+    assert [case(visitor).status_code for case in asked] == [200, 200]
+    names = visitor.document("keys", [("k",)] * 1000)
+    assert visitor.ask("POST", "/photos?delete", data=names).status_code == 200
+    put()(visitor := Visitor("s3"))
+    used = visitor.store.buckets.used
+    allowed = [put()(Visitor("s3", max_bytes=used - less)).status_code == 200 for less in (0, 1)]
+    assert allowed == [True, False]
+
+
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
+def test_where_a_body_goes_is_judged_first(vendor):
+    """A missing bucket or upload is the mistake told, also if the body is damaged."""
+    visitor, damaged = Visitor(vendor), {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
+    other = f"/photos/other?partNumber=1&uploadId={visitor.upload}"
+    for path, mistake in (("/nowhere/k", "no_bucket"), (other, "no_upload"), ("/photos/k", "bad_digest")):
+        answer = visitor.ask("PUT", path, headers=damaged, data=b"x")
+        assert (answer.status_code, code_of(answer)) == documented(vendor, mistake)
+
+
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
+def test_a_part_that_is_named_twice(vendor):
+    """It is out of order, also with the right ETags; the upload is still there."""
+    visitor, etag = Visitor(vendor), md5(b"ab").hexdigest()
+    answer = visitor.finish((1, etag), (1, etag))
+    assert (answer.status_code, code_of(answer)) == documented(vendor, "part_order")
+    assert visitor.finish((1, etag), (2, md5(b"cd").hexdigest())).status_code < 300
+    assert visitor.ask("GET", "/photos/big").data == b"abcd"
+
+
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_full_store_says_so(vendor):
     """The message names the limit, so that nobody takes it for the vendor's own limit."""
@@ -159,9 +193,9 @@ def test_a_full_store_says_so(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_head_has_the_headers_of_the_error_and_no_body(vendor):
-    """HEAD of a missing object: the GET's status, Content-Type, Content-Length and ids; no byte of body.
+    """HEAD of a missing object has the GET's status, headers and ids, and no body.
 
-    Some vendors have an answer to HEAD that differs, which their own tests know.
+    Some vendors answer HEAD in another way, which their own tests check.
     """
     visitor = Visitor(vendor)
     got, head = (visitor.ask(method, "/photos/gone") for method in ("GET", "HEAD"))
@@ -182,7 +216,7 @@ def test_documents_that_cannot_be_read(vendor):
     assert [code_of(answer) for answer in answers] == [malformed] * len(documents)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("vendor", "path", "document"),
     [
         ("cos", "/photos?delete", b"<X/>"),
@@ -198,14 +232,17 @@ def test_documents_that_cannot_be_read(vendor):
     ],
 )
 def test_documents_that_make_no_sense(vendor, path, document):
-    """No keys, entities, keys that are no text, ETags that are none or not there, numbers beyond reason, depth without
-    end."""
+    """A document without sense gets the vendor's documented error.
+
+    No keys, entities, keys that are no text, ETags that are none or not there, numbers beyond reason, depth without
+    end.
+    """
     visitor = Visitor(vendor)
     answer = visitor.ask("POST", path.format(visitor.upload), data=document)
     assert code_of(answer) == documented(vendor, "malformed")[1]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("path", "code"),
     [
         ("/photos?max-keys=-1", "InvalidArgument"),
@@ -220,11 +257,11 @@ def test_documents_that_make_no_sense(vendor, path, document):
     ],
 )
 def test_questions_that_cannot_be_answered(path, code):
-    """Bad numbers, foreign tokens, things that are not there, questions asked of the wrong thing."""
+    """Bad numbers, foreign tokens, missing things and misplaced questions get their errors."""
     assert code_of(Visitor("cos").ask("GET", path)) == code
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("path", "source", "more", "code"),
     [
         ("copy", "photos", {}, "InvalidArgument"),
@@ -237,7 +274,7 @@ def test_questions_that_cannot_be_answered(path, code):
     ],
 )
 def test_copies_that_cannot_be_made(path, source, more, code):
-    """A source that is not there or that the copy's conditions exclude; for a part, a range outside it, or that is none."""
+    """A copy is refused for a missing or excluded source, and a part for a wrong range."""
     visitor = Visitor("cos")
     headers = {"x-cos-copy-source": source, **{f"x-cos-copy-source-{name}": more[name] for name in more}}
     assert code_of(visitor.ask("PUT", f"/photos/{path.format(visitor.upload)}", headers=headers)) == code
@@ -296,7 +333,10 @@ COMPLETES_AGAIN = {
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_repeated_end_of_an_upload(vendor):
-    """With the same answer, or the upload is not there any more; never with an object that is another one."""
+    """A repeated end of an upload gets the same answer, or an error once the upload is gone.
+
+    It never gets an object that is another one.
+    """
     visitor = Visitor(vendor)
     part = (1, visitor.part(1, b"meow").headers["ETag"].strip('"'))
     first = visitor.finish(part)

@@ -1,4 +1,4 @@
-"""A store that changes while somebody reads: another writer, and answers as before the last change."""
+"""The store changes while a client reads: another writer, or answers before the last change."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ def store(request):
 
 
 def did(injector):
-    """What the journal says was done."""
+    """The journal's word for each request."""
     return [each.did for each in injector.journal.outcomes]
 
 
 def test_another_writer_comes_first(store):
-    """The request gets the new object, as long as the one before, with another ETag; and so does everybody after it."""
+    """The request gets the new object, as long as the old one, with another ETag.
+
+    Later requests get it too.
+    """
     client, injector = store("overwrite,method=GET,skip=1,times=1")
     before = client.get("/photos/k")
     moved = client.get("/photos/k", headers={"Range": "bytes=3-"})
@@ -79,7 +82,7 @@ def test_there_is_nothing_to_overwrite(store):
 
 
 def test_an_older_version(store):
-    """A read sees the object as before its last change; who writes writes to the object as it is."""
+    """A read sees the object before its last change, and a write goes to the current one."""
     client, injector = store("stale,unless.method=DELETE")
     assert client.get("/photos/k").data == FIRST
     assert int(client.head("/photos/k").headers["Content-Length"]) == len(FIRST)
@@ -102,7 +105,10 @@ def test_a_list_without_the_newest_key(store):
 
 
 def test_what_is_not_known_any_more(store):
-    """An object that nobody has changed, a bucket that is gone, and a long object of which no older version is kept."""
+    """Without an older version a read is not changed.
+
+    An object that nobody has changed, a bucket that is gone, and a long object of which no older version is kept.
+    """
     client, injector = store("stale,method=GET")
     for path in ("/photos/other", "/gone/k"):
         client.get(path)
@@ -139,7 +145,7 @@ def test_stores_with_other_apis(vendor):
 
 
 def test_boto3(boto):
-    """A ranged read gets the other version's bytes; one with IfMatch is refused; a stale read has the first version."""
+    """boto3 reads the other version's range, is refused by IfMatch, and reads the stale version."""
     rules = "overwrite,operation=GetObject,times=1 stale,operation=GetObject,skip=2"
     with serving(WSGIFaultMiddleware(ObjectStore("s3"), rules)) as port:
         client = boto(port)

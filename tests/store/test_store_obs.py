@@ -50,7 +50,7 @@ def test_objects(client):
 
 
 def test_the_signature_that_it_finds_out_about(serve):
-    """It asks for the service's version first, of the service and of each bucket, and goes on whatever it is."""
+    """The SDK asks for the API's version of service and bucket, and goes on with any."""
     obs = pytest.importorskip("obs")
     server = f"http://127.0.0.1:{serve('obs')}"
     client = obs.ObsClient(

@@ -17,7 +17,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def first(serve):
-    """oss2, and a client of the service; the bucket stands in the path because the host is an address."""
+    """oss2 and a client of the service; the bucket is in the path, as the host is an address."""
     oss2 = pytest.importorskip("oss2")
     url = f"http://127.0.0.1:{serve('oss')}"
     session = oss2.Session()
@@ -95,7 +95,10 @@ def test_oss2_reads_the_errors(first):
     ],
 )
 def test_ranges_that_reach_beyond_the_object(first, asked, standard, ignored):
-    """OSS ignores them, so that a client which reads too far gets all of it once more, unless it wants the standard's way."""
+    """OSS ignores ranges beyond the object, unless the standard's behaviour is asked for.
+
+    So a client that reads too far gets all of it once more.
+    """
     oss2, _, bucket = first
     bucket.put_object("cat", b"meow")
 
@@ -196,7 +199,7 @@ def test_the_second_sdk_ends_an_upload_without_a_list(second):
 
 
 def test_oss2_deletes_keys_that_xml_has_not(first):
-    """It asks for percent-encoded keys in the answer, by the query; those that it sends are as they are."""
+    """oss2 asks, in the query, for percent-encoded keys in the answer; it sends plain ones."""
     oss2, _, bucket = first
     keys = ["a/ü b+%20&", "k"]
     for key in keys:

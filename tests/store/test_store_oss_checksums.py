@@ -1,4 +1,4 @@
-"""OSS, TOS and COS send the CRC-64 of every content, which their SDKs compare with their own."""
+"""OSS, TOS and COS send each content's CRC-64, which their SDKs compare with their own."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_what_was_there_before_the_first_request_has_it_too():
 
 
 def test_oss2_checks_what_it_gets(serve):
-    """It reads the checksum from the answers to put and get, and raises when the content is another one."""
+    """oss2 reads the checksum of put and get, and raises if the content differs."""
     oss2 = pytest.importorskip("oss2")
     session = oss2.Session()
     bucket = oss2.Bucket(
@@ -107,7 +107,7 @@ def test_oss2_checks_what_it_gets(serve):
 
 
 def test_parts_of_many_sizes():
-    """The checksum of the whole is right whatever the parts' sizes, however often one comes again."""
+    """The whole's checksum is right for any sizes of parts, and for parts sent repeatedly."""
     client = Client(ObjectStore("oss"))
     client.put("/photos")
     upload = re.search("[0-9a-f]{64}", client.post("/photos/film?uploads").get_data(as_text=True))[0]

@@ -1,18 +1,19 @@
-"""A relative of S3 does what is asked of it, or says that it cannot: never something else in its place."""
+"""A relative of S3 does what it is asked, or refuses; it never does something else."""
 
 from __future__ import annotations
 
 import re
 from itertools import product
+from xml.etree import ElementTree
 
 import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import STORES, ObjectStore
+from faultinject.store import ObjectStore
 from faultinject.store.s3 import NEVER_SET
-from faultinject.vendors import operations_of
-from tests.rows import row_by_row
+from faultinject.store.stores import STORES
+from faultinject.vendors.operations import operations_of
 
 from .conftest import S3_VENDORS, VENDORS_MOSTLY_SLOW, code_of, documented
 
@@ -51,7 +52,7 @@ class Known:
 
 
 def unwanted(vendor, requests, wrong):
-    """What went wrong with requests that must change nothing, by name and request.
+    """The failures of requests that must change nothing, by name and request.
 
     Args:
         vendor: whose store it is.
@@ -84,9 +85,10 @@ def forms(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_what_the_store_has_not_is_refused(vendor):
-    """Every operation of the vendor's tables that the store has not: refused as such, and nothing is changed.
+    """Operations that the store lacks are refused, and change nothing.
 
-    But for what reads a setting that was never made: where the vendor documents an error for that, it is the answer.
+    An exception is a question for a setting that was never made: if the vendor documents an error for that, it is the
+    answer.
     """
     refused, _ = documented(vendor, "not_implemented")
     those, had = [*forms(vendor)], HANDLED | OWN.get(vendor, set())
@@ -110,7 +112,7 @@ def test_what_the_store_has_not_is_refused(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_parts_are_parts(vendor):
-    """Whatever the parameters are called that name an upload: one that is not there changes no object."""
+    """An unknown upload changes no object, whatever its parameters are called."""
     known = Known(vendor)
     parts = [form for name, form in forms(vendor) if "Part" in name or name.endswith("MultipartUpload")]
     asked = [form for form in parts if any("pload" in each and each != "uploads" for each in form[2])]
@@ -127,7 +129,10 @@ def test_parts_are_parts(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_what_no_table_has_is_refused_too(vendor):
-    """A name alone in the query makes a request one about something else; the founders' tables have none of theirs."""
+    """A lone name in the query makes another request, which is refused.
+
+    The founding vendors' tables have none of these names.
+    """
     names = (
         "append",
         "cname",
@@ -159,7 +164,7 @@ EMPTY = (
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_parameters_that_may_be_empty(vendor):
-    """What clients send without a value, of listings and of signatures in the query."""
+    """Listings and signatures in the query accept parameters without a value."""
     known = Known(vendor)
     for sent in EMPTY:
         query = sent
@@ -170,7 +175,7 @@ def test_parameters_that_may_be_empty(vendor):
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_a_single_part(vendor):
-    """`partNumber` without an upload: S3 and MinIO read a part of a finished object; others refuse it."""
+    """`partNumber` without an upload reads a part at S3 and MinIO; others refuse it."""
     known = Known(vendor)
     name = STORES[vendor].speaks.parameters.get("partNumber", "partNumber")
     refused, _ = documented(vendor, "not_implemented")
@@ -199,7 +204,10 @@ CHANGING = (
 
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_values_that_make_a_request_another_one(vendor):
-    """Deleting a whole folder, listing backwards, an image made smaller: refused; switched off they are nothing."""
+    """Values that change a request's meaning are refused, and ignored if switched off.
+
+    Deleting a whole folder, listing backwards, a smaller image.
+    """
     known = Known(vendor)
     refused, _ = documented(vendor, "not_implemented")
     wrong = []
@@ -228,7 +236,9 @@ def test_headers_that_make_a_put_another_one(vendor):
     assert answer.status_code == (refused if vendor == "minio" else STORES[vendor].speaks.created)
 
 
-@row_by_row("vendor", [each for each in S3_VENDORS if "xml" in STORES[each].speaks.documents.content_type])
+@pytest.mark.parametrize(
+    "vendor", [each for each in S3_VENDORS if "xml" in STORES[each].speaks.documents.content_type]
+)
 def test_the_document_of_a_copied_part(vendor):
     """Its root is another one than a copied object's."""
     client = Known(vendor).client
@@ -241,7 +251,10 @@ def test_the_document_of_a_copied_part(vendor):
 
 
 def test_the_bytes_of_a_copied_part():
-    """As OSS has them: https://www.alibabacloud.com/help/en/oss/developer-reference/uploadpartcopy."""
+    """A copied part has OSS's bytes.
+
+    https://www.alibabacloud.com/help/en/oss/developer-reference/uploadpartcopy
+    """
     client = Known("oss").client
     upload = re.search("<UploadId>(.*?)<", client.post("/photos/film?uploads").get_data(as_text=True))[1]
     place = f"/photos/film?partNumber=1&uploadId={upload}"
@@ -275,9 +288,81 @@ def test_encoded_keys_to_delete():
     assert client.get("/photos/a b%2B").status_code == 404
 
 
+PAGES = {
+    "max-keys=1&start-after=x&continuation-token=x": "Name Prefix Marker MaxKeys IsTruncated Contents+Owner",
+    "max-keys=2&delimiter=/&marker=0": (
+        "Name Prefix Marker MaxKeys Delimiter IsTruncated NextMarker Contents+Owner CommonPrefixes"
+    ),
+    "max-keys=3&delimiter=/": (
+        "Name Prefix Marker MaxKeys Delimiter IsTruncated Contents+Owner Contents+Owner CommonPrefixes"
+    ),
+    "list-type=2&max-keys=1&marker=x": "Name Prefix KeyCount MaxKeys IsTruncated NextContinuationToken Contents",
+    "list-type=2&max-keys=2&delimiter=/&start-after=0": (
+        "Name Prefix StartAfter KeyCount MaxKeys Delimiter IsTruncated NextContinuationToken Contents CommonPrefixes"
+    ),
+    "list-type=2&continuation-token=Yi8=&fetch-owner=true": (
+        "Name Prefix ContinuationToken KeyCount MaxKeys IsTruncated Contents+Owner Contents+Owner"
+    ),
+    "list-type=2&max-keys=3&fetch-owner=false": "Name Prefix KeyCount MaxKeys IsTruncated Contents Contents Contents",
+}
+"""The elements of each page of the keys `a`, `b/c` and `d` in Amazon's two listings."""
+
+
+@pytest.mark.parametrize("query", PAGES)
+def test_the_elements_of_a_page(query):
+    """Each version has its own marks, and none of the other's; a last page names no next one."""
+    client = Client(ObjectStore("s3"))
+    client.put("/photos")
+    for key in ("a", "b/c", "d"):
+        client.put(f"/photos/{key}", data=b"x")
+    elements = [
+        each.tag.rpartition("}")[2] + ("+Owner" if each.find("{*}Owner") is not None else "")
+        for each in ElementTree.fromstring(client.get(f"/photos?{query}").text)
+    ]
+    assert " ".join(elements) == PAGES[query]
+
+
+def rows_of(answer, name):
+    """Rows of a list in XML or JSON, by field names in lower case without `_`."""
+    if "xml" in answer.content_type:
+        found = [
+            {each.tag.rpartition("}")[2]: each.text for each in row}
+            for row in ElementTree.fromstring(answer.text).iterfind(f"{{*}}{name}")
+        ]
+    else:
+        found = next(rows for rows in answer.json.values() if isinstance(rows, list) and rows)
+    return [{field.lower().replace("_", ""): value for field, value in row.items()} for row in found]
+
+
+@pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
+def test_a_list_says_what_each_of_its_objects_says(vendor):
+    """ETag, size and time, of objects and of an upload's parts."""
+    client = Known(vendor).client
+    client.put("/photos/k", data=b"x")
+    listed = rows_of(client.get("/photos"), "Contents")
+    assert [row["key"] for row in listed] == ["k", "there"]
+    for row, size in zip(listed, (1, 7), strict=True):
+        head = client.head(f"/photos/{row['key']}").headers
+        assert (row["etag"].strip('"'), int(row["size"])) == (head["ETag"].strip('"'), size)
+        if "lastmodified" in row:
+            assert row["lastmodified"][:19] == "2026-07-20T12:00:00"
+        assert (head["Content-Length"], head["Last-Modified"]) == (str(size), "Mon, 20 Jul 2026 12:00:00 GMT")
+    uploads = client.post("/photos/film?uploads").text
+    names = STORES[vendor].speaks.parameters
+    upload = re.search(r'(?i)upload_?id(?:>|":")(\w+)', uploads)[1]
+    place = f"/photos/film?{names.get('uploadId', 'uploadId')}={upload}"
+    tags = [
+        client.put(f"{place}&{names.get('partNumber', 'partNumber')}={number}", data=data).headers["ETag"]
+        for number, data in ((2, b"four"), (7, b"seven12"))
+    ]
+    parts = rows_of(client.get(place), "Part")
+    told = [(int(row["partnumber"]), row["etag"].strip('"'), int(row["size"])) for row in parts]
+    assert told == [(2, tags[0].strip('"'), 4), (7, tags[1].strip('"'), 7)]
+
+
 @pytest.mark.parametrize("vendor", VENDORS_MOSTLY_SLOW)
 def test_no_bucket_has_versions(vendor):
-    """A document that is empty but for its root, as S3 has it of a bucket that was never given any."""
+    """An unversioned bucket gives a document that is empty but for its root, as in S3."""
     told = Known(vendor).ask("GET", "bucket", ["versioning"])
     assert told.status_code == 200
     assert re.fullmatch(

@@ -1,4 +1,4 @@
-"""Versions that are not there and conditions that do not hold protect objects, in each dialect of S3."""
+"""Missing versions and failed conditions protect objects, in each dialect of S3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from werkzeug.test import Client
 
 from faultinject import vendors
-from faultinject.store import STORES, ObjectStore
+from faultinject.store import ObjectStore
+from faultinject.store.stores import STORES
 
 from .conftest import VENDORS_MOSTLY_SLOW, code_of, documented
 
@@ -41,7 +42,10 @@ def own(vendor, name):
 
 
 def test_another_version_is_not_read_or_deleted(vendor, client):
-    """There is none but `null`: NoSuchVersion where the vendor documents it; the live object stays."""
+    """Only the version `null` exists; any other gives NoSuchVersion where documented.
+
+    The live object stays.
+    """
     for name in ("versionId", "generation"):
         got = client.get(f"/photos/k?{name}=bogus")
         assert (got.status_code, code_of(got)) == documented(vendor, "version")
@@ -156,8 +160,10 @@ REMOVED, WRITTEN = ("DELETE", b""), ("PUT", b"content")
     ],
 )
 def test_another_writer_while_parts_come(meanwhile, condition, said):
-    """A condition that holds at the end of an upload is in conflict with what was done to the object since its beginning, as S3 was
-    recorded (localstack tests/aws/services/s3/test_s3_api.snapshot.json, test_multipart_if_…); an upload begun after that goes through.
+    """The condition of an upload conflicts with every change of the object during the upload.
+
+    So S3 was recorded (localstack tests/aws/services/s3/test_s3_api.snapshot.json, test_multipart_if_…), even where
+    the condition holds at the end. An upload that begins after the change goes through.
     """
     client = client_of("s3")
 
@@ -181,7 +187,7 @@ def test_another_writer_while_parts_come(meanwhile, condition, said):
 
 
 def test_deletions_with_conditions(vendor, client):
-    """If-Match protects an object that is another one by now; one that is gone is deleted already."""
+    """If-Match protects a changed object from deletion; a missing one counts as deleted."""
     for headers in ({"If-Match": '"other"'}, {"If-None-Match": ETAG}):
         refused = client.delete("/photos/k", headers=headers)
         assert (refused.status_code, code_of(refused)) == documented(vendor, "precondition")
@@ -192,7 +198,10 @@ def test_deletions_with_conditions(vendor, client):
 
 
 def test_conditions_in_a_list_of_deletions():
-    """S3 takes an ETag for each key: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html."""
+    """A list of deletions may have an ETag for each key.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html
+    """
     client = Client(ObjectStore("s3"))
     client.put("/photos")
     for key in ("a", "b"):
@@ -220,7 +229,10 @@ def test_conditions_that_the_store_has_not(name):
 
 
 def test_no_overwriting(vendor, client):
-    """`x-oss-forbid-overwrite: true` and its like: of puts, copies and uploads that begin or end."""
+    """`x-oss-forbid-overwrite: true` and its like hold for puts, copies and uploads.
+
+    For uploads at their begin and at their end.
+    """
     forbidding = {own(vendor, "forbid-overwrite"): "true"}
     copying = {own(vendor, "copy-source"): "/photos/k", own(vendor, "metadata-directive"): "REPLACE"}
     created = STORES[vendor].speaks.created
@@ -236,12 +248,18 @@ def test_no_overwriting(vendor, client):
 
 
 def test_oss_has_a_code_of_its_own_for_it():
-    """FileAlreadyExists, 409: https://www.alibabacloud.com/help/en/oss/developer-reference/putobject."""
+    """OSS has the code FileAlreadyExists, 409.
+
+    https://www.alibabacloud.com/help/en/oss/developer-reference/putobject
+    """
     assert documented("oss", "object_exists") == (409, "FileAlreadyExists")
 
 
 def test_generations():
-    """0 is an object that is not there; the store counts none, and says so where a number could be right."""
+    """Generation 0 means a missing object; other numbers are refused if they might be right.
+
+    The store counts no generations.
+    """
     client = client_of("gcs-xml")
     for key, generation, status in (("k", "0", 412), ("other", "7", 412), ("k", "7", 405), ("new", "0", 200)):
         headers = {"x-goog-if-generation-match": generation}
@@ -264,7 +282,7 @@ def test_generations_of_reads_and_deletions():
 
 
 def test_jdcloud_does_not_speak_of_replication():
-    """Its document has no error for a condition that does not hold; the nearest is about requests in general."""
+    """JD Cloud has no documented error for a failed condition; the nearest is a general one."""
     client = client_of("jdcloud")
     text = client.put("/photos/k", data=b"x", headers={"If-None-Match": "*"}).get_data(as_text=True)
     assert "    <Code>BadRequest</Code>\n    <Message>Wrong Request</Message>\n" in text

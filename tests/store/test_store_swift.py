@@ -7,13 +7,13 @@ from hashlib import md5
 import pytest
 from werkzeug.test import Client
 
-from faultinject.store import SwiftStore
+from faultinject.store.plan_stores import SwiftStore
 
 from .conftest import serving
 
 
 def test_an_object_by_the_client():
-    """What was written is read, and the tag is that of the content; what was not is 404."""
+    """A written object is read with its content's tag, and a missing one is 404."""
     swift = pytest.importorskip("swiftclient.client")
     store = SwiftStore()
     store.fill("photos", objects=["old.jpg"], uploads=["u"], content=b"purr")

@@ -11,7 +11,7 @@ from werkzeug.middleware.lint import LintMiddleware
 from werkzeug.test import Client, run_wsgi_app
 
 import faultinject
-from faultinject.exceptions import ConfigurationError, UnknownVendor
+from faultinject.exceptions import ConfigurationError, UnknownVendorError
 from faultinject.store import ObjectStore
 
 NOON = 1_784_548_800.5  # 2026-07-20 12:00:00.5 UTC
@@ -39,7 +39,7 @@ ETAG = '"781e5e245d69b566979b86e28d23f2c7"'
     ("vendor", "error", "message"),
     [
         ("gateway", ConfigurationError, "does not speak gateway; it speaks azure-blob, .*cos, .*gcs, .*s3"),
-        ("qiniu", UnknownVendor, "did you mean qiniu-mix, kodo or kodo-s3"),
+        ("qiniu", UnknownVendorError, "did you mean qiniu-mix, kodo or kodo-s3"),
     ],
 )
 def test_only_storage_vendors_have_a_dialect(vendor, error, message):
@@ -88,7 +88,10 @@ def test_ranges(client, text, status, data, content_range):
 
 
 def test_the_status_line_is_the_standards(client):
-    """`404 Not Found`, not in capitals: clients show it to people where they cannot read the body."""
+    """The reason phrase is the standard's: clients show it when they cannot read the body.
+
+    `404 Not Found`, not in capitals.
+    """
     assert client.get("/photos/gone").status == "404 Not Found"
 
 
@@ -126,9 +129,12 @@ EARLIER, AT, LATER = (f"Mon, 20 Jul 2026 {time} GMT" for time in ("11:59:59", "1
     ],
 )
 def test_conditional_reads(client, headers, status):
-    """RFC 9110 13: ETags go before dates; 304 has ETag, checksum and request id, and no body."""
-    got = client.get("/photos/k", headers=headers)
-    assert got.status_code == status
+    """ETags go before dates; 304 has ETag, checksum and request id, and no body (RFC 9110 13).
+
+    HEAD is as GET.
+    """
+    got, head = (ask("/photos/k", headers=headers) for ask in (client.get, client.head))
+    assert (got.status_code, head.status_code, head.data) == (status, status, b"")
     if status == 304:
         names = {name for name, _ in got.headers}
         assert (got.data, names) == (b"", {"ETag", "x-cos-hash-crc64ecma", "x-cos-request-id"})
@@ -150,7 +156,7 @@ def test_headers_that_the_query_asks_for(client):
 
 
 def test_virtual_hosts_and_paths_are_the_same_bucket(client):
-    """A Host under the vendor's endpoints or under a given one names the bucket; a port is left out."""
+    """A Host under the vendor's or a given endpoint names the bucket; the port is ignored."""
     assert client.put("/", headers=COS_HOST).status_code == 200
     assert client.put("/a/b", data=b"x", headers=COS_HOST).status_code == 200
     assert client.get("/photos-1250000000/a/b").data == b"x"
@@ -167,7 +173,7 @@ def test_virtual_hosts_and_paths_are_the_same_bucket(client):
 
 
 def test_a_copy_source_may_name_a_host(client):
-    """COS writes the source as `bucket.endpoint/key`, others as `/bucket/key`, all percent-encoded."""
+    """A copy source may be `bucket.endpoint/key`, as in COS, or `/bucket/key`, encoded."""
     client.put("/", headers=COS_HOST)
     client.put("/a b", data=b"x", headers=COS_HOST)
     for source in (f"{COS_HOST['Host']}/a%20b?versionId=null", "/photos-1250000000/a%20b"):
@@ -188,7 +194,7 @@ def test_the_resource_of_an_error_is_the_raw_path(client):
 
 
 def test_names_that_xml_cannot_hold(client):
-    """A key with control characters is listed readably, and exactly when the client asks for encoding."""
+    """A key with control characters is listed readably, and exactly if encoding is requested."""
     client.put("/photos/%01%26", data=b"x")
     assert b"<Key>&amp;</Key>" in client.get("/photos").data
     assert b"<Key>%01%26</Key>" in client.get("/photos?encoding-type=url").data
@@ -199,7 +205,7 @@ def test_listing_a_list_of_uploads(client):
     for key in ("a/1", "b", "b", "c/1"):
         client.post(f"/photos/{key}?uploads")
     shown, marker = [], ""
-    while True:
+    for _ in range(9):
         text = client.get(f"/photos?uploads&delimiter=/&max-uploads=1{marker}").get_data(as_text=True)
         upload = text.partition("<Upload>")[2]
         shown.append((upload or text.partition("<CommonPrefixes>")[2]).split(">")[1].split("<")[0])
@@ -274,7 +280,10 @@ def test_empty_objects_are_bounded_too():
 
 
 def test_a_large_upload_is_refused_before_it_is_kept():
-    """With Content-Length at once, without it as soon as it no longer fits; the rest is read and dropped."""
+    """A large upload is refused at once by its length, or when it exceeds the room.
+
+    The rest is read and dropped.
+    """
     store = ObjectStore(max_bytes=1024 * 1024)
     client = Client(store)
     client.put("/photos")
@@ -326,7 +335,10 @@ def test_many_threads_count_exactly():
     ],
 )
 def test_names_of_metadata(vendor, path, name, kept):
-    """They have underscores, which WSGI has not; Azure keeps their capitals: https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources."""
+    """Names of metadata keep underscores, which WSGI lacks, and at Azure their capitals.
+
+    https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
+    """
     storage = faultinject.Storage(vendor)
     try:
         requests.put(f"{storage.url}{path}?restype=container", timeout=60)

@@ -1,4 +1,4 @@
-"""What a client says of its request's body and target is true, or the request is refused."""
+"""A client's claims about its body and target are true, or the request is refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def test_sizes_of_chunks(client, size):
 
 @pytest.mark.parametrize("name", sorted(DIGESTS))
 def test_checksums_of_s3(client, name):
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html, of puts and parts."""
+    """Puts and parts accept S3's checksums.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+    """
     started = client.post("/photos/big?uploads").get_data(as_text=True)
     upload = started.partition("<UploadId>")[2].partition("<")[0]
     for path in ("/photos/k", f"/photos/big?partNumber=1&uploadId={upload}"):

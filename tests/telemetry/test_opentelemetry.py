@@ -1,4 +1,4 @@
-"""Faults in traces: events of the span that is current, and what a client's own span says of its attempt."""
+"""Faults in traces: events of the current span, and attributes of a client's own span."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_without_a_span(spans):
     with api.use_span(api.NonRecordingSpan(api.INVALID_SPAN_CONTEXT)):
         get(injector)
     assert not events(spans)
-    assert injector.counts()["rule-1"]["injected"] == 2
+    assert injector.counts()["rule-1"].injected == 2
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from werkzeug.test import Client
 
 from faultinject import WSGIFaultMiddleware, inject
 from faultinject.exceptions import ConfigurationError, RetryAssertionError
-from faultinject.testing.exploration import Program
+from faultinject.testing.exploration.programs import Program
 
 REAL = time.monotonic
 HOUR = 3600
@@ -73,7 +73,7 @@ def begin():
 
 
 class About(float):
-    """So many seconds, give or take a half, and what the test has taken for real: a machine may stand still meanwhile."""
+    """Seconds, give or take a half and the test's real time, as a machine may stand still."""
 
     begun = 0.0
 
@@ -84,7 +84,7 @@ class About(float):
 
 
 def gaps(faults):
-    """What the record says of the time between an answer and the next request."""
+    """The recorded times between an answer and the next request."""
     seen = faults.outcomes
     return [after.arrived - before.answered for before, after in pairwise(seen) if before.injected]
 
@@ -100,7 +100,7 @@ def hurried():
 
 
 def test_every_clock_goes_on(hurried):
-    """All that tells the time tells that an hour is over; objects of datetime from before and from within are of one class."""
+    """Every clock says that an hour is over, and old and new datetimes are of one class."""
     clocks = [time.time, time.monotonic, time.perf_counter, monotonic]
     fine = [time.time_ns, time.monotonic_ns, time.perf_counter_ns]
     dates = [
@@ -122,7 +122,7 @@ def test_every_clock_goes_on(hurried):
 
 
 def all_clocks():
-    """What a block replaces, by whatever name somebody has it."""
+    """All clocks that a block replaces, by each of their names."""
     return (
         *(sleep, monotonic, time.sleep, time.monotonic),
         *(asyncio.sleep, datetime.datetime, threading.Condition.wait),
@@ -130,7 +130,7 @@ def all_clocks():
 
 
 def test_the_clocks_are_put_back():
-    """What ran inside of the block tells the real time after it."""
+    """Code from inside the block tells the real time after it."""
     names = all_clocks()
     with inject("cos:SlowDown", times=0) as faults:
         faults.fast_forward()
@@ -157,7 +157,7 @@ def test_from_the_beginning_of_the_block():
 
 
 def test_threads(hurried):
-    """Each waits for its own time, all of them together for the longest, and the order is that of the clock."""
+    """Threads wait for their own times, together for the longest, in the clock's order."""
     began, order = time.monotonic(), []
 
     def wait(seconds):
@@ -173,7 +173,7 @@ def test_threads(hurried):
 
 
 def test_timed_waits(hurried):
-    """An event, a condition and a queue: what happens meanwhile ends the wait, and nothing else does before its time."""
+    """An event, a condition and a queue end a wait early; nothing else does."""
     event, box = threading.Event(), queue.Queue()
     threading.Thread(target=lambda: (time.sleep(10), event.set(), time.sleep(10), box.put("cat"))).start()
     began = time.monotonic()
@@ -232,7 +232,7 @@ def test_event_loop(hurried):
 
 
 def test_connections_in_an_event_loop(hurried):
-    """What comes over a connection comes before the end of a sleep."""
+    """Data on a connection arrives before the end of a sleep."""
 
     async def main():
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -249,7 +249,7 @@ def test_connections_in_an_event_loop(hurried):
 
 
 def test_trio(hurried):
-    """Trio's own clock likewise, and anyio on it."""
+    """Trio's own clock moves too, and anyio on it."""
 
     async def main():
         began = trio.current_time()
@@ -264,7 +264,7 @@ def test_trio(hurried):
 
 
 def test_trio_is_not_needed(monkeypatch):
-    """Where nothing has imported it there is nothing of it to change."""
+    """Without an import of trio there is nothing to change."""
     monkeypatch.delitem(sys.modules, "trio")
     with inject("cos:SlowDown", times=0) as faults:
         faults.fast_forward()
@@ -282,7 +282,7 @@ def test_delays_of_faults_take_their_time():
 
 
 def test_a_busy_process_is_waited_for(hurried):
-    """What another thread computes is done before the clock goes on."""
+    """The clock waits for what another thread computes."""
     ended = []
 
     def compute():
@@ -326,7 +326,7 @@ def wait_for_a_task():
     ],
 )
 def test_waits_that_take_their_time(wait, says):
-    """Of compiled code, or of a task that times out instead of sleeping: an error at the end, with the way out."""
+    """Waits of compiled code, or of tasks with a time-out, are an error at the end, with advice."""
     with pytest.raises(ConfigurationError, match=says), inject("cos:SlowDown", times=1) as faults:
         faults.fast_forward()
         fails()
@@ -347,7 +347,7 @@ def test_a_machine_that_stands_still(monkeypatch):
 
 
 def test_a_client_that_computes(hurried):
-    """What it computes between an answer and the next attempt is no wait."""
+    """Computing between an answer and the next attempt is no wait."""
     fails()
     burn(time.thread_time, 0.3)
     fails()
@@ -355,13 +355,14 @@ def test_a_client_that_computes(hurried):
 
 
 def test_findings_judge_what_was_asked_for():
-    """A client that comes before its Retry-After is over is told so, although all waits are over at once."""
+    """A client that ignores Retry-After is found, although all waits are over at once."""
     with inject("cos:SlowDown", times=1, per="call", retry_after="30s") as faults:
         faults.fast_forward()
         for number in range(6):
-            for _ in range(2):
-                client.put(f"/b/{number}", data=b"meow")
-                time.sleep(10)
+            with faults.call("put"):
+                for _ in range(2):
+                    client.put(f"/b/{number}", data=b"meow")
+                    time.sleep(10)
         with pytest.raises(RetryAssertionError, match=r"30"):
             faults.assert_retries()
 

@@ -1,4 +1,7 @@
-"""Clients that lose the answer to a write: what they do then has the same name in a named call, unnamed, and in an exploration."""
+"""A lost answer has the same finding in a named call, unnamed, and in an exploration.
+
+Of a write: it depends on what the client does then.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def rule(answer):
 
 
 def judged(storage, answer, *, right, named):
-    """What the check says of the client's one call."""
+    """The check's findings on the client's one call."""
     storage.reset()
     httpx.put(f"{storage.url}/box", trust_env=False)
     caller = Caller(storage.url)
@@ -105,15 +108,16 @@ def judged(storage, answer, *, right, named):
 
 @pytest.mark.parametrize("answer", others_slowly(JOBS, lambda answer: answer == "wrote twice"))
 def test_in_a_call(storage, answer):
-    """With a name it is known what the caller heard; in a journal, what was written later may be right. Of one right client of the
-    three that it takes nothing is said.
+    """A named call shows what its caller heard, so the verdict is certain.
+
+    In a journal without names, what was written later may be right. A right client of the three kinds gets no
+    finding.
     """
     wrong = (answer, VERDICTS.get(answer, "FAIL"))
     unknown = (None, "INCONCLUSIVE")
+    unnamed = {"told an error": unknown, "false conflict": (answer, "WARN"), "wrote twice": unknown}
     assert judged(storage, answer, right=False, named=True) == [wrong]
-    assert judged(storage, answer, right=False, named=False) == [
-        unknown if answer == "wrote twice" else wrong
-    ]
+    assert judged(storage, answer, right=False, named=False) == [unnamed.get(answer, wrong)]
     for named in (True, False):
         assert judged(storage, answer, right=True, named=named) == [unknown]
 

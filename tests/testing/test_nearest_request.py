@@ -5,7 +5,6 @@ import re
 import pytest
 
 from faultinject import Rule, WSGIFaultMiddleware, inject
-from tests.rows import row_by_row
 
 
 def app(environ, start_response):
@@ -19,7 +18,7 @@ def request(method, target, **more):
 
 
 def nearest(rule, *requests):
-    """What is said after these requests of a rule that they were held against; of the last of several."""
+    """The words on a rule, the last of several, after these unmatched requests."""
     wrapped = WSGIFaultMiddleware(app, "http:418,times=0")
     with inject(*([rule] if isinstance(rule, str) else rule)) as faults:
         for environ in requests:
@@ -29,7 +28,7 @@ def nearest(rule, *requests):
     return str(caught.value).splitlines()[-1].partition(" injected nothing: ")[2]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("rule", "environ", "expected"),
     [
         ("http:503,method=PUT", request("GET", "/a"), "nearest: GET /a (method=PUT did not hold)"),
@@ -101,7 +100,7 @@ HEADERS = {
 }
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("mount", "vendor", "path", "wanted", "seen"),
     [
         ("", "azure-blob", "/account/photos/a/b", "blob.download", "block_blob.upload"),
@@ -127,7 +126,7 @@ def test_an_operation_is_told_as_the_journal_had_it(mount, vendor, path, wanted,
 DEEP = "/account/photos" + "/a" * 40
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("rules", "environ", "expected"),
     [
         ("http:503,vendor=b2,key=x", request("POST", "/b2api/v3/b2_upload_file/4a48/token", **HEADERS), "key=x (it was a/ü%25)"),

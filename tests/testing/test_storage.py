@@ -1,4 +1,4 @@
-"""`Storage`: each vendor's Python client is made with `client_kwargs` alone, and reaches the store."""
+"""`Storage`: each vendor's Python client reaches the store with `client_kwargs` alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import requests
 import urllib3
 
 import faultinject
-from faultinject.exceptions import MissingExtra
-from faultinject.store import STORES
+from faultinject.exceptions import MissingExtraError
+from faultinject.store.stores import STORES
 
 pytestmark = [
     pytest.mark.live,
@@ -32,7 +32,7 @@ def storages():
 
 
 def named(path):
-    """What a dotted name stands for."""
+    """The object of a dotted name."""
     module, _, name = path.rpartition(".")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -147,13 +147,13 @@ WAYS = {
 
 
 def test_every_store_has_its_client():
-    """A vendor whose dialect the store speaks has a client here; TOS's package does not go with the others' versions."""
+    """Each vendor of the store has a client here, but TOS, whose package needs other versions."""
     assert {each.client for each in STORES.values()} == {*WAYS, "tos.TosClientV2"}
 
 
 @pytest.mark.parametrize("vendor", [each for each in sorted(STORES) if each != "tos"])
 def test_the_client_reaches_the_store(storages, vendor):
-    """Stores and loads an object; the rule's conditions see bucket and operation in each of its requests."""
+    """The client stores and loads, and rules see bucket and operation of its requests."""
     storage = storages(vendor)
     slow = faultinject.vendors.get(vendor).group("@throttle")[0].address
     bucket = "photos-1250000000" if vendor == "cos" else "photos"
@@ -170,7 +170,7 @@ def test_the_client_reaches_the_store(storages, vendor):
 
 
 def test_tos_is_its_proxy(storages):
-    """What its SDK takes; a request by that proxy names the bucket in its host."""
+    """The SDK takes the arguments, and names the bucket in the host behind its proxy."""
     kwargs = storages("tos").client_kwargs
     assert {*kwargs} == {"ak", "sk", "endpoint", "region", "proxy_host", "proxy_port"}
     proxy = {"http": f"http://{kwargs['proxy_host']}:{kwargs['proxy_port']}"}
@@ -201,7 +201,7 @@ def test_an_sdk_that_is_missing(storages, monkeypatch, vendor, module, package):
     monkeypatch.setattr(
         sys, "meta_path", [each for each in sys.meta_path if not hasattr(each, "known_source_files")]
     )
-    with pytest.raises(MissingExtra, match=f"which is not installed: .*pip install (.* )?{package}$"):
+    with pytest.raises(MissingExtraError, match=f"which is not installed: .*pip install (.* )?{package}$"):
         storage.client_kwargs  # noqa: B018 - the look is what is tested
 
 
@@ -231,12 +231,11 @@ def test_close_after_a_test_that_stopped_the_clocks(monkeypatch):
 def test_close_ends_threads_and_connections():
     """A client that keeps its connection learns of the end, and nobody answers any more."""
     before = set(threading.enumerate())
-    storage = faultinject.Storage("s3")
     with requests.Session() as session:
         session.trust_env = False
-        assert session.get(storage.url, timeout=60).status_code == 200
-        assert len(set(threading.enumerate()) - before) == 2
-        storage.close()
+        with faultinject.Storage("s3") as storage:
+            assert session.get(storage.url, timeout=60).status_code == 200
+            assert len(set(threading.enumerate()) - before) == 1
         assert set(threading.enumerate()) <= before
         with pytest.raises(requests.ConnectionError):
             session.get(storage.url, timeout=60)
@@ -245,9 +244,10 @@ def test_close_ends_threads_and_connections():
 def test_own_host_suffixes(monkeypatch):
     """A name of the user's own for the store, with the bucket in front of it."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "storage.test")
-    storage = faultinject.Storage("s3")
     host = {"Host": "photos.storage.test"}
-    with faultinject.inject("s3:SlowDown", times=1, bucket="photos"):
+    with (
+        faultinject.Storage("s3") as storage,
+        faultinject.inject("s3:SlowDown", times=1, bucket="photos"),
+    ):
         statuses = [requests.put(storage.url, headers=host, timeout=60).status_code for _ in range(2)]
-    storage.close()
     assert statuses == [503, 200]

@@ -1,4 +1,7 @@
-"""Where nothing in a process is wrapped, `inject()` and `explore()` say that they do nothing; under pytest they reach the frameworks' apps."""
+"""Without wrapped apps `inject()` and `explore()` say that they do nothing.
+
+Under pytest they reach the frameworks' apps.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +21,25 @@ import flask
 import unittest
 import faultinject
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
-from faultinject.exceptions import ExplorationFailed, FaultInjectError, RuleNotMatched
+from faultinject.exceptions import ExplorationFailedError, FaultInjectError, RuleNotMatchedError
 
 app = flask.Flask("app")
 ask = lambda: app.test_client().get("/").status_code
 """
 SAID = (
-    "Wrap the app in WSGIFaultMiddleware or ASGIFaultMiddleware (rules=[] will do), or give the client a FaultTransport."
+    "Wrap the app in WSGIFaultMiddleware or ASGIFaultMiddleware (rules=[] will do), or give the "
+    "client a FaultTransport."
     " Only under pytest do Flask, Django, Starlette and FastAPI apps of the process need no set-up."
 )
 
 
 def outside_pytest(script, **environ):
-    """What a process of its own prints, without a variable of ours."""
+    """The output of a process of its own, without variables of ours."""
     ran = subprocess.run(
         [sys.executable, "-c", APP + script],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=100,
         env={**{name: value for name, value in os.environ.items() if "FAULTINJECT" not in name}, **environ},
     )
     assert ran.returncode == 0, ran.stderr
@@ -46,7 +50,7 @@ TOLD = """
 try:
     with faultinject.inject("http:503"):
         assert ask() == 404
-except RuleNotMatched as error:
+except RuleNotMatchedError as error:
     print(error)
 """
 
@@ -62,7 +66,7 @@ async def block():
 
 try:
     asyncio.run(block())
-except RuleNotMatched as error:
+except RuleNotMatchedError as error:
     print(error)
 """
     assert outside_pytest(awaited) == said
@@ -76,7 +80,7 @@ one = faultinject.inject("http:500")
 try:
     with one:
         pass
-except RuleNotMatched:
+except RuleNotMatchedError:
     one.__enter__()
 """
     assert outside_pytest(twice + TOLD).startswith("inject() saw no request")
@@ -138,7 +142,7 @@ try:
     for run in faultinject.explore("http:503"):
         with run:
             ask()
-except ExplorationFailed as error:
+except ExplorationFailedError as error:
     print(error)
 """
 DRAWN = """
@@ -161,5 +165,8 @@ except FaultInjectError as error:
     ids=["the block's own error goes first", "a failure of unittest", "nothing to explore", "nothing to draw from"],
 )  # fmt: skip
 def test_what_is_said_where(script, said):
-    """An exception in the block is not replaced; unittest sees an AssertionError; outside pytest no app is seen by itself."""
+    """The block's own exception goes first, and unittest sees an AssertionError.
+
+    Outside pytest no app is seen by itself.
+    """
     assert outside_pytest(script) == said

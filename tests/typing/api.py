@@ -1,15 +1,16 @@
-"""What users write, as type checkers see it; it is never run. A line that must be refused says so with its error."""
+"""Code of users for type checkers; it never runs, and each mistake is marked with its error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Unpack, assert_type
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack, assert_type
 
 import faultinject
 from faultinject import (
     ASGIFaultMiddleware,
     Attempt,
+    AttemptHint,
     Call,
     ConfigurationError,
     DocumentedError,
@@ -18,18 +19,22 @@ from faultinject import (
     Faults,
     Finding,
     Injector,
+    Journal,
     NamedCall,
     Outcome,
     Problem,
     Profile,
     Rule,
+    RuleCounts,
     RuleKeys,
     Rules,
     Run,
     Scenario,
+    State,
     Storage,
     StorageFactory,
     Vendor,
+    Waits,
     WSGIFaultMiddleware,
     explore,
     get_injector,
@@ -59,7 +64,7 @@ def rules() -> None:
 
 
 def mistakes() -> None:
-    """What is refused before it runs."""
+    """Mistakes that a type checker refuses."""
     Rule("http:503", bogus=3)  # type: ignore[call-arg]
     Rule("http:503", tmes=3)  # type: ignore[call-arg]
     Rule("http:503", times=[1])  # type: ignore[arg-type]
@@ -91,7 +96,7 @@ def with_dots(given: dict[str, Any]) -> None:
 
 
 def of_a_block() -> None:
-    """What `inject()` gives."""
+    """The types of an `inject()` block."""
     with inject("cos:SlowDown", times=2, seed=1) as faults:
         assert_type(faults, Faults)
         faults.add("http:503", path="photos/", times="1")
@@ -121,7 +126,7 @@ def of_a_block() -> None:
 
 
 def of_a_store(faultinject_store: StorageFactory) -> None:
-    """What the fixture gives."""
+    """The types of the storage fixture."""
     storage = faultinject_store("cos")
     assert_type(storage, Storage)
     assert_type(storage.url, str)
@@ -133,6 +138,8 @@ def of_a_store(faultinject_store: StorageFactory) -> None:
     storage.reset()
     storage.port = 8000  # type: ignore[misc]
     faultinject_store()  # type: ignore[call-arg]
+    with Storage("s3") as own:
+        assert_type(own, Storage)
 
 
 async def of_an_async_block() -> None:
@@ -156,17 +163,69 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     return [b""]
 
 
+class AppOfFramework(Protocol):
+    """The type of Flask's own `wsgi_app`: a method with named parameters."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        ...
+
+
 def of_apps(rules: Rules, profile: Profile) -> None:
     """`install()` gives what it was given; middleware is itself an app."""
     assert_type(install(profile), Profile)
     wrapped: WSGIApplication = WSGIFaultMiddleware(app, rules)
     wrapped = WSGIFaultMiddleware(wrapped, ["http:503", Rule("reset")], seed=1)
+    around = WSGIFaultMiddleware(app, rules)
+    assert_type(around.injector, Injector)
+    kept: AppOfFramework = around
+    print(kept)
     ASGIFaultMiddleware(app, rules)  # type: ignore[arg-type]
     assert_type(get_injector(app), Injector | None)
 
 
+def of_an_injector(injector: Injector) -> None:
+    """The types of returned values can be named."""
+    state: State = injector.use("http:503", seed=1)
+    state = injector.disable(expected=state.generation)
+    counts: dict[str, RuleCounts] = injector.counts()
+    assert_type(counts["rule-1"].injected, int)
+    counts["rule-1"].injected = 0  # type: ignore[misc]
+    counts["rule-1"]["injected"]  # type: ignore[index]
+    journal: Journal = injector.journal
+    assert_type(journal.outcomes, list[Outcome])
+    print(state)
+
+
+class Clock:
+    """A clock that an injector can be given."""
+
+    def monotonic(self) -> float:
+        """Stand still."""
+        return 0.0
+
+    def wait(self, seconds: float, sleep: Callable[[float], object]) -> None:
+        """Not wait."""
+
+
+def of_words(outcome: Outcome, finding: Finding, row: DocumentedError) -> None:
+    """A word that cannot be is a mistake."""
+    waits: Waits = Clock()
+    print(waits)
+    print(outcome.did == "answered", outcome.when == "after", finding.verdict == "FAIL")
+    print(row.retryable == "yes", row.category == "throttle")
+    assert_type(outcome.when, Literal["before", "after"] | None)
+    assert_type(finding.verdict, Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"])
+    assert_type(row.retryable, Literal["yes", "no", "unstated"])
+    print(outcome.did == "answred")  # type: ignore[comparison-overlap]
+    print(finding.verdict == "fail")  # type: ignore[comparison-overlap]
+    print(row.category == "throtle")  # type: ignore[comparison-overlap]
+    hint: AttemptHint | None = outcome.attempt_hint
+    print(hint)
+
+
 def of_errors() -> None:
-    """What is caught, and what it holds."""
+    """The types of errors and of their attributes."""
     try:
         Scenario.load("faults.toml")
     except ConfigurationError as error:

@@ -1,7 +1,8 @@
-"""What has moved since the facts were read: the vendors' newest SDKs, their retry tables, tables of errors and code that rows cite.
+"""Changes since the facts were read: new SDKs, retry tables, error tables and cited code.
 
-`python tests/vendors/aging.py` installs the newest of each SDK into an environment of its own, and compares; `--write` notes what
-is there now in `aging.json`, once the rows that rest on it have been looked at. It needs a package index, and takes some minutes.
+`python tests/vendors/aging.py` installs the newest of each SDK into an environment of its own, and compares;
+`--write` notes what is there now in `aging.json`, once the rows that rest on it have been looked at. It needs a
+package index, and takes some minutes.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ found = digest(QingStor)
 
 
 def read(python: str, fact: str) -> dict[str, object]:
-    """The version that is installed for a Python, and what the fact is there; an error in place of it where it cannot be read."""
+    """The installed version and its fact, or an error if the fact cannot be read."""
     package, _, program = FACTS[fact]
     tail = f"""
 import importlib.metadata, json

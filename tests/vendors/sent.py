@@ -1,4 +1,4 @@
-"""What an SDK would send, where nothing is sent."""
+"""Records the requests that an SDK would send, and sends nothing."""
 
 from __future__ import annotations
 

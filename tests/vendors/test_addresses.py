@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rows import row_by_row
-
 FAULT = {
     "cos": "cos:SlowDown",
     "jss": "jss:InternalError",
@@ -59,7 +57,7 @@ def address_of(site, rule, target, host="", **more):
     return outcome.bucket, outcome.key
 
 
-@row_by_row(("vendor", "host", "bucket"), HOSTS)
+@pytest.mark.parametrize(("vendor", "host", "bucket"), HOSTS)
 def test_a_host_below_an_endpoint_names_the_bucket(site, vendor, host, bucket):
     """Else the first segment of the path does; a host that looks alike is none."""
     assert address_of(site, FAULT[vendor], "GET /a/b.jpg", host) == (
@@ -81,13 +79,13 @@ IN_PATHS = {
 }
 
 
-@row_by_row("vendor", FAULT)
+@pytest.mark.parametrize("vendor", FAULT)
 def test_else_the_path_does(site, vendor):
     """Nothing is normalised: keys may hold anything."""
     assert {target: address_of(site, FAULT[vendor], target) for target in IN_PATHS} == IN_PATHS
 
 
-@row_by_row("vendor", FAULT)
+@pytest.mark.parametrize("vendor", FAULT)
 def test_your_own_domain_is_an_endpoint_of_every_vendor(site, vendor):
     """`FAULTINJECT_ENDPOINT` names one or more host suffixes."""
     settings = {"FAULTINJECT_ENDPOINT": "Storage.Example, s3.local"}
@@ -102,8 +100,8 @@ def test_your_own_domain_is_an_endpoint_of_every_vendor(site, vendor):
         assert address_of(site, FAULT[vendor], "GET /a/b", host, settings=settings) == expected
 
 
-@row_by_row("vendor", FAULT)
-@row_by_row("endpoints", ["example.com s3.example.com", "s3.example.com,example.com"])
+@pytest.mark.parametrize("vendor", FAULT)
+@pytest.mark.parametrize("endpoints", ["example.com s3.example.com", "s3.example.com,example.com"])
 def test_of_two_endpoints_the_more_specific_is_meant(site, vendor, endpoints):
     """In whatever order they are given."""
     settings = {"FAULTINJECT_ENDPOINT": endpoints}
@@ -137,7 +135,7 @@ def test_below_the_mount_point(site, mount, path, address):
     assert address_of(site, "cos:SlowDown", f"GET {path}", SCRIPT_NAME=mount) == address
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("rule", "seen"),
     [
         ("http:503", "s3"),
@@ -183,7 +181,10 @@ def test_each_rule_reads_a_request_its_own_way(site):
 
 
 def test_an_encoded_slash_belongs_to_the_key(site):
-    """Where the server shows the raw target; it is written `%2F` in a pattern too."""
+    """If the server shows the raw target, an encoded slash belongs to the key.
+
+    It is written `%2F` in a pattern too.
+    """
     made = site("cos:SlowDown,key=a%2Fb,name=key cos:SlowDown,bucket=x%2Fy,name=bucket")
     assert made.ask("PUT /photos/a/b", RAW_URI="/photos/a%2fb") == "key"
     assert made.ask("PUT /photos/a/b", RAW_URI="/photos/a/b") is None
@@ -194,7 +195,10 @@ def test_an_encoded_slash_belongs_to_the_key(site):
 
 @pytest.mark.parametrize("rule", ["s3:SlowDown", "http:503", "gcs-xml:SlowDown"])
 def test_an_encoded_slash_of_a_pattern_is_read_as_that_of_a_request(site, rule):
-    """A key as somebody copied it from a URL, for a vendor that reads it decoded; among many rules as well."""
+    """A key with `%2F`, copied from a URL, matches at vendors that decode keys.
+
+    Among many rules as well.
+    """
     crowd = " ".join(f"{rule},key=x/{number}" for number in range(20))
     made = site(f"{rule},key=a%2Fb,name=key {rule},key=other/**,unless.key=other%2Fb,name=unless {crowd}")
     for raw in ("/photos/a%2Fb", "/photos/a%2fb", "/photos/a/b"):
@@ -214,7 +218,7 @@ def test_a_very_long_host_is_read_each_time(site):
 
 
 def test_any_number_of_hosts_is_read_right(site):
-    """What is remembered of hosts is bounded; a flood of them changes no reading."""
+    """The memory of hosts is bounded, and a flood of hosts changes no reading."""
     made = site("cos:SlowDown,bucket=photos*")
     for number in range(1100):
         assert made.ask("GET /k", HTTP_HOST=f"photos{number}.cos.ap-x.myqcloud.com") == "rule-1"

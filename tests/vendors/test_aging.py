@@ -1,4 +1,4 @@
-"""The look at what has moved: it says which fact of which SDK is another one now, and its notes are of what the tests run with."""
+"""The check of aging names changed facts, and its notes match the installed SDKs."""
 
 from __future__ import annotations
 

@@ -5,42 +5,43 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from faultinject import Rule, Scenario, vendors
 from tests.first_vendors import FIRST_VENDORS
-from tests.rows import row_by_row
 
 PACKAGE = Path(vendors.__file__).parent
 DIGESTS = {
     "azure-blob": "dfbdf2708b40d756",
-    "b2": "2ede33c159b12be5",
-    "bos": "4f497e850b46b7d7",
+    "b2": "cb4088654d9ea2bb",
+    "bos": "904182f8bf1c21a2",
     "cos": "05ba3b2480de5c8d",
     "gateway": "b376769dcc158ab8",
-    "gcs": "3f637e5e91c39471",
-    "gcs-xml": "2e7cad3ae979282f",
+    "gcs": "098cf273d5f246eb",
+    "gcs-xml": "eefda3cb8f4da2df",
     "jdcloud": "c78230f0697d5137",
     "jss": "311e2a5065f7d0f8",
     "kodo": "8abcee32d0ee1f2f",
     "kodo-s3": "74c05312a227f949",
     "minio": "9b8a75b42087c9df",
-    "obs": "e30039d478eeaef2",
-    "oss": "146b766b8d2e44d8",
+    "obs": "53562e2a742b2c19",
+    "oss": "40dd903f6cf5966f",
     "qingstor": "20ce5be28e23c486",
     "qiniu-mix": "c0345cc7024e6d9c",
-    "r2": "beb7b8da876359ab",
-    "rgw": "211c623b3329e383",
+    "r2": "665cc8010cd913dd",
+    "rgw": "e0367ea9a1fa1196",
     "s3": "f8762b64a5dcf348",
     "swift": "b7e87f8ff4cb1ef6",
     "tos": "cec403f9dc4a0fec",
 }
-"""Of each vendor's codes with their numbers, statuses, where the message is from, and messages."""
+"""Digests of each vendor's codes, numbers, statuses, sources of messages, and messages."""
 ROWS = [row for vendor in FIRST_VENDORS for row in vendors.get(vendor).errors]
+EVERY_ROW = [row for vendor in DIGESTS for row in vendors.get(vendor).errors]
 CATEGORIES = "throttle server auth not-found conflict precondition limit request redirect".split()
-each_vendor = row_by_row("vendor", DIGESTS)
+each_vendor = pytest.mark.parametrize("vendor", DIGESTS)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,11 @@ def test_descriptions_byte_for_byte(vendor, digest):
 
 @each_vendor
 def test_tables_do_not_change_unnoticed(vendor):
-    """What is answered is compared with the row that it was made of: here the rows with what was read and checked.
+    """Each table has its recorded digest.
 
-    Typos, doubled blanks, odd statuses, and the words of captures in place of a page's stay as they are, and no row is missing or invented.
+    Answers are compared with the row that they were made of: here the rows with what was read and checked. Typos,
+    doubled blanks, odd statuses, and the words of captures in place of a page's stay as they are, and no row is
+    missing or invented.
     """
     errors = vendors.get(vendor).errors
     lines = (
@@ -75,7 +78,10 @@ def test_tables_do_not_change_unnoticed(vendor):
 
 
 def test_derived_cos_messages_are_the_english_originals():
-    """COS's Chinese rows are a translation of the table that MIX prints in English, but where they name Tencent and COS."""
+    """Derived COS messages are MIX's English ones, except where they name Tencent and COS.
+
+    COS's Chinese rows are a translation of the table that MIX prints in English.
+    """
     own = ("InvalidRequest", "AccountProblem", "NotSignedUp")
     errors = [row for row in vendors.get("cos").errors if row.message_source == "derived"]
     derived = [row for row in errors if row.code not in own]
@@ -124,7 +130,7 @@ DAMAGE = {
     "a quote that does not end": re.compile(r'^[^"]*("[^"]*"[^"]*)*"[^"]*$'),
     "a program": re.compile(r'" \+|//'),
 }
-"""What reading a page can leave in a message, which no service sends."""
+"""Damage that reading a page can leave in a message, and that no service sends."""
 INTACT = {
     "oss:MirrorFailed/4": "its source has the brackets, and nothing in them",
     "swift:NoSuchLifecycleConfiguration": "its source has the blank and both full stops",
@@ -135,14 +141,11 @@ INTACT = {
 """Messages that look damaged, and are not."""
 
 
-def test_no_message_is_damaged_by_how_its_page_was_read(for_all):
+def test_no_message_is_damaged_by_how_its_page_was_read():
     """Bullets, alternatives, placeholders and lost words of a document never reach the wire."""
-
-    def check(row):
+    for row in EVERY_ROW:
         marks = [what for what, mark in DAMAGE.items() if mark.search(row.message)]
         assert marks == [] or row.address in INTACT
-
-    for_all([row for vendor in DIGESTS for row in vendors.get(vendor).errors], check)
     stale = [
         each
         for each in INTACT
@@ -158,23 +161,20 @@ NOT_THE_ROW = {
 }
 
 
-def test_what_is_known_stands_in_the_row(for_all):
+def test_what_is_known_stands_in_the_row():
     """A note says what is peculiar, not that status or message are others."""
-
-    def check(row):
+    for row in EVERY_ROW:
         assert not TOLD_IN_A_NOTE.search(row.note) or row.address in NOT_THE_ROW
         assert row.status is not None or not re.search(r"\b[1-5]\d\d\b", row.note)
 
-    for_all([row for vendor in DIGESTS for row in vendors.get(vendor).errors], check)
-
 
 SEEN = re.compile(r"message|seen|answer|issues/|pull/|#\d|page of")
-"""How a source says where a message was seen."""
+"""Words of a source that say where a message was seen."""
 BY_CONTRACT = {"cos", "qingstor", "kodo", "bos", "tos", "b2"}
-"""Vendors whose tables say it elsewhere: their documents, or their SDKs' tests, show the wire."""
+"""Vendors whose documents, or whose SDKs' tests, show the wire."""
 
 
-@row_by_row("vendor", [each for each in DIGESTS if each not in BY_CONTRACT])
+@pytest.mark.parametrize("vendor", [each for each in DIGESTS if each not in BY_CONTRACT])
 def test_a_message_of_the_wire_says_where_it_was_seen(vendor):
     """A capture that beats the document can be looked at."""
     rows = [row for row in vendors.get(vendor).errors if row.message_source == "wire"]
@@ -182,7 +182,10 @@ def test_a_message_of_the_wire_says_where_it_was_seen(vendor):
 
 
 def test_a_bare_code_is_the_row_that_clients_meet_most():
-    """A column of the table marks it; its number names it as well, and numbers count the rows of the page."""
+    """A bare code names the row that the table marks as usual; numbers name each row.
+
+    The row that clients meet most. Numbers count the rows of the page.
+    """
     denied = vendors.find("oss:AccessDenied")
     assert (denied.variant, denied.usual, denied.address) == (18, True, "oss:AccessDenied")
     assert vendors.find("oss:AccessDenied/18") is denied
@@ -203,17 +206,16 @@ def test_every_code_has_one_usual_row():
 
 # What is said in these two is the vendor's own markup, which stands so on the wire.
 WITH_MARKS = {"minio"}
-# Ceph leaves the message empty, and its source says no more than the code; B2 was seen to send an empty one.
+# Ceph leaves the message empty, and its source has no more than the code; B2 was seen to send an empty one.
 WITHOUT_MESSAGES = {"rgw", "b2:unauthorized"}
 # Amazon's message ends in a blank, and so does Cloudflare's.
 WITH_A_BLANK = {"s3:CrossLocationLoggingProhibitted", "r2:SignatureDoesNotMatch"}
 
 
 @each_vendor
-def test_rows_are_well_formed(vendor, for_all):
+def test_rows_are_well_formed(vendor):
     """Every row is complete, in the closed vocabularies, and its message can go on any wire."""
-
-    def check(row):
+    for row in vendors.get(vendor).errors:
         assert row.message or {vendor, row.address} & WITHOUT_MESSAGES
         assert row.message.isascii()
         assert row.message.isprintable() or not row.message
@@ -238,33 +240,25 @@ def test_rows_are_well_formed(vendor, for_all):
             assert "\u3000" not in text
             assert "](" not in text
 
-    for_all(vendors.get(vendor).errors, check)
-
 
 CODE = re.compile("[A-Za-z0-9]+([._-]?[A-Za-z0-9]+)*")
 
 
-def test_codes_can_be_named_in_rules(for_all):
-    """A code is letters, digits and single marks between them; what else a vendor sends is named by its label."""
-
-    def check(row):
+def test_codes_can_be_named_in_rules():
+    """A code has letters, digits and single marks; any other is named by its label."""
+    for row in EVERY_ROW:
         if CODE.fullmatch(row.code) and row.status is not None:
-            return
+            continue
         rule = Rule(row.address, status=400)
         assert Scenario.parse(str(rule)).rules == (rule,)
         assert vendors.find(row.address) is row
 
-    for_all([row for vendor in DIGESTS for row in vendors.get(vendor).errors], check)
-
 
 @each_vendor
-def test_what_is_not_verified_says_why(vendor, for_all):
-    """Who takes a fact from memory notes it."""
-
-    def check(row):
+def test_what_is_not_verified_says_why(vendor):
+    """An unverified fact has a note."""
+    for row in vendors.get(vendor).errors:
         assert not row.unverified or row.note
-
-    for_all(vendors.get(vendor).errors, check)
 
 
 def test_which_rows_of_kodos_s3_were_seen():
@@ -274,14 +268,14 @@ def test_which_rows_of_kodos_s3_were_seen():
 
 
 @each_vendor
-def test_retryable_is_quoted_from_the_row(vendor, for_all):
-    """Who calls an error retryable, or final, quotes the document; who quotes nothing says unstated."""
+def test_retryable_is_quoted_from_the_row(vendor):
+    """`retryable` is yes or no only with a quotation of the document.
 
-    def check(row):
+    Otherwise it is unstated.
+    """
+    for row in vendors.get(vendor).errors:
         assert (row.retryable == "unstated") == (row.retryable_words == "")
         assert any(row.retryable_words in text for text in (row.message, row.description, row.note))
-
-    for_all(vendors.get(vendor).errors, check)
 
 
 SAYS = {
@@ -293,27 +287,24 @@ SAYS = {
     "query-first": "query the server state|Refetch",
     "after-signing": "signs anew",
 }
-"""How documents ask for something before a request is sent again."""
+"""Words of documents that ask for a step before a request is sent again."""
 
 
 @each_vendor
-def test_what_is_to_be_done_first_is_quoted_from_the_row(vendor, for_all):
-    """Who says how a request may be sent again, quotes the document."""
+def test_what_is_to_be_done_first_is_quoted_from_the_row(vendor):
+    """A step before a retry is quoted from the document."""
     assert {row.again for row in vendors.get(vendor).errors} <= {*SAYS}
 
-    def check(row):
+    for row in vendors.get(vendor).errors:
         assert re.search(SAYS[row.again], f"{row.message} {row.description} {row.note}")
-
-    for_all(vendors.get(vendor).errors, check)
 
 
 SKEWED = "cos gcs-xml jdcloud jss kodo-s3 minio obs oss qiniu-mix rgw s3 swift tos".split()
-"""Who has RequestTimeTooSkewed: one code with one meaning, whoever sends it."""
+"""Vendors with RequestTimeTooSkewed: one code, with one meaning."""
 
 
 def test_rows_of_one_code_agree():
-    """Variants of a code differ only where a row's own words differ; what is said of a code, as by an SDK, holds of all."""
-    wrong = []
+    """Rows of one code differ only where their words do, and an SDK's reaction holds for all."""
     for vendor in DIGESTS:
         by_code = {}
         for row in vendors.get(vendor).errors:
@@ -321,18 +312,21 @@ def test_rows_of_one_code_agree():
         for rows in by_code.values():
             told = {(row.retryable, row.again) for row in rows}
             by_sdk = [row.address for row in rows if row.retryable == "yes" and "SDK" in row.note]
-            if len(told) > 1 and by_sdk:
-                wrong.append(by_sdk)
-    assert wrong == []
+            assert len(told) == 1 or by_sdk == []
 
 
 CARE = {"gcs-xml:OperationAborted"}
 """Google asks for care, in words of its own."""
 
 
-@row_by_row("code", ["RequestTimeTooSkewed", "OperationAborted", "TokenRefreshRequired", "SlowDown"])
+@pytest.mark.parametrize(
+    "code", ["RequestTimeTooSkewed", "OperationAborted", "TokenRefreshRequired", "SlowDown"]
+)
 def test_codes_with_one_meaning_have_one_rule(code):
-    """Whoever sends them: all of them may be tried again after the same step, or one row has a source for another."""
+    """A code with one meaning has one rule at all vendors, or a source for another.
+
+    All of them may be retried after the same step.
+    """
     rows = [row for vendor in DIGESTS for row in vendors.get(vendor).errors if row.code == code]
     assert len(rows) > 3
     assert len({(row.retryable, row.again) for row in rows if row.address not in CARE}) == 1
@@ -425,7 +419,7 @@ BY_PROTOCOL = {
         *("ServiceUnavailable", "SlowDown"),
     ],
 }
-"""Who says little or nothing of retries, and speaks protocols that do."""
+"""Vendors that say little of retries, and whose protocols do."""
 SILENT_OF_503 = (
     "minio:XMinioAdminConfigNoQuorum",
     "minio:XMinioAdminReplicationRemoteConnectionError",
@@ -443,14 +437,17 @@ SILENT_OF_503 = (
 """503s of MinIO's admin API, which are the state of a site and not of a request."""
 
 
-@row_by_row("vendor", BY_PROTOCOL)
+@pytest.mark.parametrize("vendor", BY_PROTOCOL)
 def test_what_the_protocol_calls_retryable(vendor):
-    """What S3 and HTTP say holds of those that speak them; not what must be signed anew first."""
+    """S3's and HTTP's retryable errors hold for vendors of those protocols.
+
+    Not those that must be signed again first.
+    """
     assert [row.label for row in vendors.get(vendor).group("@retryable")] == BY_PROTOCOL[vendor]
 
 
 def test_who_is_busy_says_so():
-    """RFC 9110 and 6585 say of a 503, a 429 and a 408 that it is a matter of time; S3 of its two codes."""
+    """RFC 9110 and 6585 call 503, 429 and 408 temporary, and S3 its two codes."""
     silent = {
         row.address
         for vendor in DIGESTS
@@ -462,10 +459,9 @@ def test_who_is_busy_says_so():
 
 
 @each_vendor
-def test_categories_agree_with_statuses(vendor, for_all):
-    """A 5xx is the server's or throttling, a 3xx a redirect, a 412 a precondition, and none of these is anything else."""
-
-    def check(row):
+def test_categories_agree_with_statuses(vendor):
+    """A 5xx is server or throttle, a 3xx redirect, and a 412 precondition, and nothing else is."""
+    for row in vendors.get(vendor).errors:
         assert (row.status in range(300, 400)) == (row.category == "redirect")
         assert (row.status == 412) == (row.category == "precondition")
         if row.status in range(500, 600):
@@ -473,26 +469,20 @@ def test_categories_agree_with_statuses(vendor, for_all):
         else:
             assert row.category != "server"
 
-    for_all(vendors.get(vendor).errors, check)
-
 
 # --- the vendors beside each other -------------------------------------------------------------------------
 
 
 def table(vendor):
-    """What a vendor's document says, without whose it is."""
+    """A vendor's table without the vendor's name."""
     return [(row.code, row.status, row.message) for row in vendors.get(vendor).errors]
 
 
-def test_no_vendor_has_the_table_of_another(for_all):
+def test_no_vendor_has_the_table_of_another():
     """Relatives share codes and many words, never the whole, nor even all but a few rows."""
-    pairs = [(one, other) for one in DIGESTS for other in DIGESTS if one < other]
-
-    def check(pair):
-        first, second = ({*table(each)} for each in pair)
+    for one, other in combinations(DIGESTS, 2):
+        first, second = {*table(one)}, {*table(other)}
         assert len(first & second) < 0.9 * min(len(first), len(second))
-
-    for_all(pairs, check)
 
 
 def test_no_file_of_a_table_is_another_vendors():
@@ -529,17 +519,14 @@ OWN = {
     "swift": "swift",
     "tos": "tos|volcengine",
 }
-"""What names the vendor in the sources of its rows."""
+"""Words that name the vendor in its rows' sources."""
 
 
 @each_vendor
-def test_every_row_has_a_source_of_its_own_vendor(vendor, for_all):
+def test_every_row_has_a_source_of_its_own_vendor(vendor):
     """Codes and words that two vendors have in common come from each one's own document."""
-
-    def check(row):
+    for row in vendors.get(vendor).errors:
         assert re.search(OWN[vendor], row.source, re.IGNORECASE)
-
-    for_all(vendors.get(vendor).errors, check)
 
 
 def test_no_source_is_shared():

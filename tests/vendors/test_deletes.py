@@ -1,9 +1,10 @@
-"""What a DeleteObjects is answered with, byte for byte."""
+"""The answers to a DeleteObjects, byte for byte."""
 
 from __future__ import annotations
 
+import pytest
+
 from faultinject import vendors
-from tests.rows import row_by_row
 
 DELETED = [("a", None), ("<b>", "v1")]
 FAILED = [("c&", None), ("d", "v2")]
@@ -88,15 +89,15 @@ def write(name, objects, **how):
     return vendor.deletes.write(vendor.escape, objects, ("X", "m"), **how).decode()
 
 
-@row_by_row("name", ANSWERS)
+@pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer(name):
-    """The deleted, then the failed, or both as they are named; versions where the request names them."""
+    """Deleted keys come before failed ones, or both as named, with versions if named."""
     assert write(name, MIXED, encoding="url") == ANSWERS[name]
 
 
-@row_by_row("name", NOTHING_FAILED)
+@pytest.mark.parametrize("name", NOTHING_FAILED)
 def test_a_quiet_answer_without_errors(name):
-    """What each vendor sends when there is nothing to tell."""
+    """A quiet answer without errors has the vendor's own form."""
     assert write(name, [(each, False) for each in DELETED], quiet=True) == NOTHING_FAILED[name]
 
 

@@ -1,12 +1,16 @@
-"""Below which hosts S3 and its relatives name the bucket: where their SDKs really send requests, and what documents name."""
+"""The hosts below which S3 and its relatives name the bucket, from SDKs and documents.
+
+The hosts to which their SDKs really send requests.
+"""
 
 from __future__ import annotations
 
 import warnings
 
+import pytest
+
 from faultinject import vendors
 from tests.decisions import reads, view
-from tests.rows import row_by_row
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -115,12 +119,12 @@ DOCUMENTED = {
 
 
 def bucket_of(vendor, host):
-    """What stands before the endpoint in a host."""
+    """The name before the endpoint in a host."""
     place = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "HTTP_HOST": host}
     return reads(vendors.get(vendor), view(place)).bucket
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("vendor", "host", "bucket"),
     [
         ("s3", "Photos.S3.Amazonaws.Com:443", "photos"),
@@ -136,27 +140,21 @@ def bucket_of(vendor, host):
     ],
 )
 def test_other_hosts(vendor, host, bucket):
-    """Buckets with dots, hosts of others, addresses; MinIO and RGW have hosts only where they are told."""
+    """Buckets with dots, foreign hosts and addresses; MinIO and RGW only have given hosts."""
     assert bucket_of(vendor, host) == bucket
 
 
-def test_what_stands_before_an_endpoint_is_the_bucket(for_all):
+def test_what_stands_before_an_endpoint_is_the_bucket():
     """And nothing of the endpoint: the most specific of the vendor's patterns comes first."""
 
-    def check(each):
-        vendor, host = each
+    named = {(vendor, host) for table in (OF_SDKS, DOCUMENTED) for vendor in table for host in table[vendor]}
+    for vendor, host in named:
         assert (bucket_of(vendor, f"photos.{host}"), bucket_of(vendor, host)) == ("photos", None)
 
-    tables = (OF_SDKS, DOCUMENTED)
-    for_all(sorted({(vendor, host) for each in tables for vendor in each for host in each[vendor]}), check)
 
-
-def test_a_pattern_does_not_hide_a_later_one(for_all):
-    """What the later one takes for an endpoint, no earlier one takes for a bucket in its own."""
-
-    def check(each):
-        vendor, pattern = each
-        assert bucket_of(vendor, f"photos.{pattern.replace('*', 'x')}") == "photos"
-
+def test_a_pattern_does_not_hide_a_later_one():
+    """No earlier pattern takes a later one's endpoint for a bucket of its own."""
     found = [each for each in map(vendors.get, vendors.names()) if each.addressing == "s3"]
-    for_all([(each.id, pattern) for each in found for pattern in each.endpoints], check)
+    for vendor in found:
+        for pattern in vendor.endpoints:
+            assert bucket_of(vendor.id, f"photos.{pattern.replace('*', 'x')}") == "photos"

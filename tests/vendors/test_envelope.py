@@ -11,7 +11,6 @@ import pytest
 
 from faultinject import vendors
 from tests.first_vendors import FIRST_VENDORS
-from tests.rows import row_by_row
 
 COS_IDS = {
     "request_id": "NmE1ZTBkYzBfMTI4MTk3Y2FfMWJjYV9mYWNhYmQ=",
@@ -80,7 +79,7 @@ SAMPLES = [
 ]
 
 
-@row_by_row(("address", "ids", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@pytest.mark.parametrize(("address", "ids", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
 def test_sample(address, ids, length, body):
     """With fixed ids the body is the published sample's, to the last byte."""
     row = vendors.find(address)
@@ -97,7 +96,7 @@ def test_sample(address, ids, length, body):
     [("service_unavailable", "UNVERIFIED-MESSAGE", 156), ("object_not_exists", "UNVERIFIED-MESSAGE", 154)],
 )
 def test_qingstor_sample_lengths(code, message, length):
-    """The two QingStor samples whose text nobody has published have these lengths around a stand-in."""
+    """Two unpublished QingStor samples have these lengths around a stand-in."""
     ids = {"request_id": "8e35c2cd3bf6641b"}
     assert len(vendors.get("qingstor").render(code=code, message=message, status=503, ids=ids)) == length
 
@@ -121,7 +120,7 @@ def test_mix_example_of_the_document():
     ]
 
 
-@row_by_row("vendor", FIRST_VENDORS)
+@pytest.mark.parametrize("vendor", FIRST_VENDORS)
 def test_lone_surrogates(vendor):
     """Each becomes U+FFFD: UTF-8 has none, and no answer fails for one."""
     found = vendors.get(vendor)
@@ -139,8 +138,8 @@ def test_how_xml_escapes():
 ENTROPY = [bytes(64), b"\xff" * 64, bytes(range(64)), bytes(range(64, 128))]
 
 
-@row_by_row("entropy", ENTROPY, ids=["zeros", "ones", "rising", "other"])
-@row_by_row("seconds", [0, 0x6A5E0DC0, 2**32 + 5], ids=["epoch", "2026", "2106"])
+@pytest.mark.parametrize("entropy", ENTROPY, ids=["zeros", "ones", "rising", "other"])
+@pytest.mark.parametrize("seconds", [0, 0x6A5E0DC0, 2**32 + 5], ids=["epoch", "2026", "2106"])
 def test_id_shapes(entropy, seconds):
     """Ids have the vendor's shape and length, whatever is drawn and whatever the clock says."""
     ids = {vendor: vendors.get(vendor).make_ids(entropy, seconds) for vendor in FIRST_VENDORS}
@@ -161,7 +160,7 @@ WITH_IDS = [each for each in vendors.names() if vendors.get(each).make_ids(bytes
 
 
 def drawn_ids(vendor, entropy, seconds):
-    """The ids that are made anew for each answer: without what never changes, and without the time."""
+    """The ids that differ between answers, without constants and times."""
     make_ids = vendors.get(vendor).make_ids
     others = [make_ids(each, seconds) for each in ENTROPY]
     return {
@@ -171,7 +170,7 @@ def drawn_ids(vendor, entropy, seconds):
     }
 
 
-@row_by_row("vendor", WITH_IDS)
+@pytest.mark.parametrize("vendor", WITH_IDS)
 def test_ids_come_from_the_entropy_alone(vendor):
     """The same entropy and second give the same ids; other entropy gives other ones."""
     make_ids = vendors.get(vendor).make_ids
@@ -182,7 +181,7 @@ def test_ids_come_from_the_entropy_alone(vendor):
     assert vendor not in FIRST_VENDORS or [*ids] == [*make_ids(ENTROPY[2], 7)]
 
 
-@row_by_row("vendor", WITH_IDS)
+@pytest.mark.parametrize("vendor", WITH_IDS)
 def test_a_second_later_only_the_time_in_an_id_is_another(vendor):
     """All that is drawn stays where it stands."""
     for entropy in ENTROPY:
@@ -192,7 +191,7 @@ def test_a_second_later_only_the_time_in_an_id_is_another(vendor):
             assert others <= len(value) / 2
 
 
-@row_by_row("vendor", WITH_IDS)
+@pytest.mark.parametrize("vendor", WITH_IDS)
 def test_ids_are_unique_and_of_one_length(vendor):
     """Of 2,000 none comes twice, and the answers of one second are all equally long."""
     seeds = [hashlib.shake_128(bytes([number // 256, number % 256])).digest(64) for number in range(2000)]

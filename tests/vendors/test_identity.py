@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.conftest import Reading, view_of
-from tests.rows import row_by_row
 
 READING = Reading()
 
@@ -17,7 +17,10 @@ UUID = "2b8c1f9a-7a4e-4f0b-9d0e-0c5b8a1f2e3d"
 
 
 def by_definition(identity):
-    """The contract's own words: leftmost UUIDs, then 16 hex digits or more, then 10 decimal digits or more."""
+    """Replace UUIDs, then 16 hex digits or more, then 10 digits or more.
+
+    The contract's own words, leftmost first.
+    """
     identity = re.sub(
         "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}", "~", identity
     )
@@ -75,12 +78,12 @@ def test_placeholders_are_written_by_the_definition(identity):
 @given(st.lists(pieces, max_size=8).map("".join))
 @settings(derandomize=True)
 def test_an_identity_has_one_form(identity):
-    """Writing placeholders once more changes nothing, unless the first ones brought digits together."""
+    """Placeholders once more change nothing, unless the first ones joined digits."""
     _, once = READING.identify(view_of("GET", f"/b/{quote(identity, safe='~-')}"))
     assert not re.search("[0-9]{10}|[0-9A-Fa-f]{16}", once)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "name",
     [
         "x-amz-signature",
@@ -120,7 +123,9 @@ def test_a_shared_access_signature_is_volatile():
     assert identity_of("/list?sig=3") == "GET /list/?sig=3"
 
 
-@row_by_row("name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"])
+@pytest.mark.parametrize(
+    "name", ["partnumber", "versionid", "prefix", "marker", "uploads", "list-type", "acl", "delete"]
+)
 def test_what_means_something_is_not(name):
     """Two parts of an upload are two things."""
     assert identity_of(f"/b/k?{name}=1") == f"GET /b/k?{name}=1"

@@ -1,4 +1,4 @@
-"""Which keys of a DeleteObjects get the error, and which documents are understood as one."""
+"""The failing keys of a DeleteObjects, and the documents that are one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def failing(keys, share, seed="0"):
 
 
 def read(vendor, document):
-    """Keys and versions that a service answers for; None where it answers the request as a whole."""
+    """The keys and versions with an answer; None if the whole request is answered."""
     said = Deleting(1, vendor).answer(document)
     if said[:1] == "{":
         found = json.loads(said)
@@ -90,7 +90,7 @@ def test_a_greater_share_only_adds_errors():
 
 
 def test_the_next_try_draws_anew():
-    """What failed once does not fail for ever: about a quarter fails twice."""
+    """The next attempt draws again: about a quarter of the keys fails twice."""
     one, again, other = Deleting(0.5), Deleting(0.5), Deleting(0.5, seed="1")
     first, second = one.failing(KEYS), one.failing(KEYS)
     assert 180 < len(set(first) & set(second)) < 320
@@ -107,7 +107,10 @@ def test_versions_of_a_key_are_drawn_for_apart():
 
 
 def test_the_numbers_of_the_keys_are_their_own():
-    """From the end of the draw's digest and the key, spelt out once more: a key that reads like a number leads to no other draw."""
+    """A key's number comes from the draw's digest and the key, never from another draw.
+
+    From the end of the digest, spelt out here once more: a key that reads like a number leads to no other draw.
+    """
     digest = blake2b(
         b"s3:InternalError,operation=DeleteObjects\0POST /photos/?delete\x000",
         key=blake2b(b"0").digest(),
@@ -207,15 +210,16 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize(
-    ("vendor", "documents"), [("s3", NOT_XML), ("qingstor", NOT_JSON)], ids=["xml", "json"]
+    ("vendor", "document"),
+    [
+        pytest.param(vendor, documents[name], id=f"{vendor}: {name}")
+        for vendor, documents in (("s3", NOT_XML), ("qingstor", NOT_JSON))
+        for name in documents
+    ],
 )
-def test_what_is_no_such_request(for_all, vendor, documents):
+def test_what_is_no_such_request(vendor, document):
     """It is answered as a whole, never an exception."""
-
-    def check(name):
-        assert read(vendor, documents[name]) is None
-
-    for_all(documents, check)
+    assert read(vendor, document) is None
 
 
 @given(st.binary(max_size=300))

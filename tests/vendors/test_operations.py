@@ -1,4 +1,4 @@
-"""Operations, recognised in what a real client serialises: botocore, for every call that it knows."""
+"""Operations are recognised in botocore's requests, for every call that it knows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import botocore.session
 import pytest
 from packaging.version import Version
 
-from faultinject.vendors import operations_of
+from faultinject.vendors.operations import operations_of
 from tests.engine.conftest import Reading
-from tests.rows import row_by_row
 
 from .sent import SentError, keep
 
@@ -52,7 +51,7 @@ def client(request):
 
 MODEL = botocore.session.Session().get_service_model("s3")
 READ = (1, 44, 5)
-"""The newest botocore of which the table is known to hold every operation; a later one may have learnt others."""
+"""The newest botocore whose operations are all in the table; a later one may have more."""
 CALLS = [each for each in MODEL.operation_names if each in operations_of(None).names]
 NAMED = {"Bucket": "some-bucket", "Key": "a/key.jpg", "CopySource": "other/key", "RenameSource": "other/key"}
 
@@ -78,7 +77,7 @@ def value_of(shape, *, record_all=False, depth=0):
 
 
 def keys_of(name, *, record_all=False):
-    """What an operation is called with."""
+    """The arguments of an operation."""
     shape = MODEL.operation_model(name).input_shape
     return value_of(shape, record_all=record_all) if shape else {}
 
@@ -104,7 +103,7 @@ def named_in(name):
 
 
 def misread(requests):
-    """Those of (name, request) whose operation, bucket or key is not what was called, each with what was read."""
+    """Requests whose operation, bucket or key is misread, with the reading."""
     wrong = {}
     for name, request in requests:
         seen = READING.operation(request), READING.read_address(request)
@@ -157,7 +156,10 @@ def test_every_operation_is_recognised_in_its_fullest_form(client, view):
 
 
 def test_every_operation_is_recognised_when_it_is_presigned(client, view):
-    """What presigning adds to the query is no mark of an operation; headers are sent as they were signed."""
+    """Presigning's parameters are no mark of an operation.
+
+    Headers are sent as they were signed.
+    """
     requests = {}
     for name in CALLS:
         try:
@@ -211,7 +213,7 @@ OPTIONAL = [
 ]
 
 
-@row_by_row(("name", "keys"), OPTIONAL)
+@pytest.mark.parametrize(("name", "keys"), OPTIONAL)
 def test_optional_parameters_do_not_mislead(client, view, name, keys):
     """Not even those whose name is another operation's mark, or part of it."""
     sent = serialised(client, name, keys)
@@ -229,18 +231,18 @@ def of(method, path, query="", host="127.0.0.1:8000", **headers):
     }
 
 
-@row_by_row("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
-@row_by_row(
+@pytest.mark.parametrize("prefix", ["amz", "cos", "qs", "jss", "qiniu", "oss", "obs", "tos", "bce", "goog"])
+@pytest.mark.parametrize(
     ("query", "plain", "copy"),
     [("", "PutObject", "CopyObject"), ("partNumber=1&uploadId=u", "UploadPart", "UploadPartCopy")],
 )
 def test_each_vendors_copies_are_told_by_its_own_header(prefix, query, plain, copy):
-    """The relatives of S3 kept its forms and renamed the headers; a fault of no vendor goes by all of them."""
+    """Each vendor's renamed header marks a copy; a fault of no vendor accepts all of them."""
     assert READING.operation(of("PUT", "/b/k", query)) == plain
     assert READING.operation(of("PUT", "/b/k", query, **{f"x_{prefix}_copy_source": "/c/l"})) == copy
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("method", "path", "query", "name"),
     [
         ("GET", "/", "", "ListBuckets"),
@@ -277,7 +279,7 @@ def test_what_has_no_sdk_is_read_by_its_form(method, path, query, name):
     assert READING.live(of(method, path, query)).operation == name
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("method", "path", "query", "hit"),
     [
         ("PUT", "/b/k", "", "put"),
@@ -292,7 +294,8 @@ def test_what_has_no_sdk_is_read_by_its_form(method, path, query, name):
 def test_rules_go_by_operation(site, method, path, query, hit):
     """Through the middleware; the journal says which it was."""
     made = site(
-        """cos:SlowDown,operation=PutObject,name=put cos:SlowDown,operation=UploadPart,operation=UploadPartCopy,name=part
+        """cos:SlowDown,operation=PutObject,name=put
+        cos:SlowDown,operation=UploadPart,operation=UploadPartCopy,name=part
         http:503,operation=List*,name=lists"""
     )
     assert made.ask(f"{method} {path}?{query}") == hit

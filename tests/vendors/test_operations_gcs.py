@@ -11,7 +11,6 @@ from google.auth.credentials import AnonymousCredentials, Signing
 from google.cloud import storage
 
 from tests.engine.conftest import Reading
-from tests.rows import row_by_row
 
 from .sent import SentError
 
@@ -125,33 +124,33 @@ def sent_by(call, client):
 
 def test_what_the_sdk_sends_is_recognised(client, view):
     """Every call that has a request of its own; object names are one segment with `%2F` in it."""
-    wrong = {}
     slashes = 0
     for name, bucket, key, call in CALLS:
         request = sent_by(call, client)
         seen = view(request.method, request.url, request.headers)
         found = READING.operation(seen), *READING.read_address(seen)
         slashes += "%2F" in seen["RAW_URI"]
-        if found != (name, bucket, key):
-            wrong[name] = found, request.url
-    assert wrong == {}
+        assert found == (name, bucket, key), request.url
     assert slashes > 10
 
 
 def test_a_server_that_hides_encoded_slashes_changes_little(client, view):
-    """The name then spans segments; what stands behind it is still seen, by its words and the method."""
-    wrong = {}
+    """A server that decodes slashes hides little: words and method still show the operation.
+
+    The name then spans segments; what stands behind it is still seen.
+    """
     for name, bucket, key, call in CALLS:
         request = sent_by(call, client)
         seen = view(request.method, request.url.replace("%2F", "/"), request.headers)
         found = READING.operation(seen), *READING.read_address(seen)
-        if found != (name, bucket, key):
-            wrong[name] = found, request.url
-    assert wrong == {}
+        assert found == (name, bucket, key), request.url
 
 
 def test_each_call_has_an_identity_of_its_own(client, view):
-    """Routes of one bucket or object differ in it, as S3's sub-resources do; a retry has the same."""
+    """Routes of one bucket or object have identities of their own; a retry has the same.
+
+    As S3's sub-resources have.
+    """
     found = {}
     for name, _, _, call in CALLS:
         request = sent_by(call, client)
@@ -192,7 +191,7 @@ class Signer(AnonymousCredentials, Signing):
 @pytest.mark.parametrize("style", ["path", "virtual"])
 @pytest.mark.parametrize("version", ["v2", "v4"])
 def test_signed_addresses_are_those_of_the_xml_api(client, view, style, version):
-    """Which the JSON API's names are good enough for: objects are read and written."""
+    """A signed URL belongs to the XML API, and has the JSON API's names: objects get and insert."""
     for method, operation in [
         ("GET", "storage.objects.get"),
         ("HEAD", "storage.objects.get"),
@@ -213,7 +212,7 @@ def test_signed_addresses_are_those_of_the_xml_api(client, view, style, version)
         assert READING.identify(seen)[0] == f"{method} /photos/{KEY}"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("method", "path", "place"),
     [
         ("GET", "/storage/v1/b/photos/o/a%2Facl", ("storage.objects.get", "photos", "a/acl")),

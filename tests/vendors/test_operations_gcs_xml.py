@@ -6,7 +6,6 @@ import pytest
 
 from tests.engine.conftest import Reading
 from tests.pairs import pairs
-from tests.rows import row_by_row
 
 READING = Reading("gcs-xml")
 # https://docs.cloud.google.com/storage/docs/xml-api: put-bucket-metadata, get-bucket-metadata, resumable-upload
@@ -41,7 +40,7 @@ DOCUMENTED = [
 ]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("host", "documented"),
     pairs(
         host=["photos.storage.googleapis.com", "photos.storage.mtls.googleapis.com"],

@@ -1,4 +1,4 @@
-"""`operation=`: which names a rule takes, what it then matches, and what ten thousand such rules cost."""
+"""`operation=`: names, matches, and the cost of ten thousand rules."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import pytest
 
 from faultinject import Injector, Rule, Scenario, vendors
 from faultinject.exceptions import ConfigurationError
-from faultinject.vendors import operations_of
+from faultinject.vendors.operations import operations_of
 from tests.decisions import candidates as candidates_of
-from tests.rows import row_by_row
 
 OWN = {
     "azure-blob": ("block_blob.upload", "PUT /account/photos/k", {"x-ms-blob-type": "BlockBlob"}),
@@ -28,7 +27,7 @@ def mistake(**keys):
     return str(caught.value)
 
 
-@row_by_row("vendor", OWN)
+@pytest.mark.parametrize("vendor", OWN)
 def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
     """Whether the vendor is the fault's or given; and patterns of them."""
     name, target, headers = OWN[vendor]
@@ -47,7 +46,7 @@ def test_a_rule_takes_the_names_of_its_vendor(site, vendor):
     assert made.ask("TRACE /v1/a/b/c", headers=headers.items()) is None
 
 
-@row_by_row("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
+@pytest.mark.parametrize("vendor", [each for each in vendors.names() if vendors.get(each).addressing])
 def test_every_name_that_is_listed_is_taken(vendor):
     """In one rule, for speed."""
     names = sorted(operations_of(vendors.get(vendor)).names)
@@ -56,7 +55,7 @@ def test_every_name_that_is_listed_is_taken(vendor):
     assert Scenario.parse(str(rule)).rules == (rule,)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("keys", "message"),
     [
         ({"operation": "PutObjekt"}, "PutObjekt is no operation of S3; did you mean PutObject?"),
@@ -103,8 +102,10 @@ def test_another_vendors_operation_is_refused(keys, message):
         assert message in mistake(**keys)
 
 
-@row_by_row("vendor", [None, "s3", "minio", "cos", "gcs"])
-@row_by_row("name", ["AppendObject", "GetSymlink", "ComposeObject", "ListenNotification", "Append*"])
+@pytest.mark.parametrize("vendor", [None, "s3", "minio", "cos", "gcs"])
+@pytest.mark.parametrize(
+    "name", ["AppendObject", "GetSymlink", "ComposeObject", "ListenNotification", "Append*"]
+)
 def test_a_relatives_operation_is_told_to_be_theirs(vendor, name):
     """All who have it are named, and none of this vendor's own that only looks a little like it."""
     having = [each for each in vendors.names() if operations_of(vendors.get(each)).meant((name,))]
@@ -184,7 +185,7 @@ def ten_thousand_rules():
 
 @pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
 def test_ten_thousand_rules_with_operations_are_filed(environ, ten_thousand_rules, wsgi):
-    """A request gets those of its own operation alone; one of a method that none of them can have, not even a look."""
+    """A request gets rules of its operation alone, and of an impossible method none is examined."""
     plan = ten_thousand_rules
 
     def candidates(target):
@@ -208,7 +209,7 @@ def test_ten_thousand_rules_with_operations_are_filed(environ, ten_thousand_rule
     assert candidates("HEAD /b/k") is None
 
 
-@row_by_row("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
+@pytest.mark.parametrize("vendor", ["gcs", "azure-blob", "swift", "b2", "kodo"])
 def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
     """By what the vendor reads: many of them hand out one."""
     targets = {
@@ -224,7 +225,7 @@ def test_buckets_that_stand_elsewhere_are_filed_as_well(site, environ, vendor):
     plan = made.injector.own_plan
     place = environ(targets[vendor].format(17))
     assert candidates_of(plan, place) == [17]
-    # Google's other API is read too, where a request is none of the JSON API.
+    # Google's other API is read too, where a request is not one of the JSON API.
     assert candidates_of(plan, environ("GET /bucket-17/k")) == ([17, 517] if vendor == "gcs" else [517])
     assert candidates_of(plan, environ("GET /else/k")) is None
     assert made.ask(targets[vendor].format(17)) == "rule-18"
@@ -242,7 +243,7 @@ def test_an_operation_narrows_the_methods_of_a_rule(environ):
 
 
 def test_any_number_of_names_and_patterns_is_looked_up():
-    """What is remembered of them is bounded, and changes no answer."""
+    """The memory of names and patterns is bounded, and changes no answer."""
     known = operations_of(None)
     names = sorted(known.names)
     for number in range(1100):

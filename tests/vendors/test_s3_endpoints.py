@@ -1,4 +1,4 @@
-"""Where botocore itself sends its requests, S3 reads operation, bucket and key."""
+"""S3 reads operation, bucket and key of requests to botocore's own endpoints."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ZONAL = "photos--use1-az4--x-s3"
 
 
 def calls(partition, region):
-    """What is called, and the operation, bucket and key that it is."""
+    """Calls, with their operation, bucket and key."""
     arn = f"arn:{partition}:{{}}:{region}:123456789012:{{}}"
     key = {"Key": "a/b"}
     access, behind = arn.format("s3", "accesspoint/mine"), arn.format("s3-object-lambda", "accesspoint/mine")
@@ -61,7 +61,7 @@ def calls(partition, region):
 
 
 def view(request):
-    """What a server makes of it."""
+    """The environ that a server makes of a request."""
     parts = urlsplit(request.url)
     return {
         "REQUEST_METHOD": request.method,

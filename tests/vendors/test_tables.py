@@ -1,4 +1,4 @@
-"""What stands beside the errors in a vendor's folder: extras, templates, operations. All of it is used, and right."""
+"""Extras, templates and operations beside a vendor's errors are used, and right."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from faultinject import Rule, Scenario, vendors
-from faultinject.vendors import compile_value, operations_of
+from faultinject.vendors.operations import operations_of
+from faultinject.vendors.template_values import compile_value
 from tests.decisions import view
 from tests.engine.conftest import Reading
-from tests.rows import row_by_row
 
 PLACES = ("child", "header", "head", "body")
 PACKAGE = Path(vendors.__file__).parent
@@ -32,11 +32,11 @@ ASKING = [
     {"REQUEST_METHOD": "HEAD"},
     {"PATH_INFO": "/file/a/b"},
 ]
-"""What requests have that ask for a form of their own."""
+"""Requests that ask for forms of their own."""
 WHERE_IT_STANDS = re.compile(r"https?://\S|[\w.-]+/[\w.-]")
 """A page, a repository, a file."""
 PLACELESS = {"azure-blob", "gcs", "gcs-xml", "qiniu-mix", "s3"}
-"""Whose tables have lines that name a service, a list or an SDK, and no place to look at."""
+"""Vendors with lines that name a service, a list or an SDK, and no place to look at."""
 GUARDS = (
     "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
     " x-oss-forbid-overwrite x-tos-forbid-overwrite x-goog-if-generation-match x-goog-if-metageneration-match"
@@ -45,11 +45,11 @@ GUARDS = (
 ).split()
 """Headers that the journal tells whether they came."""
 SERVERS_OWN = {"content-length", "connection", "date", "transfer-encoding"}
-each_vendor = row_by_row("vendor", vendors.names())
+each_vendor = pytest.mark.parametrize("vendor", vendors.names())
 
 
 def lines_of(file, columns, optional=()):
-    """The lines of a table as dicts; its head is the columns, the optional ones perhaps left out."""
+    """The lines of a table as dicts; the optional columns may be missing."""
     text = file.read_text(encoding="utf-8")
     assert "\r" not in text
     assert text.endswith("\n")
@@ -60,7 +60,7 @@ def lines_of(file, columns, optional=()):
 
 
 def folder_of(vendor):
-    """Where the vendor's files lie."""
+    """The folder of a vendor's files."""
     return PACKAGE / vendor.replace("-", "_")
 
 
@@ -76,8 +76,8 @@ def holes(vendor, form):
 
 
 @each_vendor
-def test_extras_are_well_formed(vendor, for_all):
-    """Each line is about errors that there are, in a place that there is, has a value that can be worked out and a source."""
+def test_extras_are_well_formed(vendor):
+    """Each line of extras names known errors, a known place, a value and a source."""
     found = vendors.get(vendor)
     file = folder_of(vendor) / "extras.csv"
     assert file.is_file() == bool(found.extras)
@@ -88,7 +88,8 @@ def test_extras_are_well_formed(vendor, for_all):
     known |= {str(row.status) for row in found.errors}
     known |= {f"form:{name or 'usual'}" for name in forms_of(vendor)}
 
-    def check(line):
+    lines = lines_of(file, ("code", "place", "name", "value", "source"))
+    for line in lines:
         named = {each.removeprefix("!") for each in line["code"].split()}
         assert {line["code"], *line["code"].split()} & known
         assert line["code"] in known or named <= known
@@ -99,15 +100,12 @@ def test_extras_are_well_formed(vendor, for_all):
         assert line["source"].strip() == line["source"] != ""
         if line["place"] != "child":
             assert line["name"].lower() not in {*SERVERS_OWN, *(name.lower() for name, _ in found.id_headers)}
-
-    lines = lines_of(file, ("code", "place", "name", "value", "source"))
-    for_all(lines, check)
     assert len(lines) == len(found.extras)
 
 
 @each_vendor
 def test_places_are_well_formed(vendor):
-    """Each line is about one error, and says by conditions that the journal can tell which requests get it, and why."""
+    """Each line names one error, conditions that the journal can evaluate, and the reason."""
     found = vendors.get(vendor)
     file = folder_of(vendor) / "where.csv"
     if not file.is_file():
@@ -164,6 +162,9 @@ def test_which_rows_say_their_place():
         "minio:XMinioSiteReplicationIAMError": "path=minio/admin/,unless.key=**",
         "minio:InvalidCast": "operation=SelectObjectContent",
         "s3:AccessForbidden": "method=OPTIONS",
+        "jdcloud:AccessForbidden": "",
+        "oss:CallbackFailed/3": vendors.find("oss:CallbackFailed").where,
+        "obs:InvalidObjectState": "operation=GetObject",
         "azure-blob:CorsPreflightFailure": "method=OPTIONS",
         "azure-blob:LeaseAlreadyPresent": "operation=*.acquire_lease",
         "gcs:Gone": "operation=storage.objects.insert,query.uploadType=resumable; operation=storage.objects.rewrite",
@@ -178,7 +179,7 @@ def test_which_rows_say_their_place():
     assert {each: vendors.find(each).where for each in places} == places
 
 
-@row_by_row("vendor", [each for each in vendors.names() if each not in PLACELESS])
+@pytest.mark.parametrize("vendor", [each for each in vendors.names() if each not in PLACELESS])
 def test_every_source_says_where_it_stands(vendor):
     """A reader can look at it: no memory of a recorded answer."""
     found = vendors.get(vendor)
@@ -186,7 +187,7 @@ def test_every_source_says_where_it_stands(vendor):
     assert [each for each in sources if not WHERE_IT_STANDS.search(each)] == []
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "value",
     [
         "",
@@ -239,12 +240,12 @@ def test_no_header_of_an_error_comes_twice(vendor):
 
 
 @each_vendor
-def test_templates_have_holes_that_are_filled(vendor, for_all):
+def test_templates_have_holes_that_are_filled(vendor):
     """Each hole is the error's, an id, or a source; a percent sign that is no hole stands twice."""
     found = vendors.get(vendor)
     ids = found.make_ids(bytes(range(64)), 1)
 
-    def check(name):
+    for name in forms_of(vendor):
         form = forms_of(vendor)[name]
         text = found.read_template(form).decode()
         assert "%" not in HOLE.sub("", text).replace("%%", "")
@@ -252,8 +253,6 @@ def test_templates_have_holes_that_are_filled(vendor, for_all):
             assert hole in FILLED or hole in ids or callable(compile_value(hole))
         if "children" in HOLE.findall(text):
             assert {*HOLE.findall(form.child)} == {"name", "value"}
-
-    for_all(forms_of(vendor), check)
     assert {which for _, which in found.id_headers} <= {*ids}
     assert found.resource is not None or not any(
         "resource" in holes(vendor, each) for each in forms_of(vendor).values()
@@ -307,12 +306,13 @@ def test_every_table_of_operations_is_some_vendors():
     assert all(vendors.get(each).operations for each in STORAGE)
 
 
-@row_by_row("table", TABLES)
-def test_operations_are_well_formed(table, for_all):
+@pytest.mark.parametrize("table", TABLES)
+def test_operations_are_well_formed(table):
     """A name, a method, a level of the addressing, and words to tell them apart by."""
     addressing = {vendors.get(each).addressing for each in STORAGE if table in vendors.get(each).operations}
 
-    def check(line):
+    columns = ("operation", "method", "level", "query", "header")
+    for line in lines_of(PACKAGE / table, columns, optional=("host",)):
         assert re.fullmatch("[A-Za-z][A-Za-z0-9_./-]*", line["operation"])
         assert line["method"] in METHODS
         assert line["level"]
@@ -320,9 +320,6 @@ def test_operations_are_well_formed(table, for_all):
         for column in ("query", "header"):
             assert all(WORD.fullmatch(word) for word in line[column].split())
             assert line[column] == " ".join(line[column].split())
-
-    columns = ("operation", "method", "level", "query", "header")
-    for_all(lines_of(PACKAGE / table, columns, optional=("host",)), check)
 
 
 # Deprecated calls of S3 that have the very form of their successor, and Azure's lists in another format, which only
@@ -338,7 +335,7 @@ TWINS = {
 }
 
 
-@row_by_row("vendor", STORAGE)
+@pytest.mark.parametrize("vendor", STORAGE)
 def test_no_two_operations_of_a_vendor_have_one_form(vendor):
     """A request could not be told to be the one or the other."""
     named = {}
@@ -347,9 +344,9 @@ def test_no_two_operations_of_a_vendor_have_one_form(vendor):
     assert {tuple(sorted(each)) for each in named.values() if len(each) > 1} <= TWINS
 
 
-@row_by_row("vendor", STORAGE)
+@pytest.mark.parametrize("vendor", STORAGE)
 def test_errors_in_a_200_are_well_formed(vendor):
-    """Each line is about an operation of the vendor's, says how the answer comes, and by whose words."""
+    """Each line names an operation of the vendor, the form of the answer, and the source."""
     found = vendors.get(vendor)
     file = folder_of(vendor) / "errors_in_200.csv"
     lines = lines_of(file, ("operation", "framing", "words", "source")) if file.is_file() else []

@@ -1,4 +1,4 @@
-"""Copies a folder with a film of two parts to a MinIO server, and compares it by its content."""
+"""Copies a folder with a film of two parts to a MinIO server, and compares the contents."""
 
 import os
 import subprocess

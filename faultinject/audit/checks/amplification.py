@@ -1,4 +1,4 @@
-"""How retries amplify load: a retry budget that ends them, nested retries that multiply them, copies that double requests."""
+"""Checks of load: retry budgets, nested retries, and copies of requests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
-from faultinject.audit.evidence import RARE, Evidence
+from faultinject.audit.documents import AZURE, PROMISE, SRE, TAIL_AT_SCALE, rfc
+from faultinject.audit.evidence import RARE, Evidence, answered_at
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import POLL, READING
-from faultinject.audit.matching import alike, fingerprint, thing_of
-from faultinject.audit.statistics import FEWEST, grouped, median, variation
+from faultinject.audit.grouping import AT_ONCE, POLL, READING
+from faultinject.audit.matching import alike, fingerprint, invocation, marked, thing_of
+from faultinject.audit.statistics import FEWEST, grouped, median
 from faultinject.audit.waits import KINDS, Wait
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
@@ -34,26 +35,32 @@ EXHAUSTED = 5
 DROPS = 8
 """Times that the wait has to fall, to be taken for a layer that begins anew."""
 FALLS, RISES, SHARE = 2.0, 1.5, 0.9
-"""By how much the wait falls in the middle, and rises again, and in what share of all cases it does so at all."""
+"""The median ratios by which a wait falls and rises, and the share of cases with either."""
 ELSEWHERE = 0.2
-"""Share of the other waits that may fall as well, where waits do not become shorter within a part."""
-OPEN = 5.0
-"""Seconds for which an open circuit breaker lets nothing through."""
+"""The share of the other waits that may fall as well.
+
+Within a part waits do not become shorter.
+"""
+OPEN = 60.0
+"""Seconds for which an open circuit breaker of common libraries lets nothing through."""
 NEVER_AGAIN = 10
-"""Calls without a retry that show a budget which is not refilled; without a request: a breaker which does not close."""
-RANDOM = 0.12
-"""Variation from which on waits are random."""
+"""Calls without a retry that show a budget which is never refilled.
+
+Without a request they show a breaker which does not close.
+"""
 ONE_LAYER = "Let one layer retry: switch the others off."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
 SAVED, WASTED = 1.1, 0.7
-"""Attempts per call in the last third of an outage that a budget leaves at most, and the share of the first third's
-that shows that there is none."""
+"""Attempts per call in an outage's last third: the most with a budget, and a share.
+
+Above that share of the first third's attempts there is no budget.
+"""
 
 
 @check(
     "retry budget",
-    reference="Google SRE book: Handling Overload; AWS SDKs: retry behavior",
+    documents=(SRE,),
     minimum="an outage of 100 calls",
     more=CAUSE_OUTAGE,
 )
@@ -61,24 +68,27 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     """In a long outage, a retry budget limits the retries.
 
     In an outage (100 calls of one client and one name, all of which fail) the attempts per call in the last third
-    against those in the first. PASS: at most 1.1; whether the budget is refilled after the outage it does not show, and
-    the finding says so. WARN: more than 70 % of the first third's; FAIL where the profile promises a budget. Not judged
-    where the answers had Retry-After, which a client may have followed instead. WARN as well: outside of an outage, 3
-    calls or more with one answer were retried and most of them succeeded, and none of 10 or more behind them were; or the
-    last 10 named calls or more made no request for 5 s, and failed.
+    against those in the first. PASS: at most 1.1; whether the budget is refilled after the outage it does not show,
+    and the finding says so. WARN: more than 70 % of the first third's; FAIL where the profile promises a budget.
+    Not judged where the answers had Retry-After, which a client may have followed instead. WARN as well: outside of
+    an outage, 3 calls or more with one answer were retried and most of them succeeded, and none of 10 or more
+    behind them were; or the last 10 named calls or more made no request for 60 s, and failed.
     """
     silence, spent_ones = evidence.silence, list(_not_refilled(evidence))
-    never_closed = silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
+    # Of a client that never sends a request no breaker is known.
+    never_closed = silence.calls > silence.silent and silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
     if never_closed:
         told = (
-            f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last {silence.last},"
-            f" for {seconds(silence.seconds)}: a circuit breaker opened and did not close"
+            f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last"
+            f" {silence.last},"
+            f" for {seconds(silence.seconds)}, as behind a circuit breaker that does not close"
         )
         yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
     for spent, behind in spent_ones:
         told = (
-            f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)} behind them:"
-            " a budget is used up and not refilled"
+            f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)}"
+            " behind them,"
+            " as of a budget that is used up and not refilled"
         )
         how = "Refill the budget with each success, or with time."
         yield warned(len(spent) + len(behind), told, behind, action=how)
@@ -91,6 +101,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         again = sum(call.retries for call in calls)
         told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
         promised = evidence.profile.budget and not evidence.detected
+        documents = (SRE, PROMISE) if promised else (SRE,)
         if any(call.last.hint_form is not None for call in calls):
             how = "Cause an outage without Retry-After."
             yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)
@@ -101,15 +112,14 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
             yield passed(n, told, late)
         elif after > WASTED * before:
             how = "Give all calls of the client one budget of retries."
-            yield (failed if promised else warned)(
-                n, f"{told}: no budget limits the retries", late, action=how
-            )
+            told += ": no budget limits the retries"
+            yield failed(n, told, late, action=how, documents=documents)
         else:
             yield unknown(n, told, late, action="Cause a longer outage.")
 
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
-    """The calls with one answer that were retried, and those behind them that were not, where the former mostly succeeded."""
+    """Find calls that were retried and mostly succeeded, and those behind that were not."""
     asked = [
         call
         for call in evidence.calls
@@ -134,29 +144,48 @@ def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]
 
 @check(
     "nested retries",
-    reference="Google SRE book: Handling Overload; Azure: transient fault handling",
+    documents=(rfc(9110, "9.2.2"), SRE, AZURE),
     minimum="5 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
 )
-def nested_retries(evidence: Evidence) -> Iterator[Finding]:
+def nested_retries(evidence: Evidence) -> Finding:
     """Only one layer retries: retries are not nested.
 
     With an SDK's ids: calls that failed on every attempt and were followed within 10 s by another one for the same
-    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a driver or of
-    one name, or where the client does not repeat successful calls; else WARN; one object alone is not judged. Where the other
-    call succeeded: FAIL in such calls, or where it came within a second and the client does not repeat successful calls.
-    Without ids: calls in which the wait falls at the beginning of each part of p attempts and rises again in it, in the
-    median to less than half and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN).
-    PASS: 5 calls or more, without ids as many as would show 8 such cases, by waits that no answer asked for. Random waits
-    have to grow from part to part, because two layers with jitter look like one. Where an SDK repeats no id, what comes again
-    under another one is not judged without a driver.
+    object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a
+    driver or of one name, or where the other came within a second and the client does not repeat successful calls;
+    else WARN, and not judged where the other call succeeded; one object alone is not judged. A failure that the SDK
+    itself never retries, such as a cut answer, has one layer, and such calls do not count. Without ids: calls in
+    which the wait falls at the beginning of each part of p attempts and rises again in it, in the median to less than
+    half and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls
+    or more, without ids as many as would show 8 such cases, by waits that no answer asked for. The waits have to grow
+    from part to part, because two layers with jitter look like one; and calls that ended sooner than others, by a
+    deadline or a budget, show nothing. Where an SDK repeats no id, what comes again under another one is not judged
+    without a driver. WARN as well: in 3 named calls or more a request came more often than its failures explain, by
+    two or more each, as where one failure starts two retries; of a GET or HEAD, which a client may ask for again
+    although it has succeeded, only where it came again while it was under way, at once.
     """
-    ended = list(filter(_is_exhausted, evidence.calls))
+    branching = [call for call in evidence.told if _branches(call)]
+    if len(branching) >= FEWEST:
+        requests = [each for call in branching for each in call.attempts]
+        told = (
+            f"{len(requests)} requests in {len(branching)} calls, of which {_failures(requests)}"
+            " failed: one failure starts several retries"
+        )
+        return warned(len(branching), told, branching, action="Start one retry for each failure.")
+    retried = {
+        _failure(before)
+        for call in evidence.everyone
+        for before, after in pairwise(call.attempts)
+        if (marked(after) or invocation(before) == invocation(after) is not None)
+        and not evidence.may_be_resent(before, after)
+    }
+    calls = [call for call in evidence.calls if call.again is None or _failure(call.last) in retried]
+    ended = list(filter(_is_exhausted, calls))
     n = len(ended)
     if n < EXHAUSTED:
-        yield too_few(n, EXHAUSTED, "failed call", ended)
-        return
-    known = list(filterfalse(evidence.may_be_under_other_ids, evidence.calls))
+        return too_few(n, EXHAUSTED, "failed call", ended)
+    known = list(filterfalse(evidence.may_be_under_other_ids, calls))
     again = [call for call in known if call.again is not None and _is_exhausted(call)]
     repeated = [call for calls in evidence.under_other_ids.values() for call in calls]
     things = set(map(thing_of, again))
@@ -169,42 +198,73 @@ def nested_retries(evidence: Evidence) -> Iterator[Finding]:
     if len(chains) > 1:
         shown = max(chains, key=len)
         told = f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row"
-        yield _layers(evidence, n, told, shown, warned)
-    elif pattern is not None:
+        return _layers(evidence, n, told, shown, warned)
+    if pattern is not None:
         attempts, part, falls, calls = pattern
         told = (
             f"{attempts} attempts = {attempts // part} × {part}"
             f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt"
         )
-        yield warned(n, told, calls, action=ONE_LAYER)
-    elif chains:
+        return warned(n, told, calls, action=ONE_LAYER)
+    if chains:
         told = "one object was requested again, by a layer above the SDK or by the caller"
-        yield unknown(n, told, chains[0], action=NAME_THEM)
-    elif len(things) > 1:
+        return unknown(n, told, chains[0], action=NAME_THEM)
+    if len(things) > 1:
         told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
-        soon = all((call.again or 0) < POLL for call in again)
-        yield _layers(evidence, n, told, again, unknown, proves=soon)
-    elif len(repeated) > RARE * n:
+        return _layers(evidence, n, told, again, unknown)
+    if len(repeated) > RARE * n:
         told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
-        yield unknown(n, told, repeated, action=DRIVE_IT)
-    elif told_by_waits and not evidence.turnaround.exact:
+        return unknown(n, told, repeated, action=DRIVE_IT)
+    if told_by_waits and not evidence.turnaround.exact:
         told = "by a faster clock it is not known whether the waits of a call fall and rise again"
-        yield unknown(n, told, told_by_waits, action=REAL_TIME)
-    elif n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
-        told = f"{counted(len(blind), 'failed call')} without an id: too few, or with too short or too random waits, to show a second layer"
-        how = "Let more calls fail on every attempt, without Retry-After, or compare the attempts with one layer's retries switched off."
-        yield unknown(n, told, blind, action=how)
-    else:
-        yield passed(n, f"no second retry layer in {n} failed calls", ended)
+        return unknown(n, told, told_by_waits, action=REAL_TIME)
+    if n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
+        told = (
+            f"{counted(len(blind), 'failed call')} without an id: too few, cut short, or with waits"
+            " too short or too much alike, to show a second layer"
+        )
+        how = (
+            "Let more calls fail on every attempt, without Retry-After, or compare the attempts with"
+            " one layer's retries switched off."
+        )
+        return unknown(n, told, blind, action=how)
+    return passed(n, f"no second retry layer in {n} failed calls", ended)
+
+
+def _failure(attempt: Attempt) -> Hashable:
+    """The kind of a failure, as a layer decides what it retries: also by method and head."""
+    return attempt.method, attempt.kind, attempt.status is None
+
+
+def _branches(call: Call) -> bool:
+    """Whether a named call made two requests more than its failures explain."""
+    things = grouped(call.attempts, lambda each: (each.method, each.path, each.query, each.request_digest))
+    return any(
+        1 < _failures(same) < len(same) - 2
+        and (
+            same[0].method not in READING
+            or any(
+                other.arrived < min(answered_at(one), one.arrived + AT_ONCE) for one, other in pairwise(same)
+            )
+        )
+        for same in things.values()
+    )
+
+
+def _failures(attempts: Iterable[Attempt]) -> int:
+    return sum(each.kind in KINDS for each in attempts)
 
 
 def _is_exhausted(call: Call) -> bool:
-    """Whether it failed to the end; a HEAD is what different calls begin with: one after the other, they are no repeat."""
+    """Whether it failed to the end, and is no HEAD.
+
+    Different calls begin with a HEAD of one object: one after the other, they are no repeat.
+    """
     return call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != "HEAD"
 
 
 def _longest_row(calls: Iterable[Call]) -> list[Call]:
-    """The failed calls for one thing that came the one soon after the other, where most did so; none where none failed."""
+    """The longest row of failed calls for one thing that came soon after one another."""
     rows: list[list[Call]] = [[]]
     for call in calls:
         if not _is_exhausted(call):
@@ -222,10 +282,8 @@ def _layers(
     told: str,
     calls: Sequence[Call],
     otherwise: Callable[..., Finding],
-    *,
-    proves: bool = True,
 ) -> Finding:
-    """What SDK calls that were repeated come to.
+    """The finding on SDK calls that were repeated.
 
     Args:
         evidence: of the client.
@@ -233,12 +291,12 @@ def _layers(
         told: what was seen.
         calls: those that were repeated.
         otherwise: what it is where the caller may have repeated its call.
-        proves: whether they came so soon that it is no caller where the client does not repeat what succeeded.
     """
     methods = {call.first.method for call in calls}
     if all(call.window is not None for call in calls):
         return failed(n, f"{told}: a layer above the SDK retries", calls, action=ONE_LAYER)
-    if proves and all(map(evidence.contrast.shows_retries, methods)):
+    soon = all((call.again or 0) < POLL for call in calls)
+    if soon and all(map(evidence.contrast.shows_retries, methods)):
         told += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
         return failed(n, told, calls, action=ONE_LAYER)
     told += ": a layer above the SDK retries, or the caller repeats its call"
@@ -246,46 +304,46 @@ def _layers(
 
 
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
-    """The calls without an id in which the wait would not be seen to fall, or too seldom, if two layers made them.
+    """Calls without an id whose waits would not show two layers.
 
-    Nor would it be seen in random waits whose medians repeat from part to part, as those of two layers would.
+    Nor would it be seen in waits that are in the last part about as long as in the first, as those of two layers are;
+    nor where a call ended sooner than others: a deadline or a budget may have ended the second layer in its first
+    part, or in any.
     """
     found = []
+    most = max((len(call.attempts) for call in calls), default=0)
+    cut = any(call.retries and len(call.attempts) < most for call in calls)
     for (attempts, tell), same in grouped(
         calls, lambda call: (len(call.attempts), max(_own_gaps(call, zero), default=0.0) > zero)
     ).items():
-        outer = next((each for each in range(2, attempts // 2 + 1) if attempts % each == 0), 1)
-        if outer > 1 and (not tell or len(same) * (outer - 1) < DROPS or _repeats(same, zero)):
+        parts = [each for each in range(2, attempts // 2 + 1) if cut or attempts % each == 0]
+        outer = min(parts, default=1)
+        few = not tell or len(same) * (outer - 1) < DROPS
+        if attempts < most or (parts and (few or any(_repeats(same, part, zero) for part in parts))):
             found += same
     return found
 
 
-def _repeats(same: Sequence[Call], zero: float) -> bool:
-    """Whether calls of as many attempts have random waits whose medians are alike from part to part."""
-    waits = list(zip(*(_own_gaps(call, zero) for call in same), strict=True))
-    middle = list(map(median, waits))
-    attempts = len(middle) + 1
-
-    def alike(part: int) -> bool:
-        return all(
-            max(pair) < FALLS * min(pair)
-            for number, pair in enumerate(zip(middle, middle[part:], strict=False), 1)
-            if number % part
-        )
-
-    random = any(variation(each) > RANDOM for each in waits)
-    return random and any(attempts % part == 0 and alike(part) for part in range(2, attempts // 2 + 1))
+def _repeats(calls: Sequence[Call], part: int, zero: float) -> bool:
+    """Whether calls of as many attempts wait about as long in their first part as in their last."""
+    waits = [_own_gaps(call, zero) for call in calls]
+    last = (len(calls[0].attempts) // part - 1) * part
+    first, later = (median([sum(each[begin : begin + part - 1]) for each in waits]) for begin in (0, last))
+    return max(first, later) < FALLS * min(first, later)
 
 
 def _own_gaps(call: Call, zero: float) -> list[float]:
-    """The waits of a call, if all are known and no answer asked for one; such as cannot be told from none are as good as equal."""
+    """The waits of a call, if all are known and no answer asked for one.
+
+    Waits below `zero` count as equal.
+    """
     gaps = [max(gap, zero) for gap in call.gaps if gap is not None]
     own = len(gaps) == call.retries and not any(each.hint_form for each in call.attempts)
     return gaps if own else []
 
 
 def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
-    """The number of attempts, of those in one part, by what the wait falls where a part begins, and the calls."""
+    """Find two layers by waits: attempts, attempts in a part, the fall between parts, the calls."""
     found = []
     own = [call for call in calls if _own_gaps(call, zero)]
     for attempts, same in grouped(own, lambda call: len(call.attempts)).items():
@@ -299,7 +357,7 @@ def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[
 
 
 def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | None:
-    """By what the wait falls in the middle at every `part`-th one from `first` on; None where that is no pattern."""
+    """The median fall of the wait at every `part`-th one from `first` on; None: no pattern."""
     falls, rises, elsewhere = [], [], []
     for gaps in same:
         for index in range(1, len(gaps)):
@@ -323,19 +381,19 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
 
 @check(
     "overlap",
-    reference="The Tail at Scale",
+    documents=(TAIL_AT_SCALE,),
     minimum="3 slow requests of calls with keys of their own",
     more="Delay more, for example latency,delay=400ms,times=1,per=call.",
 )
-def overlap(evidence: Evidence) -> Iterator[Finding]:
+def overlap(evidence: Evidence) -> Finding:
     """A slow request is not sent a second time before it is answered.
 
     Of the requests that were answered after 300 ms or more by `latency`, how many had a copy before their answer:
-    the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and counts as PASS,
-    if it comes later than the machine's noise, and the client's work for its other requests, explain (the median of all such
-    copies). WARN: the client left three requests or more before they were answered, and then sent them again; or it sent three
-    writes or more a second time, and left the first, which was not slow yet. Judged only where a driver or a test says which
-    requests belong together.
+    the same request with the same body, whatever its id. FAIL: any. A single copy of a GET or HEAD is a hedge and
+    counts as PASS, if it comes later than the machine's noise, and the client's work for its other requests,
+    explain (the median of all such copies). WARN: the client left three requests or more before they were answered,
+    and then sent them again; or it sent three writes or more a second time, and left the first, which was not slow
+    yet. Judged only where a driver or a test says which requests belong together.
     """
     left = _left(evidence)
     behind = [each for each in left if each[2].arrived >= (each[1].answered or 0.0)]
@@ -344,18 +402,19 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
         for call, before, after in left
         if before.method not in READING and after.arrived < (before.answered or 0.0)
     ]
-    # A server notices late that some have left. Of a client that hedges most copies come before: what it gave up counts alone.
+    # A server notices late that some have left. Of a client that hedges most copies come before: what it gave up
+    # counts alone.
     gone = left if 2 * len(behind) >= len(left) else behind
     if len(gone) >= FEWEST:
         soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
         n = sum(each.left or each.did == "delayed" for call in evidence.calls for each in call.attempts)
         told = (
-            f"the client gave up after {seconds(soon)} (median) while the server was still at work, and sent the request"
+            f"the client gave up after {seconds(soon)} (median) while the server was still at work,"
+            " and sent the request"
             f" again: {len(gone)} of {n} requests"
         )
         how = "Make the client's time-out longer than its slowest answers take."
-        yield warned(n, told, [call for call, _, _ in gone], action=how)
-        return
+        return warned(n, told, [call for call, _, _ in gone], action=how)
     told_calls = [call for call in evidence.calls if call.window is not None]
     requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]
     slow = [(call, each) for call, _, each in requests if _is_slow(each)]
@@ -374,22 +433,19 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if len(writes_left) >= FEWEST and (n < FEWEST or not copied):
         soon = median([after.arrived - before.arrived for _, before, after in writes_left])
         told = (
-            f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median), and then left the first:"
+            f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median),"
+            " and then left the first:"
             " a hedge whose loser is cancelled, or a time-out that is too short"
         )
         how = "Send a copy of reads only, and wait longer for the answer to a write."
-        yield warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
-        return
+        return warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
     if not told_calls and not evidence.driven:
         seen = sum(map(_is_slow, evidence.requests))
-        yield unknown(seen, "copies of a request look like other calls", action=NAME_THEM)
-        return
+        return unknown(seen, "copies of a request look like other calls", action=NAME_THEM)
     if n < FEWEST:
-        yield too_few(n, FEWEST, "slow request", [call for call, _ in slow])
-        return
+        return too_few(n, FEWEST, "slow request", [call for call, _ in slow])
     if not copied:
-        yield passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
-        return
+        return passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
     # Of a read whose copy comes at once now and then, the middle decides.
     group = evidence.group([first for _, [first, *_] in copied])
     after = group.median
@@ -402,18 +458,22 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     if writes:
         told += f"; {counted(len(writes), 'write')} among them"
     if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:
-        how = "Send a copy of reads only, one of each, and only when the answer takes longer than nearly all do."
-        yield failed(n, told, calls, action=how)
-    elif after < group.doubt:
-        yield unknown(
+        how = (
+            "Send a copy of reads only, one of each, and only when the answer takes longer than"
+            " nearly all do."
+        )
+        unsafe = any(call.first.method in UNSAFE for call in writes)
+        documents = (rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else (TAIL_AT_SCALE,)
+        return failed(n, told, calls, action=how, documents=documents)
+    if after < group.doubt:
+        return unknown(
             n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])
         )
-    else:
-        yield passed(n, f"{told}: these reads are hedged", calls)
+    return passed(n, f"{told}: these reads are hedged", calls)
 
 
 def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
-    """The requests that the client left, each with its call and with the same request that it sent next.
+    """Requests that the client left: the call, the request, and the same request sent next.
 
     A server notices late that a client has left: some of those behind seem to come before.
     """
@@ -426,11 +486,11 @@ def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
 
 
 def _asked_once(call: Call, attempt: Attempt) -> Hashable:
-    """What is asked for once: a copy may have an id of its own, and so be a call of its own.
+    """The identity of a request and its copies.
 
-    A request without a key, such as a form upload, belongs to a call by its fingerprint alone.
+    A copy may have an id of its own, and so be a call of its own.
     """
-    return call.window or (call if attempt.key is None else None), fingerprint(attempt)
+    return call.window, fingerprint(attempt)
 
 
 def _is_slow(attempt: Attempt) -> bool:

@@ -1,8 +1,8 @@
-"""How a client backs off: whether it waits, with jitter, longer each time, and not all clients together."""
+"""Checks of backoff: waits, their jitter, their growth, and clients that retry together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from math import ceil, exp, inf, log, sqrt
 
 from faultinject.audit.checks.amplification import nested_retries
@@ -20,13 +20,14 @@ from faultinject.audit.checks.words import (
     seconds,
     without_doubt,
 )
+from faultinject.audit.documents import AWS_BLOG, AWS_SDKS, AZURE, CLOUD_STORAGE, SRE
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.statistics import FEWEST, MANY, median, most_in_beat, most_within, slope
 from faultinject.audit.waits import WORK, Group, Wait, calls_of
 
 LATER, ONCE = 10, 5
-"""Waits before a second or later retry that it takes to say whether there are any, and failed calls with one retry each."""
+"""The minimum of waits before later retries, and of failed calls with one retry each."""
 ALIKE = 8
 """Waits before the same retry that it takes to say whether they have jitter."""
 MOST = 0.75
@@ -35,16 +36,22 @@ LONG_ENOUGH = 0.1
 """Seconds; the spread of shorter waits is the machine's doing."""
 RIGID, RANDOM = 0.05, 0.12
 """Spread by median: at most that of a client without jitter, at least that of one with it."""
-MOST_TOGETHER, MANY_TOGETHER = 0.9, 0.5
-"""Shares of the first retries in one tenth of their wait."""
+MANY_TOGETHER = 0.5
+"""Share of the first retries in one tenth of their wait."""
 BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Seconds of the beats at which clients may come back."""
 GROWING, STANDING = 1.15, 1.25
-"""By what waits grow at least from retry to retry when they grow, and at most when they do not."""
+"""The factors per retry: waits grow above the first, and do not grow below the second."""
 STEP = 1.1
-"""By what the second wait is longer than the first, and later ones are not, where they may have reached the longest wait."""
+"""The factor below which two waits count as equal.
+
+The second wait may be the longest one already, so later ones do not grow.
+"""
 LATE_STEPS = 4
-"""A wait may end so many times later than a driver's calls began: the client reads its answer, waits, connects and sends."""
+"""A wait may end late by this multiple of the lateness of a driver's calls.
+
+The client reads its answer, waits, connects and sends.
+"""
 COUNTED = 4
 """Retries beyond this one have reached the longest wait."""
 GROUPS, GROWN = 2, 6
@@ -52,22 +59,25 @@ GROUPS, GROWN = 2, 6
 SURE = 2.6
 """Standard errors to both sides that hold the truth in 99 of 100 cases."""
 CHANGE = "the waits change"
-"""How a finding begins on waits that may not grow, which something hides."""
+"""The beginning of a finding on waits that may not grow, which something hides."""
+JITTER = (SRE, AWS_BLOG, AWS_SDKS, CLOUD_STORAGE, AZURE)
+"""The documents that ask for jitter."""
 ADD_JITTER = "Add a random part to each wait."
 
 
 @check(
     "backoff",
-    reference="Azure: transient fault handling (at most one immediate retry)",
+    documents=(AZURE, AWS_SDKS, CLOUD_STORAGE),
     minimum="10 waits before a second or later retry",
     more="Let calls fail three times or more, for example http:503.",
 )
-def backoff(evidence: Evidence) -> Iterator[Finding]:
+def backoff(evidence: Evidence) -> Finding:
     """A client backs off before its second retry and all later ones.
 
-    The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's p95 (a machine only makes
-    waits longer). WARN: there is only one retry, in 5 failed calls or more, and its wait is as short. PASS: longer than
-    the machine's noise, and than the client's work for its other requests; than both together where the noise was not measured.
+    The median of all waits from the second on. FAIL: below 20 ms, or twice the turnaround's median, with a driver
+    its p95 (a machine only makes waits longer). WARN: there is only one retry, in 5 failed calls or more, and its
+    wait is as short. PASS: longer than the machine's noise, and than the client's work for its other requests; than
+    both together where the noise was not measured.
     """
     later = [wait for wait in evidence.waits if wait.retry >= 2]
     last = [
@@ -81,14 +91,15 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
     elif len(once) >= ONCE and len(once) == len(last):
         found, retries, which = once, "the only retry", warned
     else:
-        yield too_few(len(later), LATER, "wait")
-        return
+        return too_few(len(later), LATER, "wait")
     group = evidence.group(found)
-    n, middle, calls = len(group), group.median, group.calls
+    n, middle, calls = len(group), group.median, calls_of(group.waits)
     verb = "come" if which is failed else "comes"
     told = f"{retries} {verb} after {seconds(middle)} (median)"
-    # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for sure.
-    zero = evidence.turnaround.zero / evidence.turnaround.speed
+    # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for
+    # sure.
+    turnaround = evidence.turnaround
+    zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
     if middle < zero:
         told, action = f"no backoff: {told}", "Wait before each retry, longer each time."
         if middle > WORK:  # somebody may have shortened the waits for a test
@@ -96,28 +107,27 @@ def backoff(evidence: Evidence) -> Iterator[Finding]:
             action = (
                 f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
             )
-        yield which(n, told, calls, action=action)
-    elif middle < group.doubt:
+        return which(n, told, calls, action=action)
+    if middle < group.doubt:
         told += ", which a busy machine and the client's other requests alone may take"
-        yield unknown(n, told, calls, action=without_doubt([group]))
-    else:
-        yield passed(n, told, calls)
+        return unknown(n, told, calls, action=without_doubt([group]))
+    return passed(n, told, calls)
 
 
 @check(
     "jitter",
-    reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
+    documents=JITTER,
     minimum="8 waits before the same retry, of 100 ms or more",
     more=MORE_FAILURES,
 )
-def jitter(evidence: Evidence) -> Iterator[Finding]:
+def jitter(evidence: Evidence) -> Finding:
     """The backoff has jitter: waits differ from call to call.
 
-    For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest three
-    in four) against their median. Rigid: at most 5 % of it, or half the turnaround's noise. With jitter: above 12 %, and
-    the shortest wait is below the median by more than the machine's noise, the client's work for its other requests, and the
-    time for which the client had sent one request after the other. FAIL: more than half are rigid. PASS: more than half have
-    jitter and none is rigid.
+    For each kind of failure and each retry the spread of the waits but the longest (of 20 or more: of the shortest
+    three in four) against their median. Rigid: at most 5 % of it, or half the turnaround's noise. With jitter:
+    above 12 %, and the shortest wait is below the median by more than the machine's noise, the client's work for
+    its other requests, and the time for which the client had sent one request after the other. FAIL: more than half
+    are rigid. PASS: more than half have jitter and none is rigid.
     """
     zero = evidence.turnaround.zero
     groups = [
@@ -129,29 +139,23 @@ def jitter(evidence: Evidence) -> Iterator[Finding]:
     if not groups:
         told = "the waits are too short to measure their jitter"
         every = evidence.waits_by_number.values()
-        yield _none_long_enough(evidence, every, ALIKE, "wait before the same retry", told)
-        return
-    rigid, loose, shares = [], [], []
-    for group in groups:
-        spread = _spread(group)
-        shares.append(spread / group.median)
-        if _is_rigid(group):
-            rigid.append((spread, group))
-        elif _is_loose(group):
-            loose.append(group)
+        return _none_long_enough(evidence, every, ALIKE, "wait before the same retry", told)
+    rigid = list(filter(_is_rigid, groups))
     if len(rigid) > len(groups) / 2:
-        spread, group = max(rigid, key=lambda each: len(each[1]))
-        share = percent(max(spread / group.median / 2, 0.001))
-        told = f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were {seconds(group.median)} ± {share}"
-        shown = calls_of(wait for _, group in rigid for wait in group.waits)
-        yield failed(n, told, shown, action=ADD_JITTER)
-        return
-    told = f"the waits vary by {', '.join(percent(each) for each in shares[:6])} of their median"
+        group = max(rigid, key=len)
+        share = percent(max(_spread(group) / group.median / 2, 0.001))
+        told = (
+            f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were"
+            f" {seconds(group.median)} ± {share}"
+        )
+        shown = calls_of(wait for group in rigid for wait in group.waits)
+        return failed(n, told, shown, action=ADD_JITTER)
+    shares = [percent(_spread(group) / group.median) for group in groups[:6]]
+    told = f"the waits vary by {', '.join(shares)} of their median"
     calls = calls_of(wait for group in groups for wait in group.waits)
-    if len(loose) > len(groups) / 2 and not rigid:
-        yield passed(n, told, calls)
-    else:
-        yield unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
+    if sum(map(_is_loose, groups)) > len(groups) / 2 and not rigid:
+        return passed(n, told, calls)
+    return unknown(n, told, calls, action=without_doubt(groups, MORE_FAILURES))
 
 
 def _spread(group: Group) -> float:
@@ -168,7 +172,10 @@ def _is_rigid(group: Group) -> bool:
 
 
 def _is_loose(group: Group) -> bool:
-    """Whether waits have jitter: a machine makes some longer, and so does the client's work for others, and none shorter."""
+    """Whether waits have jitter.
+
+    A machine makes some longer, and so does the client's work for others; neither makes one shorter.
+    """
     middle = group.median
     least = max(RIGID * middle, group.doubt, group.busy)
     return _spread(group) > RANDOM * middle and middle - group.seconds[0] > least
@@ -177,7 +184,7 @@ def _is_loose(group: Group) -> bool:
 def _none_long_enough(
     evidence: Evidence, groups: Collection[Group], needed: int, what: str, told: str
 ) -> Finding:
-    """What is said where no waits before one retry are as many as it takes, or none of these are long enough."""
+    """The finding on too few waits before one retry, or on waits that are too short."""
     seen = max(map(len, groups), default=0)
     if seen < needed:
         return too_few(seen, needed, what)
@@ -187,25 +194,24 @@ def _none_long_enough(
 
 @check(
     "thundering herd",
-    reference="Google SRE book: Handling Overload; AWS: exponential backoff and jitter",
+    documents=JITTER,
     minimum="20 waits before the first retry, of 100 ms or more",
     more=MORE_FAILURES,
 )
-def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
+def thundering_herd(evidence: Evidence) -> Finding:
     """Clients that fail together do not retry together.
 
     The largest share of all first waits that lies within one tenth of their median; or of the first retries that come
     in the same tenth of a second, of five seconds, of a minute and the like, though the failures came at other times.
-    FAIL: 90 % or more. WARN: more than half, by 2.6 standard errors of that share: of waits with jitter a few more may come
-    together by chance. PASS: at most half, where that tenth is twice the machine's noise and the client's work for its other
+    WARN: more than half, by 2.6 standard errors of that share: of waits with jitter a few more may come together by
+    chance. PASS: at most half, where that tenth is twice the machine's noise and the client's work for its other
     requests, or where the waits have jitter, these ones too.
     """
     beat = _beat(evidence)
     if beat is not None:
         share, told, waits = beat
         how = "Wait for a random while, not until a time of the clock."
-        yield (failed if share >= MOST_TOGETHER else warned)(len(waits), told, calls_of(waits), action=how)
-        return
+        return warned(len(waits), told, calls_of(waits), action=how)
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
     # Calls whose answers come at once are at work together for longer by a faster clock.
     long_enough = LONG_ENOUGH if evidence.turnaround.exact else 5 * evidence.turnaround.zero
@@ -215,27 +221,27 @@ def thundering_herd(evidence: Evidence) -> Iterator[Finding]:
         if len(group) >= MANY and group.median >= long_enough
     ]
     if not groups:
-        yield _none_long_enough(evidence, first, MANY, "first wait", "the first waits are too short to judge")
-        return
+        return _none_long_enough(
+            evidence, first, MANY, "first wait", "the first waits are too short to judge"
+        )
     share, group = max(groups, key=lambda each: each[0])
-    n, tenth, calls = len(group), group.median / 10, group.calls
+    n, tenth, calls = len(group), group.median / 10, calls_of(group.waits)
     [of_jitter] = jitter(evidence)
     told = f"if all calls fail together, {percent(share)} of them retry within the same {seconds(tenth)}"
     if share - SURE * sqrt(share * (1 - share) / n) > MANY_TOGETHER:
-        found = (failed if share >= MOST_TOGETHER else warned)(n, told, calls, action=ADD_JITTER)
+        found = warned(n, told, calls, action=ADD_JITTER)
         found.said_by = "jitter" if of_jitter.wrong else None
-        yield found
-    elif share > MANY_TOGETHER:
-        yield unknown(n, f"{told}; that may be chance", calls, action=MORE_FAILURES)
-    elif (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
-        yield passed(n, told, calls)
-    else:
-        told += "; a busy machine may have spread them"
-        yield unknown(n, told, calls, action=without_doubt([group]))
+        return found
+    if share > MANY_TOGETHER:
+        return unknown(n, f"{told}; that may be chance", calls, action=MORE_FAILURES)
+    if (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
+        return passed(n, told, calls)
+    told += "; a busy machine may have spread them"
+    return unknown(n, told, calls, action=without_doubt([group]))
 
 
 def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
-    """The largest share of first retries that come at the same point of a beat, in words, and their waits.
+    """The largest share of first retries at the same point of a beat, in words, and their waits.
 
     None where less than half of them do, or where what they retry had failed in that beat.
     """
@@ -244,41 +250,42 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
         return None
     failures = [wait.call.first.answered or 0.0 for wait in group]
     retries = [wait.arrived for wait in group]
-    worst: tuple[float, str, list[Wait]] | None = None
+    found = []
     for period in BEATS:
         share = most_in_beat(retries, period) / len(group)
         beats = len({round(each / period) for each in retries})
-        if share <= MANY_TOGETHER or beats < FEWEST or (worst is not None and share <= worst[0]):
-            continue
-        if most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2:
+        failed_apart = most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2
+        if share > MANY_TOGETHER and beats >= FEWEST and failed_apart:
             told = (
-                f"{percent(share)} of {len(group)} first retries came at the same moment of every {seconds(period)}, within"
-                f" {seconds(period / 10)}, whenever their call had failed: the client waits for a time, not for a while"
+                f"{percent(share)} of {len(group)} first retries came at the same moment of every"
+                f" {seconds(period)}, within"
+                f" {seconds(period / 10)}, whenever their call had failed: the client waits for a"
+                " time, not for a while"
             )
-            worst = share, told, group
-    return worst
+            found.append((share, told, group))
+    return max(found, key=lambda beat: beat[0], default=None)
 
 
 @check(
     "backoff grows",
-    reference="AWS: exponential backoff and jitter; Cloud Storage: retry strategy",
+    documents=(AWS_BLOG, CLOUD_STORAGE),
     minimum="6 waits before two retries, of 50 ms or more",
     more="Let calls fail three times or more, for example http:503.",
 )
-def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
+def backoff_grows(evidence: Evidence) -> Finding:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
-    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
-    certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last. Where only
-    the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided. Not judged where
-    retries are nested, nor where the client may need as long for its other requests.
+    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by
+    which a driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the
+    same. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first of them
+    to the last. Where only
+    the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided. Not
+    judged where retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
         how = Setting("Switch one of the two layers off to judge the other.")
-        yield unknown(0, "nested retries mix the waits of two layers", action=how)
-        return
+        return unknown(0, "nested retries mix the waits of two layers", action=how)
     kinds: dict[str, list[Group]] = {}
     work: list[Wait] = []
     long_enough = max(LONG_ENOUGH / 2, 2.5 * evidence.turnaround.zero)
@@ -296,16 +303,21 @@ def backoff_grows(evidence: Evidence) -> Iterator[Finding]:
     if found:
         # Waits that may not grow after one kind of failure are not hidden by those that do after another.
         order = (WARN, CHANGE, PASS, INCONCLUSIVE)
-        yield min(found, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
-    elif work:
-        told = f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its other requests alone"
-        yield unknown(len(work), told, calls_of(work), action=FEWER)
-    else:
-        groups = max(kinds.values(), key=len, default=[])
-        n = sum(map(len, groups))
-        told = f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)} of {GROUPS} retries"
-        short = sum(len(each) for each in evidence.waits_by_number.values() if each.median < long_enough)
-        yield unknown(n + short, told, action=in_real_time(evidence.turnaround, "") if short else "")
+        return min(found, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
+    if work:
+        told = (
+            f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its"
+            " other requests alone"
+        )
+        return unknown(len(work), told, calls_of(work), action=FEWER)
+    groups = max(kinds.values(), key=len, default=[])
+    n = sum(map(len, groups))
+    told = (
+        f"{few(min(n, GROWN), GROWN, 'wait')} of {seconds(long_enough)} or more, before {len(groups)}"
+        f" of {GROUPS} retries"
+    )
+    short = sum(len(each) for each in evidence.waits_by_number.values() if each.median < long_enough)
+    return unknown(n + short, told, action=in_real_time(evidence.turnaround, "") if short else "")
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:
@@ -320,17 +332,21 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     if high < STANDING and not first.turnaround.exact:
         told += "; at this speed that may be the client's work"
         return unknown(n, f"{CHANGE} {told}", calls, action=REAL_TIME)
-    late, alone = first.turnaround.late, inf if first.turnaround.unmeasured else first.turnaround.alone
+    late = first.turnaround.late
+    delay = inf if first.turnaround.unmeasured else first.turnaround.machine_delay
     # What is added to all waits alike hides how they grow; where the shortest ones are alike, nothing was.
     shortest = [group.seconds[0] for group in groups]
     fixed = max(shortest) <= STEP * min(shortest)
-    hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * alone)
+    hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * delay)
     if high < STANDING and first.median < hidden:
         told += f"; a busy machine may have added more than {seconds(first.turnaround.noise)} to each of them"
         return unknown(n, f"{CHANGE} {told}", calls, action=against_noise(first.turnaround))
     stands = len(groups) > 2 and second.median / STEP <= last.median <= STEP * second.median
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
-        told += f"; before the second retry and later ones they are {seconds(last.median)}: the longest wait, or always the same one"
+        told += (
+            f"; before the second retry and later ones they are {seconds(last.median)}: the longest"
+            " wait, or always the same one"
+        )
         how = Setting("Raise the longest wait to judge the growth.")
         return unknown(n, f"{CHANGE} {told}", calls, action=how)
     if high < STANDING:

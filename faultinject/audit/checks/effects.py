@@ -1,34 +1,37 @@
-"""What retries do to the data: other bytes, doubled effects, errors taken for success."""
+"""Checks of the data: other bytes, doubled effects, errors taken for success."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
     ANSWERS,
     CONFLICT,
     ERROR,
     KNEW,
+    REMOVED,
     TWICE,
     UNCLEAR,
     UNDID,
     Reaction,
     Requests,
+    has_second_effect,
     reaction,
 )
 from faultinject.audit.checks.questions import (
     UNSAFE,
-    has_body,
     is_cleared,
     is_kept_off,
     is_lost_write,
     is_rest,
     is_storage_call,
     lost_write,
+    may_be_sent_again,
     sent_nothing,
     took_effect,
 )
@@ -37,42 +40,56 @@ from faultinject.audit.checks.words import (
     MAKE_ONCE,
     NAME_THEM,
     READ_BODY,
+    RETRY_UPLOADS,
     REWIND,
     SEND_KEY,
+    SEND_PRECONDITION,
     counted,
 )
-from faultinject.audit.evidence import Evidence
+from faultinject.audit.documents import AWS_SDKS, CLOUD_STORAGE, LOST_RETRIES, EvidenceKind, rfc
+from faultinject.audit.evidence import Evidence, answered_at
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import OTHER_KEY
-from faultinject.audit.matching import fingerprint, has_own_key, invocation, is_of_upload, shorter
+from faultinject.audit.grouping import LOCKED_OUT, OTHER_KEY, SOON
+from faultinject.audit.matching import fingerprint, has_same_key, invocation, is_of_upload, shorter
 from faultinject.audit.statistics import FEWEST, grouped
+from faultinject.audit.waits import KINDS
 from faultinject.engine.shown import quoted
-from faultinject.journal.attempts import Attempt
-from faultinject.journal.calls import Call
+from faultinject.journal.attempts import TIMEOUT, Attempt
+from faultinject.journal.calls import FINGERPRINT, SDK_ID, TOLD, Call
 
 LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call."
-"""What gives more to judge."""
+"""The advice for more lost answers."""
+WITH_BODY = ("PUT", "POST", "PATCH")
+ELSEWHERE = (301, 302, 307, 308)
+"""Answers that ask for the same request at another address."""
 
 
 @check(
     "same bytes",
-    reference="RFC 9110 9.2.2; databricks-sdk-java pull request 872",
+    documents=(rfc(9110, "9.2.2"),),
     minimum="3 calls with a body and two attempts",
     more="Let more uploads be retried, for example http:503,times=1,per=call.",
+    planned=RETRY_UPLOADS,
 )
-def same_bytes(evidence: Evidence) -> Iterator[Finding]:
+def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
-    FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or the retry sent nothing at all. WARN: a shorter
-    body, where a fingerprint alone groups them. PASS: the same digests; the same length alone proves nothing. A batch, such
-    as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to do.
+    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of
+    chunks).
+    FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or the retry
+    sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same digests; the
+    same length alone proves nothing. A batch, such
+    as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to
+    do. A request that goes on with another token, region, date or host is compared as well, although it is a call
+    of its own
+    for other checks: in a named call, or under one id of an SDK; elsewhere only where it sends nothing. Behind
+    a refusal a client may correct its body, unless it was only asked for a new token, signature or address.
     """
     everyone = [
         call
-        for call in evidence.everyone
+        for call in (*evidence.everyone, *_goes_on_elsewhere(evidence))
         if call.same_bytes is not None
-        and has_body(call)
+        and any(each.request_bytes for each in call.attempts)
         and (sent_nothing(call) or not (is_cleared(call) or is_rest(call)))
     ]
     calls = [call for call in everyone if not call.same_bytes or call.same_digests]
@@ -87,124 +104,180 @@ def same_bytes(evidence: Evidence) -> Iterator[Finding]:
         if lengths := len(everyone) - n:
             found.message += f"; of {counted(lengths, 'other')} the journal has only the length"
             found.action = "Record every request, or use times=2,per=call."
-        yield found
-    elif not other:
-        yield passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
-    elif certain:
+        return found
+    if not other:
+        return passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
+    if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(each, call.first) for call in certain for each in call.attempts)
         how = REWIND if cut else MAKE_ONCE
-        yield failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=how)
-    else:
-        yield warned(
-            n,
-            f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
-            other,
-            action=REWIND,
-        )
+        return failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=how)
+    return warned(
+        n,
+        f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
+        other,
+        action=REWIND,
+    )
+
+
+def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
+    """Pairs of requests for one thing: the second changes more than the body."""
+    joined = {id(each): call for call in evidence.everyone for each in call.attempts}
+    told = {id(each): call for call in evidence.told for each in call.attempts}
+    place = {id(each): number for number, each in enumerate(evidence.requests)}
+    bodies = (each for each in evidence.requests if each.method in WITH_BODY)
+    for same in grouped(bodies, _place).values():
+        for before, after in pairwise(same):
+            named = told.get(id(before))
+            own = invocation(before) is not None and invocation(before) == invocation(after)
+            wait = after.arrived - answered_at(before)
+            if (
+                wait < 0
+                or joined.get(id(before)) is joined.get(id(after), after)
+                or told.get(id(after)) is not named
+                or not (named or own or wait <= SOON + (before.hint or 0.0))
+                or not (before.status in ELSEWHERE or (before.failed and id(before) in joined))
+            ):
+                continue
+            found = Call(
+                (before, after),
+                TOLD if named else SDK_ID if own else FINGERPRINT,
+                name=None if named is None else named.name,
+                returned=None if named is None else named.returned,
+                window=None if named is None else named.window,
+                alone=place[id(after)] - place[id(before)] == 1,
+            )
+            # A form has its token in the body; a body that was refused for what is in it may be corrected.
+            asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
+            kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
+            if sent_nothing(found) or ((named or own) and (kept or found.same_bytes)):
+                yield found
+
+
+def _place(attempt: Attempt) -> Hashable:
+    """The target of a request's body, without host and credentials."""
+    where = (attempt.bucket, attempt.key) if attempt.key else attempt.path
+    return attempt.clock, attempt.test, attempt.client, attempt.method, where, attempt.query, attempt.part
 
 
 @check(
     "non-idempotent retry",
-    reference="RFC 9110 9.2.2; Cloud Storage: retry strategy",
+    documents=(rfc(9110, "9.2.2"), CLOUD_STORAGE),
     minimum="3 POST or PATCH requests whose answer was lost after the app had run",
     more=LOSE_ANSWERS,
 )
-def non_idempotent_retry(evidence: Evidence) -> Iterator[Finding]:
+def non_idempotent_retry(evidence: Evidence) -> Finding:
     """A POST whose answer was lost is not retried without an Idempotency-Key.
 
-    POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`); not, of a storage
-    service, the end of a multipart upload, nor a deletion of many objects, which do nothing else the second time. FAIL: a retry has
-    no Idempotency-Key, or in a named call another one that took effect too. WARN: no key, to a storage service, which allows
-    it; or another key otherwise. A retry that its precondition kept from taking effect does not count: what the client made of
-    the refusal is asked by `lost answer`. Not decided where the same request comes again in another call, however late, unless
-    a test says that its call had ended.
+    POST and PATCH requests that the app has carried out and whose answer was lost (`reset,when=after`); not, of a
+    storage service, the end of a multipart upload, nor a deletion of many objects, which do nothing else the second
+    time. FAIL: a retry has no Idempotency-Key, or in a named call another one that took effect too. WARN: no key,
+    to a storage service, which allows it; or another key otherwise. A retry that its precondition kept from taking
+    effect does not count: what the client made of the refusal is asked by `lost answer`. Not decided where the same
+    request comes again in another call, however late, unless a test says that its call had ended.
     """
     lost = [
         call for call in evidence.everyone if any(map(is_lost_write, call.attempts)) and not is_kept_off(call)
     ]
     again = [call for call in lost if lost_write(call) is not None]
     n = len(lost)
-    twice = [call for call in again if sum(map(took_effect, call.attempts)) > 1]
+    twice = [
+        call for call in again if sum(map(took_effect, call.attempts)) > 1 and has_second_effect(call.first)
+    ]
     harmful = [call for call in again if not is_storage_call(call.first)]
     proven = [call for call in twice if call in harmful and _is_told(call, evidence)]
     if n < FEWEST and not proven:
-        yield too_few(n, FEWEST, "lost POST", lost)
-    elif again:
-        told = f"{len(again)} of {n} lost POSTs were retried, {len(twice)} took effect twice"
-        yield (failed if harmful else warned)(n, told, harmful or again, action=SEND_KEY)
-    elif any(call.followed == OTHER_KEY for call in lost):
+        return too_few(n, FEWEST, "lost POST", lost)
+    if again:
+        seen = (EvidenceKind.WIRE, EvidenceKind.STORE) if twice else (EvidenceKind.WIRE,)
+        told = f"{len(again)} of {n} lost POSTs were retried"
+        which, how, key = (
+            (failed, SEND_KEY, "an Idempotency-Key")
+            if harmful
+            else (warned, SEND_PRECONDITION, "a precondition")
+        )
+        told += f", {len(twice)} took effect twice" if twice else f" without {key}"
+        return which(n, told, harmful or again, action=how, evidence=seen)
+    if any(call.followed == OTHER_KEY for call in lost):
         keyed = [call for call in lost if call.followed == OTHER_KEY]
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         sent = grouped(evidence.requests, fingerprint)
         sure = [call for call in keyed if call.window is not None and _took_effect_again(call, sent)]
         how = "Send the same Idempotency-Key with every attempt of a call."
-        yield (failed if sure else warned)(n, told, sure or keyed, action=how)
-    elif repeated := _sent_again(lost, evidence.requests):
-        told = f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client retries them, or the caller asks again"
-        yield unknown(n, told, repeated, action=DRIVE_IT)
-    elif any(call.followed for call in lost):
+        return (failed if sure else warned)(n, told, sure or keyed, action=how)
+    if repeated := _sent_again(lost, evidence.requests):
+        told = (
+            f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
+            " retries them, or the caller asks again"
+        )
+        return unknown(n, told, repeated, action=DRIVE_IT)
+    if any(call.followed for call in lost):
         unclear = [call for call in lost if call.followed]
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
-        yield unknown(n, told, unclear, action=NAME_THEM)
-    else:
-        kept = all(is_lost_write(call.last) for call in lost)
-        how = "retried" if kept else "retried without an Idempotency-Key"
-        yield passed(n, f"0 of {n} lost POSTs were {how}", lost)
+        return unknown(n, told, unclear, action=NAME_THEM)
+    kept = all(is_lost_write(call.last) for call in lost)
+    how = "retried" if kept else "retried without an Idempotency-Key"
+    return passed(n, f"0 of {n} lost POSTs were {how}", lost)
 
 
 def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
-    """The calls that ended with a lost POST or PATCH which came again later, with the same body: too late for a retry, or under another id.
+    """Calls that ended with a lost POST or PATCH which came again later, or under another id.
 
-    What comes behind the end of a call that a test or a driver tells of, its caller asks for.
+    A request behind the end of a call that a test or a driver tells of is its caller's.
     """
     same = grouped((each for each in requests if each.method in UNSAFE), _asked)
     found = []
-    for call in lost:
-        last = call.last
-        alike = same.get(_asked(last), [])
-        number = bisect_right(alike, last.arrived, key=lambda each: each.arrived)
-        if number == len(alike) or not is_lost_write(last):
-            continue
-        again = alike[number]
-        same_key = has_own_key(last) and invocation(again) == invocation(last)
+    for call in filter(lambda call: is_lost_write(call.last), lost):
+        again = _next_of(same[_asked(call.last)], call.last)
         until = inf if call.window is None or call.window.ended is None else call.window.ended
-        if again.arrived <= until and not same_key:
+        if again is not None and again.arrived <= until and not has_same_key(call.last, again):
             found.append(call)
     return found
 
 
+def _next_of(same: Sequence[Attempt], before: Attempt) -> Attempt | None:
+    """The first of these requests behind another one, if there is one."""
+    number = bisect_right(same, before.arrived, key=lambda each: each.arrived)
+    return same[number] if number < len(same) else None
+
+
 def _asked(attempt: Attempt) -> Hashable:
-    """What a request asks for, by whom, and with which body."""
+    """The identity of a request: target, principal and body."""
     return fingerprint(attempt), attempt.principal, attempt.request_bytes, attempt.request_digest
 
 
 def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -> bool:
     """Whether the app carried out what came next of that kind."""
-    same = sent[fingerprint(call.last)]
-    again = next((each for each in same if each.arrived > call.last.arrived), None)
+    again = _next_of(sent[fingerprint(call.last)], call.last)
     return again is not None and took_effect(again)
 
 
 @check(
     "lost answer",
-    reference="RFC 9110 9.2.2; RFC 9110 13.1.1",
+    documents=(LOST_RETRIES,),
     minimum="3 writes whose answer was lost after the app had run; for a FAIL or WARN one",
     more=LOSE_ANSWERS,
 )
 def lost_answer(evidence: Evidence) -> Iterator[Finding]:
-    """After a lost answer, the client finds out that its write was carried out, or repeats it without harm.
+    """After a lost answer, a client finds its write, or repeats it without harm.
 
-    Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a client that
-    left), by the client's reaction, here with the worst first. What the client reported to its caller is known in named calls;
-    elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal its next write removed or
-    overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or append took
-    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer was 404, 409
-    or 412 from the app, caused by the client's own write: FAIL. These three are a WARN if a fingerprint alone groups the
-    attempts. `told an error`: the client reported a failure, and the write is there: WARN. PASS: the client knew of all its
-    writes, or repeated them with the same effect. A client that read the object after a refusal may know; without a named call
-    that is not decided. Nor is it if the same bytes were written under another name beside the first: what a table's commit does not
-    name does no harm. If no answer of a write was lost, the check says nothing.
+    Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a
+    client that left), by the client's reaction, here with the worst first. What the client reported to its caller
+    is known in named calls; elsewhere the last answer of the call is taken for it. `undid its own write`: after a
+    refusal its next write removed or
+    overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or
+    append took
+    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer
+    was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a removal that got 404 has reached
+    its aim. These three are a WARN if a fingerprint alone groups the attempts, the last also if nobody says what
+    the caller saw. `told an error`: a test or a driver says that the caller got an error, and the
+    write is there, or the object is gone: WARN; also where the client looked at the object after a refusal, and the
+    look failed.
+    PASS: the client knew of all its writes, or repeated them with the same effect. A client that read the object
+    after a refusal, or whose last answer was an error, may know; without a named call that is not decided. Nor is
+    it if the same bytes were written
+    under another name beside the first: what a table's commit does not name does no harm. If no answer of a write
+    was lost, the check says nothing.
     """
     requests = Requests(evidence.requests)
     found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]
@@ -215,7 +288,11 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             yield _of_answer(answer, same, n, evidence)
     unclear = [each.call for each in found if each.answer == UNCLEAR]
     if unclear:
-        told = f"for {len(unclear)} of {n} lost writes the journal does not show what the client reported to its caller, or why it wrote the object again"
+        told = (
+            f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
+            " reported to its caller,"
+            " whose write a refusal was for, or why it wrote the object again"
+        )
         explore = "To decide, run `faultinject explore`, which compares what is stored."
         how = NAME_THEM if any(call.window is None for call in unclear) else explore
         yield unknown(len(unclear), told, unclear, action=how)
@@ -226,32 +303,40 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
             yield too_few(n, FEWEST, "lost write", calls)
         else:
             told = (
-                f"{n - known} of {n} lost writes were repeated without harm, and the client knew of {known}"
+                f"{n - known} of {n} lost writes were repeated without harm, and of {known} the"
+                " caller heard the truth"
             )
             yield passed(n, told, calls)
 
 
 def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
-    """What is said of the calls in which a client did one thing that is not right."""
+    """The finding on calls in which the client had one wrong reaction."""
     sure = [each for each in found if each.sure or evidence.driven]
     first = (sure or found)[0]
     calls = [each.call for each in sure or found]
-    many = f"{len(found)} of {n} writes"
+    removals = all(each.lost.method == "DELETE" for each in found)
+    many = f"{len(found)} of {n} writes{' (removals)' if removals else ''}"
     answers = " or ".join(sorted({quoted(each.last.answer) for each in found}))
+    heard = seen_by_callers(calls, returned=False)
+    heard_of = "; the caller saw an error" if EvidenceKind.TOLD in heard else ""
     deed = (
         "" if first.deed is None else f", for example by {quoted(f'{first.deed.method} {first.deed.path}')}"
     )
     said = {
-        UNDID: f"after {many} whose answer was lost the client removed or overwrote what it had written itself{deed}",
+        UNDID: (
+            f"after {many} whose answer was lost the client removed or overwrote what it had written"
+            f" itself{deed}"
+        ),
         TWICE: f"{many} whose answer was lost took effect twice{deed}",
-        CONFLICT: f"{many} were carried out and then reported to the caller as refused: the answer was lost, and its retry got {answers}",
-        ERROR: f"{many} were carried out, and the caller heard of an error: its last answer was {answers}",
+        CONFLICT: f"{many} were carried out, the answer was lost, and the retry got {answers}{heard_of}",
+        ERROR: f"{many} were carried out, and the last answer was {answers}{heard_of}",
     }[answer]
-    said, action = f"{answer}: {said}", ACTIONS[answer]
+    said, action = f"{answer}: {said}", REMOVED if removals else ACTIONS[answer]
     if answer == ERROR:
-        return warned(len(found), said, calls, answer, action=action)
+        return warned(len(found), said, calls, answer, action=action, evidence=heard)
     if sure:
-        return failed(len(found), said, calls, answer, action=action)
+        seen = heard if answer == CONFLICT else (EvidenceKind.WIRE, EvidenceKind.STORE)
+        return failed(len(found), said, calls, answer, action=action, evidence=seen)
     if len(found) < FEWEST and not all(call.alone for call in calls):
         return unknown(len(found), f"{said}, or another caller sent it", calls, answer, action=NAME_THEM)
     return warned(len(found), f"{said} (grouped by fingerprint)", calls, answer, action=action)
@@ -263,7 +348,7 @@ def _is_told(call: Call, evidence: Evidence) -> bool:
 
 
 def _hidden_by(evidence: Evidence) -> str:
-    """An error that the first vendor seen documents inside of a 200; where it documents none, one of S3."""
+    """An error that the vendor documents inside of a 200; if it documents none, one of S3."""
     from faultinject import vendors
 
     rows = (each.documented for call in evidence.calls for each in call.attempts)
@@ -273,15 +358,15 @@ def _hidden_by(evidence: Evidence) -> str:
 
 @check(
     "error in 200",
-    reference="AWS SDKs: retry behavior; aws-sdk-rust issue 1163",
+    documents=(AWS_SDKS,),
     minimum="3 answers of 200 with an error in them; for a FAIL one, in a named call",
 )
-def error_in_200(evidence: Evidence) -> Iterator[Finding]:
+def error_in_200(evidence: Evidence) -> Finding:
     """An error inside of a 200 is treated as an error.
 
-    Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no retry,
-    and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again under another id
-    of its own retries too.
+    Calls that got a 200 whose body is an error. FAIL: the caller got success, as a test or a driver says. WARN: no
+    retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again
+    under another id of its own retries too.
     """
     found = [call for call in evidence.calls if any(each.kind == "hidden" for each in call.attempts)]
     n = len(found)
@@ -290,12 +375,15 @@ def error_in_200(evidence: Evidence) -> Iterator[Finding]:
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
         how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
-        yield too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
-    elif swallowed:
+        return too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
+    if swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
-        yield failed(n, told, swallowed, action=READ_BODY)
-    elif silent:
-        told = f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the caller saw an error"
-        yield warned(n, told, silent, action=READ_BODY)
-    else:
-        yield passed(n, f"{n} of {n} calls retried, or reported the error to the caller", found)
+        seen = seen_by_callers(swallowed, returned=True)
+        return failed(n, told, swallowed, action=READ_BODY, evidence=seen)
+    if silent:
+        told = (
+            f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the"
+            " caller saw an error"
+        )
+        return warned(n, told, silent, action=READ_BODY)
+    return passed(n, f"{n} of {n} calls retried, or reported the error to the caller", found)

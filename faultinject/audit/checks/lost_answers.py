@@ -1,4 +1,4 @@
-"""What a client did about a write that was carried out, and whose answer it did not get."""
+"""Reactions of a client to a write that was carried out and whose answer was lost."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from functools import cached_property
 from math import inf
 from typing import NamedTuple
 
-from faultinject.audit.checks.questions import LOST, UNSAFE, is_done_already, is_storage_call, took_effect
+from faultinject.audit.checks.questions import (
+    GONE,
+    LOST,
+    UNSAFE,
+    app_status,
+    begins_session,
+    is_done_already,
+    is_storage_call,
+    took_effect,
+)
 from faultinject.audit.grouping import CROWD, READING, SOON
-from faultinject.audit.matching import alike, fingerprint, has_own_key, invocation, is_of_upload
+from faultinject.audit.matching import alike, fingerprint, idempotency_key, is_of_upload
 from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
@@ -23,28 +32,42 @@ UNDID, TWICE, CONFLICT, ERROR, HARMLESS, KNEW = ANSWERS = (
     "repeated, harmless",
     "knew",
 )
-"""What a client may have done, the worst first."""
+"""The reactions of a client, the worst first."""
 ACTIONS = {
-    UNDID: "Remove and overwrite nothing after a refusal or a lost answer before you have read the object and know that another client wrote it.",
-    TWICE: "Choose the name of an object once, send an Idempotency-Key or a precondition, and read what is there before you write again.",
-    CONFLICT: "Read the object after such a refusal, and compare it with what was sent, before you report a conflict.",
+    UNDID: (
+        "Remove and overwrite nothing after a refusal or a lost answer before you have read the"
+        " object and know that another client wrote it."
+    ),
+    TWICE: (
+        "Choose the name of an object once, send a precondition, and read what is there before you"
+        " write again."
+    ),
+    CONFLICT: (
+        "Read the object after such a refusal, and compare it with what was sent, before you"
+        " report a conflict."
+    ),
     ERROR: "Read the object before you report the failure or do the job again, since the write may stand.",
 }
-"""What to do about each answer that is not right."""
+"""The advice for each reaction that is not right."""
+REMOVED = "Look whether the object is gone before you report the failure: after a lost answer a 404 says so."
+"""The advice if the write is a removal."""
 UNCLEAR = "not decided"
 """Stands for an answer that the journal does not tell."""
 WRITES = 1000
-"""How many writes behind a lost one are looked at: a client without an end to its calls makes any number."""
+"""The number of writes behind a lost one that are searched.
+
+A client without an end to its calls makes any number.
+"""
 APPENDS = frozenset(("AppendObject", "append_blob.append_block", "append_blob.append_block_from_url"))
 """Operations that add to an object."""
 QUERIES = tuple(
     "get list head select stat download authorize blob.query b2_get b2_list b2_download b2_authorize".split()
 )
-"""What the names of operations begin with that change nothing, whatever their method."""
+"""Beginnings of the names of operations that change nothing, whatever their method."""
 
 
 class Reaction(NamedTuple):
-    """What a client did about one lost write.
+    """The reaction of a client to one lost write.
 
     Attributes:
         answer: one of `ANSWERS`, or `UNCLEAR`.
@@ -68,8 +91,8 @@ class Requests:
 
     Args:
         attempts: in order of arrival.
-        soon: seconds after a call within which what its client does is about it, where nothing says when its caller had
-            done with it.
+        soon: seconds after a call within which what its client does is about it, where nothing says when its caller
+            had done with it.
         more: whether a request is one that is not made without faults; None: nobody knows.
         names: whether the object that a write has made names what another request is about; None: nobody knows.
 
@@ -92,11 +115,18 @@ class Requests:
         self.compared = more is not None
 
     def of(self, call: Call, last: Attempt) -> Iterator[Attempt]:
-        """What the caller of a call asked for of the same object behind an attempt, in order of arrival: of a crowd nobody can tell."""
+        """A caller's requests for the same object behind an attempt, in order of arrival.
+
+        Of a crowd nobody can tell.
+        """
         return self._behind(self._by_thing.get(_thing(last), ()), call, last, CROWD)
 
+    def all_of(self, call: Call, last: Attempt) -> list[Attempt]:
+        """All requests of a call's caller behind an attempt."""
+        return list(self._behind(self._attempts, call, last, WRITES))
+
     def writes(self, call: Call, last: Attempt) -> Iterator[Attempt]:
-        """What it wrote behind an attempt, be it of the same object or of another."""
+        """A caller's writes behind an attempt, to the same object or to another."""
         return filter(self.about, self._behind(self._writes, call, last, WRITES))
 
     def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
@@ -113,7 +143,7 @@ class Requests:
         return self._more is None or self._more(attempt)
 
     def named(self, write: Attempt, other: Attempt) -> bool:
-        """Whether it is known that the object that a write has made names what another request is about."""
+        """Whether the object of a write is known to name the target of another request."""
         return self._names is not None and self._names(write, other)
 
     def _behind(self, some: Sequence[Attempt], call: Call, last: Attempt, most: int) -> Iterator[Attempt]:
@@ -138,21 +168,24 @@ def is_write(attempt: Attempt) -> bool:
 
 
 def is_lost(attempt: Attempt) -> bool:
-    """Whether it is a write that the app has carried out, and the client got no answer, or an injected one."""
-    if not (attempt.applied and attempt.failed and is_write(attempt)):
+    """Whether it is a write that the app carried out and whose answer the client did not get.
+
+    The begin of an upload in pieces is none, nor a piece that the service has answered with 308: no object is there
+    yet.
+    """
+    if not (attempt.applied and attempt.failed and is_write(attempt)) or begins_session(attempt):
         return False
-    instead = attempt.answered_by_fault
-    own = attempt.app_status or (None if instead else attempt.status) or 200
-    return (instead or attempt.kind in LOST) and own < 400
+    return (attempt.answered_by_fault or attempt.kind in LOST) and app_status(attempt) < 300
 
 
 def reaction(call: Call, requests: Requests, heard: bool | None = None) -> Reaction | None:
-    """What the client did about the first lost write of a call; None: it has none, or may still do something.
+    """The reaction to the first lost write of a call; None: none is lost, or it may still come.
 
     Args:
         call: the call.
         requests: what else its client asked for.
-        heard: whether its caller heard of a success (True) or of an error (False); None: as its window says, if it has one.
+        heard: whether its caller heard of a success (True) or of an error (False); None: as its window says, if it
+            has one.
     """
     lost = next(filter(is_lost, call.attempts), None)
     if lost is None:
@@ -192,19 +225,23 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         if more < 0 or (more > 0 and heard is not None):
             return said(UNDID if more < 0 else TWICE, fine[-1])
         return said(HARMLESS)
-    read = any(each.method in READING and not each.failed for each in requests.of(call, last))
-    refused = is_done_already(last)
+    reads = [each for each in requests.of(call, last) if each.method in READING]
+    read = any(not each.failed for each in reads)
+    gone = lost.method == "DELETE" and is_done_already(last) and last.status == GONE
+    if gone and heard is None:
+        return said(HARMLESS)  # what it was for is reached
+    refused = is_done_already(last) and not gone
     part = is_of_upload(lost)
     # The end of an upload removes its parts, and no object.
     deed = next((each for each in requests.writes(call, last) if part or not is_of_upload(each)), None)
-    failed = KNEW if part else ERROR  # of parts without an object it is true that it failed
     if deed is not None:
         if deed.method != "DELETE":
             known = (
                 heard is not None or lost.method == "DELETE"
             )  # whoever writes anew goes on, whatever it heard
             found = _written(deed, lost, refused=refused) if known else None
-            # Whoever draws a new name for each attempt has left the first object behind; whether anything reads it only the store tells.
+            # Whoever draws a new name for each attempt has left the first object behind; whether anything reads it
+            # only the store tells.
             if found is None and heard and lost is last and not read and _has_other_name(lost, deed):
                 found = UNCLEAR
         elif _thing(deed) == _thing(lost):
@@ -220,17 +257,28 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
             found = None
         if found is not None:
             return said(found, deed)
-    if heard is not None:
-        return said(KNEW if heard else CONFLICT if refused else failed)
+    if heard:
+        # Only what is stored shows that the refusal was not for another client's write.
+        return said(UNCLEAR if refused and not read and not requests.compared else KNEW)
+    if refused and not read:
+        # What the caller of a named call heard of is what failed last in it, such as the look whether the write is
+        # its own.
+        asked_for = reads if call.window is None else requests.all_of(call, last)
+        after = asked_for[-1] if asked_for else last
+        if after is last or not after.failed:
+            return said(CONFLICT)
+        last = after
+        return said(UNCLEAR if heard is None else ERROR)
+    if heard is False:
+        # Of parts without an object it is true that it failed.
+        return said(CONFLICT if refused else KNEW if part else ERROR)
     if read:
         return said(UNCLEAR)
-    if refused:
-        return said(CONFLICT)
-    return said(failed) if call.closed and call.followed is None else None
+    return said(KNEW if part else UNCLEAR) if call.closed and call.followed is None else None
 
 
 def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
-    """What the next write of a caller makes of the lost one; None: nothing.
+    """The effect of a caller's next write on the lost one; None: none.
 
     Args:
         deed: the next write.
@@ -256,7 +304,7 @@ def _has_other_name(lost: Attempt, again: Attempt) -> bool:
 
 
 def _more(lost: Attempt, again: Attempt) -> int:
-    """How many bytes a write carries more than the lost one."""
+    """The number of bytes that a write carries more than the lost one."""
     return (again.request_bytes or 0) - (lost.request_bytes or 0)
 
 
@@ -264,7 +312,12 @@ def _adds(lost: Attempt, again: Attempt) -> bool:
     """Whether a write that takes effect a second time adds to what is there."""
     if lost.operation in APPENDS:
         return not again.guarded
-    return _makes_another(lost) and not has_own_key(again)
+    return _makes_another(lost) and idempotency_key(again) is None
+
+
+def has_second_effect(lost: Attempt) -> bool:
+    """Whether a repeat of a POST or PATCH changes more; a write by name does not."""
+    return _makes_another(lost) or lost.operation in APPENDS or is_of_upload(lost) or not lost.key
 
 
 def _makes_another(lost: Attempt) -> bool:
@@ -272,8 +325,8 @@ def _makes_another(lost: Attempt) -> bool:
 
 
 def _has_other_key(lost: Attempt, again: Attempt) -> bool:
-    """Whether a POST came again with an Idempotency-Key that the lost one did not have: it takes effect again."""
-    return _makes_another(lost) and has_own_key(again) and invocation(again) != invocation(lost)
+    """Whether a POST came again with another Idempotency-Key, and so takes effect again."""
+    return _makes_another(lost) and idempotency_key(again) not in (None, idempotency_key(lost))
 
 
 def _is_of(attempt: Attempt, call: Call) -> bool:
@@ -285,5 +338,5 @@ def _is_of(attempt: Attempt, call: Call) -> bool:
 
 
 def _thing(attempt: Attempt) -> Hashable:
-    """What a request is about."""
+    """The target of a request."""
     return (attempt.bucket, attempt.key) if attempt.key else (attempt.host, attempt.path)

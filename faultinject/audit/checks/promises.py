@@ -1,7 +1,7 @@
-"""What only a profile promises: how many attempts, how long and how random the backoff, how many retries in an outage.
+"""Checks of a profile's promises: attempts, backoff, its distribution, retries in an outage.
 
-The profile of a client that is known by its user agent alone is its default, and somebody may have configured it: what
-differs from it is measured, and not judged.
+The profile of a client that is known by its user agent alone is its default, and somebody may have configured it:
+what differs from it is measured, and not judged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from faultinject.audit.checks.check import PROFILE, check, failed, passed, too_few, unknown
+from faultinject.audit.checks.check import check, failed, passed, too_few, unknown
 from faultinject.audit.checks.questions import UNSAFE, own_limit
 from faultinject.audit.checks.retries import JUDGED, ONE_CLIENT
 from faultinject.audit.checks.words import (
@@ -25,6 +25,7 @@ from faultinject.audit.checks.words import (
     percent,
     seconds,
 )
+from faultinject.audit.documents import PROMISE
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.statistics import FEWEST, MANY, chance, median, uneven
@@ -32,7 +33,7 @@ from faultinject.audit.waits import KINDS, Wait, calls_of
 from faultinject.journal.calls import Call
 
 LATE, OFTEN = 0.02, 1 / 3
-"""Shares of the waits that may be longer than promised on any machine, and that no machine makes longer."""
+"""Shares of waits above the promise: any machine makes the first, no machine the second."""
 ROOM = 1.25
 """By how much a wait without jitter may be longer than promised."""
 DRAWN = 30
@@ -42,27 +43,32 @@ LONG = 0.5
 FAR = 0.25
 """Distance from an even draw at which no machine puts the waits."""
 LIKELY, UNLIKELY, NEVER = 0.01, 1e-4, 1e-9
-"""Probabilities that waits as uneven as these were drawn evenly; the last is the smallest that is told."""
+"""Probabilities that such uneven waits were drawn evenly; the last is the smallest shown."""
 BODILESS = "HEAD"
-"""The method whose answer has no body: its client cannot see the code of an error, which the bound may depend on."""
+"""The method whose answer has no body.
+
+Its client cannot see the code of an error, on which the bound may depend.
+"""
 
 
 @check(
     "attempts",
-    reference=PROFILE,
+    documents=(PROMISE,),
     minimum="3 calls that failed to the end, with retries",
     more="Let calls fail on every attempt, for example http:503.",
 )
-def attempts(evidence: Evidence) -> Iterator[Finding]:
+def attempts(evidence: Evidence) -> Finding | None:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
-    The client's own header (`amz-sdk-request: max=5`) overrides the profile. Where the client also promises a quota, the
-    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, unless the numbers of
-    attempts differ, and the calls that had begun by their end made as many retries as the quota allows.
+    The client's own header (`amz-sdk-request: max=5`) overrides the profile. What a transport sends again by
+    itself, when a kept-alive connection breaks before an answer, is no attempt: the client's own numbers tell, or
+    else the time. Where the client also promises a quota, the
+    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, unless the
+    numbers of attempts differ, and the calls that had begun by their end made as many retries as the quota allows.
     """
     profile = evidence.profile
     if profile.attempts is None:
-        return
+        return None
     promised = profile.attempts
     calls = [
         call
@@ -75,31 +81,30 @@ def attempts(evidence: Evidence) -> Iterator[Finding]:
     ]
     n = len(calls)
     if n < FEWEST:
-        yield too_few(n, FEWEST, "failed call", calls)
-        return
-    more = [call for call in calls if len(call.attempts) > (own_limit(call) or promised)]
+        return too_few(n, FEWEST, "failed call", calls)
+    more = [call for call in calls if evidence.fewest_attempts(call) > (own_limit(call) or promised)]
     fewer = [call for call in calls if len(call.attempts) < (own_limit(call) or promised)]
     wrong = more or fewer
-    numbers = sorted({len(call.attempts) for call in wrong or calls})
+    numbers = sorted({evidence.fewest_attempts(call) for call in wrong or calls})
     made = f"{' or '.join(map(str, numbers))} attempts in {len(wrong or calls)} of {n} calls"
     said = next(filter(None, map(own_limit, wrong)), None)
     if not wrong:
-        yield passed(n, made, calls)
-    elif not more and profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
+        return passed(n, made, calls)
+    if not more and profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
         told = f"{made}, fewer than {said or promised}; its quota may be used up"
-        yield unknown(n, told, fewer, action=ONE_CLIENT)
-    elif said is not None:
+        return unknown(n, told, fewer, action=ONE_CLIENT)
+    if said is not None:
         how = "Make as many attempts as the client says."
-        yield failed(n, f"{made}; the client itself says {said}", wrong, action=how)
-    else:
-        setting = f"`attempts = {numbers[-1]}`"
-        yield _broken(evidence, n, made, wrong, f"{promised} attempts", setting)
+        return failed(n, f"{made}; the client itself says {said}", wrong, action=how)
+    setting = f"`attempts = {numbers[-1]}`"
+    return _broken(evidence, n, made, wrong, f"{promised} attempts", setting)
 
 
 def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Sequence[Call]) -> bool:
-    """Whether these calls all made fewer attempts, although the client's quota cannot have been used up by their end.
+    """Whether all these calls made fewer attempts though the quota cannot have been used up.
 
-    A quota that is used up ends calls after various numbers of attempts; one number in all of them is the client's own.
+    A quota that is used up ends calls after various numbers of attempts; one number in all of them is the client's
+    own.
     """
     end = max(call.attempts[-1].arrived for call in first)
     begun = (call for call in evidence.calls if call.first.arrived <= end)
@@ -109,18 +114,19 @@ def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Se
     return all(call in fewer for call in first) and not (various and retries >= min(quota, default=inf))
 
 
-@check("backoff bound", reference=PROFILE, minimum="20 waits", more=MORE_FAILURES)
-def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
+@check("backoff bound", documents=(PROMISE,), minimum="20 waits", more=MORE_FAILURES)
+def backoff_bound(evidence: Evidence) -> Finding | None:
     """No backoff is longer than the client promises.
 
-    The share of waits longer than min(cap, base × 2^i) and the machine's noise. PASS: 2 % at most, and where the noise was
-    not measured, of the waits that are 20 ms longer; bounds below the noise show nothing. FAIL: more than a third,
-    of all or before one retry. What is between may be a machine's doing, which makes some waits seconds longer. A wait
-    without jitter may be a quarter longer; a promise not to wait is not judged, nor is a HEAD, whose answer has no code.
+    The share of waits longer than min(cap, base × 2^i) and the machine's noise. PASS: 2 % at most, and where the
+    noise was not measured, of the waits that are 20 ms longer; bounds below the noise show nothing. FAIL: more than
+    a third, of all or before one retry. What is between may be a machine's doing, which makes some waits seconds
+    longer. A wait without jitter may be a quarter longer; a promise not to wait is not judged, nor is a HEAD, whose
+    answer has no code.
     """
     profile = evidence.profile
     if not profile.waits:
-        return
+        return None
     groups: list[list[tuple[Wait, float]]] = []
     for (kind, retry), group in evidence.waits_by_number.items():
         low, high = profile.bounds(kind, retry) or (0.0, 0.0)
@@ -129,8 +135,7 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     held = [each for group in groups for each in group]
     n = len(held)
     if n < MANY:
-        yield too_few(n, MANY, "wait")
-        return
+        return too_few(n, MANY, "wait")
     noise = evidence.turnaround.noise / evidence.turnaround.speed
     late = [(wait, most) for wait, most in held if wait.seconds > most + noise]
     often = [
@@ -145,11 +150,9 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
         zero = evidence.turnaround.zero
         clear = [wait.seconds > most + zero for wait, most in held if most > zero]
         if len(clear) >= MANY and sum(clear) <= LATE * n:
-            yield passed(n, told, calls)
-        else:
-            told += f", if a busy machine has added up to {seconds(noise)}"
-            yield unknown(n, told, calls, action=against_noise(evidence.turnaround))
-        return
+            return passed(n, told, calls)
+        told += f", if a busy machine has added up to {seconds(noise)}"
+        return unknown(n, told, calls, action=against_noise(evidence.turnaround))
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
     told = (
         f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
@@ -157,29 +160,28 @@ def backoff_bound(evidence: Evidence) -> Iterator[Finding]:
     )
     if often and evidence.turnaround.exact:
         bound = f"at most {seconds(most)} there"
-        yield _broken(evidence, n, told, calls_of(wait for wait, _ in late), bound)
-    else:
-        told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
-        how = IDLE if evidence.turnaround.exact else REAL_TIME
-        yield unknown(n, told, calls_of(wait for wait, _ in late), action=how)
+        return _broken(evidence, n, told, calls_of(wait for wait, _ in late), bound)
+    told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
+    how = IDLE if evidence.turnaround.exact else REAL_TIME
+    return unknown(n, told, calls_of(wait for wait, _ in late), action=how)
 
 
 @check(
     "full jitter",
-    reference=PROFILE,
+    documents=(PROMISE,),
     minimum="30 waits with a bound of 0.5 s or more, and of twice the machine's noise",
     more="Let more calls fail, in the way that has the longer waits.",
 )
-def full_jitter(evidence: Evidence) -> Iterator[Finding]:
-    """Where the client promises full jitter, waits are uniform between 0 and their bound.
+def full_jitter(evidence: Evidence) -> Finding | None:
+    """Waits are uniform between 0 and their bound, if the client promises full jitter.
 
-    A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a distance
-    from the uniform distribution above 0.25; of waits that are too long the machine's noise is taken off. Not of a bound
-    below twice the noise, nor of a HEAD, whose answer has no code.
+    A Kolmogorov-Smirnov test of (wait − turnaround) / bound. PASS: p above 0.01. FAIL: p below 0.0001, and a
+    distance from the uniform distribution above 0.25; of waits that are too long the machine's noise is taken off.
+    Not of a bound below twice the noise, nor of a HEAD, whose answer has no code.
     """
     profile = evidence.profile
     if profile.distribution is None:
-        return
+        return None
     usual, noise = evidence.turnaround.median or 0, evidence.turnaround.noise
     bounded = [
         (wait, low, high)
@@ -188,33 +190,33 @@ def full_jitter(evidence: Evidence) -> Iterator[Finding]:
         if high >= LONG and high > low and wait.call.first.method != BODILESS
     ]
     # That calls began later still makes waits longer, and none of them even by chance.
-    least = max(LONG, 2 * evidence.turnaround.alone)
+    least = max(LONG, 2 * evidence.turnaround.machine_delay)
     held = [each for each in bounded if each[2] >= least]
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
         how = against_noise(evidence.turnaround) if n < len(bounded) else ""
         told = f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more"
-        yield unknown(len(bounded), told, action=how)
-        return
+        return unknown(len(bounded), told, action=how)
     shares = [max(0.0, (wait.seconds - usual - low) / (high - low)) for wait, low, high in held]
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)
     probability = chance(n, max(short, long))
-    told = f"the median of {n} waits is {percent(median(shares))} of their bound; an even draw, whose median is 50 %, is as uneven"
+    told = (
+        f"the median of {n} waits is {percent(median(shares))} of their bound; an even draw, whose"
+        " median is 50 %, is as uneven"
+    )
     if probability > LIKELY:
-        yield passed(n, f"{told} in {percent(probability)} of all cases", calls)
-        return
+        return passed(n, f"{told} in {percent(probability)} of all cases", calls)
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
-        yield _broken(evidence, n, told, calls, "full jitter")
-    else:
-        how = "" if evidence.turnaround.exact else REAL_TIME
-        yield unknown(n, told, calls, action=how)
+        return _broken(evidence, n, told, calls, "full jitter")
+    how = "" if evidence.turnaround.exact else REAL_TIME
+    return unknown(n, told, calls, action=how)
 
 
-@check("retry quota", reference=PROFILE, minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
+@check("retry quota", documents=(PROMISE,), minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
 def retry_quota(evidence: Evidence) -> Iterator[Finding]:
-    """In an outage the calls of one client together make exactly as many retries as its quota promises."""
+    """In an outage, all calls of a client make exactly as many retries as its quota promises."""
     profile = evidence.profile
     if not profile.quota:
         return
@@ -245,7 +247,7 @@ def _broken(
     promised: str,
     setting: str = "",
 ) -> Finding:
-    """What differs from a promise: a failure of who was said to keep it; of others only a measurement.
+    """The finding on a broken promise: FAIL if the profile was chosen, else only a measurement.
 
     Args:
         evidence: of the client.
@@ -253,11 +255,15 @@ def _broken(
         told: what was measured.
         calls: those that show it.
         promised: what is promised.
-        setting: what a profile of the client's own would hold; empty: its waits, which a busy machine may have made longer.
+        setting: what a profile of the client's own would hold; empty: its waits, which a busy machine may have made
+            longer.
     """
     profile = evidence.profile
     if evidence.detected:
-        told += f". The default of {profile.title} is {promised}: this client is configured otherwise, or breaks it"
+        told += (
+            f". The default of {profile.title} is {promised}: this client is configured otherwise,"
+            " or breaks it"
+        )
         how = f"To judge the client's own settings, give `--profile FILE` with {setting}."
         if not setting:
             told += ", or its machine was busy"

@@ -1,4 +1,4 @@
-"""What the checks ask of one request, or of one call."""
+"""Questions of the checks about one request, or one call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import inf
 
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.grouping import POLL
-from faultinject.audit.matching import has_own_key, invocation, shorter
+from faultinject.audit.matching import has_same_key, invocation, shorter
 from faultinject.audit.waits import KINDS
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import FINGERPRINT, TOLD, Call
@@ -23,25 +23,36 @@ UNSAFE = frozenset(("POST", "PATCH"))
 """Methods that are not tried again without more ado."""
 LOST = frozenset(("transport", "timeout"))
 """Kinds of failure in which a client cannot know whether the app did what it was asked."""
-DONE_ALREADY = frozenset((404, 409, 412))
-"""Answers to a write that was carried out before: what was there is gone, it is there already, it is another one by now."""
+GONE = 404
+"""The answer to a removal that was carried out before."""
+DONE_ALREADY = frozenset((GONE, 409, 412))
+"""Answers to a write that was carried out before: it is gone, there already, or changed."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
-"""Where Google Cloud Storage takes uploads."""
+"""Paths at which Google Cloud Storage takes uploads."""
 BATCH = re.compile(
     r"/batch(/storage/v1)?\?|.*/(\$batch\?|actions/batch)|.*[?&]((bulk-)?delete(=|&|$)|comp=batch)"
 )
-"""Path and query of a request for many things, whose answer tells of each: as S3 and its kin, Swift, Azure, Google, Kodo and OCI have it."""
+"""Path and query of a batch request, whose answer tells of each part.
+
+As S3 and its kin, Swift, Azure, Google, Kodo and OCI have it.
+"""
 HARMLESS = re.compile(r"(?i)(^|&)(upload_?id=|delete(=|&|$))")
-"""Query of a POST to a storage service that has the same effect twice: the end of an upload has its id and parts, and what is deleted stays so."""
+"""Query of a POST to a storage service whose repeat does no more.
+
+The end of an upload has its id and parts, and what is deleted stays so.
+"""
+SESSION = re.compile(r"(?i)(^|&)uploadtype=resumable(&|$)")
+"""Query of a request of Google's JSON API that is about an upload in pieces."""
 STORAGE_CLIENTS = (
-    "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio obs-sdk qingstor qiniu"
+    "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio"
+    " obs-sdk qingstor qiniu"
     " swiftclient tos-sdk tos-python-sdk"
 ).split()
-"""What the user agents of storage SDKs hold: a plain POST of theirs is the upload of a form."""
+"""Words in the user agents of storage SDKs, whose plain POST is the upload of a form."""
 
 
 def should_be_tried_again(attempt: Attempt) -> bool:
-    """Whether the vendor says that what failed is worth another try, or, where it says nothing, everybody does.
+    """Whether the failure is worth a retry: by the vendor's word, else by common rule.
 
     Nobody has to do what a document asks for before it is sent again.
     """
@@ -60,14 +71,14 @@ def should_be_tried_again(attempt: Attempt) -> bool:
 
 
 def stays_the_same(attempt: Attempt) -> bool:
-    """Whether a server error is one that no retry changes: by the vendor's word, or, where it says nothing, by its status."""
+    """Whether no retry changes a server error: by the vendor's word, else by its status."""
     documented = attempt.documented
     said = "unstated" if documented is None else documented.retryable
     return attempt.kind == "server" and (said == "no" or (said == "unstated" and attempt.status in NEVER))
 
 
 def may_be_sent_again(attempt: Attempt) -> bool:
-    """Whether the vendor allows the same request again once something was done, such as getting a new token.
+    """Whether the vendor allows the same request again after a step, such as a new token.
 
     Where the state is to be asked for or a session begun, what follows is another request.
     """
@@ -81,7 +92,10 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 
 
 def sends_refused_token(call: Call) -> bool:
-    """Whether an answer asks for a new token first, and the retry has the old one: of a request without a token nobody can tell."""
+    """Whether an answer asks for a new token first, and the retry has the old one.
+
+    Of a request without a token nobody can tell.
+    """
     documented, token = call.first.documented, call.first.credential
     asks = documented is not None and documented.again in ("after-authorize", "after-refresh")
     return asks and token is not None and call.attempts[1].credential == token
@@ -105,21 +119,25 @@ def is_storage_call(attempt: Attempt) -> bool:
     return any(each in agent for each in STORAGE_CLIENTS)
 
 
-def lost_write(call: Call) -> Attempt | None:
-    """The POST or PATCH of a call whose answer was lost after the app had run, and that was sent again just so.
+def begins_session(attempt: Attempt) -> bool:
+    """Whether it begins an upload in pieces of Google Cloud Storage, and writes nothing yet."""
+    return attempt.method == "POST" and (
+        attempt.operation == "InitiateResumableUpload" or SESSION.search(attempt.query) is not None
+    )
 
-    None where there is none, or where the next attempt carried an Idempotency-Key, or was kept off by its precondition.
-    """
-    for attempt, following in pairwise(call.attempts):
-        if is_lost_write(attempt) and not (
-            has_own_key(following) or (following.guarded and not took_effect(following))
-        ):
-            return attempt
-    return None
+
+def lost_write(call: Call) -> Attempt | None:
+    """The lost POST or PATCH of a call that came again with no key and no precondition, if any."""
+    unsafe = (
+        one
+        for one, other in pairwise(call.attempts)
+        if is_lost_write(one) and not has_same_key(one, other) and (took_effect(other) or not other.guarded)
+    )
+    return next(unsafe, None)
 
 
 def is_kept_off(call: Call) -> bool:
-    """Whether a lost POST or PATCH was sent again with a precondition, which kept it from taking effect."""
+    """Whether a precondition kept the repeat of a lost POST or PATCH from taking effect."""
     return any(
         is_lost_write(one) and other.guarded and is_done_already(other)
         for one, other in pairwise(call.attempts)
@@ -127,13 +145,14 @@ def is_kept_off(call: Call) -> bool:
 
 
 def is_lost_write(attempt: Attempt) -> bool:
-    """Whether it is a POST or PATCH that the app has carried out and whose answer was lost, and a repeat does something else."""
+    """Whether it is a POST or PATCH that took effect, lost its answer, and harms if repeated."""
     lost = attempt.method in UNSAFE and attempt.applied and attempt.kind in LOST
-    return lost and not (is_storage_call(attempt) and HARMLESS.search(attempt.query))
+    harmless = begins_session(attempt) or (is_storage_call(attempt) and HARMLESS.search(attempt.query))
+    return lost and not harmless
 
 
 def is_done_already(attempt: Attempt) -> bool:
-    """Whether the app itself refused it as it refuses what has been done: it is there, it is gone, it has changed."""
+    """Whether the app refused it as it refuses what was done before."""
     return not attempt.injected and attempt.status in DONE_ALREADY
 
 
@@ -143,16 +162,21 @@ def meets_its_own_effect(call: Call) -> bool:
 
 
 def took_effect(attempt: Attempt) -> bool:
-    """Whether the app did what it was asked."""
-    ran = attempt.applied or not attempt.injected
-    return ran and (attempt.kind in LOST or attempt.status is None or attempt.status < 400)
+    """Whether the app did what it was asked, by the status of its own answer where there is one."""
+    return (attempt.applied or not attempt.injected) and app_status(attempt) < 400
+
+
+def app_status(attempt: Attempt) -> int:
+    """The status of the app's own answer; 200 where that is not known."""
+    return attempt.app_status or (None if attempt.answered_by_fault else attempt.status) or 200
 
 
 def may_poll(call: Call, evidence: Evidence) -> bool:
-    """Whether a client that was refused may have asked again to see whether something has changed, which no mark of its own denies.
+    """Whether a refused client may have polled for a change, and no mark of its own denies it.
 
-    Whoever asks the app itself, or whether an object is there, may do so as soon as it has waited longer than the machine may make it; what is injected
-    otherwise is asked for again a second or more later, and not in one named call.
+    Whoever asks the app itself, or whether an object is there, may do so as soon as it has waited longer than the
+    machine may make it; what is injected otherwise is asked for again a second or more later, and not in one named
+    call.
     """
 
     def least(before: Attempt) -> float:
@@ -173,10 +197,12 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
 
 
 def may_wait(call: Call, evidence: Evidence) -> bool:
-    """Whether a client that may have polled met nothing but refusals: of the app itself, which may be over, or each a second or more before the next.
+    """Whether a client that may have polled got only refusals that may end.
 
-    An object is there later, and so a lock that another holds is free, which is taken with If-None-Match; the version that
-    If-Match names does not come back.
+    They are the app's own, or each came a second or more before the next.
+
+    An object is there later, and so a lock that another holds is free, which is taken with If-None-Match; the
+    version that If-Match names does not come back.
     """
     waits = call.first.method in ("GET", "HEAD") or (call.first.guarded and not call.first.if_match)
     own = waits and all(is_done_already(each) or not each.failed for each in call.attempts)
@@ -185,23 +211,21 @@ def may_wait(call: Call, evidence: Evidence) -> bool:
     return may_poll(call, evidence) and refused and (own or slow)
 
 
-def has_body(call: Call) -> bool:
-    """Whether there are bytes to compare."""
-    return any(each.request_bytes for each in call.attempts)
-
-
 def sent_nothing(call: Call) -> bool:
     """Whether a later attempt of a call that had a body at first carried none."""
     return any(each.request_bytes == 0 and shorter(each, call.first) for each in call.attempts[1:])
 
 
 def is_cleared(call: Call) -> bool:
-    """Whether its last attempt got through and its caller saw an error all the same: then that was no retry."""
+    """Whether the last attempt succeeded though the caller saw an error: it was no retry."""
     return call.returned is False and call.succeeded
 
 
 def is_rest(call: Call) -> bool:
-    """Whether it is a batch that has another body only after a 200 with errors in it, as a deletion has the keys that are left."""
+    """Whether it is a batch whose body changes only after a 200 with errors in it.
+
+    A deletion then has the keys that are left.
+    """
     if not BATCH.match(f"{call.first.path}?{call.first.query or ''}"):
         return False
     ends = [number for number, each in enumerate(call.attempts, 1) if each.kind == "hidden"]
@@ -213,7 +237,7 @@ def is_rest(call: Call) -> bool:
 
 
 def own_limit(call: Call) -> int | None:
-    """How many attempts the client itself says that it makes at most (`amz-sdk-request: max=3`); None: it does not.
+    """The most attempts by the client's own header (`amz-sdk-request: max=3`); None: unsaid.
 
     An SDK says so of what has one id: of a call that a layer above it made under several it says nothing.
     """

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
 from faultinject.audit.checks.lost_answers import Requests, is_lost
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
@@ -25,7 +25,8 @@ from faultinject.audit.checks.questions import (
     should_be_tried_again,
     stays_the_same,
 )
-from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, OTHER_IDS, counted, seconds
+from faultinject.audit.checks.words import DRIVE_IT, IDLE, NAME_THEM, NO_BREAKER, OTHER_IDS, counted, seconds
+from faultinject.audit.documents import AWS_SDKS, AZURE, CLOUD_STORAGE, TABLE, rfc
 from faultinject.audit.evidence import RARE, Evidence, answered_at
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import POLL, READING, WINDOW
@@ -37,13 +38,13 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import TOLD, Call
 
 JUDGED = 10
-"""Later calls may be held back by a budget: the first ones tell what the client does with a code."""
+"""The first calls, which tell what a client does with a code: a budget may end later ones."""
 PATIENCE = 5.0
 """Seconds; a client that is asked to wait longer may rather give up."""
 DATE_ROUNDS = 1.0
-"""Seconds by which a date may ask for more than was meant, which the journal has: it has no fractions."""
+"""Seconds that a date may ask for beyond the journal's hint: a date has no fractions."""
 UNCLEAR = ("shared", "repeated", "followed", "begun earlier")
-"""Why calls are left out that may hold retries."""
+"""Reasons for leaving out calls that may hold retries."""
 PASSES = (*KINDS, "timeout", "hidden")
 """Kinds of failure that may pass."""
 BY_STATE = frozenset((404, 409, 410, 412, 416))
@@ -51,21 +52,20 @@ BY_STATE = frozenset((404, 409, 410, 412, 416))
 ONE_CLIENT = "Use a separate client for these calls."
 STOP = "Do not retry this answer."
 END = "End a call after a few attempts, or after some seconds."
-OPENS_A_BREAKER = 5
-"""Failures at the same time that open a circuit breaker, in the libraries that many use."""
-FIRST_WAIT = 1.0
-"""Seconds; most clients wait less before their first retry."""
-OF_THE_LONGEST = 0.7
-"""A call that a deadline ends lasts so much of the longest one at least: it is over before the wait that would cross it."""
-A_MINUTE = 60.0
-"""Seconds, after which a caller is seldom there any more."""
+AT_ONE_TIME = 0.9
+"""The share of the longest call's time that all last, if two numbers of attempts suffice.
+
+They are enough then to tell a deadline.
+"""
+DEADLINE = 120.0
+"""Seconds after which a caller has seldom waited; Cloud Storage's for Python give up then."""
 MANY, TOO_MANY = 10, 20
 """Attempts in one call that are many, and that are too many."""
 
 
 @check(
     "retries",
-    reference="the vendor's table of errors; AWS SDKs: retry behavior; Cloud Storage: retry strategy",
+    documents=(TABLE, AWS_SDKS, CLOUD_STORAGE),
     minimum="3 calls that first got this answer",
     more="Let calls fail with a transient error, for example http:503,times=1,per=call.",
 )
@@ -73,23 +73,26 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     """A transient failure is retried.
 
     FAIL: the client never retries, though 3 calls or more got a transient failure; or calls that met one transient
-    failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint alone
-    groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have two attempts
-    or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN: none; or none of a
-    method, none with or none without Retry-After, while others are retried. FAIL in place of that where the vendor documents the
-    answer as retryable, at least three of these calls came before the client's last retry, and nothing else may be the reason: no
-    other call may have held the retry, and they are no deletions and no conditional writes. Without a driver it is a FAIL only if
-    three of them came before all retries, or by turns with them, and if none is a POST or HEAD, was answered after more than 5 s,
-    ended in success for its caller, or failed just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no
-    retry changes, or with the same token after an answer that asks for a new one, where calls with that answer have several. A POST
-    without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After
-    exceeds 5 s. No retry is expected
-    after an answer that no documentation calls transient, nor after one whose documentation asks for another step first:
-    a new token, a look at the present state. Where a circuit breaker opened during the client's first wait, and others (of a driver:
-    of that name) failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and the
-    same requests come again under other ids, that is not decided without a driver. Nor is it where the client retries nothing, and
-    the same requests come again minutes later, unlike those that succeeded, as a queue sends them; or where five to ten calls fail
-    within a second on connections that were used before, and no request follows: a circuit breaker may have opened.
+    failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint
+    alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have
+    two attempts or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN:
+    none; or none of a method, none with or none without Retry-After, while others are retried. FAIL in place of
+    that where the vendor documents the answer as retryable, at least three of these calls came before the client's
+    last retry, and nothing else may be the reason: no other call may have held the retry, and they are no deletions
+    and no conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by
+    turns with them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its
+    caller, or failed just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no retry
+    changes, or with the same token after an answer that asks for a new one, where calls with that answer have
+    several. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does
+    an answer whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls
+    transient, nor after one whose documentation asks for another step first: a new token, a look at the present
+    state. Where a circuit breaker opened during the client's first wait, and others (of a driver: of that name)
+    failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and
+    the same requests come again under other ids, that is not decided without a driver. Nor is it where the client
+    retries nothing, and the same requests come again minutes later, unlike those that succeeded, as a queue sends
+    them. Where no request followed for 5 s when the first wait was over, and five or more had failed in a row, a
+    circuit breaker may have
+    opened: a WARN at most.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -98,7 +101,8 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     given_up = _with_status(by_answer)
     # A copy of a slow request that succeeds is no retry.
     retried = any(
-        call.retries and (any(each.failed for each in call.attempts[:-1]) or not _is_copied(evidence, call))
+        call.retries
+        and (any(each.failed for each in call.attempts[:-1]) or not _may_be_copies(evidence, call))
         for call in evidence.everyone
     )
     if len(given_up) >= FEWEST and not retried:
@@ -114,7 +118,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         n = sum(map(len, told_of.values()))
         told = f"0 of {n} calls retried after {answers}"
         if not decided:
-            yield _told_under_other_ids(evidence, told, given_up)
+            yield _reported_with_other_ids(evidence, told, given_up)
             return
         why, how = _other_reason(evidence, given_up)
         if why:
@@ -123,7 +127,15 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
             told = f"the client never retries: {told}, although {_why(every)}"
-            yield failed(n, told, given_up, action="Retry transient failures.")
+            seen = seen_by_callers(given_up, returned=False)
+            held = sum(map(evidence.may_be_held_back, given_up))
+            which = failed if evidence.driven or len(given_up) - held >= FEWEST else warned
+            told += (
+                ""
+                if which is failed
+                else f"; a circuit breaker may have ended {held} of them, as no request followed"
+            )
+            yield which(n, told, given_up, action="Retry transient failures.", evidence=seen)
             return
         # A layer above the SDK retries other answers: of these alone is it known that nobody does.
     for answer, calls in by_answer.items():
@@ -131,15 +143,18 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
-    """What is said of one answer where an open circuit breaker may have ended calls: no PASS by the others alone."""
+    """The finding on one answer, which is no PASS if a circuit breaker may have ended calls."""
     held_back = list(filter(evidence.held_back, calls))
     others = [call for call in calls if not evidence.held_back(call)]
     found = _one_answer(evidence, answer, others)
     if not held_back or found.verdict in (FAIL, WARN):
         return found
     methods = " and ".join(grouped(held_back, lambda call: call.first.method))
-    told = f"{answer}: an open circuit breaker may have ended {len(held_back)} of {len(calls)} calls, {methods}, before a retry"
-    return unknown(len(calls), told, held_back, answer, action=ONE_CLIENT)
+    told = (
+        f"{answer}: an open circuit breaker may have ended {len(held_back)} of {len(calls)} calls,"
+        f" {methods}, before a retry"
+    )
+    return unknown(len(calls), told, held_back, answer, action=NO_BREAKER)
 
 
 def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
@@ -171,9 +186,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     if all(all(call.retries for call in each[:JUDGED]) or _tried(each) >= 0.9 * len(each) for each in enough):
         return passed(n, told, again, answer)
     if comes_again:
-        return _told_under_other_ids(evidence, told, calls, answer)
+        return _reported_with_other_ids(evidence, told, calls, answer)
     if not again:
-        if _may_be_spent(evidence, calls):
+        if _budget_may_be_empty(evidence, calls):
             why = "other calls may have used up the retry budget"
             return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
         which = failed if _is_promised(evidence, calls) else warned
@@ -201,9 +216,10 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
 
 
 def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
-    """Whether the vendor documents the answer of these calls as retryable, and nothing but the client kept them from it.
+    """Whether the vendor calls this answer retryable, and only the client prevented retries.
 
-    Whoever deletes may leave the rest to the next time, and whoever writes on a condition may read first what came of it.
+    Whoever deletes may leave the rest to the next time, and whoever writes on a condition may read first what came
+    of it.
     """
     documented, retried = calls[0].first.documented, [call for call in evidence.calls if call.retries]
     return (
@@ -218,17 +234,18 @@ def _is_promised(evidence: Evidence, calls: Sequence[Call]) -> bool:
                 not any(_may_do_without(evidence, call) for call in calls)
                 and _came_before_a_budget_was_spent(calls, retried)
                 and not _other_reason(evidence, calls)[0]
+                and len(calls) - sum(map(evidence.may_be_held_back, calls)) >= FEWEST
             )
         )
     )
 
 
 def _may_do_without(evidence: Evidence, call: Call) -> bool:
-    """Whether a right client, of which nobody knows what it is for, may end a call without a retry.
+    """Whether a right client of unknown purpose may end a call without a retry.
 
-    A POST may do something twice, and a HEAD only asks whether something is there. A caller that heard of success has got it
-    elsewhere, or keeps it for later. The deadline of a slow call may be over. A circuit breaker may have opened, whatever its
-    callers heard.
+    A POST may do something twice, and a HEAD only asks whether something is there. A caller that heard of success
+    has got it elsewhere, or keeps it for later. The deadline of a slow call may be over. A circuit breaker may have
+    opened, whatever its callers heard.
     """
     first = call.first
     return (
@@ -240,10 +257,10 @@ def _may_do_without(evidence: Evidence, call: Call) -> bool:
 
 
 def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[Call]) -> bool:
-    """Whether three of these calls came before the last one that was retried: behind it a budget may have been used up.
+    """Whether three of these calls came while a budget was left: before the last retried one.
 
-    A driver's clients have budgets of their own: there nothing but its method ended a call that was made before any retry, by a
-    client without a circuit breaker, and asked for no wait.
+    A driver's clients have budgets of their own: there nothing but its method ended a call that was made before any
+    retry, by a client without a circuit breaker, and asked for no wait.
     """
     last = max((call.first.arrived for call in retried), default=-inf)
     again = grouped((call for call in evidence.calls if call.retries), lambda call: call.name)
@@ -254,7 +271,7 @@ def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[C
             or (
                 evidence.driven
                 and call.first.hint_form is None
-                and not evidence.has_a_breaker(call)
+                and not evidence.has_a_breaker
                 and call.first.arrived <= began.get(call.name, inf)
             )
             for call in calls
@@ -264,28 +281,28 @@ def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[C
 
 
 def _other_reason(evidence: Evidence, calls: Sequence[Call]) -> tuple[str, str]:
-    """Why calls that nobody retried may be no fault of the client, and what would tell; both empty: there is no reason."""
+    """Another reason for calls without a retry, and what would tell; both empty: none."""
+    if len(calls) - sum(evidence.held_back(call, alike=False) for call in calls) < FEWEST:
+        return "an open circuit breaker may have ended them before a retry", NO_BREAKER
     if unclear := sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR):
         return f"{counted(unclear, 'other call')} may have retried", NAME_THEM
     if later := _came_again_after(evidence, calls):
-        told = f"the same requests came again {seconds(later)} later or more, unlike those that succeeded: a queue may send them"
-        return told, NAME_THEM
-    if _may_have_opened_a_breaker(evidence, calls):
-        return (
-            "they failed at the same time, and no request followed: a circuit breaker may have opened",
-            "Let the client make more calls afterwards, or let fewer fail at the same time.",
+        told = (
+            f"the same requests came again {seconds(later)} later or more, unlike those that"
+            " succeeded: a queue may send them"
         )
+        return told, NAME_THEM
     return "", ""
 
 
 def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding | None:
-    """What is said where calls are retried with Retry-After alone, or without it alone, of methods that got both; None: nothing."""
+    """The finding on calls retried only with Retry-After, or only without; None: neither."""
     by_method = grouped(calls, lambda call: call.first.method).values()
     both = [same for same in by_method if len({call.first.hint_form is None for call in same}) > 1]
     calls = sorted((call for same in both for call in same), key=lambda call: call.first.arrived)
     asked = [call for call in calls if call.first.hint_form is not None]
     unasked = [call for call in calls if call.first.hint_form is None]
-    if any(evidence.has_a_breaker(call) for call in calls):
+    if evidence.has_a_breaker:
         return None
     n = len(calls)
     retried = [call for call in asked if call.retries]
@@ -293,25 +310,32 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
         retried
         and not _tried(unasked)
         and _came_before_a_budget_was_spent(unasked, retried)
-        and not _may_be_spent(evidence, unasked)
+        and not _budget_may_be_empty(evidence, unasked)
     ):
-        said = f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of {len(unasked)} without it"
+        said = (
+            f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of"
+            f" {len(unasked)} without it"
+        )
         which = failed if _is_promised(evidence, unasked) else warned
         return which(n, said, unasked, answer, action="Retry this answer also where it has no Retry-After.")
     whose = {call.name for call in asked}
     mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
-    # A budget was left where the client retries something behind them, and a deadline where another call lasted as long.
+    # A budget was left where the client retries something behind them, and a deadline where another call lasted as
+    # long.
     last = max((call.first.arrived for call in mine if call.retries), default=0.0)
     longest = max((call.last.arrived - call.first.arrived for call in evidence.everyone), default=0.0)
     held = [call for call in asked if call.first.arrived < last and (call.first.hint or 0.0) <= longest]
     if len(held) >= FEWEST and not _tried(asked) and _tried(unasked) >= max(FEWEST, 0.9 * len(unasked)):
-        said = f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of {len(unasked)} without it"
+        said = (
+            f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of"
+            f" {len(unasked)} without it"
+        )
         return warned(n, said, asked, answer, action="Retry after the wait that Retry-After asks for.")
     return None
 
 
 def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Call]) -> bool:
-    """Whether three calls that nobody retried came before the first one that was, or three by turns with such ones."""
+    """Whether three calls without a retry came before the first with one, or by turns with such."""
     in_order = sorted((*calls, *retried), key=lambda call: call.first.arrived)
     first = next(number for number, call in enumerate(in_order) if call.retries)
     turns = sum(after.retries > before.retries == 0 for before, after in pairwise(in_order))
@@ -319,7 +343,7 @@ def _came_before_a_budget_was_spent(calls: Sequence[Call], retried: Sequence[Cal
 
 
 def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None:
-    """Seconds after which half of these requests, or more, came again, so late that they are calls of their own; None: fewer did.
+    """Seconds after which half of these requests or more came again, as calls of their own.
 
     None as well where those that succeeded came again, too: then it is no failure that brings them back.
     """
@@ -336,27 +360,10 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
     return min(again) if 2 * len(again) >= len(calls) and seen else None
 
 
-def _may_have_opened_a_breaker(evidence: Evidence, calls: Sequence[Call]) -> bool:
-    """Whether these calls, ten at most, failed side by side, before a first wait was over, and the client then asked for nothing more.
-
-    A circuit breaker may have ended them. Nobody knows, as no call is named that made no request. They were side by side where
-    they came on five connections or more that had been used before: one caller would have used one.
-    """
-    arrived = [call.first.arrived for call in calls]
-    used = {each.connection for each in evidence.requests if each.arrived < min(arrived)}
-    return (
-        not evidence.driven
-        and len(used & {call.first.connection for call in calls}) >= OPENS_A_BREAKER
-        and len(calls) <= 2 * OPENS_A_BREAKER
-        and max(arrived) - min(arrived) < FIRST_WAIT
-        and not any(each.arrived > max(arrived) for each in evidence.requests)
-    )
-
-
-def _told_under_other_ids(
+def _reported_with_other_ids(
     evidence: Evidence, told: str, calls: Sequence[Call], answer: str | None = None
 ) -> Finding:
-    """What is said where the same requests come again under other ids of an SDK."""
+    """The finding on requests that come again under other ids of an SDK."""
     got = {(call.first.method, call.first.answer) for call in calls}
     again = sum(len(evidence.under_other_ids.get(each, ())) for each in got)
     told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
@@ -368,10 +375,10 @@ def _tried(calls: Sequence[Call]) -> int:
 
 
 def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
-    """What a retry gets: calls whose first failure was transient, and which the app itself then refused for good.
+    """The finding on calls that failed transiently, and whose retry the app then refused.
 
-    Where calls without a fault are refused just so, or another state of what is stored may be the reason, it is not the
-    retry. Of a driver's client some call of that method has to succeed: else all that it sends may be wrong.
+    Where calls without a fault are refused just so, or another state of what is stored may be the reason, it is not
+    the retry. Of a driver's client some call of that method has to succeed: else all that it sends may be wrong.
     """
     usual = {(call.first.method, call.first.status) for call in evidence.everyone if not call.first.injected}
     # Calls of a driver may hang with it to the end of the run.
@@ -396,26 +403,38 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
     n = len(met)
     answers, statuses = (
         " or ".join(sorted({quoted(each.answer) for each in some}))
-        for some in ([call.first for call in refused], [call.last for call in refused])
+        for some in (map(_retried_in_vain, refused), [call.last for call in refused])
     )
     yield (failed if sure else warned)(
         n,
         f"{len(refused)} of {n} calls failed after one {answers}: the app refused the retry with {statuses}",
         sure or refused,
         action="Make the body, its digest and the signature anew for each attempt.",
+        evidence=seen_by_callers(sure, returned=False),
     )
 
 
+def _retried_in_vain(call: Call) -> Attempt:
+    """The last attempt of a call before those that the app refused."""
+    return [each for each in call.attempts if each.kind != "client"][-1]
+
+
 def _why(calls: Sequence[Call]) -> str:
-    """Why a client ought to have tried calls again: of lost connections no vendor says anything."""
+    """The reason to retry calls, in words: of lost connections no vendor says anything."""
     found = {call.first.answer: call.first.documented for call in calls}
     told = [quoted(each) for each, row in found.items() if row is not None and row.retryable == "yes"]
     names = "it" if len(found) == 1 else " and ".join(told)
-    return f"the vendor documents {names} as retryable" if told else "such failures are transient"
+    if told:
+        return f"the vendor documents {names} as retryable"
+    silent = any(row is not None for row in found.values())
+    return f"such failures {'usually pass; the vendor does not state it' if silent else 'are transient'}"
 
 
 def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
-    """The calls that ought to be tried again, or are, by their first answer; of those that go on, those that were."""
+    """Calls that have to be retried, or are, by their first answer.
+
+    Of those that go on only those that were retried.
+    """
     found: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
@@ -445,7 +464,10 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
 
 
 def _has_looked(call: Call, requests: Requests) -> bool:
-    """Whether the caller of a lost write read the object behind it, or found that it is gone, and heard of success: it need not write again."""
+    """Whether the caller of a lost write found it by reading, and heard of success.
+
+    Such a client need not write again.
+    """
     lost, window = call.first, call.window
     if not is_lost(lost) or window is None or window.returned is not True:
         return False
@@ -456,8 +478,8 @@ def _has_looked(call: Call, requests: Requests) -> bool:
     )
 
 
-def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
-    """Whether calls of the same client had just used up what it spends on retries, or half of what it promises to.
+def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
+    """Whether other calls may have used up the client's retry budget, or half of its quota.
 
     Those of a driver are of one client when they have one name. One that was asked to wait may have ended for that.
     """
@@ -493,9 +515,10 @@ def _may_be_spent(evidence: Evidence, calls: Sequence[Call]) -> bool:
 
 
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
-    """By form of Retry-After: the calls that end with it, though the client waits where the same answer to the same method has another form.
+    """Calls that end at one form of Retry-After, though the client waits for another, by form.
 
-    It is no budget that ended them: the client retries behind them as well. Of calls that a circuit breaker may have ended nobody can tell.
+    It is no budget that ended them: the client retries behind them as well. Of calls that a circuit breaker may
+    have ended nobody can tell.
     """
     asked = grouped(_asked_to_wait(evidence), lambda call: (call.first.method, call.first.answer))
     waited = [call for calls in asked.values() if any(call.retries for call in calls) for call in calls]
@@ -504,18 +527,21 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
         form: calls
         for form, calls in grouped(waited, lambda call: call.first.hint_form or "").items()
         if len(calls) >= FEWEST
-        and not any(call.retries or evidence.held_back(call, alike=False) for call in calls)
+        and not any(
+            call.retries or evidence.held_back(call) or evidence.held_back(call, alike=False)
+            for call in calls
+        )
         and behind > max(call.first.arrived for call in calls)
     }
 
 
 def waits_as_long(evidence: Evidence, seconds: float) -> bool:
-    """Whether the client is seen to wait so long where an answer asked for a wait, so that it is not too long for it."""
+    """Whether the client waits as long as this for some answer that asks for a wait."""
     return any((call.gaps[0] or 0.0) >= seconds for call in _asked_to_wait(evidence) if call.retries)
 
 
 def longest_asked(calls: Sequence[Call]) -> float:
-    """How long calls of one form were asked to wait at most, seconds."""
+    """The longest wait that answers of one form asked for, seconds."""
     form = calls[0].first.hint_form
     return max(call.first.hint or 0.0 for call in calls) + (DATE_ROUNDS if form == "date" else 0.0)
 
@@ -535,26 +561,28 @@ def _is_upload(attempt: Attempt) -> bool:
 
 @check(
     "permanent",
-    reference="RFC 9110 15.5",
+    documents=(rfc(9110, "15.5"),),
     minimum="3 calls that first got such an answer",
     more="Let calls fail permanently, for example http:403.",
 )
-def permanent(evidence: Evidence) -> Iterator[Finding]:
+def permanent(evidence: Evidence) -> Finding:
     """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
-    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
-    call within a second (then a layer above the SDK retries; WARN without a driver). A request with
-    another token, precondition, region or clock, or after a write to that place, may get another answer and is no
-    retry; nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several callers may get the same refusal: WARN for three objects
-    or more, FAIL where no other request came in between. Of requests that come a second or more later, as those of a
-    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more. A HEAD that
-    finds nothing may wait for the object, in a named call too, where it waits longer than the machine may make it
-    (0.5 s where that was not measured): that is not decided. Nor is it of a client that sends copies of what is not answered yet,
-    where no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them before it
-    had read the refusal.
+    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats
+    the call within a second (then a layer above the SDK retries; WARN without a driver). A request with another
+    token, precondition, region or clock, or after a write to that place, may get another answer and is no retry;
+    nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the
+    attempts, several callers may get the same refusal: WARN for three objects or more, FAIL where no other request
+    came in between. Of requests that come a second or more later, as those of a
+    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more,
+    those that came sooner among them. A HEAD that finds nothing may wait for the object, in a named call too, where
+    it waits longer than the machine may make it (0.5 s where that was not measured): that is not decided. Nor is it
+    of a client that sends copies of what is not answered yet,
+    where no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them
+    before it had read the refusal.
     """
-    copied = [call for call in evidence.everyone if _is_copied(evidence, call)]
+    copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
     aside = {id(call) for call in evidence.everyone if meets_its_own_effect(call)} | set(map(id, copied))
     calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in aside]
     everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in aside]
@@ -567,41 +595,42 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
     unread = [call for call in copied if is_permanent(call.first)]
     if unread and (n < FEWEST or not (again or above or polling)):
         told = (
-            f"{counted(len(unread), 'refused call')} sent the same request again at the time when the client sends copies"
+            f"{counted(len(unread), 'refused call')} sent the same request again at the time when the"
+            " client sends copies"
             " of slow requests: it may not have read the refusal"
         )
-        yield unknown(len(unread), told, unread, action=IDLE)
-        return
+        return unknown(len(unread), told, unread, action=IDLE)
     if n < FEWEST:
-        yield too_few(n, FEWEST, "call", calls)
-        return
-    times = Counter(map(thing_of, later))
+        return too_few(n, FEWEST, "call", calls)
+    times = Counter(map(thing_of, repeated))
     unclear = sum(thing_of(call) in times for call in everyone)
     slow = polling or (later if len(times) >= FEWEST or n - unclear < FEWEST else [])
     habit = not polling and any(map(evidence.contrast.repeats, {call.first.method for call in later}))
-    answers = ", ".join(sorted({quoted(call.first.answer) for call in again or above or slow or calls}))
+    refusals = (_asked_again(call) or call.first for call in again or above or slow or calls)
+    answers = ", ".join(sorted({quoted(each.answer) for each in refusals}))
     proven = [call for call in again if not call.inferred]
-    things = set(map(thing_of, again or above or slow))
+    quick = again or above
+    enough = len(set(map(thing_of, quick))) >= FEWEST
+    things = set(map(thing_of, [*quick, *slow]))
     if proven:
-        yield failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
-    elif again or above:
-        enough = len(things) >= FEWEST
+        return failed(n, f"{len(proven)} of {n} calls retried after {answers}", proven, action=STOP)
+    if quick and (enough or not slow):
         sure = enough and all(call.alone for call in again) if again else all(call.window for call in above)
         retried = f"a layer above the SDK retried {counted(len(above), 'call')}"
         told = f"{f'{len(again)} of {n} calls retried' if again else retried} after {answers}"
         if sure:
-            yield failed(n, told, again or above, action=STOP)
-        else:
-            told += ", or several callers sent the request"
-            yield (warned if enough else unknown)(
-                n, told, again or above, action=STOP if enough else NAME_THEM
-            )
-    elif slow:
+            return failed(n, told, quick, action=STOP)
+        told += ", or several callers sent the request"
+        return (warned if enough else unknown)(n, told, quick, action=STOP if enough else NAME_THEM)
+    if slow:
+        slow = [*quick, *slow]
         most = max(call.retries or times[thing_of(call)] for call in slow)
         gaps = [gap for call in slow for gap in (call.gaps or (call.again,)) if gap is not None]
         told = (
-            f"after {answers} the same request came again up to {counted(most, 'time')}, {seconds(min(gaps))} later or more, for {len(things)} of"
-            f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits for a change"
+            f"after {answers} the same request came again up to {counted(most, 'time')},"
+            f" {seconds(min(gaps))} later or more, for {len(things)} of"
+            f" {counted(len(set(map(thing_of, everyone))), 'object')}: the client retries, or waits"
+            " for a change"
         )
         sure = (
             not habit
@@ -610,13 +639,12 @@ def permanent(evidence: Evidence) -> Iterator[Finding]:
         )
         read = "Let a GET get this answer: a HEAD may wait for the object."
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
-        yield (warned if sure else unknown)(n, told, slow, action=how)
-    else:
-        yield passed(n, f"0 of {n} calls retried after {answers}", calls)
+        return (warned if sure else unknown)(n, told, slow, action=how)
+    return passed(n, f"0 of {n} calls retried after {answers}", calls)
 
 
-def _is_copied(evidence: Evidence, call: Call) -> bool:
-    """Whether what came again in a call may all be copies that were sent before the answer was read."""
+def _may_be_copies(evidence: Evidence, call: Call) -> bool:
+    """Whether all repeats in a call may be copies sent before the answer was read."""
     copies = evidence.copies.get(call.first.method)
     return 0 < call.retries <= (0 if copies is None else copies.most) and all(
         any(evidence.may_be_copy(before, after) for before in call.attempts[:number])
@@ -624,97 +652,109 @@ def _is_copied(evidence: Evidence, call: Call) -> bool:
     )
 
 
-def _asked_again(call: Call) -> bool:
-    """Whether the same request was sent again, with the same credential, precondition, region and clock."""
-    return any(not changed(before, after) for before, after in pairwise(call.attempts))
+def _asked_again(call: Call) -> Attempt | None:
+    """The first refused attempt that was sent again with nothing corrected, if there is one."""
+    pairs = pairwise(call.attempts)
+    return next(
+        (before for before, after in pairs if before.kind == "client" and not changed(before, after)), None
+    )
 
 
 @check(
     "gives up",
-    reference="RFC 9110 9.2.2; Azure: transient fault handling",
+    documents=(rfc(9110, "9.2.2"), AZURE),
     minimum="3 calls that failed to the end",
     more="Let calls fail on every attempt, for example http:503.",
 )
-def gives_up(evidence: Evidence) -> Iterator[Finding]:
+def gives_up(evidence: Evidence) -> Finding:
     """A call that never succeeds gives up after a few attempts.
 
     The most attempts of a call. FAIL: more than the profile allows (one that was found by the user agent alone
-    allows 20), or than 20. WARN: more than 10, but for calls of various numbers of attempts that all end at the same time, within
-    a minute: a deadline ends them. WARN too where the same request came more than 20 times under other ids of an SDK that
-    repeats none, without a success, for three objects or more. A call with more than 20 is judged before it ends. Not counted are a
-    GET or HEAD to which the app itself says 404, 409 or 412, or a write with If-None-Match, each asked again after
-    a wait, and refusals that come a second or more apart where a fingerprint groups them. Not decided where failed
-    calls for one object ran at the same time, or came again under other ids of an SDK that repeats none.
+    allows 20), or than 20. WARN: more than 10. Neither where a deadline ends them: calls of various numbers of
+    attempts that all end at the same time, within two minutes (WARN for more than 10 attempts in a longer time).
+    WARN too where the same request came more than 20 times under other ids of an SDK that repeats none, without a
+    success, for three objects or more. A call with more than 20 is judged before it ends. Not counted are a GET or
+    HEAD to which the app itself says 404, 409 or 412, or a write with If-None-Match, each asked again after a wait,
+    and refusals that come a second or more apart where a fingerprint groups them. Not decided where failed calls
+    for one object ran at the same time, or came again under other ids of an SDK that repeats none.
     """
     ended = [call for call in evidence.calls if _failed_to_the_end(call) and not may_wait(call, evidence)]
     endless = [
         call
         for call in evidence.everyone
-        if len(call.attempts) > _limit(call, evidence) and not may_wait(call, evidence)
+        if evidence.fewest_attempts(call) > _limit(call, evidence) and not may_wait(call, evidence)
     ]
     other_ids = list(filter(evidence.may_be_under_other_ids, ended))
     n = len({id(call) for call in (*ended, *endless)})
     longest = sorted((*endless, *ended), key=lambda call: -len(call.attempts))
     most = len(longest[0].attempts) if longest else 0
-    if endless and n >= FEWEST:
-        profile, limit = evidence.profile, _limit(longest[0], evidence)
+    limit = _limit(longest[0], evidence) if longest else 0
+    deadline = _deadline(evidence, longest) if limit == TOO_MANY else None
+    if endless and n >= FEWEST and deadline is None:
+        profile = evidence.profile
         allowed = "" if limit == TOO_MANY else f"; {profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
-        yield failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
-    elif n >= FEWEST and most > MANY and not _end_by_a_deadline(ended):
-        yield warned(n, f"up to {most} attempts per call", longest, action=END)
-    elif len(often := _without_end(evidence, other_ids)) >= FEWEST:
-        told = f"the same request came up to {max(often.values())} times under other ids of the SDK for {len(often)} objects, and never succeeded"
+        return failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
+    if n >= FEWEST and most > MANY and (deadline is None or deadline > DEADLINE):
+        told = "" if deadline is None else f" in {seconds(deadline)}"
+        return warned(n, f"up to {most} attempts per call{told}", longest, action=END)
+    if len(often := _endless_targets(evidence, other_ids)) >= FEWEST:
+        told = (
+            f"the same request came up to {max(often.values())} times under other ids of the SDK for"
+            f" {len(often)} objects, and never succeeded"
+        )
         shown = [call for call in other_ids if thing_of(call) in often]
-        yield warned(n, f"{told}: a layer above it, or the caller, does not give up", shown, action=END)
-    elif other_ids and n - len(other_ids) < FEWEST:
-        yield _told_under_other_ids(
+        return warned(n, f"{told}: a layer above it, or the caller, does not give up", shown, action=END)
+    if other_ids and n - len(other_ids) < FEWEST:
+        return _reported_with_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
         )
-    elif crowded := _crowded(evidence):
+    if crowded := _crowded(evidence):
         told = (
-            f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the same objects, or may have"
+            f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the"
+            " same objects, or may have"
             ": which requests are of one call is not known"
         )
         how = (
             "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
         )
-        yield unknown(len(crowded), told, crowded, action=how)
-    elif n < FEWEST:
-        yield too_few(n, FEWEST, "failed call", ended)
-    else:
-        known = [call for call in longest if call not in other_ids]
-        took = max(call.last.arrived - call.first.arrived for call in known)
-        told = f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
-        yield passed(len(known), f"{told}, within {seconds(took)}", known)
+        return unknown(len(crowded), told, crowded, action=how)
+    if n < FEWEST:
+        return too_few(n, FEWEST, "failed call", ended)
+    known = [call for call in longest if call not in other_ids]
+    took = max(call.last.arrived - call.first.arrived for call in known)
+    told = (
+        f"each of {len(known)} failed calls ended after at most {counted(len(known[0].attempts), 'attempt')}"
+    )
+    return passed(len(known), f"{told}, within {seconds(took)}", known)
 
 
-def _without_end(evidence: Evidence, calls: Sequence[Call]) -> dict[Hashable, int]:
-    """By thing that was asked for more often than in any call, and never with success: how often."""
+def _endless_targets(evidence: Evidence, calls: Sequence[Call]) -> dict[Hashable, int]:
+    """Targets that never succeeded and came more often than in any call: how often."""
     got = {fingerprint(each) for each in evidence.requests if not each.failed}
     times = Counter(thing for thing in map(thing_of, calls) if thing not in got)
     return {thing: number for thing, number in times.items() if number > TOO_MANY}
 
 
-def _end_by_a_deadline(calls: Sequence[Call]) -> bool:
-    """Whether what ends the longest of these calls is their time, of a minute at most, and no number of attempts."""
-    longest = [call for call in calls if len(call.attempts) > MANY]
-    took = [call.last.arrived - call.first.arrived for call in longest]
-    attempts = {
-        len(call.attempts)
-        for call in calls
-        if call.last.arrived - call.first.arrived >= OF_THE_LONGEST * max(took, default=0.0)
-    }
-    return (
-        len(longest) >= FEWEST
-        and len(attempts) >= FEWEST
-        and OF_THE_LONGEST * max(took) <= min(took)
-        and max(took) <= A_MINUTE
+def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
+    """The deadline of these calls, seconds; None where a number of attempts may end them."""
+    took = {call: call.last.arrived - call.first.arrived for call in calls}
+    longest = max(took.values(), default=0.0)
+    wait = max((call.gaps[-1] or 0.0 for call in calls if call.retries), default=0.0)
+    # A call is over before the wait that would cross its deadline.
+    same = [call for call in calls if took[call] >= longest - 2 * wait]
+    at_one_time = all(took[call] >= min(AT_ONE_TIME * longest, longest - wait) for call in same)
+    ended = all(call.closed and (call in same or len(call.attempts) <= MANY) for call in calls)
+    # Neither copies nor what a transport has sent again.
+    numbers = len(
+        {evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}
     )
+    told = ended and len(same) >= FEWEST and numbers >= (2 if at_one_time else FEWEST)
+    return longest if told else None
 
 
 def _crowded(evidence: Evidence) -> list[Call]:
-    """The calls that failed at the same time as others for the same things: several requests failed there."""
+    """Calls that failed at the same time as others for the same target."""
     found: list[Call] = []
     for same in grouped(evidence.shared, thing_of).values():
         failures = [sum(each.kind in KINDS for each in call.attempts) for call in same]
@@ -724,7 +764,7 @@ def _crowded(evidence: Evidence) -> list[Call]:
 
 
 def _failed_to_the_end(call: Call) -> bool:
-    """Whether nothing but the client ended the call: no success, and no answer that nobody asks again after.
+    """Whether only the client ended the call: no success, and no answer that ends it rightly.
 
     Of one that it broke off at once nothing shows whether it would have gone on.
     """
@@ -734,10 +774,11 @@ def _failed_to_the_end(call: Call) -> bool:
 
 
 def _limit(call: Call, evidence: Evidence) -> int:
-    """How many attempts a call may make: a default is no limit, and a client may say itself that it is set to more."""
+    """The most attempts that a call may make.
+
+    A default is no limit, and a client may say itself that it is set to more.
+    """
     profile = evidence.profile
     if profile.most is None or evidence.detected:
         return TOO_MANY
-    if profile.most_attempts is not None:
-        return profile.most_attempts
-    return max(profile.most, min(own_limit(call) or 0, TOO_MANY))
+    return profile.most_attempts or max(profile.most, min(own_limit(call) or 0, TOO_MANY))

@@ -1,4 +1,4 @@
-"""What a client makes of Retry-After, and of the vendors' headers that ask it to wait."""
+"""Checks of Retry-After, and of the vendors' headers that ask a client to wait."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ from collections.abc import Iterator, Sequence
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
-from faultinject.audit.checks.retries import ended_by_form, longest_asked, retries, waits_as_long
+from faultinject.audit.checks.retries import ONE_CLIENT, ended_by_form, longest_asked, retries, waits_as_long
 from faultinject.audit.checks.words import Setting, against_noise, counted, plain, seconds
+from faultinject.audit.documents import AWS_SDKS, AZURE, PROMISE, rfc
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
-from faultinject.audit.waits import Wait, hinted, is_near
+from faultinject.audit.waits import KINDS, Wait, hinted, is_near
 from faultinject.journal.attempts import Attempt
 
 SLACK = 0.05
 """Seconds that a wait may be shorter than asked for: clocks and timers."""
 OTHER_CLOCK = 1.0
 """Seconds more, where a date is read by the clock of another host."""
-VENDORS = {
-    "x-amz-retry-after": (
-        ("aws-sdk-", "Boto3/", "Botocore/", "aws-cli/", "botocore/"),
-        "AWS SDKs: retry behavior",
-    ),
-    "x-ms-retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
-    "retry-after-ms": (("azsdk-",), "Azure: transient fault handling"),
-}
-"""By the header by which a vendor asks its own clients to wait: what their user agents hold, and which vendor asks for it."""
+VENDORS = {"x-amz-retry-after": AWS_SDKS, "x-ms-retry-after-ms": AZURE, "retry-after-ms": AZURE}
+"""The document of each vendor's header that asks for a wait.
+
+Clients whose profile promises it have to know it.
+"""
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
@@ -34,14 +31,14 @@ MISREAD = 0.2
 
 @check(
     "retry-after",
-    reference="RFC 9110 10.2.3; RFC 6585 4; Azure: transient fault handling",
+    documents=(rfc(9110, "10.2.3"), rfc(6585, "4"), AZURE),
     minimum="3 answers with Retry-After that were followed by another attempt",
     more="Send Retry-After to calls that are retried, for example http:503,retry_after=3s,times=1,per=call.",
 )
 def retry_after(evidence: Evidence) -> Iterator[Finding]:
     """A client waits as long as Retry-After asks.
 
-    One finding for each form (seconds, a date, a vendor's header, which only the vendor's own clients have to
+    One finding for each form (seconds, a date, a vendor's header, which only clients that promise it have to
     know): the time from the answer to the next arrival at the same host may be at most 50 ms shorter. FAIL: two
     retries are earlier; or a form ends 3 calls or more of a driver, where the client waits at least as long for
     another form with the same answer to the same method, and retries behind them as well (WARN without a driver).
@@ -49,7 +46,9 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     machine's noise.
     """
     waits = list(hinted(evidence.everyone))
-    own = [each for each in waits if _has_to_know(each.before.hint_form or "", each.before, evidence)]
+    # A vendor's own header is for clients that promise to know it.
+    others = VENDORS.keys() - evidence.profile.hints.keys()
+    own = [each for each in waits if each.before.hint_form not in others]
     asked = [each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence)]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
@@ -65,7 +64,10 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(len(calls), told, calls, form, action=how)
     if waits and not own:
         forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
-        told = f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which only the vendor's own clients know"
+        told = (
+            f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
+            " promise to know"
+        )
         vendor = Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
         how = vendor if evidence.driven else "Give the rules hint=seconds."
         yield unknown(len(waits), told, [each.call for each in waits], action=how)
@@ -73,20 +75,14 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
         found = _one_form(evidence, form, waits)
-        found.reference = VENDORS[form][1] if form in VENDORS else ""
+        if form in VENDORS:
+            found.documents = VENDORS[form], PROMISE
         yield found
 
 
 def _goes_on(before: Attempt, after: Attempt, evidence: Evidence) -> bool:
-    """Whether a request goes to the host that has asked for a wait, and was not sent before its answer was read."""
+    """Whether a request goes to the host that asked for the wait, after its answer was read."""
     return before.host == after.host and not evidence.may_be_copy(before, after)
-
-
-def _has_to_know(form: str, attempt: Attempt, evidence: Evidence) -> bool:
-    """Whether the client has to know this way of asking: a vendor's own clients do, and who promises to."""
-    agents, _ = VENDORS.get(form, (("",), ""))
-    promised = form in evidence.profile.hints
-    return promised or any(each in (attempt.user_agent or "") for each in agents)
 
 
 def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
@@ -152,15 +148,17 @@ def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
 
 @check(
     "malformed retry-after",
-    reference="RFC 9110 10.2.3",
+    documents=(rfc(9110, "10.2.3"),),
     minimum="3 malformed values with failures that are retried without",
     more="Send more, for example http:503,set.retry-after=soon,times=1,per=call.",
 )
-def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
+def malformed_retry_after(evidence: Evidence) -> Finding:
     """A malformed Retry-After does not keep a client from retrying.
 
     Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.
-    FAIL: none. PASS: all.
+    FAIL: none, though the client retries others before and later (WARN where only before, and nobody drives it).
+    PASS: all. Not decided where the last failure before them that may pass was not retried either: a retry budget may
+    be used up.
     """
     found = []
     for call in evidence.calls:
@@ -171,19 +169,29 @@ def malformed_retry_after(evidence: Evidence) -> Iterator[Finding]:
                     found.append((call, attempt.answer, again))
                 break
     verdicts = {said.subject: said.verdict for said in retries(evidence)}
-    usable = [each for each in found if verdicts.get(each[1]) == PASS]
+    # One that was retried shows by itself that the client retries such failures, whatever it does with other methods.
+    usable = [each for each in found if each[2] or verdicts.get(each[1]) == PASS]
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
         how = FAIL_WITHOUT if len(found) >= FEWEST else ""
-        yield too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
-        return
+        return too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
     tried = sum(again for _, _, again in usable)
     told = f"{tried} of {n} calls retried after a malformed Retry-After"
+    began = calls[0].first.arrived
+    before = [
+        call
+        for call in evidence.calls
+        if call.first.arrived < began and call.first.kind in KINDS and call.first.method not in UNSAFE
+    ]
+    if not tried and before and not before[-1].retries and not evidence.driven:
+        return unknown(n, f"{told}: a retry budget may be the cause", calls, action=ONE_CLIENT)
     if not tried:
         how = "Retry as without the header when its value cannot be read."
-        yield failed(n, f"{told}: it stops the retries", calls, action=how)
-    elif tried == n:
-        yield passed(n, told, calls)
-    else:
-        yield unknown(n, told, calls)
+        later = any(call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls)
+        if later or evidence.driven:
+            return failed(n, f"{told}: it stops the retries", calls, action=how)
+        return warned(n, f"{told}: it stops the retries, or a budget was used up", calls, action=how)
+    if tried == n:
+        return passed(n, told, calls)
+    return unknown(n, told, calls)

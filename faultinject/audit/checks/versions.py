@@ -1,32 +1,32 @@
-"""What a download is made of: the bytes of one version of an object, or of two, or such as are not the object's at all."""
+"""Checks of a download: bytes of one version of the object, of two, or wrong bytes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, too_few
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few
+from faultinject.audit.documents import rfc
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import READING
-from faultinject.audit.statistics import FEWEST
+from faultinject.audit.matching import span
+from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 
 MOVED = ("overwritten", "stale", "edited")
-"""What `did` says where another version was shown."""
+"""Values of `did` if another version was shown."""
 IGNORED, SHIFTED = "edit,range=ignore", "edit,range=shift"
 """Faults by which an answer is not of the range that was asked for."""
-_START = re.compile(r"bytes=(\d+)-")
 
 
 def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
-    """Two answers that are of two versions of an object, and whose bytes are both in what a client has read of it.
+    """Find two answers of two versions of an object whose bytes a client has both read.
 
     Args:
-        attempts: in order of arrival. A GET that was answered with bytes replaces those before it that it covers, and a
-            write begins anew; what no version is known of is left out.
+        attempts: in order of arrival. A GET that was answered with bytes replaces those before it that it covers,
+            and a write begins anew; what no version is known of is left out.
     """
     read: dict[tuple[str, str], list[tuple[float, float, Attempt]]] = {}
     for each in attempts:
@@ -47,12 +47,12 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
 
 
 def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | None:
-    """An answer whose bytes are not those that were asked for, as it says itself, and which its client did not read again.
+    """Find an answer with wrong bytes, by its own headers, that its client did not read again.
 
     Args:
         attempts: in order of arrival.
-        taken: whether it is known that the client has taken wrong bytes: then the whole object in place of a part is one, too,
-            of which a client may take what it needs.
+        taken: whether it is known that the client has taken wrong bytes: then the whole object in place of a part
+            is one, too, of which a client may take what it needs.
     """
     for number, each in enumerate(attempts):
         if not (says_so(each) or (taken and each.fault == IGNORED and each.did == MOVED[2])) or each.failed:
@@ -65,7 +65,7 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
 
 
 def says_so(attempt: Attempt) -> bool:
-    """Whether an answer has a checksum that its bytes do not have, or a Content-Range that is not the range of the request."""
+    """Whether an answer's bytes break its checksum, or its Content-Range the requested range."""
     if attempt.method != "GET":
         return False
     return (attempt.did == "corrupted" and attempt.checksum is True) or (
@@ -73,41 +73,45 @@ def says_so(attempt: Attempt) -> bool:
     )
 
 
-def _download(call: Call) -> Hashable:
-    """Which object is read in which named call."""
-    return call.window, call.first.host, call.first.path
-
-
 def _start(attempt: Attempt) -> float:
     """The first byte that a request asks for."""
-    asked = _START.match(attempt.range or "")
-    return float(asked[1]) if asked else 0.0
+    asked = span(attempt.range or "")
+    return asked[0] if asked else 0.0
 
 
 @check(
     "mixed versions",
-    reference="RFC 9110 13.1.5",
+    documents=(rfc(9110, "13.1.5"),),
     minimum="3 downloads in parts whose object was replaced meanwhile; for a FAIL one",
-    more="Replace the object in more downloads, for example truncate,method=GET,times=1,per=call overwrite,method=GET,skip=1,per=call.",
+    more=(
+        "Replace the object in more downloads, for example truncate,method=GET,times=1,per=call"
+        " overwrite,method=GET,skip=1,per=call."
+    ),
 )
-def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
+def mixed_versions(evidence: Evidence) -> Finding | None:
     """A download has the right bytes, all of one version of the object.
 
-    Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by If-Match; in a
-    named call also the requests for different parts of an object. FAIL: the client has read bytes of two versions, and its caller
-    got no error; or the client of a named call reported success, although the bytes of an answer do not match its checksum
-    (`corrupt`), or its Content-Range is not the requested one (`edit,range=shift`), and the client did not read these bytes again.
-    If no object changed in the middle of a call, the check says nothing else.
+    Judges calls whose answers have two ETags (`overwrite`, `stale`, `edit,set.etag=…`), or that were refused by
+    If-Match; in a named call also the requests for different parts of an object. FAIL: the client has read bytes of
+    two versions, and its caller got no error; or the client of a named call reported success, although the bytes of
+    an answer do not match its checksum (`corrupt`), or its Content-Range is not the requested one
+    (`edit,range=shift`), and the client did not read these bytes again. If no object changed in the middle of a
+    call, the check says nothing else.
     """
     # Parts are requests of their own, and no retries of each other.
     parts = {
-        _download(call): call
-        for call in evidence.named
-        if call.retries
+        (call.window, *place): Call(
+            same, call.signal, name=call.name, returned=call.returned, window=call.window
+        )
+        for call in evidence.told
+        for place, same in grouped(call.attempts, lambda each: (each.host, each.path)).items()
+        if len(same) > 1
         and call.returned is not None
-        and any(each.did in MOVED or says_so(each) for each in call.attempts)
+        and (any(each.did in MOVED or says_so(each) for each in same) or mixed(same))
     }
-    everyone = [call for call in evidence.everyone if _download(call) not in parts]
+    everyone = [
+        call for call in evidence.everyone if (call.window, call.first.host, call.first.path) not in parts
+    ]
     everyone += parts.values()
     moved = [
         call
@@ -123,16 +127,28 @@ def mixed_versions(evidence: Evidence) -> Iterator[Finding]:
     taken = [call for call in told if call.returned and foreign(call.attempts)]
     n = len(moved)
     if wrong:
-        said = f"{len(wrong)} of {n} downloads whose object was replaced meanwhile are made of two versions of it"
-        how = "Send the first answer's ETag as If-Match or If-Range with each further part, or compare it and begin anew."
-        yield failed(n, said, wrong, action=how)
-    elif taken:
-        said = f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own checksum or Content-Range"
-        how = "Check the checksum of an answer, and compare its Content-Range with the requested Range; read the bytes again if they differ."
-        yield failed(len(told), said, taken, action=how)
-    elif moved and n < FEWEST:
-        yield too_few(n, FEWEST, "download of a replaced object", moved)
-    elif moved:
-        yield passed(
-            n, f"{n} of {n} downloads whose object was replaced meanwhile have one version of it", moved
+        said = (
+            f"{len(wrong)} of {n} downloads whose object was replaced meanwhile have bytes of two"
+            " versions of it"
         )
+        how = (
+            "Send the first answer's ETag as If-Match or If-Range with each further part, or compare"
+            " it and begin anew."
+        )
+        return failed(n, said, wrong, action=how)
+    if taken:
+        said = (
+            f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own"
+            " checksum or Content-Range"
+        )
+        how = (
+            "Check the checksum of an answer, and compare its Content-Range with the requested"
+            " Range; read the bytes again if they differ."
+        )
+        return failed(len(told), said, taken, action=how, evidence=seen_by_callers(taken, returned=True))
+    if not moved:
+        return None
+    if n < FEWEST:
+        return too_few(n, FEWEST, "download of a replaced object", moved)
+    said = f"{n} of {n} downloads whose object was replaced meanwhile have one version of it"
+    return passed(n, said, moved)

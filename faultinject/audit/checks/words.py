@@ -1,4 +1,4 @@
-"""How the checks word numbers."""
+"""Words for numbers, and advice that several checks give."""
 
 from __future__ import annotations
 
@@ -9,39 +9,55 @@ from faultinject.rules.descriptions import counted as counted
 
 
 class Setting(str):
-    """What to do about the client or the machine: possible where the calls are those of a plan, too."""
+    """Advice on the client or the machine, which can be followed in a plan too."""
 
     __slots__ = ()
 
 
 NAME_THEM = "To decide, wrap each call in `with faults.call()`, or run `faultinject conformance`."
-"""What decides which requests belong together."""
+"""The advice that decides which requests belong together."""
 OTHER_IDS = "the SDK, which repeats none: a layer above it retries them, or the caller asks again"
-"""Why nobody can tell which requests under several ids are one call."""
+"""The reason that requests under several ids cannot be told to be one call."""
 DRIVE_IT = "To decide, run `faultinject conformance`, whose calls are known."
-REWIND = "Send the whole body again from its beginning, or do not retry."
+REWIND = "Send the whole body from its beginning with every attempt."
 MAKE_ONCE = "Make the body once, before the first attempt, and send it with every attempt."
-SEND_KEY = "Send an Idempotency-Key, or do not retry."
+SEND_KEY = (
+    "Send an Idempotency-Key if the service knows it, or look for the effect of the first request"
+    " before you retry."
+)
+SEND_PRECONDITION = (
+    "Send a precondition with such a request if the service has one, and remove what a repeat has"
+    " left behind."
+)
 READ_BODY = "Look for an error in the body of a 200 before you report success."
-"""What to do where a retry changes the data."""
-WHOLE_PLAN = "Repeat the whole plan, with every kind of call, on an idle machine; raise `--deadline` if calls had not ended."
-"""What to do where the calls are those of a plan, and too few or too close together."""
+"""Advice if a retry changes the data."""
+WHOLE_PLAN = (
+    "Repeat the whole plan, with every kind of call, on an idle machine; raise `--deadline` if calls"
+    " had not ended."
+)
+"""The advice if a plan made the calls, and they were too few or too close together."""
+RETRY_UPLOADS = "Let the client make uploads and retry them, and repeat the whole plan."
+"""The same where only a client that retries uploads can be judged."""
+NO_BREAKER = Setting(
+    "Repeat it with the client's circuit breaker off, or with one that opens after more failures."
+)
+"""The advice if an open circuit breaker may have ended calls before a retry."""
 FEWER = "Run fewer calls at once."
 IDLE = Setting("Repeat it on an idle machine.")
 REAL_TIME = Setting("Leave out `--speed`.")
 MORE_FAILURES = "Let more calls fail, for example http:503."
 NO_OUTAGE = "Not enough data: no outage of 100 calls by one client"
 CAUSE_OUTAGE = "Run `faultinject conformance`, which causes an outage."
-"""What to do where there is too little."""
+"""Advice if there is too little to judge."""
 
 
 def in_real_time(turnaround: Turnaround, how: str) -> str:
-    """What to do where waits are too short: at a speed, give less of it."""
+    """The advice if waits are too short: with `--speed`, give less of it."""
     return how if turnaround.exact else Setting("Leave out `--speed`, or give less.")
 
 
 def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
-    """What to do where the machine's noise hides the answer: by default what makes it less, once it is measured.
+    """The advice if the machine's noise hides the answer: measure it, then reduce it.
 
     A driver has made the requests that measure it; where its calls began late, they were not alone.
     """
@@ -50,9 +66,11 @@ def against_noise(turnaround: Turnaround, otherwise: str = IDLE) -> str:
 
 
 def without_doubt(groups: Sequence[Group], otherwise: str = IDLE) -> str:
-    """What to do where waits are too short to be told from none."""
-    crowded = any(group.is_crowded for group in groups)
-    return FEWER if crowded else against_noise(groups[0].turnaround, otherwise)
+    """The advice if waits are too short to be told from none."""
+    turnaround = groups[0].turnaround
+    # Here the client's other requests make most of the doubt.
+    crowded = any(group.work > turnaround.noise for group in groups)
+    return FEWER if crowded else against_noise(turnaround, otherwise)
 
 
 def seconds(number: float) -> str:

@@ -1,4 +1,7 @@
-"""What clients promise of their retries, as data: one TOML file a profile; a file added here is a profile added."""
+"""Promises of clients about their retries, as data: one TOML file a profile.
+
+A file added here is a profile added.
+"""
 
 from __future__ import annotations
 

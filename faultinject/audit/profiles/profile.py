@@ -1,4 +1,7 @@
-"""What a client promises: how often it tries, how long it waits, what it saves. These types are also what a TOML file may say."""
+"""The promises of a client: attempts, waits, budgets.
+
+A TOML file may hold what these types hold.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ SeveralSeconds = Annotated[tuple[Seconds, ...], Meta(min_length=1)]
 
 
 class Waits(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the waits after one kind of failure are, in seconds.
+    """The length of the waits after one kind of failure, in seconds.
 
     Attributes:
         base: the longest wait before the first retry.
@@ -52,7 +55,7 @@ class Waits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a client with this promise is known by its user agent.
+    """The user agent by which a client with this promise is known.
 
     Attributes:
         text: what the user agent holds, and right behind it the version.
@@ -94,9 +97,10 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
         waits: by kind of failure (`throttle`, `server`, `transport`, `timeout`, or `any`).
         distribution: `uniform` if waits are drawn evenly between the bounds; None: no promise.
         budget: whether retries become fewer when everything fails.
-        quota: how many retries all calls of one client make together when everything fails, by kind of failure; several
-            numbers if the user agent does not show which of them applies: each is right.
-        hints: the longest wait that is honoured, in seconds, by form of the hint; any wait for a form that is not here.
+        quota: how many retries all calls of one client make together when everything fails, by kind of failure;
+            several numbers if the user agent does not show which of them applies: each is right.
+        hints: the longest wait that is honoured, in seconds, by form of the hint; any wait for a form that is not
+            here.
         marks: the user agents to which it applies.
     """
 
@@ -113,17 +117,17 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     marks: tuple[Mark, ...] = field(name="clients", default=())
 
     def bounds(self, kind: str, retry: int) -> tuple[float, float] | None:
-        """The shortest and the longest wait in seconds before a retry (from 1) after a failure of that kind, or None."""
+        """The shortest and the longest wait before a retry, from 1, in seconds; None: no promise."""
         waits = self.waits.get(kind) or self.waits.get(ANY)
         return None if waits is None else waits.bounds(retry)
 
     def bound(self, kind: str, retry: int) -> float | None:
-        """The longest wait in seconds before a retry (from 1) after a failure of that kind; None: no promise."""
+        """The longest wait before a retry, from 1, in seconds; None: no promise."""
         bounds = self.bounds(kind, retry)
         return None if bounds is None else bounds[1]
 
     def outage_retries(self, kind: str) -> tuple[int, ...]:
-        """How many retries all calls of a client make together when everything fails in that way, ascending; empty: no promise."""
+        """The retries of all calls together if everything fails so, ascending; empty: no promise."""
         return tuple(sorted(self.quota.get(kind, self.quota.get(ANY, ()))))
 
     @property

@@ -42,7 +42,7 @@ def read_profile(text: str, name: str, where: str) -> Profile:
 
 
 def _plain(message: str) -> str:
-    """What msgspec says, with the nearest key where it knows none of that name."""
+    """The message of msgspec, with the nearest key for one that it does not know."""
     found = _UNKNOWN.match(message)
     if found is None:
         return message

@@ -21,49 +21,35 @@ FORMATS = {
 }
 """The formats, and how files of each are called."""
 MODULES = {
+    "text": "text",
     "html": "html",
     "junit": "junit",
     "markdown": "markdown",
     "sarif": "annotations",
     "github": "annotations",
 }
-"""Where the function of a format stands, which is called as the format is."""
+"""The module of each format, with a function that is called as the format is."""
 
 
-def render(
-    judgement: Judgement,
-    format: str = "text",  # noqa: A002 - the option's name
-    *,
-    strict: bool = False,
-    verbose: bool = True,
-) -> str:
+def render(judgement: Judgement, format: str = "text", **more: bool) -> str:  # noqa: A002 - the option's name
     """The judgement in one of the `FORMATS`, with a line end at its end.
 
     Args:
         judgement: what was found.
         format: its name.
-        strict: whether a warning is a failure, also where the judgement was not asked for as such.
-        verbose: whether the text says all that it can, as the other formats always do.
+        more: of the text: `verbose=False` leaves out how it was measured.
 
     Raises:
         ConfigurationError: there is no such format.
-        MissingExtra: `html` without jinja2.
+        MissingExtraError: `html` without jinja2.
     """
-    if strict:
-        from dataclasses import replace
-
-        judgement = replace(judgement, strict=True)
-    if format == "text":
-        from faultinject.audit.reports.text import text
-
-        return text(judgement, verbose=verbose)
     if format == "json":
         # What no terminal should obey, and no file can hold, is escaped.
         return json_text(judgement.to_dict(), 2, allow_nan=False) + "\n"
     if format not in MODULES:
         raise ConfigurationError(f"{format!r} is not a format of a report; there are {', '.join(FORMATS)}")
     module = import_module(f"faultinject.audit.reports.{MODULES[format]}")
-    written: str = getattr(module, format)(judgement)
+    written: str = getattr(module, format)(judgement, **more)
     return written
 
 

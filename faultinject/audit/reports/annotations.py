@@ -1,12 +1,14 @@
-"""Findings as a CI shows them beside the code: annotations of GitHub Actions, and SARIF 2.1.0 for code scanning."""
+"""Findings beside the code, as a CI shows them: GitHub's annotations, and SARIF 2.1.0."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
+
+from msgspec import to_builtins
 
 from faultinject.audit.findings import FAIL, Finding
 from faultinject.audit.judging import Judgement
@@ -14,24 +16,21 @@ from faultinject.audit.reports.content import merged, told
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text
 
-ERROR, WARNING = "error", "warning"
-"""What an annotation is: GitHub and SARIF have the same words."""
 SOMEWHERE = "faultinject-report"
-"""What stands for the file of a finding without a test: code scanning refuses results without a file."""
-MARK = "faultinject"
-"""What a decorator has in it that marks a test."""
+"""Stands for the file of a finding without a test: code scanning asks for one."""
 
 
 class Annotation(NamedTuple):
     """A finding at its place.
 
     Attributes:
-        level: `ERROR` or `WARNING`.
+        level: `error` or `warning`, which are GitHub's words and those of SARIF.
         check: the name of its check.
         reference: the document that asks for it.
         text: what was observed, the requests that show it, and what to do.
         path: the file of the first test that shows it; empty if the journal names no test.
         line: the line of the test's marker, or of the test; 1 if the file does not show it.
+        rests_on: the kinds of its `evidence`, and its `documents` with whom each binds.
     """
 
     level: str
@@ -40,6 +39,7 @@ class Annotation(NamedTuple):
     text: str
     path: str
     line: int
+    rests_on: dict[str, object]
 
 
 def annotated(judgement: Judgement) -> Iterator[Annotation]:
@@ -48,39 +48,55 @@ def annotated(judgement: Judgement) -> Iterator[Annotation]:
         if each.wrong:
             words = told(each)
             text = "\n".join([words.so, *(story for story, _ in words.calls), f"→ {words.action}"])
-            level = ERROR if each.verdict == FAIL or judgement.strict else WARNING
-            yield Annotation(level, each.check, each.reference, text, *_place(each))
+            level = "error" if each.verdict == FAIL or judgement.strict else "warning"
+            rests_on = {"evidence": [*each.evidence], "documents": to_builtins([*each.documents])}
+            yield Annotation(level, each.check, each.reference, text, *_place(each), rests_on)
 
 
 def github(judgement: Judgement) -> str:
-    """Workflow commands, one a finding, which GitHub shows beside the test; empty if nothing is wrong."""
-    lines = []
-    if judgement.conclusion.result == "undecided":
-        lines.append(f"::error::{_data(judgement.conclusion.sentence)}\n")
-    for each in annotated(judgement):
+    """A GitHub workflow command for each finding; a notice if nothing was judged."""
+    return commands(annotated(judgement), _undecided(judgement))
+
+
+def sarif(judgement: Judgement) -> str:
+    """A SARIF log of one run; where nothing was decided the run is not successful."""
+    return sarif_log([*annotated(judgement)], _undecided(judgement))
+
+
+def _undecided(judgement: Judgement) -> str:
+    return judgement.conclusion.sentence if judgement.conclusion.result == "undecided" else ""
+
+
+def commands(annotations: Iterable[Annotation], undecided: str) -> str:
+    """Workflow commands of GitHub.
+
+    Args:
+        annotations: one a command.
+        undecided: why nothing was judged, for a notice; empty: something was.
+    """
+    lines = [f"::notice::{_data(undecided)}\n"] if undecided else []
+    for each in annotations:
         path = _data(quoted(each.path)).replace(":", "%3A").replace(",", "%2C")
         place = f" file={path},line={each.line}" if path else ""
         lines.append(f"::{each.level}{place}::{_data(each.text)}\n")
     return "".join(lines)
 
 
-def sarif(judgement: Judgement) -> str:
-    """A SARIF log of one run; where nothing was decided the run is not successful."""
+def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
+    """A SARIF log; the arguments are as those of `commands`."""
     from faultinject import __version__
 
-    found = [*annotated(judgement)]
-    rules = {each.check: {"id": each.check, "help": {"text": each.reference}} for each in found}
-    decided = judgement.conclusion.result != "undecided"
-    notes = [{"level": ERROR, "message": {"text": judgement.conclusion.sentence}}]
+    rules = {each.check: {"id": each.check, "help": {"text": each.reference}} for each in annotations}
+    notes = [{"level": "note", "message": {"text": undecided}}]
     invocation = {
-        "executionSuccessful": decided,
-        "toolExecutionNotifications": [] if decided else notes,
+        "executionSuccessful": not undecided,
+        "toolExecutionNotifications": notes if undecided else [],
     }
     driver = {"name": "faultinject", "version": __version__, "rules": [*rules.values()]}
     run = {
         "tool": {"driver": driver},
         "invocations": [invocation],
-        "results": [_result(each) for each in found],
+        "results": [_result(each) for each in annotations],
     }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -100,18 +116,27 @@ def _result(found: Annotation) -> dict[str, object]:
         "level": found.level,
         "message": {"text": found.text},
         "locations": [{"physicalLocation": place}],
+        "properties": found.rests_on,
     }
 
 
 def _data(text: str) -> str:
-    """A text as a workflow command has it (https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts)."""
+    """A text as a workflow command has it.
+
+    https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+    """
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _place(finding: Finding) -> tuple[str, int]:
-    """File and line of the first test that shows a finding: of its marker, of its class's marker, or of its name."""
+    """File and line of the first test that shows a finding."""
     tests = (each.first.test or "" for each in finding.calls)
-    path, _, names = next((each for each in tests if "::" in each), "").partition("::")
+    return place_of(next((each for each in tests if "::" in each), ""))
+
+
+def place_of(test: str) -> tuple[str, int]:
+    """File and line of a test: of its marker, of its class's marker, or of its name."""
+    path, _, names = test.partition("::")
     line, marks = 1, list[int]()
     try:
         body = ast.parse(Path(path).read_bytes()).body
@@ -120,7 +145,7 @@ def _place(finding: Finding) -> tuple[str, int]:
     for name in names.partition("[")[0].split("::"):
         for each in body:
             if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
-                own = [mark.lineno for mark in each.decorator_list if MARK in ast.unparse(mark)]
+                own = [mark.lineno for mark in each.decorator_list if "faultinject" in ast.unparse(mark)]
                 marks = own or marks
                 line = marks[0] if marks else each.lineno
                 body = each.body

@@ -1,4 +1,4 @@
-"""What a report says, whatever its format: one value, in the order of the page, that each format writes in its own way.
+"""The content of a report, whatever its format: one value, in the order of the page.
 
 Whatever a request said comes escaped (`engine.shown.quoted`).
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.conclusion import LEFT_OUT, faults_not_given, why_undecided
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, standing
 from faultinject.audit.judging import NO_FAULT, Judgement
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.sentences import counted, shortened
@@ -21,11 +21,11 @@ from faultinject.journal.calls import TOLD
 EXAMPLES = 3
 """Calls that are told of each finding."""
 RULES, FAULTS = 10, 3
-"""Rules whose faults are told, and the faults that are named: of a rule, and of the calls that failed."""
+"""The most rules that are told, and the most faults that are named of a rule or of failures."""
 SIGNALS = {TOLD: "test label"}
-"""What grouped attempts into calls, in words where its name alone would not tell."""
+"""Words for the signals that group attempts, if the name alone would not tell."""
 NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
-"""Why checks are not decided that saw nothing."""
+"""The reason given for undecided checks that saw nothing."""
 
 
 class FindingText(NamedTuple):
@@ -38,6 +38,7 @@ class FindingText(NamedTuple):
         n: how many calls, waits or requests it rests on.
         calls: the story of each call that shows it, and where it stands in the journal.
         action: what to do, and the documents that say so.
+        evidence: the kinds of its evidence, and whom each document binds.
     """
 
     verdict: str
@@ -46,10 +47,11 @@ class FindingText(NamedTuple):
     n: int
     calls: list[tuple[str, str]]
     action: str
+    evidence: str
 
     @property
     def so(self) -> str:
-        """What is so, in one line."""
+        """The observation, in one line."""
         return f"{self.name}: {self.message} (n = {self.n:,})"
 
 
@@ -82,11 +84,11 @@ def content(judgement: Judgement, *, verbose: bool = True) -> Content:
 
     Args:
         judgement: what was found.
-        verbose: whether it says what each check needs of which nothing was seen; else it names these. It also does where
-            nothing was decided, or not what is required.
+        verbose: whether it says what each check needs of which nothing was seen; else it names these. It also does
+            where nothing was decided, or not what is required, of requests that came.
     """
     findings = merged(judgement.findings)
-    every = verbose or judgement.conclusion.result == "undecided"
+    every = verbose or (judgement.conclusion.result == "undecided" and judgement.attempts > 0)
     return Content(
         quoted(judgement.conclusion.sentence),
         judgement.conclusion.result,
@@ -108,15 +110,18 @@ def told(finding: Finding) -> FindingText:
         finding.n,
         [(sentences.story(call), sentences.place(call)) for call in finding.calls[:EXAMPLES]],
         quoted(f"{finding.action} See {finding.reference}".lstrip()),
+        quoted(
+            "; ".join([*finding.evidence, *(f"{each.name} binds {each.bound}" for each in finding.documents)])
+        ),
     )
 
 
 def merged(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings for people: what another check says as well is the second sentence of that one's finding."""
-    said = {(each.client, each.check) for each in findings if each.said_by is None}
-    kept = [copy(each) for each in findings if (each.client, each.said_by) not in said]
+    """Findings for people: one that repeats another check's becomes its second sentence."""
+    own = standing(findings)
+    kept = [copy(each) for each in own]
     for each in findings:
-        if (each.client, each.said_by) in said:
+        if each not in own:
             first = next(one for one in kept if (one.client, one.check) == (each.client, each.said_by))
             _, bracket, grouped = each.message.partition(" (grouped by")
             first.message = f"{first.message.removesuffix(bracket + grouped)}; {each.message}"
@@ -125,7 +130,7 @@ def merged(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
-    """What could not be told, why, and what would decide it: checks with the same reason as one line.
+    """Undecided checks, why, and what would decide them: one line for each reason.
 
     Args:
         findings: of any verdict.
@@ -164,7 +169,7 @@ def _facts(judgement: Judgement) -> Iterator[str]:
 
 
 def failed_for_good(judgement: Judgement) -> str:
-    """How many calls failed in the end, and after which fault: `3 of 12 calls failed for good: 3 after 503 SlowDown.`."""
+    """The calls that failed in the end: `3 of 12 calls failed for good: 3 after 503 SlowDown.`."""
     if not judgement.failed_calls:
         return "No call failed for good."
     faults = sorted(judgement.failed_after.items(), key=lambda each: -each[1])
@@ -174,7 +179,10 @@ def failed_for_good(judgement: Judgement) -> str:
     ]
     if rest := sum(n for _, n in faults[FAULTS:]):
         after.append(f"{rest:,} after others")
-    return f"{judgement.failed_calls:,} of {counted(judgement.calls, 'call')} failed for good: {', '.join(after)}."
+    return (
+        f"{judgement.failed_calls:,} of {counted(judgement.calls, 'call')} failed for good:"
+        f" {', '.join(after)}."
+    )
 
 
 def _measured(judgement: Judgement) -> Iterator[str]:
@@ -185,7 +193,10 @@ def _measured(judgement: Judgement) -> Iterator[str]:
         yield f"Attempts were grouped into calls by {_numbered(signals)}."
     turnaround = judgement.turnaround
     if turnaround.median is None or turnaround.p95 is None:
-        yield "The client's turnaround without backoff is unknown: too few requests followed each other at once."
+        yield (
+            "The client's turnaround without backoff is unknown: too few requests followed each"
+            " other at once."
+        )
     else:
         yield (
             f"Without backoff the next request comes after {seconds(turnaround.median)}"

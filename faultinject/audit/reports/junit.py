@@ -9,13 +9,13 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from faultinject.audit.conclusion import why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, WARN, Finding
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports.content import content, told
+from faultinject.audit.reports.content import content, merged, told
 from faultinject.engine.shown import quoted
 
 RESULT = "result"
-"""The test case that is there where nothing was judged, or not what is required: it is an error."""
+"""The test case, an error, if nothing was judged or not what is required."""
 FAILURE, ERROR, SKIPPED = "failure", "error", "skipped"
-"""What a test case may be other than passed."""
+"""The results of a test case that did not pass."""
 
 
 class Case(NamedTuple):
@@ -59,7 +59,7 @@ class Suite(NamedTuple):
 
 
 def junit(judgement: Judgement) -> str:
-    """One test suite: FAIL is a failure, INCONCLUSIVE skipped, WARN passes and says so (a failure if it is strict).
+    """One test suite: FAIL is a failure, INCONCLUSIVE skipped; WARN passes, unless strict.
 
     Where the result is that nothing was decided, one test case more is an error, so that no CI takes it for green.
     """
@@ -70,7 +70,7 @@ def suite(judgement: Judgement, name: str = "faultinject") -> Suite:
     """The suite of one judgement; see `junit`."""
     failing = (FAIL, WARN) if judgement.strict else (FAIL,)
     group = f"faultinject.{judgement.profile.name}"
-    cases = [_case(each, group, failing) for each in judgement.findings]
+    cases = [_case(each, group, failing) for each in merged(judgement.findings)]
     if judgement.conclusion.result == "undecided":
         cases.insert(0, Case(RESULT, group, ERROR, judgement.conclusion.sentence, "undecided"))
     report = content(judgement)
@@ -123,7 +123,7 @@ def _testcase(case: Case) -> Element:
 
 
 def _case(finding: Finding, group: str, failing: tuple[str, ...]) -> Case:
-    """What is so is its message; its text adds the requests that show it, and what to do."""
+    """The test case of a finding; its text adds the requests that show it, and what to do."""
     result = FAILURE if finding.verdict in failing else SKIPPED if finding.verdict == INCONCLUSIVE else ""
     each = told(finding)
     message = quoted(why_undecided(finding)) if result == SKIPPED else each.message

@@ -20,7 +20,7 @@ SPECIAL = {
     "://": ":<!-- -->//",
     "www.": "www<!-- -->.",
 }
-"""What begins something in Markdown, and what shows it instead."""
+"""Characters that begin something in Markdown, and replacements that show them."""
 
 
 def markdown(judgement: Judgement) -> str:
@@ -38,7 +38,7 @@ def markdown(judgement: Judgement) -> str:
 
 
 def problem(finding: FindingText) -> list[str]:
-    """What is so, the calls that show it, and what to do."""
+    """A finding: the observation, the calls that show it, and what to do."""
     so = f"{SIGNS[finding.verdict]} **{plain(finding.name)}**: {plain(finding.message)} (n = {finding.n:,})"
     calls = "\n".join(f"- {code(story)}" for story, _ in finding.calls)
     return [each for each in (so, calls, f"→ {linked(finding.action)}") if each]

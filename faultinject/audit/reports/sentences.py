@@ -1,4 +1,4 @@
-"""The words that all reports share. Whatever a request said comes escaped (`engine.shown.quoted`)."""
+"""Words that all reports share; a request's own text is escaped (`engine.shown.quoted`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST = 80
 
 
 def names(findings: Iterable[Finding], verdict: str) -> str:
-    """The checks with this verdict, each once, with its subjects in brackets: `retries (500, 503 SlowDown), gives up`.
+    """The checks with this verdict, and their subjects: `retries (500, 503 SlowDown), gives up`.
 
     Of several clients, each client's checks stand behind its name.
     """
@@ -35,7 +35,7 @@ def names(findings: Iterable[Finding], verdict: str) -> str:
 
 
 def story(call: Call) -> str:
-    """A call in one line: `PUT /photos/cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200`."""
+    """A call in one line: `PUT /cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200`."""
     first = call.first
     target = f"{first.path}?{first.query}" if first.query else first.path
     head = f"{quoted(first.method)} {shortened(quoted(target))}"
@@ -56,7 +56,7 @@ def story(call: Call) -> str:
 
 
 def place(call: Call) -> str:
-    """Where a call stands in its journal: `seq 17 18` of one process, else `pid 12 seq 17, pid 13 seq 4`."""
+    """The place of a call in its journal: `seq 17 18`, or `pid 12 seq 17, pid 13 seq 4`."""
     pids: dict[int, list[str]] = {}
     for each in call.attempts[:SHOWN]:
         pids.setdefault(each.pid, []).append(str(each.seq))
@@ -67,11 +67,11 @@ def place(call: Call) -> str:
     return ", ".join(f"pid {pid} seq {' '.join(numbers)}" for pid, numbers in pids.items()) + more
 
 
-def shortened(text: str, width: int = LONGEST) -> str:
-    """The text, its middle left out where it is longer than that."""
-    if len(text) <= width:
+def shortened(text: str) -> str:
+    """The text, its middle left out where it is longer than `LONGEST`."""
+    if len(text) <= LONGEST:
         return text
-    half = (width - 1) // 2
+    half = (LONGEST - 1) // 2
     return f"{text[:half]}…{text[-half:]}"
 
 

@@ -1,4 +1,4 @@
-"""The report for a terminal: the result, what is wrong with the calls that show it and what to do, what passed and what did not."""
+"""The report for a terminal: the result, the findings, what passed and what is undecided."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTH = 120
 INDENT = "    "
 NO_BREAK = "\N{NO-BREAK SPACE}"
 RESULT, TITLE, QUIET = "result", "title", "quiet"
-"""What a paragraph is, where it has no verdict."""
+"""Looks of paragraphs without a verdict."""
 
 
 class Paragraph(NamedTuple):
@@ -38,20 +38,19 @@ class Paragraph(NamedTuple):
 EMPTY = Paragraph("")
 
 
-def text(judgement: Judgement, *, width: int = WIDTH, verbose: bool = True) -> str:
+def text(judgement: Judgement, *, verbose: bool = True) -> str:
     """The whole report in plain text.
 
     Args:
         judgement: what was found.
-        width: characters in a line; a longer word stays whole.
         verbose: see `paragraphs`.
     """
-    lines = wrapped(paragraphs(judgement, verbose=verbose), width=width)
+    lines = wrapped(paragraphs(judgement, verbose=verbose), width=WIDTH)
     return "".join(f"{line}\n" for _, line in lines)
 
 
 def wrapped(paragraphs: Iterable[Paragraph], *, width: int) -> Iterator[tuple[str, str]]:
-    """Each line of the paragraphs with its look; none ends within the name of a check."""
+    """Wrap paragraphs into lines with their looks; names of checks and words stay whole."""
     for each in paragraphs:
         words = each.words
         for name in CHECKS:
@@ -72,11 +71,13 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
     Args:
         judgement: what was found.
-        verbose: whether it says what each undecided check needs, how the calls were found, how waits were measured and the
-            results of each rule's faults.
+        verbose: whether it says what each undecided check needs, how the calls were found, how waits were measured
+            and the results of each rule's faults.
     """
     said = content(judgement, verbose=verbose)
-    yield Paragraph(said.result, RESULT)
+    # The cause for which no request arrived is one line, however long: a log's first line has the whole of it.
+    result = said.result if judgement.attempts else said.result.replace(" ", NO_BREAK)
+    yield Paragraph(result, RESULT)
     yield Paragraph(said.title, TITLE)
     yield from map(Paragraph, said.facts)
     yield EMPTY
@@ -94,7 +95,7 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:
-    """What is so, the calls that show it, and what to do."""
+    """A finding: the observation, the calls that show it, and what to do."""
     head = f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.so}"
     yield Paragraph(head, finding.verdict, "", INDENT)
     for story, place in finding.calls:

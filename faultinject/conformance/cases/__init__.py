@@ -1,4 +1,7 @@
-"""Cases of a specification of retries: what a server answers, what a client that follows it does then, and how a client plays them."""
+"""Cases of a specification of retries, and how a client plays them.
+
+A case has the answers of a server and the reaction of a client that follows the specification.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from faultinject.rules.values import nearest
 
 ENDING = ".toml"
 STANDARD_ATTEMPTS = 3
-"""How many attempts the mode `standard` of AWS's SDKs makes unless it is told otherwise."""
+"""The attempts of the mode `standard` of AWS's SDKs, unless it is configured."""
 
 
 class CaseAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,13 +61,13 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One case: calls that one client makes one after the other.
 
     Attributes:
-        name: what it is about, in words.
-        do: what the calls are: `get` reads an object, `put` writes one.
-        calls: by call, the answers in order; the client makes as many attempts. It reports success exactly if the last
-            status is 200.
+        name: its subject, in words.
+        do: the kind of its calls: `get` reads an object, `put` writes one.
+        calls: by call, the answers in order; the client makes as many attempts. It reports success exactly if the
+            last status is 200.
         attempts: the attempts that the client is told to make at most (`AWS_MAX_ATTEMPTS`).
-        tokens: how many retry tokens the client has at the beginning; None: all that it ever has.
-        left: how many it has at the end; None: that is not looked at.
+        tokens: the client's retry tokens at the beginning; None: all that it ever has.
+        left: its tokens at the end; None: that is not looked at.
         skipped: why the case cannot be played; empty: it can.
     """
 
@@ -81,13 +84,13 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cases that belong together.
 
     Attributes:
-        title: whose they are.
-        source: where their facts are from, an address.
+        title: the name of their document.
+        source: the address of their facts.
         case: the cases.
-        vendor: whose clients they are for.
-        client: who plays them if nobody is named.
+        vendor: the service of the clients.
+        client: the client that plays them if nobody names one.
         capacity: the retry tokens of a new client; 0: it has none.
-        cost: what a retry after a 5xx costs.
+        cost: the tokens that a retry after a 5xx costs.
     """
 
     title: str
@@ -101,8 +104,8 @@ class Specification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def specifications() -> list[str]:
     """The names of all specifications."""
-    found = (each.name for each in files(__name__).iterdir())
-    return sorted(each.removesuffix(ENDING) for each in found if each.endswith(ENDING))
+    names = (file.name for file in files(__name__).iterdir())
+    return sorted(name.removesuffix(ENDING) for name in names if name.endswith(ENDING))
 
 
 @cache
@@ -121,35 +124,41 @@ def specification(name: str) -> Specification:
 
 
 ROUNDS = 9
-"""Clients that play a case at the same time, for its waits. A busy machine only ever makes a wait longer, so the third
-shortest of the nine is judged; of a client that backs off ten times as long it is too long in 19 of 20 cases."""
+"""Clients that play a case at the same time, for its waits.
+
+A busy machine only ever makes a wait longer, so the third shortest of the nine is judged; of a client that backs off
+ten times as long it is too long in 19 of 20 cases.
+"""
 THIRD = 2
 """The place of that wait among the sorted ones."""
 APART = 0.04
-"""Seconds between their beginnings: nine first requests at the same moment would wait for each other."""
+"""Seconds between the beginnings of two clients, so that their first requests do not queue."""
 LATE = 0.1
-"""Seconds by which nine clients at once make a wait look longer at least, whatever the calibration has shown."""
+"""Least seconds by which nine clients at once lengthen a wait, whatever was calibrated."""
 CASE_DEADLINE = 120.0
 """Seconds that a case may take, unless the user says so."""
 SPARE = 4
-"""Calls more than it takes to use up all tokens, to see that the client has stopped retrying."""
+"""Further calls after all tokens are used up, to see that the client has stopped retrying."""
 BEAT = 0.02
-"""Seconds between two looks at the clock; one that comes later by as much again shows that the machine stood still."""
+"""Seconds between two looks at the clock.
+
+A look that comes later by as much again shows that the machine stood still.
+"""
 EARLY = 0.005
 """Seconds by which a client's timer may be early."""
 KEPT = "CONFORMANCE_SETTINGS"
-"""The variable that names those AWS settings that the driver has to leave in its environment."""
+"""The variable with the names of the AWS settings that the driver leaves in its environment."""
 OLD_OR_NEW = "AWS_NEW_RETRIES_2026"
-"""The variable by which AWS's SDKs of the time between choose between 2.0 and 2.1."""
+"""The variable that chooses between 2.0 and 2.1 in AWS's SDKs of the time between."""
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
         case: its name.
         verdict: `PASS`, `FAIL` or `INCONCLUSIVE`.
-        message: what differs from the specification, or why nothing can be said; of a PASS what was seen.
+        message: the difference from the specification, or why nothing can be said; of a PASS the measurements.
     """
 
     case: str
@@ -158,7 +167,7 @@ class Played(msgspec.Struct, frozen=True):
 
 
 class ClientCases(msgspec.Struct, frozen=True):
-    """What came of all cases for one client.
+    """The results of all cases for one client.
 
     Attributes:
         client: its name.
@@ -172,17 +181,17 @@ class ClientCases(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> int:
-        """How many cases it fails."""
-        return sum(each.verdict == FAIL for each in self.cases)
+        """The number of cases that it fails."""
+        return sum(played.verdict == FAIL for played in self.cases)
 
     @property
     def passed(self) -> int:
-        """How many cases it passes."""
-        return sum(each.verdict == PASS for each in self.cases)
+        """The number of cases that it passes."""
+        return sum(played.verdict == PASS for played in self.cases)
 
 
 class CasesResult(msgspec.Struct, frozen=True):
-    """What `conformance --cases --json` prints.
+    """The document that `conformance --cases --json` prints.
 
     Attributes:
         v: the version of this form.
@@ -199,15 +208,15 @@ class CasesResult(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What one client is asked for in a case.
+    """The calls of one client in a case.
 
     Attributes:
-        name: what all its keys begin with.
+        name: the beginning of all its keys.
         case: the case.
         client: the client's name; those that only wait play every case, since a new client takes long to make.
-        spend: how many failing calls use up its tokens.
-        earn: how many successful calls it makes then, each of which brings one token back.
-        counts: whether its tokens are counted at the end, by failing calls.
+        spend: the number of failing calls that use up its tokens.
+        earn: the number of successful calls that it makes then, each of which brings one token back.
+        counts: the number of failing calls at the end that count its tokens; 0: they are not counted.
     """
 
     name: str
@@ -219,7 +228,7 @@ class Script:
 
     def keys(self, what: str, number: int) -> list[str]:
         """The keys of so many calls."""
-        return [f"{self.name}-{what}-{each}" for each in range(1, number + 1)]
+        return [f"{self.name}-{what}-{place}" for place in range(1, number + 1)]
 
     def asked(self) -> Iterator[PlannedCall]:
         """All its calls."""
@@ -245,7 +254,10 @@ def _fault(answer: CaseAnswer) -> str:
 
 
 class Stops:
-    """When the machine stood still. No client's timer ends then, and all nine clients of a case wait in the same second."""
+    """The times in which the machine stood still.
+
+    No client's timer ends then, and all nine clients of a case wait in the same second.
+    """
 
     def __init__(self) -> None:
         self._found: list[tuple[float, float]] = []
@@ -271,12 +283,12 @@ class Stops:
             due = now + BEAT
 
     def within(self, since: float, until: float) -> float:
-        """For how many of these seconds the machine stood still."""
+        """The part of these seconds in which the machine stood still."""
         return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in list(self._found))
 
 
 CALIBRATION = Script("cal", Case("calibration", calls=((CaseAnswer(200),),) * 25), "cal")
-"""Calls without a fault, before all others: how fast the client is."""
+"""Calls without a fault, before all others: they measure the client's own pace."""
 
 
 def play(
@@ -293,27 +305,32 @@ def play(
     Args:
         command: the words of a command that keeps to the contract in `faultinject.conformance.process`.
         cases: the specification.
-        vendor: which service is played.
-        keeps_tokens: whether one client makes several calls; a program that is started for each call has no tokens left
-            to count.
-        deadline: seconds after which nobody waits for calls any more; their case, and those behind it, are not decided.
+        vendor: the service that is played.
+        keeps_tokens: whether one client makes several calls; a program that is started for each call has no tokens
+            left to count.
+        deadline: seconds after which nobody waits for calls any more; their case, and those behind it, are undecided.
         watch: called with the number of cases that have ended, whenever one does.
 
     Raises:
         ConfigurationError: the client could not be started, or reads no objects.
     """
-    found = {each.name: Played(each.name, INCONCLUSIVE, each.skipped) for each in cases.case if each.skipped}
-    playable = sorted((each for each in cases.case if not each.skipped), key=attrgetter("attempts"))
+    results = {
+        case.name: Played(case.name, INCONCLUSIVE, case.skipped) for case in cases.case if case.skipped
+    }
+    playable = sorted((case for case in cases.case if not case.skipped), key=attrgetter("attempts"))
     for attempts, group in groupby(playable, key=attrgetter("attempts")):
-        for each in _play(command, cases, list(group), attempts, vendor, keeps_tokens, deadline):
-            found[each.case] = each
+        for played in _play(command, cases, list(group), attempts, vendor, keeps_tokens, deadline):
+            results[played.case] = played
             if watch is not None:
-                watch(len(found))
-    return [found[each.name] for each in cases.case]
+                watch(len(results))
+    return [results[case.name] for case in cases.case]
 
 
 def _scripts(cases: Specification, case: Case, number: int, *, keeps_tokens: bool) -> list[Script]:
-    """What the clients of a case are asked for; one alone where its tokens have to be used up first, or no wait is too long."""
+    """The calls of a case, by client.
+
+    One client alone plays a case whose tokens have to be used up first, or in which no wait can be too long.
+    """
     retries = cases.capacity // cases.cost
     calls = -(-retries // (case.attempts - 1)) + SPARE
     first = f"case{number}"
@@ -321,9 +338,9 @@ def _scripts(cases: Specification, case: Case, number: int, *, keeps_tokens: boo
         earn = max(0, case.tokens - cases.capacity % cases.cost)
         return [Script(first, case, first, spend=calls, earn=earn)]
     counts = calls if case.left is not None and keeps_tokens else 0
-    if all(each.wait == inf for answers in case.calls for each in answers):
+    if all(answer.wait == inf for answers in case.calls for answer in answers):
         return [Script(first, case, first, counts=counts)]
-    others = [Script(f"{first}-{each}", case, f"client{each}") for each in range(2, ROUNDS + 1)]
+    others = [Script(f"{first}-{place}", case, f"client{place}") for place in range(2, ROUNDS + 1)]
     return [Script(first, case, first, counts=counts), *others]
 
 
@@ -336,23 +353,23 @@ def _play(
     keeps_tokens: bool,
     deadline: float,
 ) -> Iterator[Played]:
-    """The cases that want the same number of attempts: one process of the client plays them."""
+    """Let one process of the client play the cases that want the same number of attempts."""
     scripts = {
         case.name: _scripts(cases, case, number, keeps_tokens=keeps_tokens)
         for number, case in enumerate(group, 1)
     }
-    everything = [CALIBRATION, *(each for some in scripts.values() for each in some)]
+    everything = [CALIBRATION, *(script for by_client in scripts.values() for script in by_client)]
     settings = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(attempts)}
     settings[KEPT] = " ".join([*settings, OLD_OR_NEW])
     calls = Calls(None)
     stops = Stops()
-    asked_for = [each for script in everything for each in script.asked()]
-    rules = "\n".join(each.rules() for each in everything)
+    asked_for = [call for script in everything for call in script.asked()]
+    rules = "\n".join(script.rules() for script in everything)
     with serving(vendor, asked_for, rules) as served, stops.watched():
         asked = Process(
             command,
             served.url,
-            sorted({each.client for each in everything}),
+            sorted({script.client for script in everything}),
             calls.end,
             calls.wake,
             settings,
@@ -379,8 +396,11 @@ def _play(
                     yield Played(case.name, FAIL, asked.failure)
                     continue
                 if not ended:
-                    why = f"calls of this case, or of one before, had not ended after {deadline:g} s; give --deadline more"
-                    yield Played(case.name, INCONCLUSIVE, why)
+                    reason = (
+                        f"calls of this case, or of one before, had not ended after {deadline:g} s;"
+                        " give --deadline more"
+                    )
+                    yield Played(case.name, INCONCLUSIVE, reason)
                     continue
                 judge = _Judge(cases, scripts[case.name], of_outcomes(served.outcomes), calls, stops, late)
                 yield Played(case.name, *judge.verdict())
@@ -391,17 +411,19 @@ def _play(
 
 
 def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: float) -> bool:
-    """Let the clients of a case make their calls: what prepares it together, the calls of the case one after the other.
+    """Let the clients of a case make their calls.
+
+    They make those that prepare the case together, and the calls of the case one after the other.
 
     Returns:
         Whether all have ended.
     """
     for what in ("spend", "earn", "call", "count"):
-        by_client = [[each for each in script.asked() if f"-{what}-" in each.key] for script in scripts]
+        by_client = [[call for call in script.asked() if f"-{what}-" in call.key] for script in scripts]
         steps = (
             zip(*by_client, strict=True)
             if what == "call"
-            else [[each for some in by_client for each in some]]
+            else [[call for calls_of_one in by_client for call in calls_of_one]]
         )
         for step in steps:  # of the case's own calls all clients make their first, then all their second
             until = time.monotonic() + deadline
@@ -411,14 +433,14 @@ def _enact(client: Process, calls: Calls, scripts: Sequence[Script], deadline: f
 
 
 class _Judge:
-    """Compares what the clients of a case did with what the case says.
+    """Compares the calls of the clients with the case.
 
     Args:
         cases: the specification.
-        scripts: what they were asked for.
+        scripts: the calls that the clients were asked for.
         attempts: all requests so far.
         calls: all calls so far.
-        stops: when the machine stood still.
+        stops: the times in which the machine stood still.
         late: seconds by which a wait may look longer than it was.
     """
 
@@ -436,11 +458,11 @@ class _Judge:
         self._case = scripts[0].case
         self._stops = stops
         self._late = late
-        self._windows = {each.key: each for each in calls.windows}
+        self._windows = {window.key: window for window in calls.windows}
         self._requests = requests_by_key(calls.windows, attempts)
 
     def verdict(self) -> tuple[str, str]:
-        """The verdict, and what it rests on."""
+        """The verdict and its reason."""
         if unheard := self._unheard():
             return INCONCLUSIVE, unheard
         busy = self._busy()
@@ -453,7 +475,7 @@ class _Judge:
         return PASS, self._seen()
 
     def _busy(self) -> float:
-        """How much later than the soonest of all calls those of this case made their first request: in the middle, seconds."""
+        """Median delay of this case's first requests over the shortest of all calls, in seconds."""
         soonest = min((self._start(key) for key, made in self._requests.items() if made), default=0.0)
         starts = [self._start(key) for key in self._keys(0) if self._requests[key]]
         return max(0.0, median(starts) - soonest) if starts else 0.0
@@ -462,8 +484,8 @@ class _Judge:
         return self._requests[key][0].arrived - self._windows[key].began
 
     def _unheard(self) -> str:
-        """Why nothing can be said: the client says that it makes another number of attempts than it was told to."""
-        hints = [each.attempt_hint or {} for key in self._keys(0) for each in self._requests[key]]
+        """The reason to say nothing: by its own words the client makes another number of attempts."""
+        hints = [request.attempt_hint or {} for key in self._keys(0) for request in self._requests[key]]
         said = {hint["max"] for hint in hints if "max" in hint} - {self._case.attempts}
         if not said:
             return ""
@@ -473,7 +495,7 @@ class _Judge:
 
     def _keys(self, number: int) -> list[str]:
         """The key of the call of that number, for each client."""
-        return [each.keys("call", len(self._case.calls))[number] for each in self._scripts]
+        return [script.keys("call", len(self._case.calls))[number] for script in self._scripts]
 
     def _wrong_attempts(self) -> Iterator[str]:
         for number, answers in enumerate(self._case.calls):
@@ -486,7 +508,10 @@ class _Judge:
                 yield f"{call}the caller did not get {what}"
 
     def _waits(self) -> list[tuple[CaseAnswer, float, float]]:
-        """By answer, the third shortest wait after it, and the same without the time in which the machine stood still; of one client alone the only one."""
+        """The wait after each answer: as it was seen, and without the machine's stops.
+
+        It is the third shortest of all clients; one client alone has only one.
+        """
         waits: list[tuple[CaseAnswer, list[float], list[float]]] = [
             (answer, [], []) for answer in self._case.calls[0][:-1]
         ]
@@ -512,15 +537,16 @@ class _Judge:
             ("count", script.counts, self._case.left or 0),
         ):
             if calls and (retries := self._retries(what, calls)) != tokens // cost:
-                yield f"{retries} retries in an outage instead of {tokens // cost}, which is what {tokens} tokens allow"
+                allowed = tokens // cost
+                yield f"{retries} retries in an outage instead of {allowed}, which is what {tokens} tokens allow"
 
     def _retries(self, what: str, number: int) -> int:
         requests = (self._requests[key] for key in self._scripts[0].keys(what, number))
         return sum(max(0, len(each) - 1) for each in requests)
 
     def _seen(self) -> str:
-        """What a PASS rests on."""
-        attempts = ", ".join(str(len(each)) for each in self._case.calls)
+        """The measurements on which a PASS rests."""
+        attempts = ", ".join(str(len(answers)) for answers in self._case.calls)
         said = [f"attempts: {attempts}"]
         if waits := self._waits():
             said.append("backoff: " + ", ".join(f"{waited:.3g} s" for _, waited, _ in waits))

@@ -1,4 +1,7 @@
-"""The results as pages for the users of SDKs: the league, every client on one row, in GitHub's Markdown, and as HTML without a network."""
+"""The results as pages for the users of SDKs: the league has every client on one row.
+
+They are in GitHub's Markdown, and in HTML that needs no network.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from faultinject.audit.checks.told import ANSWERS
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
-from faultinject.audit.judging import ANSWERS
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html import digest, template
 from faultinject.audit.reports.markdown import code, linked, plain
@@ -26,7 +29,7 @@ WORDS = {
     WARN: "worth knowing",
     INCONCLUSIVE: "not decided",
 }
-"""What a verdict means, for people who did not choose the check."""
+"""The meaning of a verdict, for people who did not choose the check."""
 
 
 class Column(NamedTuple):
@@ -34,10 +37,10 @@ class Column(NamedTuple):
 
     Attributes:
         title: its heading.
-        about: what it says, in one sentence.
-        text: what it says of a client; empty where nothing was seen.
+        about: its meaning, in one sentence.
+        text: its text for a client; empty where nothing was seen.
         number: whether it shows numbers: then clients are sorted by the first, or by a share such as `3/5`.
-        key: what a client is sorted by, where it is not that.
+        key: the value by which clients are sorted, where it is not that.
     """
 
     title: str
@@ -47,21 +50,21 @@ class Column(NamedTuple):
     key: Callable[[Client], float | None] | None = None
 
     def value(self, client: Client) -> float | str | None:
-        """What a client is sorted by; None comes last."""
+        """The value by which a client is sorted; None comes last."""
         if self.key is not None:
             return self.key(client)
         text = self.text(client)
         if not self.number:
             return text.lower() or None
-        found = re.search(r"([\d.]+)(?:/(\d+))?", text)
-        return None if found is None else float(found[1]) / float(found[2] or 1)
+        match = re.search(r"([\d.]+)(?:/(\d+))?", text)
+        return None if match is None else float(match[1]) / float(match[2] or 1)
 
 
 def waits(client: Client, kind: str) -> str:
     """Median and spread of the waits before the first, second, … retry: `0.52 (0.33–0.78), …`."""
     curve = client.numbers.backoff[kind]
-    told = [f"{_wait(each.median)} ({_wait(each.low)}–{_wait(each.high)})" for each in curve[:SHOWN]]
-    return ", ".join([*told, "…"] if len(curve) > SHOWN else told)
+    spreads = [f"{_wait(retry.median)} ({_wait(retry.low)}–{_wait(retry.high)})" for retry in curve[:SHOWN]]
+    return ", ".join([*spreads, "…"] if len(curve) > SHOWN else spreads)
 
 
 def _wait(number: float) -> str:
@@ -104,11 +107,10 @@ def _part(number: int, of: int) -> str:
 
 
 def tally(client: Client) -> str:
-    """How many verdicts of each kind: `✕ 2, ! 1, ✓ 14`; those that nobody could reach are left out."""
-    said = [each.verdict for each in client.report.findings]
-    return ", ".join(
-        f"{SIGNS[each]} {said.count(each)}" for each in VERDICTS if each != INCONCLUSIVE and each in said
-    )
+    """The number of verdicts of each kind but undecided, such as `✕ 2, ! 1, ✓ 14`."""
+    verdicts = [finding.verdict for finding in client.report.findings]
+    kinds = [verdict for verdict in VERDICTS if verdict != INCONCLUSIVE and verdict in verdicts]
+    return ", ".join(f"{SIGNS[verdict]} {verdicts.count(verdict)}" for verdict in kinds)
 
 
 def _failed(client: Client) -> float:
@@ -117,26 +119,70 @@ def _failed(client: Client) -> float:
 
 
 COLUMNS: Sequence[Column] = (
-    Column("client", "The client, its version, and what is not its default.", lambda each: each.name, number=False),
-    Column("language", "What it is written in.", lambda each: each.language, number=False),
-    Column("service", "The vendor whose errors it got.", lambda each: each.service, number=False),
-    Column("attempts", "Requests of one call that always fails.", lambda each: between(each.numbers.attempts)),
     Column(
-        "wait: throttled", "Seconds before the first, second, … retry after a throttle error: the median, and where half of them are.",
-        lambda each: waits(each, "throttle"),
+        "client",
+        "The client, its version, and what is not its default.",
+        lambda client: client.name,
+        number=False,
     ),
-    Column("wait: server error", "The same after a server error.", lambda each: waits(each, "server")),
+    Column("language", "What it is written in.", lambda client: client.language, number=False),
+    Column("service", "The vendor whose errors it got.", lambda client: client.service, number=False),
+    Column(
+        "attempts",
+        "Requests of one call that always fails.",
+        lambda client: between(client.numbers.attempts),
+    ),
+    Column(
+        "wait: throttled",
+        "Seconds before the first, second, … retry after a throttle error: the median, and where half of"
+        " them are.",
+        lambda client: waits(client, "throttle"),
+    ),
+    Column("wait: server error", "The same after a server error.", lambda client: waits(client, "server")),
     Column("jitter", "Standard deviation by mean of the waits before the same retry.", _jitter),
-    Column("hints obeyed", "Retries that came no earlier than the answer asked for, of all, by the form of the hint.", _hints),
-    Column("outage: retries", "Retries while 120 calls within 2.4 s get nothing but server errors.", _outage),
-    Column("reset retried", "Calls whose connection was reset, and those of them that were retried.", lambda each: _part(each.numbers.resets.retried, each.numbers.resets.calls)),
-    Column("lost answer retried", "Calls whose answer was lost after the store had done the work, and those of them that were retried.", lambda each: _part(each.numbers.lost.retried, each.numbers.lost.calls)),
-    Column("error in 200 noticed", "Errors in a 200 after which the client retried or told its caller.", lambda each: _part(each.numbers.hidden.noticed, each.numbers.hidden.calls)),
-    Column("same bytes", "Uploads that sent the same body again.", lambda each: _part(each.numbers.bytes.same, each.numbers.bytes.compared)),
-    Column("overlap", "Calls whose next attempt came before the answer to the last one.", lambda each: _part(each.numbers.overlap.overlapping, each.numbers.overlap.calls)),
-    Column("gives up after", "Until a call that always fails ends: throttled, with server errors.", _gives_up, key=_longest),
+    Column(
+        "hints obeyed",
+        "Retries that came no earlier than the answer asked for, of all, by the form of the hint.",
+        _hints,
+    ),
+    Column(
+        "outage: retries",
+        "Retries while 120 calls within 2.4 s get nothing but server errors.",
+        _outage,
+    ),
+    Column(
+        "reset retried",
+        "Calls whose connection was reset, and those of them that were retried.",
+        lambda client: _part(client.numbers.resets.retried, client.numbers.resets.calls),
+    ),
+    Column(
+        "lost answer retried",
+        "Calls whose answer was lost after the store had done the work, and those of them that were retried.",
+        lambda client: _part(client.numbers.lost.retried, client.numbers.lost.calls),
+    ),
+    Column(
+        "error in 200 noticed",
+        "Errors in a 200 after which the client retried or told its caller.",
+        lambda client: _part(client.numbers.hidden.noticed, client.numbers.hidden.calls),
+    ),
+    Column(
+        "same bytes",
+        "Uploads that sent the same body again.",
+        lambda client: _part(client.numbers.bytes.same, client.numbers.bytes.compared),
+    ),
+    Column(
+        "overlap",
+        "Calls whose next attempt came before the answer to the last one.",
+        lambda client: _part(client.numbers.overlap.overlapping, client.numbers.overlap.calls),
+    ),
+    Column(
+        "gives up after",
+        "Until a call that always fails ends: throttled, with server errors.",
+        _gives_up,
+        key=_longest,
+    ),
     Column("checks", "Verdicts: each check has its reference below.", tally, key=_failed),
-)  # fmt: skip
+)
 """The columns, from left to right."""
 
 
@@ -147,7 +193,7 @@ def page(document: Results) -> str:
         document: the results of all clients.
 
     Raises:
-        MissingExtra: jinja2 is not installed.
+        MissingExtraError: jinja2 is not installed.
     """
     from faultinject.vendors.vendor import read
 
@@ -173,32 +219,37 @@ SETTINGS = "SDKs have their default settings, unless their title names another o
 
 LEGEND = f"""\
 {" · ".join(f"{SIGNS[verdict]} {words}" for verdict, words in WORDS.items())} · empty: no promise is known.
-The page "Checks" of faultinject's documentation says what each check demands. Only a service that documents an error in a
+The page "Checks" of faultinject's documentation says what each check demands. Only a service that documents \
+an error in a
 200 for the end of a multipart upload sends one, and only there."""
 
 CALLS = """\
-Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then one phase begins after
+This is the plan of the version that wrote this page; an earlier one may have made other numbers of calls.
+Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then one phase \
+begins after
 the other. A service is asked only for errors and hints that it documents: a phase that needs another is left out."""
 
 OWN = """\
-`faultinject conformance --client 'COMMAND…'` runs the same plan with a command of yours; `--vendor` chooses whose errors
-it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint, bucket)` makes an object with
+`faultinject conformance --client 'COMMAND…'` runs the same plan with a command of yours; `--vendor` chooses \
+whose errors
+it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint, bucket)` \
+makes an object with
 some of the methods `get(key)`, `put(key)`, `post(key)` and `complete(key)`, and perhaps `close()`."""
 
 
 def heading(document: Results) -> str:
-    """What the page is about: the client that was judged by its name and version, or SDKs."""
+    """The page's heading: about the client by its name and version, or about SDKs."""
     if document.all:
         return "What storage SDKs do about faults"
-    return f"What {', '.join(each.called for each in document.clients)} did about faults"
+    return f"What {', '.join(client.called for client in document.clients)} did about faults"
 
 
 def made(document: Results, code: Callable[[str], str] = str) -> str:
-    """When it was made, and the command that makes it again.
+    """The day of the results, and the command that makes them again.
 
     Args:
         document: the results of all clients.
-        code: how code is written.
+        code: marks a text as code.
     """
     command = quoted(document.command)
     return (
@@ -209,7 +260,7 @@ def made(document: Results, code: Callable[[str], str] = str) -> str:
 
 
 def against(document: Results) -> str:
-    """What the clients sent their calls to."""
+    """The store to which the clients sent their calls, in words."""
     if document.all or len(document.clients) > 1:
         return "a store on the same machine that answers with the documented errors of the SDK's own service"
     return f"a store on the same machine that answers with the documented errors of {document.clients[0].service}"
@@ -218,19 +269,25 @@ def against(document: Results) -> str:
 def _head(document: Results) -> str:
     several = document.all or len(document.clients) > 1
     who = "Every SDK made the same calls" if several else "The client made its calls"
-    told = f"{who}, against {plain(against(document))}. The verdicts\nrest on the requests that the server saw and on the results that the caller got."
+    calls = (
+        f"{who}, against {plain(against(document))}. The verdicts\n"
+        "rest on the requests that the server saw and on the results that the caller got."
+    )
     settings = f" {SETTINGS}" if document.all else ""
-    return f"# {plain(heading(document))}\n\n{made(document, code)}\n{told}{settings}"
+    result = "" if document.all else f"**{document.result}**: {plain(document.reason)}\n\n"
+    return f"# {plain(heading(document))}\n\n{result}{made(document, code)}\n{calls}{settings}"
 
 
 def markdown(document: Results) -> str:
-    """The whole page; only one about all SDKs has the contract of clients that it knows nothing of.
+    """The whole page.
+
+    Only a page about all SDKs has the contract of clients that it knows nothing of.
 
     Args:
         document: the results of all clients.
     """
     clients = document.clients
-    plan = ((f"`{each.name}`", each.title, _calls(each.calls)) for each in PHASES)
+    plan = ((f"`{phase.name}`", phase.title, _calls(phase.calls)) for phase in PHASES)
     blocks = [
         _head(document),
         "## In short",
@@ -239,8 +296,8 @@ def markdown(document: Results) -> str:
         _matrix(clients),
         LEGEND,
     ]
-    for each in clients:
-        blocks += _client(each)
+    for client in clients:
+        blocks += _client(client)
     blocks += _missing(document)
     blocks += ["## The calls", CALLS, _table(("phase", "what is done", "calls"), plan)]
     if document.all:
@@ -249,14 +306,14 @@ def markdown(document: Results) -> str:
 
 
 def _league(clients: Sequence[Client]) -> list[str]:
-    """A table with a row for each client, and what its columns say."""
-    rows = ([plain(column.text(each)) for column in COLUMNS] for each in clients)
-    told = "\n".join(f"- **{each.title}**: {each.about}" for each in COLUMNS)
-    return [_table([each.title for each in COLUMNS], rows), told]
+    """A table with a row for each client, and the meaning of its columns."""
+    rows = ([plain(column.text(client)) for column in COLUMNS] for client in clients)
+    meanings = "\n".join(f"- **{column.title}**: {column.about}" for column in COLUMNS)
+    return [_table([column.title for column in COLUMNS], rows), meanings]
 
 
 def _missing(document: Results) -> list[str]:
-    """The clients that there is a driver for and no result."""
+    """The clients that have a driver and no result."""
     lines = [f"- {plain(each.title)} is not installed: `{each.install}`" for each in document.skipped]
     lines += [
         f"- {plain(each.client)} could not be started: {plain(each.reason)}" for each in document.failed

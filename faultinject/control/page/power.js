@@ -100,6 +100,7 @@ function notices(state) {
   if (state.production) {
     warn("bad", `${state.production} looks like production, so faults cannot be switched on here. FAULTINJECT_PRODUCTION=allow with FAULTINJECT_EXPIRES would allow it.`);
   }
+  if (state.elsewhere) warn("bad", `${state.elsewhere}, so they cannot be switched on.`);
   const end = expiry(state);
   if (end !== null) {
     const moment = `${day(end)} at ${timeOfDay(end)}`;
@@ -107,11 +108,11 @@ function notices(state) {
     else warn("note", `FAULTINJECT_EXPIRES ends all faults on ${moment}.`);
   }
   if (state.undecided) {
-    warn("warn", `${many(state.undecided, "request")} passed undecided: the store or faultinject failed, so nobody could tell which fault was due.`);
+    warn("warn", `${many(state.undecided, "request")} passed undecided ${counted(state)}: the store or faultinject failed, so nobody could tell which fault was due.`);
   }
-  if (state.failures) warn("warn", `faultinject itself failed ${state.failures === 1 ? "once" : `${count(state.failures)} times`}. The server's log says why.`);
+  if (state.failures) warn("warn", `faultinject itself failed ${state.failures === 1 ? "once" : `${count(state.failures)} times`} ${counted(state)}. The server's log says why.`);
   if (state.refused) {
-    warn("warn", `${many(state.refused, "fault")} left out: at most ${count(state.max_active)} may be under way at a time (FAULTINJECT_MAX_ACTIVE).`);
+    warn("warn", `${many(state.refused, "fault")} left out ${counted(state)}: at most ${count(state.max_active)} may be under way in a process at a time (FAULTINJECT_MAX_ACTIVE).`);
   }
   const key = JSON.stringify(found);
   if ($("notices").dataset.key === key) return; // read aloud once, not each second
@@ -129,14 +130,16 @@ function tellInjected(number) {
 }
 
 const TOTALS = [
-  ["requests", "requests"],
-  ["matched", "rule matches"],
+  ["matched", "requests that matched a rule"],
   ["injected", "injections"],
 ];
 
+/** Whose counts these are. */
+const counted = (state) => (state.shared ? "in all processes" : "in the process that answers");
+
 function totals(state) {
   tellInjected(state.totals?.injected);
-  const rows = TOTALS.filter(([key]) => typeof state.totals?.[key] === "number").map(([key, words]) => [words, count(state.totals[key])]);
+  const rows = TOTALS.filter(([key]) => typeof state.totals?.[key] === "number").map(([key, words]) => [`${words}, ${counted(state)}`, count(state.totals[key])]);
   if (typeof state.active === "number") {
     rows.push(["faults under way in the process that answers (FAULTINJECT_MAX_ACTIVE)", typeof state.max_active === "number" ? `${count(state.active)} of ${count(state.max_active)}` : count(state.active)]);
   }

@@ -1,6 +1,6 @@
-"""The faults: what is done to one exchange. One class each; `get` finds the one that a rule names.
+"""The faults, one class each; `get` returns the one that a rule names.
 
-Those of other packages have entry points in the group `faultinject.faults`.
+A fault does one thing to one exchange. Those of other packages have entry points in the group `faultinject.faults`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FAULTS: tuple[type[Fault], ...] = (
     Stale,
 )
 OWN = {each.title: each for each in FAULTS if ":" not in each.title}
-"""Those that come with faultinject and have a name of their own."""
+"""Our own faults that have a title of their own, by title."""
 
 
 @lru_cache(4096)
@@ -81,7 +81,7 @@ def _taken() -> list[str]:
 
 
 def _accept(name: str, given: Any) -> type[Fault]:
-    """The fault of another package, when the vocabulary can show it."""
+    """Check that the vocabulary can show the fault of another package."""
     if not (isinstance(given, type) and issubclass(given, Fault)):
         raise ConfigurationError(
             f"its entry point names {shown(repr(given))}, not a class of faultinject.Fault"

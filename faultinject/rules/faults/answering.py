@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultinject.engine import answers
-from faultinject.exceptions import ConfigurationError, UnknownVendor
+from faultinject.exceptions import ConfigurationError, UnknownVendorError
 from faultinject.http import wire
 from faultinject.rules import descriptions, values
 from faultinject.rules.faults import middle
@@ -44,7 +44,6 @@ class Documented(Fault):
         "drain",
         "after_bytes",
         "cors",
-        "exact",
     )
 
     def __init__(self, text: str) -> None:
@@ -56,18 +55,18 @@ class Documented(Fault):
             self.vendor = vendors.get(id_)
             self.rows = self.vendor.group(label) if label[:1] == "@" else (self.vendor.find(label),)
         except ConfigurationError as error:
-            if isinstance(error, UnknownVendor) and most_like(id_, ("http",)):
+            if isinstance(error, UnknownVendorError) and most_like(id_, ("http",)):
                 meant = f"a fault; did you mean http:{label}?" if is_status(label) else HTTP
                 raise Mistake(f"{shown(text)} is not {meant}") from None
-            if isinstance(error, UnknownVendor) and vendors.having(label) and not vendors.meant(id_):
+            if isinstance(error, UnknownVendorError) and vendors.having(label) and not vendors.meant(id_):
                 there = [f"{each}:{label}" for each in vendors.having(label)]
-                error = UnknownVendor(
+                error = UnknownVendorError(
                     f"{id_!r} is not a vendor; did you mean {vendors.several(there, 'or')}?"
                 )
             raise Mistake.of(error) from None
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """A status is the row's or the rule's; and a share is one of keys."""
+        """Yield a mistake if no status is known, or if a share is not one of keys."""
         if self.rows[0].status is None and "status" not in options:
             message = f"{self.text} is documented without a status; give one, such as status=400"
             yield Mistake(message, missing=("status",))
@@ -78,7 +77,7 @@ class Documented(Fault):
     def _check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
         assert self.vendor is not None
         if self.vendor.deletes is None:
-            yield Mistake(f"share: {self.vendor.id} documents no error of a single key")
+            yield Mistake(f"share is not supported for {self.vendor.id}")
             return
         usual = self.vendor.content_type
         if all(self.vendor.form_of(each).content_type != usual for each in self.rows):
@@ -108,16 +107,16 @@ class Documented(Fault):
         return f"one of the {len(self.rows)} errors of {self.text} ({statuses})"
 
     def delay_in_words(self, rule: Rule) -> str:
-        """A status below 300 goes out at once; only the error behind it is late."""
+        """Say how late it is; below status 300 the head goes out at once, and the error late."""
         late = f"{descriptions.wait(rule)} late"
         return f"the error {late} after the head" if self._statuses(rule)[0] < 300 else late
 
     def fails(self, rule: Rule) -> bool:
-        """Only by its status: what a client makes of an error in a 200 is its own affair."""
+        """Whether the status is an error; an error in a 200 is not counted as a failure."""
         return self._statuses(rule)[0] >= 400
 
     def draws(self, rule: Rule) -> bool:
-        """Which error of several it is, and which keys fail."""
+        """Whether the digest chooses among several errors, or the keys that fail."""
         return len(self.rows) > 1 or "share" in rule.options or super().draws(rule)
 
     def _statuses(self, rule: Rule) -> list[int]:
@@ -158,7 +157,7 @@ class Http(Fault):
         self.status = int(number)
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """What cannot come in the middle of a body."""
+        """Yield a mistake if the answer would come in the middle of a body where it cannot."""
         yield from middle.check_answer(self.text, options)
 
     def prepare(self, rule: CompiledRule) -> Act:

@@ -29,11 +29,14 @@ class Breaking(Fault):
     takes: tuple[str, ...] = ("when", "delay", "drain", "after_bytes", "http2")
 
     def held(self, rule: CompiledRule) -> float | None:
-        """For how many seconds nothing happens first; None: it ends at once."""
+        """The seconds in which nothing happens first; None: it ends at once."""
         return None
 
     def prepare(self, rule: CompiledRule) -> Act:
-        """End the connection; where a server does not let us, answer as a gateway does that lost its server."""
+        """End the connection.
+
+        A server that does not let us gets the answer of a gateway that has lost its server.
+        """
         from faultinject import vendors
 
         value = rule.rule.value
@@ -89,7 +92,7 @@ class Hang(Breaking):
         return seconds
 
     def in_words(self, rule: Rule) -> str:
-        """How long."""
+        """Say how long the client waits."""
         return f"nothing for {descriptions.seconds(rule.value('duration'))} and then a closed connection"
 
 

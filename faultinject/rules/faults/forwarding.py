@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine import answers, body_transforms
 from faultinject.engine.actions import Act, Action, Forward, Pass
-from faultinject.engine.alterations import RANGES, Edited, Moved
+from faultinject.engine.alterations import RANGES, STORE, Edited, Moved
 from faultinject.engine.body_transforms import BodyTransform, Interrupted
 from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OwnAnswer(Fault):
-    """The app's own answer, later or otherwise than it gave it."""
+    """The app's own answer, later than it came, or changed."""
 
     def forward(
         self,
@@ -49,12 +49,17 @@ class OwnAnswer(Fault):
         return act
 
     def fails(self, rule: Rule) -> bool:
-        """No: an answer that is late, or of which only a careful client can tell that it is wrong, is an answer."""
+        """No: the app's own answer is no failure, even if it is late or subtly wrong.
+
+        Only a careful client can tell that it is wrong.
+        """
         return False
 
 
 class Latency(OwnAnswer):
-    """The app's own answer, late: `delay` before the app, or `when=after` before its answer goes out.
+    """The app's own answer, late: `delay` before the app, or before its answer.
+
+    The answer is held back with `when=after`.
 
     >>> print(Rule("latency", delay="2s", path="photos/"))
     latency,path=photos/,delay=2s
@@ -65,7 +70,7 @@ class Latency(OwnAnswer):
     after = "held back when the app has run"
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """It needs a delay."""
+        """Yield a mistake if there is no delay."""
         if "delay" not in options:
             yield Mistake("latency needs a delay, such as delay=2s", missing=("delay",))
 
@@ -74,16 +79,18 @@ class Latency(OwnAnswer):
         return self.forward(rule, after=rule.rule.value("when") == "after")
 
     def in_words(self, rule: Rule) -> str:
-        """How late."""
+        """Say how late the answer is."""
         return f"the app's own answer {descriptions.wait(rule)} late"
 
     def delay_in_words(self, rule: Rule) -> str:
-        """Nothing more."""
+        """Say nothing, as `in_words` has the delay."""
         return ""
 
 
 class Stall(OwnAnswer):
-    """Nothing for `duration`, then on as if nothing had happened; with `after_bytes` in the middle of a body.
+    """Nothing for `duration`, then on as if nothing had happened.
+
+    With `after_bytes` the pause is in the middle of a body.
 
     >>> print(Rule("stall", duration="30s", after_bytes="256KiB", method="PUT"))
     stall,method=PUT,duration=30s,after_bytes=256KiB
@@ -114,7 +121,7 @@ class Stall(OwnAnswer):
         return act
 
     def in_words(self, rule: Rule) -> str:
-        """How long."""
+        """Say how long the pause is."""
         pause = descriptions.seconds(rule.value("duration"))
         if "after_bytes" in rule.options:
             return f"the app's own answer with a pause of {pause}"
@@ -122,19 +129,22 @@ class Stall(OwnAnswer):
 
 
 class Shaped(Fault):
-    """An answer whose body is changed on its way: the app's own, or with `of` a documented error."""
+    """An answer with a body that is changed on its way.
+
+    It is the app's own answer, or with `of` a documented error.
+    """
 
     changes_body = True
 
     def act_on(
         self, rule: CompiledRule, make: Callable[[bytes], BodyTransform], refuses: Callable[[Request], bool]
     ) -> Act:
-        """What is done to a request.
+        """The action on each request: its answer, with the body changed.
 
         Args:
             rule: the rule.
-            make: from the digest to what is done to one body.
-            refuses: whether nothing can be done to a request.
+            make: from the digest to the change of one body.
+            refuses: whether a request must pass unchanged.
         """
         delay = delays(*rule.rule.value("delay"))
         answer = None
@@ -157,12 +167,12 @@ class Shaped(Fault):
         return act
 
     def draws(self, rule: Rule) -> bool:
-        """Which error of several it is."""
+        """Whether the digest chooses among several errors, or more."""
         of = rule.value("of")
         return (of is not None and Documented(of).draws(rule)) or super().draws(rule)
 
     def shaped_in_words(self, rule: Rule) -> str:
-        """Whose answer it is."""
+        """Say whether the answer is the app's own or a documented error."""
         of = rule.value("of")
         return "the app's own answer" if of is None else Documented(of).in_words(rule)
 
@@ -189,7 +199,7 @@ class Truncate(Shaped):
         )
 
     def in_words(self, rule: Rule) -> str:
-        """Where it is cut."""
+        """Say at which point the answer is cut."""
         share, most = rule.value("keep"), rule.value("keep_bytes")
         part = descriptions.share(share) if most is None else descriptions.count(most, "byte")
         where = f"{part} of its body" if (share if most is None else most) else "its head"
@@ -207,7 +217,7 @@ class Drip(Shaped):
     takes = ("delay", "of", "rate")
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """It needs a rate."""
+        """Yield a mistake if there is no rate."""
         if "rate" not in options:
             yield Mistake("drip needs a rate in bytes a second, such as rate=1KiB", missing=("rate",))
 
@@ -217,11 +227,11 @@ class Drip(Shaped):
         return self.act_on(rule, lambda _: body_transforms.Dripped(rate), lambda _: False)
 
     def in_words(self, rule: Rule) -> str:
-        """How slowly."""
+        """Say how fast the body is sent."""
         return f"{self.shaped_in_words(rule)} at {descriptions.count(rule.value('rate'), 'byte')} a second"
 
     def fails(self, rule: Rule) -> bool:
-        """As what is slowed does."""
+        """Whether the slowed answer fails."""
         of = rule.value("of")
         return of is not None and Documented(of).fails(rule)
 
@@ -242,11 +252,12 @@ class Corrupt(Shaped):
         return self.act_on(rule, lambda digest: body_transforms.Corrupted(flips, digest), lambda _: False)
 
     def in_words(self, rule: Rule) -> str:
-        """How many bytes are wrong."""
-        return f"{self.shaped_in_words(rule)} with {descriptions.count(rule.value('flips'), 'byte')} of its body changed"
+        """Say how many bytes are wrong."""
+        changed = descriptions.count(rule.value("flips"), "byte")
+        return f"{self.shaped_in_words(rule)} with {changed} of its body changed"
 
     def draws(self, rule: Rule) -> bool:
-        """Where it is changed."""
+        """Yes: the digest chooses the bytes that change."""
         return True
 
     def fails(self, rule: Rule) -> bool:
@@ -255,7 +266,9 @@ class Corrupt(Shaped):
 
 
 class Edit(OwnAnswer):
-    """The app's own answer with headers set or dropped, or with another range than the client asked for.
+    """The app's own answer with headers set or dropped, or with another range.
+
+    The range differs from the one that the client asked for.
 
     >>> print(Rule("edit", set={"etag": "W/1"}, drop={"content-range": ""}))
     edit,set.etag=W/1,drop.content-range=
@@ -265,7 +278,7 @@ class Edit(OwnAnswer):
     takes = ("delay", "set", "drop", "range")
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
-        """It needs something to change, and leaves the connection alone."""
+        """Yield a mistake if nothing changes, or if the connection would."""
         needed = ("set", "drop", "range")
         if not any(key.partition(".")[0] in needed for key in options):
             message = "edit needs something to change: set.NAME, drop.NAME or range, such as drop.etag"
@@ -286,12 +299,15 @@ class Edit(OwnAnswer):
         return self.forward(rule, f"{self.text},range={ranged}" if ranged else "", alter=edited)
 
     def in_words(self, rule: Rule) -> str:
-        """Whose answer it is; the effects say what of it is changed."""
+        """Name the answer; the effects say how it is changed."""
         return "the app's own answer"
 
 
 class OfStore(OwnAnswer):
-    """What the embedded store does before it answers; the answer is its own, and right for what it holds then."""
+    """A change in the embedded store before it answers.
+
+    The answer is the store's own, and right for what the store holds then.
+    """
 
     takes = ("delay",)
     of_store = True
@@ -299,16 +315,24 @@ class OfStore(OwnAnswer):
     words = ""
 
     def prepare(self, rule: CompiledRule) -> Act:
-        """Let the store do it, and answer."""
-        return self.forward(rule, alter=lambda _: Moved(self.did))
+        """Let the store make the change, and answer."""
+
+        def moved(request: Request) -> Moved:
+            moves = Moved(self.did)
+            request.tell(STORE, moves)
+            return moves
+
+        return self.forward(rule, alter=moved)
 
     def in_words(self, rule: Rule) -> str:
-        """What it does."""
+        """Say what the store does."""
         return self.words
 
 
 class Overwrite(OfStore):
-    """Before this request another writer replaces the object in the embedded store: the same length, every byte different.
+    """Before this request another writer replaces the object in the embedded store.
+
+    The new object has the same length, and every byte differs.
 
     >>> print(Rule("overwrite", operation="GetObject", skip=1))
     overwrite,operation=GetObject,skip=1
@@ -320,7 +344,9 @@ class Overwrite(OfStore):
 
 
 class Stale(OfStore):
-    """The embedded store answers a read with the state before the last change of the object; a list, of the bucket.
+    """The embedded store answers a read with an earlier state.
+
+    It is the state before the last change of the object; for a list, of the bucket.
 
     >>> print(Rule("stale", operation="ListObjectsV2", times=1))
     stale,operation=ListObjectsV2,times=1

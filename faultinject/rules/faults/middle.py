@@ -1,4 +1,4 @@
-"""Faults that come in the middle of a body: what a rule with `after_bytes` can ask for, and of which requests."""
+"""Faults in the middle of a body, by `after_bytes`: rules and requests with them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from faultinject.rules.values import Mistake
 
 
 def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:
-    """What is wrong with `after_bytes` of a fault that answers, named `text`."""
+    """Mistakes in `after_bytes` of a fault that answers, named `text`."""
     if "after_bytes" not in options:
         return
     if options.get("when") == "after":
         yield Mistake(
-            f"an answer that has begun cannot become {text}; with when=after, after_bytes is for reset, close, hang and"
-            " stall"
+            f"an answer that has begun cannot become {text};"
+            " with when=after, after_bytes is for reset, close, hang and stall"
         )
     if "share" in options:
         yield Mistake(
@@ -26,13 +26,16 @@ def check_answer(text: str, options: dict[str, str]) -> Iterator[Mistake]:
 
 
 def ends_before(request: Request, size: int) -> bool:
-    """Whether the request's body is known to be shorter than that; of one without a length this shows when it is read."""
+    """Whether the request's body is known to be shorter than `size`.
+
+    A body without a length shows this only while it is read.
+    """
     length = request.content_length
     return not request.has_body or (length is not None and length < size)
 
 
 def in_an_upload(rule: CompiledRule, text: str, act: Act) -> Act:
-    """What the fault named `text` does, to requests whose body is long enough."""
+    """Limit the fault named `text` to requests with a body of at least `after_bytes`."""
     after: int | None = rule.rule.value("after_bytes")
     if after is None:
         return act

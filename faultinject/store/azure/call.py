@@ -1,23 +1,26 @@
-"""One request in Azure's form: what it names, what it sends along, on which conditions."""
+"""One request in Azure's form: its names, its settings, and its conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from itertools import count
 from urllib.parse import parse_qs, unquote, urlsplit
-from wsgiref.types import WSGIEnvironment
 
 from werkzeug.http import http_date, parse_date, parse_etags
 
 from faultinject.store.buckets import Bucket, Headers, Stored, StoreError
-from faultinject.store.exchange import Exchange, Service, StoreAnswer
+from faultinject.store.exchange import Exchange, Service
+from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.preconditions import judge_read
 
 VERSION = "2021-12-02"
 """The API version of answers to requests that name none."""
 META = "x-ms-meta-"
 METADATA_BYTES = 8192
-"""https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources"""
+"""The most bytes of metadata.
+
+https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
+"""
 SETTINGS = {
     "x-ms-blob-content-type": "Content-Type",
     "x-ms-blob-content-encoding": "Content-Encoding",
@@ -26,11 +29,11 @@ SETTINGS = {
     "x-ms-blob-cache-control": "Cache-Control",
     "x-ms-blob-content-md5": "Content-MD5",
 }
-"""From the header that sets a property of a blob to the one that shows it."""
+"""The headers that show a blob's properties, by the headers that set them."""
 ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-lease-id", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
-"""Headers that change what a request means, and that this store cannot heed."""
+"""Headers that change the meaning of a request, and that this store cannot honour."""
 KIND, COUNT = "x-ms-blob-type", "x-ms-blob-committed-block-count"
-"""Headers of a blob: what it is, and of an append blob how often it was appended to."""
+"""Headers of a blob: its kind, and of an append blob the number of appended blocks."""
 EPOCH = 621_355_968_000_000_000
 """1970 in the units in which Azure's entity tags count: 100 ns since the year 1."""
 
@@ -38,16 +41,16 @@ _changes = count()
 
 
 class AzureCall(Exchange):
-    """One request: `/ACCOUNT/CONTAINER/BLOB`, or `/CONTAINER/BLOB` where the Host names the account.
+    """One request: `/ACCOUNT/CONTAINER/BLOB`, or `/CONTAINER/BLOB` below the account's Host.
 
     Attributes:
-        level: what it names: `account`, `container` or `blob`.
+        level: of its target: `account`, `container` or `blob`.
     """
 
     content_type = "application/xml"
 
-    def __init__(self, service: Service, environ: WSGIEnvironment) -> None:
-        super().__init__(service, environ)
+    def __init__(self, service: Service, request: StoreRequest) -> None:
+        super().__init__(service, request)
         self.bucket, self.key = _named(self.host, self.below, service)
         self.level = "blob" if self.key else "container" if self.bucket else "account"
 
@@ -88,16 +91,16 @@ class AzureCall(Exchange):
         Raises:
             StoreError: `metadata`, `metadata_key`, `metadata_name`.
         """
-        headers = self.spelled_headers()
-        found = [(name[len(META) :], value) for name, value in headers if name.lower().startswith(META)]
-        for key, _ in found:
+        headers = self.request.sent
+        metadata = [(name[len(META) :], value) for name, value in headers if name.lower().startswith(META)]
+        for key, _ in metadata:
             if not key:
                 raise StoreError("metadata_key")
             if not key.isidentifier():
                 raise StoreError("metadata_name")
-        if sum(len(key) + len(value) for key, value in found) > METADATA_BYTES:
+        if sum(len(key) + len(value) for key, value in metadata) > METADATA_BYTES:
             raise StoreError("metadata")
-        return tuple((META + key, value) for key, value in found)
+        return tuple((META + key, value) for key, value in metadata)
 
     def judge_write(self, there: Stored | None) -> None:
         """Refuse a write that the request's conditions forbid for the blob that is there.
@@ -117,7 +120,9 @@ class AzureCall(Exchange):
         self.judge_time(there.modified)
 
     def judge_time(self, changed: float) -> None:
-        """Refuse a change of a blob or a container that was changed at another time than the request's conditions allow.
+        """Refuse a change if the blob or the container was changed at another time than allowed.
+
+        The request's conditions name the time.
 
         Raises:
             StoreError: `precondition`.
@@ -141,7 +146,8 @@ class AzureCall(Exchange):
         """The blob that a copy names as its source; None when the request is no copy.
 
         Raises:
-            StoreError: `source`, `not_implemented`, `unsupported_header`, `no_bucket`, `no_key`, `source_precondition`.
+            StoreError: `source`, `not_implemented`, `unsupported_header`, `no_bucket`, `no_key`,
+                `source_precondition`.
         """
         source = self.header("x-ms-copy-source")
         if source is None:
@@ -168,7 +174,7 @@ class AzureCall(Exchange):
 
 
 def refuse_absent(call: AzureCall) -> None:
-    """Refuse a request for what the service has and this store has not.
+    """Refuse a request for a feature that the service has and this store has not.
 
     Raises:
         StoreError: `not_implemented`, `unsupported_header`.
@@ -182,7 +188,7 @@ def refuse_absent(call: AzureCall) -> None:
 
 
 def _refuse_past(parameters: Container[str]) -> None:
-    """Refuse a query that names a blob as it was.
+    """Refuse a query that names a former state of a blob.
 
     Raises:
         StoreError: `not_implemented`.
@@ -203,7 +209,7 @@ def state(bucket: Bucket) -> list[tuple[str, str]]:
 
 
 def kind_of(stored: Stored) -> str:
-    """What a blob is: `BlockBlob` or `AppendBlob`."""
+    """A blob's kind: `BlockBlob` or `AppendBlob`."""
     return dict(stored.headers).get(KIND, "BlockBlob")
 
 
@@ -217,7 +223,7 @@ def _ticks(moment: float) -> int:
 
 
 def _named(host: str, path: str, service: Service) -> tuple[str, str]:
-    """Container and blob."""
+    """The names of container and blob."""
     path = path.removeprefix("/")
     if service.reading.bucket_of(host) is None:
         path = path.partition("/")[2]

@@ -22,12 +22,15 @@ SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", 
 
 
 LEASE: tuple[Field, ...] = (("LeaseStatus", "unlocked"), ("LeaseState", "available"))
-"""What a listing says of every blob. Of one that has blocks only it says no more but a length, and no metadata:
-https://learn.microsoft.com/rest/api/storageservices/list-blobs"""
+"""Fields of every blob in a listing.
+
+A blob that has blocks only has a length besides, and no metadata:
+https://learn.microsoft.com/rest/api/storageservices/list-blobs
+"""
 
 
 def block_number(text: str) -> int:
-    """The number that stands for a block's id: its bytes behind a 1.
+    """The number that stands for a block's id: its bytes after a 1.
 
     Raises:
         StoreError: `part_number`.
@@ -54,12 +57,12 @@ def containers(
         (
             "Container",
             [
-                ("Name", each.name),
-                ("Properties", _container(each)),
-                ("Metadata", _metadata(each.headers) if metadata else None),
+                ("Name", container.name),
+                ("Properties", _container(container)),
+                ("Metadata", _metadata(container.headers) if metadata else None),
             ],
         )
-        for each in rows
+        for container in rows
     ]
     return _enumeration(f'ServiceEndpoint="{escape_xml(endpoint)}"', [*asked, ("Containers", fields)], marker)
 
@@ -75,18 +78,18 @@ def blobs(
 
     Args:
         place: the account's endpoint and the container.
-        asked: what the client asked for, repeated to it.
+        asked: the client's parameters, repeated to it.
         page: blobs and prefixes; a blob that has blocks only has no entity tag.
-        marker: where the next page begins, or empty.
+        marker: the beginning of the next page, or empty.
         metadata: whether the blobs' own is shown.
     """
     shown = [
-        f"<Blob>{_name(each.key)}{inner(_blob(each))}"
-        + inner([("Metadata", _metadata(each.headers) if metadata else None)])
+        f"<Blob>{_name(blob.key)}{inner(_blob(blob))}"
+        + inner([("Metadata", _metadata(blob.headers) if metadata else None)])
         + "</Blob>"
-        for each in page[0]
+        for blob in page[0]
     ]
-    shown += [f"<BlobPrefix>{_name(each)}</BlobPrefix>" for each in page[1]]
+    shown += [f"<BlobPrefix>{_name(prefix)}</BlobPrefix>" for prefix in page[1]]
     attributes = f'ServiceEndpoint="{escape_xml(place[0])}" ContainerName="{escape_xml(place[1])}"'
     return _enumeration(attributes, asked, marker, f"<Blobs>{''.join(shown)}</Blobs>")
 
@@ -101,22 +104,22 @@ def block_list(kinds: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> bytes:
 
 
 def sizes(parts: Iterable[Part]) -> list[tuple[int, int]]:
-    """Number and size of each."""
-    return [(each.number, each.size) for each in parts]
+    """Number and size of each part."""
+    return [(part.number, part.size) for part in parts]
 
 
 def read_block_list(document: bytes) -> list[tuple[str, int]]:
-    """Which list each block of a Put Block List comes from, and its number.
+    """The blocks of a Put Block List: the list that each is taken from, and its number.
 
     Raises:
         StoreError: `malformed`, `part_number`.
     """
-    found = []
-    for each in parse(document):
-        if each.tag not in LISTS:
+    blocks = []
+    for block in parse(document):
+        if block.tag not in LISTS:
             raise StoreError("malformed")
-        found.append((each.tag, block_number((each.text or "").strip())))
-    return found
+        blocks.append((block.tag, block_number((block.text or "").strip())))
+    return blocks
 
 
 def _container(bucket: Bucket) -> list[Field]:
@@ -156,15 +159,18 @@ def _blob(stored: Stored) -> list[Field]:
 
 
 def _metadata(headers: Headers) -> list[Field] | None:
-    """The user metadata; None where there is none, as Azurite has it: of an empty element Azure's SDK makes None."""
-    found: list[Field] = [
+    """The user metadata; None where there is none, as Azurite has it.
+
+    Azure's SDK makes None of an empty element.
+    """
+    metadata: list[Field] = [
         (name.removeprefix("x-ms-meta-"), value) for name, value in headers if name.startswith("x-ms-meta-")
     ]
-    return found or None
+    return metadata or None
 
 
 def _name(name: str) -> str:
-    """A name; percent-encoded where XML cannot have it."""
+    """The element of a name, percent-encoded where XML cannot have it."""
     if name.isprintable():
         return f"<Name>{escape_xml(name)}</Name>"
     return f'<Name Encoded="true">{quote(name)}</Name>'

@@ -1,6 +1,6 @@
-"""Azure Blob Storage: the operations on the account, containers, blobs and blocks, and which request is which of them.
+"""Azure Blob Storage: the operations on the account, containers, blobs and blocks.
 
-Blocks are staged one by one, then made a blob by a list.
+It also has the table that finds a request's operation. Blocks are staged one by one, then made a blob by a list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from hashlib import md5
 from uuid import uuid4
 
 from werkzeug.http import http_date
-from werkzeug.test import create_environ
 
 from faultinject.http.wire import whole
 from faultinject.store.azure import documents
@@ -29,7 +28,8 @@ from faultinject.store.azure.call import (
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.documents import read_token, select, token_of
-from faultinject.store.exchange import StoreAnswer
+from faultinject.store.doors import asked
+from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_read, read_range
 from faultinject.store.xml import Field
 
@@ -108,13 +108,13 @@ def list_blobs(call: AzureCall) -> StoreAnswer:
 def _uncommitted(call: AzureCall) -> dict[str, Stored]:
     """The blobs of which there are blocks only: as blobs without an entity tag."""
     staged = call.service.uploads.all(call.bucket).values()
-    return {each.key: Stored(each.key, (), 0, "", each.started, ()) for each in staged}
+    return {upload.key: Stored(upload.key, (), 0, "", upload.started, ()) for upload in staged}
 
 
 def _page(
     call: AzureCall, names: Iterable[str], delimiter: str
 ) -> tuple[list[str], list[str], str, list[Field]]:
-    """Names and common prefixes of a page, the marker of the next one, and what the client asked for."""
+    """Names and common prefixes of a page, the marker of the next one, and the client's fields."""
     args = call.request.args
     limit = call.number("maxresults", MOST)
     if limit == 0:
@@ -225,12 +225,15 @@ def _refuse_append_blob(call: AzureCall) -> None:
 
 def _staged(call: AzureCall) -> Upload:
     """The blob's unused blocks: an upload whose id is the blob's name."""
-    found = call.service.buckets.find(call.bucket).uploads.get(call.key)
-    return found or call.service.uploads.start(call.bucket, call.key, (), call.now, identity=call.key)
+    staged = call.service.buckets.find(call.bucket).uploads.get(call.key)
+    return staged or call.service.uploads.start(call.bucket, call.key, (), call.now, identity=call.key)
 
 
 def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) -> Stored:
-    """Make the blob out of the wanted blocks; the unused ones are dropped. Under the lock."""
+    """Make the blob out of the wanted blocks; the unused ones are dropped.
+
+    The caller holds the lock.
+    """
     buckets = call.service.buckets
     bucket = buckets.find(call.bucket)
     staged, before = bucket.uploads.get(call.key), bucket.objects.get(call.key)
@@ -245,15 +248,15 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
     check_key(call.key)
     stored = Stored(
         key=call.key,
-        blocks=tuple(block for each in chosen for block in each.blocks),
-        size=sum(each.size for each in chosen),
+        blocks=tuple(block for part in chosen for block in part.blocks),
+        size=sum(part.size for part in chosen),
         etag=new_etag(call.now),
         modified=call.now,
         headers=headers,
         layout=tuple(documents.sizes(chosen)),
     )
     # It stands in the place of its blocks and of the blob before, but one block may be listed many times.
-    replaced = sum(each.cost for each in (staged, before) if each is not None)
+    replaced = sum(entry.cost for entry in (staged, before) if entry is not None)
     buckets.take(max(0, stored.cost - replaced))
     bucket.uploads.pop(call.key, None)
     bucket.objects[call.key] = stored
@@ -311,7 +314,7 @@ def append_block(call: AzureCall) -> StoreAnswer:
 
 
 def _judge_end(call: AzureCall, size: int, more: int) -> None:
-    """Refuse to append elsewhere, or more, than the request's conditions say.
+    """Refuse to append elsewhere, or more, than the request's conditions allow.
 
     Raises:
         StoreError: `header_value`, `append_position`, `max_size`.
@@ -384,7 +387,7 @@ def delete_blob(call: AzureCall) -> StoreAnswer:
 
 
 def set_metadata(call: AzureCall) -> StoreAnswer:
-    """Set Blob Metadata: all of it."""
+    """Set Blob Metadata: the new metadata replaces all of it."""
     return _change(call, call.metadata(), lambda name: name.startswith("x-ms-meta-"))
 
 
@@ -401,7 +404,7 @@ def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) 
     buckets = call.service.buckets
     with buckets.lock:
         before = buckets.get(call.bucket, call.key)
-        kept = tuple(each for each in before.headers if not replaced(each[0]))
+        kept = tuple(header for header in before.headers if not replaced(header[0]))
         headers = (*headers, *kept)
         after = replace(before, etag=new_etag(call.now), modified=call.now, headers=headers)
         buckets.put(call.bucket, after, call.judge_change)
@@ -409,9 +412,12 @@ def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) 
 
 
 def _copy(call: AzureCall, source: Stored, *, copied: bool) -> StoreAnswer:
-    """A copy, finished at once; `copied`: it tells where it is from, as blobs that Copy Blob made do."""
+    """A copy, finished at once.
+
+    With `copied` it names its source, as blobs that Copy Blob made do.
+    """
     drain(call.request)
-    told: Headers = (
+    about_copy: Headers = (
         ("x-ms-copy-id", str(uuid4())),
         ("x-ms-copy-source", call.header("x-ms-copy-source") or ""),
         ("x-ms-copy-status", "success"),
@@ -420,15 +426,17 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> StoreAnswer:
     )
     settings = {name: value for name, value in source.headers if not name.startswith("x-ms-")}
     settings.update(call.settings())
-    metadata = call.metadata() or tuple(each for each in source.headers if each[0].startswith("x-ms-meta-"))
-    own = tuple(each for each in source.headers if each[0] in (KIND, COUNT))
-    headers = (*settings.items(), *metadata, *own, *_created(call.now), *(told if copied else ()))
+    metadata = call.metadata() or tuple(
+        header for header in source.headers if header[0].startswith("x-ms-meta-")
+    )
+    own = tuple(header for header in source.headers if header[0] in (KIND, COUNT))
+    headers = (*settings.items(), *metadata, *own, *_created(call.now), *(about_copy if copied else ()))
     stored = Stored(
         call.key, source.blocks, source.size, new_etag(call.now), call.now, headers, source.layout
     )
     call.service.buckets.put(call.bucket, stored, call.judge_write)
     discard(call)
-    shown = [each for each in told if each[0] in ("x-ms-copy-id", "x-ms-copy-status")]
+    shown = [header for header in about_copy if header[0] in ("x-ms-copy-id", "x-ms-copy-status")]
     return call.answer(202 if copied else 201, headers=[*etag_headers(stored), *(shown if copied else ())])
 
 
@@ -444,26 +452,27 @@ def submit_batch(call: AzureCall) -> StoreAnswer:
     asked = [_read_request(call, request) for _, request in parts]
     boundary = f"batchresponse_{uuid4()}"
     body = b""
-    for number, one in enumerate(asked):
-        answer = _answer_of_batch(one)
+    for number, single in enumerate(asked):
+        answer = _answer_of_batch(single)
         headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers)
-        head = f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\nHTTP/1.1 {answer.status}\r\n{headers}\r\n"
+        head = (
+            f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\n"
+            f"HTTP/1.1 {answer.status}\r\n{headers}\r\n"
+        )
         body += head.encode() + answer.get_data() + b"\r\n"
-    told = [("Content-Type", f"multipart/mixed; boundary={boundary}")]
-    return call.answer(202, body + f"--{boundary}--\r\n".encode(), headers=told)
+    content_type = [("Content-Type", f"multipart/mixed; boundary={boundary}")]
+    return call.answer(202, body + f"--{boundary}--\r\n".encode(), headers=content_type)
 
 
 def _read_request(call: AzureCall, request: bytes) -> AzureCall:
-    """One of the requests in a batch."""
+    """Read one of the requests in a batch."""
     line, *lines = request.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    headers = [(name, value) for name, _, value in (each.partition(": ") for each in lines)]
+    headers = [(name, value) for name, _, value in (header.partition(": ") for header in lines)]
     try:
         method, target, _ = line.split(" ")
-        path = target.removeprefix(call.request.root_path)
-        environ = create_environ(path, call.request.root_url, method=method, headers=headers)
+        return AzureCall(call.service, asked(call.request, method, target, headers))
     except ValueError:
         raise StoreError("multipart") from None
-    return AzureCall(call.service, environ)
 
 
 def _answer_of_batch(one: AzureCall) -> StoreAnswer:
@@ -512,11 +521,11 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], StoreAnswer]] = {
     ("blob", "PUT", "blocklist"): put_block_list,
     ("blob", "GET", "blocklist"): get_block_list,
 }
-"""By what the request names, method and `comp`."""
+"""The operations by the level of the request's target, method and `comp`."""
 
 
 def perform(call: AzureCall) -> StoreAnswer:
-    """Do what the request asks for.
+    """Do the operation that the request names.
 
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.

@@ -1,4 +1,4 @@
-"""One request to Google's JSON API: what its path names, what it sends along, on which conditions.
+"""One request to Google's JSON API: the names in its path, its document, and its conditions.
 
 https://cloud.google.com/storage/docs/request-endpoints#encoding
 """
@@ -12,17 +12,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
-from wsgiref.types import WSGIEnvironment
 
-from faultinject.engine.request import WSGIRequest
 from faultinject.store.bodies import read_document
 from faultinject.store.buckets import Stored, StoreError
-from faultinject.store.exchange import Exchange, Service, StoreAnswer
+from faultinject.store.exchange import Exchange, Service
 from faultinject.store.gcs.resources import BUCKET_METAGENERATION, generations, object_resource
 from faultinject.store.json import read_object
+from faultinject.store.messages import StoreAnswer, StoreRequest
 
 ROOTS = {"/storage/v1/": "", "/upload/storage/v1/": "upload", "/download/storage/v1/": "download"}
-"""From what a path begins with to what it is for."""
+"""The purpose of a path, by its beginning."""
 ABSENT = {
     "acl": "access control",
     "batch": "batches",
@@ -35,13 +34,19 @@ ABSENT = {
     "restore": "soft deletion",
     "xml": "the XML API here; --vendor gcs-xml does",
 }
-"""From a word behind the name of a bucket, of an object or of a project, and from what is no path of the JSON API, to what it is
-that the service has there and this store has not."""
+"""The features that the service has and this store has not, by the word that asks for them.
+
+The word stands behind the name of a bucket, of an object or of a project, or is the beginning of a path that is none
+of the JSON API.
+"""
 ELSEWHERE = {
     **dict.fromkeys(("", "storage", "upload", "download", "resumable", "discovery"), ""),
     "batch": "batch",
 }
-"""From what a path outside of `ROOTS` begins with to what it names; /BUCKET and /BUCKET/OBJECT, of the XML API, are not in it."""
+"""The kinds of paths outside of `ROOTS`, by their beginning.
+
+/BUCKET and /BUCKET/OBJECT, of the XML API, are not in it.
+"""
 
 _OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
 _ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
@@ -49,14 +54,14 @@ _DECODED = re.compile(_OBJECT.format(name=".+?"), re.DOTALL)
 
 
 def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
-    """What a path names, and the encoded names in it: bucket, object, and those of a copy's target.
+    """The kind of a path, and its encoded names: bucket, object, and those of a copy's target.
 
     Args:
         path: below the mount point.
-        encoded: whether it is as the client sent it. A slash in it is none of a name, then; where the server tells
-            the decoded path only, nobody knows, and a name has all that it may have.
+        encoded: whether it is as the client sent it. Then a slash is never in a name; where the server shows only the
+            decoded path, nobody knows, and a name is as long as it can be.
     """
-    root = next((each for each in ROOTS if path.startswith(each)), None)
+    root = next((root for root in ROOTS if path.startswith(root)), None)
     if root is None:
         return ELSEWHERE.get(path.removeprefix("/").partition("/")[0], "xml"), []
     use = ROOTS[root]
@@ -75,11 +80,11 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
         return _absent(what), [bucket]
     if not name:
         return _used(use, "objects"), [bucket]
-    found = (_ENCODED if encoded else _DECODED).fullmatch(name)
-    if found is None:
+    match = (_ENCODED if encoded else _DECODED).fullmatch(name)
+    if match is None:
         source, verb = [*name.split("/"), ""][:2]
         return _absent(verb), [bucket, source]
-    source, compose, verb, to_bucket, to_name = found.groups("")
+    source, compose, verb, to_bucket, to_name = match.groups("")
     return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
 
 
@@ -106,34 +111,35 @@ MESSAGES = {
     "no_upload": "There is no such upload.",
     "uri": "The object name is not UTF-8.",
 }
-"""By mistake, where one documented reason stands for many: its message is that of one of them."""
+"""The messages for mistakes that share one documented reason with others.
+
+The documented message is that of one of them.
+"""
 
 
 class GcsCall(Exchange):
     """One request.
 
     Attributes:
-        kind: what it names: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
-            `upload ` or `download ` in front where the path says so; a word of `ABSENT`; empty for what is not.
+        kind: of its target: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
+            `upload ` or `download ` in front where the path says so; a word of `ABSENT`; empty for anything else.
         target: bucket and object that a copy makes.
         finished: from the session of an upload that is over to the document of the object that it became.
     """
 
     content_type = "application/json; charset=UTF-8"
 
-    def __init__(self, finished: OrderedDict[str, bytes], service: Service, environ: WSGIEnvironment) -> None:
-        super().__init__(service, environ)
+    def __init__(self, finished: OrderedDict[str, bytes], service: Service, request: StoreRequest) -> None:
+        super().__init__(service, request)
         self.finished = finished
         self.kind, names = self._named()
         self.bucket, self.key, to_bucket, to_key = [*map(unquote, names), "", "", "", ""][:4]
         self.target = to_bucket, to_key
 
     def _named(self) -> tuple[str, list[str]]:
-        environ = self.request.environ
-        mount: str = environ.get("SCRIPT_NAME", "")
-        path = WSGIRequest(environ).raw_path
-        targets = [environ.get(name, "").partition("?")[0] for name in ("RAW_URI", "REQUEST_URI")]
-        return read_path(path.removeprefix(mount), encoded=path in targets)
+        view = self.request.view
+        targets = [target.partition("?")[0] for target in self.request.targets]
+        return read_path(view.raw_path.removeprefix(view.mount), encoded=view.raw_path in targets)
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -159,13 +165,13 @@ class GcsCall(Exchange):
         Raises:
             StoreError: `no_bucket`, `no_key`.
         """
-        found = self.service.buckets.find(bucket).objects.get(key)
-        if found is None or not _is_meant(found, generation):
+        stored = self.service.buckets.find(bucket).objects.get(key)
+        if stored is None or not _is_meant(stored, generation):
             raise StoreError("no_key", MESSAGES["no_key"].format(bucket=bucket, key=key))
-        return found
+        return stored
 
     def judge(self, there: Stored | None, prefix: str = "if") -> bool:
-        """Whether the conditions of the request hold for what is there; False is "not modified".
+        """Whether the request's conditions hold for the object there; False is "not modified".
 
         Raises:
             StoreError: `precondition`.
@@ -173,7 +179,7 @@ class GcsCall(Exchange):
         return self._holds(*generations(there), prefix)
 
     def judge_bucket(self) -> None:
-        """Refuse what the request's conditions forbid for a bucket.
+        """Refuse a request that its conditions forbid for a bucket.
 
         Raises:
             StoreError: `precondition`.
@@ -219,7 +225,7 @@ class GcsCall(Exchange):
         return object_resource(bucket, stored, self.request.root_url)
 
     def refusal(self, error: StoreError) -> StoreAnswer:
-        """The documented error; in other words where the row's are of something else."""
+        """The documented error, with another message where the row's is about something else."""
         if error.message is None and error.mistake in MESSAGES:
             error.message = MESSAGES[error.mistake].format(bucket=self.bucket, key=self.key)
         return super().refusal(error)

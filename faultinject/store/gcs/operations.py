@@ -1,6 +1,6 @@
-"""Google's JSON API: the operations on buckets and on objects that are there, and which request is which operation.
+"""Google's JSON API: the operations on buckets and on objects that are there.
 
-Uploads have their own module.
+It also has the table that finds a request's operation. Uploads have their own module.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from typing import Any
 
 from faultinject.store.buckets import Stored, StoreError
 from faultinject.store.documents import Page, read_token, select, token_of
-from faultinject.store.exchange import StoreAnswer
 from faultinject.store.gcs import resources, uploads
 from faultinject.store.gcs.call import ABSENT, GcsCall
+from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_read, read_range
 
 MOST = 1000
 """The longest page of a listing, and the usual one."""
 UNREAD = ("matchGlob", "softDeleted", "filter", "includeTrailingDelimiter", "includeFoldersAsPrefixes")
-"""Parameters of a listing that the service has and this store has not. `versions` is none of them: a bucket without
-versioning has the live objects only."""
+"""Parameters of a listing that the service has and this store has not.
+
+`versions` is none of them: a bucket without versioning has the live objects only.
+"""
 
 
 def list_buckets(call: GcsCall) -> StoreAnswer:
@@ -129,8 +131,8 @@ def update_object(call: GcsCall) -> StoreAnswer:
     """objects.patch and, by PUT, objects.update.
 
     Raises:
-        StoreError: `not_implemented`, when access control is to change; `no_bucket`, `no_key`, `argument`, `metadata`,
-            `precondition`.
+        StoreError: `not_implemented`, when access control is to change; `no_bucket`, `no_key`, `argument`,
+            `metadata`, `precondition`.
     """
     document = call.document
     if "acl" in document or call.argument("predefinedAcl"):
@@ -157,21 +159,21 @@ def compose_object(call: GcsCall) -> StoreAnswer:
     if not isinstance(destination, dict):
         raise StoreError("argument")
     with call.service.buckets.lock:
-        sources = [_source(call, each) for each in _named(call)]
-    classes = {resources.storage_class(each) for each in sources}
+        sources = [_source(call, named) for named in _named(call)]
+    classes = {resources.storage_class(source) for source in sources}
     if len(classes) > 1:
         raise StoreError("argument")
     described = resources.described({**destination, "storageClass": classes.pop()})
-    count = sum(int(resources.components(each) or 1) for each in sources)
-    blocks = tuple(block for each in sources for block in each.blocks)
+    count = sum(int(resources.components(source) or 1) for source in sources)
+    blocks = tuple(block for source in sources for block in source.blocks)
     described = (*described, (resources.COMPONENTS, str(count)))
     return uploads.write(call, (call.bucket, call.key), blocks, described)
 
 
 def _named(call: GcsCall) -> list[dict[str, Any]]:
-    """What a request names as the sources of a composite."""
+    """The names of a composite's sources."""
     named = call.document.get("sourceObjects")
-    if not (isinstance(named, list) and named and all(isinstance(each, dict) for each in named)):
+    if not (isinstance(named, list) and named and all(isinstance(source, dict) for source in named)):
         raise StoreError("required")
     if len(named) > SOURCES:
         raise StoreError("argument")
@@ -179,31 +181,31 @@ def _named(call: GcsCall) -> list[dict[str, Any]]:
 
 
 def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
-    """A source of a composite: of the generation that is meant, where one is."""
+    """A source of a composite, in the named generation if there is one."""
     name, generation = named.get("name"), named.get("generation")
     if not isinstance(name, str):
         raise StoreError("required")
-    found = call.get(call.bucket, name, "" if generation is None else str(generation))
+    source = call.get(call.bucket, name, "" if generation is None else str(generation))
     conditions = named.get("objectPreconditions") or {}
     if not isinstance(conditions, dict):
         raise StoreError("argument")
     wanted = conditions.get("ifGenerationMatch")
-    if wanted is not None and str(wanted) != resources.generations(found)[0]:
+    if wanted is not None and str(wanted) != resources.generations(source)[0]:
         raise StoreError("precondition")
-    return found
+    return source
 
 
 def copy_object(call: GcsCall) -> StoreAnswer:
-    """objects.copy, and objects.rewrite, which is done at once: with the description that the request gives, else with the source's.
+    """objects.copy, and objects.rewrite, which is done at once.
 
-    A copy of a composite is one; of one object, if its storage class is another:
-    https://cloud.google.com/storage/docs/composite-objects
+    The copy has the description that the request gives, else the source's. A copy of a composite is one; of one
+    object, if its storage class is another: https://cloud.google.com/storage/docs/composite-objects
     """
     described = resources.described(call.document)
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
     if not call.judge(source, "ifSource"):
         raise StoreError("precondition")
-    described = described or tuple(each for each in source.headers if each[0] not in resources.OWN)
+    described = described or tuple(header for header in source.headers if header[0] not in resources.OWN)
     if count := resources.components(source):
         same = dict(described).get(resources.STORAGE_CLASS, resources.CLASSES[0]) == resources.storage_class(
             source
@@ -231,7 +233,7 @@ ROUTES: Mapping[tuple[str, str], Operation] = {
     ("compose", "POST"): compose_object,
     ("download object", "GET"): get_object,
 }
-"""By what the path names and method: https://cloud.google.com/storage/docs/json_api/v1."""
+"""Operations by path and method: https://cloud.google.com/storage/docs/json_api/v1."""
 
 UPLOADS: Mapping[tuple[str, str], Operation] = {
     ("media", "POST"): uploads.insert_media,
@@ -241,14 +243,14 @@ UPLOADS: Mapping[tuple[str, str], Operation] = {
     ("session", "POST"): uploads.continue_upload,
     ("session", "DELETE"): uploads.cancel_upload,
 }
-"""By `uploadType`, or `session` for what goes to a resumable upload under way, and method.
+"""Uploads by `uploadType`, or `session` for one that is under way, and method.
 
 Pieces come by PUT, and gcsfs, whose tests run against Google, sends them by POST.
 """
 
 
 def perform(call: GcsCall) -> StoreAnswer:
-    """Do what the request asks for.
+    """Do the operation that the request names.
 
     Raises:
         StoreError: it asks for something that cannot be, or that the store has not.

@@ -1,4 +1,4 @@
-"""Google's JSON resources: how an object is described, and what of a description is kept with it.
+"""Google's JSON resources: the description of an object, and the part of it that is kept.
 
 An object's headers hold all of it: its generation and metageneration, its checksums and its metadata, each as the
 header by which Google's XML API names it, https://cloud.google.com/storage/docs/xml-api/reference-headers.
@@ -24,10 +24,10 @@ DESCRIBED = {
     "contentLanguage": "Content-Language",
     "cacheControl": "Cache-Control",
 }
-"""From a field that a client sets to the header that shows it."""
+"""The headers that show the fields that a client sets."""
 META = "x-goog-meta-"
 METADATA_BYTES = 8192
-"""https://cloud.google.com/storage/quotas#objects"""
+"""The most bytes of metadata: https://cloud.google.com/storage/quotas#objects"""
 
 STORAGE_CLASS, COMPONENTS = "x-goog-storage-class", "x-goog-component-count"
 CLASSES = (
@@ -39,19 +39,19 @@ CLASSES = (
     "REGIONAL",
     "DURABLE_REDUCED_AVAILABILITY",
 )
-"""https://cloud.google.com/storage/docs/storage-classes"""
+"""The storage classes: https://cloud.google.com/storage/docs/storage-classes"""
 GENERATION, METAGENERATION, HASH = "x-goog-generation", "x-goog-metageneration", "x-goog-hash"
 OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
-"""What no copy has from its source without being told: a copy is of the usual storage class."""
+"""Headers that a copy has from its source only on request: it is of the usual storage class."""
 NOTHING_THERE = ("0", "0")
 BUCKET_METAGENERATION = "1"
-"""Of every bucket: none has settings that change."""
+"""The metageneration of every bucket: none has settings that change."""
 
 _changes = count()
 
 
 def generations(stored: Stored | None) -> tuple[str, str]:
-    """Generation and metageneration of what is there; an object that is not there has 0."""
+    """Generation and metageneration of an object; both are 0 if there is none."""
     if stored is None:
         return NOTHING_THERE
     headers = dict(stored.headers)
@@ -69,24 +69,24 @@ def storage_class(stored: Stored) -> str:
 
 
 def components(stored: Stored) -> str:
-    """Of how many objects a composite was made; empty for an object that is none."""
+    """The number of objects in a composite; empty for an object that is none."""
     return dict(stored.headers).get(COMPONENTS, "")
 
 
 def described(document: Mapping[str, Any]) -> Headers:
-    """The headers of what a client says of an object.
+    """The headers of a client's description of an object.
 
     Raises:
         StoreError: `argument`, `metadata`.
     """
     given = {header: document.get(field) for field, header in DESCRIBED.items()}
-    found = {header: value for header, value in given.items() if value is not None}
+    headers = {header: value for header, value in given.items() if value is not None}
     if not all(
-        isinstance(value, str) and value.isascii() and value.isprintable() for value in found.values()
+        isinstance(value, str) and value.isascii() and value.isprintable() for value in headers.values()
     ):
         raise StoreError("argument")
     if wanted := _class_in(document):
-        found[STORAGE_CLASS] = wanted
+        headers[STORAGE_CLASS] = wanted
     metadata = document.get("metadata")
     if not isinstance(metadata, dict | None):
         raise StoreError("argument")
@@ -95,13 +95,14 @@ def described(document: Mapping[str, Any]) -> Headers:
         raise StoreError("argument")
     if sum(len(name.encode()) + len(value.encode()) for name, value in kept.items()) > METADATA_BYTES:
         raise StoreError("metadata")
-    return (*found.items(), *((f"{META}{name}", value) for name, value in kept.items()))
+    return (*headers.items(), *((f"{META}{name}", value) for name, value in kept.items()))
 
 
 def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:
-    """An object's headers after an update: `whole` drops what the document does not name, else it stays.
+    """An object's headers after an update.
 
-    Another storage class comes by a rewrite only: https://cloud.google.com/storage/docs/changing-storage-classes
+    With `whole` fields that the document does not name are dropped, else they stay. Another storage class comes by a
+    rewrite only: https://cloud.google.com/storage/docs/changing-storage-classes
 
     Raises:
         StoreError: `argument`, `metadata`.
@@ -128,7 +129,7 @@ def object_resource(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
     """An object's resource; `base` is the store's address."""
     headers = dict(stored.headers)
     generation, metageneration = generations(stored)
-    sums = dict(each.split("=", 1) for each in headers[HASH].split(","))
+    sums = dict(digest.split("=", 1) for digest in headers[HASH].split(","))
     document: dict[str, Any] = {
         "kind": "storage#object",
         "id": f"{bucket}/{stored.key}/{generation}",
@@ -174,7 +175,10 @@ def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
 
 
 def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
-    """All headers of a new object: its description, and what the store says of it; of composites it knows no MD5."""
+    """All headers of a new object: its description, and the store's own.
+
+    Of composites the store knows no MD5.
+    """
     known = [name for name in sums if name != "md5" or COMPONENTS not in dict(described)]
     hashes = ",".join(f"{name}={sums[name]}" for name in known)
     return (*described, (GENERATION, str(new_generation(now))), (METAGENERATION, "1"), (HASH, hashes))
@@ -189,13 +193,13 @@ def describe(content: bytes, now: float) -> tuple[str, Headers]:
 def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
     """The checksums of a content, in base64 by name."""
     digests = {"crc32c": DIGESTS["crc32c"](), "md5": md5(usedforsecurity=False)}
-    return {name: b64encode(digest_of(each, blocks)).decode() for name, each in digests.items()}
+    return {name: b64encode(digest_of(digest, blocks)).decode() for name, digest in digests.items()}
 
 
 def sent(stored: Stored) -> list[tuple[str, str]]:
     """The headers of an object's content: those that a header can carry, and how it is stored.
 
-    Google's SDK for Node checks no content unless it is told that: https://github.com/googleapis/nodejs-storage.
+    Google's SDK for Node checks a content only with these: https://github.com/googleapis/nodejs-storage.
     """
     return [
         ("x-goog-stored-content-encoding", dict(stored.headers).get("Content-Encoding", "identity")),
@@ -212,13 +216,15 @@ def sent(stored: Stored) -> list[tuple[str, str]]:
 
 
 def etag(headers: Headers) -> str:
-    """An entity tag: of an object and its description."""
+    """The entity tag of an object and its description."""
     known = dict(headers)
     return b64encode(f"{known[GENERATION]}/{known[METAGENERATION]}".encode()).decode()
 
 
 def _class_in(document: Mapping[str, Any]) -> str | None:
-    """The storage class that a client names; lower case will do: googleapis/google-cloud-node#2001.
+    """The storage class that a client names.
+
+    Lower case is accepted: googleapis/google-cloud-node#2001.
 
     Raises:
         StoreError: `argument`.

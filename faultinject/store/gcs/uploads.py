@@ -1,5 +1,6 @@
-"""Objects made in one request, and resumable uploads: begun, filled piece by piece, asked how far they are.
+"""Objects made in one request, and resumable uploads.
 
+A resumable upload is begun, filled piece by piece, and asked for its progress:
 https://cloud.google.com/storage/docs/performing-resumable-uploads
 """
 
@@ -10,12 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from werkzeug.urls import iri_to_uri
+
 from faultinject.store.bodies import DOCUMENT_BYTES, cut, drain, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload
-from faultinject.store.exchange import StoreAnswer
 from faultinject.store.gcs import resources
 from faultinject.store.gcs.call import GcsCall
 from faultinject.store.json import read_object
+from faultinject.store.messages import StoreAnswer
 
 Sums = Mapping[str, str]
 """Checksums in base64 by name: `crc32c`, `md5`."""
@@ -30,7 +33,7 @@ def insert_media(call: GcsCall) -> StoreAnswer:
 
 
 def insert_multipart(call: GcsCall) -> StoreAnswer:
-    """objects.insert with `uploadType=multipart`: what the object is called, and its content.
+    """objects.insert with `uploadType=multipart`: the object's description, and its content.
 
     Raises:
         StoreError: `multipart`; `required`, without a name; those of `write`.
@@ -58,10 +61,10 @@ def write(
     *,
     claims: Sums | None = None,
 ) -> StoreAnswer:
-    """Make an object, and show it, as the answer to a rewrite inside of that.
+    """Make an object, and show its resource; in answer to a rewrite, inside of a rewrite's.
 
     Args:
-        call: the request, whose conditions hold for what is there.
+        call: the request, whose conditions hold for the object that is there.
         target: bucket and name.
         blocks: its content.
         described: its description as headers.
@@ -93,22 +96,22 @@ def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Header
         StoreError: `bad_digest`, where one of its checksums is claimed to be another.
     """
     sums = resources.sums_of(blocks)
-    if any(sums[each] != value for each, value in claims.items()):
+    if any(sums[name] != value for name, value in claims.items()):
         raise StoreError("bad_digest")
     headers = resources.whole(described, sums, call.now)
     return Stored(name, blocks, sum(map(len, blocks)), resources.etag(headers), call.now, headers)
 
 
 def claimed_sums(call: GcsCall, document: Mapping[str, Any]) -> Sums:
-    """The checksums that a request says its content has, in its description or in a header."""
-    pairs = [each.strip().partition("=") for each in call.request.headers.get("x-goog-hash", "").split(",")]
-    found = {name: value for name, _, value in pairs if name in ("crc32c", "md5")}
+    """The checksums that a request claims for its content, in its description or in a header."""
+    pairs = [pair.strip().partition("=") for pair in call.request.headers.get("x-goog-hash", "").split(",")]
+    claims = {name: value for name, _, value in pairs if name in ("crc32c", "md5")}
     fields = {"crc32c": "crc32c", "md5": "md5Hash"}
-    return found | {name: str(document[field]) for name, field in fields.items() if field in document}
+    return claims | {name: str(document[field]) for name, field in fields.items() if field in document}
 
 
 def name_of(call: GcsCall, document: Mapping[str, Any]) -> str:
-    """What a new object is called, in the query or in its description.
+    """The name of a new object, in the query or in its description.
 
     Raises:
         StoreError: `required`.
@@ -129,11 +132,11 @@ def _content_type(head: bytes) -> str:
 
 
 ENDED = 100
-"""Uploads that are over whose objects are remembered."""
+"""The number of ended uploads whose objects are remembered."""
 
 
 def start_upload(call: GcsCall) -> StoreAnswer:
-    """objects.insert with `uploadType=resumable`: the answer says where the pieces go."""
+    """objects.insert with `uploadType=resumable`: the answer has the address for the pieces."""
     document = dict(call.document)
     name = name_of(call, document)
     sent = call.request.headers.get("x-upload-content-type") or "application/octet-stream"
@@ -142,16 +145,15 @@ def start_upload(call: GcsCall) -> StoreAnswer:
     call.judge_write(call.service.buckets.find(call.bucket).objects.get(name))
     upload = call.service.uploads.start(call.bucket, name, headers, call.now)
     query = urlencode({**call.request.args, "name": name, "upload_id": upload.id})
-    return call.answer(
-        200, headers=[("Location", f"{call.request.base_url}?{query}"), ("X-GUploader-UploadID", upload.id)]
-    )
+    session = f"{iri_to_uri(call.request.base_url)}?{query}"
+    return call.answer(200, headers=[("Location", session), ("X-GUploader-UploadID", upload.id)])
 
 
 def continue_upload(call: GcsCall) -> StoreAnswer:
-    """A piece of an upload, its last piece, or the question how far it is.
+    """A piece of an upload, its last piece, or the question for its progress.
 
-    An upload may end while this request is under way, by another one: both are told what it became, also when that
-    is not there any more.
+    An upload may end while this request is under way, by another one: both get the resource of its object, also when
+    that is not there any more.
 
     Raises:
         StoreError: `no_upload`, `content_range`, `incomplete`, `bad_digest`, `precondition`, `full`.
@@ -187,7 +189,7 @@ def _find(call: GcsCall, identity: str) -> Upload:
 
 
 def _advance(call: GcsCall, upload: Upload) -> int | None:
-    """Store the piece that the request brings, if any; gives the size of the whole, where it tells that."""
+    """Store the piece that the request brings, if any; returns the size of the whole, if given."""
     start, stop, total = _range(call.request.headers.get("content-range"))
     if start is None:
         drain(call.request)
@@ -201,7 +203,10 @@ def _advance(call: GcsCall, upload: Upload) -> int | None:
 
 
 def _progress(call: GcsCall, upload: Upload, total: int | None) -> StoreAnswer | None:
-    """How far an upload is; None when all of it is there. Under the lock."""
+    """The progress of an upload; None when all of it is there.
+
+    The caller holds the lock.
+    """
     received = _received(_find(call, upload.id))
     if total == received:
         return None
@@ -210,7 +215,11 @@ def _progress(call: GcsCall, upload: Upload, total: int | None) -> StoreAnswer |
 
 
 def _add(call: GcsCall, upload: Upload, start: int) -> int:
-    """Store a piece that begins at `start`; what was there already is passed over. Gives the piece's size."""
+    """Store a piece that begins at `start`; bytes that were there already are skipped.
+
+    Returns:
+        The piece's size.
+    """
     content = receive(call.request, call.service.buckets)
     with call.service.buckets.lock:
         known = _received(upload) - start
@@ -225,9 +234,12 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
 
 
 def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
-    """Make the object. Under the lock."""
+    """Make the object.
+
+    The caller holds the lock.
+    """
     parts = [upload.parts[number] for number in sorted(upload.parts)]
-    blocks = tuple(block for each in parts for block in each.blocks)
+    blocks = tuple(block for part in parts for block in part.blocks)
     stored = _made(call, upload.key, blocks, upload.headers, claimed_sums(call, {}))
     call.service.uploads.become(call.bucket, upload.id, stored, call.judge_write)
     answer = call.json(200, call.resource_of(call.bucket, stored))
@@ -245,19 +257,20 @@ _SPAN = re.compile(r"bytes (?:\*|([0-9]{1,19})-([0-9]{1,19}|\*))/([0-9]{1,19}|\*
 
 
 def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
-    """Start, stop and total of a Content-Range; no start is a question, no stop all that is left, no total a piece.
+    """Start, stop and total of a Content-Range.
 
-    `bytes 5-*/*` is how Google's SDK for Node sends what it does not know the length of.
+    Without a start it is a question, without a stop the piece is all that is left, without a total it is a piece.
+    Google's SDK for Node sends `bytes 5-*/*` for content of a length that it does not know.
 
     Raises:
         StoreError: `content_range`.
     """
     if text is None:
         return 0, None, None
-    found = _SPAN.fullmatch(text)
-    if found is None:
+    match = _SPAN.fullmatch(text)
+    if match is None:
         raise StoreError("content_range")
-    start, last, total = (None if each in (None, "*") else int(each) for each in found.groups())
+    start, last, total = (None if place in (None, "*") else int(place) for place in match.groups())
     if start is None or last is None:
         return start, None, total
     if last < start:

@@ -1,4 +1,4 @@
-"""How far an exploration goes, what it leaves out, and what the code under test may give up with."""
+"""The bounds of an exploration: its size, its omissions, and the code's permitted errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Allowed = type[BaseException] | tuple[type[BaseException], ...]
 
 
 MAX_RUNS = 500
-"""Runs with faults that are made at most, where nobody says otherwise."""
+"""The most runs with faults, unless somebody gives another number."""
 
 
 @dataclass
@@ -26,7 +26,8 @@ class Bounds:
         depth: 2: also a second fault in the code's reaction to the first.
         max_runs: runs with faults at most.
         allow: exceptions with which the code may give up.
-        ignore: what is not judged: checks, such as `non-idempotent retry`, and objects of a store, such as `/bucket/*.log`.
+        ignore: what is not judged: checks, such as `non-idempotent retry`, and objects of a store, such as
+            `/bucket/*.log`.
         exhaustive: whether what is left out by default is tried as well, as far as it can be.
         without: faults that are not injected, though a standard set or a group has them, such as `s3:SlowDown`.
         again: whether a test that has raised an error is run again in its run, without faults, as a scheduler does.
@@ -60,7 +61,7 @@ class Bounds:
                 raise ConfigurationError(f"allow takes types of exceptions, not {each!r}")
 
     def allows(self, error: BaseException) -> bool:
-        """Whether the code may give up with it; with a group, when it may do so with all that is in it."""
+        """Whether the code may give up with it; with a group, if it may with all its exceptions."""
         if isinstance(error, BaseExceptionGroup) and not isinstance(error, self.allow):
             return all(map(self.allows, error.exceptions))
         return isinstance(error, self.allow)
@@ -80,11 +81,11 @@ ARGUMENTS: dict[str, tuple[Any, str]] = {
         "a number of seconds above 0",
     ),
 }
-"""By name of an argument: the type that msgspec looks at, and what it is."""
+"""By name of an argument its type for msgspec, and its meaning."""
 
 
 def checked(name: str, given: object, kind: Any, said: str) -> Any:
-    """What was given for an argument.
+    """Convert an argument.
 
     Raises:
         ConfigurationError: it is of another kind.
@@ -96,7 +97,7 @@ def checked(name: str, given: object, kind: Any, said: str) -> Any:
 
 
 NAMED = 3
-"""How many things that are left out for one reason a single line names."""
+"""The most things left out for one reason that a single line names."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +117,21 @@ class LeftOut:
     head: str = "left out"
 
     def reason(self, exhaustive: str) -> str:
-        """Why, and what brings it back: the argument, as the reader writes it."""
+        """The reason, and the argument that brings it back, as the reader writes it."""
         return f"{self.why}; {exhaustive} {self.back}" if self.back else self.why
 
     def said(self, exhaustive: str) -> str:
-        """All of it."""
+        """All of it, in words."""
         return f"{self.what} ({self.reason(exhaustive)})"
 
 
 def in_one_line(all_of_it: Iterable[LeftOut], exhaustive: str) -> str:
-    """All of it, with each reason once."""
+    """All that was left out, with each reason once."""
     alike: dict[str, list[str]] = {}
-    for each in all_of_it:
-        alike.setdefault(each.reason(exhaustive), []).append(each.what)
+    for left_out in all_of_it:
+        alike.setdefault(left_out.reason(exhaustive), []).append(left_out.what)
     return "; ".join(
-        f"{', '.join(things[:NAMED])}{f' and {len(things) - NAMED} more' if things[NAMED:] else ''} ({reason})"
+        f"{', '.join(things[:NAMED])}"
+        f"{f' and {len(things) - NAMED} more' if things[NAMED:] else ''} ({reason})"
         for reason, things in alike.items()
     )

@@ -1,4 +1,4 @@
-"""One run that was made, and why it failed, worked out while its traceback is there."""
+"""One run, and the cause of its failure, worked out while its traceback is there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from types import TracebackType
 
+from faultinject.audit.documents import EvidenceKind
 from faultinject.audit.findings import FAIL, Finding
 from faultinject.journal.call_window import CallWindow
 from faultinject.journal.outcome import Outcome
@@ -18,10 +19,10 @@ from faultinject.testing.exploration.choices import Choice
 from faultinject.testing.exploration.judge import LOST_ANSWER
 from faultinject.testing.exploration.points import Point
 from faultinject.testing.exploration.programs import ProgramFailed
-from faultinject.testing.exploration.store_comparison import StoreContents
+from faultinject.testing.exploration.store_comparison import LOST, StoreContents
 
 SECOND = "the second run: "
-"""What the failure of a second run begins with."""
+"""Beginning of the failure of a second run."""
 LONGEST = 200
 """Characters of an error's message that are shown."""
 _OURS = ("faultinject", "_pytest", "pluggy")
@@ -29,26 +30,30 @@ _INSTALLED = tuple(filter(None, map(sysconfig.get_path, ("stdlib", "purelib", "p
 
 
 class RunAway(BaseException):
-    """The code under test makes requests without end; no `except Exception` of a client may hide it."""
+    """The code under test makes requests without end.
+
+    No `except Exception` of a client may hide it.
+    """
 
 
 @dataclass
 class RunResult:
-    """What came of one run, before anybody judges it.
+    """The result of one run, before it is judged.
 
     Attributes:
-        names: what its rules are called in the outcomes.
+        names: the names of its rules in the outcomes.
         outcomes: its requests, in order.
-        error: what the code under test raised, or None.
-        seconds: how long it took.
+        error: the exception of the code under test, or None.
+        seconds: the time that it took.
         windows: the calls that it named.
-        first: how many of the requests are of the first run of a program; None: nothing was run again, nor to be.
+        first: the number of requests of the first run of a program; None: nothing was run again, nor is to be.
         killed: whether the first was killed.
-        alive: whether something of it went on all the same.
-        before: what a store held when the program was started; None: nobody can tell.
-        between: when the first run was over.
-        after: when the second was; as `between` where there was none.
-        again: how the second run failed, or None.
+        alive: whether some process of it went on all the same.
+        before: the contents of a store when the program was started; None: they are unknown.
+        between: the same when the first run was over.
+        after: the same when the second was; as `between` if there was none.
+        again: the failure of the second run, or None.
+        output: the standard output of its program; None: it ran none, or that is not known.
     """
 
     names: Sequence[str] = ()
@@ -63,12 +68,27 @@ class RunResult:
     between: StoreContents = field(default_factory=dict)
     after: StoreContents = field(default_factory=dict)
     again: ProgramFailed | None = None
+    output: bytes | None = None
 
     def told_an_error(self, passing: Collection[int]) -> bool:
-        """Whether the caller of a named call was told that it did not go well, or a client of the app under test, by such a status."""
-        return any(each.returned is False for each in self.windows) or any(
-            not each.injected and each.status in passing for each in self.outcomes
+        """Whether a named call's caller, or the app's client by a status, was told an error."""
+        hit = [each for each in self.outcomes if each.injected and each.rule in self.names]
+        own = [each for each in self.outcomes if not each.injected]
+        return (
+            any(each.returned is False for each in self.windows)
+            or any(each.status in passing for each in own)
+            or any(_refused_because_of(fault, each) for each in own for fault in hit)
         )
+
+
+def _refused_because_of(fault: Outcome, request: Outcome) -> bool:
+    """Whether the app refused a request, or raised, while a request of its own got a fault."""
+    return (
+        (request.host, request.bucket) != (fault.host, fault.bucket)
+        and request.arrived <= fault.arrived
+        and (request.answered is None or request.answered >= fault.arrived)
+        and (request.status is None or request.status >= 400)
+    )
 
 
 @dataclass(eq=False)
@@ -91,12 +111,15 @@ class PlannedRun:
         return any(each.lasts for each in self.chosen)
 
     def may_end(self, error: BaseException, bounds: Bounds) -> bool:
-        """Whether the code may give up with that error; what somebody says of that is not about an object that was replaced."""
-        if isinstance(error, RunAway) or (isinstance(error, ProgramFailed) and error.code is None):
-            return False  # it was ended, and has not given up
-        if bounds.allow and not any(each.moves for each in self.chosen):
+        """Whether the code may give up with that error.
+
+        The user's `allow` does not count for an object that was replaced.
+        """
+        if _was_ended(error):
+            return False  # it has not given up
+        if bounds.allow and not any(choice.moves for choice in self.chosen):
             return bounds.allows(error)
-        return any(each.ends(error) for each in self.chosen)
+        return any(choice.ends(error) for choice in self.chosen)
 
     @property
     def text(self) -> str:
@@ -105,7 +128,7 @@ class PlannedRun:
 
 
 class FinishedRun(PlannedRun):
-    """One run that was made, and what is wrong with it.
+    """One run that was made, and the findings about it.
 
     Args:
         planned: what was to be made.
@@ -125,6 +148,7 @@ class FinishedRun(PlannedRun):
         missed: the rules that injected nothing.
         cause: failures of the same cause are alike.
         said: the error in one line, or the finding that makes it a failure.
+        evidence: the kinds of evidence that this rests on.
         findings: the worst first.
     """
 
@@ -146,7 +170,7 @@ class FinishedRun(PlannedRun):
         self.names = [*result.names, *[""] * (len(self.scenario.rules) - len(result.names))]
         self.findings = sorted(findings, key=lambda each: each.verdict != FAIL)
         wrong = next((each for each in self.findings if each.verdict == FAIL), None)
-        self.gave_up = gave_up and wrong is None
+        self.gave_up = gave_up and wrong is None and all(each.check != LOST for each in self.findings)
         self.backoff = _backoff(self.outcomes[:first]) + (
             0.0 if first is None else _backoff(self.outcomes[first:])
         )
@@ -158,10 +182,11 @@ class FinishedRun(PlannedRun):
         self.failed = wrong is not None or (error is not None and not gave_up)
         self.cause: tuple[object, ...] = ()
         self.said = ""
+        self.evidence: Collection[EvidenceKind] = ()
         operation = self.points[-1].operation if self.points else ""
         if wrong is not None and (error is None or gave_up):
             self.cause = wrong.name, operation
-            self.said = f"{wrong.check}: {wrong.message}"
+            self.said, self.evidence = f"{wrong.check}: {wrong.message}", wrong.evidence
         elif error is not None:
             reported = isinstance(error, ProgramFailed)
             alike = str(error) if reported else last_line(error.__traceback__)
@@ -171,6 +196,7 @@ class FinishedRun(PlannedRun):
             ]
             self.cause = type(error), alike, operation, *did
             self.said = str(error) if reported else _said(error)
+            self.evidence = (EvidenceKind.WIRE if _was_ended(error) else EvidenceKind.TOLD,)
 
     @property
     def reached(self) -> bool:
@@ -185,20 +211,28 @@ class FinishedRun(PlannedRun):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Sorts: the smaller, the easier to understand."""
+        """A sort key: a smaller run is easier to understand."""
         return len(self.scenario.rules), len(self.text)
 
 
+def _was_ended(error: BaseException) -> bool:
+    """Whether the code was ended because of its requests, or of the time that they took."""
+    return isinstance(error, RunAway) or (isinstance(error, ProgramFailed) and error.code is None)
+
+
 def last_line(trace: TracebackType | None) -> tuple[str, int] | None:
-    """The last line of a traceback that is the user's: neither the standard library's nor an installed package's."""
-    found = last = None
+    """The last line of a traceback that is the user's own.
+
+    It belongs neither to the standard library nor to an installed package.
+    """
+    own = last = None
     while trace is not None:
         last = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
         if not last[0].startswith((*_INSTALLED, "<")) and package not in _OURS:
-            found = last
+            own = last
         trace = trace.tb_next
-    return found or last
+    return own or last
 
 
 def _backoff(outcomes: Sequence[Outcome]) -> float:

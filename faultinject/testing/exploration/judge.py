@@ -1,4 +1,4 @@
-"""The second judge of a run: what its requests show by themselves, whatever the code under test thinks of it."""
+"""The second judge of a run: by its requests, whatever the code under test reports."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from faultinject.audit.check_names import in_quotes, instead_of
 from faultinject.audit.checks.lost_answers import CONFLICT, ERROR, TWICE, UNDID, Requests, is_lost, reaction
 from faultinject.audit.checks.questions import (
     UNSAFE,
+    UPLOADS,
     is_cleared,
     is_storage_call,
     lost_write,
@@ -18,6 +19,7 @@ from faultinject.audit.checks.questions import (
     took_effect,
 )
 from faultinject.audit.checks.versions import IGNORED, MOVED, SHIFTED, foreign, mixed
+from faultinject.audit.documents import EvidenceKind
 from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.audit.grouping import group
 from faultinject.engine.shown import quoted
@@ -40,22 +42,32 @@ from faultinject.vendors.vendor import with_placeholders
 # A method, a path, the bytes of a body.
 Body = tuple[str, str, int | None]
 
-SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED_VERSIONS = CHECKS = (
+SAME_BYTES, ERROR_IN_200, NON_IDEMPOTENT_RETRY, LOST_ANSWER, OPEN_UPLOADS, MIXED_VERSIONS, OTHER_OUTPUT = (
+    CHECKS
+) = (
     "same bytes",
     "error in 200",
     "non-idempotent retry",
     "lost answer",
     "uploads left open",
     "mixed versions",
+    "other output",
 )
+COMPARED = frozenset((*STORE_CHECKS, OTHER_OUTPUT))
+"""The checks that rest on comparison with the runs without faults alone."""
 REPEATABLE = frozenset(
     "CompleteMultipartUpload CreateMultipartUpload DeleteObjects RestoreObject SelectObjectContent".split()
 )
-"""Operations by POST that do no harm when they are repeated, or that the check of uploads looks at."""
+"""Operations by POST that are harmless if repeated, or that the check of uploads looks at."""
+LINE = 60
+"""Characters of a line of output that are shown."""
 NAME = 8
-"""Letters from which on a key in an object's content stands for the object that has it: what is shorter may be anything."""
+"""Letters from which on a key in an object's content stands for the object of that key.
+
+A shorter one may be anything.
+"""
 DOUBLED = (WRITTEN_TWICE, LEFT_BEHIND)
-"""What a store shows where a job stands twice: a piece of an object, or an object more."""
+"""Findings about a store in which a job stands twice: a piece of an object, or an object."""
 BEGINS, ENDS = "CreateMultipartUpload", ("CompleteMultipartUpload", "AbortMultipartUpload")
 
 
@@ -77,9 +89,16 @@ class Judge:
         self._usual: Counter[Body] = Counter()
         self._digests: dict[Body, list[set[str | None]]] = {}
         self._open: Counter[str] = Counter()
+        self._outputs: set[bytes | None] = set()
 
-    def learn(self, outcomes: Sequence[Outcome]) -> None:
-        """Take a run without faults for what is usual."""
+    def learn(self, outcomes: Sequence[Outcome], output: bytes | None = None) -> None:
+        """Take a run without faults as usual.
+
+        Args:
+            outcomes: its requests, in order.
+            output: what its program wrote to standard output; None: nobody knows.
+        """
+        self._outputs.add(output)
         self._usual |= Counter(map(_body, outcomes))
         digests: dict[Body, set[str | None]] = {}
         for each in outcomes:
@@ -103,52 +122,71 @@ class Judge:
         lasts: bool = False,
         held: StoreContents | None = None,
     ) -> list[Finding]:
-        """What is wrong with a run.
+        """The findings about a run.
 
         Args:
             outcomes: its requests, in order.
-            names: what the rules of its scenario are called in them.
+            names: the names of its scenario's rules in them.
             passed: whether the code under test took all for well.
             failed: whether it broke down, so that it could not end what it had begun.
             lasts: whether a fault stays, so that it cannot either.
-            held: what a store holds in the end.
+            held: the contents of a store at the end.
             asserted: whether it was an assertion that said so: the code itself has told no error.
             windows: the calls that it named.
-            beside: the requests of another run of the same program, before or behind this one, whose uploads count as well.
+            beside: the requests of another run of the same program, before or after this one, whose uploads count as
+                well.
             stored: the objects that a store holds, `/bucket/key`, where all are as they are without faults.
-            amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as where the code broke down.
+            amiss: whether they are not: then a retry that is one by fingerprint alone did harm, as if the code broke
+                down.
         """
-        numbers = {(each.pid, each.seq): number for number, each in enumerate(outcomes, 1)}
+        numbers = {(one.pid, one.seq): number for number, one in enumerate(outcomes, 1)}
         attempts = list(of_outcomes(outcomes))
-        calls = [
-            _Hit(each, numbers, names, stored, harmed=failed or amiss)
-            for each in group(attempts, told=windows)
-            if any(one.injected and one.rule in names for one in each.attempts)
+        hits = [
+            _Hit(call, numbers, names, stored, harmed=failed or amiss)
+            for call in group(attempts, told=windows)
+            if any(attempt.injected and attempt.rule in names for attempt in call.attempts)
         ]
         more = Counter(map(_body, outcomes)) - self._usual
-        found: list[Finding] = []
-        for each in calls:
-            found += self._same_bytes(each, more, outcomes, passed=passed)
-            found += self._non_idempotent_retry(each, more)
+        findings: list[Finding] = []
+        for hit in hits:
+            findings += self._same_bytes(hit, more, outcomes, passed=passed)
+            findings += self._non_idempotent_retry(hit, more)
             if passed:
-                found += self._error_in_200(each, outcomes)
+                findings += self._error_in_200(hit, outcomes)
         requests = Requests(
             attempts,
             soon=inf,
-            more=lambda each: more[_body(each)] > 0,
+            more=lambda attempt: more[_body(attempt)] > 0,
             names=lambda write, other: _names(write, other, held or {}),
         )
-        for each in calls:
-            found += self._lost_answer(each, requests, found, passed=passed)
+        for hit in hits:
+            findings += self._lost_answer(hit, requests, findings, passed=passed)
         if not (failed or lasts):
-            found += self._of_uploads([*beside, *outcomes])
+            findings += self._of_uploads([*beside, *outcomes])
         if passed or asserted:
-            found += _of_versions(attempts, outcomes, names, numbers)
-            found += _of_bytes(attempts, names, numbers, taken=asserted or amiss)
-        return self.counted(found)
+            findings += _of_versions(attempts, outcomes, names, numbers)
+            findings += _of_bytes(attempts, names, numbers, taken=asserted or amiss)
+        return self.counted(findings)
+
+    def of_output(self, output: bytes | None) -> list[Finding]:
+        """Lines of standard output that are missing; further lines may be a log."""
+        if output is None or None in self._outputs or len(self._outputs) != 1:
+            return []
+        [usual] = self._outputs
+        lines, wanted = output.splitlines(), (usual or b"").splitlines()
+        missing = next(iter(Counter(wanted) - Counter(lines)), None)
+        if missing is None:
+            return []
+        other = next((each for each in lines if each not in wanted), None)
+        printed = (
+            "it does not print" if other is None else f"it prints {_line(other)}; without faults it prints"
+        )
+        return self.counted(
+            [finding(OTHER_OUTPUT, f"{printed} {_line(missing)}", WARN, evidence=(EvidenceKind.TOLD,))]
+        )
 
     def counted(self, found: Iterable[Finding]) -> list[Finding]:
-        """Those findings that count."""
+        """The findings that count."""
         return [each for each in found if each.check not in self._ignore]
 
     def run_again(
@@ -158,30 +196,33 @@ class Judge:
         found: Sequence[Finding],
         known: Sequence[Finding],
     ) -> list[Finding]:
-        """What is wrong with a store when a job that has told an error was run again: what stands there twice is said so.
+        """The findings about a store after a job that had reported an error was run again.
+
+        What stands there twice is named so.
 
         Args:
             outcomes: the requests of its first run.
-            names: what the rules of its scenario are called in them.
-            found: what is wrong with the store now.
-            known: what was wrong with it when the first run was over.
+            names: the names of its scenario's rules in them.
+            found: the findings about the store now.
+            known: the findings when the first run was over.
         """
         numbered = enumerate(of_outcomes(outcomes), 1)
-        lost = next((each for each in numbered if each[1].rule in names and is_lost(each[1])), None)
+        lost = next((pair for pair in numbered if pair[1].rule in names and is_lost(pair[1])), None)
         if lost is None:
             return list(found)
         number, write = lost
-        before = {each.message for each in known}
+        before = {past.message for past in known}
         return self.counted(
             finding(
                 LOST_ANSWER,
-                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost; the job failed and was run"
-                f" again: {each.message}",
+                f"{TWICE}: request {number} ({write.method}) was carried out and its answer lost;"
+                f" the job failed and was run again: {now.message}",
                 subject=TWICE,
+                evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD, EvidenceKind.STORE),
             )
-            if each.check in DOUBLED and each.message not in before
-            else each
-            for each in found
+            if now.check in DOUBLED and now.message not in before
+            else now
+            for now in found
         )
 
     def _same_bytes(
@@ -204,6 +245,7 @@ class Judge:
             f"request {hit.number(one)} sent {in_bytes(sent)}, request {hit.number(other)}, which retries it,"
             f" {in_bytes(again) if again != sent else 'different bytes'}",
             FAIL if hit.sure else WARN,
+            evidence=(EvidenceKind.WIRE,),
         )
 
     def _non_idempotent_retry(self, hit: _Hit, more: Counter[Body]) -> Iterator[Finding]:
@@ -216,51 +258,66 @@ class Judge:
         again = next((each for each in later if took_effect(each)), None)
         if again is None or (lost.app_status or 200) >= 400 or (lost.app_status, again.status) == (201, 200):
             return  # the app's answers show one effect: it refuses the other, or has created nothing more
+        if lost.path.startswith(UPLOADS) and lost.request_digest == again.request_digest is not None:
+            return  # the same bytes stand under the same name
         own = self._names_itself(lost, again)
         known = (
             "; each run sends different bytes: the retry is safe if the server recognises them" if own else ""
         )
         yield finding(
             NON_IDEMPOTENT_RETRY,
-            f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request {hit.number(again)} retried"
-            f" it without an Idempotency-Key, and took effect twice{known}",
+            f"request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; request"
+            f" {hit.number(again)} retried it without an Idempotency-Key, and took effect twice{known}",
             FAIL if hit.sure and not own and not is_storage_call(lost) else WARN,
+            evidence=(EvidenceKind.WIRE, EvidenceKind.STORE),
         )
 
     def _lost_answer(
         self, hit: _Hit, requests: Requests, others: Sequence[Finding], *, passed: bool
     ) -> Iterator[Finding]:
-        """What the code made of a write that was carried out, and whose answer was lost, where that is not right."""
-        found = reaction(hit.call, requests, heard=passed)
-        if found is None or found.lost.rule not in hit.names:
+        """The wrong reactions of the code to a lost answer of a write that was carried out."""
+        handled = reaction(hit.call, requests, heard=passed)
+        if handled is None or handled.lost.rule not in hit.names:
             return
-        lost, last, deed = found.lost, found.last, found.deed
+        lost, last, deed = handled.lost, handled.last, handled.deed
         if hit.call.inferred and last is not lost and not requests.about(lost):
             return  # it is sent as often without faults: the next one is no retry
         if (
-            found.answer == TWICE
+            handled.answer == TWICE
             and deed in hit.call.attempts
             and lost.method in UNSAFE
-            and not any(each.verdict == FAIL and each.check == NON_IDEMPOTENT_RETRY for each in others)
+            and not any(
+                finding.verdict == FAIL and finding.check == NON_IDEMPOTENT_RETRY for finding in others
+            )
         ):
             return  # its effect is the same
+        own = "removal" if lost.method == "DELETE" else "write"
+        tried = f"request {hit.number(last)} got {last.answer}"
         did = "" if deed is None else f"request {hit.number(deed)} ({deed.method} {quoted(deed.path)})"
         said = {
             UNDID: f"{did} then removed or overwrote what the code had written itself",
             TWICE: f"{did} wrote it again",
-            CONFLICT: f"request {hit.number(last)} got {last.answer}, and the code took its own write for another's",
-            ERROR: f"the code was told an error by request {hit.number(last)}, and the write stands",
-        }.get(found.answer)
+            CONFLICT: f"{tried} because of its own {own}, and an error was reported",
+            ERROR: "an error was reported" if last is lost else f"{tried}, and an error was reported",
+        }.get(handled.answer)
         if said is not None:
             yield finding(
                 LOST_ANSWER,
-                f"{found.answer}: request {hit.number(lost)} ({lost.method}) was carried out and its answer lost; {said}",
-                WARN if found.answer == ERROR else FAIL,
-                found.answer,
+                f"{handled.answer}: request {hit.number(lost)} ({lost.method}) was carried out"
+                f" and its answer lost; {said}",
+                WARN if handled.answer == ERROR else FAIL,
+                handled.answer,
+                evidence=(
+                    EvidenceKind.WIRE,
+                    EvidenceKind.TOLD if handled.answer in (CONFLICT, ERROR) else EvidenceKind.STORE,
+                ),
             )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:
-        """Whether a body is another in each run, and the same in both attempts, as one is that holds an id of the call."""
+        """Whether a body differs in each run, and is the same in both attempts.
+
+        Such a body holds an id of the call.
+        """
         if lost.request_digest is None or lost.request_digest != again.request_digest:
             return False
         runs = self._digests.get(_body(lost), [])
@@ -282,11 +339,12 @@ class Judge:
         )
         writes = sum(with_placeholders(each.path) == path and _writes(each.method) for each in outcomes)
         if call.returned or writes <= usual:
-            what = "the caller saw success" if call.returned else "the client did not react"
+            what = "the caller saw success" if call.returned else "no retry followed"
             message = (
                 f"request {hit.number(last)} got {last.answer}, an error in spite of its status, and {what}"
             )
-            yield finding(ERROR_IN_200, message, FAIL if call.returned else WARN)
+            evidence = (EvidenceKind.WIRE, EvidenceKind.TOLD) if call.returned else (EvidenceKind.WIRE,)
+            yield finding(ERROR_IN_200, message, FAIL if call.returned else WARN, evidence=evidence)
 
     def _of_uploads(self, outcomes: Sequence[Outcome]) -> Iterator[Finding]:
         for target, count in (_left_open(outcomes) - self._open).items():
@@ -295,6 +353,7 @@ class Judge:
                 OPEN_UPLOADS,
                 f"{BEGINS} {target}: {uploads} neither completed nor aborted, and keeps its parts",
                 WARN,
+                evidence=(EvidenceKind.WIRE, EvidenceKind.STORE),
             )
 
 
@@ -304,13 +363,18 @@ def _of_versions(
     names: Collection[str],
     numbers: Mapping[tuple[int, int], int],
 ) -> Iterator[Finding]:
-    """What was read of an object that the run's own faults have replaced, or shown as another version."""
-    moved = any(each.did in MOVED and each.rule in names for each in outcomes)
-    found = mixed(attempts) if moved else None
-    if found is not None:
-        one, other = (numbers[half.pid, half.seq] for half in found)
-        message = f"requests {one} and {other} read two versions of {found[0].path}, which the code took for one object"
-        yield finding(MIXED_VERSIONS, message)
+    """Two versions that were read of an object after the run's own faults have moved it.
+
+    They have replaced it, or shown another version.
+    """
+    moved = any(outcome.did in MOVED and outcome.rule in names for outcome in outcomes)
+    halves = mixed(attempts) if moved else None
+    if halves is not None:
+        one, other = (numbers[half.pid, half.seq] for half in halves)
+        message = (
+            f"requests {one} and {other} read two versions of {halves[0].path}, and no error was reported"
+        )
+        yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
 
 def _of_bytes(
@@ -320,19 +384,23 @@ def _of_bytes(
     *,
     taken: bool,
 ) -> Iterator[Finding]:
-    """What was read of an object that is not its own, where the answer says so, or where it is known that something wrong was taken."""
-    found = foreign(attempts, taken=taken)
-    if found is None or found.rule not in names:
+    """Bytes that were read of an object and are not its own.
+
+    The answer says so, or it is known that something wrong was taken.
+    """
+    read = foreign(attempts, taken=taken)
+    if read is None or read.rule not in names:
         return
-    asked = f"asked for {found.range} of {found.path} and got"
+    asked = f"asked for {read.range} of {read.path} and got"
     said = {
-        IGNORED: f"{asked} all of it, with status {found.status}, which the code took for that part",
-        SHIFTED: f"{asked} the Content-Range of another part, which the code took for that one",
+        IGNORED: f"{asked} all of it, with status {read.status}",
+        SHIFTED: f"{asked} the Content-Range of another part",
     }.get(
-        found.fault or "",
-        f"got bytes of {found.path} that do not have the answer's checksum, and the code took them",
+        read.fault or "",
+        f"got bytes of {read.path} that do not have the answer's checksum",
     )
-    yield finding(MIXED_VERSIONS, f"request {numbers[found.pid, found.seq]} {said}")
+    message = f"request {numbers[read.pid, read.seq]} {said}, and no error was reported"
+    yield finding(MIXED_VERSIONS, message, evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD))
 
 
 @dataclass
@@ -360,11 +428,14 @@ class _Hit:
 
     @property
     def alike(self) -> bool:
-        """Whether a store holds its object as it does without faults; where the body alone says which, all of its bucket."""
+        """Whether a store holds its object as it does without faults.
+
+        If the body alone says which object, all objects of its bucket count.
+        """
         first = self.call.first
         if first.key or first.operation is None:
             return f"/{first.bucket}/{first.key}" in self.stored
-        return any(each.startswith(f"/{first.bucket}/") for each in self.stored)
+        return any(path.startswith(f"/{first.bucket}/") for path in self.stored)
 
     def number(self, attempt: Attempt) -> int:
         """The place of a request in the run, from 1."""
@@ -372,17 +443,19 @@ class _Hit:
 
 
 def _left_open(outcomes: Sequence[Outcome]) -> Counter[str]:
-    """How many multipart uploads were begun and not ended, by bucket and key."""
+    """The number of multipart uploads that were begun and not ended, by bucket and key."""
     begun: Counter[str] = Counter()
     ended: set[tuple[str, str]] = set()
-    for each in outcomes:
-        if not each.applied or (not each.injected and (each.status is None or each.status >= 300)):
+    for outcome in outcomes:
+        if not outcome.applied or (
+            not outcome.injected and (outcome.status is None or outcome.status >= 300)
+        ):
             continue
-        target = with_placeholders(f"/{each.bucket}/{each.key}")
-        if each.operation == BEGINS:
+        target = with_placeholders(f"/{outcome.bucket}/{outcome.key}")
+        if outcome.operation == BEGINS:
             begun[target] += 1
-        elif each.operation in ENDS:
-            ended.add((target, _upload(each.query)))
+        elif outcome.operation in ENDS:
+            ended.add((target, _upload(outcome.query)))
     return begun - Counter(target for target, _ in ended)
 
 
@@ -394,21 +467,29 @@ def _upload(query: str) -> str:
 
 
 def _body(request: Outcome | Attempt) -> Body:
-    """What a request sends and where to, as far as it is the same in each run."""
+    """The lasting part of a request, the same in each run: method, path, and size of the body."""
     return request.method, with_placeholders(request.path), request.request_bytes
 
 
 def _names(write: Attempt, other: Attempt, held: StoreContents) -> bool:
-    """Whether an object names another one of its bucket, which is not there, as a table's manifest its files do.
+    """Whether an object names another one of its bucket, which is not there.
+
+    A table's manifest names its files like this.
 
     Args:
-        write: what has made the object that may name it.
-        other: what is about the other one.
-        held: what the store holds in the end.
+        write: the request that has made the object that may name it.
+        other: a request about the other one.
+        held: the contents of the store at the end.
     """
     key, object_ = other.key or "", f"/{other.bucket}/{other.key}"
     names = key.encode() in held.get(f"/{write.bucket}/{write.key}", b"")
     return len(key) >= NAME and other.bucket == write.bucket and names and object_ not in held
+
+
+def _line(content: bytes) -> str:
+    """A line of output, quoted."""
+    text = content.decode(errors="replace")
+    return f'"{text if len(text) <= LINE else f"{text[: LINE - 1]}…"}"'
 
 
 def _writes(method: str) -> bool:
@@ -416,7 +497,7 @@ def _writes(method: str) -> bool:
 
 
 def _comes_later(one: Attempt, outcomes: Sequence[Outcome]) -> bool:
-    """Whether one of these requests got through that sends what an attempt was to send."""
+    """Whether one of these requests with the target and the bytes of an attempt got through."""
     wanted = one.method, one.path, one.query, one.request_digest
     return any(
         (each.method, each.path, each.query, each.request_digest) == wanted

@@ -1,4 +1,7 @@
-"""Where a fault can come: the requests of a run without faults, each as the conditions of an ordinary rule, and that rule with a fault."""
+"""The points at which a fault can come: the requests of a run without faults.
+
+Each is given by the conditions of an ordinary rule, which becomes that rule with a fault.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,8 @@ class Point:
         outcome: the request as the journal has it.
         conditions: the conditions of a rule that mean this request and those like it.
         skip: how many earlier requests of the run meet the same conditions.
-        goes_on: whether it reads more of an object that the run has read from before, and that another writer may replace.
+        goes_on: whether it reads more of an object that the run has read from before, and that another writer may
+            replace.
     """
 
     number: int
@@ -68,7 +72,7 @@ class Point:
 
 
 class Points:
-    """The points of two runs without faults, and what of them can be no point.
+    """The points of two runs without faults, and the requests that can be none.
 
     Args:
         first: the requests of the first run.
@@ -116,24 +120,27 @@ class Points:
         self._ordered = self._usual == [self.identity(each) for each in second]
 
     def identity(self, outcome: Outcome) -> str:
-        """What a request asks for, the same in two runs of the same code."""
+        """The target of a request, the same in two runs of the same code."""
         if outcome.operation in self._loose:
             return str(outcome.operation)
         return repr(sorted((masked(outcome) or exact(outcome)).items()))
 
     def usual_end(self, after: int, rest: Sequence[Outcome]) -> bool:
-        """Whether a run ends from here on as the one without faults does after that request."""
+        """Whether a run ends from here on as the one without faults ends after that request."""
         asked = [self.identity(each) for each in rest]
         ahead = self._usual[max(after, len(self._usual) - len(asked)) :]
         return asked == ahead if self._ordered else sorted(asked) == sorted(ahead)
 
     def point_in(self, trace: Trace, at: int) -> Point:
-        """The point of one request of a run with a fault, by conditions that will hold in the next such run too."""
+        """The point of one request of a run with a fault.
+
+        Its conditions will hold in the next such run, too.
+        """
         outcome = trace.outcomes[at]
         conditions = masked(outcome) or exact(outcome)
         if outcome.operation in self._loose:
             conditions = by_operation(outcome) or conditions
-        elif any(each.conditions == exact(outcome) for each in self.points):
+        elif any(point.conditions == exact(outcome) for point in self.points):
             conditions = exact(outcome)
         return trace.point(at, conditions)
 
@@ -151,7 +158,10 @@ class Trace:
             self._places.setdefault(each.path, []).append(number)
 
     def meeting(self, conditions: Conditions) -> list[int]:
-        """The places, from 0, of the requests that meet all of the conditions, in order; requests alike ask once."""
+        """The places, from 0, of the requests that meet all of the conditions, in order.
+
+        They are remembered, as requests alike ask for the same.
+        """
         key = tuple(conditions.items())
         if key not in self._met:
             self._met[key] = self._meeting(conditions)
@@ -174,19 +184,22 @@ class Trace:
         )
 
     def _goes_on(self, at: int, path: str | None) -> bool:
-        """Whether a request reads on in an object; of one that is new in each run, or is there for good, nobody else is a writer."""
+        """Whether a request reads on in an object that another writer may replace.
+
+        An object that is new in each run, or is there for good, has no other writer.
+        """
         outcome = self.outcomes[at]
         if not (outcome.method == "GET" and outcome.range and outcome.status == PARTIAL):
             return False
         if path != literal(outcome.path) or with_placeholders(outcome.path) != outcome.path:
             return False
-        before = [self.outcomes[each] for each in self._places[outcome.path] if each < at]
-        return any(each.method == "GET" and each.etag for each in before) and not any(
-            each.method == "PUT" and each.guarded for each in before
+        before = [self.outcomes[place] for place in self._places[outcome.path] if place < at]
+        return any(earlier.method == "GET" and earlier.etag for earlier in before) and not any(
+            earlier.method == "PUT" and earlier.guarded for earlier in before
         )
 
     def shared(self, at: int, other: Trace, *, in_part: bool = False) -> Point | None:
-        """The point of a request by the finest conditions that mean it in another run of the same code too.
+        """The point of a request by the finest conditions that also mean it in another run.
 
         Args:
             at: its place, from 0.
@@ -211,23 +224,26 @@ def name_of(outcome: Outcome) -> str:
 
 
 def exact(outcome: Outcome) -> Conditions:
-    """Method, path and each parameter; of a volatile one, and of one that the journal keeps back, that it is there."""
+    """Method, path and each parameter.
+
+    Of a volatile parameter, and of one that the journal keeps back, only that it is there.
+    """
     return _conditions(outcome, literal)
 
 
 def masked(outcome: Outcome) -> Conditions | None:
-    """The same with a star for what is new in each run; None where nothing is."""
+    """The same with a star for each part that is new in each run; None if no part is."""
     found = _conditions(outcome, _starred)
     return None if found == exact(outcome) else found
 
 
 def by_operation(outcome: Outcome) -> Conditions | None:
-    """The operation alone; None where there is none."""
+    """The operation alone; None if there is none."""
     return None if outcome.operation is None else {"operation": outcome.operation}
 
 
 LEVELS: tuple[Callable[[Outcome], Conditions | None], ...] = (exact, masked, by_operation)
-"""The finest that two runs agree on is taken."""
+"""The levels of conditions; the finest one that two runs agree on is taken."""
 
 
 def literal(value: str) -> str:
@@ -261,10 +277,10 @@ def _changes(name: str, value: str) -> bool:
 
 
 def _why(trace: Trace, at: int, other: Trace, *, exhaustive: bool) -> tuple[str, ...]:
-    """Why a request can be no point, and what the argument `exhaustive` does about it."""
+    """The reason why a request can be no point, and the effect of `exhaustive` on it."""
     outcome = trace.outcomes[at]
     finest = (exact(outcome), masked(outcome))
-    there = any(each is not None and other.meeting(each) for each in finest)
+    there = any(conditions is not None and other.meeting(conditions) for conditions in finest)
     return _ONCE if exhaustive or not there else _OFTEN
 
 
@@ -302,7 +318,7 @@ def rule_at(point: Point, choice: Choice, vendor: Vendor | None = None) -> Rule:
 
 
 def folded(first: Rule, second: Rule) -> tuple[Rule, ...]:
-    """Both; one rule with more `times` where the second follows on the first."""
+    """Both rules; one rule with more `times` if the second follows on the first."""
     follows = first.value("skip") + first.value("times") == second.value("skip")
     if follows and alike([first], _COUNTS) == alike([second], _COUNTS):
         name, conditions, unless, options = first.parts
@@ -317,16 +333,16 @@ def starts_with(rule: Rule, first: Rule) -> bool:
 
 
 def alike(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
-    """What scenarios have in common that ask for the same.
+    """The common part of scenarios that ask for the same.
 
     Args:
         rules: of a scenario.
         but: the keys that may differ.
     """
-    found: list[object] = []
+    parts: list[object] = []
     for rule in rules:
         name, conditions, unless, options = rule.parts
         if name == CRASH and "after_bytes" in options:
             options["after_bytes"] = ""  # where bodies differ, their middle is another
-        found.append((rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in but}))
-    return found
+        parts.append((rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in but}))
+    return parts

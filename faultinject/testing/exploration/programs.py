@@ -1,4 +1,4 @@
-"""A program under test that runs in processes of its own: started, waited for, killed with all that it has started."""
+"""A program under test in its own processes: started, waited for, and killed as a whole."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules.descriptions import seconds
 
 LINES, BYTES = 20, 65_536
-"""How much of a program's output is shown: its last lines, of its last bytes."""
+"""The shown part of a program's standard output and error: the last lines of the last bytes."""
+COMPARED = 1 << 20
+"""Bytes of standard output up to which it is kept."""
 MARK = "EXPLORED_PROGRAM"
 """The variable that all processes of a program have, with a value of its own."""
 DEATH = 10.0
-"""Seconds that processes may take to be gone once they are killed: one that the system holds is not waited for any longer."""
+"""Seconds that processes may take to be gone after they are killed.
+
+A process that the system holds is not waited for any longer.
+"""
 
 
 class ProgramFailed(Exception):
@@ -50,6 +55,7 @@ class Program:
     Attributes:
         killed: whether the last run was killed by `kill`.
         survives: whether something of it went on all the same.
+        output: what the last run wrote to standard output; None: too much to be kept.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Program:
     ) -> None:
         self.words = words
         self.killed = self.survives = False
+        self.output: bytes | None = None
         self._environ = environ
         self._directory = directory
         self._ended = ""
@@ -72,15 +79,15 @@ class Program:
         alone: bool = True,
         read: Callable[[IO[bytes]], object] | None = None,
     ) -> tuple[int, str]:
-        """Run it to its end.
+        """Run the program to its end.
 
         Args:
             within: seconds after which it is ended; None: it may take as long as it likes.
             alone: whether what it leaves behind is killed.
-            read: gets the whole output.
+            read: gets the whole standard output.
 
         Returns:
-            Exit code and the end of the output.
+            Exit code, and the end of standard output and standard error.
 
         Raises:
             ConfigurationError: it cannot be started.
@@ -90,43 +97,60 @@ class Program:
             raise ConfigurationError(f"cwd: {self._directory} is no folder")
         self._ended, self.killed, self.survives = "", False, False
         self._mark = token_hex(16)
-        with tempfile.TemporaryFile() as output:
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             try:
-                process = processes.Child[bytes](
-                    self.words,
-                    shell=isinstance(self.words, str),
-                    env={**self._environ, MARK: self._mark},
-                    cwd=self._directory,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                )
-            except OSError as error:
-                program = "the shell" if isinstance(self.words, str) else self.words[0]
-                raise ConfigurationError(f"{program} cannot be run: {error.strerror}") from None
-            self._process = process
-            try:
-                self._started.set()
-                code = process.wait(within)
+                code = self._start(output, errors).wait(within)
             except subprocess.TimeoutExpired:
                 self._ended = f"did not end within {seconds(round(within or 0, 1))}"
                 code = -signal.SIGKILL
             finally:
-                if process.returncode is None or alone:
-                    self._kill_all(process)  # what it leaves behind would go on in the next run
-                process.wait()
-                with self._killing:  # who kills it looks after all of it before anything else is started
-                    self._process = None
-                    self._started.clear()
+                self._finish(alone=alone)
             if read is not None:
                 output.seek(0)
                 read(output)
+            output.seek(0)
+            kept = output.read(COMPARED + 1)
+            self.output = kept if len(kept) <= COMPARED else None
+            written = "\n".join(filter(None, map(_tail, (output, errors))))
             if self._ended:
-                raise ProgramFailed(self._ended, _tail(output))
-            return code, _tail(output)
+                raise ProgramFailed(self._ended, written)
+            return code, written
+
+    def _start(self, output: IO[bytes], errors: IO[bytes]) -> processes.Child[bytes]:
+        try:
+            process = processes.Child[bytes](
+                self.words,
+                known=self._know,
+                shell=isinstance(self.words, str),
+                env={**self._environ, MARK: self._mark},
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+            )
+        except OSError as error:
+            program = "the shell" if isinstance(self.words, str) else self.words[0]
+            raise ConfigurationError(f"{program} cannot be run: {error.strerror}") from None
+        self._started.set()
+        return process
+
+    def _know(self, process: processes.Child[bytes]) -> None:
+        self._process = process
+
+    def _finish(self, *, alone: bool) -> None:
+        """Kill the rest of the run, also if it was interrupted before its start returned."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None or alone:
+            self._kill_all(process)  # what it leaves behind would go on in the next run
+        process.wait()
+        with self._killing:  # who kills it looks after all of it before anything else is started
+            self._process = None
+            self._started.clear()
 
     def check(self, within: float | None = None) -> None:
-        """Run it to its end.
+        """Run the program to its end, and raise its failure.
 
         Args:
             within: as for `run`.
@@ -147,7 +171,7 @@ class Program:
             self._kill_all(process)
 
     def kill(self) -> None:
-        """Kill the run as a crash does, from another thread, and come back when nothing of it lives."""
+        """Kill the run as a crash does, from another thread, and return when nothing of it lives."""
         # A program may make its first request before the call that has started it is back.
         self._started.wait(DEATH)
         with self._killing:
@@ -158,13 +182,13 @@ class Program:
             self.survives = not self._kill_all(process)
 
     def _kill_all(self, process: processes.Child[bytes]) -> bool:
-        """Kill all of it; whether it is gone."""
+        """Kill all of it, and return whether it is gone."""
         processes.kill_group(process)
         return processes.kill_marked(DEATH, process, self._mark)
 
 
 def ended_by(code: int) -> str:
-    """How a process ended, in words."""
+    """The end of a process, in words."""
     if code >= 0:
         return f"exit code {code}"
     try:

@@ -1,17 +1,21 @@
-"""What an exploration found, in words and as data: failures that are alike as one, each with the smallest scenario."""
+"""The results of an exploration, in words and as data.
+
+Failures that are alike are one, each with the smallest scenario.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from faultinject.audit.checks import lost_answers
 from faultinject.audit.checks.words import READ_BODY, REWIND, SEND_KEY
-from faultinject.audit.findings import SIGNS, WARN, Finding
+from faultinject.audit.documents import EvidenceKind
+from faultinject.audit.findings import SIGNS, WARN, Finding, ReportedFinding
 from faultinject.engine.shown import quoted
 from faultinject.journal.attempts import BROKEN
 from faultinject.journal.outcome import Outcome
@@ -44,35 +48,41 @@ ACTIONS = {
     judge.ERROR_IN_200: READ_BODY,
     judge.NON_IDEMPOTENT_RETRY: SEND_KEY,
     judge.OPEN_UPLOADS: "Abort an upload that fails, and let a lifecycle rule of the bucket remove the rest.",
-    judge.MIXED_VERSIONS: "Send the first answer's ETag as If-Match or If-Range with each further part, and compare the checksum and"
-    " the Content-Range of an answer.",
-    store_comparison.LOST: "Send a request again when it fails, or report the failure, and remove nothing because of it.",
+    judge.MIXED_VERSIONS: (
+        "Send the first answer's ETag as If-Match or If-Range with each further part,"
+        " and compare the checksum and the Content-Range of an answer."
+    ),
+    judge.OTHER_OUTPUT: "Read again what was cut or refused, or report the failure.",
+    store_comparison.LOST: (
+        "Send a request again when it fails, or report the failure, and remove nothing because of it."
+    ),
     store_comparison.HALF_WRITTEN: "Send the write again when it fails, or report the failure.",
     store_comparison.WRITTEN_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
+    store_comparison.PERHAPS_TWICE: lost_answers.ACTIONS[lost_answers.TWICE],
     store_comparison.OTHER_CONTENT: "Report the failure, and read what is there before you write again.",
     store_comparison.NOT_REMOVED: "Send the removal again when it fails, or report the failure.",
     store_comparison.LEFT_BEHIND: "Remove it when the work fails, or leave it out with `ignore`.",
 }
-"""What to do, by the check, or the answer that is its subject."""
+"""The advice, by the check, or by the answer that is its subject."""
 AFTER_A_CRASH = "Let the second run look at what the store holds, and go on from there."
-"""What to do about the store where a program was killed."""
+"""The advice about the store if a program was killed."""
 
 
 def groups(finished: Sequence[FinishedRun]) -> list[list[FinishedRun]]:
-    """The failures of each cause, those first that were met first.
+    """The failures of each cause, in the order in which the causes came.
 
-    Of one cause are the same exception from the same line of the user's code, after a fault at the same operation. The run with
-    the fewest rules and the shortest text stands first.
+    A cause is the same exception from the same line of the user's code, after a fault at the same operation. The run
+    with the fewest rules and the shortest text stands first.
     """
     alike: dict[tuple[object, ...], list[FinishedRun]] = {}
-    for each in finished:
-        if each.failed:
-            alike.setdefault(each.cause, []).append(each)
-    return [sorted(runs, key=lambda each: each.size) for runs in alike.values()]
+    for run in finished:
+        if run.failed:
+            alike.setdefault(run.cause, []).append(run)
+    return [sorted(runs, key=lambda run: run.size) for runs in alike.values()]
 
 
 def summary(sweep: Sweep, seconds: float) -> str:
-    """One line: how much was run, how long it took, what came of it, and what was left out."""
+    """One line: the runs, their time, their results, and what was left out."""
     line = _numbers(sweep, seconds)
     if not sweep.left_out:
         return line
@@ -82,12 +92,18 @@ def summary(sweep: Sweep, seconds: float) -> str:
 def _numbers(sweep: Sweep, seconds: float) -> str:
     finished = sweep.finished
     parts = [
-        f"{sweep.run.subject(count(len(sweep.requests), 'request'))}; {count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})",
+        (
+            f"{sweep.run.subject(count(len(sweep.requests), 'request'))};"
+            f" {count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})"
+        ),
         f"{sum(each.failed for each in finished)} failed",
-        f"{sum(each.gave_up for each in finished)} gave up cleanly",
-        f"{len(sweep.unreached)} not reached",
-        f"{sweep.pruned} pruned",
     ]
+    others = {
+        "gave up cleanly": sum(each.gave_up for each in finished),
+        "not reached": len(sweep.unreached),
+        "pruned": sweep.pruned,
+    }
+    parts += [f"{number} {name}" for name, number in others.items() if number]
     if sweep.not_run:
         parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
     if warned := sum(bool(warnings(each)) for each in finished):
@@ -95,8 +111,8 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
     return ", ".join(parts)
 
 
-def warned(sweep: Sweep) -> Iterator[tuple[str, str]]:
-    """What the second judge finds suspicious, and no failure: of each kind a line with the smallest scenario, and what to do about it."""
+def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
+    """Warnings of the second judge: one of each kind, in a line with its smallest scenario."""
     alike: dict[tuple[str, str], list[tuple[FinishedRun, Finding]]] = {}
     for each in sweep.finished:
         for finding in warnings(each):
@@ -105,34 +121,43 @@ def warned(sweep: Sweep) -> Iterator[tuple[str, str]]:
         finished, finding = min(found, key=lambda each: each[0].size)
         more = f", and {count(len(found) - 1, 'similar run')}" if found[1:] else ""
         said = f"{finding.check}: {finding.message} ({finished.text}{more})"
-        yield quoted(said), action_of(finding, sweep)
+        yield quoted(said), finding
 
 
 def action_of(finding: Finding, sweep: Sweep) -> str:
-    """What to do about a finding, one imperative sentence."""
+    """The advice about a finding, one imperative sentence."""
     of_store = finding.check in store_comparison.CHECKS
     return AFTER_A_CRASH if of_store and sweep.run.kills else ACTIONS[finding.subject or finding.check]
 
 
+def reported(findings: Iterable[Finding], sweep: Sweep) -> list[ReportedFinding]:
+    """Findings as they are printed, with advice about each."""
+    return [structs.replace(each.reported(), action=action_of(each, sweep)) for each in findings]
+
+
 def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
-    """What to do about all that is wrong with a run, each once."""
-    found = [*dict.fromkeys(action_of(each, sweep) for each in run.findings)]
-    return found or [*_taken_for_final(run)]
+    """The advice about all findings of a run, each once."""
+    actions = [*dict.fromkeys(action_of(finding, sweep) for finding in run.findings)]
+    return actions or [*_taken_for_final(run)]
 
 
 def _taken_for_final(run: FinishedRun) -> Iterator[str]:
-    """What to do where code gives up on a 4xx that its vendor's document says to retry: many clients take it for final."""
-    for row in dict.fromkeys(each.documented for each in of_outcomes(run.outcomes)):
+    """The advice if code gives up on a 4xx that its vendor's document says to retry.
+
+    Many clients take it for final.
+    """
+    for row in dict.fromkeys(attempt.documented for attempt in of_outcomes(run.outcomes)):
         if row is not None and row.retryable == "yes" and 400 <= (row.status or 0) < 500:
             yield (
-                f"Send the request again: {row.vendor} documents {row.label} as retryable, in spite of its status {row.status}"
-                f" (faultinject vendors {row.address}). Or leave it out with `without`."
+                f"Send the request again: {row.vendor} documents {row.label} as retryable, in spite of its"
+                f" status {row.status} (faultinject vendors {row.address})."
+                " Or leave it out with `without`."
             )
 
 
 def warnings(finished: FinishedRun) -> list[Finding]:
-    """What of a run is no failure, and not right either."""
-    return [each for each in finished.findings if each.verdict == WARN]
+    """The findings of a run that are no failures, and not right either."""
+    return [finding for finding in finished.findings if finding.verdict == WARN]
 
 
 def report(sweep: Sweep, seconds: float) -> str:
@@ -146,20 +171,23 @@ def report(sweep: Sweep, seconds: float) -> str:
 
 
 def incomplete(sweep: Sweep) -> list[str]:
-    """What makes a sweep no proof: what was cut off, and faults that the user wrote and that came nowhere."""
+    """The reasons why a sweep is no proof.
+
+    It was cut off, or faults that the user wrote came nowhere.
+    """
     if sweep.stopped:
         return [f"stopped after {len(sweep.finished)} of {count(sweep.planned, 'run')}: {sweep.stopped}"]
-    found = []
+    reasons = []
     if sweep.not_run:
-        found.append(
+        reasons.append(
             f"{count(sweep.not_run, 'run')} {sweep.run.deeper} not made: max_runs is {sweep.bounds.max_runs}"
         )
-    for source in dict.fromkeys(each.source for each in sweep.run.asked_for):
-        mine = [each for each in sweep.run.asked_for if each.source == source]
+    for source in dict.fromkeys(choice.source for choice in sweep.run.asked_for):
+        mine = [choice for choice in sweep.run.asked_for if choice.source == source]
         if sweep.covered.isdisjoint(mine):
             asked = mine[0].within or mine[0].rule
-            found.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
-    return found
+            reasons.append(f"{source} was injected in no run{_nearest(asked, sweep.requests, sweep)}")
+    return reasons
 
 
 class PrintedFailure(Struct, omit_defaults=True):
@@ -175,6 +203,8 @@ class PrintedFailure(Struct, omit_defaults=True):
         requests: The requests of that run.
         killed_after: How many of them came before the command was killed, where it was.
         failed_after: How many of them came before the command failed, where it was run again.
+        evidence: The kinds of evidence that the error rests on.
+        checks: What the second judge says, with its evidence and documents.
     """
 
     error: str
@@ -186,6 +216,8 @@ class PrintedFailure(Struct, omit_defaults=True):
     killed_after: int | None = None
     failed_after: int | None = None
     actions: list[str] = []
+    evidence: list[EvidenceKind] = []
+    checks: list[ReportedFinding] = []
 
 
 class PrintedExploration(Struct):
@@ -208,6 +240,7 @@ class PrintedExploration(Struct):
         incomplete: What makes the sweep no proof.
         warnings: What is suspicious and no failure.
         findings: Failures, those alike as one.
+        warned: The warnings, with their evidence and documents.
     """
 
     v: int
@@ -226,6 +259,7 @@ class PrintedExploration(Struct):
     incomplete: list[str]
     warnings: list[str]
     findings: list[PrintedFailure]
+    warned: list[ReportedFinding]
 
 
 def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
@@ -257,9 +291,12 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
                 killed_after=smallest.first if sweep.run.kills else None,
                 failed_after=None if sweep.run.kills else smallest.first,
                 actions=actions_of(smallest, sweep),
+                evidence=[*smallest.evidence],
+                checks=reported(smallest.findings, sweep),
             )
             for smallest, *others in groups(sweep.finished)
         ],
+        warned=reported((finding for _, finding in warned(sweep)), sweep),
     )
 
 
@@ -269,7 +306,11 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
     for group in groups(sweep.finished):
         yield ""
         yield from of_group(group, sweep)
-    notes = [line for said, action in warned(sweep) for line in (f"warning: {said}", f"  → {action}")]
+    notes = [
+        line
+        for said, finding in warned(sweep)
+        for line in (f"warning: {said}", f"  → {action_of(finding, sweep)}")
+    ]
     notes += [f"{each.head}: {quoted(each.said(sweep.exhaustive_argument))}" for each in sweep.left_out]
     for each in sweep.unreached:
         near = _nearest(each.missed[0], each.outcomes, sweep)
@@ -285,7 +326,7 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
 
 
 def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
-    """What is said of failures of one cause: the smallest scenario with its requests, and how to see it again."""
+    """The lines about failures of one cause: smallest scenario, its requests, and the replay."""
     run, *others = group
     yield quoted(run.said)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
@@ -294,9 +335,9 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
         if sweep.run.kills and run.first is None:
             yield f"  at {where} the program was to be killed, and failed before"
             break
-        told = run.chosen[number].told(rule)
-        if told:
-            yield f"  {word} at {where} {told}"
+        words = run.chosen[number].told(rule)
+        if words:
+            yield f"  {word} at {where} {words}"
             continue
         again = " of the second run" if sweep.run.kills else ""
         yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method))}"
@@ -304,12 +345,12 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     if run.first is not None:
         yield f"    {'killed' if sweep.run.kills else 'failed'}, and run again:"
         yield from rows(run.outcomes[run.first :])
-    for each in run.findings:
-        if (said := f"{each.check}: {each.message}") != run.said:
-            yield f"  {SIGNS[each.verdict]} {quoted(said)}"
+    for finding in run.findings:
+        if (said := f"{finding.check}: {finding.message}") != run.said:
+            yield f"  {SIGNS[finding.verdict]} {quoted(said)}"
     if isinstance(run.error, ProgramFailed):
         yield from (f"    | {quoted(line)}" for line in run.error.output.splitlines())
-    yield from (f"  → {each}" for each in actions_of(run, sweep))
+    yield from (f"  → {advice}" for advice in actions_of(run, sweep))
     yield f"  replay: {sweep.replay_line(run)}"
     if others:
         more = " …" if others[1:] else ""
@@ -350,13 +391,16 @@ _LONG = re.compile(r"[0-9A-Za-z]{25,}")
 LONGEST = 90
 """Characters of a request that are shown."""
 ENDS, AROUND = 8, 4
-"""Rows that are shown of a long run: at its beginning and end, and before and after each fault."""
+"""Rows shown of a long run: at its beginning and end, and before and after each fault."""
 
 
 def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
-    """Of a request its operation, what is said of it, whether it got a fault, and its target, which may be longer than what is shown."""
+    """The operation of a request, its line, whether it got a fault, and its whole target.
+
+    The line may show only a part of the target.
+    """
     target = f"{outcome.path}{'?' if outcome.query else ''}{outcome.query}"
-    line = _LONG.sub(lambda found: f"{found[0][:8]}…", f"{outcome.method} {target}")
+    line = _LONG.sub(lambda match: f"{match[0][:8]}…", f"{outcome.method} {target}")
     line = quoted(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…")
     asks = (
         outcome.range and f"Range: {outcome.range}",
@@ -375,7 +419,7 @@ def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
 
 
 def _after(outcome: Outcome, *, killed: bool) -> str:
-    """What had happened before a fault: a write was carried out, an answer to a read had begun."""
+    """The effect before a fault: a write was carried out, or an answer to a read had begun."""
     if outcome.method in READS and outcome.did in BROKEN and not killed:
         return f", cut after {count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
     return " after the store had done it" if outcome.when == "after" and outcome.method not in READS else ""

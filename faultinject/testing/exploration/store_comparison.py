@@ -1,4 +1,4 @@
-"""What a store holds in the end, compared with what it holds where nothing was killed, or where no fault came."""
+"""The final contents of a store, compared with those without a crash or without faults."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, zip_longest
+from fnmatch import fnmatchcase
+from itertools import chain
 from os.path import commonprefix
 
-from faultinject.audit.findings import FAIL, WARN, Finding
+from faultinject.audit.checks import CHECKS as CLIENT_CHECKS
+from faultinject.audit.checks.check import decide
+from faultinject.audit.documents import EvidenceKind, reference
+from faultinject.audit.findings import FAIL, WARN, Finding, Verdict
 from faultinject.engine.shown import shown_path
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.patterns import check_pattern, compile_path
@@ -17,25 +21,24 @@ from faultinject.http.patterns import check_pattern, compile_path
 # Each object's content, by `/bucket/key`.
 StoreContents = dict[str, bytes]
 
-LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, LEFT_BEHIND = CHECKS = (
+LOST, HALF_WRITTEN, WRITTEN_TWICE, OTHER_CONTENT, NOT_REMOVED, PERHAPS_TWICE, LEFT_BEHIND = CHECKS = (
     "object lost",
     "half written",
     "written twice",
     "other content",
     "not removed",
+    "perhaps written twice",
     "left behind",
 )
-PACKED = 16
-"""The share, one in so many bytes, by which something compressed may be longer or shorter where its content differs in each run."""
 BY_NAME = (LOST, NOT_REMOVED)
-"""What is wrong whatever the objects hold, as where another writer has replaced one of them."""
+"""Findings that count whatever the objects hold, also if another writer has replaced one."""
 
 
 class StoreComparison:
-    """Knows what a store is to hold, from the runs that are right, and says what is wrong with another.
+    """Knows the right contents of a store from right runs, and finds what is wrong with others.
 
     Args:
-        without: what did not happen in the runs that are right.
+        without: the event that did not happen in the right runs.
         ignore: patterns of objects, `/bucket/key`, that are not compared.
 
     Raises:
@@ -53,7 +56,7 @@ class StoreComparison:
         self._shapes: dict[str, str] = {}
 
     def learn(self, before: StoreContents, ends: Sequence[StoreContents]) -> None:
-        """Take one run for right.
+        """Take one run as right.
 
         Args:
             before: what the store held when the program was started.
@@ -72,26 +75,61 @@ class StoreComparison:
     def _ends(self) -> list[StoreContents]:
         return [end for each in self._runs for end in each]
 
-    def findings(self, before: StoreContents, after: StoreContents) -> list[Finding]:
-        """What is wrong.
+    def findings(
+        self,
+        before: StoreContents,
+        after: StoreContents,
+        *,
+        refused: Collection[str] = (),
+        lost: bool = False,
+    ) -> list[Finding]:
+        """The findings about a run.
 
         Args:
-            before: what the store held when the program was started.
-            after: what it holds when the program has ended, or was killed and has run again.
+            before: the contents of the store when the program was started.
+            after: its contents when the program has ended, or was killed and has run again.
+            refused: the objects, `/bucket/key`, whose removal a fault has refused; `/bucket/` stands for all of a
+                bucket.
+            lost: whether the answer to a write was lost.
         """
         before, after = self._compared(before), self._compared(after)
-        return [*self._of_fixed(before, after), *self._of_changing(before, after)]
+        buckets = tuple(path for path in refused if path.endswith("/"))
+        left = {path for path in after if path in refused or path.startswith(buckets)}
+        return [
+            *self._of_fixed(before, after, left, lost=lost),
+            *self._of_changing(before, after, left, lost=lost),
+        ]
+
+    def gone(self, before: StoreContents, after: StoreContents) -> list[Finding]:
+        """Objects that a run with an error has removed, and right runs leave or replace."""
+        before, after = self._compared(before), self._compared(after)
+        found, usual = self._by_name(after), list(map(self._by_name, self._ends))
+        lacking = [
+            name
+            for name in {name for each in usual for name in each}
+            if all(len(each.get(name, ())) > len(found.get(name, ())) for each in usual)
+        ]
+        return [
+            finding(LOST, f"it was there before the run, and is gone: {path}", WARN)
+            for path in sorted(before.keys() - after.keys())
+            if all(path in each for each in self._ends) or any(fnmatchcase(path, each) for each in lacking)
+        ]
 
     def _compared(self, contents: StoreContents) -> StoreContents:
-        """What is compared, by its path as the journal shows it: a key may hold a presigned URL's query."""
+        """The compared objects, by their paths as the journal shows them.
+
+        A key may hold a presigned URL's query.
+        """
         return {
-            shown_path(path): each
-            for path, each in contents.items()
+            shown_path(path): content
+            for path, content in contents.items()
             if not any(matches(path) for matches in self._ignored)
         }
 
-    def _of_fixed(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
-        """Of the objects whose names are the same in every run."""
+    def _of_fixed(
+        self, before: StoreContents, after: StoreContents, left: Collection[str], *, lost: bool
+    ) -> Iterator[Finding]:
+        """Compare the objects whose names are the same in every run."""
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._counted_as(path) is not None:
                 continue
@@ -106,14 +144,11 @@ class StoreComparison:
                 )
             elif usual:
                 yield from self._of_content(path, found)
-            elif path in before:
+            elif path in before or path in left:
                 yield finding(NOT_REMOVED, f"{path} is still there; without {self._without} it is removed")
             else:
-                yield finding(
-                    LEFT_BEHIND,
-                    f"{path} ({in_bytes(len(found))}) is there, and not without {self._without}",
-                    WARN,
-                )
+                said = f"{path} ({in_bytes(len(found))}) is there, and not without {self._without}"
+                yield _of_more(said, [path], after, lost=lost)
 
     def _of_content(self, path: str, found: bytes) -> Iterator[Finding]:
         # What it is after the first run in each of them, and what it is after the second: those may well differ.
@@ -121,57 +156,103 @@ class StoreComparison:
         if any(len({len(each) for each in stage}) > 1 for stage in stages):
             return  # it has another size in each run: no crash is needed for that
         usual = list(dict.fromkeys(each for stage in stages for each in stage))
-        varying = [stage for stage in stages if len(set(stage)) > 1]
-        if any(len(found) == len(stage[0]) or _is_one_more(found, stage) for stage in varying):
+        if any(len(set(stage)) > 1 and _is_one_more(found, stage) for stage in stages):
             return  # it has another content in each run
-        sizes = " or ".join(f"{size:,}" for size in sorted({len(each) for each in usual}))
-        said = f"{path} has {in_bytes(len(found))}; without {self._without} it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
-        if any(len(found) < len(each) and each.startswith(found) for each in usual):
-            yield finding(HALF_WRITTEN, said)
-        elif any(_has_a_piece_twice(found, each) for each in usual):
-            yield finding(WRITTEN_TWICE, said)
-        elif same := [_common(found, each) for each in usual if len(each) == len(found)]:
-            yield finding(
-                OTHER_CONTENT,
-                f"{path} differs from what it is without {self._without}, from byte {max(same)} on",
-            )
-        else:
-            yield finding(OTHER_CONTENT, said)
+        yield self._damage(path, found, usual)
 
-    def _of_changing(self, before: StoreContents, after: StoreContents) -> Iterator[Finding]:
-        """Of those whose names hold what is new in each run: how many there are."""
-        counts = [self._changing(each) for each in self._ends]
-        held, found = self._changing(before), self._changing(after)
-        for name in sorted({each for count in (*counts, held, found) for each in count}):
-            number = found[name]
-            least, most = (wanted(count[name] for count in counts) for wanted in (min, max))
+    def _damage(self, path: str, found: bytes, usual: Collection[bytes]) -> Finding:
+        """The damage to an object, compared with its right contents."""
+        sizes = " or ".join(f"{size:,}" for size in sorted({len(content) for content in usual}))
+        said = (
+            f"{path} has {in_bytes(len(found))}; without {self._without}"
+            f" it has {sizes} {'byte' if sizes == '1' else 'bytes'}"
+        )
+        if any(len(found) < len(content) and content.startswith(found) for content in usual):
+            return finding(HALF_WRITTEN, said)
+        if any(_has_a_piece_twice(found, content) for content in usual):
+            return finding(WRITTEN_TWICE, said)
+        if same := [_common(found, content) for content in usual if len(content) == len(found)]:
+            said = f"{path} differs from what it is without {self._without}, from byte {max(same)} on"
+        return finding(OTHER_CONTENT, said)
+
+    def _of_changing(
+        self, before: StoreContents, after: StoreContents, left: Collection[str], *, lost: bool
+    ) -> Iterator[Finding]:
+        """Compare objects under drawn names: their number, and their contents where equal."""
+        stages = [list(map(self._by_name, stage)) for stage in zip(*self._runs, strict=True)]
+        held, found = self._by_name(before), self._by_name(after)
+        ends = list(chain.from_iterable(stages))
+        for name in sorted({each for some in (*ends, held, found) for each in some}):
+            there = found.get(name, {})
+            number = len(there)
+            least, most = (wanted(len(each.get(name, ())) for each in ends) for wanted in (min, max))
             if least <= number <= most:
+                usual = [[Counter(each.get(name, {}).values()) for each in stage] for stage in stages]
+                yield from self._of_contents(name, Counter(there.values()), usual)
                 continue
-            check = LOST if number < least else NOT_REMOVED if held[name] > most else LEFT_BEHIND
-            there = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
-            usual = f"without {self._without} {least if least == most else f'{least} to {most}'}"
-            yield finding(check, f"{there}, {usual}", WARN if check == LEFT_BEHIND else FAIL)
+            said = f"there is 1 object {name}" if number == 1 else f"there are {number} objects {name}"
+            said += f", without {self._without} {least if least == most else f'{least} to {most}'}"
+            if number < least:
+                yield finding(LOST, said)
+            elif len(held.get(name, ())) > most or not there.keys().isdisjoint(left):
+                yield finding(NOT_REMOVED, said)
+            else:
+                yield _of_more(said, there.keys() - before.keys(), after, lost=lost)
+
+    def _of_contents(
+        self, name: str, there: Counter[bytes], stages: Sequence[Sequence[Counter[bytes]]]
+    ) -> Iterator[Finding]:
+        """Compare the contents of objects under drawn names of one pattern."""
+        usual = [stage[0] for stage in stages]
+        if there in usual or any(each != stage[0] for stage in stages for each in stage):
+            return  # they hold what they always hold, or something else in each run
+        nearest = min(usual, key=lambda each: (each - there).total())
+        for content in there - nearest:
+            yield self._damage(f"an object {name}", content, list(nearest - there) or list(nearest))
 
     def _counted_as(self, path: str) -> str | None:
-        """What an object is called whose name is another in each run; None: it has the same one.
+        """The name by which an object counts whose name differs in each run; None: it does not.
 
-        What looks like an id is none where all runs have it.
+        A part that looks like an id is none if all runs have it.
         """
         if path in self._same:
             return None
         name = _name(path)
-        if not all(name in each for each in self._names):
+        if not all(name in names for names in self._names):
             for pattern, text in self._shapes.items():
                 if re.fullmatch(pattern, name):
                     return text
         return None if name == path else name
 
-    def _changing(self, contents: StoreContents) -> Counter[str]:
-        return Counter(filter(None, map(self._counted_as, contents)))
+    def _by_name(self, contents: StoreContents) -> dict[str, StoreContents]:
+        """The objects whose names differ in each run, by the names under which they count."""
+        named: dict[str, StoreContents] = {}
+        for path, each in contents.items():
+            if name := self._counted_as(path):
+                named.setdefault(name, {})[path] = each
+        return named
 
 
-# UUIDs and long hexadecimal ids. Of a shorter one nobody can tell that it is none before it is another in the next run.
+def _of_more(said: str, paths: Iterable[str], after: StoreContents, *, lost: bool) -> Finding:
+    """Warn of objects that only this run leaves, and of their equals after a lost answer."""
+    some = sorted(paths) if lost else []
+    others = [(path, other) for path in some for other in after if path != other and after[path]]
+    for path, other in others:
+        if after[path] == after[other]:
+            return finding(PERHAPS_TWICE, f"equal to {other}: {said}", WARN)
+    for path, other in others:
+        if _folder(path) == _folder(other) and _words(after[path]) == _words(after[other]):
+            return finding(PERHAPS_TWICE, f"equal to {other}, but for ids, numbers and order: {said}", WARN)
+    return finding(LEFT_BEHIND, said, WARN)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+# UUIDs and long hexadecimal ids. A shorter one cannot be told from other words before it differs in the next run.
 _IDS = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{16,}")
+_NUMBERS = re.compile(_IDS.pattern.encode() + rb"|[0-9]+")
 # Directories that are named by the beginning of an id, as in `data/9f/9fd3…`; no bucket is.
 _FANNED_OUT = re.compile(r"(?<=[^/]/)[0-9A-Fa-f]{2,4}(?=/)")
 
@@ -182,6 +263,14 @@ def _name(path: str) -> str:
     return path if starred == path else _FANNED_OUT.sub("*", starred)
 
 
+def _words(content: bytes) -> Counter[bytes]:
+    """The words of a content, with a star for each id and number.
+
+    JSON may have them in any order.
+    """
+    return Counter(re.findall(rb"[\w*]+", _NUMBERS.sub(b"*", content)))
+
+
 # What is counted up, drawn by lot or read from a clock is one of these, between signs such as / - . and =.
 _WORDS = re.compile(r"(\w+)")
 # Numbers, also as in 23T16 and 05Z.
@@ -189,7 +278,9 @@ _COUNTED = re.compile(r"(\d+[TZ]?)+")
 
 
 def shape(one: Sequence[str], other: Sequence[str]) -> tuple[str, str]:
-    """What two names have in common that stand for each other in two runs, as `data-31a333ef` and `data-c283be0f`.
+    """The common part of two names for the same thing in two runs.
+
+    Examples are `data-31a333ef` and `data-c283be0f`.
 
     Args:
         one: the name in the one run, in words and the signs between them.
@@ -199,7 +290,7 @@ def shape(one: Sequence[str], other: Sequence[str]) -> tuple[str, str]:
         The pattern of all such names, and what they are called, with a star for each word that differs.
     """
     pairs = list(zip(one, other, strict=True))
-    # Where a part of it is drawn from a clock, another may be the same in these two runs only.
+    # If a part of it is drawn from a clock, another part may be the same in these two runs only.
     fixed = [a == b and not (number % 2 and _COUNTED.fullmatch(a)) for number, (a, b) in enumerate(pairs)]
     same = list(zip(fixed, pairs, strict=True))
     pattern = "".join(re.escape(a) if alike else _like(a, b) for alike, (a, b) in same)
@@ -216,74 +307,64 @@ def _like(one: str, other: str) -> str:
 
 
 def shapes(ones: Iterable[str], others: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The shapes of names that only one of two runs has: each beside the one of the other run that is most like it."""
-    found = [_WORDS.split(each) for each in sorted(others)]
-    for each in sorted(ones):
-        words = _WORDS.split(each)
-        alike = [other for other in found if other[::2] == words[::2]]
+    """The shapes of names that only one of two runs has.
+
+    Each stands beside the most similar name of the other run.
+    """
+    split = [_WORDS.split(name) for name in sorted(others)]
+    for name in sorted(ones):
+        words = _WORDS.split(name)
+        alike = [other for other in split if other[::2] == words[::2]]
         if alike:
             yield shape(words, max(alike, key=lambda other: sum(map(str.__eq__, words, other))))
 
 
 # Of a number, a time or an id: at the edge of what differs more of it may differ in the next run.
 _SIGNS = (string.ascii_letters + string.digits + "_.:+-").encode()
-_WORD = re.compile(rb"[\w.:+-]+|[^\w.:+-]+")
+# What texts end with that have an end, such as JSON, XML and lines.
+_CLOSING = tuple(each.encode() for each in "}])>;\"'\n")
+SOME, CERTAIN = 8, 32
+"""Bytes that two contents hardly, and never, have in common by chance."""
 
 
-def _is_one_more(found: bytes, usual: list[bytes]) -> bool:
-    """Whether what differs from run to run, such as a time with a fraction, is somewhat longer or shorter this time."""
-    return _is_packed_alike(found, usual) or _has_such_words(found, usual) or _has_such_a_piece(found, usual)
+def _is_one_more(found: bytes, usual: Sequence[bytes]) -> bool:
+    """Whether content that varies between runs may be whole; a length alone tells nothing.
 
-
-def _is_packed_alike(found: bytes, usual: list[bytes]) -> bool:
-    """Whether it is no text, as what is compressed, and about as long: there a few letters that differ change all that follows."""
-    size = len(usual[0])
-    try:
-        found.decode()
-    except UnicodeDecodeError:
-        # Of a binary record that is not compressed, all but what was drawn anew is the same in each run.
-        begin = _common(min(usual), max(usual))
-        same = sum(one == other for one, other in zip(min(usual)[begin:], max(usual)[begin:], strict=True))
-        return 2 * same < size - begin and abs(len(found) - size) <= size // PACKED + 3
-    return False
-
-
-def _has_such_words(found: bytes, usual: list[bytes]) -> bool:
-    """Whether each word is as long as in the runs without faults, or nearly so where those differ in it."""
-    for word, *known in zip_longest(*(_WORD.finditer(each) for each in (found, *usual))):
-        if word is None or None in known:
-            return False
-        size = len(known[0][0])
-        varies = len({each[0] for each in known}) > 1
-        if abs(len(word[0]) - size) > (_most(size) if varies else 0):
-            return False
-    return True
-
-
-def _most(size: int) -> int:
-    """How many bytes longer or shorter something of this size may be."""
-    return min(size - 1, size // 4 + 3)
-
-
-def _has_such_a_piece(found: bytes, usual: list[bytes]) -> bool:
-    """Whether only the piece in which the runs without faults differ is somewhat longer or shorter."""
-    size = len(usual[0])
-    least, most = min(usual), max(usual)
-    same = _common(least, most)
-    begin = least[:same].rstrip(_SIGNS)
-    turned = [each[same:][::-1] for each in usual]
-    end = turned[0][: min(_common(turned[0], each) for each in turned)][::-1].lstrip(_SIGNS)
-    differs = size - len(begin) - len(end)
-    return (
-        len(found) >= len(begin) + len(end)
-        and found.startswith(begin)
-        and found.endswith(end)
-        and abs(len(found) - size) <= _most(differs)
+    Args:
+        found: the content.
+        usual: those of the runs that are right, which are all of one length.
+    """
+    if not found or len(found) == len(usual[0]):
+        return bool(found)
+    begin = _beginning(usual).rstrip(_SIGNS)
+    end = _beginning([each[len(begin) :][::-1] for each in usual])[::-1].lstrip(_SIGNS)
+    seam = end + begin
+    return not (
+        begin.startswith(found)
+        or (len(found) >= CERTAIN and any(_is_half_or_twice(found, each) for each in usual))
+        or (begin and end and len(seam) >= SOME and found.count(seam) > usual[0].count(seam))
+        or (len(end) >= SOME and end.endswith(_CLOSING) and found[-1:] != end[-1:])
+        or _lacks_a_piece(found, end, len(usual[0]))
+        or _lacks_a_piece(found[::-1], begin[::-1], len(usual[0]))
     )
 
 
+def _is_half_or_twice(found: bytes, right: bytes) -> bool:
+    return right.startswith(found) or _has_a_piece_twice(found, right)
+
+
+def _lacks_a_piece(found: bytes, end: bytes, size: int) -> bool:
+    """Whether it breaks off, or lacks a piece, in the end that is the same in each run.
+
+    Elsewhere a length or an offset that differs may have changed all that follows.
+    """
+    rest = found[size - len(end) :]
+    same = _common(rest, end)
+    return len(found) < size and same >= CERTAIN and same + _common(rest[::-1], end[::-1]) >= len(rest)
+
+
 def _has_a_piece_twice(found: bytes, right: bytes) -> bool:
-    """Whether it is the right content but for a piece that stands there twice, one behind the other."""
+    """Whether it is the right content but for a piece that stands there twice in a row."""
     more = len(found) - len(right)
     if more <= 0:
         return False
@@ -294,8 +375,14 @@ def _has_a_piece_twice(found: bytes, right: bytes) -> bool:
     return piece in (found[same - more : same] if same >= more else b"", right[same : same + more])
 
 
+def _beginning(contents: Sequence[bytes]) -> bytes:
+    """The common beginning of contents."""
+    least = min(contents)
+    return least[: _common(least, max(contents))]
+
+
 def _common(one: bytes, other: bytes) -> int:
-    """How many bytes two contents have in common at their beginning."""
+    """The number of equal bytes at the beginning of two contents."""
     return len(commonprefix((one, other)))  # noqa: RUF071 - byte by byte is what is meant
 
 
@@ -304,6 +391,25 @@ def in_bytes(number: int) -> str:
     return "1 byte" if number == 1 else f"{number:,} bytes"
 
 
-def finding(check: str, message: str, verdict: str = FAIL, subject: str | None = None) -> Finding:
-    """A finding of one run."""
-    return Finding(check=check, verdict=verdict, n=1, message=message, subject=subject)
+def finding(
+    check: str,
+    message: str,
+    verdict: Verdict = FAIL,
+    subject: str | None = None,
+    *,
+    evidence: Collection[EvidenceKind] = (EvidenceKind.STORE,),
+) -> Finding:
+    """A finding of one run, with the documents that its check has in reports on clients."""
+    documents = CLIENT_CHECKS[check].documents if check in CLIENT_CHECKS else ()
+    made = Finding(
+        check=check,
+        verdict=verdict,
+        n=1,
+        message=message,
+        subject=subject,
+        evidence=evidence,
+        documents=documents,
+        reference=reference(documents),
+    )
+    decide(made, frozenset())
+    return made

@@ -1,4 +1,7 @@
-"""What one run is: the code under test once, or a program that is killed and started again; and what is wrong with it."""
+"""One run: the code under test once, or a program that is killed and started again.
+
+Each gives the findings about its run.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from faultinject.audit.checks.lost_answers import ERROR
+from faultinject.audit.checks.lost_answers import ERROR, is_lost
 from faultinject.audit.checks.questions import PASSING
+from faultinject.audit.checks.versions import MOVED
 from faultinject.audit.findings import Finding
-from faultinject.engine.shown import quoted
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.engine.shown import quoted, shown_path
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError
+from faultinject.journal.outcome import Outcome
+from faultinject.journal.reading import of_outcomes
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.triggers import FOR_GOOD
@@ -22,26 +28,26 @@ from faultinject.testing.exploration.report import marker
 from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison, StoreContents
 
 OVERWRITTEN = "overwritten"
-"""What `did` says where another writer has replaced an object: what is made of it is another thing, too."""
+"""The value of `did` if another writer has replaced an object; its result differs, too."""
 
 
 class Once:
     """The code under test runs once, with all faults of its scenario.
 
     Args:
-        choices: what is injected.
+        choices: the faults to inject.
         bounds: how far the exploration goes.
         judge: looks at the requests.
 
     Attributes:
         kills: whether the program under test is killed.
-        leeway: seconds that a run of a program may take beside many times one without faults: clients wait a minute for an
-            answer, and try again.
-        deeper: what the runs are called that `max_runs` may cut off.
-        choices: what comes at the requests of the run without faults.
-        second: what comes behind that.
-        asked_for: of all in it that stands for one thing something has to be injected.
-        left_out: what turns out not to be judged.
+        leeway: seconds that a run of a program may take beside many times one without faults: clients wait a minute
+            for an answer, and try again.
+        deeper: the name of the runs that `max_runs` may cut off.
+        choices: the faults at the requests of the run without faults.
+        second: the faults after these.
+        asked_for: faults of which each source must be injected somewhere.
+        left_out: the subjects that turn out not to be judged.
     """
 
     kills = False
@@ -58,36 +64,37 @@ class Once:
         self._store = StoreComparison(self._without, [each for each in bounds.ignore if each[:1] == "/"])
 
     def leave_out(self, found: LeftOut) -> None:
-        """Say once that it is not tried, or not judged."""
+        """Report once that something is not tried, or not judged."""
         if found not in self.left_out:
             self.left_out.append(found)
 
     def subject(self, requests: str) -> str:
-        """What is tried, for the first line of the report."""
+        """The subject of the exploration, for the first line of the report."""
         return f"{requests} without faults, {count(len(self.choices), 'fault')}"
 
     def marker(self, rules: Sequence[Rule]) -> str:
-        """What shows a scenario again under pytest, to paste."""
+        """The marker that shows a scenario again under pytest, to paste."""
         return marker(rules)
 
     def learn(self, result: RunResult) -> None:
-        """Take what a store holds after a run without faults for right."""
+        """Take the store after a run without faults as right."""
         if result.before is not None:
             self._store.learn(result.before, [result.between, result.after])
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
-        """What came of a run, and what is wrong with it."""
+        """Judge a run."""
         names, outcomes, error, first = result.names, result.outcomes, result.error, result.first
         again = first is not None
-        # Who makes all right when he runs again had given up cleanly.
+        # Code that makes all right in its second run had given up cleanly.
         gave_up = error is None if again else error is not None and planned.may_end(error, self._bounds)
         wrong: list[Finding] = []
         stored: StoreContents = {}
-        hit = {each.rule for each in outcomes if each.injected}
-        if error is None and hit.issuperset(names) and not result.told_an_error(PASSING):
-            wrong = self._in_store(result, result.after)
-            if any(each.did == OVERWRITTEN for each in outcomes):
-                wrong = [each for each in wrong if each.check in BY_NAME]
+        hit = {outcome.rule for outcome in outcomes if outcome.injected}
+        reported = result.told_an_error(PASSING)
+        if error is None and hit.issuperset(names) and not reported:
+            wrong = self._in_store(result, result.after, lost=not again and _lost_a_write(result))
+            if any(outcome.did == OVERWRITTEN for outcome in outcomes):
+                wrong = [finding for finding in wrong if finding.check in BY_NAME]
             stored = {} if wrong else result.after
         if again:
             known = self._in_store(result, result.between)
@@ -95,25 +102,44 @@ class Once:
         requests = self._judge.findings(
             outcomes[:first],
             names,
-            passed=error is None and not again,
+            passed=error is None and not (again or reported),
             failed=error is not None and not gave_up,
             lasts=planned.lasts,
             held=result.after,
-            asserted=isinstance(error, AssertionError),
+            asserted=isinstance(error, AssertionError) and not reported,
             windows=result.windows,
             beside=outcomes[first:] if again else (),
             stored=stored,
             amiss=bool(wrong),
         )
-        # Whether it is wrong to tell an error, the second run has shown.
-        wrong += [each for each in requests if not (gave_up and again and each.subject == ERROR)]
+        # The second run has shown whether it is wrong to report an error.
+        wrong += [one for one in requests if not (gave_up and again and one.subject == ERROR)]
+        if error is None and not (again or reported or any(outcome.did in MOVED for outcome in outcomes)):
+            wrong += self._judge.of_output(result.output)
+        if result.before is not None and (error is not None or reported):
+            wrong += self._judge.counted(self._store.gone(result.before, result.after))
         return FinishedRun(planned, result, gave_up=gave_up, findings=wrong, first=first)
 
-    def _in_store(self, result: RunResult, held: StoreContents) -> list[Finding]:
-        """What is wrong with what a store holds in the end, or when the first of two runs of the program is over."""
+    def _in_store(self, result: RunResult, held: StoreContents, *, lost: bool = False) -> list[Finding]:
+        """The findings about a store at the end, or after the first of two runs of the program."""
         if result.before is None:
             return []
-        return self._judge.counted(self._store.findings(result.before, held))
+        names = result.names[1:] if self.kills else result.names  # nobody hears of a refusal in a crash
+        refused = {
+            shown_path(f"/{outcome.bucket}/{outcome.key or ''}")
+            for outcome in result.outcomes
+            if outcome.injected and outcome.rule in names and not outcome.applied and _removes(outcome)
+        }
+        return self._judge.counted(self._store.findings(result.before, held, refused=refused, lost=lost))
+
+
+def _removes(request: Outcome) -> bool:
+    return request.method == "DELETE" or "delete" in (request.operation or "").lower()
+
+
+def _lost_a_write(result: RunResult) -> bool:
+    """Whether a fault of the run came after a write, in place of its answer."""
+    return any(each.rule in result.names and is_lost(each) for each in of_outcomes(result.outcomes))
 
 
 class KilledAndRestarted(Once):
@@ -140,8 +166,8 @@ class KilledAndRestarted(Once):
             )
         if named := [each.source for each in faults if each.lasts and not each.standard]:
             raise ConfigurationError(
-                f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault stays; leave"
-                f" {FOR_GOOD} out"
+                f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault"
+                f" stays; leave {FOR_GOOD} out"
             )
         self.choices = (BEFORE, AFTER, MIDDLE)
         self.second = self.asked_for = [each for each in faults if not (each.lasts or each.moves)]
@@ -150,12 +176,12 @@ class KilledAndRestarted(Once):
         self._usual_failure = ""
 
     def subject(self, requests: str) -> str:
-        """What is tried, for the first line of the report."""
+        """The subject of the exploration, for the first line of the report."""
         faults = f", {count(len(self.second), 'fault')} in the second run" if self.second else ""
         return f"{requests} without a crash{faults}"
 
     def marker(self, rules: Sequence[Rule]) -> str:
-        """What shows a scenario again under pytest, to paste."""
+        """The marker that shows a scenario again under pytest, to paste."""
         text = quoted(json.dumps("; ".join(map(str, rules)), ensure_ascii=False))
         bounds = self._bounds
         more = f", ignore={bounds.ignore!r}" if bounds.ignore else ""
@@ -165,9 +191,9 @@ class KilledAndRestarted(Once):
         return f"@pytest.mark.faultinject_explore({self._given}crash=True{more}, replay={text})"
 
     def learn(self, result: RunResult) -> None:
-        """Take a run without a crash for what is right, also how the second run fails."""
+        """Take a run without a crash as right, also the failure of its second run."""
         if result.first is None:
-            raise ExplorationFailed(
+            raise ExplorationFailedError(
                 "crash=True kills a program, and the test runs none: run it with faults.run()"
             )
         super().learn(result)
@@ -177,18 +203,19 @@ class KilledAndRestarted(Once):
             self.leave_out(LeftOut("exit code of the restart", why, head="not judged"))
 
     def finished(self, planned: PlannedRun, result: RunResult) -> FinishedRun:
-        """What came of a run, and what is wrong with it.
+        """Judge a run.
 
         Raises:
-            ExplorationFailed: the crash was none of the program's, or cannot kill it.
+            ExplorationFailedError: the crash was none of the program's, or cannot kill it.
         """
         error, first = result.error, result.first
         if first is None:
-            raise ExplorationFailed(
-                "a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`"
+            raise ExplorationFailedError(
+                "a crash came before faults.run(): what the test itself asks belongs into"
+                " `with faults.pause():`"
             ) from error
         if result.alive:
-            raise ExplorationFailed("something of the program cannot be killed: its runs would mix")
+            raise ExplorationFailedError("something of the program cannot be killed: its runs would mix")
         if result.again is not None and str(result.again) == self._usual_failure:
             error = None  # it fails like that where nothing was killed
             result = replace(result, error=None)

@@ -1,4 +1,4 @@
-"""The order of an exploration's runs, and what came of each. Whoever drives it runs the code under test."""
+"""The order of an exploration's runs, and their results; a driver runs the code under test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 
-from faultinject.exceptions import ConfigurationError, ExplorationFailed, ProductionRefused
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError, ProductionRefusedError
 from faultinject.journal.outcome import Outcome
 from faultinject.journal.writing import KEPT
 from faultinject.rules import descriptions
@@ -24,16 +24,22 @@ from faultinject.testing import unwrapped
 from faultinject.testing.exploration.bounds import Bounds, LeftOut, in_one_line
 from faultinject.testing.exploration.causes import FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import Choice, choices_of
-from faultinject.testing.exploration.judge import Judge
+from faultinject.testing.exploration.judge import COMPARED, Judge
 from faultinject.testing.exploration.points import Point, Points, Trace, alike, folded, rule_at, starts_with
+from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
 from faultinject.vendors.vendor import Addressing, Vendor
 
 TRIES = 3
-"""How often a run is tried whose fault reached no request."""
+"""Attempts of a run whose fault reached no request."""
+WITHOUT = 5
+"""The most runs without faults before only comparison with them speaks against a run."""
 PATIENCE = 10.0
-"""A run of a program may take so many times what one without faults takes, and `Once.leeway` more."""
+"""A run of a program may take so many times as long as one without faults.
+
+`Once.leeway` comes on top.
+"""
 PER_REQUEST, MORE = 10, 50
 """A run may make this many requests for each of the run without faults, and as many more."""
 _WITHOUT = PlannedRun(Scenario.of_rules((), "0"), (), ())
@@ -48,25 +54,26 @@ class Sweep:
         endpoints: the user's own host suffixes (`FAULTINJECT_ENDPOINT`).
         first: the texts of scenarios that come first, such as those that failed last time.
         share: (which, of how many): only every n-th scenario is run, beginning with that one.
-        vendor: whose way of reading requests is taken where no choice has a vendor; None: plain HTTP.
+        vendor: the vendor that reads requests if no choice has a vendor; None: plain HTTP.
 
     Raises:
-        ConfigurationError: the only scenario to run is none, or the bounds or faults are not for programs that are killed.
+        ConfigurationError: the only scenario to run is none, or the bounds or faults are not for programs that are
+            killed.
 
     Attributes:
-        run: what one run is.
+        run: the kind of one run.
         reading: how the code's requests are read: as the first vendor that is among the choices does.
-        points: where faults come; known after two runs without.
+        points: the points at which faults come; known after two runs without.
         finished: the runs with faults that are over.
         left_out: what is not tried: requests that can be no point, and faults that come to nothing at one.
-        pruned: how many runs were not made because of faults that are left out.
-        not_run: how many scenarios `max_runs` cut off at depth 2.
-        stopped: why it was stopped before its end; empty while it was not.
+        pruned: the number of runs that were not made because of faults that are left out.
+        not_run: the number of scenarios that `max_runs` cut off at depth 2.
+        stopped: the reason why it was stopped before its end; empty if it was not.
         covered: the choices of which nobody has to ask whether they came anywhere: they were injected, or the same by
             another; or another share has them; or one scenario alone is wanted.
-        doubts: whether the run that has failed is made again, since its fault may not be why.
-        replay_line: from a run to what the reader is to write to see it again; by default a marker.
-        exhaustive_argument: what the reader is to write so that nothing is left out that can be tried.
+        doubts: whether the run that has failed is repeated, since its fault may not be the cause.
+        replay_line: from a run to the line by which the reader sees it again; by default a marker.
+        exhaustive_argument: the argument by which nothing is left out that can be tried.
     """
 
     def __init__(
@@ -100,6 +107,8 @@ class Sweep:
         self.covered = set(self.run.asked_for if self._only else ())
         self._wanted = Scenario.parse(self._only).rules if self._only else ()
         self._plain: list[FinishedRun] = []
+        self._fails_without = False
+        self._doubted: tuple[PlannedRun, RunResult] | None = None
         self._queue: list[PlannedRun] = []
         self._known: dict[tuple[object, ...], Choice] = {}
         self._current: PlannedRun | None = None
@@ -114,29 +123,31 @@ class Sweep:
 
     @property
     def limit(self) -> int | None:
-        """How many requests the next run may make; None while that is not known."""
+        """The most requests of the next run; None while that is not known."""
         return PER_REQUEST * len(self.requests) + MORE if self._plain else None
 
     @property
     def planned(self) -> int:
-        """How many runs with faults are known of, made or not."""
+        """The number of known runs with faults, made or not."""
         return len(self.finished) + len(self._queue) + (self._current is not None)
 
     @property
     def unreached(self) -> list[FinishedRun]:
-        """The runs whose faults reached no request, also when tried again."""
+        """The runs whose faults reached no request, also when they are retried."""
         return [each for each in self.finished if not each.reached]
 
     def next(self) -> Scenario | None:
         """The scenario of the next run; None when all is done.
 
         Raises:
-            ExplorationFailed: there is nothing to explore, or too much; or no run has the one scenario that is wanted.
+            ExplorationFailedError: there is nothing to explore, or too much; or no run has the one scenario that is
+                wanted.
         """
-        if len(self._plain) < 2:  # two runs without faults: what they agree on can be addressed
+        # Two runs without faults come first: only requests that both make can be addressed.
+        if len(self._plain) < 2 or self._doubted is not None:
             return _WITHOUT.scenario
         if self.points is None:
-            self._plan(*(each.outcomes for each in self._plain))
+            self._plan(*(finished.outcomes for finished in self._plain))
         if self._current is None:
             if not self._queue:
                 self._deepen()
@@ -144,71 +155,99 @@ class Sweep:
                 self._current = self._queue.pop(0)
                 self._tries = 0
             elif self._only and self._share[1] == 1 and not any(map(self._is_it, self.finished)):
-                raise ExplorationFailed(self._missing())
+                raise ExplorationFailedError(self._missing())
         return None if self._current is None else self._current.scenario
 
     def _is_it(self, planned: PlannedRun) -> bool:
-        """Whether it is the one scenario that is wanted; where nobody wants one alone, each is."""
+        """Whether it is the one wanted scenario; if none is wanted, each is."""
         return not self._only or alike(planned.scenario.rules) == alike(self._wanted)
 
     def _leads_to_it(self, planned: PlannedRun) -> bool:
-        """Whether the one scenario that is wanted may come from this one, by a second fault."""
+        """Whether the one wanted scenario may come from this one, by a second fault."""
         return bool(self._wanted[1:] or self.run.second) and starts_with(
             self._wanted[0], planned.scenario.rules[0]
         )
 
     def _missing(self) -> str:
-        """Why there was no such run."""
+        """The error if no run was the wanted one."""
         left_out = f" (left out: {in_one_line(self.left_out, 'an exhaustive one')})" if self.left_out else ""
         return f"no run of this exploration is {self._only}; copy a scenario from its report{left_out}"
 
     def record(self, result: RunResult) -> FinishedRun:
-        """Take what came of the run that `next` asked for.
+        """Take the result of the run that `next` asked for.
 
         Raises:
-            ExplorationFailed: the second run without faults failed, so that runs are not independent.
+            ExplorationFailedError: a run without faults failed twice, and not the first time: the runs are not
+                independent.
         """
         planned = self._current
-        if planned is None:
+        if planned is None or self._doubted is not None:
             return self._record_without(result)
         finished = self.run.finished(planned, result)
         if (finished.failed and self.doubts()) or self._is_to_be_tried_again(finished):
+            return finished
+        return self._take(finished, planned, result)
+
+    def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
+        """Take a run's result; compare it alone only after one more run without faults."""
+        compared = finished.error is None and any(each.check in COMPARED for each in finished.findings)
+        if compared and len(self._plain) < WITHOUT:
+            self._doubted = planned, result
             return finished
         if finished.reached and len(finished.points) == 1 and not finished.failed:
             self._grow(finished)
         if finished.reached:
             self.covered.update(finished.chosen)
         self._keep(finished)
-        self._current = None
+        self._current = self._doubted = None
         return finished
 
     def _record_without(self, result: RunResult) -> FinishedRun:
-        """What came of a run without faults."""
+        """Take the result of a run without faults."""
         result = replace(result, outcomes=result.outcomes[: result.first])
         finished = FinishedRun(_WITHOUT, result)
-        if self._plain and finished.failed:
-            raise ExplorationFailed(
-                f"the second run without faults fails ({finished.said}), the first did not: the runs are not"
-                " independent; reset what they share"
-            ) from result.error
-        if not finished.failed:
-            self.run.learn(result)
-            self._plain.append(finished)
-            self._judge.learn(result.outcomes)
-            if len(self._plain) == 1 and (result.before is not None or result.first is not None):
-                _let_the_second_pass()
+        if finished.failed:
+            if self._fails_without:
+                raise ExplorationFailedError(self._not_independent(finished)) from result.error
+            self._fails_without = bool(self._plain)
+            return finished
+        if self._fails_without:
+            self._fails_without = False
+            self.run.leave_out(
+                LeftOut(
+                    "a run without faults", "it failed, and passed when it was repeated", head="not judged"
+                )
+            )
+        self.run.learn(result)
+        self._plain.append(finished)
+        self._judge.learn(result.outcomes, result.output)
+        if len(self._plain) == 1 and (result.before is not None or result.first is not None):
+            _let_the_second_pass()
+        if self._doubted is not None:
+            planned, doubted = self._doubted
+            return self._take(self.run.finished(planned, doubted), planned, doubted)
         return finished
 
+    def _not_independent(self, finished: FinishedRun) -> str:
+        """The error of a later run without faults that fails, with its output."""
+        which = "the second run" if len(self._plain) == 1 else "another run"
+        said = (
+            f"{which} without faults fails ({finished.said}), also when it is repeated, the first did not:"
+            " the runs are not independent; reset what they share"
+        )
+        output = finished.error.output if isinstance(finished.error, ProgramFailed) else ""
+        return f"{said}\nits output:\n{output}" if output else said
+
     def _is_to_be_tried_again(self, finished: FinishedRun) -> bool:
-        """Whether nothing came of a run: a fault reached no request. Where it cannot, the run is left out."""
+        """Whether to repeat a run whose fault reached no request; if none can, it is left out."""
         self._tries += 1
         if finished.reached or finished.failed:
             return False
         chosen = finished.chosen[-1]
-        undone = {each.did for each in finished.outcomes if each.rule in finished.names}
+        undone = {outcome.did for outcome in finished.outcomes if outcome.rule in finished.names}
         if "nothing_to_cut" in undone or ("refused" in undone and chosen.rule.resolved.of_store):
             if chosen.moves:  # nobody asked for it, and where one is refused, all are
-                self._queue = [each for each in self._queue if not each.chosen[-1].moves]
+                self._queue = [planned for planned in self._queue if not planned.chosen[-1].moves]
             else:
                 self.run.leave_out(
                     LeftOut(f"{chosen.rule.fault} at {finished.points[-1].name}", chosen.unable(undone))
@@ -219,7 +258,7 @@ class Sweep:
 
     @property
     def patience(self) -> float | None:
-        """Seconds that a run of a program may take; None while that is not known."""
+        """The seconds that a run of a program may take; None while that is not known."""
         if self.bounds.within is not None or not self._plain:
             return self.bounds.within
         return PATIENCE * max(each.seconds for each in self._plain) + self.run.leeway
@@ -229,7 +268,7 @@ class Sweep:
         return Comparison(rule, outcome, self._reading_of(rule.vendor))
 
     def applies(self, choice: Choice, point: Point) -> bool:
-        """Whether a fault can come at a point, and says something there that a client can tell."""
+        """Whether a fault can come at a point, and shows something that a client can tell."""
         outcome = point.outcome
         found = [self.compare(each, outcome) for each in (choice.rule, choice.within) if each is not None]
         if any(each.failed for each in found) or not self._allowed(choice, outcome):
@@ -262,10 +301,13 @@ class Sweep:
         return Rule.of_parts(choice.rule.fault, (None, conditions, unless, options))
 
     def _match(self, point: Point, choice: Choice) -> int:
-        """Which of the first run's requests that a fault is for it is, from 1, wherever else they go."""
-        rules = [each for each in (choice.rule, choice.within) if each is not None]
+        """The number of the request, from 1, among those of the first run that the fault is for.
+
+        It does not matter where else they go.
+        """
+        rules = [rule for rule in (choice.rule, choice.within) if rule is not None]
         requests = self.requests[: point.number]
-        return sum(not any(self.compare(each, one).failed for each in rules) for one in requests)
+        return sum(not any(self.compare(rule, one).failed for rule in rules) for one in requests)
 
     def _allowed(self, choice: Choice, outcome: Outcome) -> bool:
         """Whether the vendor's document has the error for such a request.
@@ -276,7 +318,7 @@ class Sweep:
         return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
 
     def _keep(self, finished: FinishedRun) -> None:
-        """Keep of a run what the report needs: of failures that are alike the smallest is shown."""
+        """Keep the part of a run that the report needs: of failures that are alike, the smallest."""
         alike = [each for each in self.finished if each.failed and each.cause == finished.cause]
         smallest = finished.failed and all(finished.size < each.size for each in alike)
         for each in alike if smallest else [finished]:
@@ -287,16 +329,18 @@ class Sweep:
 
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
         if not first:
-            raise ExplorationFailed(
+            raise ExplorationFailedError(
                 f"no middleware saw a request, so there is nothing to explore. {unwrapped.advice()}"
             )
         if len(first) >= KEPT:  # the journal's ring may have lost the first of them: no run would try those
-            raise ExplorationFailed(f"a run makes {KEPT} requests or more: let the code make fewer of them")
+            raise ExplorationFailedError(
+                f"a run makes {KEPT} requests or more: let the code make fewer of them"
+            )
         self.points = found = Points(first, second, self.reading, exhaustive=self.bounds.exhaustive)
         self.left_out += found.left_out
         planned = list(self._depth_1(found.points))
         if len(planned) > self.bounds.max_runs:
-            raise ExplorationFailed(_too_many(len(planned), found.points, self))
+            raise ExplorationFailedError(_too_many(len(planned), found.points, self))
         which, of = self._share
         if of > 1:
             self.covered.update(*(each.chosen for each in planned))
@@ -305,7 +349,10 @@ class Sweep:
         self._queue.sort(key=lambda each: places.get(each.text, len(places)))
 
     def _depth_1(self, points: Sequence[Point]) -> Iterable[PlannedRun]:
-        """Each operation's first request with every fault, then its last, then those between."""
+        """Plan every fault for each operation's first request, then its last, then the others.
+
+        The faults that find most come first.
+        """
         by_operation: dict[str, list[Point]] = {}
         for point in points:
             by_operation.setdefault(point.operation, []).append(point)
@@ -315,7 +362,7 @@ class Sweep:
             [point for each in by_operation.values() for point in each[1:-1]],
         )
         for group in groups:
-            for choice in self.run.choices:
+            for choice in sorted(self.run.choices, key=lambda each: each.turn):
                 for point in group:
                     if self.applies(choice, point):
                         rule = self.rule_at(point, choice)
@@ -325,8 +372,8 @@ class Sweep:
     def _new(self, choice: Choice, point: Point, *rules: Rule) -> bool:
         """Whether no run shows the same.
 
-        One with these very rules shows all there is to see, also of the choice that led to them again; one with a slow fault
-        all that there is of an operation.
+        A run with these very rules shows all there is to see, also of the choice that led to them again; one with a
+        slow fault all that there is of an operation.
         """
         same: tuple[object, ...] = (choice.rule, point.operation) if choice.slow else rules
         planned = self._known.get(rules) or self._known.get(same)
@@ -340,21 +387,23 @@ class Sweep:
     def _deepen(self) -> None:
         """The second faults, once every first one was tried."""
         second, self._second = self._second, []
+        second.sort(key=lambda each: sum(choice.turn for choice in each.chosen))
         left = max(0, self.bounds.max_runs - len(self.finished))
         self.not_run += max(0, len(second) - left)
         self._queue = second[:left]
 
     def _grow(self, finished: FinishedRun) -> None:
-        """A second fault in what the code did because of the first, until it is back on the way without faults.
+        """Add a second fault in the code's reaction to the first.
 
-        At depth 1 a download alone is grown that was cut: the object is replaced before the code reads on. A program that was
-        killed has it at each request of its second run.
+        It ends when the code is back on the way without faults. At depth 1 only a download that was cut is followed:
+        the object is replaced before the code reads on. A program that was killed has the second fault at each
+        request of its second run.
         """
         assert self.points is not None
         [first], [rule], [chosen] = finished.points, finished.scenario.rules, finished.chosen
         choices = self.run.second
         if not (choices or self.run.kills) and chosen.needs_body:
-            choices = [each for each in self.run.choices if each.moves]
+            choices = [choice for choice in self.run.choices if choice.moves]
         if not choices or chosen.alone:
             return
         if self.run.kills:
@@ -365,8 +414,8 @@ class Sweep:
             trace = Trace(finished.outcomes[: finished.first], self.reading)
             begin = 1 + next(
                 number
-                for number, each in enumerate(trace.outcomes)
-                if each.injected and each.rule == finished.names[0]
+                for number, outcome in enumerate(trace.outcomes)
+                if outcome.injected and outcome.rule == finished.names[0]
             )
         for number in range(begin, len(trace.outcomes)):
             if not self.run.kills and self.points.usual_end(first.number, trace.outcomes[number:]):
@@ -393,24 +442,29 @@ class Sweep:
 
 
 def _let_the_second_pass() -> None:
-    """Wait until the clock says another second: what a program takes from it is then another thing in the next run."""
+    """Wait until the clock says another second.
+
+    A value that a program takes from it then differs in the next run.
+    """
     now = time.time()
     time.sleep(int(now) + 1.001 - now)
 
 
 def _too_many(needed: int, points: Sequence[Point], sweep: Sweep) -> str:
-    """That more runs are needed than may be made, and what helps."""
+    """The error if more runs are needed than may be made, with advice."""
+    requests = descriptions.count(len(points), "request")
+    begin = f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {requests},"
     if sweep.run.kills:
         return (
-            f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {descriptions.count(len(points), 'request')},"
-            " at each of which the program is killed in up to three ways. Let it make fewer requests, or raise max_runs"
+            f"{begin} at each of which the program is killed in up to three ways."
+            " Let it make fewer requests, or raise max_runs"
         )
-    [(heaviest, count)] = Counter(each.operation for each in points).most_common(1)
-    where = "operation" if any(each.outcome.operation == heaviest for each in points) else "method"
+    [(heaviest, count)] = Counter(point.operation for point in points).most_common(1)
+    where = "operation" if any(point.outcome.operation == heaviest for point in points) else "method"
     return (
-        f"{needed} runs are needed, and max_runs is {sweep.bounds.max_runs}: {descriptions.count(len(points), 'request')}, {count} of"
-        f" them {heaviest}, and {descriptions.count(len(sweep.run.choices), 'fault')}. Let the code make fewer"
-        f" requests, say where ('{sweep.run.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
+        f"{begin} {count} of them {heaviest}, and {descriptions.count(len(sweep.run.choices), 'fault')}."
+        " Let the code make fewer requests, say where"
+        f" ('{sweep.run.choices[0].rule.fault},{where}={heaviest}'), give fewer faults, or raise max_runs"
     )
 
 
@@ -433,16 +487,18 @@ def sweep_of(
 
     Raises:
         ConfigurationError: a rule is wrong, or says itself where it comes; or injection is switched off.
-        ProductionRefused: the environment says that this is production.
+        ProductionRefusedError: the environment says that this is production.
     """
     settings = read_environment(os.environ, now=time.time(), rules_given=True, forced=True)
     if settings.enabled is False:
         raise ConfigurationError("FAULTINJECT_ENABLED=0 switches all faults off; unset it to explore")
     reason = None if settings.production_allowed else production_reason(os.environ)
     if reason is not None:
-        raise ProductionRefused(
+        raise ProductionRefusedError(
             f"{reason} looks like production, where nothing is injected; unset it to explore"
         )
+    if settings.elsewhere:
+        raise ProductionRefusedError(settings.elsewhere)
     found: Sequence[Choice] = ()
     if faults or not bounds.crash:
         with reading_as(vendor.id if vendor else None):

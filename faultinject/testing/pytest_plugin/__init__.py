@@ -1,8 +1,12 @@
-"""The pytest plugin: options, markers and fixtures. The engine is imported when a collected test needs it."""
+"""The pytest plugin: options, markers and fixtures.
+
+The engine is imported when a collected test needs it.
+"""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -18,45 +22,51 @@ if TYPE_CHECKING:
     from faultinject.testing.storage import StorageFactory
 
 MARKER = (
-    "faultinject(rule, /, *rules, seed=None, fast_forward=False, **keys): inject these faults while the test itself runs, not its"
-    " fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys, those of faultinject.RuleKeys,"
-    " belong to the one rule, such as"
-    ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no request'
+    "faultinject(rule, /, *rules, seed=None, fast_forward=False, **keys): inject these faults while the test"
+    " itself runs, not its fixtures. As faultinject.inject(): rules as text or Rule, or a Scenario; keys,"
+    " those of faultinject.RuleKeys, belong to the one rule, such as"
+    ' faultinject("cos:SlowDown", times=2, path="photos/"). Several markers add up. The test fails when no'
+    " request"
     " met a rule's conditions (ini faultinject_unmatched). fast_forward=True lets waits pass at once."
 )
 EXPLORE = (
-    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(), again=False, crash=False,"
-    ' replay="", within=None, shards=1): run the test twice without faults, then once for every request that it makes and every'
-    " fault, and fail with the smallest scenario that breaks it. A vendor id stands for its standard set; conditions say where;"
-    " depth=2 adds a second fault; allow names exceptions that the code may give up with, ignore what is not judged;"
-    " exhaustive=True also tries what the summary says is left out; without takes faults from a set; again=True runs a test again"
-    " that has raised an error, without faults; crash=True kills the program of faults.run() at each request and runs it again;"
-    " replay is the one scenario to run; within is the seconds that a program may take; shards collects the test n times, for xdist."
+    "faultinject_explore(*faults, depth=1, max_runs=500, allow=(), ignore=(), exhaustive=False, without=(),"
+    ' again=False, crash=False, replay="", within=None, shards=1): run the test twice without faults, then'
+    " once for every request that it makes and every fault, and fail with the smallest scenario that breaks"
+    " it. A vendor id stands for its standard set; conditions say where; depth=2 adds a second fault; allow"
+    " names exceptions that the code may give up with, ignore what is not judged; exhaustive=True also tries"
+    " what the summary says is left out; without takes faults from a set; again=True runs a test again that"
+    " has raised an error, without faults; crash=True kills the program of faults.run() at each request and"
+    " runs it again; replay is the one scenario to run; within is the seconds that a program may take;"
+    " shards collects the test n times, for xdist."
 )
 SAYS = {
     "faultinject_incomplete": ("error", "warn"),
     "faultinject_unmatched": ("error", "warn", "ignore"),
 }
-"""What the keys of the ini file may say."""
+"""The values that the keys of the ini file may have."""
 
 MARKERS = ("faultinject", "faultinject_explore")
 SHARD = "faultinject_shard"
 """The hidden parameter of an explored test that is collected once for each of its shards."""
 SUMMARY = "faultinject_explore"
-"""The property of a report that holds an exploration's summary: it survives xdist and lands in junit files."""
+"""The property of a report with an exploration's summary; it survives xdist, junit has it."""
 UNMET = "faultinject_unmet"
-"""The property of a report that names the rules of `--faultinject-scenario` that none of the test's requests met."""
+"""The property of a report with the rules of `--faultinject-scenario` that no request met."""
 SEED = pytest.StashKey[str]()
 PATCH: pytest.StashKey[Patch] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, and what the ini file may say."""
+    """Add the options, and the keys of the ini file."""
     group = parser.getgroup("faultinject", "injected faults")
     group.addoption(
         "--faultinject-seed",
         metavar="N|random",
-        help="seed of this session's faults, by default 0; a test's own seed is made of it and the test's node id",
+        help=(
+            "seed of this session's faults, by default 0;"
+            " a test's own seed is made of it and the test's node id"
+        ),
     )
     group.addoption(
         "--faultinject-off",
@@ -71,8 +81,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--faultinject-report",
         metavar="FILE.html",
-        help="judge how clients handled the faults of all tests, and write the report to this file: .html, .json, .md, .txt,"
-        " .sarif, .github or .xml (JUnit)",
+        help=(
+            "judge how clients handled the faults of all tests, and write the report to this file:"
+            " .html, .json, .md, .txt, .sarif, .github or .xml (JUnit)"
+        ),
     )
     group.addoption(
         "--faultinject-report-fail",
@@ -102,16 +114,17 @@ def _seed(config: pytest.Config) -> str:
 
 
 def patch(config: pytest.Config) -> None:
-    """Patch the frameworks' own apps, if that was not done yet, until the session ends."""
+    """Patch the frameworks' own apps and moto, if that was not done yet, until the session ends."""
     if PATCH not in config.stash:
-        from faultinject.adapters.patch import Patch
+        from faultinject.adapters.patch import PLACES, Patch
+        from faultinject.clients import moto
 
-        config.stash[PATCH] = found = Patch()
+        config.stash[PATCH] = found = Patch(places={**PLACES, **moto.PLACES})
         config.add_cleanup(found.undo)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known and choose the session's seed.
+    """Register the markers and choose the session's seed.
 
     Raises:
         pytest.UsageError: an option or the ini file says what cannot be meant.
@@ -140,11 +153,12 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Hand the seed to an xdist worker."""
-    node.workerinput["faultinject_seed"] = node.config.stash[SEED]  # type: ignore[attr-defined]  # xdist's own class
+    seeds = node.workerinput  # type: ignore[attr-defined]  # xdist's own class
+    seeds["faultinject_seed"] = node.config.stash[SEED]  # type: ignore[attr-defined]
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say what a replay needs."""
+    """Show what a replay needs."""
     return f"faultinject: seed {config.stash[SEED]}{', off' if config.getoption('faultinject_off') else ''}"
 
 
@@ -155,16 +169,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         begin(session.config).expect(session.items)
     if any("faultinject_store" in getattr(each, "fixturenames", ()) for each in session.items):
-        from faultinject.testing.pytest_plugin import stored
+        with suppress(ImportError):  # the fixture says which extra is missing
+            from faultinject.testing.pytest_plugin import stored
 
-        stored.begin(session.config)
+            stored.begin(session.config)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
-    """Refuse a marker that a fixture adds: markers are read before the first fixture, and its rules would do nothing."""
+    """Refuse a marker that a fixture adds.
+
+    Markers are read before the first fixture, so its rules would do nothing.
+    """
     yield
-    if any(each.name in MARKERS for each in item.own_markers):
+    if any(marker.name in MARKERS for marker in item.own_markers):
         from faultinject.testing.pytest_plugin.marked import refuse_late
 
         refuse_late(item)
@@ -181,20 +199,24 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
-    """A line for each explored test, and for each that did not meet its one scenario; also of those that xdist's workers ran."""
+    """Write a line for each explored test, and for each that did not meet its one scenario.
+
+    It includes the tests that xdist's workers ran.
+    """
     stats = terminalreporter.stats  # type: ignore[attr-defined]  # pytest's own, not public
-    reports = [each for name in ("passed", "failed", "xfailed", "xpassed") for each in stats.get(name, ())]
+    names = ("passed", "failed", "xfailed", "xpassed")
+    reports = [report for name in names for report in stats.get(name, ())]
     unmet = [
-        f"{each.nodeid}: {text}"
-        for each in reports
-        for name, text in getattr(each, "user_properties", ())
-        if name == UNMET and each.when == "call"
+        f"{report.nodeid}: {text}"
+        for report in reports
+        for name, text in getattr(report, "user_properties", ())
+        if name == UNMET and report.when == "call"
     ]
     if unmet:
         terminalreporter.section("faultinject: the scenario was not met")  # type: ignore[attr-defined]
         for line in unmet:
             terminalreporter.write_line(line)  # type: ignore[attr-defined]
-    if any(name == SUMMARY for each in reports for name, _ in getattr(each, "user_properties", ())):
+    if any(name == SUMMARY for report in reports for name, _ in getattr(report, "user_properties", ())):
         from faultinject.testing.pytest_plugin.explored import summaries
 
         terminalreporter.section("faultinject: explored")  # type: ignore[attr-defined]
@@ -204,7 +226,7 @@ def pytest_terminal_summary(terminalreporter: object) -> None:
 
 @pytest.fixture
 def faults(request: pytest.FixtureRequest) -> Faults:
-    """The faults of this test: what was injected so far, and ways to change it meanwhile.
+    """The faults of this test, and ways to change them meanwhile.
 
     They act while the test itself runs. `injected`, `attempts` and `outcomes` tell what happened;
     `add("cos:SlowDown", times=2)`, `clear()` and `pause()` change it; `assert_all_fired()` asserts that every rule
@@ -219,11 +241,11 @@ def faults(request: pytest.FixtureRequest) -> Faults:
 def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory]:
     """The session's object stores, for an app that calls storage.
 
-    `storage = faultinject_store("cos")` starts the store of a vendor in a thread, on a free port of loopback, or gives the
-    one that this session has started. It has `url`, `host`, `port` and
-    `client_kwargs`, what the vendor's Python client takes. The marker and `faults` reach its requests; conditions such as
-    `bucket=` and `operation=` leave those of your own app alone. What a test and its fixtures store is gone when it ends,
-    what a fixture of wider scope stores when that fixture ends.
+    `storage = faultinject_store("cos")` starts the store of a vendor in a thread, on a free port of loopback, or
+    gives the one that this session has started. It has `url`, `host`, `port` and `client_kwargs`, the arguments of
+    the vendor's Python client. The marker and `faults` reach its requests; conditions such as `bucket=` and
+    `operation=` leave those of your own app alone. What a test and its fixtures store is gone when it ends, what a
+    fixture of wider scope stores when that fixture ends.
     """
     from faultinject.testing.pytest_plugin import stored
 
@@ -233,7 +255,10 @@ def faultinject_store(request: pytest.FixtureRequest) -> Iterator[StorageFactory
 
 
 def needs_faults(items: Iterable[pytest.Item]) -> bool:
-    """Whether a test uses the fixture, or it, its class or its module is marked; each node is looked at once."""
+    """Whether a test uses the fixture, or it, its class or its module is marked.
+
+    Each node is looked at once.
+    """
     seen = set()
     for item in items:
         if "faults" in getattr(item, "fixturenames", ()):
@@ -241,8 +266,7 @@ def needs_faults(items: Iterable[pytest.Item]) -> bool:
         node: pytest.Item | pytest.Collector | None = item
         while node is not None and node not in seen:
             seen.add(node)
-            for each in node.own_markers:
-                if each.name in MARKERS:
-                    return True
+            if any(marker.name in MARKERS for marker in node.own_markers):
+                return True
             node = node.parent
     return False

@@ -1,14 +1,17 @@
-"""The marker `faultinject_explore`: one test, run again for every request that it makes and every fault."""
+"""The marker `faultinject_explore`: a test, run again for each of its requests and faults."""
 
 from __future__ import annotations
 
 import copy
+import signal
 import time
 import unittest
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from threading import current_thread, main_thread
 from typing import Any, Literal
 
 import pytest
@@ -30,7 +33,7 @@ from faultinject.testing.runs import RunFaults
 QUIET, EVERY = 2.0, 0.5
 """Seconds after which a terminal shows how far it is, and between two such lines."""
 TIMEOUT = pytest.StashKey[Any]()
-"""What pytest-timeout has for the test, where its time counts the fixtures, too."""
+"""The settings of pytest-timeout for the test, if its time counts the fixtures, too."""
 WARNING = "faultinject_explore_warning"
 """The property of a report that holds what the second judge finds suspicious."""
 _SECTION = "faultinject: what was injected"
@@ -75,7 +78,10 @@ class ExploredRun:
         return self._faults is not None and self._faults.in_force
 
     def run_again(self, item: pytest.Item, error: Exception) -> bool:
-        """Run a test that has raised an error again, without faults; False: nobody does, as where an assertion says that it was well."""
+        """Run a test that has raised an error again, without faults.
+
+        False: it is not run, as for an assertion, which says that the work itself ended well.
+        """
         assert self._faults is not None
         if isinstance(error, AssertionError) or not (self.sweep.bounds.again and self.scenario.rules):
             return False
@@ -83,20 +89,20 @@ class ExploredRun:
         return True
 
     def end(self) -> FinishedRun:
-        """Tell what came of it."""
+        """Report the result of the run."""
         assert self._faults is not None
         return self.sweep.record(self._faults.result(self.error, self.seconds))
 
 
 def _held(config: pytest.Config) -> StoreContents:
-    """What the stores of `faultinject_store` hold."""
+    """The contents of the stores of `faultinject_store`."""
     from faultinject.testing.pytest_plugin import stored
     from faultinject.testing.storage import contents_of
 
     return {
         path: content
-        for each in stored.begin(config).factory
-        for path, content in contents_of(each.app).items()
+        for storage in stored.begin(config).factory
+        for path, content in contents_of(storage.app).items()
     }
 
 
@@ -114,7 +120,9 @@ class ExploredTests:
         if mark is None or next(item.iter_markers("skip"), None) is not None:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for each in _Exploring(item, mark, self._says).reports(nextitem):
+        with _ended_as_interrupted():
+            reports = _Exploring(item, mark, self._says).reports(nextitem)
+        for each in reports:
             item.ihook.pytest_runtest_logreport(report=each)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -129,7 +137,10 @@ class ExploredTests:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep what the test raised, also one that keeps it to itself, as unittest does; and how long it took."""
+        """Keep the error that the test raised, and its time.
+
+        unittest keeps an error to itself.
+        """
         report = yield
         run = item.stash.get(EXPLORED, None)
         if run is not None and call.when == "call":
@@ -141,6 +152,22 @@ class ExploredTests:
                 # pytest shows each report of a subtest, and fails the test for it, also where the run may end so.
                 report.outcome, report.longrepr = "passed", None
         return report
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM interrupt the block as Ctrl-C does, unless somebody else handles it.
+
+    Time limits end a program with SIGTERM.
+    """
+    alone = current_thread() is main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if alone:
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        if alone:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Exploring:
@@ -161,9 +188,10 @@ class _Exploring:
         self._replaced = {} if plain else {"_obj": obj, "_instance": instance}
 
     def reports(self, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
-        """Set-up, call and tear-down, each once, whatever the number of runs was."""
+        """Set-up, call and tear-down, each once, whatever the number of runs."""
         first: list[pytest.TestReport] = []
         wrong = ""
+        sweep = None
         try:
             sweep = self._sweep()
             while (scenario := sweep.next()) is not None:
@@ -182,6 +210,10 @@ class _Exploring:
             call = self._verdict(sweep, first[1])
         except FaultInjectError as error:
             wrong = str(error)
+        except KeyboardInterrupt:
+            if sweep is not None and sweep.finished:
+                self._interrupted(sweep)
+            raise
         finally:
             self._progress(None)
         # In their order: plugins that rerun tests begin their notes at the set-up.
@@ -190,6 +222,14 @@ class _Exploring:
             call = self._failed(wrong)
         call.duration = time.monotonic() - self._began
         return [setup, call, self._torn_down(nextitem)]
+
+    def _interrupted(self, sweep: Sweep) -> None:
+        """Show what is known: pytest reports no test that it was interrupted in."""
+        sweep.stopped = "it was interrupted"
+        reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:  # a worker of xdist has none
+            reporter.section(f"faultinject: explored so far: {self._item.nodeid}")
+            reporter.write_line(self._said(sweep))
 
     def _sweep(self) -> Sweep:
         keys: dict[str, Any] = dict(self._mark.kwargs)
@@ -228,9 +268,9 @@ class _Exploring:
                 if not self._replaced:
                     vars(item).pop("_instance", None)
 
-    def _ends(self, found: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
-        """Whether a run ends the exploration: its fixtures fail, or it is the first and fails or is skipped."""
-        if len(found) < 3 or found[0].failed or found[2].failed:
+    def _ends(self, reports: list[pytest.TestReport], run: ExploredRun, *, plain: bool) -> bool:
+        """Whether a run ends the exploration: its fixtures fail, or a first run fails or is skipped."""
+        if len(reports) < 3 or reports[0].failed or reports[2].failed:
             return True
         return plain and run.error is not None
 
@@ -241,7 +281,7 @@ class _Exploring:
         sweep: Sweep,
         nextitem: pytest.Item | None,
     ) -> list[pytest.TestReport]:
-        """As it would have ended without the marker."""
+        """The end that the test would have had without the marker."""
         if run.scenario.rules:
             lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._said(sweep)]
             next(each for each in found if each.failed or each is found[-1]).sections.append(
@@ -251,7 +291,7 @@ class _Exploring:
         return [*found, last] if last.failed else found
 
     def _note(self, finished: FinishedRun, call: pytest.TestReport) -> None:
-        """Keep the report of a failure, the smallest of those that are alike."""
+        """Keep the report of a failure, for the smallest of those that are alike."""
         if finished.cause not in self._failures or finished.size < self._failures[finished.cause][0].size:
             self._failures[finished.cause] = finished, call
 
@@ -263,7 +303,8 @@ class _Exploring:
         wrong = incomplete(sweep)
         if found:
             smallest = found[0][0]
-            call = self._failures[smallest.cause][1]
+            if smallest.error is not None:
+                call = self._failures[smallest.cause][1]
             if smallest.error is None or not (call.failed or hasattr(call, "wasxfail")):
                 # The second judge says so, or it skipped itself because of a fault, which proves nothing.
                 call = self._failed(self._said(sweep))
@@ -287,7 +328,7 @@ class _Exploring:
 
     @property
     def _place(self) -> str:
-        """Where pytest's cache keeps the scenarios that failed last time."""
+        """The place of last time's failed scenarios in pytest's cache."""
         return f"faultinject/explored/{blake2b(self._item.nodeid.encode(), digest_size=16).hexdigest()}"
 
     def _remembered(self) -> list[str]:
@@ -312,7 +353,7 @@ class _Exploring:
         return found
 
     def _progress(self, sweep: Sweep | None) -> None:
-        """On a terminal, say how far a long exploration is; None clears the line."""
+        """Show on a terminal how far a long exploration is; None clears the line."""
         reporter = self._item.config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
         if reporter is None or not reporter.isatty:
@@ -331,10 +372,10 @@ class _Exploring:
 
 
 def summaries(reports: Sequence[pytest.TestReport]) -> list[str]:
-    """A line for each explored test, and one for each thing that the second judge finds suspicious."""
+    """The lines of each explored test: its summary, and suspicions of the second judge."""
     return [
-        f"{each.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
-        for each in reports
-        for name, text in getattr(each, "user_properties", ())
+        f"{report.nodeid}: {text}" if name == SUMMARY else f"    warning: {text}"
+        for report in reports
+        for name, text in getattr(report, "user_properties", ())
         if name in (SUMMARY, WARNING)
     ]

@@ -1,4 +1,7 @@
-"""What the plugin does once a collected test is marked or uses `faults`; only then is this module imported."""
+"""The plugin's work for collected tests that are marked or use `faults`.
+
+This module is imported only if there are such tests.
+"""
 
 from __future__ import annotations
 
@@ -125,12 +128,12 @@ EXPLORED: pytest.StashKey[ExploredRun] = pytest.StashKey()
 
 
 class MarkedRules:
-    """What the markers of one test say.
+    """The rules of the markers of one test.
 
     Attributes:
         scenario: all their rules, in order.
         seed: the innermost marker's seed, or None.
-        fast_forward: whether waits pass at once: what the innermost marker says that says anything.
+        fast_forward: whether waits pass at once: the word of the innermost marker that has one.
         own: the places of the rules of the function's and the parameter's markers.
         shared: the places of those of classes and modules.
     """
@@ -162,8 +165,8 @@ class MarkedRules:
 
 
 def markers(item: pytest.Item) -> list[tuple[Node, pytest.Mark]]:
-    """The markers of a test and where they stand: module, base class, class, function, parameter."""
-    return [(node, each) for node in item.listchain() for each in _in_order(node) if each.name == MARK]
+    """The markers of a test with their nodes: module, base class, class, function, parameter."""
+    return [(node, mark) for node in item.listchain() for mark in _in_order(node) if mark.name == MARK]
 
 
 def explored(item: pytest.Item) -> pytest.Mark | None:
@@ -183,10 +186,10 @@ def _read(mark: pytest.Mark) -> Scenario:
 
 
 def _in_order(node: Node) -> Iterator[pytest.Mark]:
-    """The markers of one node as a reader meets them: pytest keeps decorators from the bottom up."""
+    """The markers of one node in the order written: pytest keeps decorators from the bottom up."""
     own = node.own_markers
     if isinstance(node, pytest.Class):
-        written = [mark for each in reversed(node.obj.__mro__) for mark in _of_class(each)]
+        written = [mark for kind in reversed(node.obj.__mro__) for mark in _of_class(kind)]
         yield from _same(own, written)
         yield from _others(own, written)
     elif isinstance(node, pytest.Item):
@@ -268,7 +271,7 @@ class MarkedTest:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """For its block, the test's body, its faults are in force; Hypothesis runs a body many times."""
+        """Put its faults in force for the test's body, which Hypothesis runs many times."""
         self.entered = True
         try:
             with self.faults:
@@ -281,7 +284,10 @@ class MarkedTest:
             self._outcomes = self.faults.outcomes or self._outcomes
 
     def judge(self) -> None:
-        """When the test is over, fail or warn about rules that no request met; unittest shows its own errors in its place."""
+        """Fail or warn about rules that no request met, when the test is over.
+
+        unittest shows its own errors instead.
+        """
         if not self.entered:
             _fail(self.item, NEVER)
         if self.faults.unfinished:
@@ -305,10 +311,12 @@ class MarkedTest:
             self.item.warn(pytest.PytestWarning(message))
 
     def _off(self) -> list[str]:
-        """Why nothing could be injected, whatever the requests were."""
+        """The reason why nothing could be injected, whatever the requests were."""
         injector = self.faults.injector
         if injector.production is not None:
             why = f"{injector.production} looks like production; unset it where tests run"
+        elif injector.elsewhere:
+            why = injector.elsewhere
         elif injector.own_plan.expired:
             why = "FAULTINJECT_EXPIRES has passed"
         else:
@@ -316,9 +324,12 @@ class MarkedTest:
         return [f"faultinject: nothing is injected, because {why}"]
 
     def _missed(self) -> list[int]:
-        """Rules of the function's and the parameter's markers count each, those of classes and modules together."""
+        """Rules that no request met; those of classes and modules count together.
+
+        Rules of the function's and the parameter's markers count each.
+        """
         given = self._given
-        own = [each for each in given.own if each not in self._met]
+        own = [number for number in given.own if number not in self._met]
         return sorted([*given.shared, *own]) if self._met.isdisjoint(given.shared) else own
 
     def _matched(self, rule: int) -> bool:
@@ -337,18 +348,21 @@ class MarkedTest:
 
 MARKED = pytest.StashKey[MarkedTest]()
 FAILURE = pytest.StashKey[BaseException]()
-"""What the plugin itself has failed a test with."""
+"""The error with which the plugin itself has failed a test."""
 NEVER = (
-    "faultinject: the test passed, but its faults were never in force: its body did not run, or a plugin or its class ran it in a"
-    " way of its own. Use `with faultinject.inject(...)` in the body in place of the marker and of the fixture faults."
+    "faultinject: the test passed, but its faults were never in force: its body did not run, or a plugin or"
+    " its class ran it in a way of its own. Use `with faultinject.inject(...)` in the body in place of the"
+    " marker and of the fixture faults."
 )
 STATEFUL = (
-    "faultinject: a marker on a state machine of Hypothesis is not supported: counts would go on from one example to the next."
-    " Enter faultinject.inject(...) in the machine's __init__, and leave it in its teardown()."
+    "faultinject: a marker on a state machine of Hypothesis is not supported: counts would go on from one"
+    " example to the next. Enter faultinject.inject(...) in the machine's __init__, and leave it in its"
+    " teardown()."
 )
 EXPLORED_GIVEN = (
-    "faultinject_explore: a test with @given draws other examples in each run, which cannot be compared. Loop over"
-    " faultinject.explore(...) in its body, or draw the faults: faultinject.strategies.scenarios(...)."
+    "faultinject_explore: a test with @given draws other examples in each run, which cannot be compared."
+    " Loop over faultinject.explore(...) in its body, or draw the faults:"
+    " faultinject.strategies.scenarios(...)."
 )
 
 
@@ -373,7 +387,7 @@ class MarkedTests:
                 self._environ.setenv(name, value)
 
     def expect(self, items: Sequence[pytest.Item]) -> None:
-        """Get ready to explore; where faults are off, skip the tests that need them."""
+        """Get ready to explore; if faults are off, skip the tests that need them."""
         if self._off:
             for item in items:
                 if needs_faults([item]):
@@ -384,7 +398,7 @@ class MarkedTests:
             self._config.pluginmanager.register(ExploredTests(self._config), f"{NAME}-explored")
 
     def faults(self, request: pytest.FixtureRequest) -> Faults:
-        """What the fixture gives."""
+        """The value of the fixture."""
         if self._off:
             pytest.skip(f"faultinject is off: {self._off}")
         item: pytest.Item = request.node
@@ -399,7 +413,8 @@ class MarkedTests:
 
     def _prepare(self, item: pytest.Item) -> MarkedTest:
         if self._session is not None:  # pragma: no branch - Windows
-            self._session.forget()  # not at a test's end: what a run of an explored one shows is read behind its tear-down
+            # Not at a test's end: the outcomes of a run of an explored test are read after its tear-down.
+            self._session.forget()
         try:
             item.stash[MARKED] = marked = MarkedTest(item, self._seed, self._session, self._only)
         except FaultInjectError as error:
@@ -432,7 +447,10 @@ class MarkedTests:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """A failed test says what was injected and how to see it again; one whose faults were never in force fails."""
+        """Add the record and the replay to a failed test; fail one whose faults never held.
+
+        Such a test passed without them.
+        """
         marked = item.stash.get(MARKED, None)
         if marked is not None and call.when == "call" and call.excinfo is None and not marked.entered:
             # A plugin has gone round the call phase.
@@ -453,7 +471,7 @@ class MarkedTests:
     def pytest_exception_interact(
         self, node: Node, report: pytest.CollectReport | pytest.TestReport
     ) -> Generator[None, object, object]:
-        """At the prompt of `--pdb` the requests are shown, and the faults that the test had are in force."""
+        """Show the requests at the prompt of `--pdb`, where the test's faults are in force."""
         marked = node.stash.get(MARKED, None)
         if marked is None or not self._debugs or report.when != "call":
             return (yield)
@@ -472,7 +490,7 @@ class MarkedTests:
 
 
 def refuse_late(item: pytest.Item) -> None:
-    """After its set-up, fail a test that has a marker which was not read."""
+    """Fail a test after its set-up if it has a marker that was not read."""
     config = item.config
     marked = item.stash.get(MARKED, None)
     late = _marked(item) > (0 if marked is None else marked.markers)
@@ -492,13 +510,13 @@ def _marked(item: pytest.Item) -> int:
 
 
 def _fail(item: pytest.Item, message: str) -> NoReturn:
-    """Fail a test with what the plugin says of it."""
+    """Fail a test with a message of the plugin."""
     item.stash[FAILURE] = failure = pytest.fail.Exception(message, pytrace=False)
     raise failure from None
 
 
 def _around_body(item: Any, marked: MarkedTest) -> AbstractContextManager[None]:
-    """For its block, the test's faults are in force each time that its body runs."""
+    """Put the test's faults in force, for a block, each time that its body runs."""
     test: Any = getattr(item, "obj", None)
     if getattr(test, "is_hypothesis_test", False):
         if EXPLORED in item.stash:
@@ -514,7 +532,10 @@ def _around_body(item: Any, marked: MarkedTest) -> AbstractContextManager[None]:
 
 @contextmanager
 def _around_examples(given: Any, marked: MarkedTest) -> Iterator[None]:
-    """For its block, each example of Hypothesis has the faults from zero; `inner_test` is there for plugins to replace."""
+    """Give each example of Hypothesis in a block the faults from zero.
+
+    `inner_test` is there for plugins to replace.
+    """
     body = given.inner_test
     given.inner_test = decorate(body, marked.in_force)
     try:
@@ -525,9 +546,12 @@ def _around_examples(given: Any, marked: MarkedTest) -> Iterator[None]:
 
 @contextmanager
 def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
-    """For its block, the method of a unittest.TestCase has the faults; the call phase holds setUp and tearDown as well."""
+    """Give the method of a unittest.TestCase the faults for a block.
+
+    The call phase holds setUp and tearDown as well.
+    """
     method, instance = item.obj, item.instance
-    # pytest itself calls `obj`; a plugin in its place, such as pytest-django, calls what the instance has.
+    # pytest itself calls `obj`; a plugin that replaces it, such as pytest-django, calls the instance's method.
     item.obj = decorate(method, marked.in_force)
     setattr(instance, item.name, item.obj)
     try:
@@ -538,7 +562,7 @@ def _around_method(item: Any, marked: MarkedTest) -> Iterator[None]:
 
 
 def _session() -> Session | None:
-    """Where servers in other processes learn of the tests' faults; None where there can be none."""
+    """The session by which other processes learn of the tests' faults; None if impossible."""
     from faultinject.counts.filelock import AVAILABLE
 
     return Session() if AVAILABLE else None
@@ -551,5 +575,5 @@ def _only(config: pytest.Config) -> Scenario | None:
 
 
 def _off() -> str:
-    """Why the environment says that there are no faults; empty when it does not."""
+    """The reason by which the environment switches faults off; empty if it does not."""
     return "FAULTINJECT_ENABLED=0" if is_switched_on(os.environ) is False else ""

@@ -1,6 +1,7 @@
-"""What tests have stored is gone when they end, what fixtures of wider scope have stored when those end.
+"""Objects that tests have stored are gone when they end.
 
-Only where a test uses `faultinject_store` is this module imported.
+Those of fixtures of wider scope are gone when these end. This module is imported only if a test uses
+`faultinject_store`.
 """
 
 from __future__ import annotations
@@ -53,42 +54,45 @@ class StoredByTests:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """The test begins with its first own fixture; what a wider one stores is noted, and goes with it."""
+        """Begin the test with its first own fixture, and note the objects of a wider one.
+
+        They go with that fixture.
+        """
         if fixturedef.scope == "function":
             self.begin_test(request.node)
             return (yield)
         if fixturedef.argname == FIXTURE:
             return (yield)
-        before: dict[Storage, Contents] = {each: each.app.contents for each in self.factory}
+        before: dict[Storage, Contents] = {storage: storage.app.contents for storage in self.factory}
         after: dict[Storage, Contents] = {}
 
         def undo() -> None:
-            """The fixture has ended: nothing of it stays."""
-            for each, then in after.items():
-                contents, was = each.app.contents, before.get(each, {})
+            """Remove all objects of the fixture, which has ended."""
+            for storage, then in after.items():
+                contents, was = storage.app.contents, before.get(storage, {})
                 change(contents, then, was)
-                change(each.app.kept, then, was)
-                each.app.hold(contents)
+                change(storage.app.kept, then, was)
+                storage.app.hold(contents)
 
-        # Of a fixture's finalizers the first that was added runs last: behind its own clean-up.
+        # The finalizer that was added first runs last: after the fixture's own clean-up.
         fixturedef.addfinalizer(undo)
         try:
             return (yield)
         finally:
-            # What a test is to find at its end is there as well.
-            for each in self.factory:
-                was, now = before.get(each, {}), each.app.contents
+            # Objects that a test is to find at its end are there as well.
+            for storage in self.factory:
+                was, now = before.get(storage, {}), storage.app.contents
                 if now != was:
-                    after[each] = now
-                    change(each.app.kept, was, now)
+                    after[storage] = now
+                    change(storage.app.kept, was, now)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """A test without fixtures of its own begins here."""
+        """Begin a test without fixtures of its own here."""
         self.begin_test(item)
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Keep what is stored now for the end of the test."""
+        """Keep the stored objects for the end of the test."""
         if self._in_test:
             return
         self._in_test = True

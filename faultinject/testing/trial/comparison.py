@@ -1,8 +1,9 @@
-"""Which tests of a suite a fault breaks: the runs with faults against two without, test by test."""
+"""The tests of a suite that a fault breaks: the runs with faults against two without."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,22 +20,23 @@ from faultinject.vendors.vendor import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PARTLY = "failed in a part"
-"""Of a test that failed only because a part of it did, which is a test of its own."""
+"""Outcome of a test that failed only because a part of it did, which is a test of its own."""
 BETWEEN = " > "
-"""Between the names of a test of Node and its parents."""
+"""Separator between the names of a test of Node and its parents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one test ended.
+    """The end of one test.
 
     Attributes:
         test: its id, as its runner takes or shows it.
         outcome: `passed`, `failed`, `skipped` or `failed in a part`.
-        said: what its error says; empty if there is none.
+        said: the text of its error; empty if there is none.
         began: when it began, unix seconds; None: its runner does not say.
         ended: when it ended, unix seconds; None: its runner does not say.
         exact: whether its runner takes this id alone, so that no other may stand for it.
+        shown: all that its runner shows of its failure, with the errors behind it; empty: it does not say.
     """
 
     test: str
@@ -43,20 +45,21 @@ class Result:
     began: float | None = None
     ended: float | None = None
     exact: bool = False
+    shown: str = ""
 
     @property
     def error(self) -> str:
-        """What its error says, in one line; without one, how it ended."""
+        """The first line of its error; without one, its outcome."""
         return self.said.partition("\n")[0] or self.outcome
 
     @property
     def alike(self) -> str:
-        """Its id with `~` for what another run may name otherwise, such as a time or a UUID."""
+        """Its id with `~` for parts that may differ in another run, such as a time or a UUID."""
         return self.test if self.exact else with_placeholders(self.test)
 
 
 def of_go(output: Iterable[bytes]) -> Iterator[Result]:
-    """What `go test -json` has written; lines of other programs between are left out."""
+    """Read the output of `go test -json`; lines of other programs between are left out."""
     said: dict[str, list[str]] = {}
     names: set[str] = set()
     whole: dict[str, Result] = {}
@@ -74,15 +77,17 @@ def of_go(output: Iterable[bytes]) -> Iterator[Result]:
         ended = datetime.fromisoformat(event["Time"]).timestamp() if "Time" in event else None
         began = None if ended is None else ended - event.get("Elapsed", 0)
         # A line of `go test` itself, such as `--- FAIL: TestPut (0.00s)`, says nothing new.
-        lines = [each for each in said.get(test, []) if each and each[:3] not in ("===", "---")]
-        found = Result(test, outcome, lines[0] if outcome == FAILED and lines else "", began, ended)
+        lines = [text for text in said.get(test, []) if text and text[:3] not in ("===", "---")]
+        result = Result(test, outcome, lines[0] if outcome == FAILED and lines else "", began, ended)
         if name is None:
-            whole[package] = found
+            whole[package] = result
         else:
             names.add(package)
-            yield found
+            yield result
     # A package that fails without a test was not built.
-    yield from (each for package, each in whole.items() if package not in names and each.outcome == FAILED)
+    for package, result in whole.items():
+        if package not in names and result.outcome == FAILED:
+            yield result
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
@@ -96,7 +101,7 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 def of_junit(path: str) -> Iterator[Result]:
-    """What a file of JUnit XML says.
+    """Read a file of JUnit XML.
 
     Raises:
         ConfigurationError: it is not there, or is no JUnit XML.
@@ -104,10 +109,12 @@ def of_junit(path: str) -> Iterator[Result]:
     try:
         root = ET.fromstring(Path(path).read_bytes())  # noqa: S314 - the user's own file
     except (OSError, ET.ParseError) as error:
-        raise ConfigurationError(f"--junit: {path}: the command wrote no JUnit XML there: {error}") from None
+        raise ConfigurationError(
+            f"--results: {path}: the command wrote no JUnit XML there: {error}"
+        ) from None
     for case in root.iter("testcase"):
         test = ".".join(filter(None, (case.get("classname"), case.get("name"))))
-        wrong = next((each for each in case if each.tag in ("failure", "error")), None)
+        wrong = next((part for part in case if part.tag in ("failure", "error")), None)
         if wrong is not None:
             first = (wrong.get("message") or (wrong.text or "").strip()).partition("\n")[0]
             yield Result(test, FAILED, first)
@@ -116,7 +123,7 @@ def of_junit(path: str) -> Iterator[Result]:
 
 
 def by_test(results: Collection[Result], names: Container[str] | None = None) -> dict[str, Result]:
-    """The results by their test; of several with one id the worst.
+    """The results by their test; the worst one if several have one id.
 
     Args:
         results: in the order in which the tests ended.
@@ -132,6 +139,35 @@ def by_test(results: Collection[Result], names: Container[str] | None = None) ->
         if test not in found or found[test].outcome != FAILED:
             found[test] = replace(each, outcome=PARTLY) if each.test in whole else each
     return found
+
+
+def lasts(rules: Sequence[Rule]) -> bool:
+    """Whether faults stay, so that no retry helps; the app can keep its promise all the same."""
+    return bool(rules) and all("from" in each.options for each in rules)
+
+
+_OF_STATUS = re.compile(r"\b[45]\d\d\b")
+_OF_THE_APP = re.compile(
+    r"assert\b|AssertionError|Failed: DID NOT|StopIteration"
+    r"|(Attribute|Index|Key|Name|Type|UnboundLocal|Value|ZeroDivision)Error\b"
+)
+"""The beginning of a test's failure that says nothing of storage."""
+_MISSING = re.compile(r"\bNoSuch[A-Z]\w+|\b404\b|[Nn]ot ?Found")
+"""The words of storage for a thing that is not there."""
+
+
+def breaks_promise(rules: Sequence[Rule], result: Result) -> bool:
+    """Whether a test fails otherwise than by a fault that stays.
+
+    A test that is told of the fault has been told the truth: its code or its status stands anywhere in the failure,
+    or the test has got some error status. Else the app took a failed request for done.
+    """
+    told = {name for each in rules for row in each.resolved.rows for name in (row.code, str(row.status))}
+    told |= {each.fault.partition(":")[2] for each in rules}
+    if any(name in result.shown for name in told - {"", "None"}):
+        return False
+    error = result.error
+    return bool(_MISSING.search(error)) or (bool(_OF_THE_APP.match(error)) and not _OF_STATUS.search(error))
 
 
 LEAVES = 0.05
@@ -157,19 +193,26 @@ class SuiteRun:
     ended: str = ""
 
     @property
+    def lasts(self) -> bool:
+        """Whether its faults stay."""
+        return lasts(self.rules)
+
+    @property
     def fails(self) -> bool:
-        """Whether a test of it does."""
+        """Whether a test of it fails."""
         return any(each.outcome == FAILED for each in self.results.values())
 
     def of(self, test: str) -> list[Outcome]:
-        """The requests of one test; of a suite that does not say when it runs which test, all of them."""
-        if named := [each for each in self.outcomes if each.test == test]:
+        """The requests of one test; all of them if the suite does not say when it runs which."""
+        if named := [outcome for outcome in self.outcomes if outcome.test == test]:
             return named
         result = self.results.get(test)
         if result is None or result.began is None or result.ended is None:
             return list(self.outcomes)
         began, ended = result.began - LEAVES, result.ended + LEAVES
-        return [each for each in self.outcomes if each.test is None and began <= each.time <= ended]
+        return [
+            outcome for outcome in self.outcomes if outcome.test is None and began <= outcome.time <= ended
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +235,7 @@ class Breakage:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What is the same of breakages that have one cause."""
+        """The features that breakages of one cause share."""
         where = self.causes[0].operation if self.causes else None
         return self.run.rules, where, self.result.error.partition(":")[0]
 
@@ -220,24 +263,24 @@ class Breakage:
 
 
 def breakage(run: SuiteRun, test: str) -> Breakage:
-    """What became of a test in a run that broke it."""
+    """The end of a test in a run that broke it."""
     requests = run.of(test)
     lost = _lost(requests)
-    causes = [*lost, *(each for each in reversed(requests) if each.injected and each not in lost)]
+    causes = [*lost, *(outcome for outcome in reversed(requests) if outcome.injected and outcome not in lost)]
     return Breakage(run, test, run.results[test], requests, causes)
 
 
 def _lost(requests: Sequence[Outcome]) -> list[Outcome]:
-    """The requests with a fault whose client did not ask again, or got no answer then; the last first."""
+    """The requests with a fault that had no answered repetition, the last first."""
     answered: set[tuple[str, str]] = set()
-    found = []
-    for each in reversed(requests):
-        call = each.method, each.path
-        if not each.injected:
+    lost = []
+    for outcome in reversed(requests):
+        call = outcome.method, outcome.path
+        if not outcome.injected:
             answered.add(call)
         elif call not in answered:
-            found.append(each)
-    return found
+            lost.append(outcome)
+    return lost
 
 
 class SuiteComparison:
@@ -275,13 +318,19 @@ class SuiteComparison:
         self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
 
     def named(self, run: SuiteRun) -> SuiteRun:
-        """A run with `~` in the ids of tests that the runs without faults name otherwise."""
+        """A run with `~` in the ids of tests that have other names in the runs without faults."""
         return replace(run, results=by_test(run.results.values(), self._names))
 
     def broken_in(self, run: SuiteRun) -> list[Breakage]:
-        """The tests that pass without faults and do not pass in a run."""
+        """The tests that pass without faults, and not in a run.
+
+        If its faults stay, they are those that break a promise.
+        """
         ran = [each for each in self.judged if each in run.results]
-        return [breakage(run, each) for each in ran if run.results[each].outcome not in (PASSED, PARTLY)]
+        failed = [each for each in ran if run.results[each].outcome not in (PASSED, PARTLY)]
+        if run.lasts:
+            failed = [each for each in failed if breaks_promise(run.rules, run.results[each])]
+        return [breakage(run, each) for each in failed]
 
     def missing_in(self, run: SuiteRun) -> list[str]:
         """The tests that pass without faults and did not run at all."""
@@ -298,7 +347,7 @@ class SuiteComparison:
 
     @property
     def groups(self) -> list[list[Breakage]]:
-        """The first breakage of each test; those that have one cause together."""
+        """The first breakage of each test, grouped by cause."""
         alike: dict[tuple[object, ...], list[Breakage]] = {}
         for first, *_ in self.broken.values():
             alike.setdefault(first.kind, []).append(first)
@@ -341,21 +390,34 @@ class BrokenTest(Struct):
     smallest: Annotated[
         Text,
         Meta(
-            description="The smallest rule that breaks it; where `tried` is 0, and one of its requests got a fault, the one to try."
+            description=(
+                "The smallest rule that breaks it; where `tried` is 0, and one of its requests got a fault,"
+                " the one to try."
+            )
         ),
     ]
     confirmed: Annotated[
         bool | None,
         Meta(
-            description="Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: not known, as not all were tried."
+            description=(
+                "Whether a fault at one of its requests alone breaks it, as `smallest` has it; null: not"
+                " known, as not all were tried."
+            )
         ),
     ]
     tried: Annotated[Count, Meta(description="How many of its requests got a fault alone, a run each.")]
     replay: Annotated[Text, Meta(description="The command that shows it again.")]
+    lasts: Annotated[
+        bool,
+        Meta(
+            description="Whether the first of the rules stays: the test breaks the app's own promise, as it fails"
+            " otherwise than by an error of storage."
+        ),
+    ]
 
 
 class TrialReport(Struct):
-    """What `faultinject trial --json` prints."""
+    """The report that `faultinject trial --json` prints."""
 
     v: Annotated[int, Meta(description="The version of the format, 1.", ge=1, le=1)]
     tests: Annotated[Count, Meta(description="How many tests there are.")]
@@ -370,14 +432,20 @@ class TrialReport(Struct):
     ended: Annotated[
         str,
         Meta(
-            description="How the command ended without faults, if not with exit code 0, and no test failed; tests may have been left out."
+            description=(
+                "How the command ended without faults, if not with exit code 0, and no test failed; tests may"
+                " have been left out."
+            )
         ),
     ]
     flaky: Annotated[list[str], Meta(description="The tests that end in two ways without faults.")]
     too_fast: Annotated[
         list[str],
         Meta(
-            description="The tests that end in another way without faults at `--speed`; each fault was tried in real time, too."
+            description=(
+                "The tests that end in another way without faults at `--speed`; each fault was tried in real"
+                " time, too."
+            )
         ),
     ]
     stopped: Annotated[str, Meta(description="Why not all faults were tried; empty: all were.")]
@@ -392,13 +460,14 @@ def report_of(
     too_fast: list[str],
     stopped: str = "",
 ) -> TrialReport:
-    """All of it as data.
+    """The whole report as data.
 
     Args:
         comparison: the runs.
         seconds: how long all took.
         replay: from a test and a rule to the command that shows it again.
-        smallest: by test, the rule at one request alone that breaks it, where one was found; for one test of each group.
+        smallest: by test, the rule at one request alone that breaks it, if one was found; for one test of each
+            group.
         tried: by test, how many such rules were tried.
         too_fast: the tests that end in another way without faults when clocks run faster.
         stopped: why not all faults were tried.
@@ -435,12 +504,12 @@ def _broken(
     smallest: Mapping[str, Rule],
     tried: Mapping[str, int],
 ) -> Iterator[BrokenTest]:
-    from faultinject.testing.exploration import rows
+    from faultinject.testing.exploration.report import rows
 
     like = {each.test: group[0].test for group in comparison.groups for each in group}
     for test, found in comparison.broken.items():
         first = found[0]
-        number, smaller = tried.get(test, 0), first.smaller
+        number, smaller = tried.get(test, 0), [] if first.run.lasts else first.smaller
         confirmed = True if test in smallest else False if number == len(smaller) else None
         if test in smallest:
             rule = str(smallest[test])
@@ -456,4 +525,5 @@ def _broken(
             confirmed=confirmed,
             tried=number,
             replay=replay(test, rule),
+            lasts=first.run.lasts,
         )

@@ -1,4 +1,4 @@
-"""Runs the suite: against a store of this process, or with faults in the apps that it starts itself."""
+"""Runs the suite against a store of this process, or with faults in the apps that it starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 from faultinject import vendors
-from faultinject.exceptions import ConfigurationError, InjectionFailed
+from faultinject.exceptions import ConfigurationError, InjectionFailedError
 from faultinject.injector.session_sync import Session
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.faults import OWN
@@ -25,16 +25,15 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import nearest
 from faultinject.rules.vocabulary import reading_as
-from faultinject.store import stores
-from faultinject.testing.exploration import Program, ProgramFailed, choices_of, ended_by
-from faultinject.testing.exploration.choices import Choice
+from faultinject.testing.exploration.choices import Choice, choices_of
+from faultinject.testing.exploration.programs import Program, ProgramFailed, ended_by
 from faultinject.testing.inject import Faults
-from faultinject.testing.storage import served
 from faultinject.testing.trial.comparison import (
     Result,
     SuiteComparison,
     SuiteRun,
     by_test,
+    lasts,
     of_go,
     of_junit,
     spelled,
@@ -43,7 +42,10 @@ from faultinject.vendors.operations import operations_of
 from faultinject.vendors.vendor import Addressing, with_placeholders
 
 ONCE = {"times": "1", "per": "call"}
-"""Of every call the first request fails, and a retry succeeds."""
+"""Triggers by which the first request of every call fails, and a retry succeeds."""
+FOR_GOOD = {"from": "1"}
+"""The trigger by which all requests fail."""
+WRITES = ("PUT", "POST", "PATCH", "DELETE")
 
 
 def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
@@ -51,8 +53,8 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
 
     Args:
         speaks: the vendor whose requests they meet.
-        given: a vendor id, with conditions if need be, for its standard set; or rules, which get `times=1,per=call` unless
-            they have triggers of their own.
+        given: a vendor id, with conditions if need be, for its standard set; or rules, which get
+            `times=1,per=call` unless they have triggers of their own.
 
     Raises:
         ConfigurationError: a rule is wrong, or a text has none.
@@ -63,8 +65,10 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
         for text in given:
             vendor = text.strip().partition(",")[0]
             if vendor not in OWN and vendors.known(vendor):
-                choices = filter(_passes, choices_of([text]))
-                found += filter(None, (tuple(_once(each)) for each in choices))
+                choices = choices_of([text])
+                healing = filter(_passes, choices)
+                found += filter(None, (tuple(_once(each)) for each in healing))
+                found += _staying(choices)
             else:
                 rules = Scenario.parse(text).rules
                 if not rules:
@@ -74,12 +78,28 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
 
 
 def _passes(choice: Choice) -> bool:
-    """Whether a client that retries gets over it, and every suite may go on in time."""
+    """Whether a client that retries survives it, and every suite may go on in time."""
     return not (choice.lasts or choice.moves or choice.needs_checksum or choice.slow)
 
 
+def _staying(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
+    """The faults of a set that stay: an outage of all writes, and credentials that expire.
+
+    In the outage a test can still read.
+    """
+    within = choices[0].within
+    _, conditions, unless, _ = (None, {}, {}, {}) if within is None else within.parts
+    vendor = next((each.rule.options.get("vendor") for each in choices if each.rule.fault == "reset"), None)
+    options = {**FOR_GOOD, **({"vendor": vendor} if vendor else {})}
+    outage = Rule.of_parts("http:503", (None, {"method": WRITES, **conditions}, unless, options))
+    expired = [
+        Rule.of_parts(each.rule.fault, (None, conditions, unless, FOR_GOOD)) for each in choices if each.lasts
+    ]
+    return [(each,) for each in (outage, *expired)]
+
+
 def _once(choice: Choice) -> Iterator[Rule]:
-    """A rule for each place where the vendor's document has the fault, and the user wants it."""
+    """A rule for each place in which the vendor's document has the fault and the user wants it."""
     meant = operations_of(choice.rule.vendor).meant
     for where in choice.where or (choice.rule,):
         conditions: dict[str, tuple[str, ...]] = {}
@@ -110,43 +130,51 @@ def _triggered(rule: Rule) -> Rule:
 BESIDE = Path(__file__).with_name("beside")
 """The folder of the plugins."""
 LEEWAY, TIMES = 300.0, 10
-"""A run may take so many seconds, and so many times the longest without faults."""
+"""Seconds that a run may take, beside so many times the longest without faults."""
 SEED = "0"
 MAX_BYTES = 1024**3
-"""What the store holds: some suites leave what they wrote to the last."""
+"""The most bytes in the store: some suites leave all that they wrote until the end."""
 TRIES = 4
-"""How many requests are tried as the one that breaks a test."""
+"""The most requests that are tried as the one that breaks a test."""
 NO_TESTS = (
-    "the command reported no test. pytest and Node's test runner need no option; run go test with -json; let any other runner"
-    " write JUnit XML, and name its file with --junit"
+    "the command reported no test. pytest and Node's test runner need no option; run go test with -json; let"
+    " any other runner write JUnit XML, and name its file with --results"
 )
 NO_REQUEST = (
-    "no test sent a request to the embedded store, so there is nothing to try. Its address is in the variable ENDPOINT and"
-    " in those of the SDKs; for a server that the suite starts itself, give --app"
+    "no test sent a request to the embedded store, so there is nothing to try. Its address is in the variable"
+    " ENDPOINT and in those of the SDKs; for a server that the suite starts itself, give --app"
 )
 NO_REQUEST_OF_APP = (
-    "no app that the suite starts saw a request, so there is nothing to try. Faults reach apps of a Python that has"
-    " faultinject; without --app the suite gets a store"
+    "no app that the suite starts saw a request, so there is nothing to try. Faults reach apps of a Python"
+    " that has faultinject; without --app the suite gets a store"
+)
+WITHOUT_US = (
+    "moto answers the requests in a Python that has no faultinject: install it in the environment of the"
+    " suite, where faults come inside mock_aws"
 )
 
 
 LOOK = 1.0
-"""Seconds after which the listening thread looks whether the run is over, where it could not be woken."""
+"""Seconds between two looks of the listening thread at the run's end, if nothing wakes it."""
 
 
 class Teller:
-    """For its block, listens on loopback.
+    """Listens on loopback for a block.
 
     Args:
         begin: called before a test begins, if tests run one after another and their runner waits; it has the test's id.
+        enter: called before the body of such a test, with true, and behind it, with false.
 
     Attributes:
-        results: what was said of tests that have ended, in that order.
+        results: the results of tests that have ended, in that order.
+        lacks: the library that answers requests in a Python of the suite without faultinject; empty: none.
     """
 
-    def __init__(self, begin: Callable[[str], None]) -> None:
+    def __init__(self, begin: Callable[[str], None], enter: Callable[[bool], None]) -> None:
         self.results: list[Result] = []
+        self.lacks = ""
         self._begin = begin
+        self._enter = enter
         self._began: dict[str, float] = {}
         self._lock = Lock()
         hear = self._hear
@@ -155,7 +183,10 @@ class Teller:
             """One process of the suite."""
 
             def handle(self) -> None:
-                """Answer each line when what it says is done; it ends where its process was killed, or is no runner."""
+                """Answer each line when its work is done, until the process ends or is no runner.
+
+                It may have been killed.
+                """
                 with suppress(ConnectionError, json.JSONDecodeError):
                     for line in self.rfile:
                         hear(json.loads(line))
@@ -168,11 +199,17 @@ class Teller:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the environment of the suite needs for this."""
+        """The variables by which the suite finds this."""
         return {"TRIED_SUITE": f"127.0.0.1:{self._server.server_address[1]}"}
 
     def _hear(self, said: dict[str, Any]) -> None:
         now = time.time()
+        if "lacks" in said:
+            self.lacks = said["lacks"]
+            return
+        if "body" in said:
+            self._enter(said["body"])
+            return
         test = said.get("test") or said.get("begin") or said["started"]
         with self._lock:
             if "begin" in said:
@@ -184,7 +221,15 @@ class Teller:
             if "seconds" in said:  # it is Node's
                 began = ended - said["seconds"]
             self.results.append(
-                Result(test, said["outcome"], said["said"], began, ended, exact="seconds" not in said)
+                Result(
+                    test,
+                    said["outcome"],
+                    said["said"],
+                    began,
+                    ended,
+                    exact="seconds" not in said,
+                    shown=said.get("shown", ""),
+                )
             )
 
     def _listen(self) -> None:
@@ -208,7 +253,7 @@ class Teller:
 
 
 class Suite:
-    """A command that runs tests; for its block the store is there.
+    """A command that runs tests, with a store for a block.
 
     Args:
         command: its words.
@@ -217,6 +262,10 @@ class Suite:
         sock: where the store listens; None: faults come in the apps that the suite starts.
         junit: the file of JUnit XML that the command writes; None: its runner is heard in another way.
         faster: the variables by which its clocks run faster, where they may.
+
+    Attributes:
+        lacks: as of `Teller`, in its last run.
+        tells_bodies: whether its runner says when the body of a test begins.
     """
 
     def __init__(
@@ -234,15 +283,26 @@ class Suite:
         self.has_store = sock is not None
         self._junit = junit
         self._reading = Addressing(vendors.get(vendor), endpoints)
-        self._session: Session | None = None
-        self._environ = {**os.environ, **_heard(os.environ)}
+        self._session = Session()
+        self.lacks = ""
+        self.tells_bodies = False
+        self._environ = {
+            **os.environ,
+            **_heard(os.environ),
+            "TRIED_SESSION": self._session.path,
+            "TRIED_STORE": "",
+        }
         if sock is None:
-            self._session = Session()
             self._environ |= self._session.variables
             self._environ["PYTHONPATH"] += os.pathsep + str(BESIDE)
             return
+        from faultinject.store import stores
+        from faultinject.testing.storage import served
+
+        host, store_port = sock.getsockname()[:2]
+        self._environ["TRIED_STORE"] = f"{host}:{store_port}"
         self._store, self._server = served(vendor, endpoints, sock=sock, max_bytes=MAX_BYTES)
-        self._environ |= stores.find(vendor).environment(*sock.getsockname()[:2])
+        self._environ |= stores.find(vendor).environment(host, store_port)
 
     def __enter__(self) -> Suite:
         if self.has_store:
@@ -252,10 +312,9 @@ class Suite:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is None:
+        if self.has_store:
             self._server.stop()
-        else:
-            self._session.close()
+        self._session.close()
 
     def run(
         self,
@@ -265,7 +324,7 @@ class Suite:
         within: float | None = None,
         fast: bool = False,
     ) -> SuiteRun:
-        """Run it once.
+        """Run the command once.
 
         Args:
             rules: the faults; none: no fault.
@@ -282,11 +341,14 @@ class Suite:
             Path(self._junit).unlink(missing_ok=True)
         test: str | None = None
         outcomes: dict[tuple[int, int], Outcome] = {}
-        faults = Faults(Scenario.of_rules(rules, SEED), test=lambda: test, session=self._session)
+        stays = lasts(rules)
+        faults = Faults(
+            Scenario.of_rules(() if stays else rules, SEED), test=lambda: test, session=self._session
+        )
         faults.injector.journal.reading = self._reading
 
         def note(found: Outcome) -> None:
-            """Keep a request; where its end comes after the next test has begun, without that."""
+            """Keep a request, without its end if that comes after the next test has begun."""
             key = found.pid, found.seq
             if key not in outcomes or outcomes[key].test == found.test:
                 outcomes[key] = found
@@ -294,20 +356,27 @@ class Suite:
         faults.injector.journal.follow(note)
 
         def note_elsewhere() -> None:
-            """Keep the requests of the apps that the suite has started."""
-            if self._session is not None:
-                for each in faults.outcomes:
-                    note(each)
-                self._session.forget()
+            """Keep the requests of the apps that the suite has started, and those to moto."""
+            for each in faults.outcomes:
+                note(each)
+            self._session.forget()
 
         def begin(following: str) -> None:
-            """From here on each call gets its fault anew."""
+            """Let each call get its fault anew from here on."""
             nonlocal test
             note_elsewhere()
             test = following
             faults.clear()
-            if rules:
+            if rules and not stays:
                 faults.add(Scenario.of_rules(rules, None))
+
+        def enter(body: bool) -> None:
+            """A fault that stays begins with the body of a test, and ends with it."""
+            self.tells_bodies = True
+            if stays and body:
+                faults.add(Scenario.of_rules(rules, None))
+            elif stays:
+                faults.clear()
 
         heard: list[Result] = []
         environ = {**self._environ, **(self.faster if fast else {})}
@@ -315,7 +384,7 @@ class Suite:
             environ["TRIED_TEST"] = only
         began = time.monotonic()
         # A request without its fault breaks no test.
-        with suppress(InjectionFailed), faults, Teller(begin) as teller:
+        with suppress(InjectionFailedError), faults, Teller(begin, enter) as teller:
             environ |= teller.variables
             program = Program(self.command, environ)
             try:
@@ -325,6 +394,7 @@ class Suite:
                 output, ended = error.output, str(error)
         seconds = time.monotonic() - began
         note_elsewhere()
+        self.lacks = teller.lacks
         heard += teller.results
         if self._junit is not None:
             heard += of_junit(self._junit)
@@ -335,7 +405,7 @@ class Suite:
 
 
 def _heard(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which pytest and Node's test runner load what tells of their tests."""
+    """The variables by which pytest and Node's test runner load our reporters."""
     added = {
         "PYTEST_ADDOPTS": "-p faultinject_trial",
         "NODE_OPTIONS": f"--test-reporter={(BESIDE / 'node_reporter.mjs').as_uri()}",
@@ -349,21 +419,23 @@ def _heard(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Trial:
-    """All runs: two without faults (three where the second was faster and ended in another way), one for each fault, one for each cause that was found.
+    """Runs the suite twice without faults, once per fault, and once per cause that was found.
+
+    A third run without faults follows if the second was faster and ended in another way.
 
     Args:
-        suite: what is run.
+        suite: the suite.
         faults: the rules of each run.
         only: the one test that is judged; None: all.
         within: seconds that a run may take; None: many times what one without faults takes.
         watch: called when a run begins.
 
     Attributes:
-        comparison: what is known; None before the runs without faults are over.
-        smallest: by test, for one test of each cause, the smallest rule that breaks it, where one was found.
-        tried: by test, with how many of its requests alone a run was made.
+        comparison: the results so far; None before the runs without faults are over.
+        smallest: by test, for one test of each cause, the smallest rule that breaks it, if one was found.
+        tried: by test, the number of its requests that got a run of their own.
         too_fast: the tests that end in another way without faults when clocks run faster; they may be flaky, too.
-        doing: what is done now.
+        doing: the present step, in words.
     """
 
     def __init__(
@@ -390,7 +462,10 @@ class Trial:
         self._left = len(faults) + 2
 
     def how_far(self) -> str:
-        """What is done now, and the time that is left where it is known: not in a run that takes longer than those before."""
+        """The present step, and the time left, if it is known.
+
+        It is not known in a run that takes longer than those before.
+        """
         done = time.monotonic() - self._began
         usual = sum(self._took) / max(1, len(self._took))
         if done >= usual:
@@ -414,6 +489,8 @@ class Trial:
             bare.append(self._run((), within, fast=fast))
             within = self._within or TIMES * max(each.seconds for each in bare) + LEEWAY
             self._refuse_only(bare[0])
+            if self._suite.lacks and (bare[0].fails or not bare[0].outcomes):
+                raise ConfigurationError(WITHOUT_US)
             if not bare[0].outcomes and not bare[0].fails:
                 raise ConfigurationError(NO_REQUEST if self._suite.has_store else NO_REQUEST_OF_APP)
             self._left -= 1
@@ -426,6 +503,8 @@ class Trial:
         self.comparison = comparison
         if not comparison.judged or not bare[0].outcomes:
             return
+        if not self._suite.tells_bodies:
+            self._faults = [each for each in self._faults if not lasts(each)]
         self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
@@ -440,7 +519,7 @@ class Trial:
         self._left = len(groups)
         for number, (first, *_) in enumerate(groups, 1):
             self.doing = f"smallest rule {number} of {len(groups)}"
-            for rule in first.smaller[:TRIES]:
+            for rule in () if first.run.lasts else first.smaller[:TRIES]:
                 run = self._run((rule,), within, only=first.test)
                 self.tried[first.test] += 1
                 if first.test in {each.test for each in comparison.broken_in(run)}:

@@ -1,4 +1,7 @@
-"""Azure Blob Storage: XML behind a byte order mark, id and time inside the message, the message as reason phrase."""
+"""Azure Blob Storage: XML behind a byte order mark.
+
+Id and time stand inside the message, and the message is the reason phrase.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _drawn = Struct(">IBBHIHI").unpack_from
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """A GUID of the blob service's form, which ends in six zeros, and the time with seven digits of its second."""
+    """A GUID of the blob service's form, and the time with seven digits of its second.
+
+    The GUID ends in six zeros.
+    """
     first, second, third, fourth, high, low, fraction = _drawn(entropy)
     node = (high << 16 | low) & 0xFFFFFF
     year, month, day, hour, minute, whole = gmtime(unix_seconds)[:6]
@@ -29,9 +35,9 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 def reason(_row: DocumentedError, message: str) -> str:
     """The whole message, of both sentences.
 
-    Azure's .NET SDK prints the phrase of an answer in parentheses: `Status: 404 (The specified blob does not exist.)` in
-    Azure/WALinuxAgent#2311, elsewhere `Status: 403 (Server failed to authenticate the request. Make sure the value of
-    Authorization header is formed correctly including the signature.)`.
+    Azure's .NET SDK prints the phrase of an answer in parentheses: `Status: 404 (The specified blob does not exist.)`
+    in Azure/WALinuxAgent#2311, elsewhere `Status: 403 (Server failed to authenticate the request. Make sure the value
+    of Authorization header is formed correctly including the signature.)`.
     """
     return message
 
@@ -61,17 +67,6 @@ VENDOR = Vendor(
     addressing="azure",
     prefix="x-ms-",
     operations=("azure_blob/operations.csv",),
-    head=(
-        "Content-Length",
-        "Content-Type",
-        "Server",
-        "x-ms-request-id",
-        "x-ms-client-request-id",
-        "x-ms-version",
-        "x-ms-error-code",
-        "Date",
-    ),
-    server="Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0",
     # recordings of azure-sdk-for-js, June 2019 to September 2021: chunked, and without a Content-Type
     bare_head=True,
     # SDKs of Azure read it; the blob service is not documented to send any

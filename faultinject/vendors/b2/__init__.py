@@ -1,1 +1,1 @@
-"""What Backblaze B2's native API documents about its errors."""
+"""Documented errors of Backblaze B2's native API."""

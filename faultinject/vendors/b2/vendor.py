@@ -13,7 +13,10 @@ TYPE = "application/json;charset=utf-8"
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """A download without a valid token is told the code and no message: Backblaze/B2_Command_Line_Tool#984."""
+    """The form without a message for a download without a valid token.
+
+    Backblaze/B2_Command_Line_Tool#984 shows that it has the code alone.
+    """
     return "download" if status == 401 and request.below.startswith("/file/") else ""
 
 
@@ -29,15 +32,4 @@ VENDOR = Vendor(
     addressing="b2",
     operations=("b2/operations.csv",),
     extras="extras.csv",
-    head=(
-        "Server",
-        "Date",
-        "Content-Type",
-        "Content-Length",
-        "Connection",
-        "Cache-Control",
-        "Strict-Transport-Security",
-        "Retry-After",
-    ),
-    server="nginx",
 )

@@ -34,15 +34,4 @@ VENDOR = Vendor(
     prefix="x-bce-",
     operations=("s3/operations.csv", "bos/operations.csv"),
     deletes=multi_delete.BOS,
-    # https://cloud.baidu.com/doc/BOS/s/Vkkrz66n8
-    head=(
-        "Content-Length",
-        "Content-Type",
-        "Connection",
-        "Date",
-        "Server",
-        "x-bce-request-id",
-        "x-bce-debug-id",
-    ),
-    server="BceBos",
 )

@@ -14,9 +14,10 @@ _drawn = Struct(">IHHB").unpack_from
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """A request id that begins with the time, as every published one does, and a trace id of 128 hex digits.
+    """A request id that begins with the time, and a trace id of 128 hex digits.
 
-    The top bit of each drawn field is set: no field is ever short, so that all answers have the same length.
+    Every published request id begins so. The top bit of each drawn field is set: no field is ever short, so that all
+    answers have the same length.
     """
     first, second, high, low = _drawn(entropy)
     fields = unix_seconds & 0xFFFFFFFF, first | 0x80000000, second | 0x8000, high << 8 | low | 0x800000
@@ -41,9 +42,9 @@ VENDOR = Vendor(
     id_headers=(("x-cos-request-id", "request_id"), ("x-cos-trace-id", "trace_id")),
     make_ids=make_ids,
     resource=resource,
-    # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does. `cosrapid`: 436/139758,
-    # `file`: https://www.tencentcloud.com/document/product/436/42839; `ci` and `pic`, Cloud Infinite: cos-python-sdk-v5
-    # 1.9.44, CosConfig
+    # https://cloud.tencent.com/document/product/436/6224; `accelerate` stands where a region does. `cosrapid`:
+    # 436/139758, `file`: https://www.tencentcloud.com/document/product/436/42839; `ci` and `pic`, Cloud Infinite:
+    # cos-python-sdk-v5 1.9.44, CosConfig
     endpoints=(
         "cos-internal.*.tencentcos.cn",
         "cos.*.tencentcos.cn",
@@ -54,20 +55,10 @@ VENDOR = Vendor(
         "file.myqcloud.com",
     ),
     # the calls of cos-python-sdk-v5 1.9.44; https://cloud.tencent.com/document/product/436/107739 and /107740 (access
-    # monitor), tencentyun/cos-java-sdk-v5 (rename). What goes to Cloud Infinite is told no further: CIRequest, CIProcess
+    # monitor), tencentyun/cos-java-sdk-v5 (rename). The operations of Cloud Infinite are not told apart: CIRequest,
+    # CIProcess
     operations=("s3/operations.csv", "cos/operations.csv"),
     deletes=multi_delete.COS,
-    # https://cloud.tencent.com/document/product/436/7729
-    head=(
-        "Content-Type",
-        "Content-Length",
-        "Connection",
-        "Date",
-        "Server",
-        "x-cos-request-id",
-        "x-cos-trace-id",
-    ),
-    server="tencent-cos",
     # the documentation of 2018; error dumps have the standard phrases
     reason=lambda row, _: "Slow Down" if row.code == "SlowDown" else None,
     keeps_slashes=True,

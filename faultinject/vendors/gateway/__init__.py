@@ -1,1 +1,1 @@
-"""What a load balancer in front of the storage says, in nginx's words."""
+"""Errors of a load balancer in front of the storage, in nginx's words."""

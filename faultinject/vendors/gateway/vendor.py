@@ -1,4 +1,4 @@
-"""A gateway in front of the storage: nginx's built-in error pages, without any id of a vendor."""
+"""A gateway in front of the storage: nginx's built-in error pages, without a vendor's ids."""
 
 from __future__ import annotations
 
@@ -14,6 +14,4 @@ VENDOR = Vendor(
     addressing=None,
     # ngx_http_header_filter_module.c: the same words as in its pages
     reason=lambda row, _: row.message,
-    head=("Server", "Date", "Content-Type", "Content-Length", "Connection"),
-    server="nginx",
 )

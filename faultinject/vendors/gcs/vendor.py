@@ -1,4 +1,7 @@
-"""Google Cloud Storage, JSON API: nested JSON, the upload id as the only id, HTML from the front end."""
+"""Google Cloud Storage, JSON API: nested JSON, and HTML from the front end.
+
+Its only id is the upload id.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(row: DocumentedError, request: StorageRequest, _status: int) -> str:
-    """Downloads (`alt=media`) get as text, seen on the wire, what others get as JSON."""
+    """The form of text for downloads (`alt=media`), seen on the wire; others get JSON."""
     if request.method != "GET" or "alt=media" not in request.query.split("&") or row.form not in JSON:
         return ""
     return "no-such-object" if row.code == "notFound" else "media"
@@ -60,17 +63,5 @@ VENDOR = Vendor(
     addressing="gcs",
     prefix="x-goog-",
     operations=("gcs/operations.csv",),
-    head=(
-        "X-GUploader-UploadID",
-        "Content-Type",
-        "Cache-Control",
-        "Pragma",
-        "Expires",
-        "Date",
-        "Vary",
-        "Content-Length",
-        "Server",
-    ),
-    server="UploadServer",
     typical={"broken": "backendError/2"},
 )

@@ -32,7 +32,8 @@ VENDOR = Vendor(
     id_headers=(("X-GUploader-UploadID", "request_id"),),
     make_ids=make_ids,
     resource=resource,
-    # https://docs.cloud.google.com/storage/docs/request-endpoints; mtls: google-cloud-storage 3.17.1, storage/_http.py
+    # https://docs.cloud.google.com/storage/docs/request-endpoints; mtls: google-cloud-storage 3.17.1,
+    # storage/_http.py
     endpoints=(
         "storage.*.rep.googleapis.com",
         "storage.mtls.googleapis.com",
@@ -46,15 +47,4 @@ VENDOR = Vendor(
     deletes=multi_delete.GCS_XML,
     # seen: https://github.com/getsentry/objectstore/pull/575
     completes_again=True,
-    # the example of https://cloud.google.com/storage/docs/xml-api/reference-status
-    head=(
-        "Content-Type",
-        "Content-Length",
-        "Date",
-        "Expires",
-        "Cache-Control",
-        "X-GUploader-UploadID",
-        "Server",
-    ),
-    server="UploadServer",
 )

@@ -1,1 +1,4 @@
-"""What today's S3-compatible JD Cloud Object Storage Service documents about its errors; JSS is its JSON predecessor."""
+"""Documented errors of today's S3-compatible JD Cloud Object Storage Service.
+
+JSS is its predecessor, which answers in JSON.
+"""

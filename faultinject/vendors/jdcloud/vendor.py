@@ -1,4 +1,7 @@
-"""JD Cloud Object Storage Service, S3-compatible: XML that begins with the status, 16 upper-case hex digits as id."""
+"""JD Cloud Object Storage Service, S3-compatible: XML that begins with the status.
+
+An id has 16 upper-case hex digits.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,4 @@ VENDOR = Vendor(
         "s3.*.jcloudcs.com",
     ),
     deletes=multi_delete.S3,
-    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-req-id", "x-amz-request-id"),
-    server="JDCloudOSS",
 )

@@ -23,8 +23,6 @@ VENDOR = Vendor(
     resource=resources.bucket_and_key,
     # storage.jd.com: PyPI jss-upload; the others: https://docs.jdcloud.com/en/object-storage-service (API, Java SDK)
     endpoints=("storage.jd.com", "storage.jcloud.com", "s-*.jcloud.com", "oss.*.jcloudcs.com"),
-    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-jss-request-id"),
-    server="nginx",
     keeps_slashes=True,
     prefix="x-jss-",
 )

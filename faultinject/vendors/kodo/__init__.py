@@ -1,1 +1,1 @@
-"""What ordinary Qiniu Kodo documents about its errors; nothing of Qiniu's MIX service is in here."""
+"""Documented errors of ordinary Qiniu Kodo, without Qiniu's MIX service."""

@@ -1,4 +1,7 @@
-"""Ordinary Qiniu Kodo: JSON with one text, a status that carries the meaning, ids of process and time."""
+"""Ordinary Qiniu Kodo: JSON with one text, and a status that carries the meaning.
+
+Its ids are made of process and time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ _drawn = Struct("<HI").unpack_from
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """A process number and unix nanoseconds, little-endian, in URL-safe base64, as six published ids are."""
+    """A process number and unix nanoseconds, little-endian, in URL-safe base64.
+
+    Six published ids have this form.
+    """
     process, nanoseconds = _drawn(entropy)
     packed = _pack(process, unix_seconds * 1_000_000_000 + nanoseconds % 1_000_000_000)
     text = b2a_base64(packed, newline=False).decode()
@@ -33,8 +39,6 @@ VENDOR = Vendor(
     addressing="kodo",
     operations=("kodo/operations.csv",),
     extras="extras.csv",
-    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "X-Log", "X-Reqid"),
-    server="openresty",
-    # 573 is a bucket's own limit; 599 asks to be tried again, 612 is what objects are missing with
+    # 573 is a bucket's own limit; 599 asks for a retry, 612 is what objects are missing with
     typical={"throttled": "503", "own": "573", "broken": "599", "missing": "612"},
 )

@@ -1,1 +1,4 @@
-"""What Qiniu Kodo's S3-compatible service answers: little is published, the rest is marked unverified."""
+"""Errors of Qiniu Kodo's S3-compatible service.
+
+Little is published about them; the rest is marked as unverified.
+"""

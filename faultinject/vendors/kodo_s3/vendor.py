@@ -1,4 +1,4 @@
-"""Qiniu Kodo's S3-compatible service: XML in S3's manner, with Kodo's id and without a host id."""
+"""Qiniu Kodo's S3-compatible service: XML in S3's manner, with Kodo's id and no host id."""
 
 from __future__ import annotations
 
@@ -19,6 +19,4 @@ VENDOR = Vendor(
     # https://developer.qiniu.com/kodo/4088/s3-access-domainname; the older names have a hyphen behind s3
     endpoints=("s3.*.qiniucs.com", "s3-*.qiniucs.com"),
     deletes=multi_delete.S3,
-    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-amz-request-id", "X-Reqid"),
-    server="openresty",
 )

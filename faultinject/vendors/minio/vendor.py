@@ -1,4 +1,7 @@
-"""MinIO: XML as Go writes it, the resource always, the key and the bucket where the request names them."""
+"""MinIO: XML as Go writes it.
+
+It always has the resource; it has the key and the bucket if the request names them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def escape(text: str) -> str:
-    """As Go's encoding/xml writes text."""
+    """Escape text as Go's encoding/xml does."""
     text = escape_xml_text(text).replace("'", "&#39;").replace('"', "&#34;")
     if text.isprintable():
         return text
@@ -30,15 +33,16 @@ def escape(text: str) -> str:
 
 
 def escape_in_json(text: str) -> str:
-    """As Go's encoding/json writes text: HTML may be around it."""
+    """Escape text as Go's encoding/json does, which is safe within HTML."""
     return escape_json(text).replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """The admin API answers in JSON, and asks nobody to wait: cmd/api-response.go, writeErrorResponseJSON.
+    """JSON for the admin API, which asks nobody to wait; GET's form for some answers to HEAD.
 
-    HEAD is answered by writeErrorResponse, as GET is, where a condition or a range fails (cmd/object-handlers-common.go,
-    checkPreconditions) and where the queue is full (cmd/handler-api.go).
+    The admin API is answered by cmd/api-response.go, writeErrorResponseJSON; HEAD by writeErrorResponse, as GET is,
+    where a condition or a range fails (cmd/object-handlers-common.go, checkPreconditions) and where the queue is full
+    (cmd/handler-api.go).
     """
     if request.below.startswith("/minio/admin/"):
         return "admin"
@@ -76,25 +80,6 @@ VENDOR = Vendor(
     reserved=frozenset(("minio",)),
     resource=resources.decoded_path,
     deletes=multi_delete.MINIO,
-    # Go sorts what a handler sets; the server's own Date comes behind it
-    head=(
-        "Accept-Ranges",
-        "Content-Length",
-        "Content-Type",
-        "Retry-After",
-        "Server",
-        "Strict-Transport-Security",
-        "Vary",
-        "X-Amz-Id-2",
-        "X-Amz-Request-Id",
-        "X-Content-Type-Options",
-        "X-Minio-Error-Code",
-        "X-Minio-Error-Desc",
-        "X-Xss-Protection",
-        "Date",
-        "Connection",
-    ),
-    server="MinIO",
     # cmd/api-response.go, writeErrorResponseHeadersOnly
     bare_head=True,
     typical={"throttled": "SlowDownRead", "writing": "SlowDownWrite"},

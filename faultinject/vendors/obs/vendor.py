@@ -1,7 +1,7 @@
-"""Huawei Cloud OBS: XML on one line, two ids, each in a header and in the body; on HEAD the status is all there is.
+"""Huawei Cloud OBS: XML on one line, and two ids, each in a header and in the body.
 
-Answers seen on the wire have neither the newline behind the declaration nor the Resource of the documents' example, and
-what their code carries stands behind the ids.
+An answer to HEAD has only the status. Answers seen on the wire have neither the newline behind the declaration nor
+the Resource of the documents' example; the additions of their code stand behind the ids.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 CHILD = "<%(name)s>%(value)s</%(name)s>"
 NODE = "32AAAUgAIAABAAAQAAEAABAAAQAAEAAB"
-"""What half of the published second ids begin with; the others differ in a few letters."""
+"""Beginning of half of the published second ids; the others differ in a few letters."""
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """32 upper-case hex digits, of which the ninth to the twentieth are the time in ms, and a second id of 64 letters."""
+    """32 upper-case hex digits with the time in them, and a second id of 64 letters.
+
+    The ninth to the twentieth digit are the time in ms.
+    """
     milliseconds = unix_seconds * 1000 + int.from_bytes(entropy[:2]) % 1000
     return {
         "request_id": f"00000{milliseconds & 0xFFFFFFFFFFF:011X}{entropy[2:10].hex().upper()}",
@@ -31,7 +34,7 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, _status: int) -> str:
-    """Who signs as S3 does is answered with the headers of S3.
+    """The headers of S3 for a request that is signed as S3 requests are.
 
     Open Telekom Cloud, OBS S3 API, common response headers (en-us_topic_0125560484).
     """
@@ -79,17 +82,4 @@ VENDOR = Vendor(
     prefix="x-obs-",
     operations=("s3/operations.csv", "obs/operations.csv"),
     deletes=multi_delete.OBS,
-    # https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0115.html and the samples of all operations
-    head=(
-        "Server",
-        "x-obs-request-id",
-        "x-amz-request-id",
-        "x-reserved",
-        "x-obs-id-2",
-        "x-amz-id-2",
-        "Content-Type",
-        "Date",
-        "Content-Length",
-    ),
-    server="OBS",
 )

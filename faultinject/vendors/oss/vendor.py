@@ -1,4 +1,7 @@
-"""Alibaba Cloud OSS: XML of two-space indentation, an id of 24 digits, and on HEAD the whole error in a header."""
+"""Alibaba Cloud OSS: XML of two-space indentation, and an id of 24 digits.
+
+On HEAD the whole error stands in a header.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ VENDOR = Vendor(
     id_headers=(("x-oss-request-id", "request_id"),),
     make_ids=make_ids,
     # https://www.alibabacloud.com/help/en/oss/user-guide/regions-and-endpoints; `s3.`, the S3 face:
-    # https://www.alibabacloud.com/help/en/oss/developer-reference/use-amazon-s3-sdks-to-access-oss; the last is dual-stack
+    # https://www.alibabacloud.com/help/en/oss/developer-reference/use-amazon-s3-sdks-to-access-oss; the last is
+    # dual-stack
     endpoints=(
         "s3.oss-*.aliyuncs.com",
         "oss-accelerate.aliyuncs.com",
@@ -32,17 +36,4 @@ VENDOR = Vendor(
     prefix="x-oss-",
     operations=("s3/operations.csv", "oss/operations.csv"),
     extras="extras.csv",
-    # https://github.com/apache/opendal/issues/917
-    head=(
-        "Server",
-        "Date",
-        "Content-Type",
-        "Content-Length",
-        "Connection",
-        "x-oss-request-id",
-        "x-oss-server-time",
-        "x-oss-ec",
-        "x-oss-err",
-    ),
-    server="AliyunOSS",
 )

@@ -25,11 +25,8 @@ VENDOR = Vendor(
     # the calls of qingstor-sdk 2.6.0; the S3 face has S3's parameters
     operations=("s3/operations.csv", "qingstor/operations.csv"),
     deletes=multi_delete.QINGSTOR,
-    # https://docsv3em.qingcloud.com/storage/object-storage/api/error_code
-    head=("Server", "Date", "Content-Type", "Content-Length", "Connection", "x-qs-request-id"),
-    server="QingStor",
     keeps_slashes=True,
     prefix="x-qs-",
-    # max_requests_exceeded is a 400, fetch_throttled for fetches alone
+    # max_requests_exceeded is for creating and deleting buckets alone, fetch_throttled for fetches
     typical={"throttled": "service_unavailable", "limited": ""},
 )

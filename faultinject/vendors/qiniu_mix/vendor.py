@@ -6,12 +6,15 @@ from faultinject.vendors.vendor import Vendor
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """24 lower-case hex digits, the first eight unix seconds: a MongoDB ObjectId, as in the document's example."""
+    """24 lower-case hex digits, of which the first eight are unix seconds.
+
+    They are a MongoDB ObjectId, as in the document's example.
+    """
     return {"request_id": f"{unix_seconds & 0xFFFFFFFF:08x}{entropy[:8].hex()}"}
 
 
 def resource(bucket: str | None, key: str | None, _raw_path: str) -> str:
-    """A bucket alone without slash, as in the document's example; `/` without one, else `/bucket/key`."""
+    """`/bucket/key`; a bucket alone has no slash, as in the document's example; `/` without one."""
     if not bucket:
         return "/"
     return f"/{bucket}/{key}" if key else bucket
@@ -29,7 +32,6 @@ VENDOR = Vendor(
     resource=resource,
     # the introduction of the MIX documents lists these three
     endpoints=("mix-api.qiniu.com", "cn-south-1-mix.qiniu.com", "cn-north-1-mix.qiniu.com"),
-    head=("Content-Type", "Content-Length", "Date", "X-Request-Id"),
     keeps_slashes=True,
     prefix="x-qiniu-",
 )

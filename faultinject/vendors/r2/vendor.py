@@ -1,4 +1,7 @@
-"""Cloudflare R2: S3's XML with code and message alone, but for what a wrong signature carries."""
+"""Cloudflare R2: S3's XML with code and message alone.
+
+Only a wrong signature carries more.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,13 @@ VENDOR = Vendor(
     package=__package__,
     id_headers=(("cf-ray", "request_id"),),
     make_ids=make_ids,
-    # https://developers.cloudflare.com/r2/api/s3/api/, r2/reference/data-location/: an account, perhaps a jurisdiction
+    # https://developers.cloudflare.com/r2/api/s3/api/, r2/reference/data-location/: an account, perhaps a
+    # jurisdiction
     endpoints=(
         "*.eu.r2.cloudflarestorage.com",
         "*.fedramp.r2.cloudflarestorage.com",
         "*.r2.cloudflarestorage.com",
     ),
     deletes=multi_delete.S3,
-    # https://github.com/apache/opendal/issues/2904
-    head=("Date", "Content-Type", "Content-Length", "Connection", "Server", "cf-ray"),
-    server="cloudflare",
     typical={"bad": "InvalidObjectName"},
 )

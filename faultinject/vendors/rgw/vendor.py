@@ -1,4 +1,4 @@
-"""Ceph RGW: S3's XML with a message that is mostly empty; its Swift dialect answers in plain text."""
+"""Ceph RGW: S3's XML with a message that is mostly empty, and a Swift dialect in plain text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     from faultinject.vendors.types import StorageRequest
 
 INSTANCE, ZONE, ZONEGROUP = "4d3f", "default", "default"
-"""Which gateway answers."""
+"""The gateway that answers: its instance, its zone and its zone group."""
 SWIFT_IDS = (("X-Trans-Id", "request_id"), ("X-Openstack-Request-Id", "request_id"))
 # src/rgw/rgw_rest.cc, http_codes: one phrase a status, in both dialects
 REASONS = {498: "Rate Limited", 503: "Slow Down"}
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """A transaction id: a number of 21 hex digits, the time, the gateway and its zone; and the gateway."""
+    """A transaction id, and the name of the gateway.
+
+    The former is a number of 21 hex digits, the time, the gateway and its zone.
+    """
     number, now = entropy[:8].hex(), unix_seconds & 0xFFFFFFFFFF
     return {
         "request_id": f"tx00000{number}-{now:010x}-{INSTANCE}-{ZONE}",
@@ -27,7 +30,10 @@ def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
 
 
 def form_for(row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """No body below 400, and JSON for a client that asks for it: src/rgw/rgw_rest.cc, end_header and allocate_formatter."""
+    """No body below 400, and JSON for a client that asks for it.
+
+    src/rgw/rgw_rest.cc, end_header and allocate_formatter.
+    """
     if row.form or (status == 200 and request.method == "POST" and request.query_values("delete")):
         return ""
     if 300 <= status < 400:
@@ -62,23 +68,10 @@ VENDOR = Vendor(
     reason=lambda row, _: REASONS.get(row.status or 0),
     # https://docs.ceph.com/en/latest/radosgw/s3/objectops/#append-object
     operations=("s3/operations.csv", "rgw/operations.csv"),
-    # src/rgw/rgw_appmain.cc, cond_init_apis; by default, https://docs.ceph.com/en/latest/radosgw/adminops/ and config-ref/
+    # src/rgw/rgw_appmain.cc, cond_init_apis; by default, https://docs.ceph.com/en/latest/radosgw/adminops/ and
+    # config-ref/
     reserved=frozenset(("admin", "auth", "swift")),
     deletes=multi_delete.RGW,
     # src/rgw/rgw_op.cc, RGWCompleteMultipart::check_previously_completed
     completes_again=True,
-    # https://github.com/s3gw-tech/s3gw/issues/689
-    head=(
-        "Content-Length",
-        "Location",
-        "x-amz-request-id",
-        "X-Trans-Id",
-        "X-Openstack-Request-Id",
-        "Accept-Ranges",
-        "Content-Type",
-        "Server",
-        "Date",
-        "Connection",
-    ),
-    server="Ceph Object Gateway (reef)",
 )

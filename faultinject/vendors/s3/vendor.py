@@ -26,12 +26,15 @@ def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:
 
 
 def escape(text: str) -> str:
-    """As S3 writes text: apostrophes as they are (https://github.com/jsoma/flatware/issues/10), quotes as in an ETag."""
+    """Escape text as S3 does: apostrophes stay, quotes become entities as in an ETag.
+
+    https://github.com/jsoma/flatware/issues/10
+    """
     return escape_xml_text(text).replace('"', "&quot;")
 
 
 def form_for(_row: DocumentedError, request: StorageRequest, status: int) -> str:
-    """What is wrong with the end of a multipart upload comes without a declaration.
+    """The form without a declaration for mistakes at the end of a multipart upload.
 
     https://github.com/basho/riak_cs/issues/1100, https://github.com/versity/versitygw/issues/2040
     """
@@ -56,19 +59,5 @@ VENDOR = Vendor(
     deletes=multi_delete.S3,
     # https://github.com/minio/minio/issues/13318, https://github.com/adobe/S3Mock/issues/2586
     completes_again=True,
-    # https://github.com/yanganto/s3rs/issues/18, https://github.com/versity/versitygw/issues/1810; where other answers
-    # are chunked ours have a Content-Length
-    head=(
-        "x-amz-bucket-region",
-        "x-amz-request-id",
-        "x-amz-id-2",
-        "Allow",
-        "Content-Type",
-        "Content-Length",
-        "Date",
-        "Connection",
-        "Server",
-    ),
-    server="AmazonS3",
     hint="x-amz-retry-after",
 )

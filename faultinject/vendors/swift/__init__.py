@@ -1,1 +1,1 @@
-"""What OpenStack Swift says in its own HTML, in its rate limiter's plain text and in its S3 dialect."""
+"""Errors of OpenStack Swift: HTML, its rate limiter's plain text, and its S3 dialect."""

@@ -1,6 +1,7 @@
-"""OpenStack Swift: an HTML page per status, plain text from the rate limiter, XML from the S3 dialect (s3api).
+"""OpenStack Swift: an HTML page per status, text from the rate limiter, XML from s3api.
 
-Swift has no error codes: its own rows are named by their status, those of s3api by S3's code.
+s3api is its S3 dialect. Swift has no error codes: its own rows are named by their status, those of s3api by S3's
+code.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from faultinject.vendors.vendor import Form, Vendor
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """The transaction id: `tx`, 21 hex digits of a UUID, unix seconds as ten hex digits, no suffix."""
+    """The transaction id: `tx`, 21 hex digits of a UUID, and unix seconds as ten hex digits.
+
+    It has no suffix.
+    """
     return {"request_id": f"tx{entropy[:11].hex()[:21]}-{unix_seconds & 0xFFFFFFFFFF:010x}"}
 
 
@@ -38,16 +42,6 @@ VENDOR = Vendor(
     operations=("swift/operations.csv",),
     extras="extras.csv",
     bare_head=True,
-    head=(
-        "Content-Length",
-        "Content-Type",
-        "Www-Authenticate",
-        "x-amz-request-id",
-        "x-amz-id-2",
-        "X-Trans-Id",
-        "X-Openstack-Request-Id",
-        "Date",
-    ),
     # what the middleware for rate limits answers
     typical={"throttled": "498/2", "denied": "403", "missing": "404", "bad": "400"},
 )

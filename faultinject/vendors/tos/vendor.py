@@ -11,16 +11,17 @@ CHILD = ',"%(name)s":"%(value)s"'
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:
-    """24 hex digits with the time in them twice, an address, six letters and the front end, as in recorded answers.
+    """A request id of 24 hex digits and more, as in recorded answers, and a host id.
 
-    The id of the host is 32 letters and digits (https://github.com/coze-dev/coze-studio/issues/2272).
+    The digits have the time in them twice; an address, six letters and the front end follow. The id of the host is 32
+    letters and digits (https://github.com/coze-dev/coze-studio/issues/2272).
     """
     time = f"{unix_seconds & 0xFFFFFFFF:08x}"
-    letters = "".join(LETTERS[each % len(LETTERS)] for each in entropy[8:13])
+    letters = "".join(LETTERS[byte % len(LETTERS)] for byte in entropy[8:13])
     first, second, address = entropy[:2].hex(), entropy[2:4].hex(), entropy[4:7].hex()
     return {
         "request_id": f"{first}07{time[2:]}{second}{time}-0a{address}-1{letters}-{FRONT}",
-        "host_id": "".join(LETTERS[each % len(LETTERS)] for each in entropy[16:48]),
+        "host_id": "".join(LETTERS[byte % len(LETTERS)] for byte in entropy[16:48]),
     }
 
 
@@ -42,7 +43,8 @@ VENDOR = Vendor(
     id_headers=(("x-tos-request-id", "request_id"), ("x-tos-id-2", "request_id")),
     make_ids=make_ids,
     resource=resources.bucket_and_key,
-    # volcengine/ve-storage-uni-cli, docs/bucket_api_reference.md; `tos-s3-` is the S3 face, BytePlus the international one
+    # volcengine/ve-storage-uni-cli, docs/bucket_api_reference.md; `tos-s3-` is the S3 face, BytePlus the
+    # international one
     endpoints=(
         "tos-s3-*.volces.com",
         "tos-*.volces.com",
@@ -57,16 +59,4 @@ VENDOR = Vendor(
     deletes=multi_delete.TOS,
     # the vendor's own Python SDK (tos/http.py) refuses an answer to HEAD whose Content-Length is above 0
     bare_head=True,
-    # https://www.volcengine.com/docs/6349/74851 and /75044
-    head=(
-        "Date",
-        "Server",
-        "x-tos-id-2",
-        "x-tos-request-id",
-        "x-tos-server-time",
-        "x-tos-ec",
-        "Content-Type",
-        "Content-Length",
-    ),
-    server="TosServer",
 )

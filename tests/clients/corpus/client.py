@@ -15,18 +15,18 @@ from itertools import count
 from random import Random
 from urllib.parse import urlsplit
 
-from faultinject.conformance import ETAG
+from faultinject.conformance.plan import ETAG
 
 from .connections import Connections
 
 DRAW = Random()
-"""Not the module's own numbers: a client that outlives its test would disturb those that Hypothesis watches."""
+"""Random numbers of its own: a client that outlives its test would disturb Hypothesis's."""
 THROTTLE, SERVER, TRANSPORT, HIDDEN, REFUSED = "throttle", "server", "transport", "hidden", "refused"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What each attempt of a call sends."""
+    """The request that each attempt of a call sends."""
 
     method: str
     target: str
@@ -76,7 +76,7 @@ class Client:
         self.call("POST", key, "?uploads")
 
     def complete(self, key):
-        """Make an object of an upload's parts: it may be repeated, for there is one upload of that id."""
+        """Complete an upload; it may be repeated, as there is one upload of that id."""
         part = f"<Part><PartNumber>1</PartNumber><ETag>{ETAG}</ETag></Part>"
         document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
         self.call("POST", key, f"?uploadId={key}", document, harmless=True)
@@ -101,7 +101,7 @@ class Client:
         raise AssertionError
 
     def most(self, failed):
-        """How many attempts there are after this failure."""
+        """The number of attempts allowed after this failure."""
         return self.attempts
 
     def attempt(self, request, number):
@@ -129,7 +129,7 @@ class Client:
         return b"<Error>" in body
 
     def may_repeat(self, failed, harmless):
-        """Whether trying again may help and does no harm; an answer that says "not now" has changed nothing."""
+        """Whether a retry may help and does no harm; a throttle answer has changed nothing."""
         return failed.kind == THROTTLE or (failed.kind != REFUSED and harmless)
 
     def take(self, failed):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; a header's name is in lower case."""
+    """The answer; names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -20,7 +20,7 @@ class Answer:
 
 
 class Connections:
-    """Gives each request a connection of its own while it is under way, the one that was used last first."""
+    """Gives each running request a connection of its own, the last used one first."""
 
     def __init__(self, endpoint, seconds=10):
         self.host = urlsplit(endpoint).netloc

@@ -6,7 +6,7 @@ from .client import Client
 
 
 class DoublesPost(Client):
-    """What is added, is added twice."""
+    """A POST that adds a line is repeated, and so adds it twice."""
 
     expected = {"non-idempotent retry": "FAIL"}
 

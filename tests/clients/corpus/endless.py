@@ -6,7 +6,7 @@ from .client import THROTTLE, Client
 
 
 class Endless(Client):
-    """Without a limit and a budget where the server has too much to do; it ends at last, so that tests end."""
+    """Without limit and budget on throttle errors; it ends at last, so that tests end."""
 
     expected = {"gives up": "FAIL"}
     first, longest = 0.1, 0.8

@@ -1,4 +1,7 @@
-"""Repeats 5xx only, so the other status for throttling ends the call: https://github.com/Azure/azure-sdk-for-python/issues/9082."""
+"""Repeats 5xx only, so the other status for throttling ends the call.
+
+https://github.com/Azure/azure-sdk-for-python/issues/9082
+"""
 
 from __future__ import annotations
 

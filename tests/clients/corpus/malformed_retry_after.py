@@ -1,4 +1,7 @@
-"""A Retry-After that it cannot read ends the call: https://github.com/SpaceTradersAPI/api-docs/issues/24."""
+"""A Retry-After that it cannot read ends the call.
+
+https://github.com/SpaceTradersAPI/api-docs/issues/24
+"""
 
 from __future__ import annotations
 

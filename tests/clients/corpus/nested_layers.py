@@ -1,4 +1,7 @@
-"""Retries in a loop around a client that retries: https://sre.google/sre-book/handling-overload/."""
+"""Retries in a loop around a client that retries.
+
+https://sre.google/sre-book/handling-overload/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Retries in a loop around an SDK that retries and says so: https://sre.google/sre-book/handling-overload/."""
+"""Retries in a loop around an SDK that retries and says so.
+
+https://sre.google/sre-book/handling-overload/
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every call is repeated to the end while everything fails, which keeps down what is trying to get up."""
+"""Repeats every call to the end in an outage, and so keeps the service from recovering."""
 
 from __future__ import annotations
 

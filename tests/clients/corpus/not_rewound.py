@@ -1,4 +1,7 @@
-"""Sends what a stream has left, which is nothing: https://github.com/databricks/databricks-sdk-java/pull/872."""
+"""Sends the rest of a stream that was read already: nothing.
+
+https://github.com/databricks/databricks-sdk-java/pull/872
+"""
 
 from __future__ import annotations
 

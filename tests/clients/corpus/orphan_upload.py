@@ -1,4 +1,4 @@
-"""Begins an upload a second time when the first answer was lost; the parts of the first are paid for for ever."""
+"""Begins a second upload when the first answer was lost, and pays for the first for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads `Retry-After: 3` as three milliseconds: https://github.com/Azure/azure-sdk-for-net/pull/5268."""
+"""Reads `Retry-After: 3` as three milliseconds.
+
+https://github.com/Azure/azure-sdk-for-net/pull/5268
+"""
 
 from __future__ import annotations
 

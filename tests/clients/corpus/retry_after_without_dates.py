@@ -1,4 +1,7 @@
-"""Understands `Retry-After` as a number only: https://github.com/hashicorp/go-retryablehttp/issues/144."""
+"""Understands `Retry-After` as a number only.
+
+https://github.com/hashicorp/go-retryablehttp/issues/144
+"""
 
 from __future__ import annotations
 

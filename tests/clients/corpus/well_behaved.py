@@ -16,7 +16,10 @@ class FullJitter(Client):
 
 
 class EqualJitter(Client):
-    """Half the bound, and anything up to the other half; a POST bears a key by which the server knows it again."""
+    """Waits half the bound plus a random part of the other half, and POSTs with a key.
+
+    The server recognises a repetition by the key.
+    """
 
     expected = {}
 

@@ -1,4 +1,7 @@
-"""Runs one program: `python -m tests.clients.programs GROUP NAME ENDPOINT`; prints the calls that it names."""
+"""Runs one program, and prints the calls that it names.
+
+`python -m tests.clients.programs GROUP NAME ENDPOINT`
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ NAMES = [f"{'a' if number < 60 else 'b'}-{number:03}" for number in range(120)]
 
 
 def outage(endpoint, budget):
-    """120 calls; four attempts each while there is budget, and none of a call that is asked to wait for long."""
+    """Make 120 calls of up to four attempts within a budget, and none after a long Retry-After."""
     client, lock = Sender(endpoint, "reader"), threading.Lock()
     left = [budget]
 

@@ -13,7 +13,7 @@ EVERY = 0.1
 
 
 def beat(endpoint, *, again):
-    """A heartbeat by POST, equal each time; after a lost answer one more at once, where that is said."""
+    """Send equal heartbeats by POST; `again` repeats one at once after a lost answer."""
     with httpx.Client(base_url=endpoint, headers={"User-Agent": "worker/1.0"}, trust_env=False) as client:
         for _ in range(40):
             for _ in range(1 + again):

@@ -1,4 +1,4 @@
-"""What boto3 promises of its waits and attempts, on a machine that has too much to do."""
+"""The waits and attempts that boto3 promises, on a machine with too much to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOWN = "s3:SlowDown,method=GET"
 
 
 def read(endpoint, mode, *, busy=False, later=0.0):
-    """Write by boto3, and read, which fails to the end; add so many seconds to each of its waits."""
+    """Write by boto3, then read with failures to the end; `later` lengthens each wait."""
     with s3_client(endpoint, retries={"mode": mode, "total_max_attempts": 3}, max_pool_connections=20) as s3:
         if later:
             s3.meta.events.register_first(

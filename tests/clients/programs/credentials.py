@@ -119,7 +119,7 @@ def signing(endpoint, waits):
 
 @program("token per request", "http:503,path=/documents/*,times=2,per=call", timed=True)
 def token_per_request(endpoint):
-    """A token is signed for each request, as some services demand; 503 is retried with full jitter."""
+    """A token is signed for each request, as some demand; 503 is retried with full jitter."""
     signing(endpoint, lambda: full_jitter(3))
 
 

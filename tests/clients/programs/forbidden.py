@@ -12,14 +12,14 @@ SECRET = "http:403,path=/documents/**"
 
 
 def refused(endpoint, path="/documents/secret"):
-    """What a test does that wants a 403."""
+    """A test that expects a 403."""
     with requests.Session() as session:
         session.trust_env = False
         assert session.get(endpoint + path).status_code == 403
 
 
 def insisted(endpoint, path="/documents/secret"):
-    """What a test does whose client tries three times."""
+    """A test that expects a 403, and whose client tries three times."""
     for _ in range(3):
         refused(endpoint, path)
 

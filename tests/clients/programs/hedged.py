@@ -15,7 +15,7 @@ NAMES = [f"/documents/{number}" for number in range(5)]
 
 
 def read(endpoint, paths, *, method="GET", copies=1, after=0.15, named=True):
-    """Read or write each, and send copies of what is not answered after a while; the first answer counts."""
+    """Read or write each path, with copies after a while; the first answer counts."""
 
     async def send(client, path):
         sent = [

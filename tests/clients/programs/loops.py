@@ -1,4 +1,4 @@
-"""Loops without a wait, and short waits, on a machine that has too much to do, and by many threads."""
+"""Loops without waits or with short ones, on a busy machine and in many threads."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def busy_tight_loop_one_by_one(endpoint):
 
 @program("tight loop, many threads", DOWN, true={"backoff", "jitter", "backoff grows", "thundering herd"})
 def tight_loop_in_many_threads(endpoint):
-    """Six attempts without a wait by urllib, in 130 threads: each comes back late, because the others work."""
+    """Six attempts without a wait by urllib in 130 threads, each late as the others work."""
 
     def get(number):
         for _ in range(6):

@@ -63,7 +63,7 @@ MATCHED = "s3:PreconditionFailed,method=PUT,header.if-match=,times=1,per=call"
 
 @program("412, read again, boto3", MATCHED, app=STORE)
 def swap_again(endpoint):
-    """boto3: somebody else has written; a 412 is answered by reading again and writing with the new If-Match."""
+    """boto3 answers a 412 by reading again, and writing with the new If-Match."""
     swap(endpoint, reads=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 SERVICE, STORE, GCS = "app", "store", "gcs"
-"""What the server serves: one of `service.APPS`."""
+"""The apps of `service.APPS` that the server may serve."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from faultinject.audit import judge
-from faultinject.journal import CallWindow, read
+from faultinject.audit.judging import judge
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.reading import read
 
 ROOT = Path(__file__).parents[3]
 LATER = 60.0
@@ -66,13 +67,13 @@ def serving(app, rules, journal):
 
 
 def environment(**more):
-    """That of this process, so that this folder is found, and nothing but `more` sets faults."""
+    """The environment of this process, with this folder importable, and faults by `more` only."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
     return kept | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1"} | more
 
 
 def judged(path):
-    """What is known of a recorded run, with the findings of the audit on it."""
+    """The facts of a recorded run, with the audit's findings."""
     kept = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     calls = [CallWindow(**each) for each in kept.pop("told")]
     attempts = list(read([str(path)]))

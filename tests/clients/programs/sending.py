@@ -1,4 +1,4 @@
-"""What the small programs share: requests over http.client, waits, threads, and the calls that they name."""
+"""Requests over http.client, waits, threads and named calls of the small programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.client import HTTPException
 from tests.clients.corpus.connections import Answer, Connections
 
 BROKEN = Answer(0, {}, b"")
-"""What stands for no whole answer."""
+"""An answer that did not arrive whole."""
 PASSING = frozenset((0, 429, 500, 502, 503, 504))
 
 NAMED: list[dict[str, object]] = []
@@ -84,7 +84,7 @@ def in_threads(function, items, threads=20):
 
 @contextmanager
 def call(name, key):
-    """For its block, a call that is named as tests name theirs; what it raises is its caller's error, and ends here."""
+    """A named call for its block, as tests name theirs; the caller's error ends in it."""
     began, error = time.monotonic(), None
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the programs talk to: a small service, and filled stores."""
+"""The servers of the programs: a small service, and filled stores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READER = "listBuckets listFiles readBuckets readFiles writeFiles".split()
 
 
 class Service:
-    """What the programs need of a service.
+    """A service with all that the programs need.
 
     - `/documents/…` is always there, `/objects/…` when it was put.
     - `/counters/…` has a version, its ETag, and others write it all the time: whoever reads it finds a new one. A write
@@ -141,7 +141,7 @@ def google():
 
 
 APPS = {"app": Service, "store": lambda: filled("s3"), "gcs": google}
-"""What is served, by its name in `program.Program`."""
+"""The apps by their names in `program.Program`."""
 
 
 def __getattr__(name):

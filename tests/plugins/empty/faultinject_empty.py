@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from faultinject import Fault
-from faultinject.engine.answers import Answer
-
-if TYPE_CHECKING:
-    from faultinject.engine.actions import Act
-    from faultinject.engine.plan import CompiledRule
-    from faultinject.rules.rule import Rule
+from faultinject.plugins import Act, Answer, CompiledRule, Fault, Rule
 
 
 class Empty(Fault):
@@ -29,7 +21,7 @@ class Empty(Fault):
         return lambda request, entry, digest: answer.give(request, entry, digest, b"", {})
 
     def in_words(self, rule: Rule) -> str:
-        """What `check` and `preview` say."""
+        """The words of `check` and `preview` for this fault."""
         return "a 200 without a body"
 
     def fails(self, rule: Rule) -> bool:

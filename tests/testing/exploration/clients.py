@@ -1,4 +1,4 @@
-"""Twelve small clients of an object store, each with a bug that real ones have had, and repaired.
+"""Twelve small clients of an object store, each with a real-life bug, and repaired.
 
 Each empties its store, and asserts what must hold whatever the network and the service do.
 """
@@ -93,7 +93,7 @@ def start(client, path):
 
 
 def complete(client, path, upload, size):
-    """Complete; an upload that is gone was perhaps completed by an attempt whose answer was lost."""
+    """Complete an upload; a missing one was perhaps completed by an attempt with a lost answer."""
     try:
         client.call("POST", f"{path}?uploadId={upload}")
     except StorageError as error:
@@ -127,7 +127,7 @@ def copy(client, right):
 
 
 def move(client, right):
-    """The answer to Complete is lost, the next attempt finds no upload, and cleaning up deletes the only copy."""
+    """Complete's answer is lost, a retry finds no upload, and the clean-up deletes all copies."""
     client.store.clear()
     local = {"data": DATA}
     try:
@@ -169,7 +169,7 @@ def listing(client, right):
 
 
 def append(client, right):
-    """What was appended, and whose answer was lost, is appended again."""
+    """Data whose answer was lost is appended again."""
     client.store.clear()
     for number in range(3):
         line = b"line %d\n" % number
@@ -241,7 +241,7 @@ def overwrite(client, right):
 
 
 def queue(client, right):
-    """A GET that takes a message from a queue is sent again when its answer is lost, and the message is lost with it."""
+    """A GET takes a message from a queue; a lost answer and its retry lose the message."""
     client.store.clear()
     client.store.messages = [b"one", b"two", b"three"]
     done = []

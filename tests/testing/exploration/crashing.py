@@ -1,4 +1,4 @@
-"""Programs with planted bugs that show only when they are killed, and their repaired versions: `crashing.py JOB right|wrong`."""
+"""Programs with bugs that only a crash shows, and repaired: `crashing.py JOB right|wrong`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def send(upload, number, part):
 
 
 def noted(right):
-    """An upload in parts; wrong: it notes that it is done before it asks for the object to be made."""
+    """An upload in parts; wrong: it notes its end before it asks for the object."""
     bucket()
     if NOTE.exists():
         return
@@ -115,7 +115,7 @@ def locked(right):
 
 
 def appended(right):
-    """A record at the end of a log; wrong: it is appended again when it is not known whether it was."""
+    """A record at the end of a log; wrong: it is appended again after an uncertain attempt."""
     bucket()
     if NOTE.exists():
         return

@@ -1,6 +1,7 @@
-"""For programs that are run often: `http.client` takes three times as long to load as all the rest of them.
+"""A small HTTP client for programs that run often, as `http.client` takes long to load.
 
-Such a program is run with its folder, or this one, first on its path.
+It takes three times as long as all the rest of them. Such a program is run with its folder, or this one, first on its
+path.
 """
 
 import os
@@ -8,7 +9,9 @@ import socket
 
 
 def exchange(method, path, body=b"", **headers):
-    """A request to `$ENDPOINT` on a connection of its own: status, headers by their names in lower case, body.
+    """Send a request to `$ENDPOINT`; gives status, headers with lower-case names, and body.
+
+    On a connection of its own.
 
     Raises:
         ConnectionError: there was no whole answer.

@@ -1,4 +1,4 @@
-"""A service that answers everything, a client that tries again, and an exploration of the requests it makes."""
+"""A service that accepts everything, a client that retries, and its exploration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from werkzeug.wsgi import get_input_stream
 
 import faultinject
 from faultinject import WSGIFaultMiddleware
-from faultinject.exceptions import ExplorationFailed
+from faultinject.exceptions import ExplorationFailedError
 from tests.on_loopback import on_loopback
 
 
@@ -38,6 +38,13 @@ def exploring(code, *faults, **keys):
     return exploring_runs(lambda _: code(), *faults, **keys)
 
 
+def passing(code, *faults, **keys):
+    """Explore a function in which nothing is wrong: the exploration."""
+    exploration, error = exploring(code, *faults, **keys)
+    assert error is None
+    return exploration
+
+
 def exploring_runs(code, *faults, **keys):
     """The same of a function that is given what a run gives."""
     exploration = faultinject.explore(*faults, **keys)
@@ -45,7 +52,7 @@ def exploring_runs(code, *faults, **keys):
         for run in exploration:
             with run as given:
                 code(given)
-    except ExplorationFailed as error:
+    except ExplorationFailedError as error:
         return exploration, error
     return exploration, None
 
@@ -66,7 +73,7 @@ def warnings(exploration):
 
 
 def scenarios(requests, *faults, **keys):
-    """The scenarios in which each of these requests, `METHOD target`, is tried until it comes through."""
+    """The scenarios of an exploration in which each request, `METHOD target`, is retried."""
 
     def code():
         for each in requests:

@@ -1,4 +1,4 @@
-"""A small object store as a WSGI app, of the kind that retries meet: completing twice is an error, appending is not."""
+"""A small object store as a WSGI app: completing twice is an error, appending is not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = 2
 
 
 class Store:
-    """Objects by path, and messages; what clients do with it is seen in `objects`, `uploads`, `written` and `messages`."""
+    """Objects and messages; tests look at `objects`, `uploads`, `written` and `messages`."""
 
     def __init__(self):
         self.lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""A program is killed at each of its requests and run again: planted bugs are found, and their repaired versions pass."""
+"""A program is killed at each request and run again: planted bugs are found, repairs pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import requests
 
 import faultinject
 from faultinject import Storage
-from faultinject.exceptions import ConfigurationError, ExplorationFailed
+from faultinject.exceptions import ConfigurationError, ExplorationFailedError
 from faultinject.testing.exploration import programs
 
 from .service import exploring, send
@@ -58,7 +58,7 @@ def explore(storage, place, words, *faults, recover=None, **options):
                     cwd=place,
                     store=storage,
                 )
-    except ExplorationFailed as error:
+    except ExplorationFailedError as error:
         return exploration, error
     return exploration, None
 
@@ -104,8 +104,8 @@ FOUND = {
 
 
 def causes(exploration):
-    """What was found, and the smallest scenario of each."""
-    from faultinject.testing.exploration import groups
+    """The findings, with the smallest scenario of each."""
+    from faultinject.testing.exploration.report import groups
 
     return sorted((smallest.said, smallest.text) for smallest, *_ in groups(exploration.runs))
 
@@ -145,7 +145,7 @@ def test_something_that_cannot_be_killed(storage, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_only_the_program_judges(storage, tmp_path):
-    """Where nobody knows what the server holds, and what was left out says so once."""
+    """Without a known store only the program judges; the report says once what was left out."""
     exploration = faultinject.explore(crash=True)
     for run in exploration:
         storage.app.reset()
@@ -178,7 +178,10 @@ def test_other_rules_stand_beside_it(storage, tmp_path):
 
 
 def test_a_request_that_does_not_come_again(storage, tmp_path):
-    """Nothing could be killed at it, also when tried again: that is no success, and the report says so."""
+    """A request that does not come again is no success, and the report says so.
+
+    Nothing could be killed at it, also when it was retried.
+    """
     place, runs = tmp_path / "place", tmp_path / "runs"
     place.mkdir()
     program = 'echo >> "$RUNS"; [ $(wc -l < "$RUNS") -gt 2 ] || curl -s -o answer -X PUT -d meow $ENDPOINT/films/cat'
@@ -220,14 +223,21 @@ def test_faults_of_the_second_run_that_are_one_rule(storage, tmp_path):
     }
 
 
-@pytest.mark.parametrize("where", ["the process", "its first moment"])
+@pytest.mark.parametrize(
+    "where", ["the system's call", "the process", "the call that starts it", "its first moment"]
+)
 def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where):
-    """Ctrl-C in the very moment in which the program is started: it may be at work already, and is ended."""
+    """Ctrl-C during the start of the program ends it, though it may be at work already."""
     began = []
 
     class Interrupted(threading.Event):  # by which others know that there is a program
         def set(self):
             raise KeyboardInterrupt
+
+    def fork(*given):
+        number = system(*given)
+        signal.raise_signal(signal.SIGINT)
+        return number
 
     def execute(child, *given):
         began.append(child)
@@ -235,8 +245,18 @@ def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where)
         if where == "the process":
             raise KeyboardInterrupt
 
-    real = subprocess.Popen._execute_child
+    def start(child, *given, **more):
+        begin(child, *given, **more)
+        raise KeyboardInterrupt
+
+    system = subprocess._fork_exec
+    real, begin = subprocess.Popen._execute_child, programs.processes.Child.__init__
     monkeypatch.setattr(subprocess.Popen, "_execute_child", execute)
+    if where == "the system's call":
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        monkeypatch.setattr(subprocess, "_fork_exec", fork)
+    if where == "the call that starts it":
+        monkeypatch.setattr(programs.processes.Child, "__init__", start)
     if where == "its first moment":
         monkeypatch.setattr(programs, "Event", Interrupted)
     try:
@@ -261,7 +281,7 @@ def test_an_interrupt_while_it_is_started(storage, tmp_path, monkeypatch, where)
     ids=["text, folder", "folder", "program", "text"],
 )
 def test_it_cannot_be_started(tmp_path, words, place, said):
-    """What is wrong is named, and not the first letter of a text for the shell."""
+    """The message names what is wrong, and not the first letter of a text for the shell."""
     run = next(iter(faultinject.explore("reset")))
     with run as faults, pytest.raises(ConfigurationError, match=f"^{said}$"):
         faults.run(words, cwd=tmp_path / place)
@@ -290,7 +310,7 @@ def test_a_program_that_was_ended_has_not_given_up():
 
 
 def test_a_program_that_retries_for_ever(storage):
-    """What stops it is only that its failure is no longer given."""
+    """A program that retries for ever is stopped by ending its failure."""
     source = (
         f"{PLAIN}import sys; status = 503\n"
         "while status >= 500:\n"
@@ -298,7 +318,7 @@ def test_a_program_that_retries_for_ever(storage):
         "sys.exit(status != 200)"
     )
     exploration = faultinject.explore("s3:SlowDown,times=1000", allow=Exception)
-    with pytest.raises(ExplorationFailed, match=r"(?m)^more than 60 requests in one run$"):
+    with pytest.raises(ExplorationFailedError, match=r"(?m)^more than 60 requests in one run$"):
         for run in exploration:
             storage.app.reset()
             with run as given:
@@ -309,7 +329,7 @@ def test_a_program_that_nothing_kills(storage):
     """Without `crash=True` it runs once a run, and an exit code fails the run."""
     source = f"{PLAIN}exchange('PUT', '/films')"
     exploration = faultinject.explore("reset", within=60)
-    with pytest.raises(ExplorationFailed, match="exit code 1"):
+    with pytest.raises(ExplorationFailedError, match="exit code 1"):
         for run in exploration:
             storage.app.reset()
             with run as given:

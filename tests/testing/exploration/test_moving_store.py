@@ -1,4 +1,4 @@
-"""Clients that download in parts while the store moves: for each movement one that gets it right, and one that does not."""
+"""Clients download in parts while the store changes, a right and a wrong one per change."""
 
 import contextlib
 
@@ -18,7 +18,7 @@ PARTS = [f"bytes={start}-{start + HALF - 1}" for start in (0, HALF)]
 
 @pytest.fixture
 def plain():
-    """A client past the faults of a store that holds the object, written twice, so that there is an older version."""
+    """A client past the faults, of a store with two versions of the object."""
     plain = Client(ObjectStore("s3"))
     plain.put("/photos")
     for content in (b"9876543210", CONTENT):
@@ -37,7 +37,7 @@ def read(client, part, **headers):
 
 
 def says(code, *faults):
-    """What an exploration of these faults at reads fails with; nothing where it passes."""
+    """The error of an exploration of these faults at reads; empty if it passes."""
     _, error = exploring(code, *(f"{each},method=GET" for each in faults))
     return "" if error is None else str(error)
 
@@ -73,7 +73,7 @@ def by_version(client):
 
 @pytest.mark.parametrize("fault", ["overwrite", "stale", "edit,set.etag=other"])
 def test_an_exploration(client, fault):
-    """The wrong client ends well with bytes of two versions, which its requests show; the right one begins anew."""
+    """The wrong client mixes two versions, as its requests show; the right one begins again."""
     said = says(lambda: by_range(client), fault)
     assert "mixed versions: requests 1 and 2 read two versions of /photos/film" in said
     assert "GET /photos/film (Range: bytes=5-9)" in said
@@ -84,7 +84,10 @@ def test_an_exploration(client, fault):
     "fault", ["edit,range=ignore", "edit,range=shift", "edit,drop.etag", "edit,drop.content-range"]
 )
 def test_a_server_that_does_ranges_wrong(client, fault):
-    """The right client begins anew, and has the object; one that looks at nothing has the whole in place of a part."""
+    """A careful client gets the object in spite of wrong ranges; a careless one takes the whole.
+
+    It has the whole in place of a part.
+    """
     assert says(holds(by_version, client), fault) == ""
     with inject(f"{fault},method=GET,times=1"):
         assert (by_range(client) == CONTENT) is (fault != "edit,range=ignore")
@@ -106,26 +109,34 @@ def by_slices(client):
             "edit,range=ignore",
             by_range,
             (by_version, by_slices),
-            "request 1 asked for bytes=0-4 of /photos/film and got all of it, with status 200, which the code took for that part",
+            (
+                "request 1 asked for bytes=0-4 of /photos/film and got all of it, with status 200, "
+                "and no error was reported"
+            ),
         ),
         (
             "edit,range=shift",
             by_slices,
             (by_version,),
-            "request 1 asked for bytes=0-4 of /photos/film and got the Content-Range of another part, which the code took for that one",
+            (
+                "request 1 asked for bytes=0-4 of /photos/film and got the Content-Range of another "
+                "part, and no error was reported"
+            ),
         ),
     ],
 )
 def test_bytes_that_are_not_those_of_the_range(client, fault, wrong, quiet, said):
-    """They are named where the answer says so itself, or where an assertion says that something wrong was taken."""
+    """Wrong bytes are named if the answer shows them, or if an assertion was misled."""
     assert f"mixed versions: {said}" in says(holds(wrong, client), fault)
     for right in quiet:
         assert says(holds(right, client), fault) == ""
 
 
 def test_what_is_no_mixture(client):
-    """The whole object in place of a part is a lawful answer: where nothing says that it was taken for one, nothing is said. Who
-    replaces the object itself between two reads has mixed nothing.
+    """A client is not blamed for the whole object in place of a part, nor for its own change.
+
+    The whole object is a lawful answer, and nothing says that the client took it for a part. A client that replaces
+    the object itself between two reads has mixed nothing.
     """
 
     def writer():
@@ -153,7 +164,7 @@ CUT = "truncate,method=GET,keep=0.5,times=1 overwrite,method=GET,skip=1,times=1"
 
 
 def resumed(client, *, asks):
-    """Read, and go on where the answer breaks off; `asks` for the version that the first bytes are of."""
+    """Read, and resume a broken answer; `asks` for the version of the first bytes."""
     first = client.get("/photos/film", buffered=False)
     etag, found = first.headers["ETag"], b""
     try:
@@ -167,14 +178,14 @@ def resumed(client, *, asks):
 
 
 def test_a_named_call(client, plain):
-    """`assert_retries()` names the mixed download; one with If-Range gets the whole of the new object."""
+    """`assert_retries()` names the mixed download; one with If-Range gets the new object."""
     with inject(CUT) as faults:
         with faults.call("load"):
             mixed = resumed(client, asks=False)
         assert mixed[:HALF] == CONTENT[:HALF] != mixed[HALF:]
         with pytest.raises(
             RetryAssertionError,
-            match="1 of 1 downloads whose object was replaced meanwhile are made of two versions",
+            match="1 of 1 downloads whose object was replaced meanwhile have bytes of two versions",
         ):
             faults.assert_retries()
     with inject(CUT) as faults:
@@ -185,7 +196,7 @@ def test_a_named_call(client, plain):
         ]
 
 
-MIXED = "1 of 1 downloads whose object was replaced meanwhile are made of two versions of it"
+MIXED = "1 of 1 downloads whose object was replaced meanwhile have bytes of two versions of it"
 TOOK = "1 of 1 downloads accepted bytes that are wrong by the answer's own checksum or Content-Range"
 FEW = "Not enough data: 1 of 3 downloads of a replaced object"
 
@@ -217,7 +228,10 @@ def writes(client):
     ],
 )
 def test_parts_of_a_named_call(client, fault, code, said):
-    """Its parts are requests of their own and no retries, and of one download all the same; nothing is said where nothing moved."""
+    """Parts of a named call are requests of their own, of one download.
+
+    They are no retries. Nothing is said where nothing moved.
+    """
     with inject(f"{fault},times=1" + ",method=GET" * ("method" not in fault)) as faults:
         with contextlib.suppress(ValueError), faults.call("load"):
             code(client)
@@ -240,7 +254,7 @@ def refused(client):
 
 @pytest.mark.parametrize(("code", "fails"), [(once, True), (twice, False), (refused, False)])
 def test_a_named_call_that_took_other_bytes(client, code, fails):
-    """Its caller was told success; the one that reads again, or tells an error, has not taken them."""
+    """A caller that was told success took the bytes, unless it read again or raised an error."""
     with inject("edit,range=shift,times=1") as faults:
         with contextlib.suppress(ValueError), faults.call("load"):
             code(client)

@@ -1,4 +1,4 @@
-"""Twelve planted bugs are found, each with one cause and a scenario that shows it again; their repaired versions pass."""
+"""Twelve planted bugs are found with one cause and a replay each; repaired versions pass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOUND = {
     "late": ("hang,method=GET,path=/b/state,times=1,duration=2500ms", 9, 1),
 }
 QUICK = ("copy", "append", "queue", "short")
-"""A lost answer, an error within a 200, a body that ends early; of each kind one, with few runs."""
+"""One bug of each kind, with few runs: lost answer, error in a 200, short body."""
 
 # A CreateMultipartUpload whose answer is lost, sent again, leaves an upload that nobody knows of.
 LEAKING = ("rewind", "move", "threads")
@@ -47,7 +47,7 @@ def explore(name, *faults, right, depth=1):
 
 @pytest.mark.parametrize("name", others_slowly(FOUND, lambda name: name in QUICK))
 def test_it_is_found(name):
-    """One cause is reported, with the smallest scenario; the marker that is printed shows the same failure again."""
+    """One cause is reported, with the smallest scenario, and its marker shows the failure again."""
     smallest, runs, failed = FOUND[name]
     exploration, error = explore(name, right=False)
     assert (len(exploration.runs), sum(each.failed for each in exploration.runs)) == (runs, failed)
@@ -63,7 +63,7 @@ def test_it_is_found(name):
 
 @pytest.mark.slow
 def test_a_shared_budget_takes_two_faults():
-    """One retry for the whole job copes with any one fault; depth 2 finds the pair, and folds it into one rule."""
+    """One retry for the whole job survives any one fault; depth 2 finds the pair as one rule."""
     assert explore("budget", right=False)[1] is None
     exploration, error = explore("budget", right=False, depth=2)
     [smallest] = re.findall(r'^  replay: @pytest\.mark\.faultinject\("(.+)"\)$', str(error), re.MULTILINE)
@@ -76,13 +76,16 @@ def test_a_shared_budget_takes_two_faults():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_alarm(name):
-    """A right client passes: nothing failed, nothing was left out, every fault came; three leave an upload behind."""
+    """A right client passes, with every fault; three leave an upload behind.
+
+    Nothing failed, and nothing was left out.
+    """
     exploration, error = explore(name, right=True)
     assert error is None
     head, *warnings = without_times(exploration.report()).splitlines()
     assert re.fullmatch(
-        r"\d+ requests? without faults, 13 faults; \d+ runs ~, 0 failed, \d+ gave up cleanly,"
-        r" 0 not reached, 0 pruned(, 1 with a warning)?",
+        r"\d+ requests? without faults, 13 faults; \d+ runs ~, 0 failed(, \d+ gave up cleanly)?"
+        r"(, 1 with a warning)?",
         head,
     )
     assert ["uploads left open" in each for each in warnings if each and "→" not in each] == [True] * (
@@ -97,7 +100,10 @@ def test_no_alarm(name):
     fewest([name for name in FOUND if name != "threads"], lambda name: [FOUND[name][0].partition(",")[0]]),
 )
 def test_no_alarm_at_depth_2(name):
-    """Nor do two faults in a row break a client with three attempts; one for each fault that shows a bug."""
+    """Two faults in a row do not break a client with three attempts.
+
+    One client for each fault that shows a bug.
+    """
     exploration, error = explore(name, right=True, depth=2)
     assert error is None, error
     assert max(len(each.points) for each in exploration.runs) == 2
@@ -105,14 +111,14 @@ def test_no_alarm_at_depth_2(name):
 
 
 def test_a_lost_answer_to_a_read():
-    """A message that a GET takes from a queue is lost with the answer: a read has an effect here."""
+    """A message that a GET takes from a queue is lost with the answer: this read has an effect."""
     exploration, error = explore("queue", "reset", "reset,when=after", right=False)
     assert "gets: the answer is cut after 0 bytes (reset)" in str(error)
     assert {each.text.endswith(",when=after") for each in exploration.runs if each.failed} == {True}
 
 
 def test_data_is_let_go():
-    """Runs that are over do not keep what the code under test had in its variables, but for the one that is shown."""
+    """Runs that are over keep no variables of the code, except for the one that is shown."""
     exploration, error = explore("rewind", right=False)
     kept = [each for each in exploration.runs if each.failed and each.error is not None]
     assert [each.error for each in kept] == [error.__cause__]

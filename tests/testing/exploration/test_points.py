@@ -1,4 +1,4 @@
-"""Where a fault comes: each request as the conditions of an ordinary rule, which mean it and nothing else."""
+"""Each request has conditions of an ordinary rule that mean it and nothing else."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faultinject
-from tests.rows import row_by_row
 
-from .service import call, client, exploring, left_out, scenarios, send, texts
+from .service import call, client, exploring, left_out, passing, scenarios, send, texts
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("requests", "rules"),
     [
         (["PUT /b/k"], ["method=PUT,path=/b/k"]),
@@ -35,12 +34,12 @@ from .service import call, client, exploring, left_out, scenarios, send, texts
     ],
 )  # fmt: skip
 def test_conditions(requests, rules):
-    """Method, path and parameters, taken literally; of what changes or is kept back only that it is there."""
+    """Method, path and parameters are literal; of changing or secret ones only the presence."""
     assert scenarios(requests, "reset") == [f"reset,{each},times=1" for each in rules]
 
 
 def test_alike_requests_are_told_apart_by_skip():
-    """The same request again, and a page of a listing, which the first page's conditions match too."""
+    """Equal requests, and pages that match the first page's conditions, differ by `skip`."""
     pages = [
         "GET /b?list-type=2",
         "GET /b?list-type=2&continuation-token=x",
@@ -74,7 +73,7 @@ def test_alike_requests_are_told_apart_by_skip():
     )
 )  # fmt: skip
 def test_whatever_is_asked_for(asked):
-    """Every request of a run gets its fault: printed, parsed and matched again, its rule means it, whatever is in it."""
+    """Any request gets its fault: the printed rule is parsed and matches it again."""
 
     def code():
         for method, path, query in asked:
@@ -84,8 +83,7 @@ def test_whatever_is_asked_for(asked):
             ).query_string
             assert call(method, target, query_string=text)
 
-    exploration, error = exploring(code, "http:503")
-    assert error is None
+    exploration = passing(code, "http:503")
     assert all(each.reached for each in exploration.runs)
     for each in exploration.runs:
         again = faultinject.Scenario.parse(each.text, seed="0")
@@ -107,7 +105,7 @@ def changing(*targets):
     return code
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("targets", "rules"),
     [
         (["/b/{long}-a", "/b/b"], ["method=PUT,path=/b/*-a", "method=PUT,path=/b/b"]),
@@ -119,9 +117,8 @@ def changing(*targets):
     ],
 )  # fmt: skip
 def test_what_changes_from_run_to_run(targets, rules):
-    """Long numbers and hexadecimal runs become stars; other names are only known by their operation."""
-    exploration, error = exploring(changing(*targets), "reset")
-    assert error is None
+    """Long numbers and hexadecimal runs become stars; other names are known by operation alone."""
+    exploration = passing(changing(*targets), "reset")
     placed = [each.removesuffix(",times=1") for each in texts(exploration)]
     assert sorted(placed) == sorted(f"reset,{each}" for each in rules)
 
@@ -152,11 +149,12 @@ ONE_MAKES_IT = " (differs between two runs without faults: only one makes it; ma
     ],
 )  # fmt: skip
 def test_what_runs_do_not_agree_on_is_left_out(numbers, exhaustive, tried, said):
-    """A request that one of two runs makes more often is no point, and is named with what brings it back: those that both
-    make; of what the other run does not make at all nothing is.
+    """A request that one of two runs makes more often is left out, and the report names it.
+
+    The report also says what brings it back: `exhaustive=True` tries the requests that both runs make, but none that
+    only one run makes.
     """
-    exploration, error = exploring(beating(*numbers), "reset", exhaustive=exhaustive)
-    assert error is None
+    exploration = passing(beating(*numbers), "reset", exhaustive=exhaustive)
     assert set(texts(exploration)) == {
         *(f"reset,method=GET,path=/b/beat,{each}" for each in tried),
         "reset,method=PUT,path=/b/k,times=1",
@@ -165,7 +163,7 @@ def test_what_runs_do_not_agree_on_is_left_out(numbers, exhaustive, tried, said)
 
 
 def test_several_left_out_are_one_line():
-    """What is left out is counted by request, and text from requests is escaped."""
+    """Requests left out are counted, and their text is escaped."""
     numbers = itertools.count()
 
     def code():
@@ -178,11 +176,11 @@ def test_several_left_out_are_one_line():
 
 
 def test_requests_alike_are_points_one_by_one():
-    """As many alike in both runs are no poll, also when their bodies differ: each gets every fault."""
-    exploration, error = exploring(
-        lambda: [call("PUT", "/b/log", data=bytes(number)) for number in range(6)], "reset"
-    )
-    assert error is None
+    """Equal requests of equal number in both runs each get every fault, with any bodies.
+
+    So many alike are no poll.
+    """
+    exploration = passing(lambda: [call("PUT", "/b/log", data=bytes(number)) for number in range(6)], "reset")
     place = "reset,method=PUT,path=/b/log"
     assert sorted(each.text for each in exploration.runs) == [
         *(f"{place},skip={number},times=1" for number in range(1, 6)),
@@ -192,7 +190,7 @@ def test_requests_alike_are_points_one_by_one():
 
 
 def test_a_request_without_a_path():
-    """What a server hands on below a mount point may have none: then the method and the query say which it is."""
+    """A request without a path, as below a mount point, is known by method and query."""
     environ = {**EnvironBuilder(query_string="prefix=a").get_environ(), "PATH_INFO": "", "SCRIPT_NAME": ""}
 
     def code():
@@ -210,14 +208,16 @@ def test_a_request_without_a_path():
 
 
 def test_a_request_too_long_to_know():
-    """No rule meets a path of which the journal keeps only the beginning, and the report says that it was not reached."""
-    exploration, error = exploring(lambda: [call("PUT", f"/b/{'k' * 3000}"), call("PUT", "/b/k")], "reset")
-    assert error is None
+    """No rule matches a path that the journal cuts, and the report says that it was not reached."""
+    exploration = passing(lambda: [call("PUT", f"/b/{'k' * 3000}"), call("PUT", "/b/k")], "reset")
     assert [each.reached for each in exploration.runs] == [False, True]
 
 
 def test_a_fault_of_a_vendor_with_other_words_is_placed_by_method_and_path():
-    """What the requests are read as has names for operations that this one would refuse."""
+    """A fault of a vendor with other operations is placed by method and path.
+
+    The names of the vendor by which requests are read would be refused.
+    """
     exploration, _ = exploring(changing("/b/tmp{number}"), "cos:SlowDown", "azure-blob:ServerBusy")
     found = texts(exploration)
     assert "cos:SlowDown,operation=PutObject,times=1" in found
@@ -228,10 +228,9 @@ def test_a_fault_of_a_vendor_with_other_words_is_placed_by_method_and_path():
 
 def test_the_requests_of_other_services_are_points_too():
     """Read as the vendor whose faults are asked for."""
-    exploration, error = exploring(
+    exploration = passing(
         changing("/storage/v1/b/photos/o/tmp{number}", "/storage/v1/b/photos/o/fixed"), "gcs:backendError"
     )
-    assert error is None
     assert sorted(texts(exploration)) == [
         "gcs:backendError,method=PUT,path=/storage/v1/b/photos/o/fixed,times=1",
         "gcs:backendError,operation=storage.objects.update,times=1",

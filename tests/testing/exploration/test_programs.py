@@ -1,4 +1,4 @@
-"""Programs that leave processes behind: all of them are gone when the run is over, with the files that they had open."""
+"""Processes that a program leaves behind are gone after the run, with their open files."""
 
 import os
 import select
@@ -12,7 +12,8 @@ from threading import Thread
 import pytest
 
 from faultinject import processes
-from faultinject.testing.exploration import Program, programs
+from faultinject.testing.exploration import programs
+from faultinject.testing.exploration.programs import Program
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems do not show what a process was started with"
@@ -29,7 +30,7 @@ def beats(tmp_path):
 
 
 def program(directory, source):
-    """A program with a child that has a session of its own, and that is at work when the program ends."""
+    """A program with a child in a session of its own, which is at work when the program ends."""
     text = f"""
 import os, time
 begun = os.pipe()
@@ -77,7 +78,7 @@ def at_work(tried, beats):
 
 @contextmanager
 def somebody_elses(**more):
-    """A process that is none of the program's, begun behind it."""
+    """A process of somebody else, begun after the program."""
     other = Popen(["sleep", "600"], **more)
     try:
         yield other
@@ -88,7 +89,10 @@ def somebody_elses(**more):
 
 
 def test_somebody_elses_without_an_environment(monkeypatch, tmp_path, beats):
-    """It is neither killed nor waited for: that it has none is seen, so that it is not taken for one that is about to end."""
+    """A foreign process without an environment is neither killed nor waited for.
+
+    The missing environment is noticed, so the process is not taken for one that is about to end.
+    """
     monkeypatch.setattr(programs, "DEATH", 60)
     killed = program(tmp_path, "time.sleep(600)")
     with at_work(killed, beats), somebody_elses(env={}):

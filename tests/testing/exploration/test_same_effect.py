@@ -1,4 +1,7 @@
-"""What has the same effect twice is no repeat to accuse: right programs whose requests look like bugs, and their wrong twins."""
+"""Right programs with requests that look like bugs are not blamed, and wrong twins are.
+
+A repeat with the same effect does no harm.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ ID = {"amz-sdk-invocation-id": "7"}
 
 
 class Shop:
-    """An app with objects, a search, and orders; `known` is what it answers to an order that it has already."""
+    """An app with objects, a search and orders; `known` is its answer to a known order."""
 
     def __init__(self, known=200, created=201):
         self.known = known
@@ -58,7 +61,7 @@ class Shop:
         assert any(self.send(method, path, body, headers) for body in bodies)
 
     def explored(self, code, *faults, **keys):
-        """What fails and what is warned of."""
+        """The failure and the warnings of an exploration."""
 
         def run():
             self.orders.clear()
@@ -74,7 +77,7 @@ def shop():
 
 
 def test_an_object_is_cleared_while_the_fault_stays(shop):
-    """What the code may end with is no break-down that would show that its second request was a retry."""
+    """An allowed error is no break-down that shows that the second request was a retry."""
 
     def clearing():
         if not shop.send("PUT", "/b/state", b"cats: 1"):

@@ -1,4 +1,4 @@
-"""Runs pytest in pytest. What a run imports is forgotten after it, so all that it may need is imported here, once.
+"""Runs pytest in pytest, and imports here what a run may need, as a run forgets its imports.
 
 A module of ours that is imported again for each run, and hears of forks, would keep that run in memory to the end.
 Hypothesis' own plugin takes longer than all the rest of such a run together.
@@ -52,7 +52,7 @@ for room in ROOMS:
 
 
 class ReadOnce:
-    """An installed package, with all that pytest asks it for in each run: each time it would read and parse its files again."""
+    """An installed package whose files are read and parsed once, not for each inner run."""
 
     def __init__(self, package):
         self.package = package
@@ -68,7 +68,10 @@ PLUGINS = [
     for each in importlib.metadata.distributions()
     if any(point.group == "pytest11" for point in each.entry_points)
 ]
-"""The installed packages that pytest looks for: it would look at all packages, twice for each run."""
+"""The installed packages with pytest plugins, so that runs do not search all packages.
+
+It would look at all packages, twice for each run.
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +82,8 @@ def only_plugins_are_installed(monkeypatch):
 
 INI = """
 [pytest]
-addopts = --strict-markers -p no:django -p no:randomly -p no:cacheprovider -p no:hypothesispytest -p no:platformdirs -p no:doctest
-    -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
+addopts = --strict-markers -p no:django -p no:randomly -p no:cacheprovider -p no:hypothesispytest
+    -p no:platformdirs -p no:doctest -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
     -p no:xdist -p no:xdist.looponfail
 asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function
@@ -138,3 +141,28 @@ def passes(run):
         return result
 
     return passes
+
+
+@pytest.fixture
+def shows(run):
+    """Write and run a test file; expect these lines and one failed test, or these outcomes."""
+
+    def shows(source, lines=(), *args, **outcomes):
+        result = run(source, *args)
+        result.assert_outcomes(**(outcomes or {"failed": 1}))
+        result.stdout.fnmatch_lines(lines)
+        return result
+
+    return shows
+
+
+@pytest.fixture
+def usage_error(run):
+    """Write and run a test file; expect pytest to refuse its configuration with this line."""
+
+    def usage_error(source, line, *args):
+        result = run(source, *args)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([line])
+
+    return usage_error

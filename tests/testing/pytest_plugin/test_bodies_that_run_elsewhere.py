@@ -1,4 +1,4 @@
-"""A marked test whose body runs where its faults are not in force passes for nothing, so it fails by name."""
+"""A marked test whose body runs without its faults would prove nothing, so it fails."""
 
 import pytest
 
@@ -27,7 +27,10 @@ CALLED = {
         def pytest_collection_modifyitems(items):
             for item in items:
                 test = getattr(item.instance, "run", None)
-                item.runtest = (lambda item=item: item.obj()) if test is None else (lambda item=item, test=test: test(item))
+                if test is None:
+                    item.runtest = lambda item=item: item.obj()
+                else:
+                    item.runtest = lambda item=item, test=test: test(item)
     """,
     "the runtest of unittest": """
         import pytest
@@ -78,13 +81,12 @@ PROTOCOL = """
 """
 
 
-def test_a_plugin_that_goes_round_the_call_phase(project, run):
+def test_a_plugin_that_goes_round_the_call_phase(project, shows):
     """Nothing could be put around such a test, and it says so."""
     project.syspathinsert()
     project.makepyfile(own_way=PROTOCOL)
-    result = run(RED.replace("== 503", "== 200"), "-p", "own_way")
-    result.assert_outcomes(failed=2, passed=1)
-    result.stdout.fnmatch_lines(
+    shows(
+        RED.replace("== 503", "== 200"),
         [
             "*_ test_function _*",
             "faultinject: the test passed, but its faults were never in force: *inject(...)`*",
@@ -92,13 +94,18 @@ def test_a_plugin_that_goes_round_the_call_phase(project, run):
             "no request was seen",
             "*_ TestMethod.test_method _*",
             "faultinject: the test passed, but its faults were never in force: *",
-        ]
+        ],
+        "-p",
+        "own_way",
+        failed=2,
+        passed=1,
     )
 
 
-def test_a_class_that_does_not_call_its_method(run):
-    """Also with a rule that nothing needs to meet, and where an exploration would see no request."""
-    result = run("""
+def test_a_class_that_does_not_call_its_method(shows):
+    """It fails also with a rule that need not be met, or an exploration without requests."""
+    result = shows(
+        """
         import unittest
         import pytest
         from conftest import app
@@ -142,8 +149,10 @@ def test_a_class_that_does_not_call_its_method(run):
 
             def test_never(self):
                 pass
-    """)
-    result.assert_outcomes(failed=4, skipped=1)
+    """,
+        failed=4,
+        skipped=1,
+    )
     result.stdout.fnmatch_lines_random(
         [
             "FAILED *::TestMarked::test_own - Failed: faultinject: the test*",

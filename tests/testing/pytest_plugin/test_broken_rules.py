@@ -10,8 +10,8 @@ WRONG = {
 }
 
 
-def test_message(run):
-    """An error at set-up names the node and the mistake, without a traceback; no fixture is set up."""
+def test_message(shows):
+    """An error at set-up names node and mistake, without traceback; no fixture is set up."""
     broken = [
         f"""
         @pytest.mark.faultinject({marker})
@@ -20,7 +20,7 @@ def test_message(run):
     """
         for number, marker in enumerate(WRONG)
     ]
-    result = run(
+    result = shows(
         """
         import pytest
 
@@ -32,9 +32,10 @@ def test_message(run):
         def test_fine(client):
             assert client.get("/a").status_code == 503
     """
-        + "".join(broken)
+        + "".join(broken),
+        passed=1,
+        errors=len(WRONG),
     )
-    result.assert_outcomes(passed=1, errors=len(WRONG))
     for number, message in enumerate(WRONG.values()):
         result.stdout.fnmatch_lines(
             [
@@ -47,9 +48,10 @@ def test_message(run):
     result.stdout.no_fnmatch_line("*marked.py*")
 
 
-def test_every_mistake_is_named(run):
+def test_every_mistake_is_named(shows):
     """Mistakes of class and function are told together, each with its place."""
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("cos:Nope")
@@ -57,47 +59,51 @@ def test_every_mistake_is_named(run):
             @pytest.mark.faultinject("http:99", delay="5")
             def test_broken(self):
                 pass
-    """)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "*::test_broken: marker faultinject of TestAll: cos:Nope *",
             "*::test_broken: marker faultinject of test_broken: http:99*",
-        ]
+        ],
+        errors=1,
     )
 
 
-def test_caret_stands_under_the_mistake(run):
+def test_caret_stands_under_the_mistake(shows):
     """Wrong text is shown with a caret below."""
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503,times=-1")
         def test_broken():
             pass
-    """)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["  http:503,times=-1", "                 ^^"])
+        """,
+        ["  http:503,times=-1", "                 ^^"],
+        errors=1,
+    )
 
 
-def test_names_must_be_unique_over_all_markers(run):
+def test_names_must_be_unique_over_all_markers(shows):
     """Two markers whose rules have the same name cannot be told apart."""
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503", name="slow")
         @pytest.mark.faultinject("http:500", name="slow")
         def test_broken():
             pass
-    """)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*::test_broken: markers faultinject together: *slow*"])
+        """,
+        ["*::test_broken: markers faultinject together: *slow*"],
+        errors=1,
+    )
 
 
-def test_wrong_environment(run, monkeypatch):
+def test_wrong_environment(shows, monkeypatch):
     """A variable that nobody knows is an error of each test with faults, and of no other."""
     monkeypatch.setenv("FAULTINJECT_HAEDER", "0")
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503")
@@ -106,8 +112,8 @@ def test_wrong_environment(run, monkeypatch):
 
         def test_other(client):
             assert client.get("/a").status_code == 200
-    """)
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(
-        ["FAULTINJECT_HAEDER is not a variable of faultinject; did you mean FAULTINJECT_HEADER?"]
+        """,
+        ["FAULTINJECT_HAEDER is not a variable of faultinject; did you mean FAULTINJECT_HEADER?"],
+        passed=1,
+        errors=1,
     )

@@ -1,4 +1,4 @@
-"""`faultinject_explore(crash=True)`: the program that a test runs is killed at each request, and run again."""
+"""`faultinject_explore(crash=True)` kills a test's program at each request, and reruns it."""
 
 from __future__ import annotations
 
@@ -37,53 +37,51 @@ ASSERTS = TEST.replace("ASSERTION", 'assert log.count("job 7") == 1, "appended t
 
 
 @pytest.mark.slow
-def test_what_the_store_holds(run):
-    """It is a judge of its own; the marker that is printed shows the failure again, and no other run."""
+def test_what_the_store_holds(shows):
+    """The store's content is a judge, and the marker repeats the failure alone."""
     source = TEST.replace("ASSERTION", "pass")
-    result = run(source)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+    result = shows(
+        source,
         [
-            "3 requests without a crash; 6 runs in *, 1 failed, 0 gave up cleanly, 0 not reached, 1 pruned, 1 left out",
+            "3 requests without a crash; 6 runs in *, 1 failed, 1 pruned, 1 left out",
             "written twice: /films/log has 12 bytes; without a crash it has 6 bytes",
-            "  when at request 3 (PutObject /films/log) the program is killed: the store has carried it out, and nothing of"
+            "  when at request 3 (PutObject /films/log) the program is killed: the store has "
+            "carried it out, and nothing of"
             " the answer has left",
             "    3 PutObject     PUT /films/log  <- killed after the store had done it",
             "    killed, and run again:",
             "    3 PutObject     200 PUT /films/log",
-        ]
+        ],
     )
     [marker] = re.findall(r"^  replay: (@.+)$", result.stdout.str(), re.MULTILINE)
-    again = run(source.replace(MARK, marker))
-    again.assert_outcomes(failed=1)
-    again.stdout.fnmatch_lines(["3 requests without a crash; 1 run in *, 1 failed, *"])
+    shows(
+        source.replace(MARK, marker),
+        ["3 requests without a crash; 1 run in *, 1 failed, 1 pruned, 1 left out"],
+    )
 
 
 @pytest.mark.slow
-def test_the_assertion(run):
-    """The test's own assertion is a judge, with its traceback; where the program is repaired, it passes."""
-    result = run(ASSERTS)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+def test_the_assertion(run, shows):
+    """The test's assertion is a judge, with its traceback; a repaired program passes."""
+    shows(
+        ASSERTS,
         [
             "E       AssertionError: appended twice",
             "AssertionError: appended twice",
             "  ✕ written twice: /films/log has 12 bytes; without a crash it has 6 bytes",
-        ]
+        ],
     )
     run(ASSERTS.replace('HOW = "wrong"', 'HOW = "right"')).assert_outcomes(passed=1)
 
 
 @pytest.mark.slow
-def test_without_a_crash(run):
+def test_without_a_crash(run, shows):
     """`faults.run()` runs a program in any test, and fails with it."""
     plain = ASSERTS.replace(MARK, "@pytest.mark.faultinject('cos:SlowDown,path=/else')")
     ini = ("-o", "faultinject_unmatched=ignore")
     run(plain, *ini).assert_outcomes(passed=1)
     failing = plain.replace('"appended", HOW', '"begun", HOW')
-    result = run(failing, *ini)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E  *ProgramFailed: exit code 1"])
+    shows(failing, ["E  *ProgramFailed: exit code 1"], *ini)
 
 
 @pytest.mark.slow
@@ -102,28 +100,25 @@ def test_without_a_crash(run):
         ("crash=True, max_runs=2", "6 runs are needed, and max_runs is 2: 3 requests*"),
     ],
 )  # fmt: skip
-def test_what_is_wrong(run, mark, message):
+def test_what_is_wrong(shows, mark, message):
     """One failed test with a message."""
-    result = run(ASSERTS.replace("(crash=True)", f"({mark})"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*{message}*"])
+    shows(ASSERTS.replace("(crash=True)", f"({mark})"), [f"*{message}*"])
 
 
 @pytest.mark.slow
-def test_what_the_test_itself_asks(run):
+def test_what_the_test_itself_asks(run, shows):
     """It is taken for the program's unless it is hidden; the message says how."""
     source = ASSERTS.replace(
         "        with faults.pause():\n            requests.put", "        if True:\n            requests.put"
     )
-    result = run(source)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`*"]
+    shows(
+        source,
+        ["*a crash came before faults.run(): what the test itself asks belongs into `with faults.pause():`*"],
     )
 
 
 @pytest.mark.slow
-def test_no_program(run):
+def test_no_program(run, shows):
     """A test that runs none, or several, cannot be explored so."""
     source = (
         ASSERTS.replace("faults.run(", "print(")
@@ -131,17 +126,9 @@ def test_no_program(run):
         .replace(", cwd=tmp_path, store=storage", "")
         .replace('assert log.count("job 7") == 1, "appended twice"', "pass")
     )
-    result = run(source)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*crash=True kills a program, and the test runs none: run it with faults.run()*"]
-    )
+    shows(source, ["*crash=True kills a program, and the test runs none: run it with faults.run()*"])
     twice = ASSERTS.replace(
         "        with faults.pause():\n            log",
         "        faults.run('true')\n        with faults.pause():\n            log",
     )
-    result = run(twice)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*a crash needs a test that runs one program: faults.run() is called once in it*"]
-    )
+    shows(twice, ["*a crash needs a test that runs one program: faults.run() is called once in it*"])

@@ -92,7 +92,7 @@ def test_at_the_prompt_of_an_exploration(debug):
 
 @pytest.mark.live
 def test_no_prompt_within_the_plugin(debug):
-    """What the plugin says of a test is a failure without a prompt: there is nothing of the test to look at."""
+    """The plugin's own failures open no prompt, as there is nothing of the test to see."""
     result = debug(
         """
     @pytest.mark.faultinject("http:503", path="/never")
@@ -162,7 +162,10 @@ DEBUGGER = """
 
 
 def test_another_debugger(run, project):
-    """One of `--pdbcls`, behind the block and in it; pytest keeps it by its name as long as this process runs."""
+    """A debugger of `--pdbcls` works behind the block and in it.
+
+    pytest keeps it by its name as long as this process runs.
+    """
     project.syspathinsert()
     project.makepyfile(asking_debugger=DEBUGGER)
     result = run(

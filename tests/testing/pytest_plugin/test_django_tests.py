@@ -1,4 +1,4 @@
-"""The markers under pytest-django, which calls the tests of Django's cases in a way of its own."""
+"""The markers under pytest-django, which calls the tests of Django's cases its own way."""
 
 import sys
 from textwrap import dedent
@@ -44,8 +44,36 @@ def under_django(project):
     return run
 
 
+def test_requests_to_the_app_under_test_are_no_clients(under_django):
+    """The app answers 503 as its storage fails: Django's own client need not retry."""
+    result = under_django(
+        """
+        import urls
+
+        def read(request, name):
+            for _ in range(2):
+                try:
+                    return urls.HttpResponse(urlopen(f"{urls.store}/photos/{name}").read())
+                except HTTPError as error:
+                    error.close()
+            return urls.HttpResponse("storage is down", status=503)
+
+        @pytest.mark.faultinject("s3:SlowDown", bucket="photos")
+        def test_outage(faults, faultinject_store):
+            urls.store = faultinject_store("s3").url.rstrip("/")
+            urls.urlpatterns += [urls.path("documents/<name>", read)]
+            assert [Client().get(f"/documents/{name}").status_code for name in "abc"] == [503] * 3
+            assert not {each.check for each in faults.findings() if each.wrong} - {"backoff"}
+        """,
+        "--faultinject-report=report.txt",
+        "--faultinject-report-fail",
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["report.txt: *"])
+
+
 def test_every_kind_of_test_gets_its_faults(under_django):
-    """Methods and classes, sync and async, with and without a database; what is around a method gets none."""
+    """Methods and classes, sync or async, with or without database, get faults; fixtures none."""
     result = under_django("""
         class Fine:
             def setUp(self):
@@ -107,7 +135,10 @@ def test_every_kind_of_test_gets_its_faults(under_django):
 
 
 def test_a_marker_that_proves_nothing_fails(under_django):
-    """Rules that no request met, and explorations with a finding; skipped and expected failures stay what they are."""
+    """Unmet rules and findings fail a test; skipped and expected failures stay.
+
+    The findings of an exploration.
+    """
     result = under_django("""
         @pytest.mark.faultinject("http:503", path="/never")
         class TestPhotos(SimpleTestCase):

@@ -1,4 +1,4 @@
-"""The marker `faultinject_explore`: one test, run again for every request that it makes and every fault."""
+"""The marker `faultinject_explore` runs a test again for each request and fault."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WRONG = (
         assert upload(client, tries=1), "gave up"
 """
 )
-LINE = "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed, 1 gave up cleanly, 0 not reached, 0 pruned"
+LINE = "1 request without faults, 13 faults; 8 runs in * s (backoff *%), 0 failed, 1 gave up cleanly"
 PLUGIN = "faultinject_explore"
 
 
@@ -56,11 +56,10 @@ def test_a_test_that_passes(passes):
     result.stdout.fnmatch_lines(["*= faultinject: explored =*", f"*::test_right: {LINE}"])
 
 
-def test_a_test_that_fails(run, project):
-    """The traceback is the failing run's own; the report stands below it; the printed marker shows the failure again."""
-    result = run(WRONG)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+def test_a_test_that_fails(shows, project):
+    """The traceback is the failing run's, with the report below; its marker repeats the failure."""
+    result = shows(
+        WRONG,
         [
             '>       assert upload(client, tries=1), "gave up"',
             "E       AssertionError: gave up",
@@ -74,17 +73,18 @@ def test_a_test_that_fails(run, project):
             "  and 5 similar: *",
             "*::test_wrong: 2 requests without faults, *",
             "FAILED *::test_wrong - AssertionError: gave up*",
-        ]
+        ],
     )
     result.stdout.no_fnmatch_line("*seed 0/*")
     [marker] = re.findall(r"^  replay: (@.+)$", result.stdout.str(), re.MULTILINE)
-    again = run(WRONG.replace('@pytest.mark.faultinject_explore("cos")', marker))
-    again.assert_outcomes(failed=1)
-    again.stdout.fnmatch_lines(["E       AssertionError: gave up", "1 of 2 requests got a fault"])
+    shows(
+        WRONG.replace('@pytest.mark.faultinject_explore("cos")', marker),
+        ["E       AssertionError: gave up", "1 of 2 requests got a fault"],
+    )
 
 
 def test_fixtures(run):
-    """Function fixtures are made anew for every run, also tmp_path; wider ones once, and live on for the next test."""
+    """Function fixtures are new for each run, tmp_path too; wider ones stay for the next test."""
     run(
         UPLOAD
         + """
@@ -185,12 +185,13 @@ UNITTEST = """
 
 
 @pytest.mark.parametrize("tries", [2, 1])
-def test_unittest(run, tries):
-    """What unittest keeps to itself is seen nevertheless; its tests are not collected twice, and explored wholly."""
-    result = run(UNITTEST.replace("TRIES", str(tries)))
-    result.assert_outcomes(passed=tries - 1, failed=2 - tries)
-    result.stdout.fnmatch_lines(
-        [f"*::TestIt::test_it: {tries} request* without faults, 2 faults; {2 * tries} runs in *"]
+def test_unittest(shows, tries):
+    """unittest's hidden results are seen; its tests are explored, and not collected twice."""
+    result = shows(
+        UNITTEST.replace("TRIES", str(tries)),
+        [f"*::TestIt::test_it: {tries} request* without faults, 2 faults; {2 * tries} runs in *"],
+        passed=tries - 1,
+        failed=2 - tries,
     )
     if tries == 1:
         result.stdout.fnmatch_lines(
@@ -221,24 +222,25 @@ SUBTESTS = """
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="pytest 9 has them")
-def test_subtests(run, passes):
-    """A part that fails fails its run, and is shown with the smallest scenario alone; a run may end so where it may give up."""
-    result = run(SUBTESTS.replace("MORE", ""))
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(
+def test_subtests(shows, passes):
+    """A failing part fails its run, shown with the smallest scenario; it may be allowed to."""
+    result = shows(
+        SUBTESTS.replace("MORE", ""),
         [
             "AssertionError: *503*200*",
             "  when request 1 (PutObject /photos/cat) gets: http:503",
-            "*::test_it: 2 requests without faults, 2 faults; 4 runs in *, 4 failed,*",
-        ]
+            "*::test_it: 2 requests without faults, 2 faults; 4 runs in *, 4 failed",
+        ],
+        failed=2,
     )
     result.stdout.no_fnmatch_line("*SUBFAILED*")
     passes(SUBTESTS.replace("MORE", ", allow=Exception"), 2)
 
 
-def test_subtests_that_fail_without_faults(run):
-    """They are reported as ever."""
-    result = run("""
+def test_subtests_that_fail_without_faults(shows):
+    """They are reported as without the plugin."""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject_explore("http:503")
@@ -246,13 +248,14 @@ def test_subtests_that_fail_without_faults(run):
             for path in ("/a", "/b"):
                 with subtests.test(path=path):
                     assert client.get(path).text == "app: a"
-    """)
-    result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["SUBFAILED(path='/b')*", "FAILED*contains 1 failed subtest"])
+        """,
+        ["SUBFAILED(path='/b')*", "FAILED*contains 1 failed subtest"],
+        failed=2,
+    )
 
 
 def test_each_run_has_an_instance_of_its_class(passes):
-    """What a method leaves on `self` is gone in the next run, as it is in another test."""
+    """Each run has its own instance, as each test has."""
     passes(
         """
         import pytest
@@ -353,9 +356,10 @@ def test_a_function_that_a_plugin_puts_in_the_place_of_a_method(project, passes)
     )
 
 
-def test_again_of_unittest(run):
+def test_again_of_unittest(shows):
     """Nothing would be run again: it says so, and what to do."""
-    result = run("""
+    shows(
+        """
         import unittest
         import pytest
 
@@ -363,9 +367,9 @@ def test_again_of_unittest(run):
             @pytest.mark.faultinject_explore("http:503", again=True)
             def test_it(self):
                 pass
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["again: a method of unittest.TestCase is not run again; make it a function"])
+        """,
+        ["again: a method of unittest.TestCase is not run again; make it a function"],
+    )
 
 
 TIMEOUT = """
@@ -404,26 +408,25 @@ TIMEOUT = """
 
 
 @pytest.mark.parametrize(("only", "times"), [(False, 5), (True, 1)])
-def test_pytest_timeout(project, run, only, times):
-    """Each run has the time of a test; where the function alone has it, pytest-timeout sees to that itself."""
+def test_pytest_timeout(project, shows, only, times):
+    """Each run has a test's time limit; pytest-timeout handles a limit of the function alone."""
     conftest = project.path / "conftest.py"
     conftest.write_text(textwrap.dedent(TIMEOUT.replace("ONLY", str(only))) + conftest.read_text())
-    result = run(RIGHT.replace('"cos"', '"http:503", "reset"'), "-s")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines([f"*set {times} times*"])
+    program = RIGHT.replace('"cos"', '"http:503", "reset"')
+    shows(program, [f"*set {times} times*"], "-s", "-p", "no:timeout", passed=1)
 
 
-def test_it_fails_without_faults(run):
+def test_it_fails_without_faults(shows):
     """It fails as it would without the marker, and nothing is explored."""
-    result = run(RIGHT.replace("assert upload(client)", "upload(client); assert 1 == 2"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E       assert 1 == 2"])
+    result = shows(
+        RIGHT.replace("assert upload(client)", "upload(client); assert 1 == 2"), ["E       assert 1 == 2"]
+    )
     result.stdout.no_fnmatch_line("*explored*")
 
 
-def test_it_is_skipped(run):
-    """By a mark, by a condition, by a fixture or in its body: it is skipped, and nothing is explored."""
-    result = run(
+def test_it_is_skipped(shows):
+    """A test skipped by mark, condition, fixture or in its body is not explored."""
+    result = shows(
         UPLOAD
         + """
     pytestmark = pytest.mark.faultinject_explore("cos")
@@ -445,17 +448,18 @@ def test_it_is_skipped(run):
 
     def test_body():
         pytest.skip("body")
-    """
+    """,
+        skipped=4,
     )
-    result.assert_outcomes(skipped=4)
     result.stdout.no_fnmatch_line("*explored*")
 
 
-def test_it_skips_itself_because_of_a_fault(run):
+def test_it_skips_itself_because_of_a_fault(shows):
     """A skip in a run with a fault would hide that the code gave up."""
-    result = run(RIGHT.replace("assert upload(client)", "upload(client, 1) or pytest.skip('no service')"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["1 request without faults, *, 8 failed, *", "Skipped: no service"])
+    shows(
+        RIGHT.replace("assert upload(client)", "upload(client, 1) or pytest.skip('no service')"),
+        ["1 request without faults, *, 8 failed, 1 with a warning", "Skipped: no service"],
+    )
 
 
 def test_set_up_only(run):
@@ -482,9 +486,9 @@ def test_a_fixture_that_fails(run):
 @pytest.mark.parametrize(
     ("where", "outcomes"), [("before", {"errors": 1}), ("after", {"passed": 1, "errors": 1})]
 )
-def test_a_fixture_that_a_fault_breaks(run, where, outcomes):
+def test_a_fixture_that_a_fault_breaks(shows, where, outcomes):
     """A check in a fixture that a fault makes fail says in which run."""
-    result = run(
+    shows(
         RIGHT.replace("(client):", "(client, checked):")
         + f"""
     seen = []
@@ -496,30 +500,28 @@ def test_a_fixture_that_a_fault_breaks(run, where, outcomes):
             seen.append(1)
         yield
         assert faults.injected == 0 or "{where}" == "before", "a leak"
-    """
-    )
-    result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines(
-        ["*- faultinject: what was injected -*", 'ended in the run with @pytest.mark.faultinject("*"*)']
+        """,
+        ["*- faultinject: what was injected -*", 'ended in the run with @pytest.mark.faultinject("*"*)'],
+        **outcomes,
     )
 
 
 @pytest.mark.parametrize(
     ("body", "outcome"), [("assert upload(client)", "passed"), ("pytest.skip('no')", "skipped")]
 )
-def test_a_wider_fixture_that_fails_at_its_end(run, body, outcome):
+def test_a_wider_fixture_that_fails_at_its_end(shows, body, outcome):
     """Its error is reported once, and the exploration counts; also where nothing was explored."""
-    result = run(
+    shows(
         RIGHT.replace("(client):", "(client, wide):").replace("assert upload(client)", body)
         + """
     @pytest.fixture(scope="module")
     def wide():
         yield
         raise KeyError("wide")
-    """
+        """,
+        ["E       KeyError: 'wide'"],
+        **{outcome: 1, "errors": 1},
     )
-    result.assert_outcomes(**{outcome: 1, "errors": 1})
-    result.stdout.fnmatch_lines(["E       KeyError: 'wide'"])
 
 
 MISTAKES = {
@@ -557,7 +559,10 @@ def test_what_is_wrong(run):
 @pytest.mark.slow
 @pytest.mark.parametrize("source", [RIGHT, WRONG, RIGHT.replace("cos", "cs")], ids=["right", "wrong", "typo"])
 def test_the_order_of_its_reports(run, project, source):
-    """Every report is made in its turn, also that of a mistake: plugins that rerun tests begin at the set-up."""
+    """Every report is made in turn, for plugins that rerun tests from the set-up.
+
+    Also the report of a mistake.
+    """
     project.makeconftest(
         (project.path / "conftest.py").read_text()
         + """
@@ -578,19 +583,28 @@ def pytest_unconfigure():
 @pytest.mark.parametrize(
     ("says", "outcomes"), [("error", {"failed": 1}), ("warn", {"passed": 1, "warnings": 1})]
 )
-def test_incomplete(run, says, outcomes):
-    """What is cut off at depth 2 fails or warns."""
+def test_incomplete(shows, says, outcomes):
+    """An exploration cut off at depth 2 fails or warns."""
     source = RIGHT.replace('("cos")', '("cos", depth=2, max_runs=10)')
-    result = run(source, "-o", f"faultinject_incomplete={says}", "-W", "default")
-    result.assert_outcomes(**outcomes)
-    result.stdout.fnmatch_lines(["*incomplete: * runs of depth 2 not made: max_runs is 10"])
+    shows(
+        source,
+        ["*incomplete: * runs of depth 2 not made: max_runs is 10"],
+        "-o",
+        f"faultinject_incomplete={says}",
+        "-W",
+        "default",
+        **outcomes,
+    )
 
 
-def test_incomplete_says_nothing_else(run):
+def test_incomplete_says_nothing_else(usage_error):
     """The ini option takes two words."""
-    result = run(RIGHT, "-o", "faultinject_incomplete=ignore")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*faultinject_incomplete: 'ignore' is not one of error, warn"])
+    usage_error(
+        RIGHT,
+        "*faultinject_incomplete: 'ignore' is not one of error, warn",
+        "-o",
+        "faultinject_incomplete=ignore",
+    )
 
 
 UNSTABLE = RIGHT.replace(
@@ -598,33 +612,32 @@ UNSTABLE = RIGHT.replace(
 ) + ("    seen = []")
 
 
-def test_not_reached(run):
-    """A fault that reached no request is a warning, with what was near; as an error it fails the test."""
-    result = run(UNSTABLE, "-W", "default")
-    result.assert_outcomes(passed=1, warnings=1)
-    result.stdout.fnmatch_lines(["*not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/l)"])
-    result = run(UNSTABLE, "-W", "error")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*PytestWarning: faultinject_explore: 2 requests*"])
+def test_not_reached(shows):
+    """A fault that reached no request is a warning with the nearest one, or fails as an error."""
+    shows(
+        UNSTABLE,
+        ["*not reached: reset,method=PUT,path=/b/k,times=1 (nearest: PUT /b/l)"],
+        "-W",
+        "default",
+        passed=1,
+        warnings=1,
+    )
+    shows(UNSTABLE, ["*PytestWarning: faultinject_explore: 2 requests*"], "-W", "error")
 
 
 @pytest.mark.slow
-def test_beside_other_markers(run):
-    """Rules of `faultinject` stand beside the explored ones in every run, and must be met where there is no fault."""
+def test_beside_other_markers(shows):
+    """Rules of `faultinject` hold in every run, and must be met without faults."""
     source = RIGHT.replace(
         "@pytest.mark.faultinject_ex",
         '@pytest.mark.faultinject("http:500,times=1")\n    @pytest.mark.faultinject_ex',
     )
-    result = run(source)
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*: 2 requests without faults, 13 faults; 15 runs *"])
-    result = run(source.replace("times=1", "path=nowhere/"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["faultinject: no request met the conditions of"])
+    shows(source, ["*: 2 requests without faults, 13 faults; 15 runs *"], passed=1)
+    shows(source.replace("times=1", "path=nowhere/"), ["faultinject: no request met the conditions of"])
 
 
-def test_the_fixture(passes, run):
-    """`faults.explore()`: the loop, with the rules of the test's marker beside; a loop that is left early is noticed."""
+def test_the_fixture(passes, shows):
+    """`faults.explore()` has the marker's rules too, and a loop left early is noticed."""
     source = (
         UPLOAD
         + """
@@ -639,20 +652,20 @@ def test_the_fixture(passes, run):
     """
     )
     passes(source)
-    result = run(source.replace("path=b/k", "path=nowhere/"))
-    result.assert_outcomes(failed=1)
-    result = run(source.replace("seen += 1", "break").replace("seen == 6", "True"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["faults.explore(): the loop was left before its end"])
+    shows(source.replace("path=b/k", "path=nowhere/"))
+    shows(
+        source.replace("seen += 1", "break").replace("seen == 6", "True"),
+        ["faults.explore(): the loop was left before its end"],
+    )
 
 
 @pytest.mark.slow
-def test_what_earlier_runs_left(run):
-    """What earlier runs have printed is not shown with the failing one, nor are the properties that they recorded kept."""
+def test_what_earlier_runs_left(shows):
+    """Output and properties of earlier runs are not in the report of the failing one."""
     source = WRONG.replace("(client):", "(client, record_property):").replace(
         "assert upload(client, path", "print('once'); record_property('a', 1); assert upload(client, path"
     )
-    result = run(
+    result = shows(
         source
         + """
     @pytest.fixture(autouse=True)
@@ -661,7 +674,6 @@ def test_what_earlier_runs_left(run):
         assert len(request.node.user_properties) == 1
     """
     )
-    result.assert_outcomes(failed=1)
     assert result.stdout.str().count("\nonce\n") == 1
 
 
@@ -695,14 +707,18 @@ LEAVES_OUT = """
             client.get(f"/b/{each}")
 """
 LEFT_OUT = (
-    "; left out: GET /b/a, GET /b/b, GET /b/c and 2 more (differs between two runs without faults: only one makes it; make them alike);"
+    "; left out: GET /b/a, GET /b/b, GET /b/c and 2 more (differs between two runs without "
+    "faults: only one makes it; make them alike);"
     " cos:RequestTimeout on HEAD (its answer has no body that says which error it is; exhaustive=True brings it back)"
 )
 
 
 @pytest.mark.slow
 def test_what_is_left_out(project, passes):
-    """A passed test that left something out says so in its line, in junit files and under xdist too, with the way back."""
+    """A passed test that left something out says so, in JUnit and under xdist too.
+
+    With the way back.
+    """
     line = f"*::test_it: 7 requests without faults, 2 faults; 3 runs in *, 1 pruned{LEFT_OUT}"
     passes(LEAVES_OUT, 1, "--junitxml=junit.xml").stdout.fnmatch_lines([line])
     [case] = ET.parse(project.path / "junit.xml").getroot().iter("testcase")
@@ -749,10 +765,52 @@ def test_last_failed(cached):
 
 @pytest.mark.slow
 def test_a_session_that_is_to_stop(run):
-    """Where something else stops the session, what was not run is said, and not passed over."""
+    """If something else stops the session, the missing runs are reported."""
     result = run(RIGHT.replace("assert upload", "request.session.shouldstop = 'enough'; assert upload").replace("(client):", "(client, request):"))  # fmt: skip
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["incomplete: stopped after 0 of 0 runs: enough"])
+
+
+ENDED = """
+    import os
+    import signal
+    import pytest
+
+    runs = []
+
+    @pytest.mark.faultinject_explore("http:503", "reset")
+    def test_long(client):
+        runs.append(client.put("/b/k").status_code)
+        client.put("/b/l")
+        if len(runs) == {run}:
+            os.kill(os.getpid(), signal.{signal})
+        assert runs[-1] == 200
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_one_that_is_ended_shows_what_it_has_found(project, number):
+    """A time limit and Ctrl-C show the failures so far, and the number of missing runs."""
+    project.makepyfile(ENDED.format(run=4, signal=number))
+    result = project.runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines([
+        "*= faultinject: explored so far: *::test_long =*",
+        "2 requests without faults, 2 faults; 2 runs in * s (*), 2 failed",
+        "AssertionError: assert 503 == 200",
+        "  when request 1 (PutObject /b/k) gets: http:503",
+        "incomplete: stopped after 2 of 4 runs: it was interrupted",
+    ])  # fmt: skip
+
+
+@pytest.mark.slow
+def test_one_that_is_ended_before_it_has_found_anything(project):
+    """In a run without faults there is nothing to show."""
+    project.makepyfile(ENDED.format(run=2, signal="SIGTERM"))
+    result = project.runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.no_fnmatch_line("*explored so far*")
 
 
 @pytest.mark.slow
@@ -782,7 +840,7 @@ def test_the_debugger(run, project):
 
 @pytest.mark.slow
 def test_shards(project):
-    """The test is collected n times, and its runs are shared out: workers make them; the controller shows the lines."""
+    """The test is collected n times, and workers share its runs; the controller shows the lines."""
     project.makepyfile(RIGHT.replace('("cos")', '("cos", shards=3)'))
     result = project.runpytest_subprocess("-p", "xdist", "-n2")
     result.assert_outcomes(passed=3)
@@ -809,8 +867,11 @@ def test_random_order(project):
     result.stdout.fnmatch_lines([f"*: {LINE}"])
 
 
-def test_a_scenario_to_replay(run, passes):
-    """Explored and marked tests run once, with just these rules; the summary names a test that meets none of them."""
+def test_a_scenario_to_replay(usage_error, shows, passes):
+    """Explored and marked tests run once with these rules; the summary names tests without them.
+
+    A test that meets none of them.
+    """
     source = (
         WRONG
         + """
@@ -820,9 +881,8 @@ def test_a_scenario_to_replay(run, passes):
         assert client.put("/b/a").status_code == 200
     """
     )
-    result = run(source, "--faultinject-scenario", "http:503,path=b/k", "-W", "error::pytest.PytestWarning")
-    result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(
+    result = shows(
+        source,
         [
             "E       AssertionError: gave up",
             "1 of 2 requests got a fault",
@@ -831,17 +891,21 @@ def test_a_scenario_to_replay(run, passes):
             "*: faultinject: no request met the conditions of",
             "  rule-1 (http:503,path=b/k)",
             "    nearest: PUT /b/a (path=b/k did not hold)",
-        ]
+        ],
+        "--faultinject-scenario",
+        "http:503,path=b/k",
+        "-W",
+        "error::pytest.PytestWarning",
+        failed=1,
+        passed=1,
     )
     result.stdout.no_fnmatch_line("*explored*")
-    result = run(source, "--faultinject-scenario", "cos:SlowDwn")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--faultinject-scenario:*SlowDwn*SlowDown*"])
+    usage_error(source, "*--faultinject-scenario:*SlowDwn*SlowDown*", "--faultinject-scenario", "cos:SlowDwn")
 
 
 @pytest.mark.slow
-def test_progress(run, monkeypatch):
-    """On a terminal a long exploration says how far it is, on a line of its own, which is gone at the end."""
+def test_progress(run, shows, monkeypatch):
+    """A long exploration shows its progress on a line of a terminal, which goes at the end."""
     monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.QUIET", -1)
     monkeypatch.setattr("faultinject.testing.pytest_plugin.explored.EVERY", -1)
     source = (
@@ -852,8 +916,7 @@ def test_progress(run, monkeypatch):
         request.config.pluginmanager.get_plugin("terminalreporter").isatty = True
     """
     )
-    result = run(source)
-    result.assert_outcomes(passed=1)
+    result = shows(source, passed=1)
     text = result.stdout.str()
     assert re.search(r"py *\n\s*test_right: run 1 of 8 ", text)
     assert re.search(r"run 8 of 8 *\s+test_progress.py \.", text)
@@ -882,16 +945,15 @@ NOT_REWOUND = (
 )
 
 
-def test_the_second_judge(run):
-    """What the requests show by themselves fails a test that asserts nothing; what is not looked at does not."""
-    result = run(NOT_REWOUND)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+def test_the_second_judge(run, shows):
+    """The requests fail a test that asserts nothing, unless the check is ignored."""
+    shows(
+        NOT_REWOUND,
         [
-            "1 request without faults, 1 fault; 1 run in *, 1 failed, *",
+            "1 request without faults, 1 fault; 1 run in *, 1 failed",
             "same bytes: request 1 sent 4 bytes, request 2, which retries it, 0 bytes",
             '  replay: @pytest.mark.faultinject("http:503,method=PUT,path=/b/k,times=1")',
-        ]
+        ],
     )
     run(NOT_REWOUND.replace('("http:503")', '("http:503", ignore=["same bytes"])')).assert_outcomes(passed=1)
 
@@ -907,16 +969,18 @@ def test_the_second_judge(run):
     ],
     ids=["none, strictly", "none", "a fault", "the second judge"],
 )
-def test_expected_to_fail(run, source, strict, outcome):
-    """An expected failure is one that some fault brings about; where none does, it is unexpected that all pass."""
+def test_expected_to_fail(shows, source, strict, outcome):
+    """An expected failure is one by any fault; without one the test passes unexpectedly."""
     mark = f"@pytest.mark.xfail(strict={strict})\n    @pytest.mark.faultinject_explore"
-    result = run(source.replace("@pytest.mark.faultinject_explore", mark))
-    result.assert_outcomes(**{outcome: 1})
-    result.stdout.fnmatch_lines(["*request* without faults, *"])
+    shows(
+        source.replace("@pytest.mark.faultinject_explore", mark),
+        ["*request* without faults, *"],
+        **{outcome: 1},
+    )
 
 
 def test_a_warning_of_the_second_judge(passes):
-    """What is suspicious, and no failure, is a line below the summary and in junit files, and no warning of pytest."""
+    """A suspicion is a line in the summary and JUnit, and no warning of pytest."""
     result = passes(
         """
     import pytest
@@ -934,7 +998,7 @@ def test_a_warning_of_the_second_judge(passes):
     )
     result.stdout.fnmatch_lines(
         [
-            "*::test_it: 2 requests without faults, 1 fault; 1 run in *, 0 failed, *, 0 pruned, 1 with a warning",
+            "*::test_it: 2 requests without faults, 1 fault; 1 run in *, 0 failed, 1 with a warning",
             "    warning: uploads left open: CreateMultipartUpload /b/k: an upload is neither completed nor aborted, *",
         ]
     )

@@ -6,7 +6,10 @@ import pytest
 
 
 def test_marker_injects_while_the_test_runs(passes):
-    """A marked test's requests meet the fault, as often as `times` says, with and without the fixture; the next test is left alone."""
+    """A marked test's requests get the fault `times` times, with or without the fixture.
+
+    The next test gets none.
+    """
     passes(
         """
         import pytest
@@ -33,7 +36,10 @@ def test_marker_injects_while_the_test_runs(passes):
 
 
 def test_fixtures_own_requests_are_left_alone(passes):
-    """Set-up and clean-up of fixtures, also autouse ones, is neither failed nor counted nor recorded."""
+    """Set-up and clean-up of fixtures get no faults, and are neither counted nor recorded.
+
+    Autouse fixtures too.
+    """
     passes("""
         import pytest
 
@@ -78,7 +84,10 @@ def test_fixture_without_marker(passes):
 
 
 def test_fixture_asked_for_at_run_time(passes):
-    """`request.getfixturevalue("faults")`, which collection cannot see, works in a fixture and in the test."""
+    """`request.getfixturevalue("faults")` works in a fixture and in the test.
+
+    Collection cannot see it.
+    """
     passes(
         """
         import pytest
@@ -104,9 +113,10 @@ def test_fixture_asked_for_at_run_time(passes):
 
 @pytest.mark.parametrize("marker", ["faultinject", "faultinject_explore"])
 @pytest.mark.parametrize("other", ["", ", faults"])
-def test_marker_that_a_fixture_adds(run, marker, other):
-    """It comes too late to do anything, and the test says so; on a parameter of the fixture it is in time."""
-    result = run(f"""
+def test_marker_that_a_fixture_adds(shows, marker, other):
+    """A marker added by a fixture is too late, and the test says so; on its parameter it works."""
+    shows(
+        f"""
         import pytest
 
         @pytest.fixture
@@ -122,10 +132,10 @@ def test_marker_that_a_fixture_adds(run, marker, other):
 
         def test_in_time(client, in_time):
             assert client.get("/a").status_code == 503
-    """)
-    result.assert_outcomes(errors=1, passed=1)
-    result.stdout.fnmatch_lines(
-        ["*::test_late: a marker faultinject or faultinject_explore was added when markers were read*"]
+        """,
+        ["*::test_late: a marker faultinject or faultinject_explore was added when markers were read*"],
+        errors=1,
+        passed=1,
     )
 
 
@@ -161,16 +171,21 @@ def test_marker_that_a_hook_adds_in_front_of_the_set_up(project, passes, kind, b
     passes(HOOKED.replace("STATUS", "503"), 2, "-p", "hook")
 
 
-def test_marker_that_a_hook_adds_where_no_other_test_is_marked(project, run):
+def test_marker_that_a_hook_adds_where_no_other_test_is_marked(project, shows):
     """Nobody reads markers there: the test says so."""
     project.syspathinsert()
     project.makepyfile(hook=HOOK.replace("KIND", "tryfirst=True").replace("BODY", ""))
     source = HOOKED.replace("STATUS", "200").replace(
         '@pytest.mark.faultinject("http:503")', "@pytest.mark.skip"
     )
-    result = run(source, "-p", "hook")
-    result.assert_outcomes(errors=1, skipped=1)
-    result.stdout.fnmatch_lines(["*::test_hooked: a marker * or add it in pytest_collection_modifyitems"])
+    shows(
+        source,
+        ["*::test_hooked: a marker * or add it in pytest_collection_modifyitems"],
+        "-p",
+        "hook",
+        errors=1,
+        skipped=1,
+    )
 
 
 @pytest.mark.parametrize("off", ["option", "variable"])
@@ -191,9 +206,10 @@ def test_late_marker_with_faults_off(run, monkeypatch, off):
     run(source, *(["--faultinject-off"] if off == "option" else [])).assert_outcomes(passed=1)
 
 
-def test_error_inside_faultinject_fails_the_test(run):
-    """What elsewhere is only logged, so that the app goes on, fails a test and shows the cause."""
-    result = run("""
+def test_error_inside_faultinject_fails_the_test(shows):
+    """An error of ours, elsewhere only logged, fails a test with its cause."""
+    shows(
+        """
         import pytest
         from faultinject.engine.plan import CompiledRule
 
@@ -201,21 +217,20 @@ def test_error_inside_faultinject_fails_the_test(run):
         def test_marked(client, monkeypatch):
             monkeypatch.delattr(CompiledRule, "__init__")
             assert client.get("/a").status_code == 200
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "*TypeError: CompiledRule() takes no arguments*",
-            "*InjectionFailed: an error inside faultinject let requests pass",
+            "*InjectionFailedError: an error inside faultinject let requests pass",
             "error inside faultinject: TypeError(*",
-        ]
+        ],
     )
 
 
-def test_nothing_is_left_in_the_environment(run, monkeypatch):
+def test_nothing_is_left_in_the_environment(shows, monkeypatch):
     """Afterwards; while a session lasts, it tells other processes of itself."""
     before = dict(os.environ)
-    result = run("""
+    shows(
+        """
         import os
         import pytest
 
@@ -227,14 +242,15 @@ def test_nothing_is_left_in_the_environment(run, monkeypatch):
             now = dict(os.environ)
             changed = {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
             assert changed == {"FAULTINJECT_SESSION", "PYTHONPATH", "PYTEST_CURRENT_TEST"}
-    """)
-    result.assert_outcomes(passed=1)
+    """,
+        passed=1,
+    )
     before.pop("PYTEST_CURRENT_TEST")
     assert {name: os.environ[name] for name in os.environ if name != "PYTEST_CURRENT_TEST"} == before
 
 
 def test_inject_as_a_decorator(passes):
-    """Of tests with fixtures and parameters, of coroutines, of classes, and of a fixture that yields."""
+    """It decorates tests with fixtures and parameters, coroutines, classes, yielding fixtures."""
     passes(
         """
         import unittest

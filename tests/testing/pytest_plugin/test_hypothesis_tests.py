@@ -18,7 +18,10 @@ IMPORTS = """
 
 
 def test_each_example_has_its_own_counts(passes):
-    """On functions, methods, parameters and unittest's methods; examples that are given or assumed away are no others."""
+    """Each example counts for itself, in functions, methods, parameters and unittest.
+
+    Examples that are given or assumed away are no others.
+    """
     passes(
         IMPORTS
         + """
@@ -70,27 +73,27 @@ def test_each_example_has_its_own_counts(passes):
     )
 
 
-def test_a_failure_is_shrunk_and_shows_the_requests_of_its_example(run):
-    """What fails once fails again: nothing is called flaky."""
-    result = run(
+def test_a_failure_is_shrunk_and_shows_the_requests_of_its_example(shows):
+    """A failing example fails again, so nothing is called flaky."""
+    result = shows(
         IMPORTS
         + """
     @pytest.mark.faultinject("http:503", times=1)
     @given(n=st.integers(0, 9))
     def test_red(n):
         assert get() == 200
-        """
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["E*assert 503 == 200", "*n=0,*", "1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503"]
+        """,
+        ["E*assert 503 == 200", "*n=0,*", "1 of 1 requests got a fault", "1 *GET /a *503 *rule-1: http:503"],
     )
     result.stdout.no_fnmatch_line("*Flaky*")
 
 
-def test_unmatched_rules_are_those_of_all_examples_together(run):
-    """One example that meets a rule is enough; the nearest request is one of the last example with requests."""
-    result = run(
+def test_unmatched_rules_are_those_of_all_examples_together(shows):
+    """One example that matches a rule is enough; the nearest request is a late one.
+
+    It is one of the last example with requests.
+    """
+    shows(
         IMPORTS
         + """
     @pytest.mark.faultinject("http:503", path="/b")
@@ -106,17 +109,16 @@ def test_unmatched_rules_are_those_of_all_examples_together(run):
     def test_never_met(n):
         if n == 1:
             get("/b")
-        """
-    )
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(
-        ["*_ test_never_met _*", "    nearest: GET /b (path=/never did not hold)"], consecutive=False
+        """,
+        ["*_ test_never_met _*", "    nearest: GET /b (path=/never did not hold)"],
+        passed=1,
+        failed=1,
     )
 
 
-def test_the_fixture(run):
+def test_the_fixture(shows):
     """Hypothesis refuses it until it is told that it is well; then it is of each example."""
-    result = run(
+    shows(
         IMPORTS
         + """
     @pytest.mark.faultinject("http:503", times=1)
@@ -131,11 +133,12 @@ def test_the_fixture(run):
     def test_refused(faults, n):
         faults.add("http:500")
         """,
+        ["*FailedHealthCheck: *test_refused*function-scoped fixture 'faults'*"],
         "-p",
         "hypothesispytest",
+        passed=1,
+        failed=1,
     )
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*FailedHealthCheck: *test_refused*function-scoped fixture 'faults'*"])
 
 
 @pytest.mark.parametrize("plugin", ["asyncio", "anyio"])
@@ -164,9 +167,12 @@ def test_coroutines(passes, plugin):
     )
 
 
-def test_what_is_not_supported_says_what_to_do(run):
-    """State machines, which nobody can reach an example of, and explorations; a machine without a marker is left alone."""
-    result = run(
+def test_what_is_not_supported_says_what_to_do(shows):
+    """State machines and explorations are refused with advice; unmarked machines are untouched.
+
+    Nobody can reach an example of a state machine.
+    """
+    result = shows(
         IMPORTS
         + """
     import faultinject
@@ -208,9 +214,10 @@ def test_what_is_not_supported_says_what_to_do(run):
         for run in faultinject.explore("http:503"):
             with run:
                 get()
-        """
+        """,
+        passed=3,
+        failed=2,
     )
-    result.assert_outcomes(passed=3, failed=2)
     result.stdout.fnmatch_lines_random(
         [
             "faultinject: a marker on a state machine of Hypothesis is not supported: *__init__*teardown()*",

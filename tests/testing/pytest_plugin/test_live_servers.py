@@ -5,7 +5,7 @@ import pytest
 
 @pytest.mark.parametrize("framework", ["starlette", "fastapi"])
 def test_uvicorn(passes, framework):
-    """Starlette and FastAPI on uvicorn, which must still take the patched app for ASGI 3; lifespan runs."""
+    """uvicorn still takes patched Starlette and FastAPI apps for ASGI 3, with lifespan."""
     app = {
         "starlette": """
         from starlette.applications import Starlette

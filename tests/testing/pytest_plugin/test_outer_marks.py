@@ -2,7 +2,10 @@
 
 
 def test_class_and_module_marker_hold_for_each_test_anew(passes):
-    """Every test of a marked class or module gets the rules with counts from zero; set-up and clean-up of a class are left alone."""
+    """Each test of a marked class or module counts from zero.
+
+    Set-up and clean-up of a class get no faults.
+    """
     passes(
         """
         import pytest
@@ -50,7 +53,10 @@ def test_parameter_marker_holds_for_its_set_alone(passes):
 
 
 def test_order(passes):
-    """Rules add up: module, base class, class, function, parameters; decorators from the top, lists from left to right."""
+    """Rules add up: module, base class, class, function, parameters.
+
+    Decorators from the top, lists from left to right.
+    """
     passes(
         """
         import pytest

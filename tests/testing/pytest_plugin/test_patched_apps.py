@@ -1,4 +1,4 @@
-"""In-process apps that nobody wrapped, or whose `install()` was off, and those that are wrapped besides."""
+"""In-process apps that are not wrapped, whose `install()` was off, or wrapped besides."""
 
 import subprocess
 import sys
@@ -128,7 +128,7 @@ def test_asgi(passes):
 
 
 def test_websockets_pass(passes):
-    """What is not HTTP passes the patch untouched."""
+    """WebSockets pass the patch unchanged."""
     passes("""
         import pytest
         from starlette.applications import Starlette
@@ -169,7 +169,7 @@ def test_app_called_by_its_class(passes):
 
 @pytest.mark.slow
 def test_session_without_faults_patches_nothing(project):
-    """Where no test needs faults the frameworks are as they came."""
+    """Without tests that need faults the frameworks are not patched."""
     project.makepyfile("""
         import flask
         import types
@@ -190,7 +190,7 @@ def test_session_without_faults_patches_nothing(project):
     ids=["a marker's", "a block's"],
 )
 def test_frameworks_are_put_back(passes, mark, block):
-    """After the session `Flask.__call__` and `Starlette.__call__` are the very objects that they were."""
+    """After the session `Flask.__call__` and `Starlette.__call__` are the objects of before."""
     import starlette.applications
 
     classes = flask.Flask, starlette.applications.Starlette
@@ -213,14 +213,14 @@ def test_frameworks_are_put_back(passes, mark, block):
 
 @pytest.mark.slow
 def test_patch_over_ours_stays():
-    """Where somebody has patched after us, that patch is kept and ours does nothing any more."""
+    """A later patch of somebody else is kept, and ours does nothing any more."""
     script = """if True:
         import sys
 
         import flask
         from faultinject import inject
         from faultinject.adapters.patch import Patch
-        from faultinject.exceptions import RuleNotMatched
+        from faultinject.exceptions import RuleNotMatchedError
 
         patch = Patch()
         ours = flask.Flask.__call__
@@ -237,7 +237,7 @@ def test_patch_over_ours_stays():
         try:
             with inject("http:503"):
                 assert app.test_client().get("/").status_code == 404
-        except RuleNotMatched:
+        except RuleNotMatchedError:
             sys.exit(0)
         sys.exit("nobody noticed")
     """
@@ -246,7 +246,7 @@ def test_patch_over_ours_stays():
 
 @pytest.mark.slow
 def test_frameworks_imported_later():
-    """A framework that is imported after the patch is covered; one imported after `undo` is not touched."""
+    """A framework imported after the patch is covered; one imported after `undo` is not."""
     script = """if True:
         import sys
         from faultinject import inject
@@ -288,7 +288,10 @@ DJANGO = """
 
 @pytest.mark.slow
 def test_django_s_test_client(passes):
-    """It is reached as Flask's is: an error, a broken connection, a changed body; and what no rule meets is untouched."""
+    """Django's test client gets errors, broken connections and changed bodies, like Flask's.
+
+    A request that no rule matches is untouched.
+    """
     passes(
         DJANGO
         + """
@@ -366,8 +369,9 @@ ENDS = """
 
     ASKS = {"/sync": lambda: list(Client().get("/sync")), "/sync?": lambda: asyncio.run(ask("/sync")),
             "/async": lambda: asyncio.run(ask("/async")), "/async?": lambda: list(Client().get("/async"))}
-    RULES = ["latency,delay=1ms", "reset,when=after", "http:503,when=after", "corrupt", "drip,rate=100KB", "truncate,keep_bytes=3",
-             "truncate,keep_bytes=0", "close,when=after,after_bytes=3", "reset,when=after,after_bytes=3", "http:503,path=no"]
+    RULES = ["latency,delay=1ms", "reset,when=after", "http:503,when=after", "corrupt", "drip,rate=100KB",
+             "truncate,keep_bytes=3", "truncate,keep_bytes=0", "close,when=after,after_bytes=3",
+             "reset,when=after,after_bytes=3", "http:503,path=no"]
 
     @pytest.mark.parametrize("asked", ASKS)
     @pytest.mark.parametrize("rule", RULES)
@@ -391,7 +395,10 @@ ENDS = """
 
 @pytest.mark.slow
 def test_django_s_responses_end(passes):
-    """As under a server: where a fault cuts the answer, `request_finished` is sent and a stream's `finally` runs, once."""
+    """If a fault cuts the answer, `request_finished` is sent and `finally` runs, once.
+
+    As under a server.
+    """
     passes(DJANGO + "    import faultinject\n" + ENDS, 41)
 
 
@@ -436,17 +443,19 @@ def test_blocks_reach_unwrapped_apps_whichever_tests_are_selected(passes, select
 
 @pytest.mark.slow
 def test_django_s_async_client(passes):
-    """As its sync client: an error, a broken connection, a changed body, a query, a body, a stream; else untouched."""
+    """Django's async client gets the faults of its sync client.
+
+    An error, a broken connection, a changed body, a query, a body, a stream; else untouched.
+    """
     passes(
         DJANGO
         + """
     import asyncio
-    from itertools import count
     from django.test import AsyncClient
 
     async def streamed(request):
         async def pieces():
-            for each in count() if request.path == "/endless" else range(2):
+            for each in range(10_000 if request.path == "/endless" else 2):
                 yield b"ab"[each % 2:][:1]
 
         return StreamingHttpResponse(pieces())

@@ -1,4 +1,4 @@
-"""What the plugin loads, and when."""
+"""The imports of the plugin, and their time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What pytest says about the plugin."""
+"""pytest's own texts about the plugin."""
 
 import re
 
@@ -10,13 +10,16 @@ def test_markers_option(run):
     result = run("", "--markers")
     result.stdout.fnmatch_lines(
         [
-            "@pytest.mark.faultinject(rule, /, [*]rules, seed=None, fast_forward=False, [*][*]keys): inject these faults*"
+            (
+                "@pytest.mark.faultinject(rule, /, [*]rules, seed=None, fast_forward=False, "
+                "[*][*]keys): inject these faults*"
+            )
         ]
     )
 
 
 def test_markers_option_has_every_key_of_an_exploration(run):
-    """It names each key that the marker takes, and none else, as the message about a wrong key does."""
+    """The option names each key of the marker and no other, as the error for a wrong key does."""
     line = next(
         each for each in run("", "--markers").outlines if each.startswith("@pytest.mark.faultinject_explore(")
     )
@@ -36,7 +39,9 @@ def test_markers_option_has_every_key_of_an_exploration(run):
 def test_fixtures_option(run):
     """`pytest --fixtures` documents the fixture."""
     result = run("", "--fixtures", "-v")
-    result.stdout.fnmatch_lines(["faults -- *", "*The faults of this test: what was injected so far*"])
+    result.stdout.fnmatch_lines(
+        ["faults -- *", "*The faults of this test, and ways to change them meanwhile.*"]
+    )
 
 
 def test_help_option(run):

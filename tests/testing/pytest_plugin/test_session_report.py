@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 
@@ -74,7 +75,10 @@ def verdicts(found):
 
 
 def test_all_tests(report):
-    """Markers, the fixture, `inject()` and explorations: each test's calls are its own, and over when it is."""
+    """Each test's calls are its own, and end with it.
+
+    With markers, the fixture, `inject()` and explorations.
+    """
     result, found = report(SOURCE)
     result.assert_outcomes(passed=9)
     assert (found["calls"], found["attempts"], found["left_out"], found["skipped"]) == (
@@ -98,7 +102,7 @@ def test_all_tests(report):
 
 @pytest.mark.parametrize("option", [(), ("--faultinject-report-fail",)])
 def test_a_report_that_fails_the_run(run, option):
-    """Only where that is asked for: tests that pass end with 1 where a check says FAIL, and that is said."""
+    """With the option passing tests end with 1 if a check fails, and a line says so."""
     result = run(SOURCE, "--faultinject-report=report.json", *option)
     result.assert_outcomes(passed=9)
     assert result.ret == (pytest.ExitCode.TESTS_FAILED if option else pytest.ExitCode.OK)
@@ -107,7 +111,7 @@ def test_a_report_that_fails_the_run(run, option):
 
 
 def test_a_report_without_a_failure_fails_nothing(run):
-    """Nor does one that could not judge anything."""
+    """A report that could not judge anything fails nothing either."""
     options = ("--faultinject-report=report.json", "--faultinject-report-fail")
     for selected in ("slow_down", "test_forbidden and 0"):
         assert run(SOURCE, *options, "-k", selected).ret == 0
@@ -120,12 +124,12 @@ def test_a_run_that_fails_by_itself_keeps_its_status(run):
     assert run(SOURCE + "\n    def test_wrong(): assert 0", *options).ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_report_that_is_to_fail_the_run_must_be_asked_for(run):
+def test_a_report_that_is_to_fail_the_run_must_be_asked_for(usage_error):
     """Else nothing would be judged, and the run be green."""
-    result = run(SOURCE, "--faultinject-report-fail")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["*--faultinject-report-fail: there is no report; add --faultinject-report=FILE"]
+    usage_error(
+        SOURCE,
+        "*--faultinject-report-fail: there is no report; add --faultinject-report=FILE",
+        "--faultinject-report-fail",
     )
 
 
@@ -174,7 +178,7 @@ def test_xdist(project):
 
 
 def test_failed_tests_count(report):
-    """What a client did in a test that failed belongs to it most of all; the exit code stays that of the tests."""
+    """Calls of a failed test count; the exit code stays that of the tests."""
     result, found = report(SOURCE.replace("with pytest.raises(OSError):\n            with", "if True:\n            with"))  # fmt: skip
     result.assert_outcomes(passed=5, failed=4)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -184,7 +188,7 @@ def test_failed_tests_count(report):
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--faultinject-off", "-k", "slow_down"), ("--collect-only",)])
 def test_nothing_to_report(run, project, options):
-    """Where no test had faults no report is written, and that is said."""
+    """Without tests with faults no report is written, and a line says so."""
     source = SOURCE if options else "def test_one(): pass"
     result = run(source, "--faultinject-report=report.html", *options)
     assert not (project.path / "report.html").exists()
@@ -201,19 +205,19 @@ def test_nothing_to_report(run, project, options):
         (".", "*--faultinject-report: '.' is a folder; name a file, such as report.html"),
     ],
 )
-def test_a_place_that_cannot_be(run, name, message):
-    """That is said before the first test runs."""
-    result = run(SOURCE, f"--faultinject-report={name}")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([message])
+def test_a_place_that_cannot_be(usage_error, name, message):
+    """An impossible place is refused before the first test runs."""
+    usage_error(SOURCE, message, f"--faultinject-report={name}")
 
 
-def test_without_jinja2(run, monkeypatch):
+def test_without_jinja2(usage_error, monkeypatch):
     """HTML is an extra; the message has the command that installs it, and what goes without."""
     monkeypatch.setattr("faultinject.testing.pytest_plugin.reported.find_spec", lambda name: None)
-    result = run(SOURCE, "--faultinject-report=report.html")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*pip install *[[]report[]]*; or name a file .txt or .json"])
+    usage_error(
+        SOURCE,
+        "*pip install *[[]report[]]*; or name a file .txt or .json",
+        "--faultinject-report=report.html",
+    )
 
 
 @pytest.mark.parametrize(("failing", "ret"), [("", 3), ("assert 0", 1)])
@@ -232,7 +236,7 @@ def test_a_report_that_cannot_be_written(run, project, failing, ret):
 
 @pytest.mark.parametrize("name", ["report.json", "report.txt", "report.html"])
 def test_texts_that_have_no_utf8(run, project, name):
-    """A name of a file that is no UTF-8, in an error's text or in a call's name, makes no test fail."""
+    """A text that is not UTF-8, of an error or a call's name, fails no test."""
     source = """
     import os
     import pytest
@@ -258,7 +262,7 @@ def test_texts_that_have_no_utf8(run, project, name):
 
 @pytest.mark.slow
 def test_more_requests_than_are_kept(report):
-    """What the journal of a test no longer holds is counted and said."""
+    """Also what the memory of a test no longer holds is judged: it stands in the journal's file."""
     _, found = report("""
     from werkzeug.test import EnvironBuilder
     from faultinject import WSGIFaultMiddleware
@@ -273,14 +277,93 @@ def test_more_requests_than_are_kept(report):
         for _ in range(10_002):
             list(wrapped(dict(environ), lambda *_: None))
     """)
-    assert (found["attempts"], found["skipped"]) == (10_000, {"no longer in memory": 2})
+    assert (found["attempts"], found["skipped"]) == (10_002, {})
 
 
 def test_nothing_is_left_behind(report, monkeypatch, tmp_path):
-    """What was collected is gone when the session is over."""
+    """Collected files are gone after the session."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     report(SOURCE, "-k", "slow_down")
     assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == []
+
+
+APPS = """
+    from threading import Thread
+
+    import httpx
+    import pytest
+    from fastapi import FastAPI, Response
+    from flask import Flask
+    from starlette.testclient import TestClient
+    from werkzeug.serving import make_server
+
+    def read(store, name):
+        for _ in range(2):
+            answer = httpx.get(f"{store}/photos/{name}")
+            if answer.status_code == 200:
+                return answer.content, 200
+        return b"storage is down", 503
+
+    @pytest.fixture
+    def flask_app(faultinject_store):
+        app, store = Flask(__name__), faultinject_store("s3").url.rstrip("/")
+        httpx.put(f"{store}/photos")
+        app.add_url_rule("/documents/<name>", view_func=lambda name: read(store, name))
+        return app
+
+    @pytest.fixture
+    def fastapi_app(faultinject_store):
+        app, store = FastAPI(), faultinject_store("s3").url.rstrip("/")
+        httpx.put(f"{store}/photos")
+        app.add_api_route("/documents/{name}", lambda name: Response(*read(store, name)))
+        return app
+
+    DOWN = pytest.mark.faultinject("s3:SlowDown", bucket="photos")
+
+    def outage(client):
+        assert [client.get(f"/documents/{name}").status_code for name in "abc"] == [503] * 3
+
+    @DOWN
+    def test_flask(flask_app):
+        outage(flask_app.test_client())
+
+    @DOWN
+    def test_httpx(flask_app):
+        with httpx.Client(transport=httpx.WSGITransport(flask_app), base_url="http://app") as client:
+            outage(client)
+
+    @DOWN
+    def test_live_server(flask_app):
+        server = make_server("127.0.0.1", 0, flask_app)
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+            outage(client)
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+    @DOWN
+    def test_starlette(fastapi_app, faults):
+        outage(TestClient(fastapi_app))
+        faults.assert_retries(require="retries", ignore="backoff")
+
+    @DOWN
+    @pytest.mark.asyncio
+    async def test_httpx_async(fastapi_app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(fastapi_app), base_url="http://app") as client:
+            assert [(await client.get(f"/documents/{name}")).status_code for name in "abc"] == [503] * 3
+"""
+
+
+def test_requests_to_the_app_under_test_are_no_clients(report):
+    """The app answers 503 as its storage fails: no client of the test need retry."""
+    result, found = report(APPS)
+    result.assert_outcomes(passed=5)
+    assert found["left_out"] == {"app under test": 15}
+    assert (found["calls"], found["attempts"]) == (15, 30)
+    assert verdicts(found)["retries", "503 SlowDown"] == "PASS"
+    assert found["result"] != "fail"
 
 
 SERVER = """
@@ -321,9 +404,130 @@ SERVED = """
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions need flock")
 def test_servers_in_other_processes(project, report):
-    """What a server that a fixture has started saw of a test is the test's."""
+    """A server's requests of a test belong to the test.
+
+    A fixture has started the server.
+    """
     project.makepyfile(served=SERVER)
     result, found = report(SERVED)
     result.assert_outcomes(passed=3)
     assert (found["calls"], found["attempts"]) == (3, 6)
     assert verdicts(found)["permanent", None] == "FAIL"
+
+
+INJECTED_INTO = """
+    import boto3
+    from moto import mock_aws
+    from faultinject.clients.botocore import inject_into
+
+    @mock_aws
+    def test_uploads():
+        s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="id", aws_secret_access_key="key")
+        s3.create_bucket(Bucket="docbox")
+        inject_into(s3, "s3:SlowDown,operation=PutObject,times=1,per=call")
+        for n in range(3):
+            s3.put_object(Bucket="docbox", Key=str(n), Body=b"meow")
+"""
+TRANSPORT = """
+    import httpx
+    from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
+
+    def answer(request):
+        return httpx.Response(200)
+
+    def test_transport():
+        with httpx.Client(transport=FaultTransport(httpx.MockTransport(answer), rules="http:503,times=1")) as client:
+            assert [client.get("http://a/b").status_code for _ in range(2)] == [503, 200]
+
+    async def asked():
+        transport = AsyncFaultTransport(httpx.MockTransport(answer), rules="http:503,times=1")
+        async with httpx.AsyncClient(transport=transport) as client:
+            assert [(await client.get("http://a/c")).status_code for _ in range(2)] == [503, 200]
+
+    def test_async_transport():
+        import asyncio
+        asyncio.run(asked())
+"""
+
+
+def without_words(found):
+    """A report as its journal alone can say it: of an error its type."""
+    for finding in found["findings"]:
+        for call in finding["calls"]:
+            call["error"] = call["error"] and call["error"].partition(": ")[0]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "options", "calls"),
+    [
+        (SOURCE, (), CALLS),
+        (SOURCE, ("-p", "xdist", "-n2"), CALLS),
+        (SERVED, (), 3),
+        (INJECTED_INTO, (), 3),
+        (TRANSPORT, (), 2),
+    ],
+    ids=["blocks", "xdist", "other processes", "inject_into", "transports"],
+)
+def test_the_journal_says_the_same(project, monkeypatch, source, options, calls):
+    """All numbers and findings: blocks, workers, other processes, clients' own faults."""
+    journal = project.path / "journal.jsonl"
+    project.makepyfile(source, served=SERVER)
+    monkeypatch.setenv("FAULTINJECT_JOURNAL", "journal.jsonl")
+    project.runpytest_subprocess("--faultinject-report=before.json", *options)
+    before = journal.stat().st_size
+    project.runpytest_subprocess("--faultinject-report=report.json", *options)
+    journal.write_bytes(journal.read_bytes()[before:])
+    monkeypatch.delenv("FAULTINJECT_JOURNAL")
+    command = [sys.executable, "-m", "faultinject", "report", str(journal), "--finished", "--format", "json"]
+    said = subprocess.run(command, capture_output=True, check=False).stdout
+    report = json.loads((project.path / "report.json").read_text())
+    assert report["calls"] == calls
+    assert without_words(json.loads(said)) == without_words(report)
+
+
+def test_a_journal_that_cannot_be_read_again(usage_error, monkeypatch):
+    """The report would have nothing to judge."""
+    monkeypatch.setenv("FAULTINJECT_JOURNAL", "/dev/null")
+    usage_error(
+        SOURCE,
+        "*FAULTINJECT_JOURNAL: '/dev/null' is no file that can be read",
+        "--faultinject-report=report.json",
+    )
+
+
+def test_a_journal_has_no_words_of_errors(run, project, monkeypatch):
+    """They may hold secrets; the report has them."""
+    monkeypatch.setenv("FAULTINJECT_JOURNAL", "journal.jsonl")
+    source = """
+    import pytest
+
+    @pytest.mark.faultinject("cos:AccessDenied")
+    @pytest.mark.parametrize("number", range(4))
+    def test_secret(client, faults, number):
+        with pytest.raises(OSError), faults.call("upload"):
+            for _ in range(2):
+                client.put(f"/b/{number}")
+            raise OSError("hunter2")
+    """
+    run(source, "--faultinject-report=report.txt")
+    assert "hunter2" not in (project.path / "journal.jsonl").read_text()
+    assert "hunter2" in (project.path / "report.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_journal_for_each_worker(project):
+    """The report has the requests of each worker's own journal, and agrees with them."""
+    named = """
+    import os
+    os.environ["FAULTINJECT_JOURNAL"] = f"journal-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.jsonl"
+    """
+    project.makepyfile(named + SOURCE)
+    project.runpytest_subprocess("-p", "xdist", "-n2", "--faultinject-report=report.json")
+    report = json.loads((project.path / "report.json").read_text())
+    assert report["calls"] == CALLS
+    journals = map(str, project.path.glob("journal-gw*.jsonl"))
+    command = [sys.executable, "-m", "faultinject", "report", *journals, "--finished", "--format", "json"]
+    said = subprocess.run(command, capture_output=True, check=False).stdout
+    assert without_words(json.loads(said)) == without_words(report)

@@ -1,4 +1,4 @@
-"""The seed of a session and of its tests, and what a failing test shows to see its faults again."""
+"""The seeds of a session and of its tests, and a failing test's replay."""
 
 import re
 import shlex
@@ -106,16 +106,18 @@ def test_innermost_seed_holds(run):
     assert seed_of(result) == "function"
 
 
-def test_unprintable_seed(run):
+def test_unprintable_seed(usage_error):
     """A seed that no terminal can show is refused in one line."""
-    result = run(SHOWS_ITS_SEED, "--faultinject-seed=a\x1b")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --faultinject-seed: 'a\\x1b' is not printable text"])
+    usage_error(
+        SHOWS_ITS_SEED,
+        "ERROR: --faultinject-seed: 'a\\x1b' is not printable text",
+        "--faultinject-seed=a\x1b",
+    )
 
 
-def test_failing_test_shows_what_was_injected(run):
+def test_failing_test_shows_what_was_injected(shows):
     """A line a request, in order, with text from requests escaped and secrets left out."""
-    result = run("""
+    result = shows("""
         import pytest
 
         @pytest.mark.faultinject("cos:SlowDown", times=1, name="slow")
@@ -124,7 +126,6 @@ def test_failing_test_shows_what_was_injected(run):
             client.get("/photos/cat.jpg")
             assert False
     """)
-    result.assert_outcomes(failed=1)
     section = result.stdout.str().partition("- faultinject -")[2].partition("\n")[2]
     section = re.sub(r"\+\d\.\d{3}s", "+0.000s", section.partition("=====")[0])
     assert section == (
@@ -173,7 +174,7 @@ def test_passing_test_shows_nothing(run):
 
 @pytest.mark.parametrize("has_ini", [True, False])
 def test_replay_command_replays(project, run, monkeypatch, has_ini):
-    """The command shown gives the same faults, from another directory and without an ini file as well."""
+    """The command gives the same faults from another directory, and without an ini file."""
     if not has_ini:
         for each in project.path.glob("*.ini"):
             each.unlink()
@@ -198,7 +199,10 @@ def test_replay_command_replays(project, run, monkeypatch, has_ini):
 
 
 def test_replay_command_names_the_ini_file(project, run):
-    """One that the command line names, in a folder beside the tests, does not say where their node ids begin."""
+    """The command names the ini file, as its folder does not say where node ids begin.
+
+    One that the command line names, in a folder beside the tests.
+    """
     ini = project.mkdir("ci") / "pytest.ini"
     ini.write_text((project.path / "tox.ini").read_text())
     project.makepyfile(**{"tests/test_dice": THROWS_DICE})

@@ -1,4 +1,4 @@
-"""Tests whose servers run in other processes: the marker reaches them, and what happened there comes back."""
+"""Tests with servers in other processes: markers reach them, and their requests come back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def serving(*command, env=None, ready=r"http://127.0.0.1:(\\d+)"):
         try:
             with open(name) as told:
                 text = ""
-                end = time.monotonic() + 300
+                end = time.monotonic() + 100
                 while not (found := re.search(ready, text)):
                     assert process.poll() is None and time.monotonic() < end, text
                     text += told.readline() or (time.sleep(0.02) or "")
@@ -57,7 +57,7 @@ def serving(*command, env=None, ready=r"http://127.0.0.1:(\\d+)"):
             yield f"http://127.0.0.1:{found[1]}"
         finally:
             process.terminate()
-            process.wait(300)
+            process.wait(100)
 '''
 APPS = """
 import os
@@ -93,8 +93,8 @@ GUNICORN = (
     '"-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:0", "--no-control-socket", "--graceful-timeout", "2"'
 )
 PATIENT = f'{GUNICORN}, "--timeout", "0"'
-# A busy machine may keep a worker from answering uvicorn for the five seconds that it allows, and it would be killed. Not
-# imported from `tests.hooks`: to the oldest pytest, that is no package here.
+# A busy machine may keep a worker from answering uvicorn for the five seconds that it allows, and it would be killed.
+# Not imported from `tests.hooks`: to the oldest pytest, that is no package here.
 HEALTHCHECK = 30
 UVICORN = f'"-m", "uvicorn", "--workers", "2", "--port", "0", "--timeout-worker-healthcheck", "{HEALTHCHECK}"'
 FIXTURE = """
@@ -178,7 +178,7 @@ FIVE = """
     ],
 )
 def test_servers_of_several_processes(tests, command):
-    """Exact over the workers, one test's after the other's, whether or not the app says a word of faults."""
+    """Counts are exact over workers, test by test, whether or not the app uses faultinject."""
     tests(FIVE, "-p", "no:randomly", command=command).assert_outcomes(passed=3)
 
 
@@ -238,7 +238,7 @@ def test_waits_end_with_their_test(tests, command, rule):
 
 @pytest.mark.slow
 def test_greenlets_under_load(tests):
-    """Exact over the workers, and none of them stops: their locks are older than what gevent has patched."""
+    """Counts are exact over gevent's workers, and none hangs on locks older than its patch."""
     pytest.importorskip("gevent")
     tests(
         """
@@ -288,13 +288,13 @@ def test_changes_reach_the_server(tests):
 
 @pytest.mark.slow
 def test_rules_that_no_request_met(tests):
-    """What the processes saw together is judged, and the nearest of their requests is shown."""
+    """All processes' requests are judged together, and the nearest of them is shown."""
     result = tests("""
         @pytest.mark.faultinject("http:500", path="fotos/")
         def test_unmatched(url):
             assert ask(url + "/photos/1") == 200
 
-        @pytest.mark.faultinject("http:500", "http:501,path=photos/", times=0) if False else pytest.mark.faultinject("http:500,times=0")
+        @pytest.mark.faultinject("http:500,times=0")
         def test_matched(url, faults):
             assert ask(url + "/photos/1") == 200
             with pytest.raises(AssertionError, match="1 request met its conditions"):
@@ -348,16 +348,16 @@ def test_an_explored_test(tests):
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "1 request without faults, 2 faults; 1 run in *, 1 failed, 0 gave up cleanly, 0 not reached, 0 pruned",
+            "1 request without faults, 2 faults; 1 run in *, 1 failed",
             '  replay: @pytest.mark.faultinject("http:503,method=GET,path=/photos/1,times=1")',
-            "*::test_retries: 2 requests without faults, 2 faults; 4 runs in *, 0 failed, *, 0 not reached, 0 pruned",
+            "*::test_retries: 2 requests without faults, 2 faults; 4 runs in *, 0 failed",
         ]
     )
 
 
 @pytest.mark.slow
 def test_requests_here_before_there(tests):
-    """What was counted in memory stays there when a server joins in the middle of a test."""
+    """Counts in memory stay there when a server joins during a test."""
     tests("""
         import flask
 
@@ -380,7 +380,7 @@ def test_requests_here_before_there(tests):
 
 @pytest.mark.slow
 def test_an_environment_without_us(tests):
-    """A server that is told nothing is left alone, and the test says that no request was seen."""
+    """A server without our variables gets no faults, and the test says that no request was seen."""
     result = tests(
         """
         @pytest.mark.faultinject("http:500")
@@ -441,7 +441,7 @@ def test_a_forked_server(tests):
 
 
 def test_a_server_forked_within_a_test(tests):
-    """What stood in everybody's place in the parent does not stand there twice."""
+    """A block in the parent's place is not there twice in a forked server."""
     tests(FORKED.replace('scope="session"', 'scope="function"')).assert_outcomes(passed=3)
 
 
@@ -510,7 +510,7 @@ def test_a_test_run_within_a_test(tests, project):
     ids=["off", "off by the environment", "without the plugin", "no test is marked"],
 )
 def test_nothing_is_exported_without_need(tests, monkeypatch, mark, arguments, variable):
-    """Marked tests are skipped where faults are off; servers are left alone, and start as ever."""
+    """If faults are off, marked tests are skipped, and servers start as usual."""
     monkeypatch.setenv("FAULTINJECT_ENABLED", variable)
     result = tests(
         f"""

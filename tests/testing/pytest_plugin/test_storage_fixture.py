@@ -55,7 +55,7 @@ def test_the_marker_reaches_it(with_s3):
 
 
 def test_an_app_between_is_left_alone(with_s3):
-    """`bucket=` tells the storage's requests from those of the app under test, in the same process."""
+    """`bucket=` separates the storage's requests from the app's in one process."""
     with_s3(
         """
     @pytest.mark.faultinject("s3:InternalError", times=1, bucket="photos")
@@ -104,7 +104,10 @@ def test_what_a_test_stores_is_gone_after_it(with_s3):
 
 @pytest.mark.slow
 def test_seed_data_of_wider_fixtures(with_s3):
-    """It is there in every test of their scope, as it was, and gone behind it; their clean-up still finds it."""
+    """Data of wider fixtures is there in each test of their scope, unchanged, then gone.
+
+    Their clean-up still finds it.
+    """
     with_s3(
         """
     @pytest.fixture(scope="session")
@@ -160,7 +163,7 @@ def test_seed_data_of_wider_fixtures(with_s3):
 
 
 def test_a_wider_fixture_that_fails(project):
-    """What it stored before goes with it: the next module makes the same bucket."""
+    """A failing wider fixture's data goes with it, and the next module can make the bucket."""
     module = f"""{HEAD}
     @pytest.fixture(scope="module")
     def broken(faultinject_store):
@@ -224,7 +227,7 @@ def test_asked_for_by_name(with_s3):
 
 @pytest.mark.slow
 def test_asked_for_by_name_in_a_wider_fixture(passes):
-    """What it stores is not taken for the test's."""
+    """Data of a wider fixture that asks by name is not the test's."""
     passes(
         """
         import httpx
@@ -281,30 +284,35 @@ def test_once_for_each_vendor_and_session(passes):
         (None, "None is not a vendor; give an id as text, such as 'cos'"),
     ],
 )
-def test_unknown_vendors(run, vendor, says):
-    """Refused with the nearest spelling, or with those that there are; the traceback ends in the test."""
-    result = run(f"""
+def test_unknown_vendors(shows, vendor, says):
+    """An unknown vendor is refused with the nearest name or all; the traceback ends in the test."""
+    result = shows(
+        f"""
         def test_one(faultinject_store):
             faultinject_store({vendor!r})
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"E*{says.replace('[', '[[]')}"])
+        """,
+        [f"E*{says.replace('[', '[[]')}"],
+    )
     result.stdout.no_fnmatch_line("*faultinject/*.py:*")
 
 
-def test_a_wrong_variable_is_named(run, monkeypatch):
-    """What the store reads of the environment is wrong: the test that starts it fails in words."""
+def test_a_wrong_variable_is_named(shows, monkeypatch):
+    """A wrong variable fails the test that starts the store, in words."""
     monkeypatch.setenv("FAULTINJECT_ENDPOINT", "http://storage.example.com")
-    result = run("""
+    shows(
+        """
         def test_one(faultinject_store):
             faultinject_store("s3")
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*FAULTINJECT_ENDPOINT: *is not a host suffix*"])
+        """,
+        ["E*FAULTINJECT_ENDPOINT: *is not a host suffix*"],
+    )
 
 
 def test_nothing_stays_behind(with_s3):
-    """No thread and no socket, though a client keeps its connection, one hangs, and another test has failed."""
+    """No thread and no socket is left.
+
+    Though a client keeps its connection, one hangs, and another test has failed.
+    """
     before = set(threading.enumerate())
     with_s3(
         """
@@ -341,7 +349,7 @@ def test_nothing_stays_behind(with_s3):
 
 @pytest.mark.slow
 def test_xdist(project):
-    """Each worker has a store of its own: what the tests of one store, those of another do not see."""
+    """Each xdist worker has a store of its own."""
     project.makepyfile("""
         import httpx
         import pytest

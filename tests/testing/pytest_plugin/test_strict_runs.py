@@ -48,7 +48,8 @@ def installed(tmp_path):
 def test_strict_markers_and_errors_for_warnings(installed, before):
     """`--strict-markers -W error` passes, also where the package was imported before pytest."""
     script = (
-        f"{before}; import sys, pytest; code = pytest.main(['--strict-markers', '-W', 'error', '-q', '-p', 'no:randomly',"
+        f"{before}; import sys, pytest; code = pytest.main(['--strict-markers', '-W', 'error', "
+        "'-q', '-p', 'no:randomly',"
         " '-p', 'no:cacheprovider', '-o', 'asyncio_default_fixture_loop_scope=function']);"
         " import faultinject; print(faultinject.__file__); sys.exit(code)"
     )

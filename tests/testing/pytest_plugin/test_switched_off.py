@@ -26,7 +26,7 @@ SOURCE = """
 
 
 def test_option(run):
-    """`--faultinject-off` skips tests that are marked or use `faults`, with that reason, at their own place."""
+    """`--faultinject-off` skips marked tests and users of `faults`, with that reason and place."""
     result = run(SOURCE, "--faultinject-off", "-rs")
     result.assert_outcomes(passed=1, skipped=4)
     result.stdout.fnmatch_lines_random(
@@ -38,12 +38,10 @@ def test_option(run):
 
 
 @pytest.mark.parametrize("word", ["0", "off", "No"])
-def test_environment(run, monkeypatch, word):
+def test_environment(shows, monkeypatch, word):
     """`FAULTINJECT_ENABLED=0` does the same."""
     monkeypatch.setenv("FAULTINJECT_ENABLED", word)
-    result = run(SOURCE, "-rs")
-    result.assert_outcomes(passed=1, skipped=4)
-    result.stdout.fnmatch_lines(["SKIPPED *faultinject is off: FAULTINJECT_ENABLED=0"])
+    shows(SOURCE, ["SKIPPED *faultinject is off: FAULTINJECT_ENABLED=0"], "-rs", passed=1, skipped=4)
 
 
 @pytest.mark.parametrize("word", ["1", ""])
@@ -53,27 +51,26 @@ def test_environment_that_does_not_switch_off(run, monkeypatch, word):
     run(SOURCE).assert_outcomes(passed=5)
 
 
-def test_environment_with_another_word(run, monkeypatch):
+def test_environment_with_another_word(run, usage_error, monkeypatch):
     """A word that is neither yes nor no stops the session with its line."""
     monkeypatch.setenv("FAULTINJECT_ENABLED", "maybe")
-    result = run(SOURCE)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: FAULTINJECT_ENABLED: *maybe*"])
+    usage_error(SOURCE, "ERROR: FAULTINJECT_ENABLED: *maybe*")
     run("def test_other(): pass").assert_outcomes(passed=1)
 
 
-def test_production(run, monkeypatch):
-    """Where the environment says production nothing is injected, and the failing test says why."""
+def test_production(shows, monkeypatch):
+    """In production nothing is injected, and the failing test says why."""
     monkeypatch.setenv("APP_ENV", "production")
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("cos:SlowDown")
         def test_marked(client):
             assert client.get("/a").status_code == 200
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*faultinject is off: APP_ENV=production looks like production*"])
+        """,
+        ["*faultinject is off: APP_ENV=production looks like production*"],
+    )
 
 
 def test_plugin_left_out(run):

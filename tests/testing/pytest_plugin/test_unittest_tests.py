@@ -48,9 +48,10 @@ def test_marked_class_and_fixture(passes):
     """)
 
 
-def test_marked_coroutine_method(run):
-    """An IsolatedAsyncioTestCase: its asyncSetUp is left alone, its method is not, and rules must be met."""
-    result = run("""
+def test_marked_coroutine_method(shows):
+    """An IsolatedAsyncioTestCase's method gets faults, its asyncSetUp none; rules must be met."""
+    shows(
+        """
         import unittest
         import pytest
         from conftest import app
@@ -69,14 +70,17 @@ def test_marked_coroutine_method(run):
 
             async def test_not_marked(self):
                 self.assertEqual(app.test_client().get("/a").status_code, 200)
-    """)
-    result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*Uploads.test_unmatched*", "    nearest: GET /a (method=PUT did not hold)"])
+        """,
+        ["*Uploads.test_unmatched*", "    nearest: GET /a (method=PUT did not hold)"],
+        passed=2,
+        failed=1,
+    )
 
 
-def test_failing_method_shows_the_record_and_its_own_lines(run):
+def test_failing_method_shows_the_record_and_its_own_lines(shows):
     """A failed method shows what was injected, and no line of ours in its traceback."""
-    result = run("""
+    result = shows(
+        """
         import unittest
         import pytest
         from conftest import app
@@ -85,17 +89,16 @@ def test_failing_method_shows_the_record_and_its_own_lines(run):
             @pytest.mark.faultinject("http:503")
             def test_marked(self):
                 self.assertEqual(app.test_client().get("/a").status_code, 200)
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["E*AssertionError: 503 != 200", "*- faultinject -*", "1*GET /a*503*rule-1: http:503"]
+        """,
+        ["E*AssertionError: 503 != 200", "*- faultinject -*", "1*GET /a*503*rule-1: http:503"],
     )
     result.stdout.no_fnmatch_line("*marked.py*")
 
 
-def test_unmatched_rule_fails_only_a_method_that_passed(run):
+def test_unmatched_rule_fails_only_a_method_that_passed(shows):
     """Skipped methods and expected failures are left as they are."""
-    result = run("""
+    shows(
+        """
         import unittest
         import pytest
 
@@ -114,6 +117,9 @@ def test_unmatched_rule_fails_only_a_method_that_passed(run):
             @unittest.expectedFailure
             def test_fails_as_expected(self):
                 self.fail()
-    """)
-    result.assert_outcomes(failed=1, skipped=2, xfailed=1)
-    result.stdout.fnmatch_lines(["FAILED *::test_passes*"])
+        """,
+        ["FAILED *::test_passes*"],
+        failed=1,
+        skipped=2,
+        xfailed=1,
+    )

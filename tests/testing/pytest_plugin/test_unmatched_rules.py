@@ -3,18 +3,17 @@
 import pytest
 
 
-def test_unmatched_rule_fails_a_passed_test(run):
+def test_unmatched_rule_fails_a_passed_test(shows):
     """The failure names the rule, the nearest request and the condition that kept it away."""
-    result = run("""
+    result = shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("cos:SlowDown", method="PUT", path="photos/")
         def test_one(client):
             client.get("/videos/cat.mp4")
             client.get("/photos/cat.jpg")
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "*_ test_one _*",
             "faultinject: no request met the conditions of",
@@ -22,14 +21,15 @@ def test_unmatched_rule_fails_a_passed_test(run):
             "    nearest: GET /photos/cat.jpg (method=PUT did not hold)",
             "*- faultinject -*",
             "0 of 2 requests got a fault",
-        ]
+        ],
     )
     result.stdout.no_fnmatch_line("*All traceback entries*")
 
 
-def test_each_rule_of_a_function_counts(run):
+def test_each_rule_of_a_function_counts(shows):
     """One rule that was met does not speak for the other one, nor for a parameter's."""
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.parametrize("_", [
@@ -38,34 +38,31 @@ def test_each_rule_of_a_function_counts(run):
         @pytest.mark.faultinject("http:503,name=met", "http:500,name=not-met,method=PUT")
         def test_one(client, _):
             client.get("/a")
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "faultinject: no request met the conditions of",
             "  not-met (*",
             "    near*",
             "  parameter (*",
             "    near*",
-        ]
+        ],
     )
 
 
-def test_no_request_at_all(run):
-    """Where nothing was seen the failure says so, and how other apps are covered."""
-    result = run("""
+def test_no_request_at_all(shows):
+    """Without any request the failure says so, and how to cover other apps."""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("cos:SlowDown")
         def test_one():
             pass
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "    no request was seen",
             "Flask, Django*need no set-up. *ASGIFaultMiddleware*faultinject_store starts a store*",
-        ]
+        ],
     )
 
 
@@ -73,34 +70,39 @@ def test_no_request_at_all(run):
     ("variable", "value", "why"),
     [
         ("APP_ENV", "production", "APP_ENV=production looks like production; unset it where tests run"),
+        (
+            "FAULTINJECT_ONLY_WHERE",
+            "APP_ENV=staging",
+            "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV is not set here",
+        ),
         ("FAULTINJECT_EXPIRES", "2001-09-09T01:46:40Z", "FAULTINJECT_EXPIRES has passed"),
     ],
 )
-def test_an_environment_that_injects_nothing_is_named_first(run, monkeypatch, variable, value, why):
-    """Where no rule could have been met, that is said before the rules."""
+def test_an_environment_that_injects_nothing_is_named_first(shows, monkeypatch, variable, value, why):
+    """An environment that allows no faults is named before the rules."""
     monkeypatch.setenv(variable, value)
-    result = run("""
+    result = shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503")
         def test_one(client):
             client.get("/a")
-    """)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "*_ test_one _*",
             f"faultinject: nothing is injected, because {why}",
             "faultinject: no request met the conditions of",
             "  rule-1 (http:503)",
-        ]
+        ],
     )
     result.stdout.no_fnmatch_line("Flask, Django, Starlette and FastAPI apps*")
 
 
-def test_class_and_module_markers_count_together(run):
+def test_class_and_module_markers_count_together(shows):
     """Rules of classes and modules are for many tests: one of them met is enough, none is not."""
-    result = run("""
+    result = shows(
+        """
         import pytest
 
         pytestmark = pytest.mark.faultinject("http:503", method="PUT", name="module")
@@ -116,9 +118,7 @@ def test_class_and_module_markers_count_together(run):
             @pytest.mark.faultinject("http:502", method="POST", name="function")
             def test_meets_one_but_not_its_own(self, client):
                 assert client.put("/a").status_code == 503
-    """)
-    result.assert_outcomes(passed=1, failed=2)
-    result.stdout.fnmatch_lines(
+        """,
         [
             "*test_meets_none*",
             "  module (*",
@@ -126,7 +126,9 @@ def test_class_and_module_markers_count_together(run):
             "  class (*",
             "*test_meets_one_but_not_its_own*",
             "  function (*",
-        ]
+        ],
+        passed=1,
+        failed=2,
     )
     assert "  module (" not in result.stdout.str().partition("_ TestAll.test_meets_one_but_not_its_own _")[2]
 
@@ -146,9 +148,10 @@ def test_rule_that_was_met_but_never_fired_is_fine(passes):
     """)
 
 
-def test_rules_that_were_cleared_away_count_all_the_same(run):
-    """`faults.clear()` at the end of a test hides no rule that was never met, and forgets none that was."""
-    result = run("""
+def test_rules_that_were_cleared_away_count_all_the_same(shows):
+    """`faults.clear()` hides no unmet rule, and forgets no met one."""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503")
@@ -165,14 +168,17 @@ def test_rules_that_were_cleared_away_count_all_the_same(run):
         def test_added(client, faults):
             faults.add("http:500", method="PUT")
             client.get("/a")
-    """)
-    result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["FAILED *::test_not_met*"])
+        """,
+        ["FAILED *::test_not_met*"],
+        passed=2,
+        failed=1,
+    )
 
 
-def test_failed_and_skipped_tests_keep_their_own_reason(run):
+def test_failed_and_skipped_tests_keep_their_own_reason(shows):
     """An unmatched rule is no news of a test that did not pass."""
-    result = run("""
+    result = shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503")
@@ -192,14 +198,18 @@ def test_failed_and_skipped_tests_keep_their_own_reason(run):
         @pytest.mark.skip
         def test_never():
             pass
-    """)
-    result.assert_outcomes(failed=1, skipped=2, xfailed=1)
+    """,
+        failed=1,
+        skipped=2,
+        xfailed=1,
+    )
     result.stdout.no_fnmatch_line("*no request met*")
 
 
-def test_an_unmatched_rule_is_not_the_error_that_a_test_expects(run):
-    """It passes for the expected failure only where the mark names no error, as any failure does."""
-    result = run("""
+def test_an_unmatched_rule_is_not_the_error_that_a_test_expects(shows):
+    """An unmet rule is the expected failure only if the mark names no error."""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503")
@@ -211,13 +221,15 @@ def test_an_unmatched_rule_is_not_the_error_that_a_test_expects(run):
         @pytest.mark.xfail(raises=AssertionError)
         def test_fails_by_its_assertion():
             pass
-    """)
-    result.assert_outcomes(failed=1, xfailed=1)
-    result.stdout.fnmatch_lines(["FAILED *::test_fails_by_its_assertion*"])
+        """,
+        ["FAILED *::test_fails_by_its_assertion*"],
+        failed=1,
+        xfailed=1,
+    )
 
 
 @pytest.mark.parametrize(("word", "warnings"), [("warn", 1), ("ignore", 0)])
-def test_ini_can_soften_it(project, run, word, warnings):
+def test_ini_can_soften_it(project, shows, word, warnings):
     """`faultinject_unmatched = warn`: the test passes with a warning; `ignore`: it passes."""
     project.makeini(
         f"[pytest]\nfaultinject_unmatched = {word}\nasyncio_default_fixture_loop_scope = function"
@@ -229,24 +241,28 @@ def test_ini_can_soften_it(project, run, word, warnings):
         def test_one(client):
             client.get("/a")
     """
-    result = run(source, "-W", "default::pytest.PytestWarning")
-    result.assert_outcomes(passed=1, warnings=warnings)
-    result.stdout.fnmatch_lines(
-        ["*PytestWarning: faultinject: no request met*", "*nearest: GET /a (method=PUT did*"] * warnings
+    shows(
+        source,
+        ["*PytestWarning: faultinject: no request met*", "*nearest: GET /a (method=PUT did*"] * warnings,
+        "-W",
+        "default::pytest.PytestWarning",
+        passed=1,
+        warnings=warnings,
     )
 
 
-def test_ini_with_another_word(project, run):
-    """A word that is none of the three stops the session with a line that names them."""
+def test_ini_with_another_word(project, usage_error):
+    """Any other word stops the session with a line that names the three."""
     project.makeini("[pytest]\nfaultinject_unmatched = maybe\nasyncio_default_fixture_loop_scope = function")
-    result = run("def test_one(): pass")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: faultinject_unmatched: 'maybe' is not one of error, warn, ignore"])
+    usage_error(
+        "def test_one(): pass", "ERROR: faultinject_unmatched: 'maybe' is not one of error, warn, ignore"
+    )
 
 
-def test_a_rule_whose_time_has_not_come_is_met(run):
+def test_a_rule_whose_time_has_not_come_is_met(shows):
     """By the requests that its conditions hold for: begin and end are none of them."""
-    result = run("""
+    shows(
+        """
         import pytest
 
         @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
@@ -256,6 +272,8 @@ def test_a_rule_whose_time_has_not_come_is_met(run):
         @pytest.mark.faultinject("http:503", begin="1h", path="photos/")
         def test_another_path(client):
             assert client.get("/films/1").status_code == 200
-    """)
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines("*nearest: GET /films/1 (path=photos/ did not hold)*")
+    """,
+        "*nearest: GET /films/1 (path=photos/ did not hold)*",
+        passed=1,
+        failed=1,
+    )

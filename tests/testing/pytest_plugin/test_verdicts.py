@@ -14,7 +14,7 @@ UPLOAD = """
 
 
 def test_calls_of_a_test_are_its_own(passes):
-    """What another test asked for just before, by the same code for the same thing, is another call."""
+    """Equal requests of an earlier test are another call."""
     passes(
         UPLOAD
         + """
@@ -30,9 +30,9 @@ def test_calls_of_a_test_are_its_own(passes):
     )
 
 
-def test_an_assertion_that_fails(run):
-    """The test fails at its own line, with the finding, and the requests by the numbers of the table below it."""
-    result = run(
+def test_an_assertion_that_fails(shows):
+    """The test fails at its own line, with the finding, and requests numbered as in the table."""
+    result = shows(
         UPLOAD
         + """
     @pytest.mark.faultinject("cos:AccessDenied")
@@ -41,17 +41,20 @@ def test_an_assertion_that_fails(run):
             with pytest.raises(OSError), faults.call("upload"):
                 upload(client, f"/b/{number}")
         faults.assert_retries(ignore=["backoff"])
-    """
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
+        """,
         [
             '>       faults.assert_retries(ignore=[[]"backoff"[]])',
-            "E       faultinject.exceptions.RetryAssertionError: ✕ permanent: 3 of 3 calls retried after 403 AccessDenied *",
-            "E           requests 1 to 3: upload: PUT /b/0: 403 AccessDenied, * its caller saw an error: OSError: gave up",
+            (
+                "E       faultinject.exceptions.RetryAssertionError: ✕ permanent: 3 of 3 calls "
+                "retried after 403 AccessDenied *"
+            ),
+            (
+                "E           requests 1 to 3: upload: PUT /b/0: 403 AccessDenied, * its caller saw "
+                "an error: OSError: gave up"
+            ),
             "9 of 9 requests got a fault",
             "3  *  PUT /b/0  403     rule-1: cos:AccessDenied",
-        ]
+        ],
     )
     result.stdout.no_fnmatch_line("*session.py*")
     result.stdout.no_fnmatch_line("*verdicts.py*")

@@ -19,7 +19,7 @@ SOURCE = """
 
 @pytest.mark.slow
 def test_workers_share_one_seed_and_no_faults(project):
-    """The controller chooses the seed once; every worker's tests have their own rules and counts."""
+    """The controller chooses one seed, and each worker's tests have their own rules and counts."""
     project.makepyfile(SOURCE)
     result = project.runpytest_subprocess("-p", "xdist", "-n2", "--faultinject-seed=random", "-rA")
     result.assert_outcomes(passed=7, failed=1)

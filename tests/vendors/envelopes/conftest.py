@@ -29,7 +29,7 @@ class InText:
 
 @pytest.fixture(params=["wsgi", "asgi"])
 def send(request):
-    """`send(injector, method, target, …)` gives the `Answer` of an adapter; a target may be bytes of path and query."""
+    """`send(injector, method, target, …)` gives an adapter's `Answer`; a target may be bytes."""
     if request.param == "wsgi":
         yield InText(Wsgi())
         return
@@ -39,9 +39,9 @@ def send(request):
 
 @pytest.fixture
 def inject_with(caplog):
-    """A maker of injectors that see no environment but the one given and a clock that stands still.
+    """Make injectors with the given environment alone, and a clock that stands still.
 
-    That each of them is on goes without saying: only errors are logged.
+    Only errors are logged, not that each of them is on.
     """
     caplog.set_level(logging.ERROR, "faultinject")
 
@@ -53,7 +53,10 @@ def inject_with(caplog):
 
 @pytest.fixture
 def answer_of(send, inject_with, monkeypatch):
-    """The answer of one rule without our marks, with ids and time of the test's choice; nothing went wrong."""
+    """The answer of one rule without our marks, with the test's ids and time.
+
+    Nothing went wrong.
+    """
 
     def ask(rule, method="GET", target="/", *, ids=None, now=NOW, headers=(), **request):
         rule = Rule(rule) if isinstance(rule, str) else rule
@@ -71,13 +74,13 @@ def answer_of(send, inject_with, monkeypatch):
 
 @pytest.fixture(scope="session")
 def read_back():
-    """From Content-Type and body to pairs of place and text, in order; fails on a malformed body."""
+    """Parse a body by its Content-Type into pairs of place and text; a malformed one fails."""
     return parse
 
 
 @pytest.fixture(scope="session")
 def id_shape():
-    """From vendor, name of the id and value to what of it is not chance: its form, and the time in it."""
+    """The constant part of an id: its form, and the time in it."""
 
     def shape(vendor, name, value):
         if vendor == "cos":

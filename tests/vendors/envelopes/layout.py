@@ -1,4 +1,4 @@
-"""What the body and the headers of an answer have to be, read off a vendor's template by parsers that are not ours.
+"""Expected bodies and headers, read off a vendor's template by foreign parsers.
 
 The template is parsed with a mark in each hole, so that every place is known where a value has to be found again,
 whatever the format escapes and however.
@@ -88,7 +88,7 @@ def flat(value, place):
 
 
 def parse(content_type, body):
-    """From Content-Type and body to pairs of place and text, in order; fails on a malformed body."""
+    """Parse a body by its Content-Type into pairs of place and text; a malformed one fails."""
     kind = content_type.partition(";")[0]
     if kind in ("application/xml", "text/xml"):
         root = ElementTree.fromstring(body)
@@ -119,7 +119,7 @@ def without_body(row, status):
 
 @cache
 def layout(row, status):
-    """Places and texts of the row's envelope, with a mark for each value; children are not among them."""
+    """Places and texts of the row's envelope, with a mark for each value, without children."""
     vendor = vendors.get(row.vendor)
     form = form_of(row, status)
     known = {"status": str(status), "children": ""}
@@ -137,9 +137,9 @@ def extras(row, status, place):
 
 
 def check_fields(row, status, fields, **values):
-    """Every field is the envelope's, with these values in it, or a child that the row may carry, in their order.
+    """Check that every field is the envelope's, or an allowed child, in order.
 
-    Where a value is not given any will do.
+    With these values in it; where a value is not given any will do.
     """
     content_type, expected = layout(row, status)
     children = [*extras(row, status, "child")]
@@ -200,12 +200,12 @@ def bare_head(row):
 
 
 def head_as_get(row, status):
-    """Whether HEAD is answered as GET is: by MinIO where a condition or a range fails, and where its queue is full."""
+    """Whether HEAD is answered like GET: MinIO's failed conditions and ranges, and a full queue."""
     return row.vendor == "minio" and status in (412, 416, 429)
 
 
 def check_headers(send, row, status, answer, *, length, ids, marks, method="GET"):
-    """Content-Type and Content-Length, ids, what the row may carry, our marks: nothing else, in this order."""
+    """Check the headers in order: type, length, ids, the row's own and our marks, nothing else."""
     kind = form_of(row, status).content_type
     content = [*([("Content-Type", kind)] if kind else []), ("Content-Length", str(length))]
     if status in (204, 205, 304):

@@ -18,14 +18,17 @@ WITH_IDS = [name for name in vendors.names() if vendors.get(name).id_headers]
 
 
 def headers(vendor):
-    """The headers that carry an id in some answer of the vendor, each with the id's name: the usual ones last."""
+    """The headers with an id in some answer of the vendor, with the id's name, usual ones last."""
     found = vendors.get(vendor)
     forms = [pair for form in found.forms.values() for pair in form.id_headers or ()]
     return [*forms, *found.id_headers]
 
 
 def drawn(vendor):
-    """A header for each id that is made anew for each answer: some vendors send a constant besides, or one id twice."""
+    """A header for each id that differs between answers.
+
+    Some vendors send a constant besides, or one id twice.
+    """
     one, other = (vendors.get(vendor).make_ids(bytes([each] * 64), 1) for each in (0x35, 0xCA))
     return {which: name for name, which in vendors.get(vendor).id_headers if one[which] != other[which]}
 
@@ -36,9 +39,10 @@ def ids_of(answer, vendor):
 
 
 def test_unique_over_two_thousand_answers(send, inject_with):
-    """Many of them to the same request and from two injectors of one seed, and no id comes twice.
+    """Of 2,000 answers, to the same requests and from two injectors, no two share an id.
 
-    That 2,000 draws give 2,000 ids is proved beside the vendors for each of them; the numbering is the same for all.
+    The injectors have one seed. That 2,000 draws give 2,000 ids is proved beside the vendors for each of them; the
+    numbering is the same for all.
     """
     injectors = [inject_with("cos:@all", seed="same") for _ in range(2)]
     seen = []
@@ -85,7 +89,7 @@ json.dump(answers, sys.stdout)
 
 @pytest.fixture(scope="module")
 def run():
-    """The answers of a program that is started anew and asks the same questions in the same order."""
+    """The answers of a new process that gets the same requests in the same order."""
 
     def start(clock, seed="42"):
         done = subprocess.run(
@@ -151,7 +155,7 @@ def test_replay_at_another_time_differs_in_the_time_alone(run, first, id_shape):
 
 
 def outlines(answer):
-    """Whose answer it is, its status, the names of its headers, and how long it is."""
+    """Vendor, path, status, names of headers and length of an answer."""
     name, path, status, headers, body = answer
     return name, path, status, [each for each, _ in headers], len(body)
 
@@ -162,7 +166,7 @@ def without_time(vendor, value):
 
 
 def test_another_seed_gives_other_ids(run, first):
-    """What the ids are made of is drawn from the seed."""
+    """Ids are drawn from the seed."""
     other = run(1_700_000_000, "43")
     names = {
         vendor: {name for name, which in headers(vendor) if which in drawn(vendor)} for vendor in WITH_IDS

@@ -35,7 +35,7 @@ EVERY_MARK = (
     "a&b<c>d'e\"f", "50% %(code)s %%", "图片/猫.jpg", "back\\slash", "tab\tline\nreturn\r.", "</Message><Code>x</Code>",
     '","code":"x', "&amp;apos;", "nul\x00 bell\x07 escape\x1b \ufffe\uffff end",
 )  # fmt: skip
-"""What has a meaning in a format, or no place in one."""
+"""Characters with a meaning in a format, or without a place in one."""
 
 
 class LongText(str):
@@ -92,9 +92,10 @@ READERS = {vendors.get(each).addressing: each for each in (*VENDORS, *reversed(F
 
 
 def suitable(send, *texts):
-    """All vendors by WSGI; by ASGI, which gives the same bytes, the first ones and one for each way of reading.
+    """The vendors for these texts: all by WSGI, and by ASGI those that differ.
 
-    Where reading takes its time, one for each way by WSGI, and the first ones by ASGI.
+    ASGI gives the same bytes, so the first ones and one for each way of reading. Where reading takes its time, one
+    for each way by WSGI, and the first ones by ASGI.
     """
     if sum(map(len, texts)) >= 10_000:
         return FIRST_VENDORS if send.kind == "asgi" else sorted(READERS.values())
@@ -114,17 +115,17 @@ def joined(high, low):
 
 @lru_cache(64)
 def of_xml(text):
-    """What of `text` is an XML 1.0 character (https://www.w3.org/TR/xml/#charsets)."""
+    """The XML 1.0 characters of a text (https://www.w3.org/TR/xml/#charsets)."""
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", whole(text))
 
 
 def shown(content_type, text):
-    """What a parser of the format has to make of `text`."""
+    """The text that a parser of the format must give."""
     return of_xml(text) if "xml" in content_type or "html" in content_type else whole(text)
 
 
 def well_formed(answer):
-    """The headers of an answer can be sent, its length is true, its body parses; gives the fields."""
+    """Check that headers can be sent, the length is true and the body parses; gives the fields."""
     assert 200 <= answer.status <= 799
     for name, value in answer.headers:
         assert re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
@@ -145,11 +146,11 @@ def well_formed(answer):
 @example(message="", resource="")
 @example(message="".join(EVERY_MARK), resource="".join(EVERY_MARK))
 @example(message="\ud800|\udc00|x\ud83d|\ud83d\ude00", resource="\ud800|\udc00|x\ud83d|\ud83d\ude00")
-def test_any_message_and_resource(send, inject_with, for_all, message, resource):
+def test_any_message_and_resource(send, inject_with, message, resource):
     """Text of any kind comes back from the parser as itself, less what the format cannot carry."""
     message, resource = str(message), str(resource)
 
-    def check(vendor):
+    for vendor in suitable(send, message, resource):
         given = message, resource
         if re.search("[\ud800-\udfff]", message + resource):
             with pytest.raises(ConfigurationError, match="is not valid Unicode"):
@@ -161,7 +162,7 @@ def test_any_message_and_resource(send, inject_with, for_all, message, resource)
         fields = well_formed(answer)
         assert injector.errors == []
         if "content-type" not in answer.names:
-            return
+            continue
         told, place = (shown(answer.header("Content-Type"), each) for each in given)
         row = vendors.find(injector.journal.outcomes[0].fault)
         check_fields(row, answer.status, fields, message=told, resource=place, code=row.code)
@@ -175,15 +176,13 @@ def test_any_message_and_resource(send, inject_with, for_all, message, resource)
             assert values["message"] == told
             assert values.get("resource", place) == place
 
-    for_all(suitable(send, message, resource), check)
-
 
 @STEADY
 @given(name=TEXT, value=TEXT, kind=TEXT, message=TEXT)
 @example(name="x-a", value="\r\nx: y", kind="text/html", message="m")
 @example(name="x\r\nset-cookie", value="v", kind="a\nb", message="\ud800")
 def test_any_header_of_a_rule(send, inject_with, name, value, kind, message):
-    """A rule's name, headers and Content-Type are refused or sent: no CR, LF or control character gets through."""
+    """A rule's name, headers and type are refused, or sent without control characters."""
     name, value, kind, message = map(str, (name, value, kind, message))
     for keys in ({"name": name}, {"set": {name: value}}, {"content_type": kind}, {"message": message}):
         try:
@@ -242,10 +241,9 @@ COPYING = {
 )
 @example(method="GET", path=b"*", query=b"", headers=[(b"host", b"[::1"), (b"origin", b"\xff")])
 @example(method="GET", path=b"http://host/a%2Fb/%E7%8C%AB", query=b"", headers=[(b"host", b"")])
-def test_any_request(send, inject_with, for_all, method, path, query, headers):
+def test_any_request(send, inject_with, method, path, query, headers):
     """Bytes of any kind in path, query and headers are answered, escaped and journalled."""
-
-    def check(vendor):
+    for vendor in suitable(send, path, query, *(value for _, value in headers)):
         injector = inject_with(CONDITIONS.format(v=vendor, copy=COPYING.get(vendor, "CopyObject")))
         answer = send(injector, method, (path, query), headers=headers)
         assert injector.errors == []
@@ -257,34 +255,30 @@ def test_any_request(send, inject_with, for_all, method, path, query, headers):
         assert (outcome.did, outcome.status) == ("answered", answer.status)
         assert json.loads(json.dumps(outcome.to_dict()))["rule"] == "rule-1"
 
-    for_all(suitable(send, path, query, *(value for _, value in headers)), check)
-
 
 @STEADY
 @given(path=TEXT, mount=TEXT, method=TEXT)
-def test_what_no_server_should_send(send, inject_with, for_all, path, mount, method):
-    """Text that is not even a request line, from a careless server or middleware, is answered all the same."""
+def test_what_no_server_should_send(send, inject_with, path, mount, method):
+    """Text that is not even a request line, from a careless server, is still answered."""
     path, mount, method = str(path), str(mount), str(method)
     more = {"PATH_INFO": path, "SCRIPT_NAME": mount, "REQUEST_METHOD": method, "HTTP_ORIGIN": path}
     if send.kind == "asgi":
         more = {"path": path, "root_path": mount, "method": method}
 
-    def check(vendor):
+    for vendor in suitable(send, path, mount, method):
         injector = inject_with(f"{vendor}:@all")
         answer = send(injector, target="/sent", **more)
         assert injector.errors == []
         if method.upper() == "HEAD" or answer.header("Content-Length") == "0":
-            return
+            continue
         well_formed(answer)
         assert json.dumps(injector.journal.outcomes[0].to_dict())
-
-    for_all(suitable(send, path, mount, method), check)
 
 
 @STEADY
 @given(path=WIRE, query=WIRE, value=WIRE)
 def test_conditions_on_any_request(send, inject_with, path, query, value):
-    """Conditions of every sort look at hostile requests without an error; what does not match goes to the app."""
+    """Conditions read hostile requests without an error, and others go to the app."""
     rules = [
         f"http:503,{each},probability=0"
         for each in (
@@ -316,23 +310,22 @@ HOSTILE = {
 
 @pytest.mark.parametrize("send", ["wsgi"], indirect=True)
 @pytest.mark.parametrize("vendor", others_slowly(VENDORS, FOUNDING.__contains__))
-def test_what_a_row_takes_from_the_request_breaks_nothing(send, inject_with, for_all, vendor):
-    """Whatever a single row reads off the request, for its body or its headers: markup and line ends stay text.
+def test_what_a_row_takes_from_the_request_breaks_nothing(send, inject_with, vendor, subtests):
+    """Markup and line ends that a row reads off the request stay text.
 
-    That the other adapter gives the same bytes is proved beside the adapters.
+    In its body and its headers. That the other adapter gives the same bytes is proved beside the adapters.
     """
 
-    def check(row):
-        injector = inject_with(Rule(row.address, **({"status": 400} if row.status is None else {})))
-        answer = send(injector, "POST", **HOSTILE)
-        well_formed(answer)
-        head = send(injector, "HEAD", **HOSTILE)
-        assert injector.errors == []
-        assert all(re.fullmatch("[ -~]*", value) for _, value in head.headers)
-        assert "set-cookie" not in head.names
-        assert "x" not in head.names
-        assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", answer.body)
-        [first, second] = injector.journal.outcomes
-        assert (first.did, second.did, head.body) == ("answered", "answered", b"")
-
-    for_all(vendors.get(vendor).errors, check)
+    for row in vendors.get(vendor).errors:
+        with subtests.test(row.address):
+            injector = inject_with(Rule(row.address, **({"status": 400} if row.status is None else {})))
+            answer = send(injector, "POST", **HOSTILE)
+            well_formed(answer)
+            head = send(injector, "HEAD", **HOSTILE)
+            assert injector.errors == []
+            assert all(re.fullmatch("[ -~]*", value) for _, value in head.headers)
+            assert "set-cookie" not in head.names
+            assert "x" not in head.names
+            assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", answer.body)
+            [first, second] = injector.journal.outcomes
+            assert (first.did, second.did, head.body) == ("answered", "answered", b"")

@@ -1,4 +1,4 @@
-"""Answers of Azure Blob Storage that were seen on the wire come out again, byte for byte, from their inputs."""
+"""Recorded answers of Azure Blob Storage are rendered from their inputs, byte for byte."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import re
 import pytest
 
 from faultinject import vendors
-from faultinject.http import Head
-from tests.rows import row_by_row
 
 REQUEST_ID = "148ba281-f01e-0065-5de9-4d0c4b000000"
 CLIENT_ID = "54d4dd87-b16e-4571-8fb9-50076e3832db"
@@ -23,13 +21,10 @@ HEAD = (
     b"HTTP/1.1 404 The specified blob does not exist.\r\n"
     b"Content-Length: 215\r\n"
     b"Content-Type: application/xml\r\n"
-    b"Server: Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0\r\n"
     b"x-ms-request-id: 148ba281-f01e-0065-5de9-4d0c4b000000\r\n"
     b"x-ms-client-request-id: 54d4dd87-b16e-4571-8fb9-50076e3832db\r\n"
     b"x-ms-version: 2019-07-07\r\n"
     b"x-ms-error-code: BlobNotFound\r\n"
-    b"Date: Mon, 29 Jun 2020 07:44:44 GMT\r\n"
-    b"Connection: close\r\n\r\n"  # ours: the connection ends behind an answer that is written past the server
 )
 SENT = [(b"x-ms-version", b"2019-07-07"), (b"x-ms-client-request-id", CLIENT_ID.encode())]
 
@@ -46,33 +41,25 @@ def answer_to(answer_of):
 
 
 def test_body(answer_to):
-    """The mark of three bytes, id and time within the message: 215 bytes, as the recorded Content-Length says."""
+    """The body has a three-byte mark, and id and time in its message: 215 bytes, as recorded."""
     answer = answer_to("BlobNotFound")
     assert answer.body == BLOB_NOT_FOUND
     assert answer.header("content-length") == "215" == str(len(BLOB_NOT_FOUND))
 
 
-@pytest.mark.parametrize(
-    ("method", "head"),
-    [
-        ("GET", HEAD),
-        # of what recordings have on HEAD only the chunks of no body are left out
-        ("HEAD", HEAD.replace(b"Content-Length: 215\r\nContent-Type: application/xml", b"Content-Length: 0")),
-    ],
-)
-def test_head(method, head, answer_to):
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_head(method, answer_to):
     """The recorded head, from the headers of the request; on HEAD it says nothing of a body."""
     vendor = vendors.get("azure-blob")
     row = vendor.find("BlobNotFound")
     answer = answer_to("BlobNotFound", method)
-    spelled = {name.lower(): name for name in vendor.head}
-    headers = [(spelled[name.lower()], value) for name, value in answer.headers]
-    assert (
-        Head(f"{answer.status} {vendor.reason(row, row.message)}", vendor.head, vendor.server).write(
-            headers, ANSWERED
-        )
-        == head
-    )
+    line, *headers = HEAD.decode().splitlines()
+    # of what recordings have on HEAD only the chunks of no body are left out
+    recorded = {*headers} if method == "GET" else {"Content-Length: 0", *headers[2:]}
+    assert f"HTTP/1.1 {answer.status} {vendor.reason(row, row.message)}" == line
+    assert {f"{name}: {value}".lower() for name, value in answer.headers} == {
+        each.lower() for each in recorded
+    }
     assert answer.body == (BLOB_NOT_FOUND if method == "GET" else b"")
 
 
@@ -81,7 +68,7 @@ def test_nothing_is_echoed_that_was_not_sent(answer_to):
     assert sorted(names) == ["content-length", "content-type", "x-ms-error-code", "x-ms-request-id"]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("fault", "path", "end"),
     [
         (  # Azure/azure-sdk-for-js#5433
@@ -114,7 +101,7 @@ def test_nothing_is_echoed_that_was_not_sent(answer_to):
     ],
 )
 def test_what_codes_carry(fault, path, end, answer_to):
-    """What follows the message, filled from the request."""
+    """Fields behind the message are filled from the request."""
     date = (b"x-ms-date", b"Thu, 01 Jan 1970 00:00:00 GMT")
     assert answer_to(fault, path=path, headers=[*SENT, date]).body.endswith(end)
 
@@ -149,7 +136,10 @@ def test_challenge(answer_to):
 
 
 def test_made_ids_have_the_form_of_seen_ones():
-    """The second group ends in 01e, the id in six zeros; the time is the answer's, with seven digits of its second."""
+    """New ids have the recorded form: `01e`, six zeros, and a time with seven digits.
+
+    The second group ends in 01e, the id in six zeros; the time is the answer's, with seven digits of its second.
+    """
     make_ids = vendors.get("azure-blob").make_ids
     form = r"[0-9a-f]{8}-[0-9a-f]01e-00[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{6}0{6}"
     assert re.fullmatch(form, REQUEST_ID)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from faultinject import Rule
-from tests.rows import row_by_row
 
 HEADERS = [
     ("cache-control", "max-age=0, no-cache, no-store"),
@@ -37,10 +36,19 @@ SAMPLES = [
         503,
         '{\n  "code": "service_unavailable",\n  "message": "c002_v0001118_t0002 is too busy",\n  "status": 503\n}',
     ),
+    # rclone/rclone#1905
+    (
+        Rule("b2:file_not_present"),
+        400,
+        '{\n  "code": "file_not_present",\n  "message": "File not present: '
+        "snapshots/aff0b718fb9fa0f6387def95c50e5b544caf5a2009"
+        '939ab451b1d4bbc1cd6791 4_z9ceb62c61c604b3d6a080c10_f11003750eb26cca6_d20171211_m040416_c001_v0001097_t0057",\n'
+        '  "status": 400\n}',
+    ),
 ]
 
 
-@row_by_row(("rule", "status", "body"), SAMPLES)
+@pytest.mark.parametrize(("rule", "status", "body"), SAMPLES)
 def test_answer(rule, status, body, send, inject_with):
     """Two blanks before each field, the status in the body too, and no id anywhere."""
     injector = inject_with([rule], FAULTINJECT_HEADER="0")
@@ -55,7 +63,10 @@ def test_answer(rule, status, body, send, inject_with):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_download_without_a_valid_token_gets_no_message(method, send, inject_with):
-    """Backblaze/B2_Command_Line_Tool#984: 68 bytes, where other calls get the words; a rule's message comes in any case."""
+    """A 401 to a download has no message unless the rule has one: 68 bytes.
+
+    Backblaze/B2_Command_Line_Tool#984: other calls get the words.
+    """
     rules = [Rule("b2:expired_auth_token", times=1), Rule("b2:expired_auth_token", message="Expired")]
     injector = inject_with(rules, FAULTINJECT_HEADER="0")
     answers = [send(injector, method, "/file/photos/cat.jpg") for _ in rules]
@@ -66,7 +77,7 @@ def test_a_download_without_a_valid_token_gets_no_message(method, send, inject_w
 
 
 def test_hint(send, inject_with):
-    """A 429 says how long to wait, in seconds; a rule says it otherwise; other errors say nothing."""
+    """A 429 has a hint in seconds, which a rule may change; other errors have none."""
     said = []
     for rule in (
         Rule("b2:too_many_requests"),
@@ -83,3 +94,9 @@ def test_hint_without_a_body(send, inject_with):
     """HEAD of a file is told to wait as well: it is a header."""
     answer = send(inject_with([Rule("b2:too_many_requests")]), "HEAD", "/file/photos/cat.jpg")
     assert (answer.status, answer.body, answer.header("retry-after")) == (429, b"", "1")
+
+
+def test_too_many_calls(send, inject_with):
+    """rclone/rclone#3990: the words name the limit and the call."""
+    answer = send(inject_with([Rule("b2:too_many_requests")]), "POST", "/b2api/v4/b2_list_file_names")
+    assert b'"message": "200 calls/minute allowed for: API_LIST_FILE_NAMES_CALLED",' in answer.body

@@ -1,4 +1,4 @@
-"""The example of Baidu's document and ids that were recorded come out again from their inputs."""
+"""The example of Baidu's document, and recorded ids, are rendered from their inputs."""
 
 from __future__ import annotations
 

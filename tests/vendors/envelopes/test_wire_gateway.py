@@ -1,12 +1,16 @@
-"""nginx's own words in the status line: ngx_http_header_filter_module.c, ngx_http_status_lines."""
+"""The status line has nginx's words.
+
+ngx_http_header_filter_module.c, ngx_http_status_lines
+"""
 
 from __future__ import annotations
 
+import pytest
+
 from faultinject import Injector, Scenario, WSGIFaultMiddleware
-from tests.rows import row_by_row
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("code", "line"),
     [
         ("RequestEntityTooLarge", "413 Request Entity Too Large"),

@@ -1,4 +1,4 @@
-"""Answers of Google Cloud Storage that were seen on the wire come out again, byte for byte, from their inputs."""
+"""Recorded answers of Google Cloud Storage are rendered from their inputs, byte for byte."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import pytest
 
 from faultinject import Rule, vendors
-from tests.rows import row_by_row
 
 UPLOAD_ID = (
     "AEnB2UpTLJO2792GLnoNGHnyhuEiLOyoal4ibgogvHAX-6dyO0glTU6uF8wmmnliF7repZbKGOQArmz2V52vSppuOFYmTqCjkg"
@@ -76,7 +75,7 @@ def test_json(fault, body, answer_to):
     ],
 )
 def test_what_is_not_found(path, message, answer_to):
-    """An object is named in JSON as it is in text; a bucket is not, and a rule's words replace both."""
+    """A missing object is named in JSON as in text, a bucket not; a rule's words replace both."""
     told = answer_to("gcs:notFound", path=path).body.decode()
     assert told.count(f'"message": "{message}"') == 2
     assert answer_to(Rule("gcs:notFound", message="Gone"), path=path).body.decode() == told.replace(
@@ -106,7 +105,7 @@ OF_OBJECTS = (
 OF_BUCKETS = "The project exceeded the rate limit for creating and deleting buckets."
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("keys", "path", "said"),
     [
         ({}, JSON_PATH, OF_OBJECTS),
@@ -144,7 +143,10 @@ MEDIA = "/storage/v1/b/bookcreator-dev-firetool-tests/o/blah?alt=media"
 
 
 def test_a_download_of_nothing(answer_to):
-    """As captured on 9 August 2021 (firebase/firebase-tools#3647): text about the object, which nobody may share."""
+    """A download of a missing object gets text, as captured on 9 August 2021.
+
+    firebase/firebase-tools#3647: text about the object, which nobody may share.
+    """
     answer = answer_to("gcs:notFound", path=MEDIA)
     assert answer.body == b"No such object: bookcreator-dev-firetool-tests/blah"
     assert {name.lower(): value for name, value in answer.headers} == {
@@ -158,7 +160,7 @@ def test_a_download_of_nothing(answer_to):
     assert answer_to("gcs:forbidden", path=MEDIA).headers[-3:] == answer.headers[-3:]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("keys", "path", "text"),
     [
         ({"message": "Gone <fishing>"}, MEDIA, b"Gone &lt;fishing&gt;"),
@@ -171,7 +173,7 @@ def test_what_a_download_of_nothing_says(keys, path, text, send, inject_with):
     assert send(inject_with(Rule("gcs:notFound", **keys)), "GET", path).body == text
 
 
-@row_by_row("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest"])
+@pytest.mark.parametrize("fault", ["BadGateway", "LengthRequired", "ClientClosedRequest"])
 def test_only_json_says_that_nobody_may_keep_it(fault, answer_to):
     """Neither the front end's page nor an empty answer."""
     names = {name.lower() for name, _ in answer_to(f"gcs:{fault}", path=JSON_PATH).headers}
@@ -180,7 +182,7 @@ def test_only_json_says_that_nobody_may_keep_it(fault, answer_to):
 
 @pytest.mark.parametrize("vendor", ["gcs", "gcs-xml"])
 def test_page_of_the_front_end(vendor, answer_to):
-    """A 502 is the front end's page: its head, its style sheet with single per cent signs, its words."""
+    """A 502 is the front end's page: its head, its style sheet with single `%`, its words."""
     answer = answer_to(f"{vendor}:BadGateway")
     assert answer.header("content-type") == "text/html; charset=UTF-8"
     lines = answer.body.decode().split("\n")
@@ -202,13 +204,13 @@ def test_page_of_the_front_end(vendor, answer_to):
     ]
 
 
-@row_by_row("fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete"])
+@pytest.mark.parametrize("fault", ["gcs:LengthRequired", "gcs:ClientClosedRequest", "gcs:ResumeIncomplete"])
 def test_answers_without_a_body(fault, answer_to):
     answer = answer_to(fault, "PUT", "/upload/storage/v1/b/photos/o?uploadType=resumable&upload_id=1")
     assert (answer.body, answer.header("content-length")) == (b"", "0")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("fault", "method", "path", "host", "rest"),
     [
         (  # chromedriver.storage.googleapis.com
@@ -279,7 +281,10 @@ def test_ids_have_the_form_of_the_captured_one(monkeypatch):
 
 
 def test_a_wrong_signature_of_the_xml_api(answer_to):
-    """As captured: `Access denied.`, the words behind it, and what Google signed itself; without one that, no more."""
+    """A wrong signature gets `Access denied.`, details, and what Google signed, as captured.
+
+    Without a signature there is no more.
+    """
     told = (
         "<Code>SignatureDoesNotMatch</Code><Message>Access denied.</Message><Details>The request signature we"
         " calculated does not match the signature you provided. Check your Google secret key and signing method."
@@ -332,3 +337,33 @@ def test_a_session_that_is_gone(answer_to):
             "errors": [{"message": "Backend Error", "domain": "global", "reason": "backendError"}],
         }
     }
+
+
+def test_a_wrong_authorization_header_of_the_xml_api(answer_to):
+    """s3fs-fuse/s3fs-fuse#179."""
+    assert answer_to("gcs-xml:InvalidSecurity").body == (
+        b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>InvalidSecurity</Code><Message>The provided security"
+        b" credentials are not valid.</Message><Details>Incorrect Authorization header</Details></Error>"
+    )
+
+
+ABSENT = "The billing account for the owning project is disabled in state absent"
+ANONYMOUS = (
+    "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage object. Permission"
+    " 'storage.objects.get' denied on resource (or it may not exist)."
+)
+LOCATED = {"locationType": "header", "location": "Authorization"}
+SEEN = [
+    ("accountDisabled", 403, ABSENT, LOCATED),  # googleapis/python-storage#1456
+    ("insufficientPermissions", 403, "Insufficient Permission", {}),  # GoogleCloudPlatform/fda-mystudies#70
+    ("required/2", 401, ANONYMOUS, LOCATED),  # fsspec/gcsfs#546; the place: activeviam/atoti-notebooks#298
+]
+
+
+@pytest.mark.parametrize(("label", "status", "told", "located"), SEEN)
+def test_who_may_not(label, status, told, located, answer_to):
+    """As captured, with the header that the service was not content with."""
+    answer = answer_to(f"gcs:{label}", path=JSON_PATH)
+    errors = [{"message": told, "domain": "global", "reason": label.partition("/")[0], **located}]
+    assert answer.status == status
+    assert json.loads(answer.body) == {"error": {"code": status, "message": told, "errors": errors}}

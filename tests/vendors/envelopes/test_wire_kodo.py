@@ -8,7 +8,6 @@ import struct
 import pytest
 
 from faultinject import Rule, vendors
-from tests.rows import row_by_row
 
 PUBLISHED_IDS = {
     "glQAAACAWbyt_cMY": 1_784_548_800,  # Date: Mon, 20 Jul 2026 12:00:00 GMT
@@ -42,7 +41,7 @@ def test_ids(vendor):
         assert vendors.get(vendor).make_ids(entropy, second) == {"request_id": text}
 
 
-@row_by_row(("address", "line", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@pytest.mark.parametrize(("address", "line", "length", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
 def test_answer(address, line, length, body, send, inject_with):
     """Body and headers, in order; the reason phrase where the adapter can say one."""
     rule = Rule(address)
@@ -60,7 +59,10 @@ def test_answer(address, line, length, body, send, inject_with):
 
 
 def test_s3_answer(send, inject_with):
-    """halo-dev/plugin-s3#44: these elements in this order, the path decoded, the id in two headers as well."""
+    """Kodo's S3 answer has these elements in order, the decoded path, and its id in two headers.
+
+    halo-dev/plugin-s3#44
+    """
     injector = inject_with([Rule("kodo-s3:NotSupportAnonymous")], FAULTINJECT_HEADER="0")
     target = "/QQ%E6%B5%8F%E8%A7%88%E5%99%A8%E6%88%AA%E5%9B%BE20220225103916.png"
     answer = send(injector, "GET", target, headers=[(b"Host", b"blog.s3.cn-south-1.qiniucs.com")])

@@ -1,4 +1,4 @@
-"""Answers of OBS as they were captured come out again from their requests, ids and times, byte for byte."""
+"""Captured answers of OBS are rendered from requests, ids and times, byte for byte."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
-from tests.rows import row_by_row
 
 ANSWER = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><Error><Code>%s</Code><Message>%s</Message>'
@@ -19,7 +18,7 @@ RESERVED = [
         "amazon, aws and amazon web services are trademarks or registered trademarks of Amazon Technologies, Inc",
     )
 ]
-"""What answers to requests signed as S3's carry: huaweicloud/huaweicloud-obs-obsfs#2."""
+"""The header of answers to requests signed as S3's: huaweicloud/huaweicloud-obs-obsfs#2."""
 HOST = {"Host": "example-bucket.obs.cn-north-4.myhuaweicloud.com"}
 # Address, when, the request's headers, the message, both ids, and what the code carries.
 CAPTURES = {
@@ -81,7 +80,7 @@ OWN = [
 ]
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("asked", "query", "own"),
     [(*each, own) for own, those in {"amz": S3, "obs": OWN}.items() for each in those],
 )
@@ -103,9 +102,39 @@ def test_a_key_id_that_is_unknown(send, inject_with):
 
 
 def test_ids():
-    """As in `000001697692CC5380E9D272E6D8F830` of 13 March 2019, the milliseconds stand in the middle."""
+    """The milliseconds stand in the middle, as in `000001697692CC5380E9D272E6D8F830` of 2019.
+
+    Of 13 March 2019.
+    """
     ids = vendors.get("obs").make_ids(bytes([0, 152, *range(62)]), 1_552_472_523)
     assert ids["request_id"] == "0000016976961E110001020304050607".replace(
         "6976961E11", f"{1_552_472_523_152:X}"[-10:]
     )
     assert len(ids["id_2"]) == 64
+
+
+def test_a_bucket_that_is_not_there(answer_of):
+    """The message has no full stop, and the bucket's name follows both ids.
+
+    huaweicloud/huaweicloud-sdk-java-obs#58
+    """
+    ids = {
+        "request_id": "0000017C11ADD169951127911DBDB09D",
+        "id_2": "6Znivw4MmdSwirEClq1nZ3gKpNE6pFJppcuG/zUYdGzEkKw+Zb6EIzPQNRZ74Pw2",
+    }
+    answer = answer_of(Rule("obs:NoSuchBucket"), "PUT", "/", ids=ids, headers=HOST)
+    told = ("NoSuchBucket", "The specified bucket does not exist", *ids.values())
+    body = ANSWER % (*told, "<BucketName>example-bucket</BucketName>")
+    assert (answer.status, answer.body.decode()) == (404, body)
+
+
+def test_a_key_that_is_not_there(answer_of):
+    """CherryHQ/cherry-studio#11301: the key is behind the ids."""
+    body = answer_of(Rule("obs:NoSuchKey"), "GET", "/a/b.zip", headers=HOST).body
+    assert body.endswith(b"</HostId><Key>a/b.zip</Key></Error>")
+
+
+def test_a_bucket_that_is_not_empty(answer_of):
+    """huaweicloud/huaweicloud-service-broker#74."""
+    body = answer_of(Rule("obs:BucketNotEmpty"), "DELETE", "/", headers=HOST).body
+    assert b"<Message>The bucket you tried to delete is not empty</Message>" in body

@@ -1,4 +1,4 @@
-"""Answers of Alibaba Cloud OSS that were seen on the wire come out again, byte for byte, from their inputs."""
+"""Recorded answers of Alibaba Cloud OSS are rendered from their inputs, byte for byte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import datetime
 import pytest
 
 from faultinject import vendors
-from tests.rows import row_by_row
 
 # an answer of npmmirror.com's bucket, March 2024
 NO_SUCH_KEY = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -33,7 +32,10 @@ OLDER = b"""<?xml version="1.0" encoding="UTF-8"?>
 </Error>
 """
 # oldmanpushcart/dashscope4j, December 2024: a form without a key
-FORM_MESSAGE = "The bucket POST must contain the specified 'OSSAccessKeyId'. If it is specified, please check the order of the fields"
+FORM_MESSAGE = (
+    "The bucket POST must contain the specified 'OSSAccessKeyId'. If it is specified, please check "
+    "the order of the fields"
+)
 INVALID_ARGUMENT = f"""<?xml version="1.0" encoding="UTF-8"?>
 <Error>
   <Code>InvalidArgument</Code>
@@ -130,7 +132,7 @@ def test_a_key_that_is_not_there(answer_to):
 
 
 def test_an_older_answer(answer_to):
-    """What was added since are two lines."""
+    """Newer answers have two more lines."""
     path = "/tn71gyrdg/_res/54ca0610-5e6b-4bf0-b1ae-a6f656f67ecc/_t/meta_v1.json"
     host = "query-storage-aqua.oss-cn-beijing-internal.aliyuncs.com"
     body = answer_to("oss:NoSuchKey", "636BA0A2B7A5733230845ECC", host, path=path).body
@@ -148,7 +150,7 @@ def test_an_argument(answer_to):
     assert answer.header("x-oss-ec") == "0002-00000706"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("address", "names"),
     [
         ("oss:InvalidArgument", []),
@@ -175,7 +177,7 @@ def test_head(answer_to):
     assert len(base64.b64decode(answer.header("x-oss-err"))) == int(answer.header("content-length"))
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "sent",
     [
         {"Date": "Sun, 22 Sep 2024 06:32:38 GMT"},
@@ -184,7 +186,7 @@ def test_head(answer_to):
     ],
 )
 def test_a_skewed_clock(sent, answer_to):
-    """What is allowed, the request's time, however it was sent, and the clock's, both to the second."""
+    """The allowed skew, the request's time in any form, and the clock's, both to the second."""
     moment = datetime.fromisoformat("2024-09-23T06:32:40.700Z").timestamp()
     headers = [(name.encode(), value.encode()) for name, value in sent.items()]
     host = "pixcheese-dev.pixcheese.com"
@@ -196,7 +198,7 @@ def test_a_skewed_clock(sent, answer_to):
 
 
 def test_a_time_that_is_none(answer_to):
-    """What cannot be read is not repeated."""
+    """A time that cannot be read is not repeated."""
     body = answer_to("oss:RequestTimeTooSkewed", HEAD_ID, HEAD_HOST, headers=[(b"Date", b"yesterday")]).body
     assert b"<ServerTime>2025-11-20T08:00:00.000Z</ServerTime>" in body
     assert b"RequestTime>" not in body.replace(b"<Code>RequestTimeTooSkewed</Code>", b"")
@@ -209,7 +211,7 @@ def test_an_endpoint_outside_china(answer_to):
     assert answer.body == ABROAD
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("host", "site"),
     [
         ("photos.oss-eu-central-1-internal.aliyuncs.com", "alibabacloud"),
@@ -270,6 +272,47 @@ def test_a_method_that_is_not_allowed(path, level, answer_to):
 
 
 def test_ids():
-    """The id of the answer of 2022 begins with the time of its Date, Wed, 09 Nov 2022 12:44:18 GMT."""
+    """The id of the 2022 answer begins with its Date, Wed, 09 Nov 2022 12:44:18 GMT."""
     ids = vendors.get("oss").make_ids(bytes(range(64)), 1_667_997_858)
     assert ids == {"request_id": "636BA0A20001020304050607"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked", "told"),
+    [
+        (
+            "oss:BucketAlreadyExists",  # aliyun/aliyun-oss-go-sdk#173
+            ("PUT", "/", ()),
+            "<Message>The requested bucket name is not available. The bucket namespace is shared by all users of the"
+            " system. Please select a different name and try again.</Message>",
+        ),
+        (
+            "oss:PositionNotEqualToLength",  # xxtime/flysystem-aliyun-oss#5
+            ("POST", "/log?append&position=3", ()),
+            "<Message>Position is not equal to file length</Message>",
+        ),
+        (
+            "oss:SecurityTokenExpired",  # jxxghp/MoviePilot#6295
+            ("PUT", "/k", [(b"x-oss-security-token", b"CAIS4A")]),
+            "</HostId>\n  <SecurityToken>CAIS4A</SecurityToken>\n  <EC>0002-00000007</EC>\n"
+            "  <RecommendDoc>https://api.aliyun.com/troubleshoot?q=0002-00000007</RecommendDoc>\n</Error>\n",
+        ),
+        (
+            "oss:InvalidSecurityToken",
+            ("PUT", "/k", ()),
+            "  <EC>0002-00000006</EC>\n",
+        ),  # matrixorigin/matrixone#12445
+        (
+            "oss:NoSuchUpload",  # aliyun/aliyun-oss-ios-sdk#209
+            ("PUT", "/k?partNumber=1&uploadId=48B5A0736DF6457F8DCDE933CA759DCB", ()),
+            "  <UploadId>48B5A0736DF6457F8DCDE933CA759DCB</UploadId>\n",
+        ),
+    ],
+)
+def test_words_that_were_seen(fault, asked, told, answer_to):
+    """Answers in issues that leave out their ids."""
+    method, path, headers = asked
+    answer = answer_to(
+        fault, "5CDBECD94885000198630FEE", "fhnfile.oss-cn-shenzhen.aliyuncs.com", method, path, headers
+    )
+    assert told in answer.body.decode()

@@ -1,4 +1,4 @@
-"""Answers of S3, MinIO and R2 as they were captured, byte for byte, made from their requests, ids and times."""
+"""Captured answers of S3, MinIO and R2 are rendered from requests, ids and times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import datetime
 import pytest
 
 from faultinject import Rule, vendors
-from tests.rows import row_by_row
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 S3 = f"{DECLARATION}\n<Error><Code>%s</Code><Message>%s</Message>%s<RequestId>%s</RequestId><HostId>%s</HostId></Error>"
@@ -53,7 +52,10 @@ REGION = "BisYpzkFJqTt3Aw5Lb9PtSGxim8A1nu7ndZrVp04DNNiga64JePe2gpklGTp6DWeycle6M
 EXPIRED = "NeotMePfdnUN5teVounG21CxQ8V5e2dfFP/GTolPv4I+TZFeQo2Ab+utM3cah93/wkDS1ZnWlD4="
 RANGE = "Wd3x60sC5WhLPT+SNpDDAYuUcTBr/RPmNdU0y3Fpmqx1iN4wdioXM4jlYPMbg5MLgVpo9RwgjwM="
 CHUNK = "89t7fuO0G7l575RuwlqGbQ99fUWLg2NrATqRdKlYZCIbuznsPiYuUqjulj+vFaoYsiSrS2K7MNE1rWe8TnshE/gVeFWzaxYQ"
-FORBIDDEN = "vs0XgjcuzX88X5Q3DhDzyzsdXEC1DR5bF/vjffLaCFNF/e901s0p0xhmRVOX83FTEbB9S1Vgi/+455TFExqE4b+5wMJb6AOTAsQmcBWIlzE="
+FORBIDDEN = (
+    "vs0XgjcuzX88X5Q3DhDzyzsdXEC1DR5bF/vjffLaCFNF/e901s0p0xhmRVOX83FTEbB9S1Vgi/"
+    "+455TFExqE4b+5wMJb6AOTAsQmcBWIlzE="
+)
 # Where it was seen, the address, what was asked, and what stood in the body: message, children and ids.
 DIGEST = "stcmwKu6ouf1vmtO0/tjY4X2MSqZQT+hWMPKjcJyNfMnWnyKeKm4ZA4KSauoNnzrj6ghJ/ABrdUXJJYGMmF0GJt1Rw0MGeMOaLbhywBf6wY="
 SAMPLES = {
@@ -267,7 +269,7 @@ SAMPLES = {
 }  # fmt: skip
 
 
-@row_by_row("seen", SAMPLES)
+@pytest.mark.parametrize("seen", SAMPLES)
 def test_captured(seen, answer):
     """The whole body, and both ids in the headers too."""
     address, asked, message, between, named = SAMPLES[seen]
@@ -311,7 +313,7 @@ ENDS = {
 }
 
 
-@row_by_row("seen", ENDS)
+@pytest.mark.parametrize("seen", ENDS)
 def test_captured_ends_of_uploads(seen, answer):
     """CompleteMultipartUpload: no declaration; the size is a part's, not that of the request."""
     code, message, between, named = ENDS[seen]
@@ -320,7 +322,7 @@ def test_captured_ends_of_uploads(seen, answer):
     assert got.header("content-type") == "application/xml"
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("code", "method", "target", "status", "declared"),
     [
         ("EntityTooSmall", "POST", "/photos/a?uploadId=u", None, False),
@@ -342,7 +344,7 @@ def test_what_has_no_declaration(code, method, target, status, declared, send, i
         assert (b"<ProposedSize>20<" in got.body) is not upload
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("method", "target", "allow"),
     [
         # https://github.com/versity/versitygw/issues/1810, https://github.com/brekkylab/backlot/issues/230 and 312
@@ -358,7 +360,7 @@ def test_what_has_no_declaration(code, method, target, status, declared, send, i
         ("HEAD", "/photos/a?tagging", "DELETE, GET, PUT"),
         ("HEAD", "/photos/a?uploadId=abc123", "DELETE, POST, GET"),
         ("PATCH", "/photos", "HEAD, DELETE, POST, GET, PUT"),
-        # Derived: the refused method is none of them, and what only says how to list is no subresource.
+        # Derived: the refused method is not one of them, and what only says how to list is no subresource.
         ("patch", "/photos?list-type=2&prefix=acl", "HEAD, DELETE, POST, GET, PUT"),
         ("PUT", "/photos/a", "HEAD, DELETE, POST, GET"),
         ("PUT", "/photos?analytics&id=1", "DELETE, GET"),
@@ -370,14 +372,20 @@ def test_what_has_no_declaration(code, method, target, status, declared, send, i
     ],
 )
 def test_allowed_methods(method, target, allow, answer):
-    """Allow: what the operations say of that resource, in S3's order; between the ids and the type where it is exact."""
+    """Allow lists the resource's methods in S3's order.
+
+    It is what the operations say; with `exact` it stands between the ids and the type.
+    """
     got = answer("s3:MethodNotAllowed", method, target, ids=ids("R", "H"))
     assert got.status == 405
     assert [value for name, value in got.headers if name.lower() == "allow"] == ([allow] if allow else [])
 
 
 def test_size_of_metadata(answer):
-    """https://github.com/versity/versitygw/issues/2086: bytes of all names and values, which the signature covers."""
+    """The size counts the bytes of all signed names and values of metadata.
+
+    https://github.com/versity/versitygw/issues/2086
+    """
     names = [f"x-amz-meta-key-{number}" for number in range(100)]
     headers = signed("20260422T120000Z", names=";".join(["host", *names])) | dict.fromkeys(names, "a" * 25)
     size = sum(len(f"key-{number}") + 25 for number in range(100))
@@ -389,7 +397,7 @@ def test_size_of_metadata(answer):
         assert got.body.decode() == S3 % ("MetadataTooLarge", message, children, "R", "H")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("key", "told"),
     [
         ("a", 1025),
@@ -401,12 +409,15 @@ def test_size_of_metadata(answer):
     ],
 )
 def test_a_key_that_is_too_long_is(key, told, answer):
-    """One within the limit is told as the shortest that is not: https://github.com/versity/versitygw/issues/2080."""
+    """A key within the limit is reported as the shortest beyond it.
+
+    https://github.com/versity/versitygw/issues/2080
+    """
     got = answer("s3:KeyTooLongError", "PUT", f"/photos/{key}", ids=ids("R", "H"))
     assert f"<Size>{told}</Size><MaxSizeAllowed>1024<" in got.body.decode()
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("code", "name", "length", "told"),
     [
         ("EntityTooLarge", "ProposedSize", "5", "6442450944"),
@@ -420,12 +431,15 @@ def test_a_key_that_is_too_long_is(key, told, answer):
     ],
 )
 def test_lengths_that_are_no_mistake(site, code, name, length, told):
-    """What is within the limit is told as what was captured: https://github.com/versity/versitygw/issues/2040 and 2041."""
+    """A length within the limit is reported as the captured one.
+
+    https://github.com/versity/versitygw/issues/2040 and 2041
+    """
     body = site(f"s3:{code}").decide("PUT /photos/a", CONTENT_LENGTH=length).body.decode()
     assert f"<{name}>{told}</{name}>" in body
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("address", "method", "target", "headers", "carried"),
     [
         ("InvalidTag/2", "PUT", "/photos/a", {"x-amz-tagging": "a+b=%3C"}, "<TagKey>a b</TagKey><TagValue>&lt;</TagValue>"),
@@ -496,7 +510,7 @@ def test_captured_signature(answer):
     assert got.body.decode() == S3 % ("SignatureDoesNotMatch", message, between, "R", "H")
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("target", "headers", "carried"),
     [
         ("/photos/a", {}, ""),
@@ -526,7 +540,10 @@ def test_signatures_that_are_none(target, headers, carried, answer):
 
 
 def test_signed_headers_that_repeat(answer):
-    """Names that stand there again and again do not repeat a long header: the answer is no longer than the request."""
+    """Repeated names of signed headers do not repeat a long header.
+
+    The answer is no longer than the request.
+    """
     headers = signed("20261120T120000Z", names=";".join(["x-a"] * 2000)) | {"x-a": "v" * 8000}
     got = answer("s3:SignatureDoesNotMatch", headers=headers, ids=ids("R", "H"))
     assert b"<AWSAccessKeyId>AKIDEXAMPLE</AWSAccessKeyId><RequestId>" in got.body
@@ -539,7 +556,7 @@ def test_a_path_that_was_not_encoded(answer):
     assert "<CanonicalRequest>GET\n/photos/é.jpg\n" in got.body.decode()
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     "query",
     [
         "X-Amz-Date=20260230T999999Z&X-Amz-Expires=x",
@@ -561,7 +578,7 @@ def test_expiries_that_are_none(query, answer):
 
 
 def test_redirect_stays_here(answer):
-    """Location never names another server: for a target that clients would read as one there is none."""
+    """Location never names another server; a target that could be read so has none."""
     got = answer("s3:TemporaryRedirect", target="/photos/a?b=//c", ids=ids("R", "H"))
     assert got.header("location") == "/photos/a?b=//c"
     for target in ("//evil.example/x", "///x", r"/\evil.example/x", "http://evil.example/x"):
@@ -576,7 +593,7 @@ MINIO = (
 MINIO_IDS = ids("173D99C6C413E93D", MINIO_HOST)
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("code", "target", "headers", "before", "resource", "behind"),
     [
         ("SlowDownRead", "/", {}, "", "/", ""),
@@ -593,7 +610,10 @@ MINIO_IDS = ids("173D99C6C413E93D", MINIO_HOST)
     ],
 )  # fmt: skip
 def test_minio(code, target, headers, before, resource, behind, answer):
-    """The fields of cmd/api-errors.go's APIErrorResponse in their order, as Go's encoding/xml writes them."""
+    """MinIO's fields have the order of APIErrorResponse, as Go's encoding/xml writes them.
+
+    cmd/api-errors.go
+    """
     got = answer(f"minio:{code}", target=target, headers=headers, ids=MINIO_IDS)
     message = vendors.find(f"minio:{code}").message
     named = MINIO_IDS.values()
@@ -629,9 +649,12 @@ def test_minio_waits_and_heads(code, answer):
         assert (each.header("accept-ranges"), each.header("vary")) == ("bytes", "Origin, Accept-Encoding")
 
 
-@row_by_row("code", ["PreconditionFailed", "InvalidRange", "TooManyRequests"])
+@pytest.mark.parametrize("code", ["PreconditionFailed", "InvalidRange", "TooManyRequests"])
 def test_minio_answers_some_heads_as_gets(code, answer):
-    """A condition, a range and a full queue: cmd/object-handlers-common.go, checkPreconditions; cmd/handler-api.go."""
+    """MinIO answers HEAD like GET for conditions, ranges and a full queue.
+
+    cmd/object-handlers-common.go, checkPreconditions; cmd/handler-api.go
+    """
     got, head = (answer(f"minio:{code}", method, ids=MINIO_IDS) for method in ("GET", "HEAD"))
     assert head.body == b""
     for name in ("content-type", "content-length", "strict-transport-security"):
@@ -644,9 +667,12 @@ def test_minio_answers_some_heads_as_gets(code, answer):
 ADMIN = '{"Code":"%s","Message":"%s","Resource":"%s","RequestId":"%s","HostId":"%s"}\n'
 
 
-@row_by_row("code", ["XMinioAdminConfigNoQuorum", "XMinioServerNotInitialized", "AccessDenied"])
+@pytest.mark.parametrize("code", ["XMinioAdminConfigNoQuorum", "XMinioServerNotInitialized", "AccessDenied"])
 def test_minio_admin(code, answer):
-    """cmd/api-response.go, writeErrorResponseJSON: the same fields in Go's JSON, with its line end, and no hint."""
+    """MinIO's admin API has the fields in Go's JSON, with a line end, and no hint.
+
+    cmd/api-response.go, writeErrorResponseJSON
+    """
     target = "/minio/admin/v3/set-config%3Ca%26b%3E"
     got = answer(f"minio:{code}", "PUT", target, ids=MINIO_IDS)
     message = vendors.find(f"minio:{code}").message
@@ -656,7 +682,7 @@ def test_minio_admin(code, answer):
     assert "retry-after" not in got.names
 
 
-@row_by_row("target", ["/minio/admin", "/minio/health", "/photos/minio/admin/x"])
+@pytest.mark.parametrize("target", ["/minio/admin", "/minio/health", "/photos/minio/admin/x"])
 def test_other_paths_of_minio_are_xml(target, answer):
     """Also a bucket that is called so."""
     got = answer("minio:SlowDownRead", target=target, ids=MINIO_IDS)
@@ -664,7 +690,7 @@ def test_other_paths_of_minio_are_xml(target, answer):
 
 
 def test_what_only_the_admin_api_says_asks_nobody_to_wait(answer):
-    """Nor does a service that is tried to the limit say it."""
+    """Errors of the admin API alone have no Retry-After, even a 503 that is retryable."""
     rows = [row for row in vendors.get("minio").errors if row.code.startswith(("XMinioAdmin", "XMinioSite"))]
     assert {row.retryable for row in rows} == {"unstated"}
     for row in (row for row in rows if row.status == 503):
@@ -672,7 +698,7 @@ def test_what_only_the_admin_api_says_asks_nobody_to_wait(answer):
 
 
 def test_reason_phrases():
-    """Phrases of their own: S3's for one code, Ceph's for a status, Go's for one that it knows no name for."""
+    """Reason phrases are S3's for one code, Ceph's for a status, Go's for an unknown one."""
     phrases = {
         "s3:SlowDown": "Slow Down",
         "s3:ServiceUnavailable": None,

@@ -1,11 +1,12 @@
-"""What OpenStack Swift's own source writes, byte for byte: swob's pages, the rate limiter's text, s3api's XML."""
+"""Bytes of OpenStack Swift's source: swob's pages, the rate limiter's text, s3api's XML."""
 
 from __future__ import annotations
 
 import re
 
+import pytest
+
 from faultinject import Rule, vendors
-from tests.rows import row_by_row
 
 TRANSACTION = re.compile(r"tx[0-9a-f]{21}-00691eca80")
 """The fixed clock of these tests in the ten digits behind the hyphen."""
@@ -44,7 +45,8 @@ SAMPLES = [
     (
         "swift:NoSuchKey",
         "application/xml",
-        "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>NoSuchKey</Code><Message>The specified key does not exist."
+        "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>NoSuchKey</Code><Message>The "
+        "specified key does not exist."
         "</Message><RequestId>{id}</RequestId><Key>cat's &amp; dog.jpg</Key></Error>",
     ),
     (
@@ -62,7 +64,7 @@ SAMPLES = [
 ]
 
 
-@row_by_row(("address", "content_type", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
+@pytest.mark.parametrize(("address", "content_type", "body"), SAMPLES, ids=[each[0] for each in SAMPLES])
 def test_answer(address, content_type, body, send, inject_with):
     """Body, Content-Type and the transaction id in two headers; s3api's two more."""
     injector = inject_with([Rule(address)], FAULTINJECT_HEADER="0")
@@ -84,7 +86,7 @@ def test_answer(address, content_type, body, send, inject_with):
     assert [(name.lower(), value) for name, value in answer.headers] == expected
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("path", "realm"),
     [
         ("/v1/AUTH_test", "AUTH_test"),
@@ -101,14 +103,14 @@ def test_answer(address, content_type, body, send, inject_with):
     ],
 )
 def test_realm(path, realm, send, inject_with):
-    """A 401 names the account, decoded and encoded anew, and so does another error that is sent as one."""
+    """A 401 names the decoded account, encoded again; so does another error sent as 401."""
     for rule in (Rule("swift:401"), Rule("swift:403", status=401)):
         answer = send(inject_with([rule]), "GET", path)
         assert answer.header("www-authenticate") == f'Swift realm="{realm}"'
     assert "www-authenticate" not in send(inject_with([Rule("swift:403")]), "GET", path).names
 
 
-@row_by_row(
+@pytest.mark.parametrize(
     ("code", "content_type", "length"),
     [
         ("404", "text/html; charset=UTF-8", "0"),
@@ -119,7 +121,7 @@ def test_realm(path, realm, send, inject_with):
     ],
 )
 def test_head(code, content_type, length, send, inject_with):
-    """swob writes no page for HEAD, so that its server counts nothing; it knows the length of a text that was given."""
+    """swob writes no page for HEAD, so the length is 0, except for a given text."""
     answer = send(inject_with([Rule(f"swift:{code}")]), "HEAD", "/v1/AUTH_test/photos/cat.jpg")
     assert (answer.header("content-type"), answer.header("content-length")) == (content_type, length)
     assert answer.body == b""
@@ -142,7 +144,10 @@ def test_reason_phrases():
 
 
 def test_what_was_signed(send, inject_with):
-    """s3api/s3request.py, SigV4Mixin.signature_does_not_match_kwargs: behind what both versions of signatures have."""
+    """A wrong signature has the fields of its version behind the common ones.
+
+    s3api/s3request.py, SigV4Mixin.signature_does_not_match_kwargs
+    """
     signed = "AWS4-HMAC-SHA256 Credential=id/20261120/r/s3/aws4_request,SignedHeaders=host,Signature=00"
     names = {}
     for authorization in (signed, "AWS id:c2ln"):

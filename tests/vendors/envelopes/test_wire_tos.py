@@ -1,4 +1,4 @@
-"""The example of Volcengine's document and ids that were recorded come out again from their inputs."""
+"""The example of Volcengine's document, and recorded ids, are rendered from their inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = [(b"Host", b"bucketName.tos-cn-beijing.volces.com")]
 
 
 def test_example(answer_of):
-    """Code, Message, RequestId, HostId, Resource and EC, in that order, and what the headers repeat."""
+    """Code, Message, RequestId, HostId, Resource and EC, in that order; headers repeat some."""
     rule = Rule("tos:NoSuchKey", message="The resource you requested does not exist")
     answer = answer_of(rule, "GET", "/bucketName/objectName", ids={"request_id": "4442587FB7D0A2F9"})
     assert answer.body == NO_SUCH_KEY
@@ -46,9 +46,10 @@ def recorded(answer_of):
 
 
 def test_recorded_denial(recorded):
-    """An answer of September 2026 about protenix-v2.pt: 217 bytes, whose code, message, EC and number were quoted.
+    """The denial of September 2026 about protenix-v2.pt has its 217 bytes.
 
-    With ids as long as theirs, https://github.com/bytedance/Protenix/issues/296 has the members in this order.
+    Its code, message, EC and number were quoted. With ids as long as theirs,
+    https://github.com/bytedance/Protenix/issues/296 has the members in this order.
     """
     request_id = "1f1c07a6f1e88f446aa6f1e8-bedb802-1x5pNY-HO-cb-tos-1az-front-azc-16"
     host = [(b"Host", b"protenix.tos-cn-beijing.volces.com")]
@@ -106,7 +107,10 @@ def test_a_signature_in_the_headers(recorded):
         (b"x-tos-date", b"20250925T074232Z"),
         (
             b"Authorization",
-            b"TOS4-HMAC-SHA256 Credential=AKLT/20250925/cn-beijing/tos/request,SignedHeaders=host;x-tos-date,Signature=1",
+            (
+                b"TOS4-HMAC-SHA256 Credential=AKLT/20250925/cn-beijing/tos/request,SignedHeaders=host;"
+                b"x-tos-date,Signature=1"
+            ),
         ),
     ]
     canonical = (
@@ -123,7 +127,7 @@ def test_a_signature_in_the_headers(recorded):
 
 
 def test_who_did_not_sign(recorded):
-    """What is not known is left out."""
+    """Fields of an unknown signature are left out."""
     answer = recorded("SignatureDoesNotMatch", "/object", "R", "H")
     assert [*json.loads(answer.body)] == ["Code", "RequestId", "HostId", "Message", "EC"]
 

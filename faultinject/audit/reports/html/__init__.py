@@ -1,4 +1,4 @@
-"""The judgement as one page that needs nothing else: no network, no script, its pictures inside."""
+"""The judgement as one page: no network, no script, its pictures inside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 ADDRESS = re.compile(r"(https://[^\s()<>\"]+)")
-"""What is a link where an action has it."""
+"""The addresses in an action that become links."""
 
 
 def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> str:
@@ -31,7 +31,7 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
         made: how the page was made, in a sentence.
 
     Raises:
-        MissingExtra: jinja2 is not installed.
+        MissingExtraError: jinja2 is not installed.
     """
     from faultinject.vendors.vendor import read
 
@@ -51,7 +51,7 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
 
 
 class Pictures:
-    """What the calls of one client looked like.
+    """The pictures of one client's calls.
 
     Args:
         name: the client, where it is not the one that the whole page is about.
@@ -69,7 +69,7 @@ def template(name: str) -> Template:
     """A template of this package, or of another one: `faultinject.conformance.league/page.html`.
 
     Raises:
-        MissingExtra: jinja2 is not installed.
+        MissingExtraError: jinja2 is not installed.
     """
     require_jinja()
     return _environment().get_template(name)
@@ -79,19 +79,21 @@ def require_jinja() -> None:
     """Make sure that jinja2 is installed.
 
     Raises:
-        MissingExtra: it is not.
+        MissingExtraError: it is not.
     """
     try:
         import jinja2  # noqa: F401 - what is missing is told by a sentence
     except ImportError:
-        from faultinject.exceptions import MissingExtra
-        from faultinject.installation import install_extra
+        from faultinject.exceptions import MissingExtraError
 
-        raise MissingExtra(f"a report in HTML needs jinja2: {install_extra('report')}") from None
+        raise MissingExtraError('a report in HTML needs jinja2: pip install "faultinject[report]"') from None
 
 
 def digest(text: str) -> str:
-    """As a Content-Security-Policy names a text (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    """The digest of a text for a Content-Security-Policy.
+
+    https://www.w3.org/TR/CSP3/#grammardef-hash-source
+    """
     from base64 import b64encode
     from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""What the pictures of a client show: single calls, each on a row that begins with its first attempt, and its waits as a table."""
+"""The pictures of a client: calls, each on a row from its first attempt; waits as a table."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FAR = 20
 
 
 class Timeline:
-    """What the picture shows, and what is to be said of it: of each sort of calls some, first those that findings point at, then the longest.
+    """A picture of some calls of each sort: those of findings first, then the longest.
 
     Args:
         calls: at least one.
@@ -145,13 +145,13 @@ class DrawnCall:
 
 
 def _sort(call: Call) -> str:
-    """What it has in common with calls that look alike from outside, in words."""
+    """The sort of a call, in words: first answer, end and method."""
     ended = f", {'then success' if call.succeeded else 'given up'}" if call.first.failed else ""
     return shown(f"{call.first.answer}{ended} · {call.first.method}", 80)
 
 
 def _last(drawn: Sequence[Call]) -> float:
-    """Where the axis ends, seconds: at the end of the longest call or wait drawn, unless it is far off all others."""
+    """The end of the axis, seconds: that of the longest call or wait, unless it is far off."""
     ends = sorted(filter(None, map(_length, drawn))) or [0.0]
     usual = ends[len(ends) // 2]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]
@@ -176,7 +176,7 @@ def _asked(attempt: Attempt, start: float) -> tuple[float, float]:
 
 
 def _notes(call: Call) -> list[str]:
-    """What the marks of a call do not show."""
+    """Notes on a call that its marks do not show."""
     found = []
     pairs = zip(call.attempts, call.gaps, strict=False)
     if any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs):
@@ -197,7 +197,7 @@ LAST = 9
 
 
 def waits(evidence: Evidence) -> list[tuple[str, ...]]:
-    """A row for each kind of failure and retry: both, n, and the shortest, median, longest and longest documented wait.
+    """Rows by kind of failure and retry: n, shortest, median, longest and promised wait.
 
     They are the client's own waits, which the checks judge too.
     """
@@ -206,8 +206,7 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
         found.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
     rows = []
     for (kind, retry), own in found.items():
-        bound = evidence.profile.bound(kind, retry)
-        times = (min(own), median(own), max(own), bound)
+        times = (min(own), median(own), max(own), evidence.profile.bound(kind, retry))
         number = f"{retry}+" if retry == LAST else str(retry)
         told = ("–" if each is None else seconds(each) for each in times)
         rows.append((KINDS[kind], number, f"{len(own):,}", *told))

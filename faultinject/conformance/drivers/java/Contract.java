@@ -22,7 +22,7 @@ import javax.tools.ToolProvider;
  * and complete, which take a key.
  */
 public class Contract {
-    private static final int LONGEST_ERROR = 300;
+    private static final int LONGEST_ERROR = 2000;
     private static final PrintStream ANSWERS = System.out;
 
     public static void main(String[] words) throws Exception {

@@ -5,7 +5,7 @@ const { createRequire } = require("node:module");
 const path = require("node:path");
 const readline = require("node:readline");
 
-const LONGEST_ERROR = 300;
+const LONGEST_ERROR = 2000;
 
 // What the user has set for his own buckets is not what an SDK does by itself.
 for (const name of Object.keys(process.env)) {

@@ -1,5 +1,8 @@
-"""Drivers of libraries for Python, whatever these are written in; each is a class or function that makes a client."""
+"""Drivers of libraries for Python; each is a class or function that makes a client.
+
+The libraries themselves may be written in any language.
+"""
 
 
 class Refused(Exception):
-    """An answer that is an error, of a library that does not raise one by itself, or says too much of it."""
+    """An error that the library did not raise by itself, or of which it says too much."""

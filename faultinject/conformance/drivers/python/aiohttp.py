@@ -15,12 +15,12 @@ from faultinject.conformance.drivers.python.path_style import PathStyle
 Result = TypeVar("Result")
 
 LOOP = asyncio.new_event_loop()
-"""One for the process, in a thread of its own."""
+"""The loop of the process, in a thread of its own."""
 Thread(target=LOOP.run_forever, daemon=True).start()
 
 
 def wait_for(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run it on the loop, and wait for what it returns; raises what it raises."""
+    """Run work on the loop, wait for its end, and return its result or raise its error."""
     return asyncio.run_coroutine_threadsafe(work, LOOP).result()
 
 
@@ -29,7 +29,7 @@ class Client(PathStyle):
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
         retrying: whether aiohttp-retry stands before it, with the options of its README.
     """
 

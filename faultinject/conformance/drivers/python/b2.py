@@ -15,12 +15,12 @@ ALLOWED = {"buckets": None, "capabilities": ALL_CAPABILITIES, "namePrefix": None
 class Client:
     """b2sdk's bucket, each call with an account of its own that is authorized already.
 
-    The path of an upload names no file. So that its requests can be told by their path, the key is put into the address of the
-    API, and into that of an upload, of which the account has one as after an earlier upload.
+    The path of an upload names no file. So that a request's path shows its call, the key is put into the address of
+    the API, and into that of an upload, of which the account has one as after an earlier upload.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

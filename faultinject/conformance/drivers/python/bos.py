@@ -20,7 +20,7 @@ class Client:
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
@@ -52,7 +52,7 @@ class Client:
 
 
 def done(call: Callable[..., Any], *arguments: Any) -> None:
-    """Make a call; raises what it was refused with."""
+    """Make a call; a refusal is raised as `Refused`."""
     try:
         call(*arguments)
     except BceHttpClientError as error:

@@ -16,7 +16,7 @@ class Client:
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
         mode: of retries: `standard`, `legacy` or `adaptive`.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-# What it asks of a bucket for its traces would come in between.
+# Its questions about a bucket, for its traces, would come in between.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
 from google.auth.credentials import AnonymousCredentials
@@ -20,11 +20,13 @@ RETRY = DEFAULT_RETRY.with_timeout(TIMEOUT)
 
 
 class Client:
-    """google-cloud-storage's client. Since an upload's path names only the bucket, the bucket is the call's key.
+    """google-cloud-storage's client.
+
+    An upload's path names only the bucket, so the bucket is the call's key.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

@@ -1,4 +1,4 @@
-"""httpx with retries of its transport, or below a decorator that retries: tenacity's and stamina's everyday recipes."""
+"""httpx with its transport's retries, or with an everyday decorator of tenacity or stamina."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Client(PathStyle):
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
         decorator: retries the function that it decorates, which makes the requests.
         options: of `httpx.Client`.
     """
@@ -45,7 +45,10 @@ def stamina(endpoint: str, bucket: str) -> Client:
 
 
 def tenacity(endpoint: str, bucket: str) -> Client:
-    """The exponential wait with jitter of tenacity's documentation (https://tenacity.readthedocs.io), which ends."""
+    """The exponential wait with jitter of the documentation of tenacity, which ends.
+
+    https://tenacity.readthedocs.io
+    """
     from tenacity import retry, stop_after_attempt, wait_random_exponential
 
     waits = wait_random_exponential(multiplier=1, max=60)

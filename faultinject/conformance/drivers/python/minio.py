@@ -13,11 +13,13 @@ from faultinject.conformance import plan
 
 
 class Client:
-    """minio's client. It has no public method for one request of a multipart upload, so its own steps are called.
+    """minio's client.
+
+    It has no public method for one request of a multipart upload, so the private steps are called.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

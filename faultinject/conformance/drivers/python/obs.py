@@ -11,11 +11,13 @@ from faultinject.conformance.drivers.python import Refused
 
 
 class Client:
-    """esdk-obs-python's client, path style. The call that asks which signature the server takes has no key and is left out.
+    """esdk-obs-python's client, path style.
+
+    The call that asks for the server's kind of signature has no key and is left out.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

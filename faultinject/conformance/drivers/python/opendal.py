@@ -16,7 +16,7 @@ class Client:
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
         retrying: whether its layer that retries is on it, with that layer's defaults.
     """
 

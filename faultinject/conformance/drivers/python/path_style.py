@@ -1,4 +1,4 @@
-"""What the four calls are on the wire, for HTTP clients that know no storage service: S3's API, path style."""
+"""The four calls as requests of S3's API, path style, for HTTP clients without a service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from faultinject.conformance import plan
 
-# Makes a request by its method, its URL and its body, and reads the answer; raises what the caller gets for an error.
+# Makes a request of its method, its URL and its body, and reads the answer; raises the caller's error.
 Ask = Callable[[str, str, bytes | None], object]
 
 PART = f"<Part><PartNumber>1</PartNumber><ETag>{plan.ETAG}</ETag></Part>"
@@ -17,7 +17,7 @@ class PathStyle:
     """The four calls, each one request of an HTTP client that sends no signature.
 
     Args:
-        place: what URLs have before the key.
+        place: the part of URLs before the key.
         ask: the client.
     """
 

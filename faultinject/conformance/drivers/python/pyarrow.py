@@ -10,11 +10,13 @@ from faultinject.conformance import plan
 
 
 class Client:
-    """pyarrow's file system for S3, path style; its calls are of files, so that reading asks for the size first.
+    """pyarrow's file system for S3, path style.
+
+    Its calls are of files, so reading asks for the size first.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

@@ -12,11 +12,13 @@ from faultinject.conformance.drivers.python.path_style import PathStyle
 
 
 class Client(PathStyle):
-    """A session with `Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504])`, path style.
+    """A session that retries 500, 502, 503 and 504 three times, path style.
+
+    Its retries are `Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504])`.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

@@ -10,13 +10,13 @@ from faultinject.conformance import plan
 
 
 class Client:
-    """python-swiftclient's connection, with a token; it counts its attempts, so that every call has one of its own.
+    """python-swiftclient's connection with a token, one a call, as it counts its attempts.
 
     A call that meets nothing but errors waits for 31 seconds.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

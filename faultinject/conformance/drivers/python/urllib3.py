@@ -13,7 +13,7 @@ class Client(PathStyle):
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:

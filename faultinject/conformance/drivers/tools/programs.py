@@ -19,7 +19,7 @@ from faultinject.conformance.drivers.python.path_style import DOCUMENT, PathStyl
 from faultinject.conformance.homes import search_path
 
 TAIL = 2000
-"""Bytes that are kept of what a program writes."""
+"""Bytes that are kept of a program's output."""
 USERS_OWN = (
     "aws",
     "rclone_",
@@ -32,20 +32,26 @@ USERS_OWN = (
     "https_proxy",
     "all_proxy",
 )
-"""What variables begin with, in small letters, that the user has set for his own storage."""
+"""Beginnings, in small letters, of the variables that the user has set for his own storage."""
 TRUST = "CURL_CA_BUNDLE"
-"""Whom curl trusts. AWS_CA_BUNDLE is not among it: rclone cannot begin with it."""
+"""The variable of curl's certificates; not AWS_CA_BUNDLE, with which rclone cannot begin."""
 CLOCK = "FAKETIME"
-"""`+0 x20` where the clocks of this process and its programs run 20 times as fast; a start does not become shorter."""
+"""The variable of faked clocks, such as `+0 x20` for clocks that run 20 times as fast.
+
+The clocks are those of this process and its programs; a start does not become shorter.
+"""
 LATEST = 10
-"""How many times as long as on a machine with nothing else to do a start is waited for."""
+"""The longest wait for a start, in starts on a machine with nothing else to do."""
 
 starting = BoundedSemaphore(os.cpu_count() or 1)
-"""Programs that take long to start wait for each other, or the machine would be measured and not they."""
+"""Lets programs that take long to start wait for each other.
+
+Otherwise the machine would be measured and not they.
+"""
 
 
 class Failed(Exception):
-    """A program that ended with an error; the text is the end of what it has written."""
+    """A program that ended with an error; the text is the end of its output."""
 
 
 class ProgramClient:
@@ -98,7 +104,10 @@ class ProgramClient:
             raise Failed(f"exit code {code}: {text}")
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until it has begun its request: on a busy machine it takes longer, and is not asleep before."""
+        """Wait until the program has begun its request, or is asleep.
+
+        On a busy machine it takes longer to begin, and is not asleep before.
+        """
         with suppress(subprocess.TimeoutExpired):
             process.wait(self._start)
         end = time.monotonic() + LATEST * self._start
@@ -107,10 +116,10 @@ class ProgramClient:
                 process.wait(0.05)
 
     def close(self) -> None:
-        """End what runs of it, and remove its home."""
-        for each in [*self._running]:
-            each.kill()
-            each.wait()
+        """End its running processes, and remove its home."""
+        for process in [*self._running]:
+            process.kill()
+            process.wait()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _begin(self, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -127,7 +136,7 @@ class ProgramClient:
 
 
 def _runs(process: int) -> bool:
-    """Whether it is at work, or waits for a processor or a disk; false where that cannot be found out."""
+    """Whether a process works, or waits for a processor or a disk; false where nothing says so."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "RD"
     except OSError:
@@ -146,7 +155,7 @@ class AwsCli(ProgramClient):
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
@@ -175,11 +184,13 @@ class AwsCli(ProgramClient):
 
 
 class S3cmd(ProgramClient):
-    """s3cmd, path style. It asks for the bucket's location before each call, and for an object's head before it reads it.
+    """s3cmd, path style.
+
+    It asks for the bucket's location before each call, and for an object's head before it reads it.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
@@ -204,11 +215,13 @@ class S3cmd(ProgramClient):
 
 
 class Rclone(ProgramClient):
-    """rclone's backend for S3, path style. It asks for an object's head before it reads it, and before and after it writes it.
+    """rclone's backend for S3, path style.
+
+    It asks for an object's head before it reads it, and before and after it writes it.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
@@ -235,13 +248,13 @@ class Rclone(ProgramClient):
 
 
 class Restic(ProgramClient):
-    """restic's backend for S3, path style, which is minio-go with retries of restic's own around it.
+    """restic's backend for S3, path style: minio-go inside retries of restic's own.
 
     A call makes a repository, whose path is the key: a look for an earlier one and two uploads.
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
+        bucket: the bucket of its keys.
     """
 
     def __init__(self, endpoint: str, bucket: str) -> None:
@@ -258,9 +271,9 @@ class PlainHttp(PathStyle, ProgramClient):
 
     Args:
         endpoint: the server's URL.
-        bucket: where its keys are.
-        words: what the command begins with.
-        sending: the option for the method, the one for a file with the body, and what stands before the file's name.
+        bucket: the bucket of its keys.
+        words: the beginning of the command.
+        sending: the option for the method, the one for a file with the body, and the prefix of the file's name.
     """
 
     def __init__(
@@ -289,7 +302,7 @@ curl = partial(
 
 
 def wget(endpoint: str, bucket: str) -> PlainHttp:
-    """`wget --tries 4`, which no variable tells whom to trust."""
+    """`wget --tries 4`; its certificates are an option, as it reads no variable for them."""
     words = ("wget", "--no-verbose", "--tries", "4", "--output-document", os.devnull)
     tls = (f"--ca-certificate={os.environ['SSL_CERT_FILE']}",) if endpoint.startswith("https") else ()
     return PlainHttp(endpoint, bucket, (*words, *tls), ("--method", "--body-file", ""))

@@ -1,1 +1,1 @@
-"""Loaded by the Python and the Node of a suite: this folder is on their path, and not the package."""
+"""Files for a suite's Python and Node: their path has this folder, and not the package."""

@@ -1,0 +1,82 @@
+"""Requests of a test to the app under test, while the faults are on the storage behind it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Hashable, Sequence
+
+from faultinject.audit.matching import client_of
+from faultinject.audit.statistics import grouped
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.call_window import CallWindow
+
+APP_UNDER_TEST = "app under test"
+"""The reason for leaving out requests that a test makes to the app under test."""
+
+
+def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The requests to the app under test: they are the test itself, and no client's.
+
+    No request of that test that goes there got a fault. In this test or another one the app refused a request
+    during which one elsewhere got a fault.
+
+    Args:
+        attempts: in order of arrival.
+    """
+    faults = {
+        test: [each.arrived for each in own if each.injected]
+        for test, own in grouped(attempts, _test).items()
+    }
+    untouched = {
+        key: own
+        for key, own in grouped(attempts, lambda each: (_test(each), _place(each))).items()
+        if not any(each.injected for each in own)
+    }
+    apps = {
+        place
+        for (test, place), own in untouched.items()
+        if any(_refused_below(each, faults[test]) for each in own)
+    }
+    return [each for (_, place), own in untouched.items() if place in apps for each in own]
+
+
+def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[CallWindow]:
+    """The app's refusals to a test; each stands for an error of the calls below it.
+
+    Args:
+        asked: the requests to the app.
+        told: the calls that the test itself has named.
+    """
+    return [
+        CallWindow(
+            f"{each.method} {each.path}",
+            each.arrived,
+            each.answered,
+            returned=False,
+            test=each.test,
+            within=[one.began for one in told if one.name is not None and one.began <= each.arrived],
+        )
+        for each in asked
+        if each.failed and each.answered is not None and each.test is not None
+    ]
+
+
+def _test(attempt: Attempt) -> Hashable:
+    return attempt.clock, attempt.test
+
+
+def _place(attempt: Attempt) -> Hashable:
+    """The place of a request, and its client: app and test may use the same library."""
+    return attempt.host, client_of(attempt.user_agent), attempt.path.lstrip("/").partition("/")[0]
+
+
+def _refused_below(attempt: Attempt, faults: Sequence[float]) -> bool:
+    """Whether the app refused a request during which another one got a fault.
+
+    Args:
+        attempt: the request.
+        faults: when requests came that got a fault, ascending.
+    """
+    if not attempt.failed or attempt.answered is None:
+        return False
+    return bisect_left(faults, attempt.arrived) < bisect_left(faults, attempt.answered)

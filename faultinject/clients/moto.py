@@ -1,0 +1,71 @@
+"""Faults inside moto's `mock_aws`, for S3 requests of botocore's clients in this process.
+
+aiobotocore's clients are among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from faultinject.injector.injector import Injector
+
+Hook = Callable[..., Any]
+
+ADDRESSES: set[str] = set()
+"""Addresses (host and port) that replace AWS's in the variables of SDKs.
+
+Inside `mock_aws` moto answers there, too.
+"""
+
+
+def wrap(answering: Hook, injector: Injector) -> Hook:
+    """The hook by which moto answers a client's request, with faults before and behind it.
+
+    A request that moto leaves to others, such as one to a server of this machine, has none.
+
+    Args:
+        answering: moto's own, of its class `BotocoreStubber`.
+        injector: whose faults they are.
+    """
+
+    def answer(event_name: str, request: Any, **given: Any) -> Any:
+        if answering.__self__.enabled:  # type: ignore[attr-defined]  # it is a method
+            if urlsplit(request.url).netloc in ADDRESSES:
+                request.url = _of_aws(request)
+            if event_name.split(".")[1] == "s3" and _is_answered(request.url):
+                from faultinject.clients.botocore import answer_with_faults
+
+                return answer_with_faults(
+                    request, lambda: answering(event_name=event_name, request=request, **given), injector
+                )
+        return answering(event_name=event_name, request=request, **given)
+
+    return answer
+
+
+def _of_aws(request: Any) -> str:
+    """The address that the request would have had at AWS.
+
+    A signature names its region and its service.
+    """
+    scope = str(request.headers.get("Authorization", "")).partition("Credential=")[2].split("/")
+    region, service = scope[2:4] if len(scope) > 4 else ("us-east-1", "s3")
+    url = urlsplit(str(request.url))
+    return url._replace(scheme="https", netloc=f"{service}.{region}.amazonaws.com").geturl()
+
+
+def _is_answered(url: str) -> bool:
+    """Whether moto has a service there."""
+    from moto import backend_index
+    from moto.core.utils import get_equivalent_url_in_aws_domain
+
+    place: str = get_equivalent_url_in_aws_domain(url)[0]._replace(query="").geturl()
+    return any(pattern.match(place) for _, pattern in backend_index.backend_url_patterns)
+
+
+PLACES: Mapping[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
+    "moto.core.botocore_stubber": (("BotocoreStubber", wrap),)
+}
+"""As those of `faultinject.adapters.patch`."""

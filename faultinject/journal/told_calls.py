@@ -1,0 +1,85 @@
+"""Tests note their calls and results in the journal, so that reports know them.
+
+One line for each call that a test names, and one for each block with faults, when it ends: every field of a journal's
+line and null in it but for `v`, `time`, `arrived` and `pid`, and `"told"`. Of an error it has only the type: its
+words may hold secrets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from json import loads
+
+from msgspec import MsgspecError, Struct, convert
+from msgspec.structs import asdict, replace
+
+from faultinject.journal.call_window import CallWindow
+from faultinject.journal.outcome import line_without_request
+
+_MARK = b'"told":{'
+
+
+class ToldCall(Struct):
+    """A call that a test names, or a block with faults.
+
+    Attributes:
+        name: What the test calls it; null for a block.
+        began: When it began, on the monotonic clock.
+        ended: When it ended, on the same clock.
+        returned: Whether its caller got a result (true) or an error (false); null for a block.
+        error: The type of that error, such as `OSError`.
+        test: The test.
+        within: When the calls began inside of which this one was made.
+    """
+
+    name: str | None
+    began: float
+    ended: float | None
+    returned: bool | None
+    error: str | None
+    test: str | None
+    within: list[float]
+
+
+class ToldLine(Struct):
+    """The line that a test writes; all other fields of it are null.
+
+    Attributes:
+        v: The version of the format.
+        time: When it was written, unix seconds.
+        arrived: When the call or the block ended, on one monotonic clock, seconds.
+        pid: The process that wrote the journal.
+        told: What the test says of it.
+    """
+
+    v: int
+    time: float
+    arrived: float
+    pid: int
+    told: ToldCall
+
+
+def told_line(window: CallWindow, pid: int) -> bytes:
+    """The line of a call window in a journal.
+
+    Args:
+        window: as the test knows it; its error begins with its type.
+        pid: this process.
+    """
+    error = window.error and window.error.partition(": ")[0]
+    fields = asdict(replace(window, error=error))
+    del fields["key"]
+    return line_without_request(time=time.time(), arrived=window.ended, pid=pid, told=fields)
+
+
+def told_of(lines: Iterable[bytes]) -> list[CallWindow]:
+    """The calls that tests note in these lines, without damaged lines."""
+    windows = []
+    for line in lines:
+        if _MARK in line:
+            # Not by msgspec: a name may have half of a surrogate pair.
+            with suppress(ValueError, MsgspecError):
+                windows.append(CallWindow(**asdict(convert(loads(line), ToldLine).told)))
+    return windows

@@ -1,0 +1,92 @@
+"""Names for packages that add vendors, faults, stores of counts or embedded stores.
+
+They are promised as those of `faultinject` are, and each is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from faultinject.faces import face
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from faultinject.counts.memory import MemoryCounts
+    from faultinject.counts.store import Store
+    from faultinject.engine.actions import Act, Action, Disconnect, Forward, Respond
+    from faultinject.engine.answers import Answer
+    from faultinject.engine.body_transforms import BodyTransform
+    from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.plan import CompiledRule
+    from faultinject.engine.request import Entry, Request
+    from faultinject.rules.faults.fault import Fault
+    from faultinject.rules.rule import Rule
+    from faultinject.rules.values import Mistake
+    from faultinject.store.call import Dialect
+    from faultinject.store.stores import STORES, VendorStore
+    from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.multi_delete import Deletes
+    from faultinject.vendors.vendor import Form, Vendor
+
+__all__ = [
+    "STORES",
+    "Act",
+    "Action",
+    "Answer",
+    "BodyTransform",
+    "CompiledRule",
+    "Counts",
+    "Deletes",
+    "Dialect",
+    "Disconnect",
+    "DocumentedError",
+    "Entry",
+    "Fault",
+    "Form",
+    "Forward",
+    "MatchKey",
+    "MemoryCounts",
+    "Mistake",
+    "Number",
+    "Request",
+    "Respond",
+    "Rule",
+    "Store",
+    "Take",
+    "Vendor",
+    "VendorStore",
+]
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+    __getattr__, _ = face(
+        __name__,
+        "faultinject",
+        STORES="store.stores",
+        Act="engine.actions",
+        Action="engine.actions",
+        Answer="engine.answers",
+        BodyTransform="engine.body_transforms",
+        CompiledRule="engine.plan",
+        Counts="engine.counting",
+        Deletes="vendors.multi_delete",
+        Dialect="store.call",
+        Disconnect="engine.actions",
+        DocumentedError="vendors.documented",
+        Entry="engine.request",
+        Fault="rules.faults.fault",
+        Form="vendors.vendor",
+        Forward="engine.actions",
+        MatchKey="engine.counting",
+        MemoryCounts="counts.memory",
+        Mistake="rules.values",
+        Number="engine.counting",
+        Request="engine.request",
+        Respond="engine.actions",
+        Rule="rules.rule",
+        Store="counts.store",
+        Take="engine.counting",
+        Vendor="vendors.vendor",
+        VendorStore="store.stores",
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

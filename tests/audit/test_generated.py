@@ -1,0 +1,97 @@
+"""Some hundreds of generated clients; thousands by `python tests/audit/generated.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from faultinject import Finding
+from faultinject.audit.checks import CHECKS
+
+from .generated import (
+    BLAMED,
+    CAUGHT,
+    PASSED,
+    UNDECIDED,
+    UNNAMED,
+    compared,
+    examined,
+    judged,
+    shown,
+    table,
+    tallied,
+)
+from .generation.clients import BUGS, PHASES, Client
+from .generation.runs import Run, run
+from .generation.truth import BREAKS
+from .rows import FAIL, INCONCLUSIVE, PASS, WARN
+
+UNSEEN = {
+    "breaker stays open": {"breaker stays open"},  # it takes a minute
+    "budget is not refilled": {"budget is not refilled"},  # it takes ten calls behind the last retry
+    "stumbles over Retry-After": {
+        "stumbles over Retry-After"
+    },  # it takes the same failure without the header
+    "two layers": {"two layers"},  # with jitter they look like one
+    "waits are constant": {"waits are constant"},  # it takes waits that the machine cannot explain
+}
+"""By bug: the deeds of which a few named calls do not show enough."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["a", "b"])
+def test_nobody_is_blamed_and_what_is_wrong_is_seen(seed):
+    """A FAIL says what the client did, and no wrong deed of a named call passes."""
+    tallies = tallied(seed, 80)
+    cases = [(kind, what) for calls, it in tallies.items() for kind, what, _ in it.cases if kind == BLAMED or (kind == PASSED and calls != UNNAMED)]  # fmt: skip
+    assert cases == [], table(tallies)
+
+
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_each_bug_is_caught(bug):
+    """In named calls that are made one by one, in the phases that show it."""
+    wrong = BUGS[bug]
+    client = wrong.change(Client(0, "0", "cos", (), told=True), Random(1))
+    phases = [replace(each, calls=max(each.calls, 12)) for each in PHASES if each.name in (*wrong.phases, "twice")]  # fmt: skip
+    made = run(replace(client, phases=tuple(phases)))
+    found = list(compared(made, judged(client, made)))
+    assert made.deeds
+    assert [
+        each
+        for each in found
+        if each.kind != CAUGHT and (each.kind == PASSED or each.what not in UNSEEN.get(bug, ()))
+    ] == []
+
+
+def test_findings_are_compared_with_deeds():
+    """A FAIL without its deed is blame; a deed is caught, undecided with its cause, or passed."""
+    deeds = {"retries refusals": 3, "has no jitter": 9, "copies writes": 3, "mixes versions": 2}
+    said = [
+        Finding(check=check, verdict=verdict, n=3, message=f"3 of 4: {check}")
+        for check, verdict in (("permanent", WARN), ("jitter", INCONCLUSIVE), ("overlap", PASS), ("backoff", FAIL), ("gives up", WARN))
+    ]  # fmt: skip
+    found = compared(Run([], [], Counter(deeds), 0.0, 1.0), said)
+    assert [(each.kind, each.what, each.why) for each in found] == [
+        (BLAMED, "backoff", "3 of 4: backoff"),
+        (CAUGHT, "retries refusals", ""),
+        (UNDECIDED, "has no jitter", "jitter: N of N"),
+        (PASSED, "copies writes", "3 of 4: overlap"),
+        (UNDECIDED, "mixes versions", "done less than 3 times"),
+    ]
+
+
+def test_a_client_can_be_run_alone_and_shown():
+    """Its description, its journal, the findings, and what they come to: each time the same."""
+    client, made, findings, _ = examined("a", 3)
+    lines = list(shown("a", 3))
+    assert lines == list(shown("a", 3))
+    assert lines[0] == str(client)
+    assert len(lines) >= 2 + len(made.outcomes) + len(made.windows) + len(findings)
+
+
+def test_deeds_break_checks_that_exist():
+    """No name is out of date."""
+    assert {check for checks in BREAKS.values() for check in checks} <= {*CHECKS}

@@ -1,0 +1,75 @@
+"""Callers' results against the answers of their calls, each with its verdict."""
+
+import pytest
+
+from tests.journals import DENIED, FINE, HIDDEN, HUNG, RESET, SLOW_DOWN, calls, fault
+
+from .rows import FAIL, WARN, holds, rows, to
+from .test_lost_answers import GONE, MISSING, REFUSED, get, lost, put, remove, story
+
+TAKEN = FINE | {"status": 409}
+EXISTS = fault("s3:PreconditionFailed", 412)
+SUCCESS = {"name": "upload", "returned": True}
+THRICE = [SLOW_DOWN] * 3
+IF_ABSENT, IF_MATCH = {"guarded": True}, {"guarded": True, "if_match": "ab"}
+
+
+def told(number, *gaps, **more):
+    """Calls whose caller heard of success."""
+    return calls(number, *gaps, **SUCCESS, **more)
+
+
+def heard(*requests, **how):
+    """The requests of one caller that heard of success."""
+    return story(*requests, **SUCCESS, **how)
+
+
+TABLE = rows(
+    "answers",
+    # Who tells of an error, of nothing or of what succeeded in the end is right, and nothing is said.
+    to(None, calls(3, 0.1, 0.1, name="upload", returned=False), calls(3, 0.1), told(3, 0.1, last=FINE)),
+    *(to(FAIL, told(1, 0.1, 0.1, kind=kind), n=1, says="1 of 1 call that the client reported as success had no request that succeeded: the last answer was") for kind in (SLOW_DOWN, RESET, HUNG, DENIED)),
+    to(FAIL, told(8, 0.1, 0.1), told(2, kind=FINE, at=50), n=10, says="8 of 10 calls"),
+    to(FAIL, told(1, method="DELETE")),
+    to(FAIL, heard(*(put(kind=kind) for kind in THRICE)), heard(put(), at=9), n=2),
+    # The app's own refusals and failures are no success either.
+    *(to(FAIL, told(1, kind=FINE | {"status": status})) for status in (400, 403, 404, 412, 413, 500, 503)),
+    # A multipart upload whose part or whose end failed, and what comes before or behind the write, such as putting parts away.
+    to(FAIL, heard(put("/bucket/big", method="POST", query="uploads"), *[put("/bucket/big", SLOW_DOWN, query="partNumber=1&uploadId=…")] * 3, remove("/bucket/big", query="uploadId=…"))),
+    to(FAIL, heard(put("/bucket/big", query="partNumber=1&uploadId=…"), put("/bucket/big", SLOW_DOWN, method="POST", query="uploadId=…"))),
+    to(FAIL, heard(get("/bucket"), *(put(kind=kind) for kind in THRICE))),
+    # Another place took it; a copy of it got through; the object is there, as a look shows; what is put away later matters less.
+    to(None, heard(put(kind=SLOW_DOWN), put("/mirror/table"))),
+    to(None, heard(put(), put(kind=SLOW_DOWN))),
+    to(None, heard(put(kind=SLOW_DOWN), get())),
+    to(None, heard(put(), remove("/bucket/old", SLOW_DOWN))),
+    # An error inside of a 200 is another check's.
+    to(None, told(1, kind=HIDDEN)),
+    # What is there already, or gone already, may be what the caller wanted; not so where it asked for a version.
+    *(to(None, told(1, kind=kind, **IF_ABSENT)) for kind in (REFUSED, EXISTS, TAKEN)),
+    to(None, told(1, kind=TAKEN, method="POST")),
+    to(None, told(1, 0.1, kind=SLOW_DOWN, last=MISSING, method="DELETE")),
+    to(FAIL, told(1, kind=REFUSED, **IF_MATCH)),
+    to(FAIL, told(1, kind=EXISTS)),
+    # After a failure it may be another client's: only a look tells.
+    *(to(FAIL, heard(put(kind=SLOW_DOWN, **IF_ABSENT), put(kind=kind, **IF_ABSENT))) for kind in (REFUSED, TAKEN, MISSING)),
+    to(None, heard(put(kind=SLOW_DOWN, **IF_ABSENT), put(kind=REFUSED, **IF_ABSENT), get())),
+    to(FAIL, heard(put(kind=SLOW_DOWN, **IF_ABSENT), put(kind=REFUSED, **IF_ABSENT), get(kind=MISSING))),
+    to(None, told(1, 0.1, last=TAKEN, key=None, path="/bucket", operation="CreateBucket")),
+    # Where its own write stands it was right by luck.
+    *(to(WARN, lost(1, 0.1, last=last, **IF_ABSENT, **SUCCESS), says="had lost the answer, and nothing was read after") for last in (REFUSED, TAKEN, MISSING, SLOW_DOWN)),
+    to(WARN, lost(1, **SUCCESS)),
+    to(None, lost(1, 0.1, **SUCCESS), lost(1, 0.1, last=MISSING, method="DELETE", **SUCCESS)),
+    to(None, heard(put(kind=GONE, **IF_ABSENT), put(kind=REFUSED, **IF_ABSENT), get())),
+    # A caller of a read may have the content from elsewhere; the client of a plan has no other source.
+    to(WARN, told(2, 0.1, 0.1, method="GET"), says="2 of 2 calls that the client reported as success read nothing, from elsewhere if at all: the last answer was 503 SlowDown"),
+    to(FAIL, told(1, 0.1, 0.1, method="GET"), driven=True),
+    to(None, told(3, kind=DENIED, method="GET"), told(3, 0.1, last=MISSING, method="HEAD", at=9)),
+    to(None, heard(get(kind=SLOW_DOWN), get("/mirror/table"))),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_verdict(row):
+    """Of a client that is described."""
+    holds(row)

@@ -1,0 +1,102 @@
+"""`faultinject serve` beside a Starlette app with a dictionary, both on uvicorn's h11.
+
+Eight connections write and read 1 KiB.
+
+`python storing.py PORT` serves that app until it is ended.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+from contextlib import ExitStack, closing
+from functools import partial
+from statistics import median
+
+from loopback import Server, start
+from measure import AGAIN, Goal, Row, Sample, retried
+
+ROUNDS = 9
+REQUESTS = 1200
+CONNECTIONS = 8
+CONTENT = bytes(1024)
+STORES = ("cos", "s3")
+
+
+def run() -> list[Row]:
+    return [row for method in ("GET", "PUT") for row in retried(partial(_compared, method))]
+
+
+def _compared(method: str) -> list[Row]:
+    plain = [sys.executable, __file__]
+    ours = [sys.executable, "-m", "faultinject", "serve", "--vendor"]
+    cpu: dict[str, list[float]] = {name: [] for name in ("bare", AGAIN, *STORES)}
+    with ExitStack() as stack:
+        servers: dict[str, Server] = {}
+        for name in cpu:
+            command = [*ours, name, "--port"] if name in STORES else plain
+            servers[name] = start(lambda port, command=command: [*command, str(port)])  # type: ignore[misc]
+            stack.callback(servers[name].stop)
+            for asked in ("PUT /photos", "PUT", "GET"):
+                ask(servers[name].port, asked, CONNECTIONS * 8)
+        order = list(servers)
+        for _ in range(ROUNDS):
+            random.Random(1).shuffle(order)
+            for name in order:
+                before = servers[name].spent()
+                ask(servers[name].port, method, REQUESTS)
+                cpu[name].append((servers[name].spent() - before) / REQUESTS)
+    sample = Sample("bare", cpu)
+    return [
+        sample.row(
+            f"`serve --vendor {name}`, {method} of 1 KiB",
+            "Starlette with a dictionary, h11",
+            Goal("≤", 2),
+            sample.ratios(name),
+            f"{median(cpu[name]) / 1000:.0f} µs CPU a request",
+        )
+        for name in STORES
+    ]
+
+
+def ask(port: int, asked: str, times: int) -> None:
+    """Send a request so many times, over all connections at once."""
+    method, _, path = asked.partition(" ")
+    content = CONTENT if method == "PUT" and not path else b""
+    head = f"{method} {path or '/photos/cat'} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(content)}\r\n\r\n"
+    with ExitStack() as stack:
+        socks = [
+            stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
+            for _ in range(CONNECTIONS)
+        ]
+        files = [stack.enter_context(sock.makefile("rb")) for sock in socks]
+        for _ in range(times // CONNECTIONS):
+            for sock in socks:
+                sock.sendall(head.encode() + content)
+            for file in files:
+                lines = iter(file.readline, b"\r\n")
+                named = dict(line.lower().split(b":", 1) for line in lines if b":" in line)
+                file.read(int(named[b"content-length"]))
+
+
+def main() -> None:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    kept: dict[str, bytes] = {}
+
+    async def answer(request: Request) -> Response:
+        if request.method == "PUT":
+            kept[request.url.path] = await request.body()
+        return Response(kept[request.url.path] if request.method == "GET" else b"")
+
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "PUT"])])
+    uvicorn.run(app, port=int(sys.argv[1]), http="h11", loop="asyncio", log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,406 @@
+"""A server's bound of connections, and the order in which they end."""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import select
+import socket
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+
+import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection
+from wsproto.events import Request as Upgrade
+
+from faultinject.cli.listening import uvicorn_server
+from faultinject.server.bounds import LIMITS, Limits
+from faultinject.server.certificates import certificate
+from faultinject.server.connections import Server
+from tests.on_loopback import in_thread
+from tests.until import until
+
+PATIENCE = 60
+"""Seconds that only end a hang."""
+SOON = 0.05
+"""Seconds of a limit whose end is waited for."""
+HEAD = b"PUT /read HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"
+HALF_BODY = HEAD + b"x"
+WHOLE = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+MUCH = 64 << 20
+"""Bytes that no kernel keeps for a client."""
+
+
+class App:
+    """Answers when it may, and says what it was asked."""
+
+    def __init__(self):
+        self.asked = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+        self.paths = []
+
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        self.paths.append(path)
+        if path in ("/wait", "/read-and-wait"):
+            self.asked.release()
+            if path != "/wait":
+                environ["wsgi.input"].read()
+            self.may_answer.wait(PATIENCE)
+        start_response("200 OK", [])
+        if path == "/much":
+            return [bytes(MUCH)]
+        if path == "/endless":
+            return itertools.repeat(bytes(1 << 20))
+        return [path.encode()] if path != "/read" else [b"%d" % len(environ["wsgi.input"].read())]
+
+
+@pytest.fixture
+def app():
+    return App()
+
+
+@contextmanager
+def connected(server):
+    with socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
+        yield sock
+
+
+def send(sock, data):
+    sock.sendall(data)
+
+
+def idle(sock):
+    sock.sendall(WHOLE)
+    assert answer(sock).endswith(b"\r\n\r\n/")
+
+
+def half_of_the_next(sock):
+    idle(sock)
+    sock.sendall(WHOLE[:20])
+
+
+def left_body(sock):
+    """Of a request that was answered without it."""
+    sock.sendall(HALF_BODY.replace(b"/read", b"/"))
+    assert answer(sock).endswith(b"\r\n\r\n/")
+
+
+def takes_nothing(sock):
+    """Its answer has begun, and is all made."""
+    sock.sendall(WHOLE.replace(b"/ ", b"/much "))
+    assert b"\0" in answer(sock)
+
+
+def takes_nothing_of_the_last(sock):
+    """The server has closed the connection, and still has most of the answer."""
+    sock.sendall(WHOLE.replace(b"/ HTTP/1.1\r\n", b"/much HTTP/1.1\r\nConnection: close\r\n"))
+    assert b"\0" in answer(sock)
+
+
+def answer(sock):
+    """The bytes received, at least up to the body's first ones."""
+    got = b""
+    while not got.partition(b"\r\n\r\n")[2]:
+        piece = sock.recv(1000)
+        assert piece, got
+        got += piece
+    return got
+
+
+def ends(sock):
+    """The connection ends, without a whole answer of that size."""
+    size = 0
+    with suppress(ConnectionError):
+        while piece := sock.recv(1 << 20):
+            size += len(piece)
+    return size < MUCH // 2
+
+
+SILENT = {
+    "nothing": partial(send, data=b""),
+    "half a head": partial(send, data=WHOLE[:20]),
+    "half a body": partial(send, data=HALF_BODY),
+    "idle": idle,
+    "half of the next head": half_of_the_next,
+    "a body that nobody reads": left_body,
+    "takes nothing": takes_nothing,
+    "takes nothing of the last": takes_nothing_of_the_last,
+}
+
+
+@pytest.fixture(params=SILENT, ids=lambda name: name.replace(" ", "-"))
+def be_silent(request):
+    return SILENT[request.param]
+
+
+def test_one_more_ends_the_one_that_is_silent_for_longest(app, be_silent):
+    """Not one that waits for its answer, nor a later silent one; the new one is answered."""
+    with Server(app, limits=Limits(connections=3)) as server, ExitStack() as stack:
+        waiting, silent, later = (stack.enter_context(connected(server)) for _ in range(3))
+        waiting.sendall(WHOLE.replace(b"/ ", b"/wait "))
+        assert app.asked.acquire(timeout=PATIENCE)
+        be_silent(silent)
+        idle(later)
+        new = stack.enter_context(connected(server))
+        assert ends(silent)
+        idle(new)
+        idle(later)
+        app.may_answer.set()
+        assert answer(waiting).endswith(b"/wait")
+
+
+def test_a_client_that_does_not_take_an_answer_that_goes_on(app):
+    """It is silent from when nothing more fits on the way to it."""
+    with Server(app, limits=Limits(connections=1)) as server, connected(server) as silent:
+        silent.sendall(WHOLE.replace(b"/ ", b"/endless "))
+        assert answer(silent)
+        until(partial(is_answered, server))
+        assert ends(silent)
+
+
+def is_answered(server):
+    """Whether a client that comes now is."""
+    with suppress(ConnectionError), connected(server) as new:
+        new.sendall(WHOLE)
+        return new.recv(1000) != b""
+    return False
+
+
+def test_where_all_wait_for_their_answers(app):
+    """The new one ends: no request that is under way is cut."""
+    with Server(app, limits=Limits(connections=1)) as server, connected(server) as waiting:
+        waiting.sendall(WHOLE.replace(b"/ ", b"/wait "))
+        assert app.asked.acquire(timeout=PATIENCE)
+        with connected(server) as new:
+            assert ends(new)
+        app.may_answer.set()
+        assert answer(waiting).endswith(b"/wait")
+
+
+def test_those_that_have_ended_do_not_count(app):
+    """However many there were."""
+    with Server(app, limits=Limits(connections=2)) as server, connected(server) as first:
+        idle(first)
+        for _ in range(5):
+            with connected(server) as other:
+                other.sendall(WHOLE.replace(b"Host", b"Connection: close\r\nHost"))
+                assert answer(other)
+                assert ends(other)
+        idle(first)
+
+
+@pytest.mark.parametrize("hello", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "half a hello"])
+def test_a_handshake_of_tls_that_does_not_end(app, hello):
+    """Counts from its start."""
+    pytest.importorskip("trustme")
+    with (
+        certificate() as made,
+        Server(app, context=made.context(), limits=Limits(connections=2)) as server,
+        connected(server) as silent,
+        connected(server) as later,
+    ):
+        silent.sendall(hello)
+        with connected(server):
+            assert ends(silent)
+            with connected(server):
+                assert ends(later)
+
+
+def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch):
+    """A quarter of them is for others."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
+    server = Server(app, limits=Limits(connections=100))
+    monkeypatch.undo()
+    with server, ExitStack() as stack:
+        first, *others = (stack.enter_context(connected(server)) for _ in range(4))
+        assert ends(first)
+        for other in others:
+            idle(other)
+
+
+def test_a_process_without_a_limit_of_files(app, monkeypatch):
+    """Has as many connections as it was told."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
+    server = Server(app, limits=Limits(connections=1))
+    monkeypatch.undo()
+    with server, connected(server) as first:
+        idle(first)
+        with connected(server) as new:
+            assert ends(first)
+            idle(new)
+
+
+def test_websockets_count_until_they_end_and_stay():
+    """One that says nothing is no client that says nothing."""
+    held, left = threading.Semaphore(0), threading.Semaphore(0)
+
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            held.release()
+            await receive()
+            left.release()
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"/"})
+
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn_server(app, "asgi", limits=Limits(connections=2))
+    address = sock.getsockname()
+
+    def connect():
+        return socket.create_connection(address, timeout=PATIENCE)
+
+    def stop():
+        server.should_exit = True
+
+    with sock, in_thread(lambda: server.run(sockets=[sock]), stop):
+        for _ in range(3):
+            speaker = WSConnection(ConnectionType.CLIENT)
+            with connect() as upgraded:
+                upgraded.sendall(speaker.send(Upgrade(host="h", target="/")))
+                speaker.receive_data(upgraded.recv(1000))
+                assert isinstance(next(speaker.events()), AcceptConnection)
+                assert held.acquire(timeout=PATIENCE)
+                with connect() as first:
+                    first.sendall(WHOLE)
+                    assert answer(first)
+                    with connect() as new:
+                        assert ends(first)
+                        new.sendall(WHOLE)
+                        assert answer(new)
+            assert left.acquire(timeout=PATIENCE)
+
+
+def drips(start, sock):
+    """A byte now and then, until the connection ends."""
+    with suppress(ConnectionError):
+        sock.sendall(start)
+        while not select.select([sock], [], [], SOON / 10)[0]:
+            sock.sendall(b"x")
+
+
+def the_next_drips(sock):
+    idle(sock)
+    drips(WHOLE[:20], sock)
+
+
+@pytest.mark.parametrize(
+    ("limits", "be_slow"),
+    [
+        (Limits(head=SOON), SILENT["nothing"]),
+        (Limits(head=SOON), SILENT["half a head"]),
+        (Limits(head=SOON), half_of_the_next),
+        (Limits(head=SOON), partial(drips, WHOLE[:20])),
+        (Limits(head=SOON), the_next_drips),
+        (Limits(body=SOON), SILENT["half a body"]),
+        (Limits(body=SOON), left_body),
+        (Limits(body=SOON), partial(drips, HALF_BODY)),
+    ],
+    ids=[
+        "nothing", "half a head", "half of the next head", "drips of a head", "drips of the next head", "half a body",
+        "a body that nobody reads", "drips of a body",
+    ],
+)  # fmt: skip
+def test_what_does_not_come_in_time(app, limits, be_slow):
+    """The connection ends, and nothing is said."""
+    with Server(app, limits=limits) as server, connected(server) as sock:
+        be_slow(sock)
+        assert ends(sock)
+        with connected(server) as other:
+            idle(other)
+
+
+def test_what_comes_in_time_may_wait_for_its_answer(app):
+    """Also where the next request has begun behind it."""
+    limits = Limits(head=SOON, body=SOON)
+    with Server(app, limits=limits) as server, connected(server) as waiting:
+        waiting.sendall(WHOLE.replace(b"/ ", b"/wait ") + WHOLE[:20])
+        assert app.asked.acquire(timeout=PATIENCE)
+        for _ in range(2):
+            with connected(server) as later:
+                assert ends(later)
+        app.may_answer.set()
+        assert answer(waiting).endswith(b"/wait")
+
+
+def test_a_client_that_asks_first_waits_for_the_server(app):
+    """It is silent because nobody has told it to go on."""
+    asks = HEAD.replace(b"/read", b"/wait").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+    with Server(app, limits=Limits(connections=2, body=SOON)) as server, connected(server) as asking:
+        asking.sendall(asks)
+        assert app.asked.acquire(timeout=PATIENCE)
+        with connected(server) as late:
+            late.sendall(HALF_BODY)
+            assert ends(late)
+        with connected(server) as silent, connected(server) as new:
+            assert ends(silent)
+            idle(new)
+        app.may_answer.set()
+        assert answer(asking).endswith(b"/wait")
+
+
+def test_threads_wait_for_so_many_bodies(app):
+    """Whole requests go on meanwhile; a waiting one goes on when whole, or when one ends."""
+    half, rest = HALF_BODY.replace(b"/read", b"/read-and-wait"), bytes(999)
+    with Server(app, limits=Limits(half_sent=1)) as server, ExitStack() as stack:
+        first, second, third, whole = (stack.enter_context(connected(server)) for _ in range(4))
+        first.sendall(half)
+        assert app.asked.acquire(timeout=PATIENCE)
+        second.sendall(HALF_BODY)
+        third.sendall(HALF_BODY.replace(b"/read", b"/third"))
+        idle(whole)
+        assert app.paths == ["/read-and-wait", "/"]
+        second.sendall(rest)
+        assert answer(second).endswith(b"1000")
+        assert app.paths == ["/read-and-wait", "/", "/read"]
+        first.sendall(rest)  # its thread waits for no body any more, and goes on
+        assert answer(third).endswith(b"/third")
+        app.may_answer.set()
+        assert answer(first).endswith(b"/read-and-wait")
+
+
+def test_a_client_that_leaves_while_it_waits_for_a_thread(app):
+    """It is not asked for."""
+    with Server(app, limits=Limits(half_sent=1)) as server, ExitStack() as stack:
+        first, third = (stack.enter_context(connected(server)) for _ in range(2))
+        first.sendall(HALF_BODY.replace(b"/read", b"/wait"))
+        assert app.asked.acquire(timeout=PATIENCE)
+        with connected(server) as second:
+            second.sendall(HALF_BODY.replace(b"/read", b"/second"))
+            idle(third)
+        idle(third)
+        app.may_answer.set()
+        assert answer(first)
+        third.sendall(HALF_BODY.replace(b"/read", b"/third"))
+        assert answer(third).endswith(b"/third")
+        assert "/second" not in app.paths
+
+
+def test_bodies_that_stall_end_while_others_wait(app):
+    """Those alone: one that still comes gets its thread."""
+    with Server(app, limits=Limits(half_sent=1, stalled=SOON)) as server, ExitStack() as stack:
+        still, stalled, coming = (stack.enter_context(connected(server)) for _ in range(3))
+        idle(still)
+        stalled.sendall(HALF_BODY)
+        idle(still)
+        coming.sendall(HALF_BODY.replace(b"/read", b"/wait"))
+        sent = 1
+        while not app.asked.acquire(timeout=SOON / 10):
+            coming.sendall(b"x")
+            sent += 1
+        assert ends(stalled)
+        coming.sendall(bytes(1000 - sent))
+        app.may_answer.set()
+        assert answer(coming).endswith(b"/wait")
+        idle(still)
+
+
+def test_what_clients_never_meet():
+    """The defaults have no deadline for what is slow."""
+    assert (LIMITS.connections, LIMITS.half_sent) == (1024, 64)
+    assert LIMITS.head is LIMITS.body is None

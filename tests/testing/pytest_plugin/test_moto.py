@@ -1,0 +1,131 @@
+"""Faults inside moto's `mock_aws`, by the marker alone."""
+
+from __future__ import annotations
+
+import sys
+
+# What a run imports is forgotten after it, so it is imported here, once.
+import moto.core.models
+import moto.dynamodb.models
+import moto.s3.models  # noqa: F401
+import pytest
+
+S3 = """
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from faultinject.clients.botocore import inject_into
+
+AT = {"region_name": "us-east-1", "aws_access_key_id": "id", "aws_secret_access_key": "key"}
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+@pytest.fixture
+def s3():
+    with mock_aws():
+        client = boto3.client("s3", **AT)
+        client.create_bucket(Bucket="docbox")
+        yield client
+"""
+
+
+def test_the_marker_is_all(passes):
+    """Faults hit S3's requests below botocore's retries, each once.
+
+    Also where the client has faults of its own. Other services get none.
+    """
+    passes(
+        S3
+        + """
+@pytest.mark.faultinject("s3:SlowDown", times=2)
+def test_retried(s3, faults):
+    s3.put_object(Bucket="docbox", Key="cat", Body=b"meow")
+    seen = [(each.operation, each.bucket, each.key, each.status) for each in faults.outcomes]
+    assert seen == [("PutObject", "docbox", "cat", status) for status in (503, 503, 200)]
+
+@pytest.mark.faultinject("s3:InternalError", key="cat")
+def test_given_up(s3):
+    with pytest.raises(ClientError, match="InternalError"):
+        s3.put_object(Bucket="docbox", Key="cat", Body=b"meow")
+    assert s3.list_objects_v2(Bucket="docbox")["KeyCount"] == 0
+
+@pytest.mark.faultinject("reset", when="after", operation="PutObject", times=1)
+def test_lost(s3, faults):
+    inject_into(s3, "http:500")
+    s3.put_object(Bucket="docbox", Key="cat", Body=b"meow")
+    assert [each.operation for each in faults.outcomes] == ["PutObject"] * 2
+    assert s3.get_object(Bucket="docbox", Key="cat")["Body"].read() == b"meow"
+
+@pytest.mark.faultinject("http:503", times=1)
+def test_other_services(s3, faults):
+    boto3.client("dynamodb", **AT).list_tables()
+    assert faults.attempts == 0
+    s3.list_buckets()
+    assert faults.injected == 1
+
+@pytest.mark.faultinject("s3:SlowDown", times=1)
+def test_a_store_beside_moto(s3, faults, faultinject_store):
+    storage = faultinject_store("s3")
+    client = boto3.client("s3", **storage.client_kwargs)
+    client.create_bucket(Bucket="other")
+    assert [each.status for each in faults.outcomes] == [503, 200]
+    client.close()
+""",
+        5,
+    )
+
+
+def test_the_report_counts_them(run, project):
+    """As those of any test."""
+    run(
+        S3
+        + """
+@pytest.mark.faultinject("s3:SlowDown", times=1, per="call")
+def test_each_upload(s3):
+    for n in range(5):
+        s3.put_object(Bucket="docbox", Key=str(n), Body=b"meow")
+""",
+        "--faultinject-report=report.json",
+    ).assert_outcomes(passed=1)
+    assert '"calls":5,' in (project.path / "report.json").read_text().replace(" ", "")
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_where_nothing_is_met(shows, monkeypatch, loaded):
+    """The message names moto where that is loaded."""
+    if not loaded:
+        monkeypatch.delitem(sys.modules, "moto")
+    result = shows(
+        """
+        import pytest
+
+        @pytest.mark.faultinject("s3:SlowDown")
+        def test_nothing():
+            pass
+        """,
+        ["    no request was seen", "Flask, Django*need no set-up. *"],
+    )
+    says = "Inside moto's mock_aws, requests of botocore clients to S3 need none either" in str(result.stdout)
+    assert says is loaded
+
+
+def test_moto_switched_off_asks_nobody(passes):
+    """After the mock a client made inside sends its requests as without us."""
+    passes(
+        S3
+        + """
+from moto.core import botocore_stubber
+
+@pytest.mark.faultinject("s3:SlowDown")
+def test_off(s3, faults, monkeypatch):
+    with pytest.raises(ClientError):
+        s3.list_buckets()
+    before = faults.attempts
+    stubber = botocore_stubber.BotocoreStubber()
+    assert stubber(event_name="before-send.s3.ListBuckets", request=None) is None
+    assert faults.attempts == before
+"""
+    )
