@@ -22,7 +22,7 @@ from faultinject.exceptions import ConfigurationError
 CONTRACT = r"""
 faultinject starts the command once, and writes one line to its standard input:
 
-    {"v": 1, "endpoint": "http://127.0.0.1:40001", "bucket": "conformance-1250000000", "etag": "\"…\"", "clients": ["cal", "throttled", …]}
+    {"v": 1, "endpoint": "http://127.0.0.1:40001", "bucket": "films-1250000000", "etag": "\"…\"", "clients": ["cal", …]}
 
 The command makes one client for each name in `clients`, because clients keep retry budgets. Then it writes to its
 standard output that it is ready. `kinds` are the calls that it can make, by default all four; `client` is its name and
