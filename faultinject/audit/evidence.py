@@ -49,6 +49,7 @@ class Silence:
         openings: when circuit breakers had opened, in order, by the name of a driver's calls and the class of the
             error that callers heard then without a request; those of all names by None, and all of a name by `ANY`
             as well.
+        errors: classes of errors that callers hear from an open circuit breaker and from no refusal.
     """
 
     calls: int = 0
@@ -57,6 +58,7 @@ class Silence:
     seconds: float = 0.0
     error: str | None = None
     openings: Mapping[tuple[str | None, str | None], Sequence[float]] = field(default_factory=dict)
+    errors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -238,14 +240,12 @@ class Evidence:
             call: the call.
             alike: whether its caller has to have heard the same as callers whose calls made no request.
         """
-        if (
-            alike
-            and not self._openings(call, ANY)
-            and (None, error_class(call.error)) in self.silence.openings
-        ):
+        error = error_class(call.error)
+        unseen = not self._openings(call, ANY) and (None, error) in self.silence.openings
+        if alike and (unseen or error in self.silence.errors):
             return not call.retries
         failed, waits = answered_at(call.first), max(self._first_wait, call.first.hint or 0.0)
-        opened = self._openings(call, error_class(call.error) if alike else ANY)
+        opened = self._openings(call, error if alike else ANY)
         place = bisect_left(opened, failed)
         return not call.retries and any(each <= failed + waits for each in opened[place : place + 1])
 

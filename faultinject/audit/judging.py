@@ -199,7 +199,7 @@ def judge(
             each,
             replace(quick.get(each, Turnaround(speed=speed)), late=late),
             chosen,
-            silence if each == main else Silence(openings=silence.openings),
+            silence if each == main else Silence(openings=silence.openings, errors=silence.errors),
             told_of.get(each, ()),
         )
         for each in by_client.names
@@ -417,6 +417,9 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
             error = error_class(call.error)
             for key in {(client, error), (client, ANY), (None, error)}:
                 openings.setdefault(key, []).append(opened)
+    refused = [window for each in requests if each.attempt.kind == "client" for window in each.windows]
+    elsewhere = {error_class(each.error) for each in refused if each.error}
+    heard_when_open = {error for _, error in openings if error and error is not ANY}
     return Silence(
         calls=len(named),
         silent=len(silent),
@@ -424,4 +427,5 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
         seconds=last[-1] - last[0] if last else 0.0,
         error=next((each.error for each in silent if each.error), None),
         openings={told: sorted(each) for told, each in openings.items()},
+        errors=frozenset(heard_when_open - elsewhere if elsewhere else ()),
     )

@@ -293,6 +293,12 @@ RETRIES = rows(
             (2, True, PASS, {"says": "0 of 2 PUT, 12 of 12 GET retried"}),
         )
     ),
+    # What callers hear from an open breaker and from no refusal says what ended a call, however late a busy machine was.
+    *(
+        to({"503 SlowDown": expected}, calls(10, name="put", returned=False, error=OPEN), refused(3, at=-90, name="put", returned=False, error=error), GETS, told=unheard(4, at=0.4), driven=driven)
+        for error, expected in (("403 AccessDenied", INCONCLUSIVE), (OPEN, FAIL))
+        for driven in (True, False)
+    ),
     # Nothing else without a request is one: before the first failure, minutes after the last, of another name, with another error, with none, behind a refusal.
     *(
         to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=error), GETS, told=[silent], driven=True)
