@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from math import inf
 
 from faultinject.audit.check_names import in_quotes, instead_of
-from faultinject.audit.checks.lost_answers import CONFLICT, ERROR, TWICE, UNDID, Requests, is_lost, reaction
+from faultinject.audit.checks.lost_answers import (
+    CONFLICT,
+    ERROR,
+    REMOVED,
+    TWICE,
+    UNDID,
+    Requests,
+    is_lost,
+    reaction,
+)
 from faultinject.audit.checks.questions import (
     UNSAFE,
     UPLOADS,
@@ -311,6 +320,7 @@ class Judge:
                     EvidenceKind.WIRE,
                     EvidenceKind.TOLD if handled.answer in (CONFLICT, ERROR) else EvidenceKind.STORE,
                 ),
+                action=REMOVED if lost.method == "DELETE" and handled.answer == ERROR else "",
             )
 
     def _names_itself(self, lost: Attempt, again: Attempt) -> bool:

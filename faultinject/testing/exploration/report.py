@@ -127,7 +127,9 @@ def warned(sweep: Sweep) -> Iterator[tuple[str, Finding]]:
 def action_of(finding: Finding, sweep: Sweep) -> str:
     """The advice about a finding, one imperative sentence."""
     of_store = finding.check in store_comparison.CHECKS
-    return AFTER_A_CRASH if of_store and sweep.run.kills else ACTIONS[finding.subject or finding.check]
+    if of_store and sweep.run.kills:
+        return AFTER_A_CRASH
+    return finding.action or ACTIONS[finding.subject or finding.check]
 
 
 def reported(findings: Iterable[Finding], sweep: Sweep) -> list[ReportedFinding]:

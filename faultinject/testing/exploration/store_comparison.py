@@ -398,8 +398,12 @@ def finding(
     subject: str | None = None,
     *,
     evidence: Collection[EvidenceKind] = (EvidenceKind.STORE,),
+    action: str = "",
 ) -> Finding:
-    """A finding of one run, with the documents that its check has in reports on clients."""
+    """A finding of one run, with the documents that its check has in reports on clients.
+
+    The report knows the advice of most checks; `action` is another one.
+    """
     documents = CLIENT_CHECKS[check].documents if check in CLIENT_CHECKS else ()
     made = Finding(
         check=check,
@@ -407,6 +411,7 @@ def finding(
         n=1,
         message=message,
         subject=subject,
+        action=action,
         evidence=evidence,
         documents=documents,
         reference=reference(documents),

@@ -51,6 +51,17 @@ def test_the_text():
     )  # fmt: skip
 
 
+def test_a_removal_whose_answer_is_lost():
+    """The advice about a removal speaks of a removal."""
+
+    def code():
+        assert send("DELETE", "/b/cat") == 200
+
+    _, error = exploring(code, "reset,when=after")
+    assert "or do the job again, since the write may stand" not in str(error)
+    assert "→ Look whether the object is gone before you report the failure" in str(error)
+
+
 def test_a_4xx_that_may_be_retried():
     """For a retryable 4xx the report quotes the vendor, and says how to leave the fault out.
 
