@@ -777,6 +777,7 @@ ENDED = """
     import pytest
 
     runs = []
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what measures coverage handles it
 
     @pytest.mark.faultinject_explore("http:503", "reset")
     def test_long(client):
