@@ -229,8 +229,9 @@ def test_a_server_with_a_python_in_it(run, became, tmp_path):
     assert (code, len(became), "is not Python" in err) == (0, 1, False)
 
 
-def test_a_python_without_the_package(run, refused, became, tmp_path):
+def test_a_python_without_the_package(run, refused, became, tmp_path, monkeypatch):
     """Only `--strict` asks it; otherwise it says so itself as it starts."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
     python = str(tmp_path / "bare" / "bin" / "python")
     assert run("run", "-r", "http:500", "--", python)[0] == 0

@@ -61,7 +61,8 @@ def python(environ):
     """Run a Python that finds the hooks."""
 
     def call(*arguments, executable=sys.executable, path=(), **variables):
-        rest = environ.get("PYTHONPATH")
+        # Another Python has a path of its own.
+        rest = environ.get("PYTHONPATH") if executable == sys.executable else None
         places = [str(FOLDER), *map(str, path), *([rest] if rest else [])]
         found = subprocess.run(
             [executable, *arguments],
