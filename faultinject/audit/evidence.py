@@ -264,9 +264,11 @@ class Evidence:
         row = list(takewhile(lambda each: each.failed, reversed(requests[max(0, end - ON_THEIR_WAY) : end])))
         if call.retries or len(row) < max(OPENS_A_BREAKER, end - begun):
             return False
+        # Of callers that work side by side, one takes the connection that another one's wait has left.
+        side_by_side = any(after.arrived < answered_at(before) for after, before in pairwise(row))
         at_once = any(
             0 <= each.arrived - failed < self.turnaround.none
-            and (each.connection == call.first.connection or not self._was_used(each))
+            and ((each.connection == call.first.connection and not side_by_side) or not self._was_used(each))
             for each in requests[begun + 1 : begun + 2]
         )
         until = self._arrivals[end] if end < len(requests) else inf

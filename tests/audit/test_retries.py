@@ -190,6 +190,8 @@ RETRIES = rows(
     ),
     to(FAIL, side_by_side(8)),
     to(FAIL, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.01, connection=1)),
+    # One of several callers takes the connection that the wait of another one has left.
+    to(WARN, side_by_side(4, kind=FINE, at=-9), [call(at=0.001 * each, by=None, connection=each // 2 % 4) for each in range(16)]),
     # Of another method, of which nothing came again, that says nothing.
     to(FAIL, layered(1, 0.5, method="GET"), calls(50, at=10), says="never retries: 0 of 50 calls retried"),
     to({"503 SlowDown": INCONCLUSIVE}, layered(3, 0.5, 0.7), calls(3, 0.5, method="GET", at=0.01), says="0 of 9 PUT, 3 of 3 GET retried, but 6 requests came again"),
