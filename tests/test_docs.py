@@ -452,6 +452,15 @@ def test_readme_and_index_send_people_to_the_same_pages() -> None:
     assert [row.replace("](docs/", "](") for row in tables[0]] == tables[1]
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_whole_where_nobody_builds_a_site(page: str) -> None:
+    """A repository shows directives as they are written, and follows links to files."""
+    assert "```{" not in PAGES[page]
+    prose = re.sub(r"^```.*?^```$|`[^`\n]+`", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", prose)
+    assert [each for each in links if not (ROOT / page).parent.joinpath(each).exists()] == []
+
+
 def test_the_pages_name_things() -> None:
     """The check of names has something to check."""
     assert sum(bool(names) for _, names in named_files()) >= 10
