@@ -349,10 +349,15 @@ def test_every_field_of_the_json_report_is_explained() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == fields
 
 
-def test_every_check_has_its_conditions() -> None:
-    """The page says of each check what it looks at, when it fails, and when it does not apply."""
-    page = PAGES["docs/reference/checks.md"].partition("| check | looks at |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `([a-z0-9 -]+)` \|", page, re.MULTILINE) == [*CHECKS]
+def test_every_check_has_its_section() -> None:
+    """What a check looks at, when it fails and does not apply, and a rule that shows it."""
+    parts = re.split(r"^## `([a-z0-9 -]+)`\n", PAGES["docs/reference/checks.md"], flags=re.MULTILINE)
+    assert parts[1::2] == [*CHECKS]
+    for name, section in zip(parts[1::2], parts[2::2], strict=True):
+        starts = re.findall(r"^- (Looks at|FAIL:|Does not apply|See it:) ", section, re.MULTILINE)
+        assert starts == ["Looks at", "FAIL:", "Does not apply", "See it:"], name
+        first = re.search(r"^- See it: `([^`]+)`", section, re.MULTILINE)
+        assert first is None or first[1] == "faultinject conformance" or Scenario.parse(first[1]).rules
 
 
 def test_every_reason_to_leave_a_call_out_is_explained() -> None:
@@ -480,6 +485,15 @@ def test_page_is_whole_where_nobody_builds_a_site(page: str) -> None:
     prose = re.sub(r"^```.*?^```$|`[^`\n]+`", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", prose)
     assert [each for each in links if not (ROOT / page).parent.joinpath(each).exists()] == []
+
+
+def test_no_page_grows_past_its_budget() -> None:
+    """Each page that people write has a number of words in `budgets.toml`."""
+    budgets = tomllib.loads((ROOT / "tests" / "budgets.toml").read_text(encoding="utf-8"))
+    written = {page: text for page, text in PAGES.items() if page not in MADE and text.count("\n") > 1}
+    assert [*budgets] == [*written]
+    words = {page: len(text.split()) for page, text in written.items()}
+    assert {page: count for page, count in words.items() if count > budgets[page]} == {}
 
 
 def test_the_pages_name_things() -> None:
