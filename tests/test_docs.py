@@ -350,7 +350,7 @@ def test_every_field_of_the_json_report_is_explained() -> None:
 
 
 def test_every_check_has_its_section() -> None:
-    """What a check looks at, when it fails and does not apply, and a rule that shows it."""
+    """A section says what a check looks at, its FAIL, whom it spares, and how to see it."""
     parts = re.split(r"^## `([a-z0-9 -]+)`\n", PAGES["docs/reference/checks.md"], flags=re.MULTILINE)
     assert parts[1::2] == [*CHECKS]
     for name, section in zip(parts[1::2], parts[2::2], strict=True):
