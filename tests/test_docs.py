@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from faultinject import Outcome, vendors
+from faultinject import Outcome, Scenario, vendors
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.conclusion import LEFT_OUT
 from faultinject.audit.documents import Document
@@ -193,13 +193,24 @@ def measured(folder: str, results: str, name: str = "table") -> str:
 
 
 def servers() -> str:
-    """One row a server, with what its clients see."""
-    return measured("servers", "results.json")
+    """One row a fault, with what the clients of most servers see, and of the others."""
+    return measured("servers", "results.json", "exceptions")
 
 
 def afterwards() -> str:
-    """One row a server, with what becomes of the connection after an error."""
-    return measured("servers", "kept.json", "afterwards")
+    """One row a way to bring a body, with what becomes of the connection after an error."""
+    return measured("servers", "kept.json", "exceptions_afterwards")
+
+
+def every_server() -> str:
+    """The file beside the tests with what was measured of each server."""
+    tables = (measured("servers", "results.json"), measured("servers", "kept.json", "afterwards"))
+    return (
+        "# What each server does\n\nMade of `results.json` and `kept.json` by `python -m tests.test_docs`. "
+        "An empty cell was not measured.\n\n## Faults\n\nIn brackets is `did`, if it differs from the rule.\n\n"
+        f"{tables[0]}\n\n## After an error\n\n`ends`: the server closes every connection, without a header that "
+        f"announces it.\n\n{tables[1]}\n"
+    )
 
 
 def clients() -> str:
@@ -282,6 +293,7 @@ TABLES = {
 }
 MADE = {
     "docs/reference/python.md": python_page.page,
+    "tests/servers/RESULTS.md": every_server,
     **{
         f"docs/reference/vendors/{name}.md": partial(vendor_pages.page, name) for name in vendor_pages.names()
     },
@@ -298,7 +310,9 @@ def test_table_is_what_the_code_says(name: str) -> None:
 @pytest.mark.parametrize("page", MADE)
 def test_page_is_what_the_code_says(page: str) -> None:
     """A new row, operation or public name, or a changed docstring, is on its page."""
-    assert PAGES.get(page) == MADE[page](), "python -m tests.test_docs writes it anew"
+    assert (ROOT / page).read_text(encoding="utf-8") == MADE[page](), (
+        "python -m tests.test_docs writes it anew"
+    )
 
 
 def test_no_page_is_left_of_a_vendor_that_has_gone() -> None:
@@ -335,10 +349,15 @@ def test_every_field_of_the_json_report_is_explained() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == fields
 
 
-def test_every_check_has_its_conditions() -> None:
-    """The page says of each check what it looks at, when it fails, and when it does not apply."""
-    page = PAGES["docs/reference/checks.md"].partition("| check | looks at |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `([a-z0-9 -]+)` \|", page, re.MULTILINE) == [*CHECKS]
+def test_every_check_has_its_section() -> None:
+    """A section says what a check looks at, its FAIL, whom it spares, and how to see it."""
+    parts = re.split(r"^## `([a-z0-9 -]+)`\n", PAGES["docs/reference/checks.md"], flags=re.MULTILINE)
+    assert parts[1::2] == [*CHECKS]
+    for name, section in zip(parts[1::2], parts[2::2], strict=True):
+        starts = re.findall(r"^- (Looks at|FAIL:|Does not apply|See it:) ", section, re.MULTILINE)
+        assert starts == ["Looks at", "FAIL:", "Does not apply", "See it:"], name
+        first = re.search(r"^- See it: `([^`]+)`", section, re.MULTILINE)
+        assert first is None or first[1] == "faultinject conformance" or Scenario.parse(first[1]).rules
 
 
 def test_every_reason_to_leave_a_call_out_is_explained() -> None:
@@ -443,6 +462,13 @@ def test_behind_a_server_a_page_says_where_to_go_on() -> None:
     assert not lost
 
 
+def test_every_rule_of_the_cheat_sheet_is_one() -> None:
+    """Each is read without a mistake."""
+    table = PAGES["docs/reference/cheat-sheet.md"].partition("| you want |")[2].partition("\n\n")[0]
+    rules = [each for each in re.findall(r"`([^`]+)`", table) if not each.startswith("@pytest")]
+    assert [len(Scenario.parse(each).rules) for each in rules] == [1] * len(rules)
+
+
 def test_readme_and_index_send_people_to_the_same_pages() -> None:
     """One table says where to start."""
     tables = [
@@ -450,6 +476,24 @@ def test_readme_and_index_send_people_to_the_same_pages() -> None:
         for page in ("README.md", "docs/index.md")
     ]
     assert [row.replace("](docs/", "](") for row in tables[0]] == tables[1]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_is_whole_where_nobody_builds_a_site(page: str) -> None:
+    """A repository shows directives as they are written, and follows links to files."""
+    assert "```{" not in PAGES[page]
+    prose = re.sub(r"^```.*?^```$|`[^`\n]+`", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", prose)
+    assert [each for each in links if not (ROOT / page).parent.joinpath(each).exists()] == []
+
+
+def test_no_page_grows_past_its_budget() -> None:
+    """Each page that people write has a number of words in `budgets.toml`."""
+    budgets = tomllib.loads((ROOT / "tests" / "budgets.toml").read_text(encoding="utf-8"))
+    written = {page: text for page, text in PAGES.items() if page not in MADE and text.count("\n") > 1}
+    assert [*budgets] == [*written]
+    words = {page: len(text.split()) for page, text in written.items()}
+    assert {page: count for page, count in words.items() if count > budgets[page]} == {}
 
 
 def test_the_pages_name_things() -> None:

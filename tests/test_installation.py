@@ -1,4 +1,4 @@
-"""The commands of the README and of the messages about missing extras install what they say."""
+"""The commands of the documentation and of messages about extras install what they say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.documents import BLOCKS, PAGES, ROOT
 
-COMMANDS = re.findall(r"^pip .*/path/to/faultinject.*$", PAGES["README.md"], re.MULTILINE)
+COMMANDS = re.findall(r"^pip .*/path/to/faultinject.*$", PAGES["docs/how-to/install.md"], re.MULTILINE)
 [EXAMPLE] = [
     block.body for block in BLOCKS if block.page == "README.md" and block.info == "file=test_lock.py"
 ]
@@ -45,6 +45,15 @@ def test_the_commands_of_the_readme_and_of_the_hint_are_taken(command, tmp_path)
     assert "trustme" not in run(asked, 2).stderr
 
 
-def test_the_readme_has_both_ways():
-    """From a checkout and from a wheel."""
+def test_the_page_has_both_ways():
+    """From a checkout, as the README has it, and from a wheel."""
     assert len(COMMANDS) == 2
+    assert COMMANDS[0] in PAGES["README.md"].splitlines()
+
+
+def test_every_page_has_one_form_of_the_install_line():
+    """A reader who has installed it once recognises the line on every page; an image has wheels."""
+    lines = [line for page in PAGES.values() for line in re.findall(r'pip install .*"\S*faultinject.*', page)]
+    form = r'"(/path/to/faultinject(\[[a-z,]+\])?"|dist/)|--find-links'
+    assert [each for each in lines if not re.search(form, each)] == []
+    assert len(lines) > 20

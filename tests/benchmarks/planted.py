@@ -30,7 +30,7 @@ from faultinject.exceptions import ExplorationFailedError
 from faultinject.testing.exploration.choices import Choice, choices_of
 from faultinject.testing.exploration.report import groups
 
-PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "exploration.md"
+PAGE = Path(__file__).parents[2] / "docs" / "project" / "evidence.md"
 BEGIN, END = "<!-- exploration -->", "<!-- /exploration -->"
 PERCENTAGES = (0.01, 0.05, 0.1, 0.3)
 MOST = 400
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=15, help="how many seeds a percentage is tried with")
     parser.add_argument("--write", metavar="FILE", help="put the table into this file instead of printing it")
     parser.add_argument(
-        "--write-page", action="store_true", help="put the table into docs/explanation/exploration.md"
+        "--write-page", action="store_true", help="put the table into docs/project/evidence.md"
     )
     options = parser.parse_args()
     logging.disable()

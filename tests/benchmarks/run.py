@@ -23,7 +23,7 @@ CASES = (
     "unmatched", "literals", "matched", "journaling", "frameworks", "installing", "bounded", "patterns", "sharing", "processes", "worker", "stores", "waiting", "starting",
     "exploring", "auditing", "loopback", "peers", "proxies", "storing",
 )  # fmt: skip
-PAGE = Path(__file__).parents[2] / "docs" / "project" / "benchmarks.md"
+PAGE = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
@@ -36,7 +36,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
-        "--write-page", action="store_true", help="put the table into docs/project/benchmarks.md"
+        "--write-page", action="store_true", help="put the table into tests/benchmarks/RESULTS.md"
     )
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from faultinject.conformance.sdks import SDKS
-from tests.documents import PAGES
+from tests.documents import ROOT
 
-PAGE = PAGES["docs/project/documented-and-measured.md"]
+PAGE = (ROOT / "examples" / "conformance" / "documented.md").read_text(encoding="utf-8")
 SECTIONS = {
     found[1]: found[2]
     for found in re.finditer(r"^### `([\w-]+)`(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)

@@ -231,15 +231,13 @@ def test_the_strip_pauses_and_finds(opened, server):
     shows(browser, "#detail", "Rule slow matched and did not fire: the app answered")
 
 
-GUIDE = ROOT / "docs" / "how-to" / "control-page.md"
+GUIDE = ROOT / "docs" / "how-to" / "running-server.md"
 
 
 def test_the_guide_can_be_followed(browser, server):
     """Its steps, by the words that it has in bold: each is on the page where the guide says so."""
     steps = (
-        GUIDE.read_text(encoding="utf-8")
-        .partition("## Inject a fault for ten minutes")[2]
-        .partition("## ")[0]
+        GUIDE.read_text(encoding="utf-8").partition("## On a web page")[2].partition("- **A wrong rule**")[0]
     )
     words = iter(re.findall(r"\*\*(.+?)\*\*", steps))
 

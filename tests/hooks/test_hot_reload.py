@@ -48,7 +48,7 @@ class Reloaded:
         server.until(self.workers)
 
     def write(self, status):
-        """Write the file as docs/how-to/change-rules.md says.
+        """Write the file as docs/how-to/running-server.md says.
 
         A file that is opened for writing is empty for a moment.
         """

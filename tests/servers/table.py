@@ -32,6 +32,7 @@ AFTERWARDS = {
 }
 BUFFERS = ("daphne", "waitress")
 """Servers that read the whole body before they call the app: how long that takes is theirs to say."""
+COLUMN = "body at 5 bytes a second"
 SLOW_BODY, LATE = "answered within 10 s", "the server reads it first"
 _NO_CONNECTION = {"answered": "502"}
 # What is seen, in fewer words where the column says the rest.
@@ -70,9 +71,19 @@ def table(results: dict[str, dict[str, dict[str, str]]]) -> str:
     Returns:
         Markdown, without a line end behind the last row.
     """
-    return _table(
-        COLUMNS, {name: {c: cell(found.get(c), c) for c in COLUMNS} for name, found in results.items()}
-    )
+    return _table(COLUMNS, _cells(results))
+
+
+def exceptions(results: dict[str, dict[str, dict[str, str]]]) -> str:
+    """One row a fault: what clients of most servers see, and the servers with another result.
+
+    Args:
+        results: as `table` takes them.
+
+    Returns:
+        Markdown, without a line end behind the last row.
+    """
+    return _exceptions(COLUMNS, _cells(results))
 
 
 def afterwards(results: dict[str, dict[str, str]]) -> str:
@@ -84,9 +95,41 @@ def afterwards(results: dict[str, dict[str, str]]) -> str:
     Returns:
         Markdown, without a line end behind the last row.
     """
-    column = "body at 5 bytes a second"
-    cells = {name: {**found, column: slow_body(name)} for name, found in results.items()}
-    return _table({**AFTERWARDS, column: None}, cells)
+    return _table({**AFTERWARDS, COLUMN: None}, _cells_afterwards(results))
+
+
+def exceptions_afterwards(results: dict[str, dict[str, str]]) -> str:
+    """One row a way to bring a body: what most servers do with the connection, and what the others do.
+
+    Args:
+        results: as `afterwards` takes them.
+
+    Returns:
+        Markdown, without a line end behind the last row.
+    """
+    return _exceptions({**AFTERWARDS, COLUMN: None}, _cells_afterwards(results))
+
+
+def _cells(results: dict[str, dict[str, dict[str, str]]]) -> dict[str, dict[str, str]]:
+    return {name: {c: cell(found.get(c), c) for c in COLUMNS} for name, found in results.items()}
+
+
+def _cells_afterwards(results: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {name: {**found, COLUMN: slow_body(name)} for name, found in results.items()}
+
+
+def _exceptions(columns: dict[str, object], cells: dict[str, dict[str, str]]) -> str:
+    rows = []
+    for column in columns:
+        servers: dict[str, list[str]] = {}
+        for server in sorted(cells, key=str.lower):
+            result = cells[server][column]
+            if result:
+                servers.setdefault(result, []).append(server.replace(", ", " "))
+        usual = max(servers, key=lambda result: len(servers[result]))
+        others = (f"**{result}**: {', '.join(names)}" for result, names in servers.items() if result != usual)
+        rows.append(f"| {column} | {usual} | {'; '.join(others) or 'none'} |")
+    return "\n".join(("| case | most servers | the others |", "| --- | --- | --- |", *rows))
 
 
 def slow_body(server: str) -> str:
