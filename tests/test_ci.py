@@ -1,8 +1,10 @@
 """`.ci/run`, the jobs that share it, the sessions of nox and the lock files agree."""
 
 import ast
+import os
 import re
 import runpy
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -48,6 +50,11 @@ def parts(job):
     return set(named.split())
 
 
+def body(function):
+    """The lines of a function of `.ci/run`."""
+    return SCRIPT.partition(f"\n{function}() {{\n")[2].partition("\n}\n")[0]
+
+
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 def test_jobs_name_parts_that_exist(job):
     """A job runs parts that `.ci/run` has, and with them the one that its matrix names."""
@@ -73,9 +80,9 @@ def test_nothing_is_left_out_where_parts_run_beside_the_slow_tests():
 
 def test_the_site_is_built_with_locked_tools():
     """A new release of Sphinx or of the theme breaks nobody's build, and a warning is an error."""
-    body = SCRIPT.partition("\ndocs() {\n")[2].partition("\n}\n")[0]
-    assert body.index("locked\n") < body.index(".venv/bin/sphinx-build -q -W")
-    assert "-m slow tests/test_site.py" in body
+    docs = body("docs")
+    assert docs.index("locked\n") < docs.index(".venv/bin/sphinx-build -q -W")
+    assert "-m slow tests/test_site.py" in docs
     named = {canonicalize_name(each.name) for each in grouped("docs")}
     assert named <= {canonicalize_name(each.name) for each in grouped("dev")}
     source = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
@@ -122,6 +129,35 @@ def test_nox_takes_them_from_there():
     """nox has a session of tests for the same Pythons."""
     pytest.importorskip("nox", reason="of the group dev")
     assert runpy.run_path(str(ROOT / ".ci" / "noxfile.py"))["PYTHONS"] == PYTHONS
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script of bash")
+def test_newer_pythons_are_those_that_start(tmp_path):
+    """One of PATH is taken, else one of pyenv's; a shim that starts nothing is not."""
+    starts, refuses = "#!/bin/sh\n", "#!/bin/sh\nexit 127\n"
+    for place, text in {
+        "bin/python3.12": starts,
+        "pyenv/versions/3.12.1/bin/python3.12": starts,
+        "bin/python3.13": refuses,
+        "pyenv/versions/3.13.0/bin/python3.13": starts,
+        "pyenv/versions/3.14.0/bin/python3.14": refuses,
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text, encoding="utf-8")
+        (tmp_path / place).chmod(0o755)
+    environ = {"PATH": f"{tmp_path}/bin", "PYENV_ROOT": f"{tmp_path}/pyenv"}
+    command = ["/bin/bash", "-euo", "pipefail", "-c", f"newer() {{\n{body('newer')}\n}}\nnewer"]
+    found = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert found.splitlines() == [
+        f"{tmp_path}/bin/python3.12",
+        f"{tmp_path}/pyenv/versions/3.13.0/bin/python3.13",
+    ]
+
+
+def test_every_python_of_the_classifiers_is_looked_for():
+    """The part `second` looks for those above the lowest, and for the next one."""
+    [versions] = re.findall(r"for version in (.+); do", body("newer"))
+    assert versions.split()[: len(PYTHONS) - 1] == PYTHONS[1:]
 
 
 MUTANTS = tomllib.loads((ROOT / ".ci" / "mutants.toml").read_text(encoding="utf-8"))["accepted"]

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,29 @@ def test_a_room_is_as_it_says(name):
     done = subprocess.run([sys.executable, MUSEUM / "run.py", name], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"| {told['version']}: red |" in done.stdout
+
+
+REPORTS = sorted(MUSEUM.glob("*/report.md"))
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.parent.name)
+def test_a_report_is_true_of_the_release_that_it_names(report):
+    """Its program, which needs nothing of this package, prints what it says; its lines of their code are there."""
+    told, text = of(report.parent), report.read_text(encoding="utf-8")
+    assert told["version"] in text
+    if metadata.version(told["package"]) != told["version"]:
+        pytest.skip(f"needs {told['package']} {told['version']}")
+    [program] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    [printed] = re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert "faultinject" not in program
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("FAULTINJECT_")}
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(
+        command, env=ours, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    )
+    assert done.stdout == printed
+    places = re.findall(r"^- `([\w/]+\.py):(\d+)`: `(.+?)`", text, re.MULTILINE)
+    assert places
+    for path, number, code in places:
+        [file] = [each for each in metadata.files(path.partition("/")[0]) if str(each) == path]
+        assert code in file.read_text(encoding="utf-8").splitlines()[int(number) - 1]

@@ -32,9 +32,6 @@ with warnings.catch_warnings():
     from obs import ObsClient
     from qcloud_cos import CosConfig, CosS3Client, CosServiceError
 
-# SDKs of Baidu and Huawei date their requests with functions that Python 3.12 calls old
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
-
 PARTS = [{"ETag": '"e"', "PartNumber": 1}]
 CALLS = {
     "CopyObject": lambda client: client.copy_object(

@@ -24,9 +24,6 @@ with warnings.catch_warnings():
     from baidubce.retry.retry_policy import NoRetryPolicy
     from baidubce.services.bos.bos_client import BosClient
 
-# the SDK dates its requests with functions that Python 3.12 calls old
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
-
 BUCKET = "photos"
 KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("bos").errors

@@ -19,9 +19,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package holds invalid escapes
     from obs import CompleteMultipartUploadRequest, CompletePart, DeleteObjectsRequest, Object, ObsClient
 
-# the SDK dates its requests with a function that Python 3.12 calls old
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
-
 BUCKET = "photos"
 KEY = "cat pictures/猫&<1>.jpg"
 ROWS = vendors.get("obs").errors

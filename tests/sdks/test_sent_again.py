@@ -13,11 +13,7 @@ import pytest
 
 from faultinject import vendors
 
-pytestmark = [
-    pytest.mark.slow,
-    # SDKs date their requests with functions that Python 3.12 calls old
-    pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning"),
-]
+pytestmark = pytest.mark.slow
 
 DRIVERS = {"obs": "obs", "qingstor": "qingstor", "swift": "swift", "kodo": "qiniu"}
 """The drivers of `conformance` for these vendors' SDKs."""

@@ -19,9 +19,6 @@ with warnings.catch_warnings():
     from baidubce.exception import BceHttpClientError, BceServerError
     from baidubce.services.bos.bos_client import BosClient
 
-# the SDK of Baidu dates its requests with a function that Python 3.12 calls old
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
-
 PROGRAM = """
 const [sent, origin] = process.argv.slice(1);
 const write = process.stdout.write.bind(process.stdout);

@@ -31,8 +31,6 @@ def bos(serve):
     return client
 
 
-# From Python 3.12 on its use of datetime.utcnow and utcfromtimestamp is deprecated.
-@pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
 def test_bos(bos):
     """Objects, listings, parts, copies, deletions, and the error of what is not there."""
     from baidubce.exception import BceHttpClientError

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-# From Python 3.12 on its use of datetime.utcnow is deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
-
 BIG = bytes(range(256)) * 1024
 
 
