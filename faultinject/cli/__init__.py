@@ -1,4 +1,4 @@
-"""The command line: one module a command, gathered in `program`."""
+"""The command line: `program` gathers the commands of `commands`; a module beside it does the work."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,18 +12,44 @@ import click
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.options import MORE_RULES
 
+VOCABULARY = Path(__file__).with_name("vocabulary.txt")
+"""A section's title, and below it a line for each word: the word, a tab, and its meaning.
+
+`pytest --update-golden tests/cli/test_cli_outputs.py` writes it, from the docstrings of the rooms.
+"""
+
 
 class RuleCommand(click.Command):
     """A command whose help ends with the vocabulary of rules."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the faults and all keys, each with its meaning and an example."""
+        for title, rows in _vocabulary():
+            with formatter.section(title):
+                formatter.write_dl([(word, meaning) for word, meaning in rows])
+        super().format_epilog(ctx, formatter)
+
+
+def _vocabulary() -> Iterable[tuple[str, Iterable[Sequence[str]]]]:
+    """The sections of the vocabulary: titles, each with pairs of a word and its meaning.
+
+    They come from the file, but where other packages add to them.
+    """
+    if _is_extended():
         from faultinject.cli.vocabulary import sections
 
-        for title, rows in sections():
-            with formatter.section(title):
-                formatter.write_dl(rows)
-        super().format_epilog(ctx, formatter)
+        return sections()
+    printed = (text.splitlines() for text in VOCABULARY.read_text(encoding="utf-8").split("\n\n"))
+    return [(title, [row.split("\t") for row in rows]) for title, *rows in printed]
+
+
+def _is_extended() -> bool:
+    """Whether an installed package has an entry point of faultinject.
+
+    `importlib.metadata` also finds packages in archives, but takes longer than click.
+    """
+    files = (file for folder in sys.path for file in Path(folder).glob("*-info/entry_points.txt"))
+    return any(b"[faultinject." in file.read_bytes() for file in files)
 
 
 @click.command(
