@@ -1,4 +1,4 @@
-"""The command line: `program` gathers the commands of `commands`; a module beside it does the work."""
+"""The command line: `commands` has options and help, the module of each name does the work."""
 
 from __future__ import annotations
 
