@@ -5,25 +5,21 @@ from __future__ import annotations
 from functools import partial
 from ipaddress import ip_address
 from socket import SOCK_STREAM, getaddrinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faultinject.cli.rules import dialect_of
 from faultinject.cli.serve import Served, serve_with_faults
 from faultinject.exceptions import ConfigurationError
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.client import proxy_server
+from faultinject.proxy.target import Target
 from faultinject.rules.control import is_loopback
 from faultinject.rules.environment import Environment
 from faultinject.rules.vocabulary import reading_as
 
-if TYPE_CHECKING:
-    from faultinject.proxy.target import Target
-
 
 def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: int, **given: Any) -> int:
     """Serve the proxy, and return the exit code."""
-    from faultinject.proxy.app import Proxy
-    from faultinject.proxy.client import proxy_server
-    from faultinject.proxy.target import Target
-
     target = Target(url)
     if target.port == port:
         _refuse_itself(target, host)

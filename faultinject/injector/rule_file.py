@@ -178,7 +178,7 @@ class RuleFile:
     def _signature(self) -> tuple[int, ...]:
         """The mark of the file and of its state; empty if there is none."""
         try:
-            status = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+            status = os.stat(self.path)
         except (OSError, ValueError):
             return ()
         return status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
@@ -187,7 +187,7 @@ class RuleFile:
 def _note(environ: Mapping[str, str]) -> ServerNote:
     """The note of a server about the rules of these variables; other ones have another note."""
     words = [f"{name}={environ[name]}" for name in sorted(environ)]
-    return ServerNote("\0".join([os.getcwd(), *words]))  # noqa: PTH109 - pathlib takes its time to load
+    return ServerNote("\0".join([os.getcwd(), *words]))
 
 
 def _noted(note: ServerNote) -> dict[str, Scenario]:
@@ -200,7 +200,7 @@ def _noted(note: ServerNote) -> dict[str, Scenario]:
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:
     found = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
     path = value_of(environ, FILE) or ""
-    found[FILE] = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+    found[FILE] = os.path.abspath(path)
     return found
 
 
@@ -213,7 +213,7 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
     if path is None:
         return False
     try:
-        return S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - pathlib takes its time to load
+        return S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
         return True
     except (OSError, ValueError):
@@ -301,8 +301,7 @@ class Watcher(threading.Thread):
         import watchfiles
 
         path = self._file.path
-        # pathlib takes its time to load.
-        folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}  # noqa: PTH120
+        folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}
         for _ in watchfiles.watch(
             *folders,
             # What else changes there is not even logged: the log's own file may stand beside it.
