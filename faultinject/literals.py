@@ -15,7 +15,7 @@ Did = Literal[
     "answered", "delayed", "stalled", "truncated", "dripped", "corrupted", "edited", "overwritten", "stale", "reset", "closed",
     "raised", "app_cut", "drain_cut", "passed", "app_failed", "nothing_to_cut", "refused", "failed",
 ]  # fmt: skip
-"""What was done to the request of an `Outcome`."""
+"""Actions on the request of an `Outcome`."""
 Retryable = Literal["yes", "no", "unstated"]
 """Whether the document of a `DocumentedError` says that a client should try again."""
 Category = Literal[
