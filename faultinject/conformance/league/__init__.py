@@ -178,7 +178,12 @@ COLUMNS: Sequence[Column] = (
         _gives_up,
         key=_longest,
     ),
-    Column("checks", "Verdicts, by the number of checks; those that are not passed stand below.", tally, key=_failed),
+    Column(
+        "checks",
+        "Verdicts, by the number of checks; those that are not passed stand below.",
+        tally,
+        key=_failed,
+    ),
 )
 """The columns, from left to right."""
 
