@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from faultinject.journal.calls import Call
     from faultinject.journal.outcome import AttemptHint, Outcome
     from faultinject.journal.writing import Journal
+    from faultinject.literals import Category, Did, Retryable, Verdict, When
     from faultinject.rules.faults.fault import Fault
     from faultinject.rules.rule import Rule
     from faultinject.rules.rule_keys import RuleKeys
@@ -47,7 +48,9 @@ __all__ = [
     "Attempt",
     "AttemptHint",
     "Call",
+    "Category",
     "ConfigurationError",
+    "Did",
     "DocumentedError",
     "Exploration",
     "Fault",
@@ -60,6 +63,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "Profile",
+    "Retryable",
     "Rule",
     "RuleCounts",
     "RuleKeys",
@@ -70,8 +74,10 @@ __all__ = [
     "Storage",
     "StorageFactory",
     "Vendor",
+    "Verdict",
     "WSGIFaultMiddleware",
     "Waits",
+    "When",
     "exceptions",
     "explore",
     "get_injector",
@@ -88,7 +94,9 @@ _PLACES = {
     "Attempt": "journal.attempts",
     "AttemptHint": "journal.outcome",
     "Call": "journal.calls",
+    "Category": "literals",
     "ConfigurationError": "exceptions",
+    "Did": "literals",
     "DocumentedError": "vendors.documented",
     "Exploration": "testing.runs",
     "Fault": "rules.faults.fault",
@@ -101,6 +109,7 @@ _PLACES = {
     "Outcome": "journal.outcome",
     "Problem": "exceptions",
     "Profile": "audit.profiles.profile",
+    "Retryable": "literals",
     "Rule": "rules.rule",
     "RuleCounts": "injector.state",
     "RuleKeys": "rules.rule_keys",
@@ -111,8 +120,10 @@ _PLACES = {
     "Storage": "testing.storage",
     "StorageFactory": "testing.storage",
     "Vendor": "vendors.vendor",
+    "Verdict": "literals",
     "WSGIFaultMiddleware": "adapters.wsgi",
     "Waits": "engine.plan",
+    "When": "literals",
     "exceptions": "",
     "explore": "testing.runs",
     "get_injector": "injector.lookup",

@@ -156,6 +156,13 @@ def page() -> str:
             if not issubclass(getattr(faultinject, name), Exception)
         ),
     ]
+    parts.append("## Words\n\nThe types of attributes that have one of a few words.\n")
+    parts += [
+        f"- `{name}`: {', '.join(f'`{each}`' for each in typing.get_args(getattr(faultinject, name)))}"
+        for name in names
+        if typing.get_origin(getattr(faultinject, name)) is typing.Literal
+    ]
+    parts.append("")
     for module, listed, sentence in MODULES:
         parts.append(f"## {module.__name__}\n\n{sentence}\n")
         prefix = f"{module.__name__.partition('.')[2]}."

@@ -2,6 +2,7 @@
 
 import builtins
 import collections.abc
+import inspect
 import re
 import subprocess
 import sys
@@ -72,6 +73,26 @@ def test_what_signatures_name_can_be_imported():
         if word not in public
     }
     assert not named
+
+
+WORDS = [
+    ("Attempt", "did", "Did"),
+    ("Attempt", "when", "When"),
+    ("DocumentedError", "category", "Category"),
+    ("DocumentedError", "retryable", "Retryable"),
+    ("Finding", "verdict", "Verdict"),
+    ("Outcome", "did", "Did"),
+    ("Outcome", "when", "When"),
+]
+
+
+@pytest.mark.parametrize(("owner", "attribute", "word"), WORDS)
+def test_types_of_a_few_words_can_be_imported(owner, attribute, word):
+    """Users annotate their own functions with the type of such an attribute."""
+    bases = map(inspect.get_annotations, getattr(faultinject, owner).__mro__)
+    [annotation] = {each[attribute] for each in bases if attribute in each}
+    assert annotation.partition(" |")[0] == word
+    assert typing.get_origin(getattr(faultinject, word)) is typing.Literal
 
 
 def test_every_class_has_its_members_on_the_page():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from faultinject.rules.values import listed, most_like, shown
+
 
 def names(given: str | Collection[str]) -> Collection[str]:
     """The names in an argument, which may be a single one.
@@ -26,8 +28,6 @@ def instead_of(name: str, known: Collection[str]) -> str:
     >>> instead_of("x", ["retries", "retry-after"])
     '; there are retries and retry-after'
     """
-    from faultinject.rules.values import listed, most_like
-
     check, colon, subject = name.partition(": ")
     meant = most_like(check, known)
     if meant is None:
@@ -37,6 +37,4 @@ def instead_of(name: str, known: Collection[str]) -> str:
 
 def in_quotes(name: str) -> str:
     """A name as it can stand in a message and in a shell; most names hold a blank."""
-    from faultinject.rules.values import shown
-
     return shown(f"'{name}'")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from faultinject.audit.check_names import in_quotes, instead_of
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, standing
+from faultinject.exceptions import ConfigurationError
 
 EVERY = "all"
 """Stands for every check where checks are required."""
@@ -170,9 +172,6 @@ def know(ignore: Collection[str], require: Collection[str]) -> None:
     Raises:
         ConfigurationError: there is none of a name, and the message says which is near; or one is in both.
     """
-    from faultinject.audit.check_names import in_quotes, instead_of
-    from faultinject.exceptions import ConfigurationError
-
     for given, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
         for each in given:
             if each.partition(": ")[0] not in known:

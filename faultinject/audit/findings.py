@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, Generic, Literal, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from msgspec import Struct, to_builtins
 
 from faultinject.audit.documents import Document, EvidenceKind
 from faultinject.journal.calls import Call
+from faultinject.literals import Verdict
 
 FAIL: Final = "FAIL"
 WARN: Final = "WARN"
 INCONCLUSIVE: Final = "INCONCLUSIVE"
 PASS: Final = "PASS"  # noqa: S105 - a verdict
-Verdict = Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"]
 VERDICTS: tuple[Verdict, ...] = (FAIL, WARN, INCONCLUSIVE, PASS)
 """The verdicts, the worst first."""
 SIGNS: dict[str, str] = {FAIL: "✕", WARN: "!", INCONCLUSIVE: "?", PASS: "✓"}

@@ -1,4 +1,4 @@
-"""The command line: one module a command, gathered in `program`."""
+"""The command line: `commands` has options and help, the module of each name does the work."""
 
 from __future__ import annotations
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from doctest import DocTestParser
 from typing import Any, Literal
 from urllib.parse import quote, unquote_to_bytes
 
@@ -15,7 +13,6 @@ import click
 from click.core import ParameterSource
 from msgspec import Struct
 
-from faultinject import vendors
 from faultinject.cli import chances, layout
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, percent, sentence
@@ -23,63 +20,16 @@ from faultinject.engine.request import WSGIRequest, environ_key
 from faultinject.engine.shown import quoted, shown_path, shown_target, without_userinfo
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
-from faultinject.rules import faults, store
-from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.control import TOKEN
-from faultinject.rules.effects import EFFECTS
 from faultinject.rules.environment import Environment, is_switched_on, read_environment
-from faultinject.rules.key import Key
 from faultinject.rules.names import PREFIX
 from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import shown_store
-from faultinject.rules.triggers import TRIGGERS
 from faultinject.rules.values import is_token, visible
 from faultinject.rules.variables import value_of
-from faultinject.rules.vocabulary import KEYS
 from faultinject.vendors.vendor import Addressing
-
-
-def sections() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The sections of the vocabulary: titles, each with pairs of a word and its meaning."""
-    problems = [problem for place in (vendors, faults, store) for problem in place.plugins.problems()]
-    return [
-        ("Faults", [(fault.title, _meaning(fault.__doc__ or "")) for fault in faults.every()]),
-        ("Conditions (unless.KEY=VALUE negates one)", [_row(key) for key in CONDITIONS.values()]),
-        ("Triggers", [_row(key) for key in TRIGGERS.values()]),
-        ("Effects", [_row(key) for key in EFFECTS.values()]),
-        ("And two more", [_row(key) for word, key in KEYS.items() if word in ("name", "vendor")]),
-        *([("Other packages", [("left out", problem) for problem in problems])] if problems else []),
-    ]
-
-
-def _row(key: Key) -> tuple[str, str]:
-    default = f" [default: {key.default_text}]" if key.default_text else ""
-    return key.title, f"{_meaning(key.doc)}{default}"
-
-
-def _meaning(docstring: str) -> str:
-    """The text of a docstring, with the rule of its example; empty under `-OO`."""
-    prose, mark, _ = docstring.partition(">>> ")
-    prose = " ".join(prose.replace("`", "").split())
-    try:
-        return f"{prose} Such as {example(docstring)}" if mark else prose
-    except Exception:  # another package's example makes no rule
-        return prose
-
-
-def example(docstring: str) -> str:
-    r"""The first rule that a docstring's examples make, as text.
-
-    >>> example('The chance.\n\n>>> Rule("http:503", probability=0.5).value("probability")\n0.5\n')
-    'http:503,probability=0.5'
-    """
-    source = DocTestParser().get_examples(docstring)[0].source
-    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
-    call = next(node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Rule")
-    keys = {key.arg: ast.literal_eval(key.value) for key in call.keywords if key.arg}
-    return str(Rule(ast.literal_eval(call.args[0]), **keys))
 
 
 class Settings(Struct):
@@ -481,43 +431,7 @@ def _seen(view: Any, reading: Addressing) -> dict[str, str | None]:
     }
 
 
-class RuleCommand(click.Command):
-    """A command whose help ends with the vocabulary of rules."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the faults and all keys, each with its meaning and an example."""
-        for title, rows in sections():
-            with formatter.section(title):
-                formatter.write_dl(rows)
-        super().format_epilog(ctx, formatter)
-
-
-@click.command(
-    cls=RuleCommand,
-    context_settings=layout.CONTEXT,
-)
-@click.argument("rules", nargs=-1, metavar="[RULE]...")
-@reading.MORE_RULES
-@click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
-@click.option(
-    "--request", metavar="'METHOD /PATH'", help="Show how this request is read and which rule would fire."
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="The Host of that request.")
-@click.option(
-    "--header",
-    "headers",
-    multiple=True,
-    metavar="'NAME: VALUE'",
-    help="A header of that request; may be given again.",
-)
-@click.option(
-    "--mount", metavar="/APP", default="/", help="The mount point of the app, at the beginning of that path."
-)
-@click.option("--seed", help="With --request: show what the first five attempts get with this seed.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
 def check(
-    context: click.Context,
     *,
     rules: tuple[str, ...],
     more: tuple[str, ...],
@@ -529,11 +443,8 @@ def check(
     seed: str | None,
     as_json: bool,
 ) -> int:
-    """Check rules: explain each in words, their rates, and which can never fire.
-
-    Without RULE and --file: the environment, as a server would see it. Exits with 1 when a rule can never fire or
-    when no rule matches the request, with 2 when something is wrong.
-    """
+    """Write the meaning of the rules, and return the exit code."""
+    context = click.get_current_context()
     layout.refuse(
         {
             f"--{name.removesuffix('s')} needs a request: add --request 'PUT /photos/cat.jpg'": (

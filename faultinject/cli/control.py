@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -17,7 +17,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.json import decode
 
 from faultinject.cli import layout, listening
-from faultinject.cli.rules import MORE_RULES, read_rules_of
+from faultinject.cli.rules import read_rules_of
 from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.control.calls import RuleState, ScenarioInForce, ServerState
 from faultinject.engine.shown import quoted
@@ -371,62 +371,20 @@ def _of_rule(rule: RuleState) -> str:
     return "used up" if rule.spent else "on"
 
 
-F = TypeVar("F", bound=Callable[..., int])
-
-
 PAGE = 5_000
 """Outcomes of one call."""
 PAUSE, GIVES_UP = 1.0, 30.0
 """Seconds between two calls for the journal, and until a silent server is given up."""
 
 
-def _common(function: F) -> F:
-    """The options that every command has."""
-    function = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
-    return click.option(
-        "--url",
-        metavar="URL",
-        help="Where the control API is: http://127.0.0.1:8765, or http://HOST:PORT/PATH of an app. By default"
-        " FAULTINJECT_CONTROL, if that is an address.",
-    )(function)
-
-
-def _changing(function: F) -> F:
-    """The options of a command that changes something."""
-    return click.option(
-        "--generation",
-        type=click.IntRange(min=0),
-        metavar="N",
-        help="Change nothing, and exit with 1, unless this generation is in force (status shows it).",
-    )(_common(function))
-
-
-@click.group(
-    context_settings=layout.CONTEXT,
-)
-def control() -> None:
-    """Show and change a running server's faults.
-
-    A server that starts with FAULTINJECT_CONTROL has a control API. FAULTINJECT_TOKEN has the token; there is no
-    option for it, because others see the options of a process. A change applies to all processes that share the
-    server's store.
-    """
-
-
-@control.command(
-    context_settings=layout.CONTEXT, short_help="Show whether faults are on, the rules and their counts."
-)
-@_common
-def status(*, url: str | None, as_json: bool) -> int:
-    """Show whether faults are on and until when, the rules in force, and their counts."""
+def show_status(*, url: str | None, as_json: bool) -> int:
+    """Write the state, and return 0."""
     client = ControlClient(url)
     return _show(client, client.state(), as_json=as_json)
 
 
-@control.command(context_settings=layout.CONTEXT, short_help="Show the rules in force.")
-@_common
-def rules(*, url: str | None, as_json: bool) -> int:
-    """Show the rules in force with their counts; with --json as `set --file` takes them."""
+def show_rules_in_force(*, url: str | None, as_json: bool) -> int:
+    """Write the rules, and return 0."""
     client = ControlClient(url)
     if as_json:
         layout.print_json(client.scenario())
@@ -435,28 +393,9 @@ def rules(*, url: str | None, as_json: bool) -> int:
     return 0
 
 
-@control.command(
-    "set", context_settings=layout.CONTEXT, short_help="Put other rules in force; counts begin at zero."
-)
-@click.argument("rules", nargs=-1, metavar="[RULE]...")
-@MORE_RULES
-@click.option("--file", metavar="FILE", help="Rules of a TOML file (or JSON, when it is named .json).")
-@click.option("--seed", help="The seed; by default the file's, else the one in force.")
-@_changing
-def set_rules(
-    rules: tuple[str, ...],
-    more: tuple[str, ...],
-    *,
-    file: str | None,
-    seed: str | None,
-    **asked: Any,
-) -> int:
-    """Replace all rules with these; counts begin at zero.
-
-    Rules with a mistake change nothing. The current `abort` stays unless a file has its own.
-    """
+def replace_rules(rules: Sequence[str], file: str | None, seed: str | None, **asked: Any) -> int:
+    """Put other rules in force, and return 0."""
     body: dict[str, Any]
-    rules += more
     if file is None:
         layout.refuse({"there is no rule: give one, such as cos:SlowDown,times=2, or --file FILE": not rules})
         # The server reads them: it may have vendors and faults that are not installed here.
@@ -467,80 +406,11 @@ def set_rules(
         body = json.loads(found.to_json())
     if seed is not None:
         body["seed"] = seed
-    return _change("PUT", "/rules", body, **asked)
+    return change("PUT", "/rules", body, **asked)
 
 
-@control.command(context_settings=layout.CONTEXT, short_help="Add one rule after those in force.")
-@click.argument("rules", nargs=-1, metavar="RULE")
-@MORE_RULES
-@_changing
-def add(rules: tuple[str, ...], more: tuple[str, ...], **asked: Any) -> int:
-    """Add one rule after those in force; these keep their counts."""
-    return _change("POST", "/rules", {"text": "\n".join(rules + more)}, **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Take one rule away.")
-@click.argument("name")
-@_changing
-def remove(name: str, **asked: Any) -> int:
-    """Remove one rule; the others keep their counts."""
-    return _change("DELETE", _rule(name), **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Switch one rule on again.")
-@click.argument("name")
-@_changing
-def enable(name: str, **asked: Any) -> int:
-    """Switch one rule on again; it keeps its counts."""
-    return _change("POST", f"{_rule(name)}/enable", **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Switch one rule off.")
-@click.argument("name")
-@_changing
-def disable(name: str, **asked: Any) -> int:
-    """Switch one rule off; its counts stay."""
-    return _change("POST", f"{_rule(name)}/disable", **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Switch faults on, permanently or for a time.")
-@click.option("--for", "duration", metavar="10m", help="Switch off again after this time.")
-@_changing
-def on(*, duration: str | None, **asked: Any) -> int:
-    """Switch faults on, in all processes of the store."""
-    return _change("POST", "/on", {} if duration is None else {"for": duration}, **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Switch faults off.")
-@_changing
-def off(**asked: Any) -> int:
-    """Switch faults off, in all processes of the store; waits end, rules and counts stay."""
-    return _change("POST", "/off", **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Set all counts to zero.")
-@_changing
-def reset(**asked: Any) -> int:
-    """Set the counts of all rules to zero."""
-    return _change("POST", "/reset", **asked)
-
-
-@control.command(context_settings=layout.CONTEXT, short_help="Show what happened to requests.")
-@click.option("--follow", "follows", is_flag=True, help="Print each new request, until Ctrl-C.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0, max=10_000),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="How many of the requests so far.",
-)
-@_common
-def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int:
-    """Show the latest requests that matched a rule, and their outcomes.
-
-    With --follow --json, each is one line.
-    """
+def show_outcomes(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int:
+    """Write the latest requests, and return 0."""
     client = ControlClient(url)
     latest = _latest(client, limit)
     if follows:
@@ -552,16 +422,19 @@ def journal(*, follows: bool, limit: int, url: str | None, as_json: bool) -> int
     return 0
 
 
-def _rule(name: str) -> str:
-    """The path of a rule."""
-    return f"/rules/{quote(name, safe='', errors='surrogateescape')}"
-
-
-def _change(
-    method: str, path: str, body: object = None, *, url: str | None, as_json: bool, generation: int | None
+def change(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    rule: str = "",
+    url: str | None,
+    as_json: bool,
+    generation: int | None,
 ) -> int:
-    """Change something, and show the new state."""
+    """Change something, show the new state, and return 0; a `NAME` in the path is a rule's."""
     client = ControlClient(url)
+    path = path.replace("NAME", quote(rule, safe="", errors="surrogateescape"))
     return _show(client, client.change(method, path, body, generation), as_json=as_json)
 
 

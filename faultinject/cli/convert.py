@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from faultinject.cli import chances
 from faultinject.cli import rules as reading
-from faultinject.cli.layout import CONTEXT, printed_json, readers_may_leave, write_out
+from faultinject.cli.layout import printed_json, readers_may_leave, write_out
 from faultinject.conversion import formats
 from faultinject.conversion.document import UNUSED, Remark, Remarks, Rules, read_document
 from faultinject.conversion.proxy_rules import Place
@@ -44,40 +44,6 @@ class Conversion(Struct, rename={"source": "from"}):
     remarks: list[Remark]
 
 
-@click.command(context_settings=CONTEXT)
-@click.argument("files", nargs=-1, metavar="[FILE]…")
-@click.option(
-    "--from",
-    "source",
-    type=click.Choice([*formats.SOURCES]),
-    help="The tool that FILE is from.  [default: detected from its content]",
-)
-@click.option(
-    "--to",
-    "target",
-    type=click.Choice([*formats.TARGETS]),
-    help="The proxy whose configuration to write.  [default: rules]",
-)
-@click.option(
-    "-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule for --to; may be given again."
-)
-@click.option("--file", metavar="FILE", help="Rules of a TOML file for --to; they come before those of -r.")
-@click.option(
-    "--listen",
-    default="127.0.0.1:8080",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where the proxy listens.",
-)
-@click.option(
-    "--upstream",
-    default="127.0.0.1:8000",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="The app behind the proxy.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write it there.  [default: standard output]")
-@click.option("--json", "as_json", is_flag=True, help="Print rules, text and remarks as JSON.")
 def convert(
     *,
     files: tuple[str, ...],
@@ -90,15 +56,7 @@ def convert(
     output: str | None,
     as_json: bool,
 ) -> int:
-    """Write the faults of another tool as rules, or rules as the configuration of a proxy.
-
-    FILE is the configuration of one of the tools of --from, in JSON; `-` is the standard input. With --to the rules
-    of FILE, of -r and --file, or of the environment become the configuration of that proxy.
-
-    It names on standard error everything that it cannot express or that changes its meaning, with its place. It
-    leaves out a whole rule if otherwise other requests would get the fault, or get it more often, and if it can never
-    fire.
-    """
+    """Write the rules or the configuration, and return the exit code."""
     place = Place(_address("--listen", listen), _address("--upstream", upstream))
     if files and (rules or file is not None or any(path.endswith(".toml") for path in files)):
         raise ConfigurationError("give either FILE of another tool, in JSON, or rules by -r and --file")

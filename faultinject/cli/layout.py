@@ -19,12 +19,6 @@ from faultinject.exceptions import ConfigurationError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Settings of every command, as click keeps the help option of the one that it calls first."""
-SLOWEST, FASTEST = 5, 50
-"""The smallest and the largest `--speed`.
-
-At less, a client's jitter could pass for a wait that did not become shorter; at more, a client's own work, which does
-not become shorter, is longer than most waits.
-"""
 
 
 def refuse(wrong: Mapping[str, object]) -> None:

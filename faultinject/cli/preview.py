@@ -9,8 +9,7 @@ from io import BytesIO
 import click
 
 from faultinject.cli.descriptions import effects_on_request
-from faultinject.cli.layout import CONTEXT, refuse
-from faultinject.cli.rules import MORE_RULES
+from faultinject.cli.layout import refuse
 from faultinject.engine.actions import Respond
 from faultinject.engine.answers import answer_keys
 from faultinject.engine.shown import shown_target
@@ -26,17 +25,6 @@ LARGEST_BODY = 64 << 20
 """Bytes of a request's body."""
 
 
-@click.command(context_settings=CONTEXT)
-@click.argument("rules", nargs=-1, metavar="RULE")
-@MORE_RULES
-@click.option("--method", metavar="METHOD", help="The request's method.  [default: the rule's, else GET]")
-@click.option("--path", default="/bucket/key", show_default=True, help="Its path, and query if any.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Its Host.")
-@click.option("--body", metavar="FILE", help="A file with its body, which names the keys of a DeleteObjects.")
-@click.option(
-    "--seed",
-    help="The seed of ids and of the choice from a group.  [default: $FAULTINJECT_SEED, else 0]",
-)
 def preview(
     *,
     rules: tuple[str, ...],
@@ -47,11 +35,7 @@ def preview(
     body: str | None,
     seed: str | None,
 ) -> int:
-    """Show the exact bytes of the answer of RULE: status line, headers and body.
-
-    It ignores the rule's probability and other triggers: the fault is always shown. A server adds its own Date,
-    Server and Connection. Standard error describes a fault without bytes of its own.
-    """
+    """Write the answer, and return 0."""
     shown = one_rule("\n".join(rules + more))
     method = method or trials.default_method(shown)
     sent = b"" if body is None else body_of(body)

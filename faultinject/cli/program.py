@@ -47,7 +47,7 @@ COMMANDS = {
 }
 """The commands' short help, in the order of a newcomer's way.
 
-`faultinject.cli` has a module with each command's name.
+`faultinject.cli.commands` has a module with each command's name.
 """
 
 
@@ -65,7 +65,7 @@ class CommandGroup(click.Group):
         """Import a command's module."""
         if cmd_name not in self.commands:
             return None
-        command: click.Command = getattr(import_module(f"faultinject.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"faultinject.cli.commands.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(  # click's signature

@@ -5,54 +5,21 @@ from __future__ import annotations
 from functools import partial
 from ipaddress import ip_address
 from socket import SOCK_STREAM, getaddrinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
-from faultinject.cli.layout import CONTEXT
 from faultinject.cli.rules import dialect_of
-from faultinject.cli.serve import Served, serve_with_faults, serving_options
+from faultinject.cli.serve import Served, serve_with_faults
 from faultinject.exceptions import ConfigurationError
+from faultinject.proxy.app import Proxy
+from faultinject.proxy.client import proxy_server
+from faultinject.proxy.target import Target
 from faultinject.rules.control import is_loopback
 from faultinject.rules.environment import Environment
 from faultinject.rules.vocabulary import reading_as
 
-if TYPE_CHECKING:
-    from faultinject.proxy.target import Target
 
-
-@click.command(context_settings=CONTEXT)
-@click.option(
-    "--to", "url", required=True, metavar="URL", help="The server: http://HOST:PORT or https://HOST."
-)
-@click.option(
-    "--vendor",
-    metavar="VENDOR",
-    help="How rules without a storage vendor read bucket, key and operation.  [default: by the host of --to,"
-    " else as an S3 request]",
-)
-@click.option(
-    "--rewrite-host",
-    is_flag=True,
-    help="Send the server its own Host, instead of the client's, which may be signed.",
-)
-@serving_options
 def proxy(*, url: str, vendor: str | None, rewrite_host: bool, host: str, port: int, **given: Any) -> int:
-    """Put faults in front of a server that is not a Python app.
-
-    It may be a real service, MinIO, Azurite, a program in Go.
-
-    The proxy forwards requests and answers byte for byte, so that signatures stay valid. Requests that match a rule
-    get its fault. Each connection of a client has its own connection to the server. Rules, the journal and the end
-    are as in `serve`.
-
-    The server sees the Host that the client sent. A service that checks the Host needs --rewrite-host; a client that
-    signs its requests must then sign the service's Host.
-    """
-    from faultinject.proxy.app import Proxy
-    from faultinject.proxy.client import proxy_server
-    from faultinject.proxy.target import Target
-
+    """Serve the proxy, and return the exit code."""
     target = Target(url)
     if target.port == port:
         _refuse_itself(target, host)

@@ -20,9 +20,9 @@ import click
 from faultinject.audit.conclusion import know
 from faultinject.audit.judging import Judgement, judge, judge_run
 from faultinject.audit.matching import client_of, title_of
-from faultinject.audit.reports import FORMATS, format_of, render
+from faultinject.audit.reports import format_of, render
 from faultinject.cli import verdict
-from faultinject.cli.layout import CONTEXT, readers_may_leave
+from faultinject.cli.layout import readers_may_leave
 from faultinject.cli.progress import Progress
 from faultinject.counts.processes import gone
 from faultinject.exceptions import ConfigurationError
@@ -259,50 +259,6 @@ PIECE = 1 << 20
 """Bytes of the standard input that are copied at a time."""
 
 
-@click.command(context_settings=CONTEXT)
-@click.argument("journals", nargs=-1, required=True, metavar="JOURNAL...")
-@click.option(
-    "--profile",
-    metavar="PROFILE",
-    help="What the client promises: the name of a profile, or a TOML file.  [default: by its user agent,"
-    " else rfc]",
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice([*FORMATS]),
-    help="How the report is written.  [default: by the ending of the file's name; without one text]",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write the report to this file.")
-@click.option(
-    "--ignore",
-    multiple=True,
-    metavar="CHECK",
-    help="Leave this check out (jitter, 'retry-after: date'). May be given again.",
-)
-@click.option(
-    "--require",
-    multiple=True,
-    metavar="CHECK",
-    help="Exit with 3 if this check is not decided; all: every check. May be given again.",
-)
-@click.option(
-    "--client",
-    "clients",
-    multiple=True,
-    metavar="TEXT",
-    help="Judge the clients alone whose User-Agent holds this (boto3). May be given again.",
-)
-@click.option("--strict", is_flag=True, help="A warning is a failure.")
-@click.option(
-    "--finished", is_flag=True, help="The client is done: do not wait for calls that may still be running."
-)
-@click.option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    help="Say what each undecided check needs, and how calls, waits and faults were measured.",
-)
 def report(
     *,
     journals: tuple[str, ...],
@@ -316,17 +272,7 @@ def report(
     finished: bool,
     verbose: bool,
 ) -> int:
-    """Group the requests in journals into calls, and judge how their client retried.
-
-    A JOURNAL is the file of FAULTINJECT_JOURNAL, also gzipped, or - for standard input; the files of several workers
-    are read as one. Right after the last requests it waits until their calls must be over, at most about ten seconds,
-    unless the server has ended or --finished says that the client is done. Exits with 1 when a check says FAIL (with
-    --strict also WARN), with 3 when nothing could be judged or a check of --require was not decided, with 2 when
-    there is no journal to read.
-
-    Every client of the journals is judged, by its User-Agent; --client chooses. Requests of a test to the app under
-    test, whose faults are on the storage behind it, are the test itself and no client's.
-    """
+    """Judge the journals, and return the exit code."""
     know(ignore, require)
     # Of a million requests hardly one is part of a circle: looking for these would take a sixth of the time.
     click.get_current_context().call_on_close(gc.enable if gc.isenabled() else gc.disable)

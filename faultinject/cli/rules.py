@@ -6,8 +6,6 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 
-import click
-
 from faultinject import vendors
 from faultinject.exceptions import ConfigurationError, ProductionRefusedError
 from faultinject.rules.data import read_file
@@ -19,13 +17,6 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
 from faultinject.vendors.vendor import host_bucket
 
-RULES = click.option(
-    "-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again."
-)
-MORE_RULES = click.option(
-    "-r", "--rule", "more", multiple=True, metavar="RULE", help="The same as RULE; may be given again."
-)
-"""The option of a command that also takes rules without it; those come first."""
 SWITCHED_OFF = "FAULTINJECT_ENABLED=0 switches all faults off"
 
 

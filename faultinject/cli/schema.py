@@ -6,7 +6,6 @@ import re
 from pkgutil import resolve_name
 from typing import Any
 
-import click
 from msgspec.json import schema_components
 
 from faultinject.cli import layout
@@ -61,17 +60,8 @@ def schema_of(name: str) -> Schema:
     }
 
 
-@click.command(context_settings=layout.CONTEXT)
-@click.argument("name", required=False, default="rules", metavar="[NAME]")
-@click.option("--list", "lists", is_flag=True, help="List the schemas: name, id and content.")
-@click.option("-o", "--output", metavar="FILE", help="Write the schema to this file.")
 def schema(name: str, *, lists: bool, output: str | None) -> int:
-    """Print the JSON Schema (2020-12) of rule files, journal lines or reports.
-
-    Editors complete and check rule files in TOML and JSON with it. NAME is rules (default), journal or
-    report. The schema of rules has the keys, values, documented errors and operations of this version and
-    of the installed vendors and faults. A TOML file names it in its first line: #:schema ./faultinject.schema.json
-    """
+    """Write the schema, and return 0."""
     if lists:
         rows = [(known, schema_of(known)["$id"], content) for known, content in NAMES.items()]
         layout.show(("name", "id", "of"), rows)

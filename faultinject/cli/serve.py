@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from socket import socket
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ from faultinject.adapters.install import interface_of
 from faultinject.cli import listening
 from faultinject.cli import rules as reading
 from faultinject.cli.descriptions import bound, sentence
-from faultinject.cli.layout import CONTEXT, readers_may_leave, refuse
+from faultinject.cli.layout import readers_may_leave, refuse
 from faultinject.control.server import only_here
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, StoreUnavailableError
@@ -33,62 +33,19 @@ from faultinject.journal.outcome import Outcome
 from faultinject.rules.environment import Environment
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, visible
-from faultinject.server.bounds import LIMITS, Limits
+from faultinject.server.bounds import Limits
 from faultinject.server.certificates import Certificate, certificate
 from faultinject.server.connections import url_of
 
 if TYPE_CHECKING:
     import uvicorn
 
-F = TypeVar("F", bound=Callable[..., int])
 Served = tuple[Any, str, Callable[..., Any]]
 """An app, its name, and a function that makes a server of it and a `certificate`."""
 
 JOURNAL = "FAULTINJECT_JOURNAL"
 CONTROL = "FAULTINJECT_CONTROL"
 _SAID_BELOW = "faultinject is on", "faultinject: FAULTINJECT_ON_REQUEST"
-
-OPTIONS = (
-    reading.RULES,
-    click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r."),
-    click.option(
-        "--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]"
-    ),
-    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
-    click.option(
-        "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
-    ),
-    click.option(
-        "--journal",
-        metavar="FILE",
-        help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]",
-    ),
-    click.option(
-        "--control",
-        metavar="PLACE",
-        help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765)."
-        "  [default: $FAULTINJECT_CONTROL]",
-    ),
-    click.option(
-        "--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed."
-    ),
-    click.option(
-        "--max-connections",
-        default=LIMITS.connections,
-        show_default=True,
-        type=click.IntRange(1),
-        help="How many connections are open at a time; fewer where `ulimit -n` is small. One more ends that"
-        " of the client that has been silent for longest.",
-    ),
-)
-"""The options of every command that serves."""
-
-
-def serving_options(function: F) -> F:
-    """Give a command the options of all that serve."""
-    for option in reversed(OPTIONS):
-        function = option(function)
-    return function
 
 
 def serve_with_faults(
@@ -344,20 +301,8 @@ def _failure(address: str, error: Exception) -> str:
     return f"{address} cannot be imported: {place}{type(error).__name__}{f': {text}' if text else ''}"
 
 
-@click.command(context_settings=CONTEXT)
-@click.argument("app", required=False, metavar="[MODULE:APP]")
-@click.option(
-    "--vendor", metavar="VENDOR", help="Storage API that the embedded store speaks.  [default: cos]"
-)
-@serving_options
 def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
-    """Serve a WSGI or ASGI app, or without one the embedded object store, with faults in front.
-
-    Rules come from -r and --file, otherwise from FAULTINJECT_FILE, FAULTINJECT_RULES and FAULTINJECT_RULE_*. Ctrl-C,
-    SIGTERM and SIGHUP end it with a summary, and its journal records the end. With --control you can change rules
-    while it runs: by HTTP, on a page, and with `faultinject control`. With --tls clients must trust the authority of
-    its certificate: most read one of the printed variables. The certificate's files are removed at the end.
-    """
+    """Serve an app or the store, and return the exit code."""
     refuse({"--vendor is for the embedded store; an app is served as it is": app and vendor})
     speaks = vendor or "cos"
 

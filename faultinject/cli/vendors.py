@@ -41,18 +41,8 @@ class OperationForm(Struct):
     same_as: str | None
 
 
-@click.command(context_settings=layout.CONTEXT)
-@click.argument("address", required=False, metavar="[VENDOR[:CODE]]")
-@click.option("--operations", is_flag=True, help="List the operations that rules can name instead.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print an array of documented errors, or of operations."
-)
 def vendors(address: str | None, operations: bool, as_json: bool) -> int:
-    """List the vendors, a vendor's documented errors (cos), or one error in full (cos:SlowDown).
-
-    A second row of the same code is cos:InvalidRequest/2, and cos:@throttle lists a group. --operations lists the
-    names that operation=NAME takes in a rule of that vendor, with the method and the form of each.
-    """
+    """Write the list, and return 0."""
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
     chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]

@@ -84,7 +84,7 @@ class DirectoryStore(SharedStore):
     directory: int
 
     def __init__(self, path: str, *, replaces: bool = False, named: bool = True) -> None:
-        self.shown = path = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        self.shown = path = os.path.abspath(path)
         self.place = f"{FILE}{path}"
         self.by = server_process()
         self._replaces = replaces
@@ -108,7 +108,7 @@ class DirectoryStore(SharedStore):
             raise ConfigurationError("the store `file:` needs flock and ctypes; use `memory:` here")
         try:
             own = open_directory(self.shown, make=make)
-            names = os.listdir(own.number)  # noqa: PTH208 - by its descriptor
+            names = os.listdir(own.number)
             if "version" not in names and any(not is_ours(name) for name in names):
                 refuse(self.shown, "holds other files", "name an empty or a new directory")
             lock = FileLock.open(f"{self.shown}/lock", directory=own.number)
@@ -292,7 +292,7 @@ class DirectoryStore(SharedStore):
     @property
     def attached(self) -> bool:
         """Whether another process has ever taken part."""
-        return os.path.exists(f"{self.shown}/attached")  # noqa: PTH110 - pathlib takes its time to load
+        return os.path.exists(f"{self.shown}/attached")
 
     def remove(self) -> None:
         """Remove the directory and our files in it; processes that have it open stop counting."""
@@ -351,7 +351,7 @@ class DirectoryStore(SharedStore):
             make_table(kept[1], directory=self.directory)
         write_file(kept[0], self.directory, dumps({"counts": counts, "data": data}).encode())
         self.lock.write(generation)
-        for name in os.listdir(self.directory):  # noqa: PTH208 - by its descriptor
+        for name in os.listdir(self.directory):
             if name.startswith((SCENARIO, COUNTS)) and name not in kept:
                 remove_file(name, self.directory)
 
@@ -359,7 +359,7 @@ class DirectoryStore(SharedStore):
         """The next generation; if the last one was lost, one that no process has seen."""
         last = self.lock.read()
         if last <= 0:
-            names = os.listdir(self.directory)  # noqa: PTH208 - by its descriptor
+            names = os.listdir(self.directory)
             found = [name.removeprefix(SCENARIO) for name in names]
             last = max(map(int, filter(str.isdecimal, found)), default=0)
         return last + 1

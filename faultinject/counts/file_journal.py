@@ -137,7 +137,7 @@ class FileJournal:
         )
 
     def _numbers(self) -> list[int]:
-        names = os.listdir(self._store.directory)  # noqa: PTH208 - by its descriptor
+        names = os.listdir(self._store.directory)
         found = (each.removeprefix(EVENTS) for each in names if each.startswith(EVENTS))
         return sorted(int(each) for each in found if each.isdecimal())
 

@@ -134,7 +134,7 @@ class FileLock(PerProcess):
     def check(self) -> None:
         """Raise `StoreUnavailableError` if later processes would lock another file, or none."""
         try:
-            found = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+            found = os.stat(self.path)
         except OSError as error:
             raise StoreUnavailableError(f"the store's {self.path} was removed: {error.strerror}") from None
         if (found.st_dev, found.st_ino) != self._identity:

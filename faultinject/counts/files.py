@@ -37,7 +37,7 @@ def open_directory(path: str, *, make: bool = True) -> OwnFile:
     try:
         if make:
             try:
-                os.mkdir(path, 0o700)  # noqa: PTH102 - pathlib takes its time to load
+                os.mkdir(path, 0o700)
             except FileExistsError:
                 pass
             except FileNotFoundError:
@@ -105,7 +105,7 @@ def remove_directory(directory: int, path: str) -> None:
         for name in os.listdir(directory):
             if is_ours(name):
                 remove_file(name, directory)
-        os.rmdir(path)  # noqa: PTH106 - pathlib takes its time to load
+        os.rmdir(path)
 
 
 def refuse(path: str, why: str, cure: str, error: type[ConfigurationError] = ConfigurationError) -> NoReturn:

@@ -52,7 +52,7 @@ def _cleaned_parent() -> str:
     """The same, made if it is missing; directories of ended processes are removed."""
     parent = _parent()
     directory = open_directory(parent)
-    for name in os.listdir(directory.number):  # noqa: PTH208 - by its descriptor
+    for name in os.listdir(directory.number):
         if is_left(name):
             _remove(f"{parent}/{name}")
     return parent
@@ -65,7 +65,7 @@ def _remove(path: str) -> None:
     except ConfigurationError:  # or another process cleans up too
         with suppress(OSError):
             if S_ISREG(os.lstat(path).st_mode):
-                os.unlink(path)  # noqa: PTH108 - pathlib takes its time to load
+                os.unlink(path)
         return
     remove_directory(directory.number, path)
 

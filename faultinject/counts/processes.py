@@ -114,7 +114,7 @@ def _was_forked_from(parent: int) -> bool:
 
 def _program(pid: int) -> str:
     """The name of a process, without the purpose that a server adds, as in `gunicorn: master`."""
-    with open(f"/proc/{pid}/comm") as file:  # noqa: PTH123 - pathlib takes its time to load
+    with open(f"/proc/{pid}/comm") as file:
         return file.read().strip().partition(":")[0]
 
 
@@ -154,7 +154,7 @@ def began(pid: int) -> int:
 def status(pid: int) -> list[bytes] | None:
     """The fields that Linux shows of a process, from its state on."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib takes its time to load
+        with open(f"/proc/{pid}/stat", "rb") as file:
             # The name before it, in parentheses, may hold anything.
             return file.read().rpartition(b")")[2].split()
     except OSError:
@@ -163,6 +163,6 @@ def status(pid: int) -> list[bytes] | None:
 
 def _namespace() -> int:
     try:
-        return int(os.readlink("/proc/self/ns/pid")[5:-1])  # noqa: PTH115 - pathlib takes its time to load
+        return int(os.readlink("/proc/self/ns/pid")[5:-1])
     except OSError:
         return 0

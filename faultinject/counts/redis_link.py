@@ -47,7 +47,7 @@ class Link(PerProcess):
             raise MissingExtraError(
                 f'the store {url.shown} needs redis: pip install "faultinject[redis]"'
             ) from None
-        if url.ca and not os.path.isfile(url.ca):  # noqa: PTH113 - pathlib takes its time to load
+        if url.ca and not os.path.isfile(url.ca):
             raise ConfigurationError(f"the store {url.shown}: ca: there is no file {url.ca!r}")
         self.shown = url.shown
         self.sender = BackgroundSender()

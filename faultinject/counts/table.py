@@ -135,7 +135,7 @@ class Table:
             key: of 16 bytes.
         """
         first, size = buckets
-        start = first + (key[0] << 4 | key[1] >> 4) * WAYS * size
+        start = first + int.from_bytes(key[:2]) % BUCKETS * WAYS * size
         bucket = self.read(WAYS * size, start)
         at = bucket.find(key)
         if at >= 0:

@@ -100,7 +100,8 @@ class Counter:
     @property
     def value(self) -> int:
         """The number of numbers that were handed out."""
-        return int(repr(self._count)[6:-1])
+        # A `count` tells its next number by its text alone.
+        return int(repr(self._count).removeprefix("count(").removesuffix(")"))
 
 
 def locked(call: Callable[[], int]) -> Callable[[], int]:

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import weakref
 from contextlib import suppress
 from json import dumps, loads
@@ -41,16 +40,9 @@ if TYPE_CHECKING:
     from faultinject.injector.injector import Injector
 
 FILE = "FAULTINJECT_FILE"
-TRIES = 30
-"""Attempts to put it in force while others change the rules.
-
-Changes on a Redis server are seen a second later.
-"""
 BEGUN, APPLIED = "begun", "applied"
 UNSEEN = (-1,)
 """A signature that no file has."""
-SETTLES_WITHIN = 0.1
-"""Seconds in which a writer fills an empty file, if it does."""
 GATHER, STEP = 400, 100
 """Milliseconds: the longest time to gather changes, and the pause after one that ends it."""
 POLL = 1.0
@@ -59,12 +51,9 @@ POLL = 1.0
 Some file systems do not, nor does a folder that was replaced.
 """
 ENDS_WITHIN = 2.0
-TERMINAL = "/dev/tty"
-"""The terminal that controls the process, if one does."""
 
 _previous: Any = None
 _handled = False
-_has_terminal = False
 
 
 class RuleFile:
@@ -116,9 +105,8 @@ class RuleFile:
         """Put the file's scenario in force if it is another one; a wrong one changes nothing."""
         injector = None if self._injector is None else self._injector()
         with self._lock:
-            for _ in range(TRIES):
-                if injector is None or not self.changed or self._take_over(injector):
-                    return
+            if injector is not None and self.changed:
+                self._take_over(injector)
 
     def after_fork(self) -> None:
         """Make a new lock in a child, and look at the file.
@@ -130,62 +118,44 @@ class RuleFile:
         self._note = _note(self._environ)
         self.look()
 
-    def _take_over(self, injector: Injector) -> bool:
-        """Put the file's scenario in force; no if the file changes meanwhile."""
-        signature = self._signature()
-        if signature[:1] == (0,):
-            # A program that writes a file in its place empties it first.
-            injector.own_plan.services.rest(SETTLES_WITHIN, time.sleep)
-            signature = self._signature()
-        found: Scenario | ConfigurationError
+    def _take_over(self, injector: Injector) -> None:
+        """Put the file's scenario in force; what is written meanwhile is seen with the next look."""
+        self._looked = self._signature()
         try:
             found = Scenario.from_env(self._environ)
         except ConfigurationError as error:
-            found = error
-        if self._signature() != signature:
-            return False
-        self._looked = signature
-        if isinstance(found, ConfigurationError):
-            log.rules_kept(found)
+            log.rules_kept(error)
             self._stay(injector)
-            return True
+            return
         try:
             self._put_in_force(injector, found)
+        except ConflictError:
+            # Most likely a worker of another host was first, with the same file; the next look compares again.
+            self._looked = UNSEEN
         except StoreUnavailableError as error:
             # Asked again with the next look.
             self._looked = UNSEEN
             if self._unsaid:
                 self._unsaid = False
                 log.rules_kept(error)
-            return True
+            return
         except FaultInjectError as error:
             log.rules_kept(error)
         self._unsaid = True
-        return True
 
     def _put_in_force(self, injector: Injector, new: Scenario) -> None:
         """Put the file's scenario in force, once for all workers that share a store.
 
         Each worker that counts for itself does so itself.
         """
+        state = injector.state
         applied = _noted(self._note).get(APPLIED)
-        for _ in range(TRIES):
-            state = injector.state
-            known = self._scenario if applied is None or not injector.shares else applied
-            if new in (known, state.scenario):
-                break
-            try:
-                injector.use(new, seed=self._seed, expected=state.generation)
-            except ConflictError:
-                # Most likely a worker of another host, with the same file.
-                injector.own_plan.services.rest(SETTLES_WITHIN, time.sleep)
-                continue
+        known = self._scenario if applied is None or not injector.shares else applied
+        if new not in (known, state.scenario):
+            injector.use(new, seed=self._seed, expected=state.generation)
             # The rule file has new rules, which are now in force.
             log.warning("faultinject: %s has changed, its rules are in force from now on", self.path)
             injector.announce()
-            break
-        else:
-            raise StoreUnavailableError("others change what is in force at every moment")
         self._scenario = new
         self._apply(new)
 
@@ -208,7 +178,7 @@ class RuleFile:
     def _signature(self) -> tuple[int, ...]:
         """The mark of the file and of its state; empty if there is none."""
         try:
-            status = os.stat(self.path)  # noqa: PTH116 - pathlib takes its time to load
+            status = os.stat(self.path)
         except (OSError, ValueError):
             return ()
         return status.st_size, status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
@@ -217,7 +187,7 @@ class RuleFile:
 def _note(environ: Mapping[str, str]) -> ServerNote:
     """The note of a server about the rules of these variables; other ones have another note."""
     words = [f"{name}={environ[name]}" for name in sorted(environ)]
-    return ServerNote("\0".join([os.getcwd(), *words]))  # noqa: PTH109 - pathlib takes its time to load
+    return ServerNote("\0".join([os.getcwd(), *words]))
 
 
 def _noted(note: ServerNote) -> dict[str, Scenario]:
@@ -230,7 +200,7 @@ def _noted(note: ServerNote) -> dict[str, Scenario]:
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:
     found = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
     path = value_of(environ, FILE) or ""
-    found[FILE] = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+    found[FILE] = os.path.abspath(path)
     return found
 
 
@@ -243,7 +213,7 @@ def is_watchable(environ: Mapping[str, str]) -> bool:
     if path is None:
         return False
     try:
-        return S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - pathlib takes its time to load
+        return S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
         return True
     except (OSError, ValueError):
@@ -269,7 +239,7 @@ def reload_at_hangup(file: RuleFile) -> None:
     Raises:
         MissingExtraError: it is to be watched, and the extra `watch` is not there.
     """
-    global _handled, _previous, _has_terminal  # noqa: PLW0603
+    global _handled, _previous  # noqa: PLW0603
     # Asked in any case, and in this thread: it loads what the watching thread needs.
     installed = is_installed()
     if file.watch and not installed:
@@ -277,7 +247,6 @@ def reload_at_hangup(file: RuleFile) -> None:
     file.reloads = True
     if _handled or not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
         return
-    _has_terminal = _terminal()
     try:
         _previous = signal.signal(signal.SIGHUP, _on_hangup)
     except ValueError:  # a main thread of another interpreter
@@ -332,8 +301,7 @@ class Watcher(threading.Thread):
         import watchfiles
 
         path = self._file.path
-        # pathlib takes its time to load.
-        folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}  # noqa: PTH120
+        folders = {os.path.dirname(file) for file in (path, os.path.realpath(path))}
         for _ in watchfiles.watch(
             *folders,
             # What else changes there is not even logged: the log's own file may stand beside it.
@@ -350,16 +318,9 @@ class Watcher(threading.Thread):
 
 
 def _on_hangup(number: int, frame: Any) -> None:
-    """Handle SIGHUP: whoever handled it before still does.
-
-    A SIGHUP of a terminal that is gone ends the process, as without us.
-    """
+    """Handle SIGHUP: whoever handled it before still does."""
     if callable(_previous):
         _previous(number, frame)
-    elif _previous is signal.SIG_DFL and _has_terminal and not _terminal():
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGHUP)
-        return
     # The interrupted request may hold a lock that the look needs. A `Thread` would wait here until it runs, which
     # gevent's loop, where it calls this, refuses.
     _thread.start_new_thread(_look_at_all, ())
@@ -376,12 +337,3 @@ def _look(file: RuleFile) -> None:
         file.look()
     except Exception as error:
         log.rules_kept(error)
-
-
-def _terminal() -> bool:
-    """Whether the process has a controlling terminal."""
-    try:
-        os.close(os.open(TERMINAL, os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True

@@ -26,8 +26,8 @@ def reached() -> None:
     _reached = True
     if place := _place():
         with suppress(OSError):  # another one has said it
-            os.rename(place, f"{place}{SAID}")  # noqa: PTH104 - pathlib takes its time to load
-            with open(f"{place}{SAID}", encoding="utf-8") as file:  # noqa: PTH123
+            os.rename(place, f"{place}{SAID}")
+            with open(f"{place}{SAID}", encoding="utf-8") as file:
                 print(file.read(), end="", file=sys.stderr, flush=True)  # noqa: T201 - stands for the log
 
 
@@ -49,5 +49,5 @@ def _place() -> str:
 
 def _write(name: str, text: str) -> None:
     if place := _place():
-        with suppress(OSError), open(f"{place}{name}", "w", encoding="utf-8") as file:  # noqa: PTH123
+        with suppress(OSError), open(f"{place}{name}", "w", encoding="utf-8") as file:
             file.write(text)

@@ -37,8 +37,7 @@ def import_hooks(environ: Mapping[str, str]) -> dict[str, str]:
 
     A Python that reads no path file of ours finds them there.
     """
-    # pathlib takes its time to load.
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     folder = f"{package}/hooks"
     was = environ.get("PYTHONPATH", "")
     # An empty element is the current directory; an empty value is no element.
@@ -68,7 +67,7 @@ class Follower:
         self._store.attach()
         self._injector: Injector | None = None
         self._lock = Lock()
-        self._name = os.path.basename(path.rstrip("/"))  # noqa: PTH119 - pathlib takes its time to load
+        self._name = os.path.basename(path.rstrip("/"))
         self._over = False
         self.seen = 0
 

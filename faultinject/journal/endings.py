@@ -130,7 +130,7 @@ def place_of(path: str, file: int) -> Written:
     identity = status.st_dev, status.st_ino
     place = _places.get(identity)
     if place is None or not (place.files or status.st_size):
-        absolute = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        absolute = os.path.abspath(path)
         place = _places[identity] = Written(absolute, identity)
     place.files.add(file)
     return place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -18,11 +18,7 @@ VERSION = 1
 
 
 if TYPE_CHECKING:
-    When = Literal["before", "after"]
-    Did = Literal[
-        "answered", "delayed", "stalled", "truncated", "dripped", "corrupted", "edited", "overwritten", "stale", "reset", "closed",
-        "raised", "app_cut", "drain_cut", "passed", "app_failed", "nothing_to_cut", "refused", "failed",
-    ]  # fmt: skip
+    from faultinject.literals import Did, When
 else:
     # A line of another version, and a fault of another package, may have a word of its own.
     When = Did = str

@@ -63,7 +63,7 @@ class Journal:
         self._taken = Counter()
         self._begun = Counter()
         self._files = [] if path is None else [JournalFile(path, parent=parent)]
-        absolute = path and os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+        absolute = path and os.path.abspath(path)
         if path is not None and of_report and of_report[-1] != absolute:
             self._files.append(JournalFile(of_report[-1], parent=parent))
         self._make: Callable[[Entry, Addressing | None], Outcome] | None = None
@@ -240,7 +240,7 @@ class JournalFile:
 
         try:
             # The program may go to another directory.
-            self._absolute = os.path.abspath(path)  # noqa: PTH100 - pathlib takes its time to load
+            self._absolute = os.path.abspath(path)
             self._file = _open(self._absolute)
             self._begin(self._file)
         except (OSError, ValueError) as error:
@@ -323,7 +323,7 @@ class JournalFile:
     def _there(self) -> tuple[int, ...]:
         """Device and inode of the file at the path; of the open file where nobody may look at it."""
         try:
-            status = os.stat(self._absolute)  # noqa: PTH116 - pathlib takes its time to load
+            status = os.stat(self._absolute)
         except FileNotFoundError:
             return ()
         except OSError:  # a process that has given up its rights
@@ -354,7 +354,7 @@ def _where(file: int) -> str | None:
     It is another one where the file was renamed, removed or closed.
     """
     try:
-        return os.readlink(f"/proc/self/fd/{file}")  # noqa: PTH115 - pathlib takes its time to load
+        return os.readlink(f"/proc/self/fd/{file}")
     except OSError:
         return None
 

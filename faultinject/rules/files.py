@@ -39,7 +39,7 @@ def open_to_read(path: Path) -> BufferedReader:
         OSError: it cannot be opened, or no file can have its name.
     """
     try:
-        return open(path, "rb")  # noqa: PTH123 - pathlib costs start-up time
+        return open(path, "rb")
     except ValueError:  # a NUL, half a surrogate pair: Python's own words differ by its version
         raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from None
 
@@ -98,8 +98,7 @@ def known_ending(option: str, path: str, known: Collection[str]) -> str:
         ConfigurationError: the name ends otherwise.
     """
     # A file may be called `.html`.
-    # pathlib would cost time at the start of the command.
-    name = os.path.basename(path)  # noqa: PTH119
+    name = os.path.basename(path)
     ending = f".{name.lower().rpartition('.')[2]}"
     if ending not in known:
         raise ConfigurationError(

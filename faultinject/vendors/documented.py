@@ -7,12 +7,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any
 
-    Retryable = Literal["yes", "no", "unstated"]
-    Category = Literal[
-        "throttle", "server", "auth", "not-found", "conflict", "precondition", "limit", "request", "redirect"
-    ]
+    from faultinject.literals import Category, Retryable
 
 
 class DocumentedError:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import re
 
+from faultinject.cli.commands.check import VOCABULARY
+from faultinject.cli.vocabulary import sections
 from tests.console import split
 
 
@@ -31,3 +33,12 @@ def test_sentences(golden, run):
         return "\n".join(each["words"] for each in json.loads(run("check", text, "--json")[1])["rules"])
 
     golden("sentences.txt", words)
+
+
+def test_vocabulary(request):
+    """The file from which `check -h` has the vocabulary says what the rooms say."""
+    said = "\n\n".join("\n".join([title, *("\t".join(row) for row in rows)]) for title, rows in sections())
+    if request.config.option.update_golden:
+        VOCABULARY.write_text(f"{said}\n", encoding="utf-8")
+    written = VOCABULARY.read_text(encoding="utf-8")
+    assert written == f"{said}\n", "pytest --update-golden writes it anew"

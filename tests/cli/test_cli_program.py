@@ -77,20 +77,6 @@ def test_help_of_check_lists_the_whole_vocabulary(run):
     )
 
 
-def test_no_other_command_is_loaded():
-    """Version, help and a command import no other command."""
-    asked = (["--version"], ["-h"], ["run", "-h"], ["schema", "-h"])
-    look = (
-        "import json, sys; from faultinject.cli.program import COMMANDS, program\n"
-        f"for arguments in {asked!r}:\n"
-        "    program.main(arguments, standalone_mode=False)\n"
-        "    print(json.dumps([each for each in COMMANDS if f'faultinject.cli.{each}' in sys.modules]))"
-    )
-    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
-    told = [each for each in done.stdout.splitlines() if each.startswith("[")]
-    assert [json.loads(each) for each in told] == [[], [], ["run"], ["run", "schema"]]
-
-
 def test_the_module_runs_as_the_program():
     """`python -m faultinject` is the same program, under its own name."""
     done = subprocess.run(

@@ -8,7 +8,7 @@ from copy import deepcopy
 
 import pytest
 
-from faultinject.conformance.league import page
+from faultinject.conformance.league import markdown, page
 from faultinject.exceptions import MissingExtraError
 from tests.audit.browser import Browser, command
 
@@ -61,6 +61,14 @@ def test_the_page_says_what_was_measured(golden):
         "c could not be started: no Java", "not as its reference asks: gives up: measured (RFC 9110)",
     ):  # fmt: skip
         assert said in shown
+
+
+def test_a_page_has_one_table():
+    """All clients stand in one table; what was found about each is a list below it."""
+    pytest.importorskip("jinja2")
+    found = results(league(**MISSING))
+    assert page(found).count("<table") == 1
+    assert len(re.findall(r"^\| ---", markdown(found), re.MULTILINE)) == 1
 
 
 def test_a_page_without_jinja2(monkeypatch):

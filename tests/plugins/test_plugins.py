@@ -700,6 +700,18 @@ def test_the_page_shows_what_is_installed_here(plugin: str) -> None:
     assert shown(plugin) == files_of(plugin)
 
 
+@pytest.mark.parametrize("plugin", ["acme", "empty"])
+def test_the_packages_need_the_promised_modules_alone(plugin: str) -> None:
+    """The page says that a package imports from `faultinject.plugins` and `faultinject.exceptions`."""
+    found = {
+        module
+        for text in files_of(plugin).values()
+        for module in re.findall(r"^(?:from|import) (faultinject[\w.]*)", text, re.MULTILINE)
+        if not module.startswith("faultinject_")
+    }
+    assert found == {"faultinject.plugins"}
+
+
 def test_the_guide_shows_the_same_package() -> None:
     """The how-to guide has the contributor's page's vendor, file by file, and a test of its own."""
     guide = (ROOT / "docs" / "how-to" / "your-own-vendor.md").read_text(encoding="utf-8")

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from faultinject.audit.checks.words import NAME_THEM, NO_BREAKER, WHOLE_PLAN, Setting, few
 from faultinject.audit.documents import PROMISE, TABLE, Document, EvidenceKind, reference, vendor_of
 from faultinject.audit.evidence import Evidence
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, Verdict
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
 from faultinject.audit.grouping import POLL
 from faultinject.audit.matching import thing_of
 from faultinject.audit.statistics import FEWEST, variation
 from faultinject.journal.calls import Call
+from faultinject.literals import Verdict
 
 Judges = Callable[[Evidence], Finding | Iterable[Finding] | None]
 """A function with the one finding of a check, with several, or with none."""

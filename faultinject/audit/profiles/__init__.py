@@ -6,9 +6,15 @@ A file added here is a profile added.
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 
 from faultinject.audit.profiles.profile import Profile as Profile
+from faultinject.audit.profiles.reading import read_profile
 from faultinject.exceptions import ConfigurationError, Problem
+from faultinject.rules.files import read_bytes
+from faultinject.rules.values import nearest, shown
+from faultinject.vendors.vendor import read
 
 DEFAULT = "rfc"
 """The profile of a client that nothing is known of."""
@@ -17,8 +23,6 @@ DEFAULT = "rfc"
 @cache
 def names() -> tuple[str, ...]:
     """The names of all profiles, sorted."""
-    from importlib.resources import files
-
     found = (each.name for each in files(__name__).iterdir())
     return tuple(sorted(each.removesuffix(".toml") for each in found if each.endswith(".toml")))
 
@@ -36,8 +40,6 @@ def get(name: str) -> Profile:
         return _from_file(name)
     known = names()
     if name not in known:
-        from faultinject.rules.values import nearest, shown
-
         hint = nearest(name, known) or f"; there are {', '.join(known)}"
         raise ConfigurationError(
             f"{shown(name)} is not a profile{hint}; the name of a file of your own ends in .toml"
@@ -56,18 +58,10 @@ def detect(user_agent: str | None) -> Profile:
 
 @cache
 def _of_package(name: str) -> Profile:
-    from faultinject.audit.profiles.reading import read_profile
-    from faultinject.vendors.vendor import read
-
     return read_profile(read(__name__, f"{name}.toml").decode(), name, f"{name}.toml")
 
 
 def _from_file(path: str) -> Profile:
-    from pathlib import Path
-
-    from faultinject.audit.profiles.reading import read_profile
-    from faultinject.rules.files import read_bytes
-
     try:
         text = read_bytes(path).decode()
     except (OSError, ValueError) as error:

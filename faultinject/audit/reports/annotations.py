@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from msgspec import to_builtins
 
+from faultinject import __version__
 from faultinject.audit.findings import FAIL, Finding
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import merged, told
@@ -84,8 +85,6 @@ def commands(annotations: Iterable[Annotation], undecided: str) -> str:
 
 def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
     """A SARIF log; the arguments are as those of `commands`."""
-    from faultinject import __version__
-
     rules = {each.check: {"id": each.check, "help": {"text": each.reference}} for each in annotations}
     notes = [{"level": "note", "message": {"text": undecided}}]
     invocation = {

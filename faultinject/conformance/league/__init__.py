@@ -9,15 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from faultinject.audit.checks.told import ANSWERS
 from faultinject.audit.checks.words import seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html import digest, template
 from faultinject.audit.reports.markdown import code, linked, plain
-from faultinject.conformance.plan import PHASES
-from faultinject.conformance.process import CONTRACT
-from faultinject.conformance.results import NOTHING, Results, between, verdicts
+from faultinject.conformance.results import NOTHING, Results, between
 from faultinject.conformance.results import ClientResult as Client
 from faultinject.engine.shown import quoted
 
@@ -181,7 +178,12 @@ COLUMNS: Sequence[Column] = (
         _gives_up,
         key=_longest,
     ),
-    Column("checks", "Verdicts: each check has its reference below.", tally, key=_failed),
+    Column(
+        "checks",
+        "Verdicts, by the number of checks; those that are not passed stand below.",
+        tally,
+        key=_failed,
+    ),
 )
 """The columns, from left to right."""
 
@@ -203,7 +205,6 @@ def page(document: Results) -> str:
         document=document,
         clients=clients,
         columns=COLUMNS,
-        checks=verdicts(clients),
         style=style,
         script=script,
         digests=(digest(style), digest(script)),
@@ -215,26 +216,6 @@ def page(document: Results) -> str:
 
 
 SETTINGS = "SDKs have their default settings, unless their title names another one."
-
-
-LEGEND = f"""\
-{" · ".join(f"{SIGNS[verdict]} {words}" for verdict, words in WORDS.items())} · empty: no promise is known.
-The page "Checks" of faultinject's documentation says what each check demands. Only a service that documents \
-an error in a
-200 for the end of a multipart upload sends one, and only there."""
-
-CALLS = """\
-This is the plan of the version that wrote this page; an earlier one may have made other numbers of calls.
-Each phase has a client of its own, each call a key of its own. `cal` comes first and alone, then one phase \
-begins after
-the other. A service is asked only for errors and hints that it documents: a phase that needs another is left out."""
-
-OWN = """\
-`faultinject conformance --client 'COMMAND…'` runs the same plan with a command of yours; `--vendor` chooses \
-whose errors
-it gets. A client in Python needs no command: `--client MODULE:FACTORY`, where `FACTORY(endpoint, bucket)` \
-makes an object with
-some of the methods `get(key)`, `put(key)`, `post(key)` and `complete(key)`, and perhaps `close()`."""
 
 
 def heading(document: Results) -> str:
@@ -281,28 +262,14 @@ def _head(document: Results) -> str:
 def markdown(document: Results) -> str:
     """The whole page.
 
-    Only a page about all SDKs has the contract of clients that it knows nothing of.
-
     Args:
         document: the results of all clients.
     """
     clients = document.clients
-    plan = ((f"`{phase.name}`", phase.title, _calls(phase.calls)) for phase in PHASES)
-    blocks = [
-        _head(document),
-        "## In short",
-        *_league(clients),
-        "## Verdicts",
-        _matrix(clients),
-        LEGEND,
-    ]
+    blocks = [_head(document), *_league(clients)]
     for client in clients:
         blocks += _client(client)
-    blocks += _missing(document)
-    blocks += ["## The calls", CALLS, _table(("phase", "what is done", "calls"), plan)]
-    if document.all:
-        blocks += ["## Your own client, in any language", OWN, CONTRACT]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, *_missing(document)]) + "\n"
 
 
 def _league(clients: Sequence[Client]) -> list[str]:
@@ -321,15 +288,6 @@ def _missing(document: Results) -> list[str]:
     return ["## Not measured", "\n".join(lines)] if lines else []
 
 
-def _matrix(clients: Sequence[Client]) -> str:
-    decided = [(check, said) for check, said in verdicts(clients) if check != ANSWERS]
-    rows = (
-        (client.client, *(SIGNS.get(said[row] or "", "") for _, said in decided))
-        for row, client in enumerate(clients)
-    )
-    return _table(("SDK", *(check for check, _ in decided)), rows)
-
-
 def _client(client: Client) -> list[str]:
     report = client.report
     found = [each for each in report.findings if each.wrong]
@@ -338,10 +296,6 @@ def _client(client: Client) -> list[str]:
         f" <sub>{linked(' '.join(filter(None, (each.action, 'See', each.reference))))}</sub>"
         for each in sorted(found, key=lambda each: each.verdict)
     ]
-    codes = (
-        (plain(each.answer), plain(each.documented), f"{each.retried} of {each.calls}")
-        for each in client.numbers.retried
-    )
     unknown = [each.name for each in report.findings if each.verdict == INCONCLUSIVE]
     if unknown:
         lines.append(f"- {SIGNS[INCONCLUSIVE]} not decided: {plain(', '.join(unknown))}")
@@ -350,12 +304,7 @@ def _client(client: Client) -> list[str]:
         f" {seconds(client.seconds)}; profile `{report.profile}`."
     )
     found_nothing = "Every check that was decided: as its reference asks."
-    retried = _table(("first answer", "documented", "calls retried"), codes)
-    return [f"### {plain(client.name)}", seen, "\n".join(lines) or found_nothing, retried]
-
-
-def _calls(calls: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{number} {kind}" for kind, number in calls)
+    return [f"### {plain(client.name)}", seen, "\n".join(lines) or found_nothing]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

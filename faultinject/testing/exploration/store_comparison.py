@@ -13,10 +13,11 @@ from os.path import commonprefix
 from faultinject.audit.checks import CHECKS as CLIENT_CHECKS
 from faultinject.audit.checks.check import decide
 from faultinject.audit.documents import EvidenceKind, reference
-from faultinject.audit.findings import FAIL, WARN, Finding, Verdict
+from faultinject.audit.findings import FAIL, WARN, Finding
 from faultinject.engine.shown import shown_path
 from faultinject.exceptions import ConfigurationError
 from faultinject.http.patterns import check_pattern, compile_path
+from faultinject.literals import Verdict
 
 # Each object's content, by `/bucket/key`.
 StoreContents = dict[str, bytes]

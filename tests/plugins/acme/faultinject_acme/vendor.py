@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject import Vendor
+from faultinject.plugins import Vendor
 
 
 def make_ids(entropy: bytes, _unix_seconds: int) -> dict[str, str]:

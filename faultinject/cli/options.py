@@ -1,0 +1,74 @@
+"""Options that several commands have, and the names that these take.
+
+Help shows them, and loads no room for it: `tests/cli/test_help_is_light.py` compares the names with the rooms' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., int])
+
+SLOWEST, FASTEST = 5, 50
+"""The smallest and the largest `--speed`.
+
+At less, a client's jitter could pass for a wait that did not become shorter; at more, a client's own work, which does
+not become shorter, is longer than most waits.
+"""
+REPORT_FORMATS = ("text", "html", "json", "junit", "markdown", "sarif", "github")
+"""As those of `faultinject.audit.reports`."""
+MOST_CONNECTIONS = 1024
+"""As in `faultinject.server.bounds`."""
+
+RULES = click.option(
+    "-r", "--rule", "rules", multiple=True, metavar="RULE", help="A rule; may be given again."
+)
+MORE_RULES = click.option(
+    "-r", "--rule", "more", multiple=True, metavar="RULE", help="The same as RULE; may be given again."
+)
+"""The option of a command that also takes rules without it; those come first."""
+
+SERVING = (
+    RULES,
+    click.option("--file", metavar="FILE", help="Rules of a TOML file; they come before those of -r."),
+    click.option(
+        "--seed", help="The seed.  [default: the file's, else $FAULTINJECT_SEED, else one is chosen]"
+    ),
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    click.option(
+        "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+    ),
+    click.option(
+        "--journal",
+        metavar="FILE",
+        help="Append every request to this file.  [default: $FAULTINJECT_JOURNAL]",
+    ),
+    click.option(
+        "--control",
+        metavar="PLACE",
+        help="Offer the control API and its page at this path (/_faultinject) or address (127.0.0.1:8765)."
+        "  [default: $FAULTINJECT_CONTROL]",
+    ),
+    click.option(
+        "--tls", is_flag=True, help="Speak TLS, with a self-signed certificate; its path is printed."
+    ),
+    click.option(
+        "--max-connections",
+        default=MOST_CONNECTIONS,
+        show_default=True,
+        type=click.IntRange(1),
+        help="How many connections are open at a time; fewer where `ulimit -n` is small. One more ends that"
+        " of the client that has been silent for longest.",
+    ),
+)
+"""The options of every command that serves."""
+
+
+def serving_options(function: F) -> F:
+    """Give a command the options of all that serve."""
+    for option in reversed(SERVING):
+        function = option(function)
+    return function

@@ -1,0 +1,83 @@
+"""Help needs no room of the package: its names are compared with the rooms' own here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from faultinject.audit import reports
+from faultinject.cli import options
+from faultinject.cli.program import group
+from faultinject.conformance import plan
+from faultinject.conversion import formats as conversions
+from faultinject.learning import formats as logs
+from faultinject.server.bounds import LIMITS
+
+LIGHT = {"faultinject.exceptions", "faultinject.faces"}
+"""The modules outside of the command line that its help loads."""
+LOADED = """
+import sys
+
+before = {*sys.modules}
+from faultinject.cli.program import program
+
+program.main(sys.argv[1:], standalone_mode=False)
+print(*({*sys.modules} - before))
+"""
+
+
+def loaded(*words):
+    """The modules that the program has loaded when it has printed something."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=True, timeout=300
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--version",),
+        ("-h",),
+        *((name, "-h") for name in group.commands),
+        ("control", "set", "-h"),
+    ],
+    ids=" ".join,
+)
+def test_help_loads_no_room(words):
+    """Beside click, Python's own modules and the options of this command, nothing is loaded."""
+    modules = loaded(*words)
+    commands = {f"faultinject.cli.commands.{name}" for name in words if name in group.commands}
+    ours = {name for name in modules if name.startswith("faultinject.")}
+    assert {name for name in ours if not name.startswith("faultinject.cli")} <= LIGHT
+    assert {name for name in ours if name.startswith("faultinject.cli.commands.")} == commands
+    of_others = {name.partition(".")[0] for name in modules} - {"click", "faultinject"}
+    assert of_others <= sys.stdlib_module_names
+    assert of_others.isdisjoint({"asyncio", "doctest", "http", "json", "logging", "ssl", "tempfile"})
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [
+        ("conformance", "phases", [phase.name for phase in plan.PHASES]),
+        ("convert", "source", conversions.SOURCES),
+        ("convert", "target", conversions.TARGETS),
+        ("learn", "name", logs.FORMATS),
+        ("report", "format_", reports.FORMATS),
+        ("trial", "format_", reports.FORMATS),
+    ],
+)
+def test_an_option_takes_every_name_of_its_room(command, option, names):
+    """The names that help lists are those that the command knows, in the same order."""
+    found = group.get_command(click.Context(group), command)
+    [choice] = [each.type for each in found.params if each.name == option]
+    assert list(choice.choices) == list(names)
+
+
+def test_the_default_of_connections_is_the_servers():
+    """`--max-connections` begins where a server without it does."""
+    assert LIMITS.connections == options.MOST_CONNECTIONS
