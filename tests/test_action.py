@@ -1,4 +1,4 @@
-"""The GitHub Action's step runs as a runner runs it; the container file has what the package is built of."""
+"""The GitHub Action runs as on a runner, and the container file builds the package."""
 
 import os
 import re
@@ -106,7 +106,7 @@ def test_documentation_shows_its_inputs():
 
 
 def test_container_has_what_the_package_is_built_of():
-    """All that the build reads is copied; the extras, the Python and the command are the package's."""
+    """It copies all that the build reads, and names real extras, a real Python and the command."""
     copied = {
         word for line in re.findall(r"^COPY (.+) \S+$", CONTAINER, re.MULTILINE) for word in line.split()
     }

@@ -108,7 +108,7 @@ REPORTS = sorted(MUSEUM.glob("*/report.md"))
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.parent.name)
 def test_a_report_is_true_of_the_release_that_it_names(report):
-    """Its program, which needs nothing of this package, prints what it says; its lines of their code are there."""
+    """The program prints what the report says, and the quoted lines are in their code."""
     told, text = of(report.parent), report.read_text(encoding="utf-8")
     assert told["version"] in text
     if metadata.version(told["package"]) != told["version"]:

@@ -702,7 +702,7 @@ def test_the_page_shows_what_is_installed_here(plugin: str) -> None:
 
 @pytest.mark.parametrize("plugin", ["acme", "empty"])
 def test_the_packages_need_the_promised_modules_alone(plugin: str) -> None:
-    """The page says that a package imports from `faultinject.plugins` and `faultinject.exceptions`."""
+    """A package imports from `faultinject.plugins` and `faultinject.exceptions`."""
     found = {
         module
         for text in files_of(plugin).values()
