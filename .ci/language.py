@@ -26,7 +26,6 @@ FIRST_WORDS = re.compile(r"(What|Who|Whose|Where|When|Which|How|That|Why)\b")
 NOT_YET_CLEAN = {
     "faultinject/adapters",
     "faultinject/audit",
-    "faultinject/store",
     "tests/adapters",
     "tests/audit",
     "tests/servers",
