@@ -135,7 +135,7 @@ def repeated(number, **more):
 
 @pytest.mark.parametrize("speed", [1.0, SPEED])
 def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
-    """Also beside a failed call that has none, whose waits it is not known."""
+    """It is found beside a failed call without ids, whose waits decide nothing."""
     without = calls(1, 0.1, 0.1, at=900.0, by=None)
     assert found("nested retries", repeated(6), without, speed=speed).verdict == FAIL
 

@@ -472,7 +472,7 @@ NESTED = rows(
     to(FAIL, in_a_row(3, 3, 0.9), *(calls(1, kind=FINE, at=each + at, by=None, path=f"/b/told{each}", name="get", returned=True) for each in range(100, 141) for at in (0, 0.5))),
     # A layer above an SDK that does not try again is the only one.
     to(PASS, layered(5, 0.5, 0.7), driven=True, says="no second retry layer in 5 failed calls"),
-    # Without a driver it is not known it from two layers, nor from a client that polls.
+    # Without a driver, two layers or a client that polls look the same.
     *(to(INCONCLUSIVE, layered(5, *gaps, apart=60.0), *more, says="10 failed requests came again" if len(gaps) == 2 else "came again under another id of the SDK, which repeats none") for gaps in ((0.5, 0.7), (0.3, 0.3, 3.0) * 2, [2.0] * 11) for more in ((), (successes(41),))),
     # One answer that came again so hides nothing of the others.
     to(PASS, layered(1, 0.5, kind=INTERNAL), calls(20, at=100)),
