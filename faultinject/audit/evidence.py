@@ -171,9 +171,8 @@ class Evidence:
     def waits(self) -> list[Wait]:
         """The waits that can be measured, outside of outages, which are too busy; open calls too.
 
-        Waits in outages count if the client waits before a second retry nowhere else.
-        The waits of a program that first goes through all its work, and then retries the failures, do not count: they
-        are as long as that work.
+        Waits in outages count if the client waits before a second retry nowhere else. The waits of a program that
+        first goes through all its work, and then retries the failures, do not count: they are as long as that work.
         """
         outages = self.outages
         every = [

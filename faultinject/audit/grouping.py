@@ -8,8 +8,7 @@ From top to bottom:
    with the call before it. By fingerprint (`ByFingerprint`) it goes on with a failed call of the same principal and
    with the same body or a shorter one, unless its client has changed something in between. If it may be of several
    calls, they are `shared`.
-3. The whole journal shows the rest: which calls of an SDK are one call of a driver, which follow one
-another,
+3. The whole journal shows the rest: which calls of an SDK are one call of a driver, which calls follow one another,
    which callers take turns on connections, what a test says of a call, and which calls are over.
 
 All attempts are held, about 1 KB for each.
@@ -443,8 +442,7 @@ class ByFingerprint:
     def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
         """Share calls that a shorter body was joined to, where it may be another call's.
 
-        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds,
-        unless
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
         the shorter one was empty: what was read to its end leaves nothing.
 
         Args:

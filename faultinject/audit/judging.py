@@ -332,9 +332,8 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
 def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
     """The calls whose last answer is a failure, or whose caller got an error.
 
-    A call is not counted where a changed request, or one under another id, may have tried it again, where its
-    caller got
-    a result all the same, or where a copy at the same time succeeded: of each success one copy.
+    A call is not counted where a changed request, or one under another id, may have tried it again, where its caller
+    got a result all the same, or where a copy at the same time succeeded: of each success one copy.
     """
     well = grouped((call for call in calls if call.succeeded), thing_of)
     copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)

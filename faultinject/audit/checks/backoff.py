@@ -270,12 +270,11 @@ def backoff_grows(evidence: Evidence) -> Finding:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by
-    which a driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the
-    same. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first of them
-    to the last. Where only
-    the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided. Not
-    judged where retries are nested, nor where the client may need as long for its other requests.
+    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
+    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
+    certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last.
+    Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
+    Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
         how = Setting("Switch one of the two layers off to judge the other.")

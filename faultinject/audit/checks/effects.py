@@ -74,16 +74,14 @@ ELSEWHERE = (301, 302, 307, 308)
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of
-    chunks).
+    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
     FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or the retry
-    sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same digests; the
-    same length alone proves nothing. A batch, such
-    as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to
-    do. A request that goes on with another token, region, date or host is compared as well, although it is a call
-    of its own
-    for other checks: in a named call, or under one id of an SDK; elsewhere only where it sends nothing. Behind
-    a refusal a client may correct its body, unless it was only asked for a new token, signature or address.
+    sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same digests; the same
+    length alone proves nothing. A batch, such as DeleteObjects, may have another body after a 200 that has errors in
+    it: such an answer says what is left to do. A request that goes on with another token, region, date or host is
+    compared as well, although it is a call of its own for other checks: in a named call, or under one id of an SDK;
+    elsewhere only where it sends nothing. Behind a refusal a client may correct its body, unless it was only asked for
+    a new token, signature or address.
     """
     everyone = [
         call
@@ -262,22 +260,18 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """After a lost answer, a client finds its write, or repeats it without harm.
 
     Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a
-    client that left), by the client's reaction, here with the worst first. What the client reported to its caller
-    is known in named calls; elsewhere the last answer of the call is taken for it. `undid its own write`: after a
-    refusal its next write removed or
-    overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or
-    append took
-    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer
-    was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a removal that got 404 has reached
-    its aim. These three are a WARN if a fingerprint alone groups the attempts, the last also if nobody says what
-    the caller saw. `told an error`: a test or a driver says that the caller got an error, and the
-    write is there, or the object is gone: WARN; also where the client looked at the object after a refusal, and the
-    look failed.
-    PASS: the client knew of all its writes, or repeated them with the same effect. A client that read the object
-    after a refusal, or whose last answer was an error, may know; without a named call that is not decided. Nor is
-    it if the same bytes were written
-    under another name beside the first: what a table's commit does not name does no harm. If no answer of a write
-    was lost, the check says nothing.
+    client that left), by the client's reaction, here with the worst first. What the client reported to its caller is
+    known in named calls; elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal
+    its next write removed or overwrote the object, or removed what the client had written before it: FAIL. `wrote
+    twice`: a POST, PATCH or append took effect again, or in a named call the object was written again, longer: FAIL.
+    `false conflict`: the last answer was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a
+    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts, the
+    last also if nobody says what the caller saw. `told an error`: a test or a driver says that the caller got an
+    error, and the write is there, or the object is gone: WARN; also where the client looked at the object after a
+    refusal, and the look failed. PASS: the client knew of all its writes, or repeated them with the same effect. A
+    client that read the object after a refusal, or whose last answer was an error, may know; without a named call that
+    is not decided. Nor is it if the same bytes were written under another name beside the first: what a table's commit
+    does not name does no harm. If no answer of a write was lost, the check says nothing.
     """
     requests = Requests(evidence.requests)
     found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]

@@ -60,11 +60,11 @@ The bound may depend on the code.
 def attempts(evidence: Evidence) -> Finding | None:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
-    The client's own header (`amz-sdk-request: max=5`) overrides the profile. What a transport sends again by
-    itself, when a kept-alive connection breaks before an answer, is no attempt: the client's own numbers tell, or
-    else the time. Where the client also promises a quota, the
-    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, unless the
-    numbers of attempts differ, and the calls that had begun by their end made as many retries as the quota allows.
+    The client's own header (`amz-sdk-request: max=5`) overrides the profile. What a transport sends again by itself,
+    when a kept-alive connection breaks before an answer, is no attempt: the client's own numbers tell, or else the
+    time. Where the client also promises a quota, the quota may explain fewer attempts: FAIL is then more attempts, or
+    fewer in all of the first 10 calls, unless the numbers of attempts differ, and the calls that had begun by their
+    end made as many retries as the quota allows.
     """
     profile = evidence.profile
     if profile.attempts is None:

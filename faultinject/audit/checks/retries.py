@@ -76,23 +76,21 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint
     alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have
     two attempts or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN:
-    none; or none of a method, none with or none without Retry-After, while others are retried. FAIL in place of
-    that where the vendor documents the answer as retryable, at least three of these calls came before the client's
-    last retry, and nothing else may be the reason: no other call may have held the retry, and they are no deletions
-    and no conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by
-    turns with them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its
-    caller, or failed just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no retry
-    changes, or with the same token after an answer that asks for a new one, where calls with that answer have
-    several. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does
-    an answer whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls
-    transient, nor after one whose documentation asks for another step first: a new token, a look at the present
-    state. Where a circuit breaker opened during the client's first wait, and others (of a driver: of that name)
-    failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and
-    the same requests come again under other ids, that is not decided without a driver. Nor is it where the client
-    retries nothing, and the same requests come again minutes later, unlike those that succeeded, as a queue sends
-    them. Where no request followed for 5 s when the first wait was over, and five or more had failed in a row, a
-    circuit breaker may have
-    opened: a WARN at most.
+    none; or none of a method, none with or none without Retry-After, while others are retried. FAIL in place of that
+    where the vendor documents the answer as retryable, at least three of these calls came before the client's last
+    retry, and nothing else may be the reason: no other call may have held the retry, and they are no deletions and no
+    conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by turns with
+    them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed
+    just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no retry changes, or with the
+    same token after an answer that asks for a new one, where calls with that answer have several. A POST without a
+    retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After
+    exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor after one whose
+    documentation asks for another step first: a new token, a look at the present state. Where a circuit breaker opened
+    during the client's first wait, and others (of a driver: of that name) failed without a request, the calls are no
+    PASS and no failure. Of a method of which an SDK repeats no id, and the same requests come again under other ids,
+    that is not decided without a driver. Nor is it where the client retries nothing, and the same requests come again
+    minutes later, unlike those that succeeded, as a queue sends them. Where no request followed for 5 s when the first
+    wait was over, and five or more had failed in a row, a circuit breaker may have opened: a WARN at most.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -569,18 +567,17 @@ def permanent(evidence: Evidence) -> Finding:
     """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
-    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats
-    the call within a second (then a layer above the SDK retries; WARN without a driver). A request with another
-    token, precondition, region or clock, or after a write to that place, may get another answer and is no retry;
-    nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the
-    attempts, several callers may get the same refusal: WARN for three objects or more, FAIL where no other request
-    came in between. Of requests that come a second or more later, as those of a
-    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more,
-    those that came sooner among them. A HEAD that finds nothing may wait for the object, in a named call too, where
-    it waits longer than the machine may make it (0.5 s where that was not measured): that is not decided. Nor is it
-    of a client that sends copies of what is not answered yet,
-    where no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them
-    before it had read the refusal.
+    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
+    call within a second (then a layer above the SDK retries; WARN without a driver). A request with another token,
+    precondition, region or clock, or after a write to that place, may get another answer and is no retry; nor is one
+    that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several
+    callers may get the same refusal: WARN for three objects or more, FAIL where no other request came in between. Of
+    requests that come a second or more later, as those of a client that waits for a change, the number is said: WARN
+    after 400, 401, 403 or 405, for three objects or more, those that came sooner among them. A HEAD that finds nothing
+    may wait for the object, in a named call too, where it waits longer than the machine may make it (0.5 s where that
+    was not measured): that is not decided. Nor is it of a client that sends copies of what is not answered yet, where
+    no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them before
+    it had read the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
     aside = {id(call) for call in evidence.everyone if meets_its_own_effect(call)} | set(map(id, copied))
