@@ -1,4 +1,4 @@
-"""The verdict: evidence, checks, profiles and reports.
+"""Judges clients by the journal: evidence, checks, profiles and reports.
 
 It only reads the journal, and no request waits for it.
 """

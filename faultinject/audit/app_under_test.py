@@ -1,4 +1,4 @@
-"""Requests of a test to the app under test, while the faults are on the storage behind it."""
+"""Finds the requests of a test to its own app, while the storage behind it has faults."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ APP_UNDER_TEST = "app under test"
 
 
 def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The requests to the app under test: they are the test itself, and no client's.
+    """Find the requests of tests to the app under test, which no client made.
 
-    No request of that test that goes there got a fault. In this test or another one the app refused a request
-    during which one elsewhere got a fault.
+    None of that test's requests to this place got a fault. In this test or another one, the app refused a request
+    during which a request to another place got a fault.
 
     Args:
         attempts: in order of arrival.
@@ -29,7 +29,7 @@ def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
     }
     untouched = {
         key: own
-        for key, own in grouped(attempts, lambda each: (_test(each), _place(each))).items()
+        for key, own in grouped(attempts, lambda attempt: (_test(attempt), _place(attempt))).items()
         if not any(each.injected for each in own)
     }
     apps = {
@@ -41,7 +41,7 @@ def asked_of_app(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[CallWindow]:
-    """The app's refusals to a test; each stands for an error of the calls below it.
+    """Find the app's refusals to a test: each stands for an error of the calls below it.
 
     Args:
         asked: the requests to the app.
@@ -66,16 +66,16 @@ def _test(attempt: Attempt) -> Hashable:
 
 
 def _place(attempt: Attempt) -> Hashable:
-    """The place of a request, and its client: app and test may use the same library."""
+    """The host of a request, and its client: app and test may use the same library."""
     return attempt.host, client_of(attempt.user_agent), attempt.path.lstrip("/").partition("/")[0]
 
 
 def _refused_below(attempt: Attempt, faults: Sequence[float]) -> bool:
-    """Whether the app refused a request during which another one got a fault.
+    """Whether the app refused this request, and another request got a fault during it.
 
     Args:
         attempt: the request.
-        faults: when requests came that got a fault, ascending.
+        faults: the times at which requests with a fault came, ascending.
     """
     if not attempt.failed or attempt.answered is None:
         return False

@@ -1,4 +1,4 @@
-"""The calls that are to be judged, by client, and no more of them than there is room for."""
+"""Selects the calls to judge, by client."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 
 JUDGED = 20
-"""The number of clients that are judged: those with the most calls."""
+"""The largest number of clients that are judged; those with the most calls are chosen."""
 REPLACED = "replaced"
-"""A driver's name for calls whose object it replaces: evidence for `mixed versions` alone."""
+"""A driver's name for calls whose object it replaces: only `mixed versions` judges them."""
 MOST_COPIES = 10
-"""Requests behind one that may be copies of it."""
+"""The number of requests after one that may be copies of it."""
 
 
 class CallsByClient:
@@ -30,11 +30,11 @@ class CallsByClient:
     Args:
         attempts: all requests.
         calls: the calls that they belong to.
-        habits: what clients ask for again although all was well.
-        driven: whether a driver made them all: then there is one client, whatever it calls itself.
+        habits: the repeats of clients without a failure.
+        driven: whether a driver made them all; then there is one client, whatever its user agent.
 
     Attributes:
-        names: the clients that are to be judged, the one with the most calls first; there is always one.
+        names: the clients to judge, the one with the most calls first; there is at least one.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CallsByClient:
     ) -> None:
         self._driven = driven
         self._habits = habits
-        self._agents = Counter(client_of(each.user_agent) for each in attempts)
+        self._agents = Counter(client_of(attempt.user_agent) for attempt in attempts)
         self._attempts = grouped(attempts, self.client)
         self._calls: dict[str, list[Call]] = {}
         self._replaced: list[Call] = []
@@ -63,15 +63,15 @@ class CallsByClient:
         self.names = found[:JUDGED] or ["" if driven else _commonest(self._clean)]
 
     def client(self, attempt: Attempt) -> str:
-        """The client of an attempt."""
+        """Find the client of an attempt."""
         return "" if self._driven else client_of(attempt.user_agent)
 
     def titles(self) -> dict[str, str]:
-        """Names of the clients: product and version, or the whole user agent where those are alike."""
+        """Names of the clients: product and version, or the whole user agent if two are equal."""
         if self._driven:
-            return {each: title_of(_commonest(self._agents)) for each in self.names}
+            return {name: title_of(_commonest(self._agents)) for name in self.names}
         titles = Counter(map(title_of, self.names))
-        return {each: title if titles[title := title_of(each)] == 1 else each for each in self.names}
+        return {name: title if titles[title := title_of(name)] == 1 else name for name in self.names}
 
     def evidence(
         self,
@@ -81,14 +81,14 @@ class CallsByClient:
         silence: Silence,
         told: Sequence[Call],
     ) -> Evidence:
-        """The evidence on one client.
+        """Collect the evidence on one client.
 
         Args:
             client: one of `names`.
-            turnaround: how fast it is.
-            profile: what it promises; None: found by its user agent.
-            silence: as `Evidence` has it.
-            told: likewise.
+            turnaround: the client's speed.
+            profile: the client's promises; None: found by its user agent.
+            silence: the calls without a request, as in `Evidence`.
+            told: the named calls, as in `Evidence`.
         """
         found = sorted(self._calls.get(client, ()), key=_began)
         contrast = self._contrast(client, found)
@@ -96,7 +96,7 @@ class CallsByClient:
 
         def reason_against(call: Call) -> str:
             excused = keeps_bytes and OTHER_BODY in (call.followed, call.follows)
-            # A client that does not ask again for what it got has failed where it asks again, on any connection.
+            # If a client never repeats a success, each repeat is a retry, on any connection.
             unsure = not contrast.shows_retries(call.first.method) if call.crossed else call.shared
             if unsure:
                 return "shared"
@@ -141,7 +141,7 @@ class CallsByClient:
         )
 
     def _is_habit(self, call: Call) -> bool:
-        """Whether what looks like a retry comes just so where nothing has failed."""
+        """Whether the client also makes this repeat without a failure."""
         return call.inferred and any(
             gap is not None and self._habits.explains(attempt, gap)
             for attempt, gap in zip(call.attempts[1:], call.gaps, strict=True)
@@ -149,7 +149,7 @@ class CallsByClient:
 
     @property
     def left_out(self) -> dict[str, int]:
-        """The number of calls of all clients that count for no check, by reason."""
+        """The number of calls that no check counts, by reason."""
         return dict(sum(self._left_out.values(), Counter()))
 
     def _leave_out(self, client: str, reason: str, number: int) -> None:
@@ -161,7 +161,7 @@ def _began(call: Call) -> tuple[int, float]:
 
 
 def _keeps_bytes(calls: Sequence[Call]) -> bool:
-    """Whether a client sends the same body in each retry, so that another body is another call."""
+    """Whether a client's retries have the same body, so that another body is another call."""
     same = sum(call.same_digests and bool(call.first.request_bytes) for call in calls)
     return same >= FEWEST and all(call.other_bytes is None for call in calls)
 
@@ -169,15 +169,14 @@ def _keeps_bytes(calls: Sequence[Call]) -> bool:
 def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
     """Find, by method, the copies that a client sends of two unanswered requests or more.
 
-    Where more than a fingerprint tells calls apart, what another call asks for at the same time is no copy. A
-    client that times
-    out and asks again sends no copy: it has left before that. One that has its answer from a copy leaves after it.
-    A server notices
-    late that a client has left: where as many requests came again behind that, all that were left have timed out.
+    If more than a fingerprint separates the calls, a request of another call is not a copy. A client that times out
+    leaves before it retries, so that retry is not a copy; a client that gets its answer from a copy leaves after it.
+    A server notices late that a client has left: if as many retries came after that, all requests that the client
+    left have timed out.
     """
     found: dict[str, list[Sequence[Attempt]]] = {}
     timed_out: Counter[str] = Counter()
-    requests = [(call, each) for call in calls for each in call.attempts]
+    requests = [(call, attempt) for call in calls for attempt in call.attempts]
     for same in grouped(
         requests, lambda one: (None if one[0].inferred else one[0], fingerprint(one[1]))
     ).values():

@@ -1,4 +1,4 @@
-"""Names of checks as users write them, and suggestions for a wrong one."""
+"""Reads the names of checks that users write, and suggests a name for a wrong one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from faultinject.rules.values import listed, most_like, shown
 
 
 def names(given: str | Collection[str]) -> Collection[str]:
-    """The names in an argument, which may be a single one.
+    """Read the names in an argument, which may be a single one.
 
     >>> names("backoff grows")
     ('backoff grows',)
@@ -17,11 +17,11 @@ def names(given: str | Collection[str]) -> Collection[str]:
 
 
 def instead_of(name: str, known: Collection[str]) -> str:
-    """The suggestion behind `… is not a check`: the nearest name, else all names.
+    """Suggest the nearest name after `… is not a check`, or else list all names.
 
     Args:
-        name: what the user wrote, also with what the check is about: `retry-aftr: date`.
-        known: the names that would be right.
+        name: the user's text, which may have a subject: `retry-aftr: date`.
+        known: the valid names.
 
     >>> instead_of("retry-aftr: date", ["retries", "retry-after"])
     "; did you mean 'retry-after: date'?"
@@ -36,5 +36,5 @@ def instead_of(name: str, known: Collection[str]) -> str:
 
 
 def in_quotes(name: str) -> str:
-    """A name as it can stand in a message and in a shell; most names hold a blank."""
+    """Quote a name for a message and for a shell; most names contain a blank."""
     return shown(f"'{name}'")

@@ -1,4 +1,4 @@
-"""The result of a judgement, in a word and in a sentence: a CI acts on it."""
+"""The result of a judgement, in a word and in a sentence."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, 
 from faultinject.exceptions import ConfigurationError
 
 EVERY = "all"
-"""Stands for every check where checks are required."""
+"""The value of `require` for every check."""
 DRIVEN = frozenset(("overlap", "retry budget", "retry quota"))
-"""Checks that only a driver's plan can decide: without one, `all` leaves them out."""
+"""Checks that need a driver's plan: without one, `all` leaves them out."""
 CODES = {"fail": 1, "undecided": 3}
 """Exit codes of commands; 0 for the other results."""
 
@@ -27,7 +27,7 @@ NOT_GIVEN = {
     "nothing_to_cut": "without effect (the answer has nothing to cut)",
     "app_failed": "replaced by an error of the app itself",
 }
-"""Faults that were to be given and were not, by what `did` says, in words."""
+"""Reasons why faults were not given, in words, by the journal's `did`."""
 LEFT_OUT = {
     "open": ("may still have been running", "Add --finished if the client is done."),
     "shared": (
@@ -49,9 +49,9 @@ LEFT_OUT = {
     ),
     "further clients": ("came from more clients than are judged", "Judge a journal of fewer clients."),
 }
-"""Reasons for leaving out calls, and advice if nothing else is there to judge."""
+"""Reasons for leaving out calls, and advice if no other call can be judged."""
 NOT_ENDED = {"open": ("had not ended at the deadline", "Raise the deadline.")}
-"""The same where a driver asked for the calls."""
+"""The reasons and advice if a driver made the calls."""
 
 
 class Conclusion(NamedTuple):
@@ -59,8 +59,8 @@ class Conclusion(NamedTuple):
 
     Attributes:
         result: `fail`, `warn`, `pass` or `undecided`.
-        head: how its sentence begins, such as `FAIL`.
-        reason: the rest of it: what is wrong, or why nothing could be judged and what to do.
+        head: the beginning of its sentence, such as `FAIL`.
+        reason: the rest of the sentence: the problem, or why nothing could be judged, and what to do.
     """
 
     result: str
@@ -69,7 +69,7 @@ class Conclusion(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The whole of it."""
+        """The whole sentence."""
         return f"{self.head}: {self.reason}"
 
     @property
@@ -109,7 +109,7 @@ def conclude(
         also = f"; required but not decided: {', '.join(missing)}" if missing else ""
         stricter = "; strict: a warning is a failure" if wrong[0].verdict == WARN else ""
         return Conclusion("fail", FAIL, f"{_worst(wrong)}{stricter}{also}")
-    if not any(each.verdict != INCONCLUSIVE for each in findings):
+    if not any(finding.verdict != INCONCLUSIVE for finding in findings):
         why = _nothing(findings, attempts, calls, evidence, left_out, not_given)
         return Conclusion("undecided", "Nothing could be judged", why)
     if missing:
@@ -122,13 +122,13 @@ def conclude(
 
 
 def _worst(wrong: Sequence[Finding]) -> str:
-    """The first of these findings in words, and how many others there are."""
+    """Put the first of these findings in words, with the number of others."""
     more = f" (and {counted(len(wrong) - 1, 'more finding')})" if len(wrong) > 1 else ""
     return f"{wrong[0].full_name}: {wrong[0].measured}{more}"
 
 
 def _missing(missing: Mapping[str, Finding | None]) -> str:
-    """The first undecided check, why, and what would decide it; and the number of others."""
+    """Put the first undecided check in words, with its advice and the number of others."""
     name, finding = next(iter(missing.items()))
     why = (
         "nothing of that kind was seen or promised. Let the client get such an answer, or choose"
@@ -141,14 +141,14 @@ def _missing(missing: Mapping[str, Finding | None]) -> str:
 
 
 def why_undecided(finding: Finding) -> str:
-    """The reason that a check is not decided, and what would decide it."""
+    """Put in words why a check is undecided, and what to do."""
     return f"{finding.measured.rstrip('.')}. {finding.action}".rstrip()
 
 
 def undecided(
     findings: Sequence[Finding], require: Collection[str], *, driven: bool
 ) -> dict[str, Finding | None]:
-    """Required checks that are not decided, by name; None for one that says nothing at all."""
+    """Find the required checks that are undecided, by name; None for one without a finding."""
     missing: dict[str, Finding | None] = {}
     for each in require:
         every = each == EVERY
@@ -166,11 +166,11 @@ def know(ignore: Collection[str], require: Collection[str]) -> None:
     """Make sure that these checks exist.
 
     Args:
-        ignore: names of checks, also with what they are about: `retry-after: date`.
-        require: likewise; or `all`.
+        ignore: names of checks, or of a check and its subject: `retry-after: date`.
+        require: such names, or `all`.
 
     Raises:
-        ConfigurationError: there is none of a name, and the message says which is near; or one is in both.
+        ConfigurationError: a check does not exist, or is in both.
     """
     for given, known in ((ignore, list(CHECKS)), (require, [*CHECKS, EVERY])):
         for each in given:
@@ -189,7 +189,7 @@ def _nothing(
     left_out: Mapping[str, int],
     not_given: Mapping[str, int],
 ) -> str:
-    """The reason that there is no verdict at all, and what to do."""
+    """Put in words why there is no verdict, and what to do."""
     if not findings:
         return "every check is ignored. Ignore fewer."
     if not attempts:
@@ -200,9 +200,9 @@ def _nothing(
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
     driven = any(each.driven for each in evidence)
     judged = sum(
-        each.retries > 0 or each.first.failed or each.first.injected
+        call.retries > 0 or call.first.failed or call.first.injected
         for one in evidence
-        for each in (*one.calls, *one.replaced)
+        for call in (*one.calls, *one.replaced)
     )
     if judged:
         met = f"{counted(judged, 'call')} met a fault or retried"
@@ -218,6 +218,6 @@ def _nothing(
 
 
 def faults_not_given(not_given: Mapping[str, int]) -> str:
-    """Their number and reasons: `3 faults could not be given: 2 refused (…), 1 failed (…)`."""
+    """Count them by reason: `3 faults could not be given: 2 refused (…), 1 failed (…)`."""
     why = ", ".join(f"{n:,} {NOT_GIVEN.get(did, did)}" for did, n in not_given.items())
     return f"{counted(sum(not_given.values()), 'fault')} could not be given: {why}"

@@ -48,7 +48,7 @@ class Document(Struct, frozen=True, omit_defaults=True):
         return names.get(self.binds, self.binds)
 
     def applies_to(self, vendors: frozenset[str]) -> bool:
-        """Whether it binds a client of these vendors. A promise is that of the client."""
+        """Whether it binds a client of these vendors; a promise binds the client that made it."""
         return self.binds in (EVERYBODY, CLIENT) or self.vendor in vendors
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The evidence that checks judge: the calls of one client, and how exactly waits are known."""
+"""The evidence that checks judge: the calls of one client, its waits, and their precision."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from faultinject.journal.call_window import CallWindow, error_class
 from faultinject.journal.calls import SDK_ID, Call
 
 OUTAGE = 100
-"""Calls of one name, all of which failed, that make an outage."""
+"""The number of calls of one name that make an outage if all of them fail."""
 ON_THEIR_WAY = 100
-"""The last requests before a call without any: among these a circuit breaker has opened."""
+"""The number of requests before a call without any, among which a circuit breaker opened."""
 OPENS_A_BREAKER = 5
 """Failures in a row that open a circuit breaker, in the libraries that many use."""
 FIRST_WAIT = 1.0
@@ -31,9 +31,9 @@ FIRST_WAIT = 1.0
 LEAST_OPEN = 5.0
 """Seconds for which an open circuit breaker lets nothing through, at least."""
 ANY = "*"
-"""Stands for an error of whatever class."""
+"""Stands for an error of any class."""
 RARE = 0.1
-"""Of what a client got, the share that it may ask for again although it does so by no habit."""
+"""The share of its successes that a client may repeat without a habit of repeating."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,14 @@ class Silence:
     """Calls of a test or a driver that failed without a request.
 
     Attributes:
-        calls: how many calls there are.
-        silent: how many of them made no request and failed.
-        last: how many of those came behind the last call that made a request.
-        seconds: from the first of these to the last.
-        error: what the first of them heard; None: nobody says.
-        openings: when circuit breakers had opened, in order, by the name of a driver's calls and the class of the
-            error that callers heard then without a request; those of all names by None, and all of a name by `ANY`
-            as well.
-        errors: classes of errors that callers hear from an open circuit breaker and from no refusal.
+        calls: the number of all calls.
+        silent: the number of calls that made no request and failed.
+        last: the number of silent calls after the last call that made a request.
+        seconds: the time from the first of these to the last.
+        error: the error that the caller of the first silent call got; None: unknown.
+        openings: the times at which circuit breakers opened, in order, by the name of a driver's calls (None for all
+            names) and the class of the error that callers then got without a request (`ANY` for all classes).
+        errors: the classes of errors that callers got from an open circuit breaker and from no refusal.
     """
 
     calls: int = 0
@@ -63,11 +62,11 @@ class Silence:
 
 @dataclass(frozen=True)
 class Copies:
-    """The copies that a client sends of a request which is not answered yet.
+    """The copies that a client sends of an unanswered request.
 
     Attributes:
-        most: how many copies of one request came before its answer.
-        after: the time from a request to the next copy of it, in the middle, seconds.
+        most: the largest number of copies of one request before its answer.
+        after: the median time from a request to its next copy, seconds.
     """
 
     most: int
@@ -78,11 +77,10 @@ class Copies:
 class Contrast:
     """Whether a client repeats requests that succeeded.
 
-    By a fingerprint alone such a repeat looks like a retry.
+    By fingerprint, such a repeat looks like a retry.
 
     Attributes:
-        things: by method, how many of the things that it got it asked for again as soon as for those that failed, and
-            of how many.
+        things: by method, the number of successes that the client repeated as soon as failures, and of all successes.
     """
 
     things: Mapping[str, tuple[int, int]]
@@ -93,12 +91,12 @@ class Contrast:
         return got >= FEWEST and again <= RARE * got
 
     def repeats(self, method: str) -> bool:
-        """Whether what succeeds is asked for again as well."""
+        """Whether the client also repeats successes."""
         again, got = self.things.get(method, (0, 0))
         return again > RARE * got
 
     def said(self, methods: Iterable[str]) -> str:
-        """The same in words."""
+        """Put the comparison in words."""
         found = [self.things.get(method, (0, 0)) for method in sorted(set(methods))]
         again, got = (sum(numbers) for numbers in zip(*found, strict=True))
         return f"of {got} successful requests the client repeated {again or 'none'}"
@@ -109,21 +107,21 @@ class Evidence:
     """The calls of one client.
 
     Attributes:
-        calls: those that are over and not shared, and that got a fault or were tried again, by their beginning.
-        open: calls that may still go on, for what has already happened in them.
-        turnaround: how fast the client is.
-        driven: whether a driver kept to the plan, so that each call had its own key and its end is known.
-        profile: what is promised for the client.
-        detected: whether the profile was found by the user agent; who chose it knows what the client is set to.
-        left_out: how many calls count for nothing, by reason: `shared`, `open`, ….
-        shared: those of them that were made at the same time for the same object, so that nobody can tell them apart.
-        contrast: whether what succeeded was asked for again just as what failed.
-        copies: by method those that it sends of what is not answered yet.
+        calls: the calls that are over and not shared, and that got a fault or were retried, by their beginning.
+        open: calls that may still go on; checks judge only what has already happened in them.
+        turnaround: the client's speed.
+        driven: whether a driver made the calls, so that each has its own key and its end is known.
+        profile: the promises for the client.
+        detected: whether the profile was found by the user agent, instead of chosen by the user.
+        left_out: the number of calls that do not count, by reason: `shared`, `open`, ….
+        shared: the calls left out because calls for the same object at the same time cannot be distinguished.
+        contrast: whether the client repeats successes as it repeats failures.
+        copies: by method, the copies that the client sends of unanswered requests.
         requests: all requests of the client, in order of arrival.
-        silence: of the calls that a test or a driver tells of, those in which no request was made.
-        told: all that a named call asked for, as one call; but for those that overlap.
-        replaced: the calls whose object a driver replaced meanwhile, which are in none of the others but `told`: a
-            client may do with a cut download what it likes, but for making one object of two.
+        silence: the calls of a test or a driver without a request.
+        told: all requests of each named call, as one call, without named calls that overlap.
+        replaced: the calls whose object a driver replaced meanwhile; besides here they are only in `told`. A client
+            may do anything with such a download, except make one object of two versions.
     """
 
     calls: Sequence[Call]
@@ -143,27 +141,27 @@ class Evidence:
 
     @property
     def everyone(self) -> tuple[Call, ...]:
-        """All calls: what has already happened needs no ending."""
+        """All calls, open ones too."""
         return (*self.calls, *self.open)
 
     @cached_property
     def vendors(self) -> frozenset[str]:
-        """The vendors whose client it is: by user agent, profile, and the errors that it got."""
+        """The vendors of the client, by its user agent, its profile and the errors that it got."""
         agents = {
-            *(each.user_agent or "" for each in self.requests),
-            *(each.text for each in self.profile.marks),
+            *(request.user_agent or "" for request in self.requests),
+            *(mark.text for mark in self.profile.marks),
         }
         own = (
             vendor
             for vendor, marks in SDKS.items()
             if any(mark in agent for mark in marks for agent in agents)
         )
-        rows = (each.documented for call in self.everyone for each in call.attempts)
+        rows = (attempt.documented for call in self.everyone for attempt in call.attempts)
         return frozenset((*own, *(vendor_of(row.vendor) for row in rows if row is not None)))
 
     @cached_property
     def outages(self) -> dict[str, list[Call]]:
-        """The calls of each name of which none succeeded, by their beginning; open ones too."""
+        """The calls of each name without any success, by their beginning; open ones too."""
         named = grouped((call for call in self.everyone if call.name), lambda call: call.name or "")
         return {
             name: sorted(calls, key=lambda call: call.first.arrived)
@@ -175,10 +173,8 @@ class Evidence:
     def waits(self) -> list[Wait]:
         """The waits that can be measured, outside of outages, which are too busy; open calls too.
 
-        Those in outages count where the client waits before a second retry nowhere else, as one that retries reads
-        alone.
-        Not those of a program that tries again what failed once it is through with everything: they are as long as
-        that took.
+        Waits in outages count if the client waits before a second retry nowhere else. The waits of a program that
+        first goes through all its work, and then retries the failures, do not count: they are as long as that work.
         """
         outages = self.outages
         every = [
@@ -198,19 +194,17 @@ class Evidence:
 
     @cached_property
     def waits_by_number(self) -> dict[tuple[str, int], Group]:
-        """The same by kind of failure and number of the retry, in that order."""
+        """The waits by kind of failure and number of the retry, in that order."""
         found = grouped(self.waits, lambda wait: (wait.kind, wait.retry))
         ordered = sorted(found, key=lambda key: (KINDS.index(key[0]), key[1]))
         return {key: self.group(found[key]) for key in ordered}
 
     @cached_property
     def under_other_ids(self) -> dict[tuple[str, str], list[Call]]:
-        """Failed calls that came again under another id of an SDK that repeats none.
+        """Failed calls that came again with another id of an SDK, by method and answer.
 
-        By method and answer.
-
-        A layer above the SDK tries them again, or somebody asks again: by its ids nobody can tell. Half of what
-        failed with that answer came again so, or more.
+        The SDK repeats no id. A layer above it or the caller made them again; the ids do not show which. At least half
+        of the failures with that answer came again so.
         """
         found: dict[tuple[str, str], list[Call]] = {}
         with_id = grouped(
@@ -227,18 +221,17 @@ class Evidence:
         return found
 
     def may_be_under_other_ids(self, call: Call) -> bool:
-        """Whether nobody can tell which calls with this method and answer belong together."""
+        """Whether calls with this method and answer may belong together under several ids."""
         return (call.first.method, call.first.answer) in self.under_other_ids
 
     def held_back(self, call: Call, *, alike: bool = True) -> bool:
         """Whether a circuit breaker opened within the client's first wait, and so ended the call.
 
-        Where none of that name failed without a request, what callers of others heard then tells whether it was a
-        breaker.
+        If no call of that name failed without a request, the errors of other names' callers show the breaker.
 
         Args:
             call: the call.
-            alike: whether its caller has to have heard the same as callers whose calls made no request.
+            alike: whether its caller must have got the same error as the callers of calls without a request.
         """
         error = error_class(call.error)
         unseen = not self._openings(call, ANY) and (None, error) in self.silence.openings
@@ -252,10 +245,9 @@ class Evidence:
     def may_be_held_back(self, call: Call) -> bool:
         """Whether a circuit breaker may have ended a call, if calls without requests are unknown.
 
-        All of its client's requests failed until its first wait was over, or the call, five in a row or more, and
-        then none came for 5 s. Not
-        where another request followed at once, unless on another connection that was used before: its caller had
-        done with the call, unless a breaker is seen.
+        Until the client's first wait or the call was over, five of its requests or more in a row failed, and then none
+        came for 5 s. If another request followed at once, its caller had ended the call, unless that request came on
+        another connection that was used before, or a breaker is seen.
         """
         requests, begun = self.requests, bisect_left(self._arrivals, call.first.arrived)
         failed, told = answered_at(call.first), call.window and call.window.ended
@@ -267,57 +259,57 @@ class Evidence:
         # Of callers that work side by side, one takes the connection that another one's wait has left.
         side_by_side = any(after.arrived < answered_at(before) for after, before in pairwise(row))
         at_once = any(
-            0 <= each.arrived - failed < self.turnaround.none
-            and ((each.connection == call.first.connection and not side_by_side) or not self._was_used(each))
-            for each in requests[begun + 1 : begun + 2]
+            0 <= request.arrived - failed < self.turnaround.none
+            and (
+                (request.connection == call.first.connection and not side_by_side)
+                or not self._was_used(request)
+            )
+            for request in requests[begun + 1 : begun + 2]
         )
         until = self._arrivals[end] if end < len(requests) else inf
         return (self.has_a_breaker or not at_once) and until - answered_at(row[0]) >= LEAST_OPEN
 
     @property
     def has_a_breaker(self) -> bool:
-        """Whether calls are seen to fail without a request because of failures before them."""
+        """Whether calls failed without a request because of failures before them."""
         return bool(self.silence.openings)
 
     def _openings(self, call: Call, error: str | None) -> Sequence[float]:
         return self.silence.openings.get((call.name if self.driven else None, error), ())
 
     def may_be_copy(self, before: Attempt, after: Attempt) -> bool:
-        """Whether a client that sends copies may have sent this before reading the answer.
+        """Whether a client that sends copies may have sent this request before it read the answer.
 
-        The journal has the time at which an answer left the server: on a busy machine its client reads it later.
-        What says that it is a retry is one.
+        The journal has the time at which an answer left the server; on a busy machine the client reads it later. A
+        request with a retry mark is a retry.
         """
         copies = self.copies.get(before.method)
         if copies is None or before.answered is None or marked(after):
             return False
-        # The turnaround is measured while nothing else is under way: a client that sends copies is later than that.
+        # The turnaround is measured while no other request is under way; a client that sends copies may be slower.
         noise = max(self.turnaround.noise, UNMEASURED * self.turnaround.speed)
         late = after.arrived - before.arrived
         return after.arrived - before.answered <= noise or late <= copies.after + noise
 
     def may_be_resent(self, before: Attempt, after: Attempt) -> bool:
-        """Whether a transport may have sent the request again.
-
-        A client that numbers its attempts says so itself.
-        """
+        """Whether a transport may have sent the request again, by the numbers of attempts if any."""
         one, other = ((each.attempt_hint or {}).get("attempt") for each in (before, after))
         if before.kind == "transport" and before.status is None and None not in (one, other):
             return one == other and invocation(before) == invocation(after)
         return self._was_used(before) and is_resent(before, after, self.turnaround.zero)
 
     def fewest_attempts(self, call: Call) -> int:
-        """The attempts of a call without those that a transport may have sent again."""
+        """Count the attempts of a call, without those that a transport may have sent again."""
         return len(call.attempts) - sum(starmap(self.may_be_resent, pairwise(call.attempts)))
 
     @cached_property
     def findings(self) -> dict[str, list[Finding]]:
-        """Findings of the checks that were asked so far, by name."""
+        """The findings of the checks that have been called so far, by name."""
         return {}
 
     @cached_property
     def _first_wait(self) -> float:
-        """The longest first wait of the client where nothing asks for one; 0 where it has none."""
+        """The longest first wait of the client's own choice; 0 if there is none."""
         retried = (call for call in self.everyone if call.retries and call.first.hint_form is None)
         return max((call.gaps[0] or 0.0 for call in retried), default=0.0)
 
@@ -325,9 +317,9 @@ class Evidence:
     def _connections(self) -> dict[tuple[str | None, int | None], float]:
         """The time of the first request on each connection."""
         first: dict[tuple[str | None, int | None], float] = {}
-        for each in self.requests:
-            if each.connection is not None:
-                first.setdefault((each.client, each.connection), each.arrived)
+        for request in self.requests:
+            if request.connection is not None:
+                first.setdefault((request.client, request.connection), request.arrived)
         return first
 
     def _was_used(self, attempt: Attempt) -> bool:
@@ -336,13 +328,13 @@ class Evidence:
 
     @cached_property
     def _arrivals(self) -> list[float]:
-        return [each.arrived for each in self.requests]
+        return [request.arrived for request in self.requests]
 
     @cached_property
     def _since(self) -> list[float]:
-        """For each request, the time since which the client had sent one after the other.
+        """For each request, the time since which the client has sent requests without a pause.
 
-        A pause is twice the time that one request takes.
+        A pause is longer than twice the time that one request takes.
         """
         pause = 2 * WORK * self.turnaround.speed
         found = self._arrivals[:1]
@@ -351,28 +343,25 @@ class Evidence:
         return found
 
     def group(self, waits: Sequence[Wait]) -> Group:
-        """Some of its waits, at least one, that are judged together."""
+        """Group waits, at least one, that are judged together."""
         return Group(waits, self.turnaround, self._arrivals, self._since)
 
 
 def _is_pass(waits: Sequence[Wait]) -> bool:
-    """Whether the first of these retries came right after the last failure.
-
-    The client was through with everything first.
-    """
+    """Whether a program went through all its work, and then retried the failures."""
     after = min(wait.arrived for wait in waits) - max(answered_at(wait.before) for wait in waits)
     return 0 <= after <= RARE * median([wait.seconds for wait in waits])
 
 
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
-    """The time at which a circuit breaker opened that may have ended a call; None: unseen.
+    """Find the time at which a circuit breaker opened that may have ended a call, or None.
 
-    It says what is wrong, which can be compared. Three failures that may pass come before it, the last some seconds
-    ago at most; what came at once behind that one was on its way.
+    The call has an error. Three transient failures come before it, the last a few seconds before at most; requests
+    right after that one were already under way.
 
     Args:
-        silent: the call.
-        answered: the requests of calls of its client, by their answers.
+        silent: the call, which made no request.
+        answered: the requests of its client's calls, by the times of their answers.
     """
     end = bisect_right(answered, silent.began, key=answered_at)
     before = answered[max(0, end - ON_THEIR_WAY) : end]
@@ -385,5 +374,5 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
 
 
 def answered_at(attempt: Attempt) -> float:
-    """The time at which a request was answered, or was over; infinity while it is not."""
+    """The time at which a request was answered, or was over; infinity if it is not."""
     return inf if attempt.answered is None else attempt.answered

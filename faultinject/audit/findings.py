@@ -166,7 +166,7 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
             message=self.message,
             action=self.action,
             reference=self.reference,
-            calls=[ReportedCall.of(each) for each in self.calls],
+            calls=[ReportedCall.of(call) for call in self.calls],
             client=self.client,
             evidence=[*self.evidence],
             documents=[*self.documents],
@@ -183,5 +183,5 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
 
 def standing(findings: Sequence[Finding]) -> list[Finding]:
     """The findings that count: all but those whose check is quoted by another finding."""
-    said = {(each.client, each.check) for each in findings if each.said_by is None}
-    return [each for each in findings if (each.client, each.said_by) not in said]
+    said = {(finding.client, finding.check) for finding in findings if finding.said_by is None}
+    return [finding for finding in findings if (finding.client, finding.said_by) not in said]

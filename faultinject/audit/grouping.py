@@ -1,16 +1,15 @@
-"""Attempts become calls, grouped by a test's or the client's own words, else by fingerprint.
+"""Groups attempts into calls by the labels of a test or the client, or else by fingerprint.
 
 From top to bottom:
 
-1. `seen` puts beside each attempt what else is to be known of it: its call windows, and what its client did before.
-2. `joined` groups them by what they ask for: those that carry the same id of an SDK or were made in one window of a
-   driver, or else those of one fingerprint, which is who asks for what. By an id (`_in_a_row`) an attempt goes on
+1. `seen` adds to each attempt its call windows and the earlier requests of its client.
+2. `joined` groups them by target. Attempts with one id of an SDK, or in one window of a driver, belong together;
+   otherwise those with one fingerprint, which is client and target. By an id (`_in_a_row`) an attempt goes on
    with the call before it. By fingerprint (`ByFingerprint`) it goes on with a failed call of the same principal and
    with the same body or a shorter one, unless its client has changed something in between. If it may be of several
    calls, they are `shared`.
-3. What only the whole journal tells is added: which calls of an SDK are one call of a driver, which follow one
-another,
-   who takes turns on connections, what a test says of a call, and which are over.
+3. The whole journal shows the rest: which calls of an SDK are one call of a driver, which calls follow one another,
+   which callers take turns on connections, what a test says of a call, and which calls are over.
 
 All attempts are held, about 1 KB for each.
 """
@@ -42,11 +41,11 @@ from faultinject.journal.call_window import CallWindow
 from faultinject.journal.calls import FINGERPRINT, RETRY_MARK, SDK_ID, TOLD, Call
 
 WINDOW = 60.0
-"""Seconds after which a like request is no retry any more."""
+"""Seconds after which a request with the same fingerprint is no longer a retry."""
 LONGEST = 600.0
-"""The same of a request with the same id, or with the key that a driver uses for one call."""
+"""The same limit for a request with the same id, or with a driver's key of one call."""
 SHORTEST, UNSEEN = 2.0, 10.0
-"""Seconds of quiet that end a call of a journal: the least, and if its client never retried."""
+"""Seconds without a request that end a call: at least, and if its client never retried."""
 SOON = 10.0
 """Seconds after a failure, or its Retry-After, within which a like request may retry it."""
 POLL = 1.0
@@ -54,19 +53,16 @@ POLL = 1.0
 AT_ONCE = 0.02
 """Seconds within which a request on another connection may be another caller's."""
 CROWD = 300
-"""Calls for one thing at a time above which nothing is said of any."""
+"""The number of calls for one thing at a time above which none is judged."""
 
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that change nothing."""
 IDEMPOTENT = READING | {"PUT", "DELETE"}
 """Methods whose requests a transport may send again by itself."""
 STALE = 412
-"""The answer after which a client reads again what it wants to write.
-
-It may find that nothing has changed.
-"""
+"""The answer after which a client reads the object again before it writes."""
 LOCKED_OUT = (401, 403)
-"""Answers after which a client may have to log in, wherever that is."""
+"""Answers after which a client may have to log in, at any address."""
 
 OTHER_BODY, OTHER_KEY, OTHER_CREDENTIAL = "other body", "other key", "other credential"
 """Reasons to doubt that a like request right after a failure is a retry."""
@@ -74,16 +70,16 @@ FOR_EVER = float("inf")
 
 
 class Request(NamedTuple):
-    """An attempt, and what is known of it besides.
+    """An attempt with its context.
 
     Attributes:
         attempt: the attempt.
-        fingerprint: which client asks for what.
-        windows: the call windows that it may be of.
+        fingerprint: its client and target.
+        windows: the call windows that it may belong to.
         of_client: all requests of its client, in order of arrival.
-        number: its place among them.
-        retry: whether its client says that it is a retry, or that it is none; None: neither.
-        body: a number for what it sends; another number may be the same body as far as can be told.
+        number: its position among them.
+        retry: True if its client marks it as a retry, False if as a first attempt; None: unmarked.
+        body: a number for its body; different numbers may still be the same body.
     """
 
     attempt: Attempt
@@ -118,8 +114,10 @@ class CallWindows:
         now = attempt.arrived
         while self._coming and self._coming[-1].began <= now:
             self._begun.append(self._coming.pop())
-        self._begun = [each for each in self._begun if each.ended is None or each.ended >= now]
-        found = [each for each in self._begun if each.began <= now and each.test in (None, attempt.test)]
+        self._begun = [window for window in self._begun if window.ended is None or window.ended >= now]
+        found = [
+            window for window in self._begun if window.began <= now and window.test in (None, attempt.test)
+        ]
         outer = {began for each in found for began in each.within}
         inner = [each for each in found if each.name is None or each.began not in outer]
         return tuple(
@@ -173,18 +171,20 @@ def seen(attempts: Iterable[Attempt], told: Collection[CallWindow] = ()) -> list
     marking: set[str] = set()
     bodies: dict[Hashable, int] = {}
     found = []
-    for each in attempts:
-        agent, retry = client_of(each.user_agent), marked(each)
-        if retry and invocation(each) is None:
+    for attempt in attempts:
+        agent, retry = client_of(attempt.user_agent), marked(attempt)
+        if retry and invocation(attempt) is None:
             marking.add(agent)
         elif agent in marking:
             retry = False  # who marks its retries would have marked this one
-        of_client = clients.setdefault((each.clock, each.client, agent), [])
-        body = bodies.setdefault(body_of(each), len(bodies))
+        of_client = clients.setdefault((attempt.clock, attempt.client, agent), [])
+        body = bodies.setdefault(body_of(attempt), len(bodies))
         found.append(
-            Request(each, fingerprint(each), windows.of(each), of_client, len(of_client), retry, body)
+            Request(
+                attempt, fingerprint(attempt), windows.of(attempt), of_client, len(of_client), retry, body
+            )
         )
-        of_client.append(each)
+        of_client.append(attempt)
     return found
 
 
@@ -194,7 +194,7 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
     Args:
         requests: as of `seen`.
         driven: as for `group`.
-        until: likewise.
+        until: as for `group`.
     """
     latest = max((each.attempt.arrived for each in requests), default=0.0)
     until = latest if until is None else max(until, latest)
@@ -228,9 +228,9 @@ def joined(requests: Sequence[Request], *, driven: bool = False, until: float | 
             calls += ByFingerprint(uses).calls(same)
         else:
             calls += _in_a_row(same, SDK_ID if by == SDK_ID else FINGERPRINT)
-    calls.sort(key=lambda each: each.first.arrived)
+    calls.sort(key=lambda call: call.first.arrived)
     _link_ids(calls)
-    return _told(calls, until)
+    return _all_closed(calls, until)
 
 
 def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
@@ -299,15 +299,15 @@ class ByFingerprint:
     def __init__(self, uses: Mapping[Hashable, Sequence[Request]]) -> None:
         self._uses = uses
         self._open: list[OpenCall] = []
-        # One of each body of which nobody can tell whose it is; and first attempts, each with a shorter one joined
-        # to it.
+        # One attempt of each body that several calls may have sent; and pairs of a first attempt and a shorter one
+        # that was added to its call.
         self._ambiguous_bodies: list[Attempt] = []
         self._guesses: list[tuple[Attempt, Attempt]] = []
         self._too_many = False
         self._goes_on = -FOR_EVER
 
     def calls(self, requests: Iterable[Request]) -> list[OpenCall]:
-        """The calls that they belong to; those that nobody can tell apart are shared."""
+        """Group requests into calls; calls that cannot be distinguished are marked as shared."""
         calls: list[OpenCall] = []
         for request in requests:
             found, follows = self._find(request)
@@ -325,7 +325,7 @@ class ByFingerprint:
         return calls
 
     def _share(self, attempt: Attempt) -> None:
-        """Nothing is sure of the calls with this request's body."""
+        """Mark the calls with this request's body as shared."""
         if not _is_one_of(self._ambiguous_bodies, attempt):
             self._ambiguous_bodies.append(attempt)
 
@@ -362,8 +362,8 @@ class ByFingerprint:
         now = attempt.arrived
         if now < self._goes_on:
             return None, None
-        self._open = [each for each in self._open if each.may_go_on(now)]
-        here = [each for each in self._open if each.windows == windows or each.may_be(windows)]
+        self._open = [call for call in self._open if call.may_go_on(now)]
+        here = [call for call in self._open if call.windows == windows or call.may_be(windows)]
         if len(here) > CROWD or len(self._ambiguous_bodies) > CROWD:
             # Each looked at against all others, they would take too long: it begins anew where nothing goes on with
             # them any more.
@@ -442,8 +442,7 @@ class ByFingerprint:
     def _doubt_guesses(self, attempt: Attempt, *, whole: bool) -> None:
         """Share calls that a shorter body was joined to, where it may be another call's.
 
-        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds,
-        unless
+        Who sends one more body may have sent the others for other calls; who sends the whole one again rewinds, unless
         the shorter one was empty: what was read to its end leaves nothing.
 
         Args:
@@ -463,25 +462,25 @@ class OpenCall:
 
     Args:
         request: its first request.
-        signal: what joins its requests.
-        single_caller: whether they are of one caller for sure.
-        follows: why it may be of the call before.
+        signal: the signal that groups its requests.
+        single_caller: whether one caller certainly made them all.
+        follows: the reason why it may belong to the call before.
 
     Attributes:
-        requests: so far, in order of arrival.
+        requests: its requests so far, in order of arrival.
         first: its first attempt.
-        body: the number of what that sends.
-        length: how long the body is of any request of it; None: they differ, or it is not known.
+        body: the number of the first attempt's body.
+        length: the length of all its bodies; None if they differ, or it is not known.
         last: its last attempt so far.
-        windows: the call windows that it may be.
-        shared: whether nobody can tell which of its attempts are another call's.
-        crossed: whether its connections alone suggest that.
-        followed: why a like request right after it was not held to be of it, as `Call` has it.
-        again: as `Call` has it.
-        ended: whether what came after it cannot be of it.
-        answered: when the last answer came to any of its attempts; minus infinity: none has come.
-        answers: when its last attempt is answered, or one that it is a copy of; infinity: it hangs.
-        until: when nothing can go on with it any more.
+        windows: the call windows that it may belong to.
+        shared: whether some of its attempts may belong to another call.
+        crossed: whether only its connections suggest that.
+        followed: why the next request with its fingerprint was not added to it, as in `Call`.
+        again: as in `Call`.
+        ended: whether later requests cannot belong to it.
+        answered: the time of the last answer to any of its attempts; minus infinity: none has come.
+        answers: the time at which its last attempt, or one that it copies, is answered; infinity: it hangs.
+        until: the time after which no request can belong to it.
     """
 
     def __init__(
@@ -511,7 +510,7 @@ class OpenCall:
         if length_of(last) != self.length:
             self.length = None
         if self.windows != request.windows:
-            self.windows = tuple(each for each in self.windows if each in request.windows)
+            self.windows = tuple(window for window in self.windows if window in request.windows)
         if last.answered is not None:
             self.answered = max(self.answered, last.answered)
         # Who hangs is not answered, and goes on when it likes; of what passes the answer may not be on record.
@@ -525,7 +524,9 @@ class OpenCall:
 
     def may_go_on(self, now: float) -> bool:
         """Whether a request at that time may be of this call."""
-        return self.until > now and not (self.windows and all(_has_ended(each, now) for each in self.windows))
+        return self.until > now and not (
+            self.windows and all(_has_ended(window, now) for window in self.windows)
+        )
 
     @property
     def over(self) -> float:
@@ -534,22 +535,22 @@ class OpenCall:
 
     @property
     def waits(self) -> bool:
-        """Whether it may be tried again once it is answered."""
+        """Whether it may be retried once it is answered."""
         return self.last.failed and not self.ended
 
     @property
     def patience(self) -> float:
-        """Seconds after which a like request is not of it."""
+        """Seconds after which a request with its fingerprint does not belong to it."""
         if self.single_caller and not has_own_key(self.first):  # some callers send one key with everything
             return LONGEST
         return max(WINDOW, 2 * (self.last.hint or 0.0))
 
     def may_be(self, windows: tuple[CallWindow, ...]) -> bool:
-        """Whether an attempt in these call windows may be of this one."""
-        return windows == self.windows or any(each in self.windows for each in windows)
+        """Whether an attempt in these call windows may belong to this call."""
+        return windows == self.windows or any(window in self.windows for window in windows)
 
     def carries(self, attempt: Attempt) -> bool:
-        """Whether an attempt is of the principal and has the body of this call."""
+        """Whether an attempt has the principal and the body of this call."""
         return alike(self.first, attempt) or (len(self.requests) > 1 and alike(self.last, attempt))
 
 
@@ -585,7 +586,7 @@ def is_resent(before: Attempt, after: Attempt, within: float) -> bool:
 
 
 def is_named(windows: tuple[CallWindow, ...]) -> bool:
-    """Whether a test says that there is one call."""
+    """Whether a test says that the attempt belongs to one call."""
     return len(windows) == 1 and windows[0].name is not None
 
 
@@ -641,7 +642,7 @@ def _connection_of(request: Request) -> Hashable:
 
 
 def _is_other_part(one: Attempt, other: Attempt) -> bool:
-    """Whether both say which part they are of, and it is not the same."""
+    """Whether the two attempts are for different parts."""
     return None not in (one.part, other.part) and one.part != other.part
 
 
@@ -661,13 +662,13 @@ def _interleave(before: Attempt, after: Attempt, uses: Mapping[Hashable, Sequenc
 
 
 def _takes_turns(requests: Sequence[Request]) -> bool:
-    """Whether requests of several connections took turns, as those of several callers do."""
-    turns = [connection for connection, _ in groupby(each.attempt.connection for each in requests)]
+    """Whether requests on several connections took turns, which shows several callers."""
+    turns = [connection for connection, _ in groupby(request.attempt.connection for request in requests)]
     return None not in turns and len(set(turns)) < len(turns)
 
 
-def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
-    """The calls as they are when a journal is read, with what a test or a driver says of them."""
+def _all_closed(calls: Sequence[OpenCall], until: float) -> list[Joined]:
+    """Close the calls, with what a test or a driver says of them."""
     longest: dict[str, float] = {}
     last_of: dict[CallWindow, OpenCall] = {}
     for call in calls:
@@ -681,19 +682,19 @@ def _told(calls: Sequence[OpenCall], until: float) -> list[Joined]:
             last = last_of.setdefault(call.windows[0], call)
             if call.last.arrived > last.last.arrived:
                 last_of[call.windows[0]] = call
-    return [_told_one(each, until, longest, last_of) for each in calls]
+    return [_closed(each, until, longest, last_of) for each in calls]
 
 
-def _told_one(
+def _closed(
     call: OpenCall, until: float, longest: dict[str, float], last_of: dict[CallWindow, OpenCall]
 ) -> Joined:
-    """One of them.
+    """Close one call.
 
     Args:
         call: the call.
-        until: when the journal was read.
+        until: the time at which the journal was read.
         longest: the longest wait of each client.
-        last_of: the last call in each call window: of it the result is known.
+        last_of: the last call in each call window, whose result is known.
     """
     windows = call.windows
     wait = longest.get(client_of(call.first.user_agent))
@@ -715,7 +716,7 @@ def _told_one(
     signal = TOLD if of_call and call.signal != SDK_ID else call.signal
     took_turns = not call.shared and signal == FINGERPRINT and _takes_turns(call.requests)
     made = Call(
-        [each.attempt for each in call.requests],
+        [request.attempt for request in call.requests],
         signal,
         closed=closed,
         shared=call.shared or call.crossed,
@@ -734,7 +735,7 @@ def _told_one(
 
 
 def _is_one_of(bodies: Iterable[Attempt], attempt: Attempt) -> bool:
-    return any(alike(each, attempt) for each in bodies)
+    return any(alike(body, attempt) for body in bodies)
 
 
 def _may_be_one_caller(before: Attempt, attempt: Attempt) -> bool:

@@ -1,6 +1,6 @@
 """Repeats without a failure: heartbeats, polls, and loops over the same things.
 
-A like request after a failure proves a retry only where none comes after a success just so.
+A repeat after a failure proves a retry only if the client makes no such repeats after a success.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from faultinject.audit.statistics import grouped
 from faultinject.journal.attempts import Attempt
 
 SHORTEST = 1e-4
-"""Seconds; shorter intervals are as good as equal."""
+"""Seconds; shorter intervals count as equal."""
 NEVER = 10**6
-"""The step of an interval that did not come to pass."""
+"""The step of an interval without a repeat."""
 
 
 class Habits:
@@ -27,7 +27,7 @@ class Habits:
     """
 
     def __init__(self, requests: Iterable[Request]) -> None:
-        things = grouped(requests, lambda each: _thing(each.attempt, each.fingerprint))
+        things = grouped(requests, lambda request: _thing(request.attempt, request.fingerprint))
         self._intervals: dict[Hashable, set[int]] = {}
         self._shortest: dict[tuple[str, str], list[int]] = {}
         for thing, same in things.items():
@@ -47,7 +47,7 @@ class Habits:
                 shortest = NEVER
 
     def explains(self, attempt: Attempt, interval: float) -> bool:
-        """Whether it comes so long after a success as well: half as long to twice as long."""
+        """Whether the client repeats successes too, after half to twice this interval."""
         steps = self._intervals.get(_thing(attempt, fingerprint(attempt)), set())
         return not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
 
@@ -66,10 +66,10 @@ def _thing(attempt: Attempt, asked: Hashable) -> Hashable:
 
 
 def _goes_on(one: Request, other: Request) -> bool:
-    """Whether a like request may have to do with the one before."""
+    """Whether a repeat may belong to the request before."""
     return other.attempt.arrived - one.attempt.arrived <= WINDOW and one.windows == other.windows
 
 
 def _step(seconds: float) -> int:
-    """The power of two that an interval is nearest to."""
+    """Find the power of two nearest to an interval."""
     return round(log2(max(seconds, SHORTEST) / SHORTEST))

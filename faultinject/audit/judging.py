@@ -1,4 +1,4 @@
-"""The verdict: attempts are joined to calls, and the calls of each client judged."""
+"""Judges a journal: groups attempts into calls, and judges the calls of each client."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from faultinject.journal.driven_run import DrivenRun
 from faultinject.journal.lines import TORN
 
 CALIBRATION = "cal"
-"""A driver's name for the calls that it makes first and alone, to measure the client."""
+"""A driver's name for the calls that it makes first, one at a time, to measure the client."""
 
 
 NO_FAULT = "no fault"
-"""Stands for the fault of failed calls that got none."""
+"""Stands for the fault of failed calls without a fault."""
 
 
 @dataclass
@@ -65,8 +65,8 @@ class Judgement:
         require: checks that must be decided.
         strict: whether a warning is a failure.
         title: what a driver calls the client; empty: it is called by its user agent.
-        began: when the first request came, unix seconds; None: there was none.
-        ended: when the last one came, likewise.
+        began: when the first request came, unix seconds; None without requests.
+        ended: when the last request came, unix seconds; None without requests.
         failed_after: how many calls failed for good, by the last fault that they got, such as `503 SlowDown`;
             `no fault` of those that got none. The last answer was a failure, or the caller got an error.
     """
@@ -133,11 +133,11 @@ class Judgement:
                 turnaround.median, turnaround.p95, turnaround.n, None, turnaround.zero, turnaround.noise
             ),
             profile=self.profile.name,
-            findings=[each.reported() for each in self.findings],
+            findings=[finding.reported() for finding in self.findings],
         )
 
     def to_dict(self) -> dict[str, object]:
-        """The same as plain data."""
+        """The report as plain data."""
         found: dict[str, object] = to_builtins(self.reported())
         return found
 
@@ -165,7 +165,7 @@ def judge(
             its last request, as of one that is cut: whose last line is torn.
         ignore: what to leave out: names of checks, such as `jitter`, also with what they are about:
             `retry-after: date`; or a single one.
-        require: what must be decided, likewise; or `all`.
+        require: what must be decided: such names, or `all`.
         told: what a test or a driver says of its calls: where they began and ended and what came of them.
         skipped: how many lines were not read, by reason; read when all attempts were.
         speed: how many times as fast as the machine's clock that of the times is.
@@ -180,7 +180,7 @@ def judge(
     asked = [] if driven else asked_of_app(attempts)
     told = (*told, *refusals(asked, told))
     requests = seen(filterfalse(set(asked).__contains__, attempts), told)
-    read = [each.attempt for each in requests]  # behind the last of them `skipped` is known
+    read = [request.attempt for request in requests]  # behind the last of them `skipped` is known
     until = None if skipped and TORN in skipped else until
     found = joined(requests, driven=driven, until=until)
     calls = [each.call for each in found]
@@ -195,14 +195,14 @@ def judge(
     silence = _silence(requests, told, driven=driven)
     told_of = _told_of(requests, by_client.client)
     evidence = {
-        each: by_client.evidence(
-            each,
-            replace(quick.get(each, Turnaround(speed=speed)), late=late),
+        name: by_client.evidence(
+            name,
+            replace(quick.get(name, Turnaround(speed=speed)), late=late),
             chosen,
-            silence if each == main else Silence(openings=silence.openings, errors=silence.errors),
-            told_of.get(each, ()),
+            silence if name == main else Silence(openings=silence.openings, errors=silence.errors),
+            told_of.get(name, ()),
         )
-        for each in by_client.names
+        for name in by_client.names
     }
     titles = by_client.titles()
     times, arrived = [each.time for each in read], [each.arrived for each in read]
@@ -211,7 +211,7 @@ def judge(
         calls=len(calls),
         attempts=len(read),
         seconds=max(arrived, default=0.0) - min(arrived, default=0.0),
-        signal=dict(Counter(each.signal for each in calls).most_common()),
+        signal=dict(Counter(call.signal for call in calls).most_common()),
         left_out=by_client.left_out | ({APP_UNDER_TEST: len(asked)} if asked else {}),
         turnaround=evidence[main].turnaround,
         profile=evidence[main].profile,
@@ -247,19 +247,21 @@ def judge_run(
         attempts: the requests, in order of arrival; those of other processes and of earlier runs are left out.
         run: what the driver knows.
         profile: as for `judge`; None: as the driver says.
-        ignore: likewise.
-        require: likewise.
-        skipped: likewise.
+        ignore: as for `judge`.
+        require: as for `judge`.
+        skipped: as for `judge`.
 
     Raises:
         ConfigurationError: as of `judge`.
     """
-    keys = {each.key for each in run.calls}
-    began = min((each.began for each in run.calls), default=0.0)
+    keys = {call.key for call in run.calls}
+    began = min((call.began for call in run.calls), default=0.0)
     own = (
-        run.attempt_by_client(each)
-        for each in attempts
-        if each.pid == run.pid and each.arrived >= began and not keys.isdisjoint(each.path.split("/"))
+        run.attempt_by_client(attempt)
+        for attempt in attempts
+        if attempt.pid == run.pid
+        and attempt.arrived >= began
+        and not keys.isdisjoint(attempt.path.split("/"))
     )
     found = judge(
         own,
@@ -292,7 +294,9 @@ def judge_run(
 def _told_of(requests: Sequence[Request], client: Callable[[Attempt], str]) -> dict[str, list[Call]]:
     """All requests of each named call that had its time alone, by client."""
     unclear = {each for request in requests if not is_named(request.windows) for each in request.windows}
-    sure = (each for each in requests if is_named(each.windows) and each.windows[0] not in unclear)
+    sure = (
+        request for request in requests if is_named(request.windows) and request.windows[0] not in unclear
+    )
     found: dict[str, list[Call]] = {}
     for window, same in grouped(sure, lambda each: each.windows[0]).items():
         attempts = [each.attempt for each in same]
@@ -319,7 +323,7 @@ def _findings(
 def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
     """Count the calls that failed for good, by their last fault: those before it were retried."""
     failed = Counter(
-        next((each.answer for each in reversed(call.attempts) if each.injected), NO_FAULT)
+        next((attempt.answer for attempt in reversed(call.attempts) if attempt.injected), NO_FAULT)
         for call in _failed_for_good(calls)
     )
     return dict(failed.most_common())
@@ -328,9 +332,8 @@ def _failed_after(calls: Sequence[Call]) -> dict[str, int]:
 def _failed_for_good(calls: Sequence[Call]) -> Iterator[Call]:
     """The calls whose last answer is a failure, or whose caller got an error.
 
-    A call is not counted where a changed request, or one under another id, may have tried it again, where its
-    caller got
-    a result all the same, or where a copy at the same time succeeded: of each success one copy.
+    A call is not counted where a changed request, or one under another id, may have tried it again, where its caller
+    got a result all the same, or where a copy at the same time succeeded: of each success one copy.
     """
     well = grouped((call for call in calls if call.succeeded), thing_of)
     copied = Counter(thing_of(call) for call in calls if call.shared and call.succeeded)
@@ -370,9 +373,9 @@ def _is_corrected(call: Call, well: Mapping[Hashable, Sequence[Call]]) -> bool:
 def _faults_of_rules(attempts: Iterable[Attempt]) -> dict[str, FaultsOfRule]:
     """The results of the faults that each rule chose."""
     found: dict[str, FaultsOfRule] = {}
-    for each in attempts:
-        if each.rule is not None and (each.injected or each.did in NOT_GIVEN):
-            found.setdefault(each.rule, FaultsOfRule([], 0, 0, 0)).see(each)
+    for attempt in attempts:
+        if attempt.rule is not None and (attempt.injected or attempt.did in NOT_GIVEN):
+            found.setdefault(attempt.rule, FaultsOfRule([], 0, 0, 0)).see(attempt)
     return found
 
 
@@ -400,13 +403,13 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
 
     Those of a driver are of one client when they have one name; a test may give each call a name of its own.
     """
-    heard = {id(window) for each in requests for window in each.windows}
+    heard = {id(window) for request in requests for window in request.windows}
     named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
-    silent = [each for each in named if id(each) not in heard and each.returned is False]
-    since = max((each.began for each in named if id(each) in heard), default=float("-inf"))
-    last = [each.began for each in silent if each.began > since]
+    silent = [window for window in named if id(window) not in heard and window.returned is False]
+    since = max((window.began for window in named if id(window) in heard), default=float("-inf"))
+    last = [window.began for window in silent if window.began > since]
     by_client: dict[str | None, list[Attempt]] = {}
-    for each in sorted(requests, key=lambda each: answered_at(each.attempt)):
+    for each in sorted(requests, key=lambda request: answered_at(request.attempt)):
         for name in {window.name if driven else None for window in each.windows}:
             by_client.setdefault(name, []).append(each.attempt)
     openings: dict[tuple[str | None, str | None], list[float]] = {}
@@ -425,7 +428,7 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
         silent=len(silent),
         last=len(last),
         seconds=last[-1] - last[0] if last else 0.0,
-        error=next((each.error for each in silent if each.error), None),
+        error=next((window.error for window in silent if window.error), None),
         openings={told: sorted(each) for told, each in openings.items()},
         errors=frozenset(heard_when_open - elsewhere if elsewhere else ()),
     )

@@ -38,7 +38,7 @@ def client_of(user_agent: str | None) -> str:
     'Boto3/1.44.5 md/Botocore#1.44.5 cfg/retry-mode#standard'
     """
     words = _COMMENT.sub(" ", user_agent or "").split()
-    return " ".join(each for each in words if not each.startswith("m/")) or UNNAMED
+    return " ".join(word for word in words if not word.startswith("m/")) or UNNAMED
 
 
 @lru_cache(1024)

@@ -61,7 +61,7 @@ class FaultsOfRule(Struct):
 
 
 class Report(Struct):
-    """Reactions of clients to faults. Times are seconds.
+    """Reactions of clients to faults, with times in seconds.
 
     Attributes:
         v: The version of the format.

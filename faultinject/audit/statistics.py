@@ -22,8 +22,8 @@ def grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, l
     {3: ['get', 'put'], 4: ['head']}
     """
     found: dict[Key, list[Thing]] = {}
-    for each in things:
-        found.setdefault(key(each), []).append(each)
+    for thing in things:
+        found.setdefault(key(thing), []).append(thing)
     return found
 
 
@@ -54,7 +54,7 @@ def variation(values: Sequence[float]) -> float:
     (0.0, 0.5, 0.0)
     """
     mean = sum(values) / len(values)
-    return sqrt(sum((each - mean) ** 2 for each in values) / len(values)) / mean if mean else 0.0
+    return sqrt(sum((value - mean) ** 2 for value in values) / len(values)) / mean if mean else 0.0
 
 
 def most_within(values: Sequence[float], width: float) -> int:
@@ -80,7 +80,7 @@ def most_in_beat(values: Sequence[float], period: float) -> int:
     3
     """
     phases = [value % period for value in values]
-    return min(len(values), most_within([*phases, *(each + period for each in phases)], period / 10))
+    return min(len(values), most_within([*phases, *(phase + period for phase in phases)], period / 10))
 
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 
 LONGEST_TURNAROUND = 0.05
-"""Seconds; a longer gap holds something else than a turn-around, or the machine is busy."""
+"""Seconds; a longer gap contains more than a turnaround, or the machine is busy."""
 SHORTEST, UNMEASURED = 0.02, 0.5
 """Seconds: the shortest measurable wait, and the lateness of a wait if unmeasured."""
 WORK = 0.005
@@ -26,9 +26,9 @@ class Turnaround:
     """The time in which a client that does not wait sends its next request, in seconds.
 
     Attributes:
-        median: the middle one; None where too few were seen.
-        p95: 19 of 20 were no longer than this; None likewise.
-        n: how many were seen.
+        median: the median; None with too few turnarounds.
+        p95: 19 of 20 were no longer than this; None with too few turnarounds.
+        n: the number of turnarounds.
         speed: how many times as fast as the machine's clock that of the times is: what the machine does, and how
             late it is, takes so many times as long by it.
         late: how much later than at best a driver's calls began, in the middle of them. The rest is measured first
@@ -51,7 +51,7 @@ class Turnaround:
 
     @property
     def zero(self) -> float:
-        """A shorter wait is none, seconds."""
+        """Seconds below which a gap is not a wait."""
         return max(SHORTEST * self.speed, 2 * (self.p95 or 0))
 
     @property
@@ -84,7 +84,7 @@ class Turnaround:
 
     @property
     def work(self) -> float:
-        """Seconds that the client takes at most to make one request."""
+        """The most seconds that the client needs to make one request."""
         work = WORK * self.speed
         return min(work, self.p95 or work)
 
@@ -201,7 +201,7 @@ class Group:
     @cached_property
     def seconds(self) -> list[float]:
         """Their lengths in seconds, the shortest first."""
-        return sorted(each.seconds for each in self.waits)
+        return sorted(wait.seconds for wait in self.waits)
 
     @cached_property
     def median(self) -> float:
@@ -224,7 +224,7 @@ class Group:
 
         A call whose turn came late waited longer.
         """
-        came = [each.arrived for each in self.waits]
+        came = [wait.arrived for wait in self.waits]
         return max(each - self.since[bisect_left(self.arrivals, each)] for each in came)
 
     @property
@@ -239,7 +239,7 @@ class Group:
 
 def calls_of(waits: Iterable[Wait]) -> list[Call]:
     """The calls of these waits, those with the most retries first."""
-    return sorted({id(each.call): each.call for each in waits}.values(), key=lambda call: -call.retries)
+    return sorted({id(wait.call): wait.call for wait in waits}.values(), key=lambda call: -call.retries)
 
 
 def waits_of(call: Call) -> Iterator[Wait]:

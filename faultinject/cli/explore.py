@@ -102,11 +102,11 @@ class Proxied:
         self._thread.join(10)
 
     def _note(self, broken: UpstreamFailure) -> None:
-        from faultinject.proxy.app import log_it
+        from faultinject.proxy.app import log_failure
 
         if broken.status >= 500:  # else it is the request that cannot go on
             self._broken.append(broken)
-        log_it(broken)
+        log_failure(broken)
 
     def _counted(self, app: ASGIApp) -> ASGIApp:
         """The app; waiting threads learn when all is noted of its requests."""

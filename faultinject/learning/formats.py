@@ -1,6 +1,6 @@
-"""The logs that are read: of Amazon S3, CloudFront, nginx, Tencent COS and Alibaba OSS.
+"""Reads the access logs of Amazon S3, CloudFront, nginx, Tencent COS and Alibaba OSS.
 
-Each format is a class with its name, the name of its log, and the reading of a line. A line of another form is None.
+Each format is a class.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Record:
 
 
 class OperationNames:
-    """The operations as a rule of that vendor names them.
+    """Finds the names that rules of one vendor give to operations.
 
     Args:
-        vendor: its id; None: as an S3 request.
+        vendor: its id; None: requests are read as S3 requests.
 
     Raises:
         UnknownVendorError: there is none with that id.
@@ -50,17 +50,17 @@ class OperationNames:
     def __init__(self, vendor: str | None) -> None:
         self._reading = Addressing(None if vendor is None else vendors.get(vendor))
 
-    def has(self, name: str) -> bool:
-        """Whether there is an operation of that very name."""
-        return bool(re.fullmatch(r"\w+", name) and self._reading.operations.meant((name,)))
+    def has(self, operation: str) -> bool:
+        """Whether the vendor has an operation with this name."""
+        return bool(re.fullmatch(r"\w+", operation) and self._reading.operations.meant((operation,)))
 
     def of(self, method: str, target: str, host: str) -> str | None:
-        """The name for a request; None where it has none.
+        """Find the operation of a request; None if it has none.
 
         Args:
             method: of the request.
             target: path and query.
-            host: the Host that it was sent to; empty: one that has no bucket in it.
+            host: the request's Host; empty: a Host without a bucket in it.
         """
         target = target if target[:1] == "/" else f"/{target}"
         try:
@@ -71,22 +71,20 @@ class OperationNames:
 
 
 LATEST = 253_402_300_799.0
-"""The last second of the year 9999: no later time can be written."""
+"""The last second of the year 9999; `datetime` has no later one."""
 _TIME = r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
-# A quoted text ends at a quote with a blank or nothing behind it: not every service escapes its clients' quotes.
+# A quoted text ends at a quote that a blank or the line's end follows: not every service escapes quotes in it.
 _TEXT = r'"(?:[^"\\]|\\.|"(?! |$))*"'
-_REQUEST = (
-    r'(?P<request>"[^"]*(?:"(?! (?:\d{3}|-)(?: |$))[^"]*)*"|-)'  # up to the quote that a status follows
-)
+_REQUEST = r'(?P<request>"[^"]*(?:"(?! (?:\d{3}|-)(?: |$))[^"]*)*"|-)'  # ends at the quote before the status
 
 
 class Format(ABC):
-    """A form of lines.
+    """The format of a log's lines.
 
     Attributes:
-        name: as `--format` has it.
+        name: the format's value of `--format`.
         title: the name of the log.
-        vendor: the vendor of its operations and codes; None: any service's.
+        vendor: the vendor of its operations and codes; None: any vendor.
     """
 
     name: str
@@ -96,15 +94,15 @@ class Format(ABC):
     def __init__(self, names: OperationNames) -> None:
         self.names = names
 
-    def heed(self, line: str) -> bool:
-        """Whether the line is no request, such as a header."""
+    def is_header(self, line: str) -> bool:
+        """Whether the line has no request: a header or a blank line."""
         return not line.strip()
 
     def read(self, line: str) -> Record | None:
-        """The request of a line; None where it has another form.
+        """Read the request of a line; None if the line has another form.
 
         Raises:
-            Skip: it says nothing of the service.
+            Skip: the request does not count.
         """
         try:
             record = self.read_fields(line)
@@ -116,16 +114,16 @@ class Format(ABC):
 
     @abstractmethod
     def read_fields(self, line: str) -> Record | None:
-        """The same, whatever its numbers.
+        """Read the request of a line, without looking whether status and time are possible.
 
         Raises:
-            Skip: it says nothing of the service.
-            ValueError: a number or a time is none.
+            Skip: the request does not count.
+            ValueError: a number or a time cannot be read.
         """
 
 
 class Skip(Exception):
-    """A line of the right form that counts for nothing; its text is the reason."""
+    """Says that a line has the right form but does not count; its text is the reason."""
 
 
 class S3(Format):
@@ -134,7 +132,7 @@ class S3(Format):
     name = "s3"
     title = "Amazon S3 server access log"
     vendor = "s3"
-    # Newer fields come behind, and a client's own texts, too: nothing is read from there.
+    # Newer fields and texts of the client's choice follow; none of these is read.
     _LINE = re.compile(
         rf"\S+ (?P<bucket>\S+) {_TIME} \S+ \S+ \S+ (?P<event>[A-Z0-9]+(?:\.\w+)+) (?P<key>\S+)"
         rf" {_REQUEST} (?P<status>\d{{3}}|-) (?P<code>\S+)(?: |$)",
@@ -142,28 +140,28 @@ class S3(Format):
     )
 
     def read_fields(self, line: str) -> Record | None:
-        """The request of a line."""
+        """Read the request of a line."""
         match = self._LINE.match(line)
         if match is None:
             return None
-        said = {name: _inside(text) for name, text in match.groupdict().items()}
-        event = said.get("event", "")
+        fields = {name: _inside(text) for name, text in match.groupdict().items()}
+        event = fields.get("event", "")
         if event.startswith(("BATCH.", "S3.")):
             raise Skip(f"{event} is no request of a client")
-        if event.endswith("_GET"):  # of COPY.OBJECT and COPY.PART, which have a line each besides
+        if event.endswith("_GET"):  # COPY.OBJECT and COPY.PART have another line for the writing half
             raise Skip(f"{event} is the half of a copy that reads")
-        if said["status"] == "-":
+        if fields["status"] == "-":
             raise Skip("no status")
-        method, target = _split(said["request"])
+        method, target = _split(fields["request"])
         if not (method or event):
             raise Skip("no request line")
         method = method or event.split(".")[1]
-        named = _S3_EVENTS.get(event)
-        if named == "ListObjects" and "list-type=2" in target:
-            named = "ListObjectsV2"
-        if named is None or not self.names.has(named):
-            named = self.names.of(method, _place(said["bucket"], said["key"], target), "")
-        return Record(_time(match), method, named, int(said["status"]), _code(said["code"]))
+        operation = _S3_EVENTS.get(event)
+        if operation == "ListObjects" and "list-type=2" in target:
+            operation = "ListObjectsV2"
+        if operation is None or not self.names.has(operation):
+            operation = self.names.of(method, _path_style_target(fields["bucket"], fields["key"], target), "")
+        return Record(_time(match), method, operation, int(fields["status"]), _code(fields["code"]))
 
 
 _S3_EVENTS = {
@@ -176,11 +174,11 @@ _S3_EVENTS = {
     "REST.GET.BUCKET": "ListObjects", "REST.HEAD.BUCKET": "HeadBucket", "REST.PUT.BUCKET": "CreateBucket",
     "REST.DELETE.BUCKET": "DeleteBucket", "REST.GET.BUCKETVERSIONS": "ListObjectVersions",
 }  # fmt: skip
-"""The operations on objects, by the log's names for them."""
+"""The names of operations, by the log's name for the event."""
 
 
 class OSS(S3):
-    """Logs of Alibaba OSS, which have the same fields in other places.
+    """Logs of Alibaba OSS: the same fields in another order.
 
     https://www.alibabacloud.com/help/en/oss/user-guide/logging
     """
@@ -203,7 +201,7 @@ class COS(Format):
     name = "cos"
     title = "Tencent Cloud COS log"
     vendor = "cos"
-    # Path, user agent and message may have blanks, so the fields between them are found by their form.
+    # Path, user agent and message may contain blanks, so the fields between them are found by their form.
     _HEAD = re.compile(
         r"\d+(?:\.\d+)? \S+ \S+ (?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z \S+ (?P<event>\S+) \S+ \S+ \S+ \S+ \S+ \S",
         re.ASCII,
@@ -213,22 +211,22 @@ class COS(Format):
     _TAIL = re.compile(r" (?:\d+|-) \d+ ([A-Z]+)(?= |$)", re.ASCII)  # bytes, time, and the requester
 
     def read_fields(self, line: str) -> Record | None:
-        """The request of a line."""
+        """Read the request of a line."""
         head = self._HEAD.match(line)
         method = head and self._METHOD.search(line, head.end())
         if head is None or method is None:
             return None
-        # A user agent may look like any of it, so the last that fits counts.
+        # A user agent may look like these fields, so the last match counts.
         tail = _last(self._TAIL, line, method.end(), len(line))
         status = tail and _last(self._STATUS, line, method.end(), tail.start())
         if tail is None or status is None:
             return None
         if tail[1] == "CDN":
             raise Skip("a CDN's request")
-        when = datetime.fromisoformat(f"{head['time']}+00:00").timestamp()
-        event = _COS_EVENTS.get(head["event"], head["event"])
-        named = event if self.names.has(event) else None
-        return Record(when, method[1].upper(), named, int(status[1]), _code(status[2]))
+        time = datetime.fromisoformat(f"{head['time']}+00:00").timestamp()
+        name = _COS_EVENTS.get(head["event"], head["event"])
+        operation = name if self.names.has(name) else None
+        return Record(time, method[1].upper(), operation, int(status[1]), _code(status[2]))
 
 
 _COS_EVENTS = {
@@ -237,13 +235,13 @@ _COS_EVENTS = {
     "DeleteMultipleObject": "DeleteObjects", "PutObjectCopy": "CopyObject",
     "UploadPartCopy": "UploadPartCopy", "GetService": "ListBuckets", "PutBucket": "CreateBucket",
 }  # fmt: skip
-"""Names of COS's own for operations that have S3's names here."""
+"""S3's names of operations, by the names that COS's logs have for them."""
 
 
 class CloudFront(Format):
     """Standard logs of CloudFront.
 
-    Legacy ones, and of version 2 those in the formats w3c, plain and JSON:
+    These are the legacy logs, and those of version 2 in the formats w3c, plain and JSON:
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logs-reference.html
     """
 
@@ -255,18 +253,18 @@ class CloudFront(Format):
         super().__init__(names)
         self._fields = _CLOUDFRONT_FIELDS
 
-    def heed(self, line: str) -> bool:
-        """Whether the line is a header; a header sets the columns."""
+    def is_header(self, line: str) -> bool:
+        """Whether the line has no request; a header line sets the columns."""
         if line.startswith("#Fields:"):
             self._fields = line.removeprefix("#Fields:").split()
-        return line.startswith("#") or super().heed(line)
+        return line.startswith("#") or super().is_header(line)
 
     def read_fields(self, line: str) -> Record | None:
-        """The request of a line."""
+        """Read the request of a line."""
         values = self._values(line)
         try:
             status, method, stem = int(values["sc-status"]), values["cs-method"], values["cs-uri-stem"]
-            when = datetime.fromisoformat(f"{values['date']}T{values['time']}+00:00").timestamp()
+            time = datetime.fromisoformat(f"{values['date']}T{values['time']}+00:00").timestamp()
         except KeyError:
             return None
         if not status:
@@ -275,16 +273,16 @@ class CloudFront(Format):
             return None
         query = values.get("cs-uri-query", "-")
         target = stem if query == "-" else f"{stem}?{query}"
-        # Behind it is one bucket, which its requests do not name.
-        return Record(when, method, self.names.of(method, f"/bucket{target}", ""), status, "")
+        # A distribution has one bucket behind it, and its requests do not name that bucket.
+        return Record(time, method, self.names.of(method, f"/bucket{target}", ""), status, "")
 
     def _values(self, line: str) -> dict[str, str]:
         if line.startswith("{"):
             try:
-                said = json.loads(line)
+                fields = json.loads(line)
             except RecursionError:
                 return {}
-            return {name: str(value) for name, value in said.items() if value is not None}
+            return {name: str(value) for name, value in fields.items() if value is not None}
         return dict(zip(self._fields, line.split("\t" if "\t" in line else " "), strict=False))
 
 
@@ -292,13 +290,13 @@ _CLOUDFRONT_FIELDS = [
     "date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem", "sc-status",
     "cs(Referer)", "cs(User-Agent)", "cs-uri-query",
 ]  # fmt: skip
-"""The first columns of a log whose header is lost."""
+"""The first columns, for a log without a header line."""
 
 
 class Nginx(Format):
     """nginx's `combined`, also Apache's: http://nginx.org/en/docs/http/ngx_http_log_module.html.
 
-    The Host of the request and the service's error code may stand behind it: `host="$http_host" code="…"`.
+    The request's Host and the service's error code may follow: `host="$http_host" code="…"`.
     """
 
     name = "nginx"
@@ -307,7 +305,7 @@ class Nginx(Format):
     _MORE = re.compile(r' (host|code)="([^" ]*)"')
 
     def read_fields(self, line: str) -> Record | None:
-        """The request of a line."""
+        """Read the request of a line."""
         match = self._LINE.match(line)
         if match is None:
             return None
@@ -319,28 +317,28 @@ class Nginx(Format):
             raise Skip("no request line")
         more = dict(self._MORE.findall(line, match.end()))
         host = more.get("host", "-")
-        named = self.names.of(method, target, "" if host == "-" else host)
-        return Record(_time(match), method, named, status, _code(more.get("code", "")))
+        operation = self.names.of(method, target, "" if host == "-" else host)
+        return Record(_time(match), method, operation, status, _code(more.get("code", "")))
 
 
 _UNANSWERED = {
     444: "nginx closed the connection without an answer",
     499: "the client left before the answer",
 }
-"""The reasons for statuses that nginx notes where there was no answer."""
+"""The reasons for the statuses that nginx logs when it sent no answer."""
 
 
 FORMATS: dict[str, type[Format]] = {form.name: form for form in (CloudFront, S3, OSS, COS, Nginx)}
-"""The formats in the order of trial: one that fits all other logs, too, is last."""
+"""The formats in the order in which they are tried: nginx is last, as other logs fit it."""
 _METHOD = re.compile("[A-Z]{1,20}", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][\w.-]{0,63}", re.ASCII)
 
 
 def _last(pattern: re.Pattern[str], line: str, start: int, end: int) -> re.Match[str] | None:
-    found = None
-    for found in pattern.finditer(line, start, end):  # noqa: B007 - the last one is what is wanted
+    last_match = None
+    for last_match in pattern.finditer(line, start, end):  # noqa: B007 - the last one is what is wanted
         pass
-    return found
+    return last_match
 
 
 def _inside(text: str) -> str:
@@ -348,25 +346,20 @@ def _inside(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """The code of an error; empty where there is none, or where the text is no code.
-
-    Such a text is shown to nobody.
-    """
+    """The code of an error; empty for any text that has not the form of a code."""
     return text if _CODE.fullmatch(text) else ""
 
 
 def _split(request: str) -> tuple[str, str]:
-    """Method and target of a request line in quotes; both empty where it is none."""
+    """Split a quoted request line into method and target; both are empty if it is not one."""
     method, _, rest = _inside(request).partition(" ")
     target = rest.rpartition(" ")[0] if rest.rpartition(" ")[2].startswith("HTTP/") else rest
     return (method, target) if _METHOD.fullmatch(method) else ("", "")
 
 
-def _place(bucket: str, key: str, target: str) -> str:
-    """The target with the bucket in its path.
-
-    A log does not say whether the bucket was in the host instead.
-    """
+def _path_style_target(bucket: str, key: str, target: str) -> str:
+    """Write a request's target with the bucket in its path."""
+    # The log does not say whether the client sent the bucket in the path or in the host.
     if bucket == "-":
         return target
     path = f"/{bucket}" if key == "-" else f"/{bucket}/{key}"

@@ -1,4 +1,4 @@
-"""The counts of requests by kind and answer, for each second."""
+"""Counts the requests of a log by second, kind and error."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from faultinject.journal.sources import open_unpacked
 from faultinject.learning.formats import FORMATS, Format, OperationNames, Skip
 
 LONGEST_LINE = 65_536
-"""Bytes of a line that are read; the rest is skipped."""
+"""The number of bytes that are read of a line; the rest is skipped."""
 LOOKED_AT = 200
-"""The lines by which a format is detected."""
+"""The number of lines by which a format is detected."""
 EXAMPLES = 3
-"""Lines of another form that are named."""
+"""The number of lines of another form that are listed."""
 BEGUN_AS_A_SUCCESS = 200
-"""The status of an answer that was begun before its error was known.
+"""The status of an answer that began before its error was known.
 
-It is that of a copy of S3's, or of the end of an upload in parts.
+S3 begins the answers to CopyObject and CompleteMultipartUpload so.
 """
 Kind = tuple[str, bool]
-"""An operation, or a method if the log shows no operation, and whether it is an operation."""
+"""An operation and True; or a method and False, if the log shows no operation."""
 Error = tuple[int, str]
 """A status and a code."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """The place of a line of another form, without its text.
+    """The place of a line of another form.
 
-    The text may be an address or a token.
+    The text of the line is not kept: it may contain an address or a token.
 
     Attributes:
-        file: The file, as it was named.
+        file: The file's name, as the user wrote it.
         line: The line's number, from 1.
     """
 
@@ -52,16 +52,16 @@ class Tally:
     """The counts of a log.
 
     Attributes:
-        format: as `--format` has it.
+        format: the format's value of `--format`.
         title: the name of the log.
         vendor: the vendor of its operations and codes, or None.
-        requests: by kind, the requests of each second.
-        errors: by kind and error, those of each second.
-        operations: by method, those that the log shows for its requests.
+        requests: by kind, the number of requests in each second.
+        errors: by kind and error, the number of errors in each second.
+        operations: by method, the operations that the log shows.
         lines: the number of lines that were read.
         broken: the number of lines of another form.
         examples: the first of these.
-        skipped: the number of lines that count for nothing, by the reason.
+        skipped: the number of lines that do not count, by the reason.
     """
 
     format: str = ""
@@ -77,7 +77,7 @@ class Tally:
 
     @property
     def span(self) -> tuple[int, int]:
-        """The first second and the one after the last."""
+        """The first second, and the second after the last."""
         seconds = [second for counts in self.requests.values() for second in counts]
         return (min(seconds), max(seconds) + 1) if seconds else (0, 1)
 
@@ -87,49 +87,49 @@ def read_logs(paths: Iterable[str], name: str | None, vendor: str | None) -> Tal
 
     Args:
         paths: the files; all of one format.
-        name: the format; None: the first that most of the first lines have.
-        vendor: the vendor of its operations; None: the format's.
+        name: the format; None: the first format that most of the first lines fit.
+        vendor: the vendor of its operations; None: the format's own.
 
     Raises:
-        ConfigurationError: a file cannot be read, or is of no such format.
+        ConfigurationError: a file cannot be read, or has another format.
     """
     tally = Tally()
-    made = None if name is None else _made(name, vendor)
+    log_format = None if name is None else _make_format(name, vendor)
     for path in paths:
         lines = enumerate(_lines(path), 1)
         first = [*islice(lines, LOOKED_AT)]
-        if made is None:
+        if log_format is None:
             if not any(_may_be_request(line) for _, line in first):
                 continue
-            made = _detected([line for _, line in first], vendor)
-            if made is None:
+            log_format = _detected([line for _, line in first], vendor)
+            if log_format is None:
                 known = ", ".join(FORMATS)
                 raise ConfigurationError(
                     f"{path}: its lines are of no format that is known ({known}); --format says which it is"
                 )
         elif name is None:
-            # A line of another format may have the form of this one as well.
+            # Lines of another format may fit this one too.
             detected = _detected([line for _, line in first], vendor)
-            if detected is not None and detected.name != made.name:
+            if detected is not None and detected.name != log_format.name:
                 raise ConfigurationError(
-                    f"{path}: its lines are of the {detected.title}, not of the {made.title}"
+                    f"{path}: its lines are of the {detected.title}, not of the {log_format.title}"
                 )
         lines_before, broken_before = tally.lines, tally.broken
-        _count(first, made, tally, path)
-        _count(lines, made, tally, path)
+        _count(first, log_format, tally, path)
+        _count(lines, log_format, tally, path)
         read = tally.lines - lines_before
         if read and tally.broken - broken_before == read:
             raise ConfigurationError(
-                f"{path}: none of {counted(read, 'line')} has the form of the {made.title}"
+                f"{path}: none of {counted(read, 'line')} has the form of the {log_format.title}"
             )
-    if made is None or not tally.requests:
+    if log_format is None or not tally.requests:
         skipped = "".join(f"; {counted(n, 'line')} left out: {why}" for why, n in tally.skipped.items())
         raise ConfigurationError(f"there is no request in it{skipped}")
-    tally.format, tally.title, tally.vendor = made.name, made.title, made.vendor
+    tally.format, tally.title, tally.vendor = log_format.name, log_format.title, log_format.vendor
     return tally
 
 
-def _made(name: str, vendor: str | None) -> Format:
+def _make_format(name: str, vendor: str | None) -> Format:
     form = FORMATS[name]
     return form(OperationNames(vendor or form.vendor))
 
@@ -140,28 +140,28 @@ def _may_be_request(line: str) -> bool:
 
 def _detected(first: list[str], vendor: str | None) -> Format | None:
     for name in FORMATS:
-        made = _made(name, vendor)
-        read = right = 0
+        log_format = _make_format(name, vendor)
+        requests = readable = 0
         for line in first:
-            if made.heed(line):
+            if log_format.is_header(line):
                 continue
-            read += 1
+            requests += 1
             try:
-                right += made.read(line) is not None
+                readable += log_format.read(line) is not None
             except Skip:
-                right += 1
-        if right * 2 > read:
-            return _made(name, vendor)
+                readable += 1
+        if readable * 2 > requests:
+            return _make_format(name, vendor)
     return None
 
 
-def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: str) -> None:
+def _count(lines: Iterable[tuple[int, str]], log_format: Format, tally: Tally, path: str) -> None:
     for number, line in lines:
-        if made.heed(line):
+        if log_format.is_header(line):
             continue
         tally.lines += 1
         try:
-            record = made.read(line)
+            record = log_format.read(line)
         except Skip as skip:
             tally.skipped[str(skip)] += 1
             continue
@@ -181,7 +181,7 @@ def _count(lines: Iterable[tuple[int, str]], made: Format, tally: Tally, path: s
 
 
 def _lines(path: str) -> Iterator[str]:
-    """The lines of a file, without their ends, and without a mark before the first."""
+    """Read the lines of a file without their ends, and without a byte order mark."""
     try:
         with ExitStack() as stack:
             file = open_unpacked(path, stack)

@@ -1,7 +1,4 @@
-"""Finds the times at which a share of errors changed.
-
-The log's time is cut where that makes the log much more likely.
-"""
+"""Finds the times at which the share of errors changed."""
 
 from __future__ import annotations
 
@@ -10,26 +7,26 @@ from itertools import pairwise
 from math import log
 
 BINS = 400
-"""The most pieces of time; a cut stands between two of them."""
+"""The largest number of bins, the pieces of time between which cuts are."""
 MOST = 12
-"""Windows of one kind of request, or one more."""
+"""The largest number of windows of one kind of request; the last cut may add one more."""
 LEAST = 20
-"""Requests of the shortest window."""
+"""The smallest number of requests in a window."""
 
 
 def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
-    """The places where the share of errors changes.
+    """Find the places where the share of errors changes.
 
-    Binary segmentation: a piece is cut where two shares explain it better than one, by a likelihood ratio that chance
-    reaches at hardly any of the places that were tried (twice its logarithm above 12 + 2·ln of their number). Two
-    cuts at once, as of an outage in the middle, gain that much each.
+    Binary segmentation: a piece is cut where two shares explain it better than one. Twice the logarithm of the
+    likelihood ratio must exceed 12 + 2·ln of the number of bins, which chance almost never reaches at any of them.
+    Two cuts at once, such as the beginning and the end of an outage, must gain that much each.
 
     Args:
-        requests: the number in each piece of time.
-        errors: the number of them that failed.
+        requests: the number of requests in each bin.
+        errors: the number of failed requests in each bin.
 
     Returns:
-        The pieces before which a new share begins, sorted.
+        The bins at which a new share begins, sorted.
     """
     sums = [(0, 0)]
     for n, k in zip(requests, errors, strict=True):
@@ -38,7 +35,7 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
     chosen: list[int] = []
     pieces = [(0, len(requests))]
     while requests and len(chosen) < MOST - 1:
-        # The piece whose best cut gains most goes first.
+        # Cut the piece with the greatest gain first.
         (gain, places), start, end = max((_best(sums, *piece), *piece) for piece in pieces)
         if gain <= bound:
             break
@@ -49,10 +46,7 @@ def cuts(requests: Sequence[int], errors: Sequence[int]) -> list[int]:
 
 
 def _needed(sums: Sequence[tuple[int, int]], chosen: list[int], bound: float) -> list[int]:
-    """Remove the cuts that no longer gain enough.
-
-    The first cut stood where it did for want of those that came after it.
-    """
+    """Remove the cuts that no longer gain enough: a later cut may have made them needless."""
     while chosen:
         edges = [0, *chosen, len(sums) - 1]
         gains = [
@@ -72,17 +66,15 @@ def _needed(sums: Sequence[tuple[int, int]], chosen: list[int], bound: float) ->
 
 
 def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, list[int]]:
-    """The gain of the best cut of a piece, or of the best two for each, and their places.
-
-    Two cuts have the most or the fewest errors between them.
-    """
+    """Find the best cut of a piece, or the best two; returns the gain per cut and the places."""
     gain, at = _best_one(sums, start, end)
     requests, errors = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
 
     def excess(at: int) -> int:
-        """The surplus of errors before a place over an even spread, times the requests."""
+        """The errors before a place, less those of an even spread, times the requests."""
         return (sums[at][1] - sums[start][1]) * requests - (sums[at][0] - sums[start][0]) * errors
 
+    # Between two cuts are the most or the fewest errors: they begin at an extreme of the excess.
     first = min(min(range(start, end), key=excess), max(range(start, end), key=excess))
     _, last = _best_one(sums, first, end)
     _, first = _best_one(sums, start, last)
@@ -94,7 +86,7 @@ def _best(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float,
 
 
 def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[float, int]:
-    """The gain of the best single cut of a piece, and its place; the beginning if there is none."""
+    """Find the gain of the best single cut, and its place; the piece's start if there is none."""
     whole = _likelihood(sums, start, end)
     best = (0.0, start)
     for at in range(start + 1, end):
@@ -107,13 +99,13 @@ def _best_one(sums: Sequence[tuple[int, int]], start: int, end: int) -> tuple[fl
 
 
 def _likelihood(sums: Sequence[tuple[int, int]], start: int, end: int) -> float:
-    """The log-likelihood of the errors of a piece, with the share that fits best."""
+    """Calculate the log-likelihood of a piece's errors, with the share that fits best."""
     n, k = sums[end][0] - sums[start][0], sums[end][1] - sums[start][1]
     return sum(count * log(count / n) for count in (k, n - k) if count)
 
 
 def interval(k: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The share of which k of n is a likely sample: Wilson's interval, of 95 % by default.
+    """Wilson's score interval for the share of which k of n is a sample, 95 % by default.
 
     >>> [round(bound, 4) for bound in interval(3, 1000)]
     [0.001, 0.0088]

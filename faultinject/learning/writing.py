@@ -1,7 +1,4 @@
-"""A scenario with the errors of a log: one rule for each kind of request, error and window.
-
-Each rule has the numbers that it rests on.
-"""
+"""Writes the errors of a log as rules: one for each kind of request, error and window."""
 
 from __future__ import annotations
 
@@ -26,16 +23,16 @@ THROTTLED = 429
 
 @dataclass(frozen=True)
 class Learned:
-    """A rule and the numbers that it was made from.
+    """A rule, and the numbers from which it was made.
 
     Attributes:
         rule: The rule, as a file of rules has it.
-        failed: How many requests of its kind had this error in its window.
-        requests: How many requests of its kind there were.
-        low: The lower end of the interval in which the true share lies with 95 %.
+        failed: The number of requests of this kind with this error in the window.
+        requests: The number of requests of this kind in the window.
+        low: The lower end of the 95 % interval of the true share.
         high: Its upper end.
-        begin: When its window begins, unix seconds.
-        end: When it ends, unix seconds.
+        begin: The beginning of the window, unix seconds.
+        end: The end of the window, unix seconds.
     """
 
     rule: Rule
@@ -49,13 +46,13 @@ class Learned:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Errors that no rule was made of.
+    """An error for which there is no rule.
 
     Attributes:
-        kind: The operation, or the method where the log tells no operation.
+        kind: The operation, or the method if the log shows no operation.
         error: The error's code, or its status.
-        failed: How many requests had it.
-        why: Why no rule was made of it.
+        failed: The number of requests with this error.
+        why: The reason why there is no rule.
     """
 
     kind: str
@@ -70,18 +67,18 @@ class LearnedScenario:
 
     Attributes:
         v: The version of the format.
-        format: The format of the logs, as `--format` has it.
-        log: The same in words.
+        format: The format of the logs, its value of `--format`.
+        log: The name of the log in words.
         files: The logs.
         begin: The second of the first request, unix seconds.
         end: The second after the last request, unix seconds.
-        requests: How many requests were counted.
-        lines: How many lines were read, without headers and blank ones.
-        broken: How many lines are of another form.
+        requests: The number of requests that were counted.
+        lines: The number of lines that were read, without headers and blank lines.
+        broken: The number of lines of another form.
         examples: The first of these.
-        skipped: How many lines count for nothing, by the reason.
-        rules: One for each kind of request, error and window.
-        left_out: Errors that no rule was made of.
+        skipped: The number of lines that do not count, by the reason.
+        rules: One rule for each kind of request, error and window.
+        left_out: Errors for which there is no rule.
     """
 
     v: int
@@ -100,15 +97,15 @@ class LearnedScenario:
 
 
 def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[Learned], list[LeftOut]]:
-    """The rules that have the errors of a log.
+    """Make the rules that inject the errors of a log.
 
-    The rules of one kind of request stand one behind the other, so the second's probability is of the requests that
-    the first has left.
+    Of the rules of one kind of request, the second one's probability applies to the requests that the first one has
+    let pass, and so on.
 
     Args:
         tally: the counts.
-        vendor: the vendor of its codes and operations; None: nobody's.
-        everything: also errors that a client is not to retry.
+        vendor: the vendor of its codes and operations, or None.
+        everything: also make rules for errors that a client is not to retry.
     """
     known_vendor = None if vendor is None else vendors.get(vendor)
     start, end = tally.span
@@ -125,17 +122,15 @@ def learn(tally: Tally, vendor: str | None, *, everything: bool) -> tuple[list[L
                 left_out.append(LeftOut(kind[0], error[1] or str(error[0]), sum(seconds.values()), why))
                 del errors[error]
         if errors:
-            learned += _of_kind(
-                _asked(kind, tally), tally.requests[kind], errors, known_vendor, start, width, end
+            learned += _rules_of_kind(
+                _conditions(kind, tally), tally.requests[kind], errors, known_vendor, start, width, end
             )
     return learned, left_out
 
 
-def _asked(kind: Kind, tally: Tally) -> RuleKeys:
-    """The conditions of its rules.
-
-    Those of a method are not for the operations that have a count of their own.
-    """
+def _conditions(kind: Kind, tally: Tally) -> RuleKeys:
+    """The conditions of the rules for a kind of request."""
+    # Operations that are counted by name do not belong to the count of their method.
     name, is_operation = kind
     if is_operation:
         return {"operation": name}
@@ -143,8 +138,8 @@ def _asked(kind: Kind, tally: Tally) -> RuleKeys:
     return {"method": name, "unless": {"operation": others}} if others else {"method": name}
 
 
-def _of_kind(
-    asked: RuleKeys,
+def _rules_of_kind(
+    conditions: RuleKeys,
     requests: Counter[int],
     errors: dict[Error, Counter[int]],
     vendor: Vendor | None,
@@ -162,7 +157,7 @@ def _of_kind(
             k = sum(errors_by_bin[first:last])
             if not k:
                 continue
-            keys: RuleKeys = {**asked}
+            keys: RuleKeys = {**conditions}
             if k < rest:
                 keys["probability"] = float(f"{k / rest:.6g}")
             if begin > start:
@@ -182,7 +177,7 @@ def _binned(seconds: Counter[int], start: int, width: int, end: int) -> list[int
 
 
 def _rule(vendor: Vendor | None, error: Error, keys: RuleKeys) -> Rule:
-    """The rule of the documented error with this code if there is one, else of its status."""
+    """Make a rule for the documented error with this code, or else for the status."""
     status, code = error
     if vendor is not None and code:
         for row in vendor.errors:
@@ -198,7 +193,7 @@ def _rule(vendor: Vendor | None, error: Error, keys: RuleKeys) -> Rule:
 
 
 def _unsayable(vendor: Vendor | None, error: Error) -> str:
-    """The reason why no rule has this error; empty where one has."""
+    """The reason why no rule can inject this error; empty if one can."""
     status, code = error
     documented = any(row.code == code for row in (vendor.errors if vendor else ()))
     if status != BEGUN_AS_A_SUCCESS or documented:
@@ -207,7 +202,7 @@ def _unsayable(vendor: Vendor | None, error: Error) -> str:
 
 
 def _not_retried(vendor: Vendor | None, error: Error) -> str:
-    """The reason why a client is not to retry; empty where it is."""
+    """The reason why a client should not retry after this error; empty if it should."""
     status, code = error
     if vendor is not None and code:
         rows = [row for row in vendor.errors if row.code == code]
@@ -219,9 +214,9 @@ def _not_retried(vendor: Vendor | None, error: Error) -> str:
 def as_toml(
     learned: Sequence[Learned], left_out: Sequence[LeftOut], tally: Tally, *, sources: Sequence[str]
 ) -> str:
-    """The scenario as a file, with the numbers behind each rule."""
+    """Write the scenario as a file, with each rule's numbers as a comment."""
     start, end = tally.span
-    total = sum(sum(each.values()) for each in tally.requests.values())
+    total = sum(sum(by_second.values()) for by_second in tally.requests.values())
     head = [
         f"{tally.title}: {', '.join(sources)}",
         f"{counted(total, 'request')} from {_moment(start)} to {_moment(end)}",
@@ -229,24 +224,24 @@ def as_toml(
     if tally.broken:
         are = "is of another form, and was" if tally.broken == 1 else "are of another form, and were"
         head.append(f"{tally.broken:,} of {counted(tally.lines, 'line')} {are} left out:")
-        head += [f"  {each.file}:{each.line}" for each in tally.examples]
+        head += [f"  {example.file}:{example.line}" for example in tally.examples]
         if tally.broken > len(tally.examples):
             head.append(f"  and {tally.broken - len(tally.examples):,} more")
     head += [f"{counted(count, 'line')} left out: {why}" for why, count in tally.skipped.most_common()]
-    head += [f"left out: {each.failed:,} × {each.error} to {each.kind}: {each.why}" for each in left_out]
-    lines = [f"# {visible(each)}" for each in head]
-    for each in learned:
-        share = f"{100 * each.failed / each.requests:.3g} %"
-        likely = f"{100 * each.low:.3g} to {100 * each.high:.3g} %"
+    head += [f"left out: {error.failed:,} × {error.error} to {error.kind}: {error.why}" for error in left_out]
+    lines = [f"# {visible(line)}" for line in head]
+    for rule in learned:
+        share = f"{100 * rule.failed / rule.requests:.3g} %"
+        likely = f"{100 * rule.low:.3g} to {100 * rule.high:.3g} %"
         window = (
-            f", {_moment(each.begin)} to {_moment(each.end)}"
-            if {"begin", "end"} & {*each.rule.options}
+            f", {_moment(rule.begin)} to {_moment(rule.end)}"
+            if {"begin", "end"} & {*rule.rule.options}
             else ""
         )
         lines += [
             "",
-            f"# {each.failed:,} of {counted(each.requests, 'request')}, {share} (95 %: {likely}){window}",
-            Scenario([each.rule]).to_toml().strip(),
+            f"# {rule.failed:,} of {counted(rule.requests, 'request')}, {share} (95 %: {likely}){window}",
+            Scenario([rule.rule]).to_toml().strip(),
         ]
     text = "\n".join([*lines, ""])
     Scenario.from_toml(text, where="what was learned")
@@ -256,7 +251,7 @@ def as_toml(
 def with_numbers(
     learned: list[Learned], left_out: list[LeftOut], tally: Tally, *, sources: Sequence[str]
 ) -> LearnedScenario:
-    """The scenario as it is printed in JSON."""
+    """The scenario for printing as JSON."""
     start, end = tally.span
     return LearnedScenario(
         v=1,
@@ -265,12 +260,12 @@ def with_numbers(
         files=[*sources],
         begin=start,
         end=end,
-        requests=sum(sum(each.values()) for each in tally.requests.values()),
+        requests=sum(sum(by_second.values()) for by_second in tally.requests.values()),
         lines=tally.lines,
         broken=tally.broken,
         examples=tally.examples,
         skipped=dict(tally.skipped),
-        rules=[replace(each, low=round(each.low, 6), high=round(each.high, 6)) for each in learned],
+        rules=[replace(rule, low=round(rule.low, 6), high=round(rule.high, 6)) for rule in learned],
         left_out=left_out,
     )
 

@@ -1,4 +1,4 @@
-"""The ASGI app that sends each request on and its answer back, piece by piece."""
+"""The ASGI app that forwards each request and its answer, piece by piece."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, UpstreamFailure
 from faultinject.server.protocol import without_upgrade
 
-PROXY_S_OWN = b"proxy-authorization"
+HEADER_FOR_THE_PROXY = b"proxy-authorization"
 """The header for a proxy that a client uses by HTTP_PROXY.
 
-It is a secret of the proxy's user, and none of the server's.
+It has a secret of the proxy's user, which the server must not see.
 """
 
 
-def log_it(broken: UpstreamFailure) -> None:
-    """Log the reason why there is no answer."""
+def log_failure(failure: UpstreamFailure) -> None:
+    """Log the reason why the server gave no answer, or only a part of one."""
     # The proxy has no answer from its server, or only a part of one.
-    log.warning("faultinject: %s", broken)
+    log.warning("faultinject: %s", failure)
 
 
 class Proxy:
-    """The ASGI app before one server.
+    """The ASGI app in front of one server.
 
-    `ClientTransport` serves it, and keeps requests as they were sent.
+    `ClientTransport` serves it, and keeps requests as the client sent them.
 
     Args:
         target: the server behind.
-        rewrite_host: whether requests go on with its own Host, instead of that which the client sent and may have
-            signed.
-        notice: called for each request to which the server had no whole answer.
+        rewrite_host: whether to send the server's own Host instead of the client's, which may be signed.
+        notice: called for each request that the server did not answer completely.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Proxy:
         target: Target,
         *,
         rewrite_host: bool = False,
-        notice: Callable[[UpstreamFailure], None] = log_it,
+        notice: Callable[[UpstreamFailure], None] = log_failure,
     ) -> None:
         self.target = target
         self._notice = notice
@@ -57,19 +56,19 @@ class Proxy:
         self._rewrite_host = rewrite_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send one request on."""
+        """Forward one request, and its answer."""
         client: ClientTransport = scope[KEY]
         try:
             client.upstream = upstream = await self._connected(client.upstream)
-        except UpstreamFailure as broken:
-            self._notice(broken)
-            await _tell(send, broken)
+        except UpstreamFailure as failure:
+            self._notice(failure)
+            await _send_reason(send, failure)
             return
         if client.transport.is_closing():
-            # The client has left meanwhile, and nobody else will let go of the server.
+            # The client has left meanwhile, and nobody else will close the connection to the server.
             upstream.leave()
             return
-        await _Exchange(client, upstream, receive, send, self._notice).run(self._headers(client))
+        await _Forwarding(client, upstream, receive, send, self._notice).run(self._headers(client))
 
     async def _connected(self, upstream: Upstream | None) -> Upstream:
         if upstream is not None and await upstream.can_go_on():
@@ -84,14 +83,14 @@ class Proxy:
         return [
             (name, host if self._rewrite_host and name.lower() == b"host" else value)
             for name, value in headers
-            if name.lower() != PROXY_S_OWN
+            if name.lower() != HEADER_FOR_THE_PROXY
         ]
 
 
-class _Exchange:
-    """One request and its answer.
+class _Forwarding:
+    """Forwards one request and its answer, both at the same time.
 
-    The request goes on while the answer comes back: a server may answer before it has all.
+    A server may answer before it has the whole request.
     """
 
     def __init__(
@@ -108,11 +107,11 @@ class _Exchange:
         self._send = send
         self._notice = notice
         self._started = self._left = False
-        # Why the request could not go on.
-        self._stuck: UpstreamFailure | None = None
+        # The failure that ended the forwarding of the request.
+        self._request_failure: UpstreamFailure | None = None
 
     async def run(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """Forward until the answer is there, or one side has left."""
+        """Forward until the answer is complete, or one side has left."""
         client, upstream = self._client, self._upstream
         try:
             await upstream.send_head(client.request.method, client.request.target, headers)
@@ -122,10 +121,10 @@ class _Exchange:
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
-        except UpstreamFailure as broken:
+        except UpstreamFailure as failure:
             upstream.leave()
             if not (self._left or client.transport.is_closing()):
-                await self._end(self._stuck or broken)
+                await self._end(self._request_failure or failure)
         except BaseException:
             upstream.leave()
             raise
@@ -136,8 +135,8 @@ class _Exchange:
         """Send the body on, then listen for a client that leaves."""
         try:
             if self._client.waiting_for_100_continue:
-                # The side that asks for the body sends `100 Continue`. The server sends it, or the client has waited
-                # long enough and sends its body anyhow.
+                # `receive` would ask the client for the body. That is for the server to do, or the client sends its
+                # body without being asked after it has waited long enough.
                 await self._client.body_comes()
             more = True
             while (message := await self._receive())["type"] == "http.request":
@@ -148,8 +147,8 @@ class _Exchange:
                 more = message.get("more_body", False)
                 if not more:
                     await self._upstream.send_end(self._client.trailers)
-        except UpstreamFailure as broken:
-            self._stuck = broken
+        except UpstreamFailure as failure:
+            self._request_failure = failure
             self._upstream.leave()
         else:
             self._left = True
@@ -183,22 +182,22 @@ class _Exchange:
             start[TO_THE_END] = True
         await self._send(start)
 
-    async def _end(self, broken: UpstreamFailure) -> None:
-        """End as the server behind has; where it has not ended, answer why there is no answer."""
-        self._notice(broken)
-        if not self._started and broken.reset is None:
-            await _tell(self._send, broken)
-        elif broken.reset is not False:
+    async def _end(self, failure: UpstreamFailure) -> None:
+        """End the connection as the server has, or answer the reason if it has not ended it."""
+        self._notice(failure)
+        if not self._started and failure.reset is None:
+            await _send_reason(self._send, failure)
+        elif failure.reset is not False:
             self._client.abort()
 
 
-async def _tell(send: Send, broken: UpstreamFailure) -> None:
-    """Send an answer of our own, which no server behind has sent."""
-    text = f"faultinject: {broken}\n".encode()
+async def _send_reason(send: Send, failure: UpstreamFailure) -> None:
+    """Answer with the reason why the server gave no answer."""
+    text = f"faultinject: {failure}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": broken.status, "headers": headers})
+    await send({"type": "http.response.start", "status": failure.status, "headers": headers})
     await send({"type": "http.response.body", "body": text})

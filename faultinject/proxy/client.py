@@ -1,4 +1,4 @@
-"""The client's side: one connection, read by h11, with answers spelled as they came."""
+"""A client's connection: h11 reads the requests; answers keep the spelling of their headers."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from faultinject.server.certificates import Certificate
 KEY = "faultinject.client_transport"
 """The key of a scope's `ClientTransport`."""
 RESPONSE_HEAD = "faultinject.response_head"
-"""The key of the server's head in the message that begins its answer.
+"""The key of the server's reason phrase and header names, in an answer's first message.
 
-It has the reason phrase, and the names of the headers in their case.
+The names are spelled as the server spells them.
 """
 BODILESS = (204, 304)
 """Statuses of answers without a body."""
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-"""Names of headers, one of which a message with a body has."""
+"""The headers that say where a body ends; a request with a body has one of them."""
 _TOO_LONG = f"a request's line and headers have at most {LIMITS.head} bytes here"
 _NO_HTTP = "what was sent is no request of HTTP/1.1"
 _NO_TUNNEL = "this proxy makes no tunnels: use its address as the endpoint, not as HTTPS_PROXY"
@@ -47,25 +47,25 @@ _FAILED = "an error in front of the server: the proxy's log has it"
 
 
 class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
-    """One connection of a client, with its requests one after the other.
+    """One connection of a client, which sends its requests one after the other.
 
     uvicorn makes one for each client, and ends it.
 
     Args:
         target: the server behind.
-        bounds: of the proxy's connections.
-        config: of uvicorn; the app is in it.
-        server_state: the connections and tasks of the server.
+        bounds: the limits of the proxy's connections.
+        config: uvicorn's configuration, with the app.
+        server_state: uvicorn's connections and tasks.
 
     Attributes:
-        upstream: made when a request first goes on. Each client's connection has one of its own, as it would have
-            without us.
-        request: as it was sent, but for its target, which is the path where the client sent a URL.
-        trailers: of the request; whole when its body is.
-        answer_trailers: of the server's answer, for its end.
+        upstream: this client's connection to the server, opened for its first request. As without the proxy, no
+            other client uses it.
+        request: the request as the client sent it; if its target was a URL, the target is the URL's path.
+        trailers: the request's trailers; complete once the body is.
+        answer_trailers: the trailers to send at the end of the answer.
         waiting_for_100_continue: whether the client waits before it sends its body.
-        more_body: whether something of the body has not been read yet.
-        keep_alive: whether another request may come, as the client and the proxy's own end have it.
+        more_body: whether a part of the body has not been read yet.
+        keep_alive: whether both the client and the proxy allow another request.
     """
 
     request: h11.Request
@@ -86,17 +86,17 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         self._http = h11.Connection(h11.SERVER, LIMITS.head)
         self._reading = asyncio.Lock()
         self._lost = asyncio.Event()
-        # An event that was read and not handed on yet.
-        self._heard: h11.Event | None = None
-        # The status and the reason if bytes that came are not for the server behind.
+        # An event that was read and not delivered to the app yet.
+        self._pending: h11.Event | None = None
+        # The status and the reason if the proxy refuses the request instead of forwarding it.
         self._refusal: tuple[int, str] | None = None
         self._idle = self._reads = True
         self._ends = self._started = self._complete = self._bodiless = self._chunked = self._last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Serve a client that has come."""
+        """Begin to serve a client."""
         super().connection_made(transport)
-        # One that has left by a reset has none under uvloop.
+        # Under uvloop, a client that has left by a reset has no address.
         self._client, self._address = (
             (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
         )
@@ -107,12 +107,12 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         task.add_done_callback(self._server.tasks.discard)
 
     def eof_received(self) -> bool:
-        """A client that ends its half of the connection has left."""
+        """Close the connection when the client ends its half of it."""
         super().eof_received()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the server on the other side when the client has left."""
+        """Leave the server when the client has left."""
         super().connection_lost(exc)
         self._server.connections.discard(self)
         self._lost.set()
@@ -120,56 +120,53 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
             self.upstream.leave()
 
     def shutdown(self) -> None:
-        """End the connection, as the proxy ends, unless a request is under way."""
+        """End the connection when the proxy ends, unless a request is under way."""
         self._ends, self.keep_alive = True, False
         if self._idle and self.transport.can_write_eof():
             self.transport.close()
         elif self._idle:
-            self.transport.abort()  # a client of TLS need not answer that it has heard of the end
+            self.transport.abort()  # `close` would wait for the TLS client to confirm the end
 
     def abort(self) -> None:
         """End the connection with an RST."""
-        with suppress(OSError, ValueError):  # one that has ended has no descriptor
+        with suppress(OSError, ValueError):  # a connection that has ended has no descriptor
             self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))
         self.transport.abort()
 
     async def receive(self) -> Message:
-        """The next message for the app: of the body, or that the client has left."""
+        """Wait for the next message for the app: a piece of the body, or the client's end."""
         if self.waiting_for_100_continue:
             self.waiting_for_100_continue = False
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await self.body_comes()
-        heard = self._heard
-        if isinstance(heard, h11.Data):
-            self._heard = None
-            return {"type": "http.request", "body": bytes(heard.data), "more_body": True}
-        if isinstance(heard, h11.EndOfMessage):
-            self.trailers, self._heard = heard.headers.raw_items(), h11.ConnectionClosed()
+        event = self._pending
+        if isinstance(event, h11.Data):
+            self._pending = None
+            return {"type": "http.request", "body": bytes(event.data), "more_body": True}
+        if isinstance(event, h11.EndOfMessage):
+            self.trailers, self._pending = event.headers.raw_items(), h11.ConnectionClosed()
             return {"type": "http.request", "body": b"", "more_body": False}
         if self._refusal is None:
             await self._lost.wait()
         return {"type": "http.disconnect"}
 
     async def body_comes(self) -> None:
-        """Wait until a part of the body is there, or the client has left.
-
-        Nobody has asked the client for it.
-        """
+        """Wait for a part of the body, or the client's end, without sending `100 Continue`."""
         async with self._reading:
-            if self._heard is None:
-                self._heard = await self._next() or h11.ConnectionClosed()
+            if self._pending is None:
+                self._pending = await self._next() or h11.ConnectionClosed()
             self.waiting_for_100_continue = False
-            self.more_body = isinstance(self._heard, h11.Data)
+            self.more_body = isinstance(self._pending, h11.Data)
 
     async def _next(self) -> h11.Event | None:
-        """The client's next event; None if it is refused, or if the client leaves in the middle."""
+        """Read the client's next event; None if it is refused, or the client leaves within it."""
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(await self._read())
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
                 self._refusal = 431, _TOO_LONG
-            elif not self._http.trailing_data[1]:  # else it has left
+            elif not self._http.trailing_data[1]:  # otherwise the client has left
                 self._refusal = 400, f"the request cannot go on: {without_quotes(error)}"
             return None
         assert isinstance(event, h11.Event)
@@ -191,13 +188,13 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         try:
             while await self._begin():
                 await self._app(self._scope(), self.receive, self.send)
-                if not await self._over():
+                if not await self._finish():
                     break
         except asyncio.CancelledError:
-            # The proxy has waited long enough. Its client sees that this was not all.
+            # The proxy ends and has waited long enough. The reset tells the client that the answer is cut.
             self.abort()
         except Exception:
-            # As uvicorn's own protocols do it.
+            # uvicorn's own protocols log it with these words.
             getLogger("uvicorn.error").exception("Exception in ASGI application\n")
             if not self._started:
                 await self._refuse(500, _FAILED)
@@ -205,13 +202,13 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
             self.transport.close()
 
     async def _begin(self) -> bool:
-        """Read the head of a request; returns whether it is for the server behind."""
+        """Read the head of a request, and say whether to forward it."""
         self._idle, self._started = True, False
         event = await self._next()
         self._idle = False
         if isinstance(event, h11.Request):
             self.request = event
-            self._refusal = self._unfit(event)
+            self._refusal = self._refusal_of(event)
         if self._refusal is not None:
             await self._refuse(*self._refusal)
         if self._refusal is not None or not isinstance(event, h11.Request):
@@ -220,13 +217,13 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         self.keep_alive = self.keep_alive and not _closes(event.headers)
         self._complete = False
         self.more_body = not FRAMING.isdisjoint(name for name, _ in event.headers)
-        self.trailers, self.answer_trailers, self._heard = (), (), None
+        self.trailers, self.answer_trailers, self._pending = (), (), None
         return True
 
-    def _unfit(self, request: h11.Request) -> tuple[int, str] | None:
-        """The status and the reason if a request cannot go on.
+    def _refusal_of(self, request: h11.Request) -> tuple[int, str] | None:
+        """The status and the reason if a request cannot be forwarded.
 
-        The URL of a client that has us as its HTTP_PROXY becomes its path.
+        A target that is a URL, as clients with HTTP_PROXY send it, is replaced by its path.
         """
         names = [name for name, _ in request.headers]
         if request.http_version != b"1.1" or {*names} >= FRAMING:
@@ -264,7 +261,7 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         }
 
     async def send(self, message: Message) -> None:
-        """Write an app's message, and wait until the client takes more."""
+        """Write an app's message, and wait until the client can take more."""
         if message["type"] == "http.response.start":
             self._write(self._head(message))
         else:
@@ -277,14 +274,14 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         await self.drain()
 
     async def send_informational(self, status: int, phrase: bytes, headers: RawHeaders) -> None:
-        """Write a head with a status of 1xx, which the answer follows."""
+        """Write an informational (1xx) head, which comes before the answer."""
         if status == HTTPStatus.CONTINUE:
             self.waiting_for_100_continue = False
         self._write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers)))
         await self.drain()
 
     async def drain(self) -> None:
-        """Wait until the client takes more, or has left."""
+        """Wait until the client can take more, or has left."""
         with suppress(OSError):
             await self._writer.drain()
 
@@ -293,9 +290,9 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
             self._writer.write(data)
 
     def _head(self, message: Message) -> bytes:
-        """The head of an answer.
+        """Render the head of an answer.
 
-        That of the server behind is spelled as it came, with the changes of a fault.
+        The server's headers keep their spelling, also where a fault has changed their values.
         """
         status, headers = message["status"], list(message["headers"])
         phrase, spelling = message.get(RESPONSE_HEAD, (reason(status).encode(), ()))
@@ -307,7 +304,7 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
             headers.append((b"transfer-encoding", b"chunked"))
         self._chunked = any(name == b"transfer-encoding" for name, _ in headers)
         self._last = bare or _closes(headers)
-        # Nobody knows whether a client that waits to be asked for its body sends it then:
+        # A client that waits for `100 Continue` and gets an answer may still send its body, or not:
         # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
         if not self._last and (self.waiting_for_100_continue or not self.keep_alive):
             headers.append((b"connection", b"close"))
@@ -315,22 +312,22 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         self.waiting_for_100_continue = False
         if not spelling:
             self.answer_trailers = ()
-        spelled = list(spelling)
+        unused = list(spelling)
         for at, (name, value) in enumerate(headers):
-            name_sent = next((spelling for spelling in spelled if spelling.lower() == name), name)
-            if name_sent in spelled:
-                spelled.remove(name_sent)
+            name_sent = next((spelling for spelling in unused if spelling.lower() == name), name)
+            if name_sent in unused:
+                unused.remove(name_sent)
             headers[at] = name_sent, value
         return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, lines(headers))
 
-    async def _over(self) -> bool:
-        """End an app's part, and return whether another request can come."""
+    async def _finish(self) -> bool:
+        """End an exchange, and say whether another request can come."""
         if self._refusal is not None and self._started:
             self.abort()
         elif self._refusal is not None:
             await self._refuse(*self._refusal)
         elif self._complete and self.keep_alive and not self._last:
-            while not isinstance(self._heard, h11.ConnectionClosed):
+            while not isinstance(self._pending, h11.ConnectionClosed):
                 await self.receive()
             self._http.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
             self._http.send(h11.EndOfMessage())
@@ -342,7 +339,7 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         return False
 
     async def _refuse(self, status: int, why: str) -> None:
-        """Answer the reason, and end the connection: its bytes are no request of ours."""
+        """Answer with the reason, and end the connection."""
         # The proxy has no answer from its server, or only a part of one.
         log.warning("faultinject: %s", why)
         text = f"faultinject: {why}\n".encode()
@@ -354,8 +351,8 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         """Read the bytes that a client still sends, and drop them.
 
         Bytes that nobody reads would reset the connection, and the reset may destroy an answer that the client has
-        not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half of a connection to end:
-        where the end of an answer is that of the connection, its client gets it when the time is over.
+        not read yet (https://www.rfc-editor.org/rfc/rfc9112#section-9.6). TLS has no half-closed connections: if only
+        the connection's end marks the end of an answer, the client gets it after `lingers` seconds.
         """
         if self._ends or self.transport.is_closing():
             return
@@ -369,7 +366,7 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
 
 
 def _closes(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the connection ends after a message with these headers, named in small letters."""
+    """Whether the connection ends after a message with these headers, whose names are lowercase."""
     values = b",".join(value for name, value in headers if name == b"connection")
     return b"close" in map(bytes.strip, values.lower().split(b","))
 
@@ -382,19 +379,19 @@ def proxy_server(
     within: int = 2,
     limits: Limits = SERVER_LIMITS,
 ) -> Server:
-    """A server of the proxy, which adds nothing of its own to an answer, and logs only warnings.
+    """Make a uvicorn server for the proxy; it adds nothing to answers, and logs only warnings.
 
     Args:
         app: the proxy, with or without faults around it.
         target: the server behind.
-        certificate: encrypts its clients' connections; None: they are in the clear.
-        within: seconds that requests under way may take when it ends.
-        limits: of its connections.
+        certificate: the certificate for clients; None: plain HTTP.
+        within: seconds that requests under way may take when the server ends.
+        limits: the limits of the clients' connections.
     """
     context = None if certificate is None else certificate.context()
-    # Each connection has another one to the server behind.
+    # Each client's connection needs a second descriptor, for the connection to the server.
     bounds = Bounds(limits, descriptors=2)
-    app.never_faulted = True  # by `run`: its faults are its own
+    app.never_faulted = True  # `faultinject run` adds no faults: the proxy has its own
     return Server(
         Config(
             app,

@@ -17,19 +17,19 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Target:
-    """The server that requests go on to; one for the life of the proxy.
+    """The server to which the proxy forwards all requests.
 
     Args:
-        url: `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a path: signatures hold for the path that was
-            signed.
+        url: `http://HOST[:PORT]` or `https://HOST[:PORT]`, without a path, since a changed path would break
+            signatures.
 
     Attributes:
-        host: a name or address.
-        port: of the server.
-        tls: whether TLS is spoken to it, and its certificate verified.
+        host: the server's name or address.
+        port: the server's port.
+        tls: whether to speak TLS, with a verified certificate.
 
     Raises:
-        ConfigurationError: it names no such server.
+        ConfigurationError: the URL names no such server.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,34 +61,31 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The Host of requests that are made for it."""
+        """The server's own Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
-        """The server, without a slash at the end."""
+        """The server's URL, without a slash at the end."""
         return f"{self.scheme}://{self.authority}"
 
     def serves(self, authority: str) -> bool:
-        """Whether a client means the server by this host and port.
-
-        It may name the host, or one below it, as buckets are.
-        """
+        """Whether this host is the server's, or one below it, such as a bucket's."""
         host, bracket, _ = authority.rpartition("@")[2].lower().partition("]")
         host = host.removeprefix("[") if bracket else host.partition(":")[0]
         return host == self.host or host.endswith(f".{self.host}")
 
 
 def _without_secrets(url: str) -> str:
-    """The URL for people, without a password, and without a query, which may be a signature."""
+    """Shorten a URL for messages: without password, and without query, which may be a signature."""
     bare = url.rpartition("@")[2]
     kept = re.split(r"[?#]", bare, maxsplit=1)[0]
     return kept if kept == bare else f"{kept}{bare[len(kept)]}..."
 
 
 def _nearest(url: str) -> str:
-    """A suggestion for an address without a scheme; empty where it is none, or its port is none."""
+    """Suggest a URL for an address without a scheme; empty if it is not a valid address."""
     address = _without_secrets(url).partition("/")[0]
     if _ADDRESS.fullmatch(address):
         with suppress(ConfigurationError):

@@ -1,4 +1,4 @@
-"""The connection to the server behind: requests go out as they came in, h11 reads answers."""
+"""The connection to the server behind: requests go out unchanged; h11 reads the answers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from faultinject.proxy.target import Target
 
 @dataclass
 class Limits:
-    """Seconds, bytes and numbers.
+    """The proxy's limits.
 
     Attributes:
-        connect: seconds until a connection to the server behind has to be there.
-        silent: seconds of a server that takes nothing, or has the whole request and sends nothing.
+        connect: seconds to connect to the server behind.
+        silent: seconds in which the server takes nothing, or has the whole request and sends nothing.
         lingers: seconds in which a client that is still sending may read its answer, before the connection ends.
-        dropped: bytes that are taken from it meanwhile, and dropped.
-        head: bytes of a head, of a request or an answer.
+        dropped: bytes that are read from this client meanwhile, and dropped.
+        head: bytes of the head of a request or an answer.
     """
 
     connect: float = 10.0
@@ -42,11 +42,11 @@ PIECE = 65_536
 
 
 class UpstreamFailure(Exception):
-    """There is no answer, or no more of it.
+    """The server gave no answer, or only a part of one.
 
     Attributes:
-        status: of the answer that says so, where none has begun: 502 or 504.
-        reset: whether the server has ended the connection by an RST; None: it has not ended it.
+        status: the status of the proxy's own answer, if none has begun: 502 or 504.
+        reset: whether the server has ended the connection with an RST; None: it has not ended it.
     """
 
     def __init__(self, why: str, status: int = 502, *, reset: bool | None = None) -> None:
@@ -56,14 +56,12 @@ class UpstreamFailure(Exception):
 
 
 class Upstream:
-    """A connection to the server behind, for one client's connection.
-
-    It has the client's requests one after the other.
+    """A connection to the server behind, for the requests of one client's connection.
 
     Args:
-        target: that server.
-        reader: of its bytes.
-        writer: of our bytes.
+        target: the server.
+        reader: reads the server's bytes.
+        writer: writes the proxy's bytes.
     """
 
     def __init__(self, target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -72,18 +70,18 @@ class Upstream:
         self._writer = writer
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMITS.head)
         self._left = False
-        self._taken = 0  # bytes, by the server
-        # Its end, after its last bytes.
+        self._bytes_taken = 0  # by the server
+        # The failure to raise once the server's last bytes are read.
         self._broken: UpstreamFailure | None = None
-        # The reader would raise that before it has handed out the bytes that came before.
+        # The stream's own `set_exception` would raise before it has given out the bytes that came before.
         reader.set_exception = self._break  # type: ignore[method-assign]
 
     @classmethod
     async def open(cls, target: Target, context: ssl.SSLContext | None) -> Upstream:
-        """Connect; arguments as those of the class, and the context for TLS.
+        """Connect to the server, with TLS if there is a context.
 
         Raises:
-            UpstreamFailure: there is no connection.
+            UpstreamFailure: the connection failed.
         """
         try:
             async with asyncio.timeout(LIMITS.connect):
@@ -114,7 +112,7 @@ class Upstream:
     async def can_go_on(self) -> bool:
         """Whether another request can use the connection.
 
-        The server has answered the last one, and neither ended the connection nor sent more since.
+        The last answer is complete, and the server has neither ended the connection nor sent more since.
         """
         if self._left or self._writer.is_closing() or self._connection.our_state is not h11.IDLE:
             return False
@@ -126,7 +124,7 @@ class Upstream:
 
     async def send_head(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         """Send a request's line and headers, in their order."""
-        # h11 would send the Host first; what it makes is dropped.
+        # h11 only keeps track of the state: its own bytes, with the Host first, are dropped.
         self._connection.send(h11.Request(method=method, target=target, headers=headers))
         await self._write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines(headers)))
 
@@ -135,7 +133,7 @@ class Upstream:
         await self._write(self._connection.send(h11.Data(data=piece)) or b"")
 
     async def send_end(self, trailers: RawHeaders) -> None:
-        """Send the end of a body; trailers only after chunks, byte for byte."""
+        """Send the end of a body, with the trailers byte for byte; only chunked bodies have any."""
         last = self._connection.send(h11.EndOfMessage()) or b""
         if trailers:
             last = b"0\r\n%b\r\n" % lines(trailers)
@@ -144,8 +142,8 @@ class Upstream:
     async def _write(self, data: bytes) -> None:
         if not data:
             return
-        # A write that fails makes the loop drop the bytes that it has not read: in its next turn it reads those that
-        # the server has sent by now.
+        # When a write fails, the loop drops the bytes that it has not read. So let it first read what the server has
+        # sent by now: that takes two turns of the loop.
         for _ in range(2):
             await asyncio.sleep(0)
         if self._writer.is_closing():
@@ -157,14 +155,14 @@ class Upstream:
         except TimeoutError:
             raise UpstreamFailure(f"{self._target.url} took nothing for {LIMITS.silent:g} s", 504) from None
         except OSError:
-            # Its answer may be there already, such as 413. The reader of the answer finds the reason.
+            # The server may have answered already, such as with 413. `_read` raises the reason, if it has not.
             return
-        self._taken += len(data)
+        self._bytes_taken += len(data)
 
     def _break(self, exc: Exception) -> None:
-        """Note that the connection is broken, and read its last bytes.
+        """Note that the connection is broken, and read the server's last bytes.
 
-        The loop closes its socket next, with the bytes that it has not read: it stops reading when a write fails.
+        The loop stops reading when a write fails, and closes the socket next, even if it has bytes to read.
         """
         if self._writer.get_extra_info("sslcontext") is None:
             with suppress(OSError):
@@ -174,10 +172,10 @@ class Upstream:
         self._reader.feed_eof()
 
     async def events(self) -> AsyncIterator[h11.Event]:
-        """The server's events, until the end of its answer.
+        """Read the server's events, until the end of its answer.
 
         Raises:
-            UpstreamFailure: it ends too early, or sends something else than HTTP.
+            UpstreamFailure: the answer ends too early, or is not HTTP.
         """
         while True:
             try:
@@ -197,18 +195,18 @@ class Upstream:
                 return
 
     async def _read(self) -> bytes:
-        taken, data = self._taken, None
+        taken, data = self._bytes_taken, None
         while data is None:
             try:
                 async with asyncio.timeout(LIMITS.silent):
                     data = await self._reader.read(PIECE)
             except TimeoutError:
-                # It may wait for the rest of a long request, and has nothing to say until then.
-                if self._connection.our_state is not h11.SEND_BODY and self._taken == taken:
+                # The server may still be taking a long request, and has nothing to say until then.
+                if self._connection.our_state is not h11.SEND_BODY and self._bytes_taken == taken:
                     raise UpstreamFailure(
                         f"{self._target.url} said nothing for {LIMITS.silent:g} s", 504
                     ) from None
-                taken = self._taken
+                taken = self._bytes_taken
         if not data and self._broken is not None:
             raise self._broken
         if not data and self._connection.their_state is h11.SEND_RESPONSE:
@@ -216,7 +214,7 @@ class Upstream:
         return data
 
     def go_on(self) -> None:
-        """Be ready for the next request, or end the connection where there can be none."""
+        """Prepare for the next request, or end the connection if it cannot take another."""
         states = {self._connection.our_state, self._connection.their_state}
         if states == {h11.DONE} and not self._connection.trailing_data[0]:
             self._connection.start_next_cycle()
@@ -224,7 +222,7 @@ class Upstream:
             self.leave()
 
     def leave(self) -> None:
-        """End the connection, whatever is under way."""
+        """End the connection, even during an exchange."""
         if self._left:
             return
         self._left = True
@@ -236,12 +234,12 @@ class Upstream:
 
 
 def lines(headers: RawHeaders) -> bytes:
-    """Headers as they are sent."""
+    """Write headers as HTTP/1.1 lines."""
     return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
-    """The reason why the server's bytes cannot go on: they are no HTTP, or more than we do."""
+    """Say why the answer cannot be forwarded: it is not HTTP, or needs what the proxy lacks."""
     reason = without_quotes(error)
     if error.error_status_hint == HTTPStatus.NOT_IMPLEMENTED:
         return f"the answer of {url} has another Transfer-Encoding than chunked, which does not go through this proxy"
@@ -253,12 +251,12 @@ def _unreadable(url: str, error: h11.RemoteProtocolError) -> str:
 
 
 def without_quotes(error: h11.ProtocolError) -> str:
-    """h11's text without the bytes that it quotes: they may be a cookie, a token or a body."""
+    """Take the quoted bytes out of h11's text: they may be a cookie, a token or a body."""
     return re.sub(r"(bytearray\()?\bb['\"].*", "…", str(error), flags=re.DOTALL)
 
 
 def _why(error: Exception) -> str:
-    """The error in few words, without the numbers of the system."""
+    """Describe an error of the system in a few words, without its number."""
     if isinstance(error, ConnectionRefusedError):
         return "it refuses connections"
     text = getattr(error, "strerror", None) or str(error) or "it ends the connection"

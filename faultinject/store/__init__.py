@@ -1,12 +1,12 @@
 """The embedded object store: a small in-memory service that the vendors' own SDKs accept.
 
-`demo` and `serve` use it when no app is named, so that faults have something real to hit. It answers a request
+`demo` and `serve` use it when no app is named, so that faults hit a real service. It answers a request
 object, and has a door for WSGI and one for ASGI. Signatures are accepted, not checked; nothing is written to disk.
 """
 
 from faultinject.exceptions import MissingExtraError
 
-# Here, since every user of the store comes by this way.
+# The check is here, since every user of the store imports this package first.
 try:
     import werkzeug  # noqa: F401
 except ImportError:

@@ -1,4 +1,4 @@
-"""A store as an app of ASGI, as our servers serve it."""
+"""Makes an ASGI app of a store, for the package's own servers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from faultinject.store.doors import Doors, of_scope
 
 
 def asgi(store: Doors) -> ASGIApp:
-    """An ASGI app that answers on the loop, or on its server's thread if a large body comes."""
+    """Make an ASGI app that answers on the event loop, or on a thread if the body is large."""
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(receive)
@@ -36,10 +36,10 @@ def asgi(store: Doors) -> ASGIApp:
 
 
 def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
-    """An app whose faults reach the store: it deletes the keys that they report as deleted.
+    """Let an app's faults delete from the store the keys that they report as deleted.
 
     Args:
-        app: the store's, with faults around it.
+        app: the store's app, with faults around it.
         store: the store itself.
     """
 

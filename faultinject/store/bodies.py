@@ -1,6 +1,6 @@
-"""Request bodies: read in pieces, decoded from aws-chunked, counted, and digested.
+"""Reads request bodies in pieces, decodes aws-chunked ones, and computes their digests.
 
-They never go beyond the budget.
+No body takes more memory than the store has left.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ BLOCK = 1024 * 1024
 DOCUMENT_BYTES = 2 * 1024 * 1024
 """The longest XML or JSON document; 10,000 parts with checksums take about 1.5 MiB."""
 DRAIN_BYTES = 128 * 1024 * 1024
-"""Bytes of a refused upload that are read and dropped, so that its client sees the refusal."""
+"""The bytes of a refused upload that are dropped, so that its client sees the refusal."""
 PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"([^"]*)"|([^;"]*))')
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A received body, in blocks of about a MiB however small the pieces were that it came in.
+    """A received body, in blocks of about 1 MiB.
 
     Attributes:
         blocks: the body.
         size: its length.
         md5: its MD5, in hex.
-        checksum: the checksum that came with it and is right: the algorithm as headers name it, and the value.
+        checksum: the client's checksum, which was right: the algorithm as headers name it, and the value.
     """
 
     blocks: tuple[bytes, ...]
@@ -45,13 +45,14 @@ class Content:
 
 
 def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Content:
-    """Read the whole body, taking its bytes in the store: at once when its length is known.
+    """Read the whole body, and reserve its bytes in the store.
+
+    They are reserved before the reading if the length is known.
 
     Args:
         request: the request.
-        buckets: the store's.
-        chunked: the mistake if a body comes in chunks of HTTP, with no length before it; empty where the service
-            takes it.
+        buckets: the store's buckets.
+        chunked: the mistake to report for a body in HTTP chunks, without a length; empty if the service takes these.
 
     Raises:
         StoreError: `chunked`, `length`, `full`, `incomplete`, `digest`, `bad_digest`.
@@ -90,11 +91,11 @@ def receive(request: StoreRequest, buckets: Buckets, chunked: str = "") -> Conte
 
 
 def read_document(request: StoreRequest, *, checksums: bool = True) -> bytes:
-    """The body of a request that is a document, at most `DOCUMENT_BYTES`.
+    """Read a body that is a document of at most `DOCUMENT_BYTES`.
 
     Args:
         request: the request.
-        checksums: whether the checksums in its headers are the document's.
+        checksums: whether to compare the document with the checksums in the headers.
 
     Raises:
         StoreError: `document` (too long), `empty_document`, `incomplete`, `digest`, `bad_digest`.
@@ -116,18 +117,17 @@ def read_document(request: StoreRequest, *, checksums: bool = True) -> bytes:
 
 
 def split_multipart(body: bytes, content_type: str | None) -> list[tuple[bytes, bytes]]:
-    """The parts of a multipart body: the headers and the content of each.
-
-    aiohttp writes a boundary with `=` in it and no quotes, which parsers of such headers drop. Lines end as the first
-    one does: gcsfs ends them with a bare LF, and Google takes that.
+    """Split a multipart body into the headers and the content of each part.
 
     Raises:
-        StoreError: `multipart`, when it is none.
+        StoreError: `multipart`, when the body is not multipart.
     """
+    # aiohttp writes a boundary with `=` in it without quotes, which common parsers of headers do not accept.
     parameters = PARAMETER.findall(content_type or "")
     boundary = next(
         (quoted or bare.strip() for name, quoted, bare in parameters if name.lower() == "boundary"), ""
     )
+    # gcsfs ends lines with a bare LF, and Google takes that.
     end = b"\r\n" if body.partition(b"\n")[0].endswith(b"\r") else b"\n"
     pieces = (end + body).split(end + b"--" + boundary.encode())
     if not boundary or len(pieces) < 3 or not pieces[-1].startswith(b"--"):
@@ -147,7 +147,7 @@ def drain(request: StoreRequest) -> None:
 
 
 def pieces(request: StoreRequest, chunks: AwsChunks) -> Iterator[bytes]:
-    """The body in pieces, decoded by `chunks` when it is aws-chunked.
+    """Read the body in pieces, decoded by `chunks` if it is aws-chunked.
 
     Raises:
         StoreError: `incomplete`, when it ends too early or its chunks cannot be read.
@@ -156,14 +156,14 @@ def pieces(request: StoreRequest, chunks: AwsChunks) -> Iterator[bytes]:
 
 
 def is_aws_chunked(request: StoreRequest) -> bool:
-    """Whether the body is in AWS's own chunk format inside the HTTP body."""
+    """Whether the body has AWS's own chunk format."""
     return request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or (
         "aws-chunked" in request.headers.get("content-encoding", "")
     )
 
 
 def cut(blocks: tuple[bytes, ...], start: int, stop: int) -> tuple[bytes, ...]:
-    """The bytes from `start` up to `stop` of a content in blocks."""
+    """Cut the bytes from `start` up to `stop` out of blocks."""
     pieces_inside = []
     begin = 0
     for block in blocks:

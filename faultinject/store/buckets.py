@@ -1,6 +1,6 @@
-"""The store's contents: buckets with their objects and uploads, and their memory.
+"""The store's contents, buckets with objects and uploads, and the limit of their memory.
 
-It also has the refusals of the store.
+`StoreError` is here too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class StoreError(Exception):
         mistake: a key of `VendorStore.mistakes`.
         message: the text to send instead of the documented one, or None.
         headers: further headers of the answer.
-        label: the label of the documented error that says it, where that is not the table's; or None.
-        size: bytes of the object, where an error may tell them; or None.
+        label: the label of the documented error to send instead of the mistake's; or None.
+        size: the object's size in bytes, if the error may report it; or None.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class StoreError(Exception):
 
 
 ENTRY = 512
-"""Bytes charged for a bucket, object, upload or part besides its content.
+"""The bytes that a bucket, object, upload or part takes besides its content.
 
-So empty ones are bounded, too.
+They also limit the number of empty ones.
 """
 
 OLDER, OLDER_BYTES = 64, 1024 * 1024
-"""The number of objects that are remembered from before their last change, and their size."""
+"""The largest number and size of objects that are kept as before their last change."""
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8 (S3's limit)."""
 
@@ -55,21 +55,19 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object, which is never changed, only replaced.
-
-    So it may be sent while another request replaces it.
+    """An immutable object, which can be sent while another request replaces it.
 
     Attributes:
-        key: its name in the bucket.
+        key: the object's name in the bucket.
         blocks: the content, in order.
-        size: bytes of content.
-        etag: without quotes.
-        modified: unix seconds.
+        size: the content's size in bytes.
+        etag: the entity tag without quotes.
+        modified: the time of the last change, unix seconds.
         headers: the headers that are sent back with it: Content-Type, user metadata and so on.
-        layout: number and size of the parts that it was made of, where the service remembers them.
-        crc: the content's CRC-64, where the service has it.
-        checksums: headers with its checksum, where its writer gave one and the service keeps it.
-        upload: the id of the multipart upload that became it, and the entity tags of its parts; never compared.
+        layout: number and size of the parts that it was made of, if the service remembers them.
+        crc: the content's CRC-64, if the service has it.
+        checksums: headers with its checksum, if its writer gave one and the service keeps it.
+        upload: the id of the multipart upload that it was made by, and the entity tags of its parts; never compared.
     """
 
     key: str
@@ -85,12 +83,12 @@ class Stored:
 
     @property
     def cost(self) -> int:
-        """Bytes that it takes."""
+        """The bytes that the object takes."""
         return entry_cost(self.key, self.headers) + self.size
 
 
 Judge = Callable[["Stored | None"], None]
-"""Raises when the object that is there (or None) forbids a write."""
+"""A function that raises if the present object (or None) forbids a write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ class Part:
 
     @property
     def cost(self) -> int:
-        """Bytes that it takes."""
+        """The bytes that the part takes."""
         return ENTRY + self.size
 
 
@@ -116,7 +114,7 @@ class Upload:
     """A multipart upload under way.
 
     Attributes:
-        checksum: the algorithm of its checksum and whether that is of the whole object; empty where it has none.
+        checksum: the algorithm of its checksum, and whether that covers the whole object; empty if it has none.
         overtaken: whether its object was written or removed since it began.
     """
 
@@ -130,15 +128,17 @@ class Upload:
 
     @property
     def cost(self) -> int:
-        """Bytes that it takes, parts included."""
-        return entry_cost(self.key, self.headers) + sum(each.cost for each in self.parts.values())
+        """The bytes that the upload takes, with its parts."""
+        return entry_cost(self.key, self.headers) + sum(part.cost for part in self.parts.values())
 
 
 @dataclass(slots=True)
 class Bucket:
     """A bucket with its contents.
 
-    Its `headers` are sent back with it; `changed` is the time when it got them.
+    Attributes:
+        changed: the time when it got its headers, unix seconds.
+        headers: the headers that are sent back with it.
     """
 
     name: str
@@ -150,9 +150,9 @@ class Bucket:
 
     @property
     def cost(self) -> int:
-        """Bytes that it takes, with everything that is in it."""
+        """The bytes that the bucket takes, with its contents."""
         inside: list[Stored | Upload] = [*self.objects.values(), *self.uploads.values()]
-        return ENTRY + header_cost(self.headers) + sum(each.cost for each in inside)
+        return ENTRY + header_cost(self.headers) + sum(entry.cost for entry in inside)
 
 
 class Buckets:
@@ -177,12 +177,12 @@ class Buckets:
     def used(self) -> int:
         """The bytes that everything stored takes now."""
         with self.lock:
-            return sum(each.cost for each in self._buckets.values())
+            return sum(bucket.cost for bucket in self._buckets.values())
 
     def take(self, size: int) -> None:
-        """Take bytes for something new, or raise the `full` error.
+        """Reserve bytes for something new, or raise the `full` error.
 
-        Bytes are never given back: the contents are counted anew when the bytes that were left then are used up.
+        Bytes are never given back one by one: once no reserved byte is left, the contents are counted again.
         """
         with self.lock:
             if size > self._left:
@@ -192,21 +192,21 @@ class Buckets:
             self._left -= size
 
     def all(self) -> list[Bucket]:
-        """The buckets by name."""
+        """List the buckets by name."""
         with self.lock:
             return [self._buckets[name] for name in sorted(self._buckets)]
 
     def create(self, name: str, now: float, headers: Headers = (), *, again: bool = False) -> None:
-        """Make an empty bucket; with `again` one that is there stays as it is, without an error."""
+        """Make an empty bucket; with `again`, a bucket that exists is not an error."""
         self.check_name(name)
         with self.lock:
             if name in self._buckets:
                 if again:
                     return
                 raise StoreError("bucket_exists")
-            made = Bucket(name, now, now, headers)
-            self.take(made.cost)
-            self._buckets[name] = made
+            bucket = Bucket(name, now, now, headers)
+            self.take(bucket.cost)
+            self._buckets[name] = bucket
 
     def check_name(self, name: str) -> None:
         """Refuse a name that no bucket can have."""
@@ -215,10 +215,10 @@ class Buckets:
 
     def adopt(self, buckets: Iterable[Bucket]) -> None:
         """Add these buckets with their contents."""
-        made = list(buckets)
+        new = list(buckets)
         with self.lock:
-            self.take(sum(bucket.cost for bucket in made))
-            self._buckets |= {bucket.name: bucket for bucket in made}
+            self.take(sum(bucket.cost for bucket in new))
+            self._buckets |= {bucket.name: bucket for bucket in new}
 
     def describe(self, name: str, now: float, headers: Headers) -> None:
         """Give a bucket other headers."""
@@ -243,14 +243,14 @@ class Buckets:
             del self._buckets[self.find(name).name]
 
     def find(self, name: str) -> Bucket:
-        """The bucket of that name."""
+        """Find a bucket by its name."""
         with self.lock:
             if name not in self._buckets:
                 raise StoreError("no_bucket")
             return self._buckets[name]
 
     def get(self, name: str, key: str) -> Stored:
-        """The object of that key."""
+        """Find an object by its key."""
         with self.lock:
             stored = self.find(name).objects.get(key)
         if stored is None:
@@ -258,12 +258,12 @@ class Buckets:
         return stored
 
     def put(self, name: str, stored: Stored, judge: Judge) -> None:
-        """Store an object in place of the one with its key.
+        """Store an object, or replace the object with its key.
 
         Args:
             name: the bucket.
             stored: the object.
-            judge: raises when the object that is there now forbids the write.
+            judge: raises if the present object forbids the write.
         """
         check_key(stored.key)
         with self.lock:
@@ -275,7 +275,7 @@ class Buckets:
             self.remember(name, stored.key, before)
 
     def remove(self, name: str, key: str, judge: Judge = lambda _: None) -> None:
-        """Delete an object; one that is not there is deleted already, unless `judge` refuses."""
+        """Delete an object if it exists, unless `judge` refuses."""
         with self.lock:
             bucket = self.find(name)
             judge(bucket.objects.get(key))
@@ -283,10 +283,7 @@ class Buckets:
                 self.remember(name, key, bucket.objects.pop(key))
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
-        """Remember an object, or None, as it was before its last change.
-
-        Its uploads are then overtaken by that change.
-        """
+        """Keep an object as before its last change, or None, and mark its uploads as overtaken."""
         for upload in self._buckets[name].uploads.values():
             upload.overtaken = upload.overtaken or upload.key == key
         self._older.pop((name, key), None)
@@ -296,7 +293,7 @@ class Buckets:
             del self._older[next(iter(self._older))]
 
     def before_last_change(self, name: str, key: str) -> Buckets | None:
-        """The buckets as they were before that object's last change; None: unknown.
+        """Rebuild the buckets as they were before an object's last change; None if unknown.
 
         An empty key means any object in the bucket.
         """
@@ -311,7 +308,7 @@ class Buckets:
             return older
 
     def objects(self, name: str) -> dict[str, Stored]:
-        """The objects of a bucket as they are now."""
+        """Copy the objects of a bucket."""
         with self.lock:
             return dict(self.find(name).objects)
 
@@ -323,10 +320,10 @@ def check_key(key: str) -> None:
 
 
 def entry_cost(key: str, headers: Headers) -> int:
-    """Bytes that an object or upload takes besides its content."""
+    """Count the bytes that an object or upload takes besides its content."""
     return ENTRY + len(key.encode()) + header_cost(headers)
 
 
 def header_cost(headers: Headers) -> int:
-    """Bytes that stored headers take."""
+    """Count the bytes that stored headers take."""
     return sum(len(name) + len(value) for name, value in headers)

@@ -1,4 +1,4 @@
-"""One request in a dialect of S3, read for the operations."""
+"""Requests in a dialect of S3, and the dialects' differences."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from faultinject.store.xml import XmlDocuments
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One vendor's way of speaking S3.
+    """One vendor's differences from S3.
 
     Attributes:
-        documents: its result and request documents.
-        prefixes: the prefixes of its own headers; the first is its own, the others are understood as well.
-        parameters: from S3's name of a query parameter to its own, where they differ.
-        created: the status for something made.
-        parts: the part numbers that it takes.
-        reads_parts: whether one part of an object can be read alone.
-        pages: the number of objects, and of uploads or parts, in a listing when the client names no number.
+        documents: the vendor's result and request documents.
+        prefixes: the prefixes of the vendor's headers; the first is its own, the others are accepted too.
+        parameters: the vendor's names of query parameters, by S3's names, if they differ.
+        created: the status of answers that report something new.
+        parts: the valid part numbers.
+        reads_parts: whether a client can read one part of an object.
+        pages: the default number of objects, and of uploads or parts, in a listing.
         checksums: whether answers about content have its CRC-64, which SDKs check.
-        chunked: the mistake if content comes in chunks of HTTP, without a length; empty where it is taken.
+        chunked: the mistake to report for content in HTTP chunks, without a length; empty if the vendor takes it.
         range_inside: whether a range that reaches beyond the object is ignored, unless the request wants the
             standard's way
             (https://www.alibabacloud.com/help/en/oss/how-to-obtain-oss-resources-by-segmenting-http-range-requests).
-        self_copy: the label of the error for a copy onto itself that changes nothing; empty where that is allowed.
+        self_copy: the label of the error for a copy onto itself that changes nothing; empty if that is allowed.
         amz_checksums: whether it keeps the checksums of `x-amz-checksum-…` and gives them back.
         any_order: whether an upload may be finished with its parts in any order.
-        empty_version: whether an empty version is none; its SDK sends it.
-        absent: headers of its own that would make a put another one, which the store has not.
-        amazon: whether it is Amazon's own. There a bucket that is there is made again with success in us-east-1
-            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; with a configuration it is for
-            another region), and deleted with the uploads in it (https://github.com/ceph/ceph/pull/15630); the first
-            listing names the next marker only if there is a delimiter
+        empty_version: whether an empty version means no version; the vendor's SDK sends it.
+        absent: headers that ask for kinds of writes that the store does not support.
+        amazon: whether it is Amazon's own. There creating a bucket that exists succeeds in us-east-1
+            (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html; a configuration names another
+            region); deleting a bucket drops the uploads in it (https://github.com/ceph/ceph/pull/15630); version 1 of
+            a listing has the next marker only with a delimiter
             (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html); `+` in a copy's source is a blank
-            (https://github.com/aws/aws-sdk-js/issues/1821), and a range of it has both ends in it
-            (https://github.com/fsspec/s3fs/issues/321); a list of parts names the ETag of each
-            (https://github.com/versity/versitygw/issues/2111); content without a Content-Type is
-            `binary/octet-stream` (https://github.com/aws/aws-sdk-java/issues/1143).
+            (https://github.com/aws/aws-sdk-js/issues/1821); a range of the source must have both ends
+            (https://github.com/fsspec/s3fs/issues/321); the client must list the ETag of each part
+            (https://github.com/versity/versitygw/issues/2111); the default Content-Type is `binary/octet-stream`
+            (https://github.com/aws/aws-sdk-java/issues/1143).
     """
 
     documents: XmlDocuments | QingStorDocuments
@@ -82,7 +82,7 @@ METADATA_BYTES = 2048
 
 
 def is_set(value: str | None) -> bool:
-    """Whether a header or parameter that switches something is there and does not switch it off."""
+    """Whether a header or parameter switches its option on: it is neither empty nor `false`."""
     return (value or "").lower() not in ("", "false")
 
 
@@ -98,53 +98,53 @@ class S3Call(Exchange):
         self.bucket, self.key = bucket, key if bucket else ""
 
     def header(self, name: str) -> str | None:
-        """A header of the vendor's own, by its name without the vendor's prefix."""
+        """Find a vendor's header by its name without the prefix."""
         for prefix in self.dialect.prefixes:
             if (value := self.request.headers.get(prefix + name)) is not None:
                 return value
         return None
 
     def has(self, name: str) -> bool:
-        """Whether the query has the parameter, given by S3's name."""
+        """Whether the query has a parameter, named as S3 names it."""
         return self.dialect.parameters.get(name, name) in self.request.args
 
     def parameter(self, name: str) -> str:
-        """A query parameter, given by S3's name; empty when it is not there."""
+        """Find a query parameter by S3's name; empty if it is missing."""
         return self.request.args.get(self.dialect.parameters.get(name, name), "")
 
     def number(self, name: str, default: int) -> int:
-        """A query parameter that is a number from 0 on, given by S3's name."""
+        """Read a query parameter that is a number from 0 on, by S3's name."""
         return super().number(self.dialect.parameters.get(name, name), default)
 
     def condition(self, name: str) -> str | None:
-        """One of HTTP's conditions; TOS's SDK has them under the vendor's prefix."""
+        """Find a condition of HTTP; TOS's SDK sends these with the vendor's prefix."""
         return self.request.headers.get(name) or self.header(name)
 
     def judge_start(self, there: Stored | None) -> None:
-        """Refuse to begin a write that the vendor's own conditions forbid for the object there."""
+        """Refuse to begin a write if the vendor's own conditions forbid it."""
         if there is not None and (self.header("forbid-overwrite") or "").lower() == "true":
             raise StoreError("object_exists")
         judge_own(self.header, there)
 
     def judge_write(self, there: Stored | None) -> None:
-        """Refuse a write that the request's conditions forbid for the object that is there."""
+        """Refuse a write if the request's conditions forbid it."""
         self.judge_start(there)
         judge_write(self.condition, there)
 
     def judge_delete(self, there: Stored | None) -> None:
-        """Refuse to delete an object that the request's conditions protect."""
+        """Refuse to delete an object if the request's conditions forbid it."""
         judge_own(self.header, there)
         judge_delete(self.condition, there)
 
     def check_version(self) -> None:
-        """Refuse a request about another version of an object than the only one.
+        """Refuse a request for any version of an object but the only one.
 
         Raises:
-            StoreError: `version` for one that reads, else `argument`, as for an empty one; `no_bucket`.
+            StoreError: `version` for a read; `argument` for other requests and for an empty version; `no_bucket`.
         """
         versions = [self.request.args[name] for name in VERSIONS if name in self.request.args]
-        fine = (ONLY_VERSION, "") if self.dialect.empty_version else (ONLY_VERSION,)
-        if all(version in fine for version in versions):
+        allowed = (ONLY_VERSION, "") if self.dialect.empty_version else (ONLY_VERSION,)
+        if all(version in allowed for version in versions):
             return
         self.service.buckets.find(self.bucket)
         if self.request.method in ("GET", "HEAD") and all(versions):
@@ -152,11 +152,11 @@ class S3Call(Exchange):
         raise StoreError("argument", "Invalid version id specified")
 
     def checksum(self, blocks: Iterable[bytes]) -> int | None:
-        """The CRC-64 of a content, where the vendor has it."""
+        """Compute the CRC-64 of content, if the vendor has it."""
         return ecma(blocks) if self.dialect.checksums else None
 
     def tags(self, written: Stored | Part) -> list[tuple[str, str]]:
-        """The headers that identify a content."""
+        """The ETag header, and the CRC-64 header if the vendor has it."""
         headers = [("ETag", f'"{written.etag}"')]
         crc = self.checksum(written.blocks) if written.crc is None else written.crc
         if crc is not None:
@@ -164,11 +164,11 @@ class S3Call(Exchange):
         return headers
 
     def checksums(self, content: Content) -> Headers:
-        """The headers of the checksum that came with a content, where the vendor keeps it."""
+        """The headers of the client's checksum, if the vendor keeps it."""
         return of_body(content.checksum) if self.dialect.amz_checksums else ()
 
     def stored_headers(self) -> tuple[tuple[str, str], ...]:
-        """The request's headers that are kept with an object and sent back with it."""
+        """Select the request's headers that are kept with an object and sent back with it."""
         headers = self.request.headers
         unknown = f"{'binary' if self.dialect.amazon else 'application'}/octet-stream"
         kept = {"Content-Type": headers.get("Content-Type") or unknown}

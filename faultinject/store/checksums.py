@@ -1,4 +1,4 @@
-"""Checksums of bodies, as their headers and the documents have them."""
+"""Checksums of bodies, and the headers and elements of documents that have them."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from typing import Protocol
 from faultinject.store.buckets import Headers, Part, StoreError, Upload
 
 ECMA = 0xC96C5795D7870F42
-"""CRC-64 of OSS, TOS and COS, its lowest bit first.
+"""The polynomial of the CRC-64 of OSS, TOS and COS, lowest bit first.
 
 https://www.alibabacloud.com/help/en/oss/developer-reference/check-data-transmission-integrity-by-using-crc-64
 """
 NVME = 0x9A6C9329AC4BC9B5
-"""CRC-64 of S3, its lowest bit first: NVM Command Set Specification 1.0d, section 5.2.1.3.4.
+"""The polynomial of the CRC-64 of S3, lowest bit first.
 
-The specification is one of NVM Express.
+NVM Express, NVM Command Set Specification 1.0d, section 5.2.1.3.4.
 """
 CASTAGNOLI = 0x82F63B78
-"""CRC-32C of S3 and Google, its lowest bit first: RFC 3720, appendix B.4."""
+"""The polynomial of CRC-32C of S3 and Google, lowest bit first: RFC 3720, appendix B.4."""
 
 Extend = Callable[[bytes, int], int]
-"""Takes a block and the checksum of the bytes before it, and returns the checksum of both."""
+"""A function from a block and the checksum of the bytes before it to the checksum of both."""
 
 
 def ecma(blocks: Iterable[bytes]) -> int:
-    """The CRC-64 of a content in blocks that OSS, TOS and COS have."""
+    """Compute the CRC-64 of OSS, TOS and COS."""
     return int.from_bytes(digest_of(Crc(extender(ECMA), 8), blocks))
 
 
 @cache
 def extender(polynomial: int) -> Extend:
-    """The function that the SDKs bring along; else a slow one, about 10 MB/s."""
+    """Choose the fast function of an installed SDK, or the slow one, about 10 MB/s."""
     with suppress(ImportError):
         if polynomial == CASTAGNOLI:
             from google_crc32c import extend
@@ -44,7 +44,7 @@ def extender(polynomial: int) -> Extend:
             return lambda block, value: int(extend(value, block))
         from crcmod import mkCrcFun
 
-        # It writes the highest bit first, and x⁶⁴ before it.
+        # crcmod writes a polynomial highest bit first, with x⁶⁴ in front.
         written = int("1" + f"{polynomial:064b}"[::-1], 2)
         crc64: Extend = mkCrcFun(written, initCrc=0, rev=True, xorOut=(1 << 64) - 1)
         return crc64
@@ -52,7 +52,7 @@ def extender(polynomial: int) -> Extend:
 
 
 def slow(polynomial: int) -> Extend:
-    """The same function in Python."""
+    """Make the function in Python."""
     ones = (1 << (32 if polynomial == CASTAGNOLI else 64)) - 1
     table = []
     for entry in range(256):
@@ -74,15 +74,15 @@ WHOLE, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
 
 
 def of_body(checksum: tuple[str, str] | None) -> Headers:
-    """The headers of the checksum that came with a body."""
+    """The headers of a body's checksum."""
     return () if checksum is None else ((f"{PREFIX}{checksum[0]}", checksum[1]), (KIND, WHOLE))
 
 
 def read_algorithm(algorithm: str | None, kind: str | None) -> tuple[str, bool] | tuple[()]:
-    """Read the headers of a multipart upload's beginning that announce its checksum.
+    """Read the headers of CreateMultipartUpload that announce the checksum.
 
     Returns:
-        The algorithm, and whether the checksum is of the whole object.
+        The algorithm, and whether the checksum covers the whole object.
 
     Raises:
         StoreError: `argument`, an unknown algorithm.
@@ -96,14 +96,14 @@ def read_algorithm(algorithm: str | None, kind: str | None) -> tuple[str, bool] 
 
 
 def of_blocks(name: str, blocks: Iterable[bytes]) -> Headers:
-    """The header of the checksum of these bytes by that algorithm."""
+    """Compute a checksum, and write it as a header."""
     return ((f"{PREFIX}{name}", b64encode(digest_of(DIGESTS[name](), blocks)).decode()),)
 
 
 def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
-    """The checksum's headers of an object made of parts.
+    """Compute the checksum of an object made of parts, as headers.
 
-    The checksum is of the bytes of the parts, or of their checksums.
+    It covers the bytes of the parts, or the checksums of the parts.
     """
     if not upload.checksum:
         return ()
@@ -119,13 +119,13 @@ def of_upload(upload: Upload, parts: Sequence[Part]) -> Headers:
     return (header, f"{b64encode(digest.digest()).decode()}-{len(parts)}"), (KIND, COMPOSITE)
 
 
-def check_given(given: Iterable[tuple[str, str]], found: Headers) -> None:
-    """Refuse an object whose checksum or its type differs from the request's headers.
+def check_given(given: Iterable[tuple[str, str]], computed: Headers) -> None:
+    """Refuse an object if its checksum, or the checksum's type, is not what the request gives.
 
     Raises:
         StoreError: `bad_digest`.
     """
-    known = dict(found)
+    known = dict(computed)
     for name, value in given:
         if known.get(name, value).partition("-")[0] != value.partition("-")[0]:
             what = name.removeprefix(PREFIX).upper()
@@ -133,7 +133,7 @@ def check_given(given: Iterable[tuple[str, str]], found: Headers) -> None:
 
 
 def element(header: str) -> str:
-    """The name of such a header in documents: `ChecksumCRC32`, `ChecksumType`."""
+    """Name the element for a checksum's header: `ChecksumCRC32`, `ChecksumType`."""
     name = header.removeprefix(PREFIX)
     return "ChecksumType" if header == KIND else f"Checksum{name.upper()}"
 
@@ -144,18 +144,18 @@ class _Digest(Protocol):
 
 
 def digest_of(digest: _Digest, blocks: Iterable[bytes]) -> bytes:
-    """The digest of a content in blocks; `digest` is a new one, of any algorithm."""
+    """Compute the digest of content in blocks with a new `digest` of any algorithm."""
     for block in blocks:
         digest.update(block)
     return digest.digest()
 
 
 class Crc:
-    """A CRC in the manner of `hashlib`.
+    """A CRC with the methods of `hashlib`'s digests.
 
     Args:
         extend: adds a block.
-        size: of the checksum, in bytes.
+        size: the checksum's size in bytes.
     """
 
     def __init__(self, extend: Extend, size: int) -> None:
@@ -164,7 +164,7 @@ class Crc:
         self._value = 0
 
     def update(self, data: bytes) -> None:
-        """Add data after the former data."""
+        """Add data."""
         self._value = self._extend(data, self._value)
 
     def digest(self) -> bytes:
@@ -179,14 +179,14 @@ DIGESTS: Mapping[str, Callable[[], _Digest]] = {
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,
 }
-"""The algorithms by the end of the header's name."""
+"""The algorithms, by the last part of the header's name."""
 
 
 class BodyChecksums:
-    """The checksums that a request gives of its body, in headers or behind it.
+    """Checks a body against the checksums in the request's headers or in its trailer.
 
     Args:
-        headers: the request's.
+        headers: the request's headers.
     """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
@@ -203,10 +203,10 @@ class BodyChecksums:
             digest.update(piece)
 
     def check(self, trailer: bytes) -> tuple[str, str] | None:
-        """Compare, and return the last one's algorithm and value.
+        """Compare the checksums, and return the algorithm and value of the last one.
 
         Args:
-            trailer: the line after the body.
+            trailer: the trailer's line after the body.
 
         Raises:
             StoreError: `digest`, `bad_digest`.
@@ -223,7 +223,7 @@ class BodyChecksums:
 
 
 def read_digest(text: str, size: int) -> bytes:
-    """Decode a digest of that many bytes from base64.
+    """Decode a digest of `size` bytes from base64.
 
     Raises:
         StoreError: `digest`.

@@ -1,7 +1,4 @@
-"""The content of result documents and of request documents, in any format.
-
-A page of a listing is such a content.
-"""
+"""The contents of result and request documents, such as pages of listings, for any format."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ from faultinject.store.buckets import StoreError
 from faultinject.vendors.documented import DocumentedError
 
 Name = tuple[str, str]
-"""Key and upload id; objects have an empty id."""
+"""A key and an upload id; objects have an empty id."""
 
 LAST = "\U0010ffff"
-"""An upload id after every real one: a marker with it stands after all uploads of its key."""
+"""An upload id that sorts after every real one, for markers after all uploads of a key."""
 
 
 @dataclass(slots=True)
@@ -27,8 +24,8 @@ class Page:
 
     Attributes:
         names: the entries, in the order of their keys' UTF-8 bytes.
-        prefixes: the common prefixes among them, in the same order.
-        next: the marker of the following page, or None when this one is the last.
+        prefixes: the common prefixes, in the same order.
+        next: the marker of the next page, or None on the last one.
     """
 
     names: list[Name] = field(default_factory=list)
@@ -37,10 +34,10 @@ class Page:
 
 
 def select(names: Iterable[Name], *, prefix: str, delimiter: str, after: Name, limit: int) -> Page:
-    """The page of `limit` entries that begins after the marker `after`.
+    """Select the page of `limit` entries that begins after the marker `after`.
 
-    Keys that share the text between the prefix and the first delimiter behind it are shown once, as a common prefix,
-    and count as one entry. A marker that is a common prefix stands after all of its keys.
+    Keys that are equal up to the first delimiter after the prefix are shown once, as a common prefix, and count as
+    one entry. A marker that is a common prefix comes after all keys with that prefix.
     """
     page = Page()
     if limit == 0:
@@ -72,12 +69,12 @@ def select(names: Iterable[Name], *, prefix: str, delimiter: str, after: Name, l
 
 
 def token_of(name: str) -> str:
-    """The token of a page that begins after a name."""
+    """Encode a name as the token of the page that begins after it."""
     return urlsafe_b64encode(name.encode()).decode()
 
 
 def read_token(token: str) -> str:
-    """The name after which a page begins.
+    """Decode a token to the name after which its page begins.
 
     Raises:
         StoreError: `argument`.
@@ -93,7 +90,7 @@ OWNER = "faultinject"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysPage:
-    """A question about a bucket's objects or uploads, and the page that answers it."""
+    """A request for a listing of objects or uploads, and the page that answers it."""
 
     bucket: str
     prefix: str
@@ -106,7 +103,7 @@ class KeysPage:
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """An object that is to be deleted; version and ETag are None where they are not given."""
+    """An object to delete; version and ETag are None if the request does not give them."""
 
     key: str
     version: str | None = None
@@ -115,9 +112,9 @@ class NamedObject:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Objects to delete.
+    """A request to delete objects.
 
-    With `encoded` keys are percent-encoded in the answer; with `quiet` it leaves out the deleted ones.
+    With `encoded`, the answer percent-encodes keys; with `quiet`, it leaves out the deleted ones.
     """
 
     objects: list[NamedObject]
@@ -130,13 +127,13 @@ Failure = tuple[NamedObject, DocumentedError]
 
 
 def iso(moment: float) -> str:
-    """Unix seconds as `2026-07-20T12:00:00.000Z`."""
+    """Write unix seconds as `2026-07-20T12:00:00.000Z`."""
     text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
 
 
 def read_number(text: str) -> int:
-    """A part number as a document writes it."""
+    """Read a part number of a document."""
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise StoreError("malformed")
     return int(text)

@@ -1,6 +1,6 @@
-"""Translates WSGI and ASGI to a store's requests, and its answers back.
+"""Translates requests of WSGI and ASGI for a store, and its answers back.
 
-Nothing else in the store knows the two.
+No other module of the store knows WSGI or ASGI.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from faultinject.store.messages import Body, Fields, StoreAnswer, StoreRequest
 
 
 class Doors(ABC):
-    """The base of stores, as a WSGI app."""
+    """The base class of stores, which are WSGI apps."""
 
     @abstractmethod
     def answer(self, request: StoreRequest) -> StoreAnswer:
-        """The answer to a request."""
+        """Answer a request."""
 
     def delete(self, request: StoreRequest, keys: Iterable[str]) -> None:
-        """Delete these objects of the bucket that a request names, which a fault answers."""
+        """Delete objects of a request's bucket, for a fault that answers the request itself."""
         del request, keys
 
     def delete_keys(self, environ: WSGIEnvironment, keys: Iterable[str]) -> None:
-        """Delete these objects of the bucket that a request of WSGI names."""
+        """Delete objects of the bucket of a WSGI request."""
         self.delete(of_environ(environ), keys)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request of WSGI."""
+        """Answer a WSGI request."""
         request = of_environ(environ)
         answer = self.answer(request)
         start_response(answer.status, answer.head())
@@ -45,7 +45,7 @@ class Doors(ABC):
 
 
 def of_environ(environ: WSGIEnvironment) -> StoreRequest:
-    """A request that came by WSGI."""
+    """Translate a WSGI request."""
     port = environ.get("SERVER_PORT")
     request = StoreRequest(
         WSGIRequest(environ),
@@ -56,8 +56,8 @@ def of_environ(environ: WSGIEnvironment) -> StoreRequest:
         headers=Fields(EnvironHeaders(environ)),
         body=get_input_stream(environ),
     )
-    # WSGI has no underscores in names, which those of metadata have. Of another server than ours a2wsgi gives the
-    # scope.
+    # WSGI loses the underscores in names of headers, which names of metadata have. Our own servers keep the headers
+    # as they were sent; behind other servers, a2wsgi gives the scope.
     sent = environ.get(SENT_HEADERS) or environ.get("asgi.scope", {}).get("headers")
     request.sent = (
         [(name.lower(), value) for name, value in EnvironHeaders(environ)] if sent is None else _text(sent)
@@ -69,7 +69,7 @@ def of_environ(environ: WSGIEnvironment) -> StoreRequest:
 
 
 def of_scope(scope: Mapping[str, Any], body: Body) -> StoreRequest:
-    """A request that came by ASGI."""
+    """Translate an ASGI request."""
     view, query = ASGIRequest(scope), scope.get("query_string", b"")
     sent = _text(scope.get(SENT_HEADERS) or scope["headers"])
     request = StoreRequest(
@@ -88,10 +88,10 @@ def of_scope(scope: Mapping[str, Any], body: Body) -> StoreRequest:
 
 
 def asked(by: StoreRequest, method: str, target: str, headers: Iterable[tuple[str, str]]) -> StoreRequest:
-    """A request without a body that stands in the body of another one.
+    """Make a request without a body from the text in the body of another one, such as a batch.
 
     Raises:
-        ValueError: it is no request.
+        ValueError: the text is not a request.
     """
     parts, given = urlsplit(target), [("Host", by.host), *headers]
     if any("\n" in value for _, value in given):

@@ -1,4 +1,4 @@
-"""One request to the store, whatever the service is, and its answers."""
+"""The part of requests and answers that all services share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from faultinject.vendors.vendor import Addressing, Rendering, Vendor, without_po
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The common part of all requests to one store."""
+    """The data that all requests to one store share."""
 
     vendor: Vendor
     mistakes: Mapping[str, str]
@@ -32,15 +32,15 @@ class Exchange:
     """One request.
 
     Args:
-        service: the common part of all requests.
+        service: the data that all requests share.
         request: the request as it came.
 
     Attributes:
-        bucket: the bucket that it names, or empty.
-        key: the key that it names, or empty.
-        now: unix seconds.
+        bucket: the request's bucket, or empty.
+        key: the request's key, or empty.
+        now: the time of the request, unix seconds.
         below: the path below the mount point, decoded.
-        valid: whether path and query are UTF-8; of a query that is not, no parameter can be read.
+        valid: whether path and query are UTF-8; if not, no parameter can be read.
     """
 
     content_type = ""
@@ -57,11 +57,11 @@ class Exchange:
 
     @property
     def host(self) -> str:
-        """The Host without port, in lower case."""
+        """The Host without its port, in lower case."""
         return without_port(self.request.headers.get("host", ""))
 
     def number(self, name: str, default: int) -> int:
-        """A query parameter that is a number from 0 on."""
+        """Read a query parameter that is a number from 0 on."""
         text = self.request.args.get(name, "")
         if not text:
             return default
@@ -77,9 +77,9 @@ class Exchange:
         document: bool = False,
         headers: Iterable[tuple[str, str]] = (),
     ) -> StoreAnswer:
-        """A good answer, with the request id.
+        """Make a successful answer, with the request id.
 
-        With `document` it has the service's Content-Type, if it has a body.
+        With `document`, an answer with a body has the Content-Type of the service's documents.
         """
         answer = StoreAnswer(body, status=status_line(status))
         for name, identity in self.service.vendor.id_headers[:1]:
@@ -93,7 +93,7 @@ class Exchange:
     def content(
         self, stored: Stored, wanted: tuple[int, int] | None, headers: Iterable[tuple[str, str]]
     ) -> StoreAnswer:
-        """An object's content, or its part from the first wanted place up to the second."""
+        """Answer with an object's content, or with the part between the two wanted places."""
         if wanted is None:
             return self.answer(200, stored.blocks, headers=[*headers, ("Content-Length", str(stored.size))])
         start, stop = wanted
@@ -104,7 +104,7 @@ class Exchange:
         return self.answer(206, cut(stored.blocks, start, stop), headers=[*headers, *part])
 
     def refusal(self, error: StoreError) -> StoreAnswer:
-        """The vendor's documented error for a mistake."""
+        """Answer with the vendor's documented error for a mistake."""
         vendor, reading, row = self.service.vendor, self.service.reading, self.documented(error)
         request = self.request.view
         assert row.status is not None
@@ -127,15 +127,13 @@ class Exchange:
         return answer
 
     def documented(self, error: StoreError) -> DocumentedError:
-        """The vendor's row for a mistake."""
+        """Find the vendor's row for a mistake."""
         return self.service.vendor.find(error.label or self.service.mistakes[error.mistake])
 
 
 def _is_utf8(encoded: str) -> bool:
-    """Whether a target is UTF-8 once it is decoded.
-
-    Some servers put other characters in the place of bytes that are not.
-    """
+    """Whether a target is UTF-8 once it is decoded."""
+    # Some servers replace bytes that are not UTF-8 with other characters.
     try:
         unquote_to_bytes(encoded.encode("latin-1")).decode()
     except UnicodeError:

@@ -1,8 +1,8 @@
-"""Documents in JSON: QingStor's, and S3's as TOS, BOS and JSS have them.
+"""Documents in JSON: QingStor's own, and S3's documents in the JSON of TOS, BOS and JSS.
 
 QingStor's follow its API pages and its SDK. TOS keeps S3's names, https://www.volcengine.com/docs/6349/74868; BOS's
-begin with a small letter, https://cloud.baidu.com/doc/BOS/s/Ejwvyqobd. An element that is repeated in XML is a list
-in JSON, under its plural.
+names begin with a lowercase letter, https://cloud.baidu.com/doc/BOS/s/Ejwvyqobd. An element that XML repeats is a
+list in JSON, with a plural name.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ class QingStorDocuments:
     content_type = "application/json"
 
     def buckets(self, buckets: list[Bucket], prefix: str) -> bytes:  # noqa: ARG002
-        """The list of buckets."""
-        rows = [{"name": each.name, "location": "", "created": iso(each.created)} for each in buckets]
+        """Write the list of buckets."""
+        rows = [{"name": bucket.name, "location": "", "created": iso(bucket.created)} for bucket in buckets]
         return _dump({"count": len(rows), "buckets": rows})
 
     def location(self) -> bytes:
-        """The place of a bucket, which is empty."""
+        """Write the region of a bucket, which is empty."""
         return _dump({"location": ""})
 
     def never_versioned(self) -> bytes:
-        """The versioning of a bucket that was given none."""
+        """Write the versioning of a bucket without versions."""
         return _dump({})
 
     def objects(self, keys: KeysPage, objects: list[Stored], **_: object) -> bytes:
-        """A page of objects; the following one begins at `next_marker`."""
+        """Write a page of objects; the next one begins at `next_marker`."""
         following = keys.page.next or ("", "")
         return _dump(
             {
@@ -49,23 +49,23 @@ class QingStorDocuments:
                 "owner": {"id": OWNER, "name": OWNER},
                 "keys": [
                     {
-                        "key": each.key,
-                        "size": each.size,
-                        "modified": int(each.modified),
-                        "created": iso(each.modified),
-                        "mime_type": dict(each.headers)["Content-Type"],
-                        "etag": f'"{each.etag}"',
+                        "key": stored.key,
+                        "size": stored.size,
+                        "modified": int(stored.modified),
+                        "created": iso(stored.modified),
+                        "mime_type": dict(stored.headers)["Content-Type"],
+                        "etag": f'"{stored.etag}"',
                         "encrypted": False,
                         "storage_class": "STANDARD",
                     }
-                    for each in objects
+                    for stored in objects
                 ],
                 "common_prefixes": keys.page.prefixes,
             }
         )
 
     def uploads(self, keys: KeysPage, uploads: list[Upload]) -> bytes:
-        """A page of multipart uploads."""
+        """Write a page of multipart uploads."""
         key, identity = keys.page.next or ("", "")
         return _dump(
             {
@@ -78,55 +78,56 @@ class QingStorDocuments:
                 "limit": keys.limit,
                 "has_more": keys.page.next is not None,
                 "uploads": [
-                    {"key": each.key, "upload_id": each.id, "created": iso(each.started)} for each in uploads
+                    {"key": upload.key, "upload_id": upload.id, "created": iso(upload.started)}
+                    for upload in uploads
                 ],
                 "common_prefixes": keys.page.prefixes,
             }
         )
 
     def parts(self, _upload: Upload, parts: list[Part], **_: object) -> bytes:
-        """A page of parts."""
+        """Write a page of parts."""
         rows = [
             {
-                "part_number": each.number,
-                "size": each.size,
-                "created": iso(each.modified),
-                "etag": f'"{each.etag}"',
+                "part_number": part.number,
+                "size": part.size,
+                "created": iso(part.modified),
+                "etag": f'"{part.etag}"',
             }
-            for each in parts
+            for part in parts
         ]
         return _dump({"count": len(rows), "object_parts": rows})
 
     def started(self, bucket: str, upload: Upload) -> bytes:
-        """Bucket, key and the upload's id."""
+        """Write bucket, key and the upload's id."""
         return _dump({"bucket": bucket, "key": upload.key, "upload_id": upload.id})
 
     def finished(self, bucket: str, stored: Stored, location: str) -> bytes:  # noqa: ARG002
-        """An empty document: the ETag is in the header."""
+        """Write an empty document, since the ETag is in a header."""
         return b""
 
     def copied(self, etag: str, modified: float, *, part: bool) -> bytes:  # noqa: ARG002
-        """An empty document: the ETag is in the header."""
+        """Write an empty document, since the ETag is in a header."""
         return b""
 
     def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
-        """The deleted keys, and those that were not."""
+        """Write the deleted keys, and the keys that could not be deleted."""
         return _dump(
             {
                 "deleted": [] if asked.quiet else [{"key": key} for key in keys],
                 "errors": [
-                    {"key": each.key, "code": error.code, "message": error.message}
-                    for each, error in failures
+                    {"key": named.key, "code": error.code, "message": error.message}
+                    for named, error in failures
                 ],
             }
         )
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
-        """The parts of `{"object_parts": [{"part_number", "etag"}]}`."""
+        """Read the parts of `{"object_parts": [{"part_number", "etag"}]}`."""
         return parts_in(read_object(document), "object_parts", "part_number", "etag")
 
     def read_keys(self, document: bytes) -> Deletion:
-        """The keys of `{"objects": [{"key"}], "quiet"}`."""
+        """Read the keys of `{"objects": [{"key"}], "quiet"}`."""
         return objects_in(read_object(document), "objects", "key", "version_id", "quiet")
 
 
@@ -142,7 +143,9 @@ def read_object(document: bytes) -> dict[str, Any]:
     """
     try:
         loaded = json.loads(document)
-        json.dumps(loaded, ensure_ascii=False).encode()  # half a surrogate pair can stand in no answer
+        json.dumps(
+            loaded, ensure_ascii=False
+        ).encode()  # refuses half a surrogate pair, which no answer could repeat
     except (ValueError, RecursionError) as error:
         raise StoreError("malformed") from error
     if not isinstance(loaded, dict):
@@ -152,13 +155,13 @@ def read_object(document: bytes) -> dict[str, Any]:
 
 def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     rows = document.get(name)
-    if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise StoreError("malformed")
     return rows
 
 
 def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> list[tuple[int, str | None]]:
-    """Part numbers and ETags, by the names of the list and of its fields.
+    """Read part numbers and ETags, by the names of the list and of its fields.
 
     Raises:
         StoreError: `malformed`.
@@ -170,7 +173,7 @@ def parts_in(document: dict[str, Any], rows: str, number: str, etag: str) -> lis
 
 
 def objects_in(document: dict[str, Any], rows: str, key: str, version: str, quiet: str) -> Deletion:
-    """Objects to delete, and whether to be quiet, by the names of the list and of the fields.
+    """Read the objects to delete, by the names of the list and of the fields.
 
     Raises:
         StoreError: `malformed`.
@@ -190,7 +193,7 @@ LISTS = {
     "Part": "Parts",
     "Upload": "Uploads",
 }
-"""The names of lists, by the element that is repeated in XML."""
+"""The names of lists, by the element that XML repeats."""
 
 
 class TosDocuments(XmlDocuments):
@@ -198,15 +201,15 @@ class TosDocuments(XmlDocuments):
 
     content_type = "application/json"
     quoted = True
-    """Whether entity tags have their quotes."""
+    """Whether entity tags are quoted."""
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
-        """The parts of `{"Parts": [{"PartNumber", "ETag"}]}`."""
+        """Read the parts of `{"Parts": [{"PartNumber", "ETag"}]}`."""
         loaded = read_object(document)
         return parts_in(loaded, self._name("Parts"), self._name("PartNumber"), self._name("ETag"))
 
     def read_keys(self, document: bytes) -> Deletion:
-        """The objects of `{"Objects": [{"Key", "VersionId"}], "Quiet"}`."""
+        """Read the objects of `{"Objects": [{"Key", "VersionId"}], "Quiet"}`."""
         names = map(self._name, ("Objects", "Key", "VersionId", "Quiet"))
         return objects_in(read_object(document), *names)
 
@@ -214,19 +217,19 @@ class TosDocuments(XmlDocuments):
         return json.dumps(self._object(fields), ensure_ascii=False, separators=(",", ":")).encode()
 
     def _object(self, fields: Sequence[Field]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        document: dict[str, Any] = {}
         for name, value in fields:
             if value is None:
                 continue
             if name == "ETag" and isinstance(value, str) and not self.quoted:
                 value = value.strip('"')  # noqa: PLW2901
             if name in LISTS and isinstance(value, list):
-                found.setdefault(self._name(LISTS[name]), []).append(self._object(value))
+                document.setdefault(self._name(LISTS[name]), []).append(self._object(value))
             elif name == "Buckets" and isinstance(value, list):
-                found[self._name(name)] = [self._object(each) for _, each in value]
+                document[self._name(name)] = [self._object(row) for _, row in value]
             else:
-                found[self._name(name)] = self._object(value) if isinstance(value, list) else value
-        return found
+                document[self._name(name)] = self._object(value) if isinstance(value, list) else value
+        return document
 
     def _name(self, name: str) -> str:
         return name
@@ -254,10 +257,10 @@ class JssDocuments(TosDocuments):
     quoted = False
 
     def _object(self, fields: Sequence[Field]) -> dict[str, Any]:
-        found = super()._object(fields)
+        document = super()._object(fields)
         return (
-            {"Contents": [], **found} if "MaxKeys" in found else found
-        )  # its client reads it of an empty page too
+            {"Contents": [], **document} if "MaxKeys" in document else document
+        )  # JSS's client reads `Contents` of an empty page too
 
     def _name(self, name: str) -> str:
         own = {"IsTruncated": "HasNext", "Objects": "Object", "Parts": "Part", "Uploads": "Upload"}

@@ -19,17 +19,14 @@ NO_PARAMETERS: MultiDict[str, str] = ImmutableMultiDict()
 
 
 class Body(Protocol):
-    """The reader of a request's body."""
+    """A file-like reader of a request's body."""
 
     def read(self, size: int = ..., /) -> bytes:
-        """The next bytes; none at the end."""
+        """Read the next bytes; empty at the end."""
 
 
 class Fields(dict[str, str]):
-    """Headers of a request by their names, in whatever capitals.
-
-    Most headers that the store looks for are not there.
-    """
+    """The headers of a request, by their names in any case."""
 
     def __init__(self, headers: Iterable[tuple[str, str]]) -> None:
         super().__init__()
@@ -38,7 +35,7 @@ class Fields(dict[str, str]):
             self[key] = f"{self[key]},{value}" if key in self else value
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of a header, or the default."""
+        """Find the value of a header, or the default."""
         return super().get(name.lower(), default)
 
     def __getitem__(self, name: str) -> str:
@@ -49,26 +46,26 @@ class Fields(dict[str, str]):
 
 
 class StoreRequest(Request):
-    """A request, whose head werkzeug takes apart.
+    """A request; werkzeug parses its head.
 
     Args:
         view: the same request, as rules and a vendor's addressing read it.
         scheme: `http` or `https`.
         server: host and port of the server, for requests without a Host.
         raw_path: the path below the mount point, percent-decoded.
-        query: as it was sent.
+        query: the query as the client sent it.
         headers: names and values.
-        body: of the request.
+        body: the reader of the body.
 
     Attributes:
         view: the same request, as rules and a vendor's addressing read it.
         raw_path: the path below the mount point, percent-decoded.
-        body: of the request.
-        fields: names and values of its headers, which `headers` are as well.
-        sent: names and values of the headers as they were sent.
-        targets: path and query as they were sent, where the server shows them.
-        ends: whether a body without a length has an end all the same.
-        alteration: what a fault does to this exchange, or None.
+        body: the reader of the body.
+        fields: the headers by name, cheaper to read than `headers`.
+        sent: names and values of the headers as the client sent them.
+        targets: path and query as the client sent them, if the server shows them.
+        ends: whether a body without a length has a marked end.
+        alteration: the change that a fault makes to this exchange, or None.
     """
 
     def __init__(
@@ -96,7 +93,7 @@ class StoreRequest(Request):
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
-        """The parameters of the query, which are asked for many times; most requests have none."""
+        """The parameters of the query."""
         return super().args if self.query_string else NO_PARAMETERS
 
 
@@ -104,13 +101,13 @@ class StoreAnswer:
     """An answer.
 
     Args:
-        body: whole, or in pieces.
-        status: the number and its phrase.
+        body: the body, whole or in pieces.
+        status: the status code and its phrase.
 
     Attributes:
-        status: the number and its phrase.
+        status: the status code and its phrase.
         headers: names and values.
-        pieces: of the body.
+        pieces: the pieces of the body.
     """
 
     def __init__(self, body: bytes | Iterable[bytes] = b"", *, status: str) -> None:
@@ -120,15 +117,15 @@ class StoreAnswer:
 
     @property
     def status_code(self) -> int:
-        """The number of its status."""
+        """The status code."""
         return int(self.status[:3])
 
     def get_data(self) -> bytes:
-        """The whole body."""
+        """Join the pieces of the body."""
         return b"".join(self.pieces)
 
     def head(self) -> Pairs:
-        """Names and values of the headers as they go out, with the body's length."""
+        """The headers to send, with the body's length."""
         headers, status = self.headers, self.status_code
         if status == HTTPStatus.NO_CONTENT:
             headers.remove("Content-Length")
@@ -140,5 +137,5 @@ class StoreAnswer:
 
 
 def status_line(code: int) -> str:
-    """The status line, in the spelling of the standard."""
+    """Write a status line with the standard's phrase."""
     return f"{code} {HTTPStatus(code).phrase}"

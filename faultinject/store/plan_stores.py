@@ -1,4 +1,4 @@
-"""Small stores of B2, Kodo and Swift, which are for conformance plans alone."""
+"""Small stores of B2, Kodo and Swift, for conformance plans only."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from faultinject.store.messages import StoreAnswer, StoreRequest, status_line
 
 API = "/b2api/"
 AT_END = "hex_digits_at_end"
-"""The value that announces a body with the 40 digits of its SHA-1 at its end."""
+"""The value of a header that announces the body's SHA-1 in 40 hex digits after the body."""
 UPLOADED = 1_760_000_000_000
-"""The time of every upload, milliseconds of the Unix clock."""
+"""The time that every upload gets, in milliseconds since 1970."""
 
 
 class PlanStore(Doors):
     """Keeps objects in memory, as a WSGI application.
 
-    A container is there as soon as it is named.
+    Every container exists.
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
     def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:
-        """Make objects with that content; there are no uploads that could be begun."""
+        """Make objects with this content; these services have no uploads to begin."""
         del uploads
         self.objects.update((f"{bucket}/{key}", content) for key in objects)
 
@@ -42,12 +42,12 @@ class PlanStore(Doors):
 class B2Store(PlanStore):
     """Keeps files in memory, as a WSGI application.
 
-    A bucket is there as soon as it is named, and its id is its name. The API: https://www.backblaze.com/apidocs. The
-    part of a path before `/b2api/` has no meaning, and comes back in the address of an upload.
+    Every bucket exists, and its id is its name. The API: https://www.backblaze.com/apidocs. The part of a path before
+    `/b2api/` has no meaning, and comes back in the address of an upload.
     """
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
-        """An address to upload to, an upload, or a file."""
+        """Answer with an address for an upload, with an upload, or with a file."""
         body = request.body.read()
         before, _, asked = request.path.partition(API)
         _, _, call = asked.partition("/")
@@ -103,12 +103,12 @@ def _json(status: int, document: object) -> StoreAnswer:
 class KodoStore(PlanStore):
     """Takes uploads and keeps nothing, as a WSGI application.
 
-    The form: https://developer.qiniu.com/kodo/1272/form-upload. It has the key in it, so the path has no meaning for
-    the service, and may distinguish requests.
+    The form: https://developer.qiniu.com/kodo/1272/form-upload. It contains the key, so the path has no meaning for
+    the service, and plans use it to distinguish requests.
     """
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
-        """The answer to a form: the key and the hash of its file, or an error."""
+        """Answer a form with the key and the hash of its file, or with an error."""
         if request.method != "POST":
             drain(request)
             return self._json(405, {"error": "method not allowed"})
@@ -122,7 +122,7 @@ class KodoStore(PlanStore):
         if file is None or key is None:
             return self._json(400, {"error": "file or key is not specified in the form"})
         digest = sha1(content, usedforsecurity=False).digest()
-        # The hash's form: https://developer.qiniu.com/kodo/1231/appendix#qiniu-etag
+        # The form of the hash: https://developer.qiniu.com/kodo/1231/appendix#qiniu-etag
         return self._json(200, {"hash": urlsafe_b64encode(b"\x16" + digest).decode(), "key": key})
 
     @staticmethod
@@ -134,12 +134,12 @@ class KodoStore(PlanStore):
 class SwiftStore(PlanStore):
     """Keeps objects in memory, as a WSGI application.
 
-    Containers and accounts are there as soon as they are named. The API:
+    Every account and every container exists. The API:
     https://docs.openstack.org/api-ref/object-store/. A path is `/v1/ACCOUNT/CONTAINER/OBJECT`.
     """
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
-        """The answer about an object: its content, or that it was written."""
+        """Answer with an object's content, or confirm that it was written."""
         answer = self._answer(request, request.path.split("/", 3)[-1], request.body.read())
         answer.headers["X-Trans-Id"] = answer.headers["X-Openstack-Request-Id"] = f"tx{token_hex(16)}"
         return answer

@@ -1,7 +1,4 @@
-"""Conditional requests and ranges: RFC 9110 sections 13 and 14.
-
-They are as far as object stores have them.
-"""
+"""Conditional requests and ranges, RFC 9110 sections 13 and 14, as object stores have them."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ Header = Callable[[str], str | None]
 
 
 def judge_read(header: Header, stored: Stored) -> bool:
-    """Whether the client needs the object: False is `304 Not Modified`.
+    """Whether to send the object; False means `304 Not Modified`.
 
     Raises:
         StoreError: `precondition`.
@@ -38,10 +35,10 @@ def judge_read(header: Header, stored: Stored) -> bool:
 
 
 def judge_write(header: Header, stored: Stored | None) -> None:
-    """Refuse a write whose If-Match or If-None-Match does not hold for the object there now.
+    """Refuse a write if its If-Match or If-None-Match does not hold for the present object.
 
     Raises:
-        StoreError: `precondition`, or `no_key` when If-Match names an object that is not there.
+        StoreError: `precondition`, or `no_key` if there is no object for If-Match.
     """
     match, none_match = header("if-match"), header("if-none-match")
     if match is not None:
@@ -54,9 +51,9 @@ def judge_write(header: Header, stored: Stored | None) -> None:
 
 
 def judge_delete(header: Header, stored: Stored | None) -> None:
-    """Refuse to delete an object whose ETag is not as If-Match or If-None-Match want it.
+    """Refuse to delete an object if If-Match or If-None-Match does not hold for it.
 
-    An object that is not there is deleted already, whatever its ETag:
+    Deleting a missing object succeeds with any ETag:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
     Raises:
@@ -67,9 +64,9 @@ def judge_delete(header: Header, stored: Stored | None) -> None:
 
 
 def judge_own(header: Header, stored: Stored | None) -> None:
-    """Refuse a request that the vendors' own conditions forbid.
+    """Refuse a request if the vendors' own conditions forbid it.
 
-    Their headers are given by their names without the prefix.
+    `header` takes the names without the vendor's prefix.
 
     Raises:
         StoreError: `precondition`, or `not_implemented` for conditions on facts that the store does not keep.
@@ -87,17 +84,17 @@ def judge_own(header: Header, stored: Stored | None) -> None:
 
 
 def read_range(text: str | None, size: int, *, inside: bool = False) -> tuple[int, int] | None:
-    """Start and stop of the range that is asked for; None for the whole object.
+    """Read the start and stop of a range; None for the whole object.
 
-    A range that cannot be read, and several ranges at once, are answered with the whole object, as S3 does.
+    An invalid range, and several ranges at once, mean the whole object, as for S3.
 
     Args:
-        text: as a header has it, or None.
-        size: of the object.
-        inside: whether only a range that lies inside the object is one.
+        text: the Range header, or None.
+        size: the object's size.
+        inside: whether to ignore a range that reaches beyond the object.
 
     Raises:
-        StoreError: `range`, when the range lies outside the object, or is its last 0 bytes.
+        StoreError: `range`, if the range lies outside the object, or asks for its last 0 bytes.
     """
     if _NOTHING.fullmatch(text or ""):
         raise StoreError("range", headers=[("Content-Range", f"bytes */{size}")], size=size)
@@ -115,7 +112,7 @@ def read_range(text: str | None, size: int, *, inside: bool = False) -> tuple[in
 
 
 def range_applies(text: str | None, stored: Stored) -> bool:
-    """Whether If-Range, when it is given, names the object as it is now."""
+    """Whether If-Range is missing, or names the present object."""
     if text is None:
         return True
     wanted = parse_if_range_header(text)

@@ -20,11 +20,11 @@ from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_delete, judge_own, judge_read, range_applies, read_range
 
 MOST_KEYS = 1000
-"""The longest page of a listing, and the most keys that one request deletes."""
+"""The largest page of a listing, and the largest number of keys that one request deletes."""
 OVERRIDES = {f"response-{name.lower()}": name for name in (*KEPT_HEADERS, "Content-Type")}
-"""The headers of the answer that parameters of GetObject set."""
+"""The headers of the answer, by the parameters of GetObject that set them."""
 NO_PART = "InvalidPartNumber"
-"""The error of a read of a part that an object has not."""
+"""The error for reading a part that an object does not have."""
 FIRST_LAST = re.compile(r"bytes=([0-9]{1,19})-([0-9]{1,19})")
 """A range of a copy's source.
 
@@ -42,10 +42,7 @@ def list_buckets(call: S3Call) -> StoreAnswer:
 
 
 def create_bucket(call: S3Call) -> StoreAnswer:
-    """CreateBucket; a configuration in the body has no effect but one.
-
-    It says that the bucket is not for S3's first region.
-    """
+    """CreateBucket; a configuration in the body only says that the region is not us-east-1."""
     drain(call.request)
     call.service.buckets.create(
         call.bucket, call.now, again=call.dialect.amazon and not call.request.content_length
@@ -72,7 +69,7 @@ def get_location(call: S3Call) -> StoreAnswer:
 
 
 def get_versioning(call: S3Call) -> StoreAnswer:
-    """GetBucketVersioning: no bucket has been given any."""
+    """GetBucketVersioning: no bucket has versions."""
     call.service.buckets.find(call.bucket)
     return call.answer(200, call.dialect.documents.never_versioned(), document=True)
 
@@ -97,7 +94,7 @@ def list_objects(call: S3Call) -> StoreAnswer:
 
 
 def _keys_page(call: S3Call, names: Iterable[Name], marker: Name, after: Name, limit: int) -> KeysPage:
-    """The page of names after `after`; `marker` is the client's own."""
+    """Select the page of names after `after`; `marker` is the client's own."""
     prefix, delimiter, limit = call.parameter("prefix"), call.parameter("delimiter"), min(limit, MOST_KEYS)
     return KeysPage(
         bucket=call.bucket,
@@ -187,12 +184,12 @@ def get_object(call: S3Call) -> StoreAnswer:
 
 
 def _part(call: S3Call, stored: Stored, number: int) -> tuple[int, int] | None:
-    """Start and stop of a part; None for all of an object without content.
+    """Find the start and stop of a part; None for the whole of an empty object.
 
-    An object that came whole is its part 1.
+    An object that was not uploaded in parts is its own part 1.
 
     Raises:
-        StoreError: `range`, when it has no such part.
+        StoreError: `range`, if the object has no such part.
     """
     start = 0
     for place, size in stored.layout or ((1, stored.size),):
@@ -209,9 +206,9 @@ def delete_object(call: S3Call) -> StoreAnswer:
 
 
 def copy_source(call: S3Call) -> Stored | None:
-    """The object that a copy names as its source; None when the request is no copy.
+    """Find the source of a copy; None if the request is not a copy.
 
-    The source is written `bucket/key`, `/bucket/key` or, by COS, `bucket.endpoint/key`; percent-encoded.
+    Clients write it as `bucket/key`, `/bucket/key` or, for COS, `bucket.endpoint/key`, percent-encoded.
 
     Raises:
         StoreError: `no_bucket`, `no_key`, `argument`, `version`, `precondition`.
@@ -243,7 +240,7 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
     if call.dialect.self_copy and not changed and there is source:
         raise StoreError("argument", label=call.dialect.self_copy)
     headers = call.stored_headers() if replaced else source.headers
-    # An object that is made in one request has its MD5:
+    # The ETag of an object that is made in one request is its MD5:
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
     if call.dialect.amazon and source.layout:
         source = replace(source, etag=digest_of(md5(usedforsecurity=False), source.blocks).hex())
@@ -255,7 +252,7 @@ def _copy_object(call: S3Call, source: Stored) -> StoreAnswer:
 
 
 def _overrides(call: S3Call) -> list[tuple[str, str]]:
-    """Headers that the query asks for, such as `response-content-type=text/plain`."""
+    """Headers that the query sets, such as `response-content-type=text/plain`."""
     args = call.request.args
     headers = [(header, args[name]) for name, header in OVERRIDES.items() if args and args.get(name)]
     if not all(value.isascii() and value.isprintable() for _, value in headers):
@@ -274,10 +271,10 @@ def start_upload(call: S3Call) -> StoreAnswer:
     checksum = read_algorithm(*map(call.header, ALGORITHM)) if call.dialect.amz_checksums else ()
     call.judge_start(call.service.buckets.find(call.bucket).objects.get(call.key))
     upload = call.service.uploads.start(call.bucket, call.key, headers, call.now, checksum)
-    told = [(name, value) for name in ALGORITHM if checksum and (value := call.header(name)) is not None]
+    repeated = [(name, value) for name in ALGORITHM if checksum and (value := call.header(name)) is not None]
     document = call.dialect.documents.started(call.bucket, upload)
     return call.answer(
-        200, document, document=True, headers=[(f"x-amz-{name}", value) for name, value in told]
+        200, document, document=True, headers=[(f"x-amz-{name}", value) for name, value in repeated]
     )
 
 
@@ -324,7 +321,7 @@ def finish_upload(call: S3Call) -> StoreAnswer:
             raise StoreError("precondition", label="ConditionalRequestConflict")
 
     headers = ((name.lower(), value) for name, value in call.request.headers.items())
-    given = tuple(each for each in headers if each[0].startswith(PREFIX))
+    given = tuple(header for header in headers if header[0].startswith(PREFIX))
     try:
         stored = uploads.finish(
             call.bucket,
@@ -379,7 +376,7 @@ def list_uploads(call: S3Call) -> StoreAnswer:
 
 
 def _wants_all(call: S3Call) -> bool:
-    """Whether a header takes every part, as OSS and TOS have it.
+    """Whether a header asks for every part, which OSS and TOS allow.
 
     https://www.alibabacloud.com/help/en/oss/developer-reference/completemultipartupload
     """
@@ -389,11 +386,11 @@ def _wants_all(call: S3Call) -> bool:
 def _all_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
     drain(call.request)
     _, parts = call.service.uploads.parts(call.bucket, call.key, identity)
-    return [(each.number, None) for each in parts]
+    return [(part.number, None) for part in parts]
 
 
 def _listed_parts(call: S3Call, identity: str) -> list[tuple[int, str | None]]:
-    if not call.service.vendor.completes_again:  # else it may have been completed, by the same parts
+    if not call.service.vendor.completes_again:  # otherwise it may be completed already, with the same parts
         call.service.uploads.find(call.bucket, call.key, identity)
     listed = call.dialect.documents.read_parts(read_document(call.request, checksums=False))
     if call.dialect.amazon and any(etag is None for _, etag in listed):
@@ -414,10 +411,10 @@ def _source_range(call: S3Call, source: Stored) -> tuple[int, int]:
 
 
 def _first_and_last(text: str, size: int) -> tuple[int, int]:
-    """Start and stop of a range that has both ends, and both in the source.
+    """Read the start and stop of a range with both ends, both within the source.
 
     Raises:
-        StoreError: `argument`; `range`, when it begins behind the source.
+        StoreError: `argument`; `range`, if it begins after the end of the source.
     """
     match = FIRST_LAST.fullmatch(text)
     if match is None:
@@ -461,7 +458,7 @@ OPERATIONS: Mapping[str, tuple[Operation, str]] = {
 }
 """The store's operations by the vendors' names, each with the subresource in its query.
 
-OBS's GetApiVersion and OSS's GetObjectMeta are HEADs.
+OBS's GetApiVersion and OSS's GetObjectMeta are HEAD requests.
 """
 SUBRESOURCES = frozenset(subresource for _, subresource in OPERATIONS.values() if subresource)
 NEVER_SET: Mapping[str, str] = {
@@ -474,7 +471,7 @@ NEVER_SET: Mapping[str, str] = {
     "GetBucketWebsite": "NoSuchWebsiteConfiguration",
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
 }
-"""Operations that read a setting that no bucket has, and the error by which S3 says so."""
+"""The errors of operations that read a setting which no bucket of the store has."""
 PARAMETERS = SUBRESOURCES.union(
     """
     apiversion continuation-token delimiter encoding-type fetch-owner generation key-marker list-type
@@ -482,26 +479,23 @@ PARAMETERS = SUBRESOURCES.union(
     upload-id-marker versionId
     """.split()
 )
-"""Parameters of the store's operations, by S3's names; they may be empty."""
+"""Parameters of the store's operations, by S3's names; their values may be empty."""
 CHANGING = frozenset(
     """
     ci-process recursive reverse skipTrash x-bce-process x-image-process x-oss-async-process x-oss-process
     x-tos-process
     """.split()
 )
-"""Parameters whose value makes the request another one, of any vendor."""
+"""Parameters of any vendor that ask for another operation by their value."""
 PREFIXES = ("response-", "q-", "x-")
-"""Beginnings of further parameters that may be empty.
-
-They set headers of the answer, or belong to signatures.
-"""
+"""Prefixes of parameters that may be empty: they set headers, or belong to signatures."""
 
 
 def perform(call: S3Call) -> StoreAnswer:
-    """Do the operation that the request names.
+    """Perform the operation of a request.
 
     Raises:
-        StoreError: it asks for something that cannot be, or that the store has not.
+        StoreError: the request is invalid, or the store does not support it.
     """
     if not call.valid:
         raise StoreError("uri")
@@ -510,7 +504,9 @@ def perform(call: S3Call) -> StoreAnswer:
         raise StoreError("method")
     if name not in OPERATIONS:
         if call.bucket:
-            call.service.buckets.find(call.bucket)  # SDKs ask for its access list to know whether it is there
+            call.service.buckets.find(
+                call.bucket
+            )  # SDKs read the access list to learn whether a bucket exists
         _refuse_unset(call, name)
         raise StoreError("not_implemented", f"the embedded store does not support {name}")
     operation, wanted = OPERATIONS[name]
@@ -524,17 +520,14 @@ def perform(call: S3Call) -> StoreAnswer:
 
 
 def _refuse_unset(call: S3Call, name: str) -> None:
-    """Say that a setting was never made, where the vendor documents an error for that."""
+    """Refuse to read a setting that was never made, if the vendor documents an error for that."""
     label = NEVER_SET.get(name)
     if label is not None and any(error.label == label for error in call.service.vendor.errors):
         raise StoreError("not_implemented", label=label)
 
 
 def _absent(call: S3Call) -> Iterator[str]:
-    """Parameters that would make the request another one.
-
-    Their names alone say that it is about something else.
-    """
+    """Find the parameters that ask for an operation which the store does not support."""
     reads = call.dialect.reads_parts and call.request.method in ("GET", "HEAD")
     if call.key and call.has("partNumber") and not (call.has("uploadId") or reads):
         yield "partNumber"

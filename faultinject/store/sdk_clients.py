@@ -1,6 +1,6 @@
-"""The arguments with which the vendors' Python clients use a server of this machine.
+"""The arguments that make the vendors' Python clients use a server on this machine.
 
-No credential is checked. Settings such as retries and time-outs are left to the user.
+No credential is checked. Settings such as retries and time-outs are the user's choice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ AWS_VARIABLES = {
     "AWS_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""The variables that AWS's SDKs and tools read, and most tools for relatives of S3."""
+"""The environment variables of AWS's SDKs and tools, and of most tools for relatives of S3."""
 
 
 def boto3(host: str, port: int) -> dict[str, Any]:
-    """The arguments of boto3.client."""
-    # Given a host that is an address, boto3 uses path style by itself, so the user can give a `config` beside these.
+    """Make the arguments of boto3.client."""
+    # No `config` is needed, so users can add their own: boto3 uses path style if the host is an IP address.
     return {
         "endpoint_url": f"http://{host}:{port}",
         "region_name": "us-east-1",
@@ -37,19 +37,19 @@ def boto3(host: str, port: int) -> dict[str, Any]:
 
 
 def azure(host: str, port: int) -> dict[str, Any]:
-    """The arguments of BlobServiceClient."""
+    """Make the arguments of BlobServiceClient."""
     return {"account_url": f"http://{host}:{port}/account", "credential": "a2V5"}
 
 
 def bos(host: str, port: int) -> dict[str, Any]:
-    """The arguments of BceClientConfiguration."""
+    """Make the arguments of BceClientConfiguration."""
     credentials = _of("bce-python-sdk", "baidubce.auth.bce_credentials", "BceCredentials")
     return {"credentials": credentials(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
 def cos(host: str, port: int) -> dict[str, Any]:
-    """The arguments of CosConfig."""
-    # Hosts stay those of the cloud, so that the bucket stands where it always does; the address is given beside them.
+    """Make the arguments of CosConfig."""
+    # Hosts stay the cloud's, so that the bucket is in the usual place; the server's address is a separate argument.
     return {
         "Region": "ap-guangzhou",
         "SecretId": ID,
@@ -62,7 +62,7 @@ def cos(host: str, port: int) -> dict[str, Any]:
 
 
 def gcs(host: str, port: int) -> dict[str, Any]:
-    """The arguments of google.cloud.storage.Client."""
+    """Make the arguments of google.cloud.storage.Client."""
     anonymous = _of("google-cloud-storage", "google.auth.credentials", "AnonymousCredentials")
     return {
         "project": "project",
@@ -72,12 +72,12 @@ def gcs(host: str, port: int) -> dict[str, Any]:
 
 
 def jss(host: str, port: int) -> dict[str, Any]:
-    """The arguments of Jss."""
+    """Make the arguments of Jss."""
     return {"end_point": f"http://{host}:{port}", "access_key": ID, "secret_key": SECRET}
 
 
 def minio(host: str, port: int) -> dict[str, Any]:
-    """The arguments of Minio."""
+    """Make the arguments of Minio."""
     return {
         "endpoint": f"{host}:{port}",
         "access_key": ID,
@@ -88,25 +88,25 @@ def minio(host: str, port: int) -> dict[str, Any]:
 
 
 def obs(host: str, port: int) -> dict[str, Any]:
-    """The arguments of ObsClient."""
+    """Make the arguments of ObsClient."""
     return {"access_key_id": ID, "secret_access_key": SECRET, "server": f"http://{host}:{port}"}
 
 
 def oss(host: str, port: int) -> dict[str, Any]:
-    """The arguments of oss2.Bucket."""
+    """Make the arguments of oss2.Bucket."""
     return {"auth": _of("oss2", "oss2", "Auth")(ID, SECRET), "endpoint": f"http://{host}:{port}"}
 
 
 def qingstor(host: str, port: int) -> dict[str, Any]:
-    """The arguments of QingStor."""
+    """Make the arguments of QingStor."""
     config = _of("qingstor-sdk", "qingstor.sdk.config", "Config")(ID, SECRET)
     config.host, config.port, config.protocol = host, port, "http"
     return {"config": config}
 
 
 def tos(host: str, port: int) -> dict[str, Any]:
-    """The arguments of TosClientV2."""
-    # It writes the bucket into the Host: the server is its proxy.
+    """Make the arguments of TosClientV2."""
+    # The SDK writes the bucket into the Host, which has no address here; so the server is its proxy.
     return {
         "ak": ID,
         "sk": SECRET,

@@ -1,6 +1,6 @@
-"""The embedded stores: one row a vendor, with all that is its own.
+"""The embedded stores: one row for each vendor, with its differences from the others.
 
-Everything that needs a store asks here: `serve`, `demo`, `explore`, `conformance`, `Storage` and the fixture.
+`serve`, `demo`, `explore`, `conformance`, `Storage` and the fixture find their store here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AZURE_NAMES = re.compile(r"\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")
 https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 """
 GCS_NAMES = re.compile(r"(?=[^.]{1,63}(?:\.[^.]{1,63})*\Z)[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-"""The names of Google's buckets: of one with dots each part is as long as a name without.
+"""The names of Google's buckets; each part between dots is at most 63 characters long.
 
 https://cloud.google.com/storage/docs/buckets#naming
 """
@@ -39,14 +39,14 @@ https://cloud.google.com/storage/docs/buckets#naming
 
 @dataclass(frozen=True, slots=True)
 class ServiceAdapter:
-    """One way of speaking.
+    """The functions that speak one service's API.
 
     Attributes:
-        read: from the store and a request to the request as the service reads it.
-        perform: from that request, as `read` gives it, to its answer; raises `StoreError`.
+        read: a function from the store's data and a request to the exchange.
+        perform: a function from the exchange to its answer; raises `StoreError`.
         names: the pattern of a bucket's name.
-        describe: from a content and unix seconds to the entity tag and the headers of an object made of it.
-        part: the number of a first part.
+        describe: a function from content and unix seconds to the entity tag and the headers of an object.
+        part: the number of the first part.
     """
 
     read: Callable[[Service, StoreRequest], Exchange]
@@ -58,14 +58,14 @@ class ServiceAdapter:
 
 @dataclass(frozen=True, slots=True)
 class VendorStore:
-    """One vendor's store, and the way in which its SDK finds it.
+    """One vendor's store, and the settings for its SDK.
 
     Attributes:
         mistakes: the label of the documented error, by the mistake of a client.
-        speaks: its differences from S3, or a function that makes the adapter of another way of speaking.
+        speaks: its differences from S3, or a function that makes the adapter for another API.
         client: the constructor of its SDK for Python, such as `boto3.client`.
-        arguments: from the store's host and port to the arguments of the constructor.
-        variables: of the environment, by which its SDKs and tools find the store, with `{url}` for its address.
+        arguments: a function from the store's host and port to the arguments of the constructor.
+        variables: the environment variables for its SDKs and tools, with `{url}` for the store's address.
     """
 
     mistakes: Mapping[str, str]
@@ -75,15 +75,15 @@ class VendorStore:
     variables: Mapping[str, str] = field(default_factory=lambda: sdk_clients.AWS_VARIABLES)
 
     def environment(self, host: str, port: int) -> dict[str, str]:
-        """The environment for programs that use a store at that address.
+        """Make the environment variables for programs that use a store at this address.
 
-        It has `ENDPOINT`, and the variables of the vendor's SDKs.
+        They are `ENDPOINT` and the variables of the vendor's SDKs.
         """
         url = f"http://{host}:{port}"
         return {"ENDPOINT": url} | {name: text.format(url=url) for name, text in self.variables.items()}
 
     def adapter(self) -> ServiceAdapter:
-        """The adapter that reads and carries out requests."""
+        """Make the adapter that reads and performs requests."""
         if not isinstance(self.speaks, Dialect):
             return self.speaks()
         from faultinject.store import s3
@@ -533,29 +533,26 @@ STORES: Mapping[str, VendorStore] = {
 }
 """The stores by vendor.
 
-A full store is `EntityTooLarge`: the nearest documented meaning, and one that no SDK retries. So it is with other
-mistakes for which a vendor documents no error: R2's 29 rows know of no malformed document. TOS's SDK finishes an
-upload with the parts as they were done. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML documents; no
-client of it is public.
+A full store answers `EntityTooLarge`, the nearest documented meaning, which no SDK retries. Other mistakes for which a
+vendor documents no error, such as a malformed document for R2, also get the nearest one. TOS's SDK lists the parts of
+an upload in the order in which they were uploaded. Qiniu MIX documents JSON errors and, with `MalformedXML`, XML
+documents; it has no public client.
 """
 FOR_PLANS = {
     "b2": "faultinject.store.plan_stores:B2Store",
     "kodo": "faultinject.store.plan_stores:KodoStore",
     "swift": "faultinject.store.plan_stores:SwiftStore",
 }
-"""Small stores of services that are not like S3.
-
-They do as much as a conformance plan asks for, and no more.
-"""
+"""Small stores of services unlike S3, which do only what conformance plans need."""
 
 
 def names() -> list[str]:
-    """The vendors that have a store, those of other packages among them, sorted."""
+    """List the vendors that have a store, including those of other packages, sorted."""
     return sorted({*STORES, *plugins.names()})
 
 
 def find(vendor: str) -> VendorStore:
-    """The row of a vendor.
+    """Find the row of a vendor.
 
     Raises:
         UnknownVendorError: there is no such vendor.
@@ -571,7 +568,7 @@ def find(vendor: str) -> VendorStore:
 
 
 def _accept(name: str, given: Any) -> VendorStore:
-    """A row of another package."""
+    """Check a row of another package."""
     if not isinstance(given, VendorStore):
         raise ConfigurationError(f"its entry point names {type(given).__name__}, and not a VendorStore")
     return given

@@ -1,4 +1,4 @@
-"""Multipart uploads in memory: started, filled part by part, then finished or given up."""
+"""Multipart uploads in memory: started, filled part by part, then finished or aborted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Uploads:
     Every method is atomic.
 
     Args:
-        buckets: the store's.
+        buckets: the store's buckets.
     """
 
     def __init__(self, buckets: Buckets) -> None:
@@ -36,10 +36,7 @@ class Uploads:
         checksum: tuple[str, bool] | tuple[()] = (),
         identity: str = "",
     ) -> Upload:
-        """Begin an upload.
-
-        Its id, unless one is given, sorts after those of earlier ones.
-        """
+        """Begin an upload; its id, unless one is given, sorts after earlier ids."""
         check_key(key)
         identity = identity or f"{next(self._numbers):08x}{secrets.token_hex(28)}"
         upload = Upload(identity, key, headers, now, checksum=checksum)
@@ -50,7 +47,7 @@ class Uploads:
         return upload
 
     def find(self, bucket: str, key: str, identity: str) -> Upload:
-        """The upload of that id, if it is for that key."""
+        """Find an upload by its id, if it is for this key."""
         with self._buckets.lock:
             upload = self._buckets.find(bucket).uploads.get(identity)
         if upload is None or upload.key != key:
@@ -58,19 +55,19 @@ class Uploads:
         return upload
 
     def all(self, bucket: str) -> dict[tuple[str, str], Upload]:
-        """The uploads of a bucket as they are now, by key and id."""
+        """Copy the uploads of a bucket, by key and id."""
         with self._buckets.lock:
             uploads = self._buckets.find(bucket).uploads
             return {(upload.key, upload.id): upload for upload in uploads.values()}
 
     def parts(self, bucket: str, key: str, identity: str) -> tuple[Upload, list[Part]]:
-        """The upload and its parts by number."""
+        """Find an upload and its parts, sorted by number."""
         with self._buckets.lock:
             upload = self.find(bucket, key, identity)
             return upload, [upload.parts[number] for number in sorted(upload.parts)]
 
     def put_part(self, bucket: str, key: str, identity: str, part: Part) -> None:
-        """Store a part in place of the one with its number."""
+        """Store a part, or replace the part with its number."""
         with self._buckets.lock:
             parts = self.find(bucket, key, identity).parts
             self._buckets.take(part.cost)
@@ -87,16 +84,16 @@ class Uploads:
         judge: Judge,
         given: Headers = (),
     ) -> Stored:
-        """Make the object out of the wanted parts; the other parts are dropped.
+        """Make the object out of the wanted parts, and drop the other parts.
 
         Args:
-            bucket: its name.
-            key: the object's.
+            bucket: the bucket's name.
+            key: the object's key.
             identity: the upload's id.
             wanted: the parts.
             now: unix seconds.
-            judge: raises when the object that is there forbids it.
-            given: the headers with the object's checksum.
+            judge: raises if the present object forbids it.
+            given: the request's headers with the object's checksum.
 
         Raises:
             StoreError: `no_upload`, `part_order`, `part` (unknown, or another ETag), `bad_digest`.
@@ -124,7 +121,7 @@ class Uploads:
         return stored
 
     def finished(self, bucket: str, key: str, identity: str, wanted: Wanted) -> Stored:
-        """The object that an upload with these parts has become, if it is still there.
+        """Find the object that was made of an upload with these parts, if it still exists.
 
         Raises:
             StoreError: `no_bucket`, `no_upload`.
@@ -136,7 +133,7 @@ class Uploads:
         return stored
 
     def become(self, bucket: str, identity: str, stored: Stored, judge: Judge) -> None:
-        """Put an object in an upload's place.
+        """Replace an upload by its object.
 
         Raises:
             StoreError: `no_upload`.
@@ -151,7 +148,7 @@ class Uploads:
             self._buckets.remember(bucket, stored.key, before)
 
     def abort(self, bucket: str, key: str, identity: str) -> None:
-        """Give an upload up, with all its parts."""
+        """Abort an upload, and drop its parts."""
         with self._buckets.lock:
             del self._buckets.find(bucket).uploads[self.find(bucket, key, identity).id]
 

@@ -1,4 +1,4 @@
-"""The store as a WSGI application, for every service."""
+"""The object store as a WSGI application, for every vendor."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.uploads import Uploads
 from faultinject.vendors.vendor import Addressing
 
-OTHERS = bytes(each ^ 1 for each in range(256))
-"""The bytes that another writer writes in the place of each byte."""
+OTHERS = bytes(byte ^ 1 for byte in range(256))
+"""A translation table from each byte to the byte that another writer writes instead."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""The most bytes in a store, unless its argument says otherwise."""
+"""The default size of a store in bytes."""
 
 
 class ObjectStore(Doors):
@@ -78,13 +78,13 @@ class ObjectStore(Doors):
         return self._service.buckets
 
     def fill(self, bucket: str, *, objects: Iterable[str], uploads: Iterable[str], content: bytes) -> None:
-        """Make the bucket, objects with that content, and uploads with it as their one part.
+        """Make a bucket, objects with this content, and uploads with it as their only part.
 
         Args:
-            bucket: the name of a bucket that is not there yet.
-            objects: keys.
-            uploads: keys; each is its upload's id as well, and its part has the number 1.
-            content: of every object and part.
+            bucket: the name of a bucket that does not exist yet.
+            objects: the objects' keys.
+            uploads: the uploads' keys, which are also their ids; their part has the number 1.
+            content: the content of every object and part.
         """
         service, adapter = self._service, self._adapter
         buckets, now = service.buckets, service.clock()
@@ -99,7 +99,7 @@ class ObjectStore(Doors):
             service.uploads.put_part(bucket, key, key, part)
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
-        """The answer to a request."""
+        """Answer a request."""
         call = self._adapter.read(self._service, request)
         try:
             if isinstance(asked := request.alteration, Moved):
@@ -110,29 +110,29 @@ class ObjectStore(Doors):
             drain(call.request)
             documented = call.documented(error)
             answer = call.refusal(error)
-            said = shown_target(error.message or documented.message)  # which may quote key and query
-            self.refused = f"{answer.status_code} {documented.code}: {said}"
+            text = shown_target(error.message or documented.message)  # the message may quote key and query
+            self.refused = f"{answer.status_code} {documented.code}: {text}"
         return answer
 
     def delete(self, request: StoreRequest, keys: Iterable[str]) -> None:
-        """Delete these objects of the bucket that a request names, which a fault answers."""
+        """Delete objects of a request's bucket, for a fault that answers the request itself."""
         call = self._adapter.read(self._service, request)
-        with suppress(StoreError):  # there is no such bucket
+        with suppress(StoreError):  # the bucket does not exist
             for key in keys:
                 self.buckets.remove(call.bucket, key)
 
     def _put(self, bucket: str, key: str, content: bytes) -> None:
-        """Store an object made of that content."""
+        """Store an object with this content."""
         service, now = self._service, self._service.clock()
         etag, headers = self._adapter.describe(content, now)
         stored = Stored(key, (content,), len(content), etag, now, headers)
         service.buckets.put(bucket, stored, lambda _there: None)
 
     def _overwrite(self, call: Exchange) -> bool:
-        """Replace the object that a request names, as another writer does.
+        """Replace the content of a request's object, as another writer would.
 
         Returns:
-            Whether there was one with any content.
+            Whether there was an object that is not empty.
         """
         try:
             stored = self.buckets.get(call.bucket, call.key)
@@ -146,10 +146,10 @@ class ObjectStore(Doors):
 
 
 def _go_back(call: Exchange) -> bool:
-    """Make a read see the buckets as they were before their last change.
+    """Let a read see the buckets as they were before their last change.
 
     Returns:
-        Whether it is a read, and those are known.
+        Whether the request is a read, and the state before is known.
     """
     older = call.service.buckets.before_last_change(call.bucket, call.key)
     if older is None or call.request.method not in ("GET", "HEAD"):
@@ -159,16 +159,13 @@ def _go_back(call: Exchange) -> bool:
 
 
 Place = tuple[str, str, str]
-"""The bucket's name; `bucket`, `object` or `upload`; empty, the key or the upload's id."""
+"""A bucket's name; `bucket`, `object` or `upload`; the key, the upload's id, or empty."""
 Contents = dict[Place, "Bucket | Stored | Upload"]
-"""Buckets (without their contents), objects and uploads under way.
-
-Entries are never changed, only replaced.
-"""
+"""Buckets without their contents, objects, and uploads under way; all of them immutable."""
 
 
 def contents_of(store: ObjectStore) -> Contents:
-    """The present contents of a store."""
+    """Copy the present contents of a store."""
     contents: Contents = {}
     with store.buckets.lock:
         for bucket in store.buckets.all():
@@ -182,7 +179,7 @@ def contents_of(store: ObjectStore) -> Contents:
 
 
 def put_into(store: ObjectStore, contents: Contents) -> None:
-    """Put contents into an empty store; an object without its bucket is left out."""
+    """Fill an empty store with contents; an object without its bucket is left out."""
     buckets = {
         name: replace(entry, objects={}, uploads={})
         for (name, _, _), entry in contents.items()
@@ -199,7 +196,7 @@ def put_into(store: ObjectStore, contents: Contents) -> None:
 
 
 def change(contents: Contents, before: Contents, after: Contents) -> None:
-    """Apply to contents the changes that made `after` of `before`."""
+    """Apply the changes from `before` to `after` to the contents."""
     for place in before.keys() | after.keys():
         was, became = before.get(place), after.get(place)
         if was == became:
@@ -211,10 +208,10 @@ def change(contents: Contents, before: Contents, after: Contents) -> None:
 
 
 class ResettableStore(Doors):
-    """A WSGI app: a store whose contents can be put back.
+    """A store whose contents can be restored, as a WSGI app.
 
-    Each time another `ObjectStore` takes the place of the one before: a request that is still under way then ends in
-    the old one, and leaves nothing in the new one.
+    Restoring makes another `ObjectStore`: a request that is still under way ends in the old one, and changes nothing
+    in the new one.
 
     Args:
         vendor: as for `ObjectStore`.
@@ -222,7 +219,7 @@ class ResettableStore(Doors):
         max_bytes: as for `ObjectStore`.
 
     Attributes:
-        kept: the contents that `reset` puts back; empty at first.
+        kept: the contents that `reset` restores; empty at first.
     """
 
     def __init__(self, vendor: str, *, endpoints: Sequence[str] = (), max_bytes: int = MAX_BYTES) -> None:
@@ -233,7 +230,7 @@ class ResettableStore(Doors):
         self._ended = Condition()
 
     def settle(self, seconds: float) -> bool:
-        """Wait at most so long until no request is under way, and return whether that is so."""
+        """Wait until no request is under way; returns False if the time is too short."""
         with self._ended:
             return self._ended.wait_for(lambda: not self._under_way, seconds)
 
@@ -243,26 +240,26 @@ class ResettableStore(Doors):
 
     @property
     def refused(self) -> str:
-        """The last mistake that it answered since the last `reset`, as for `ObjectStore`."""
+        """The last mistake since the last `reset`, as for `ObjectStore`."""
         return self._store.refused
 
     @property
     def contents(self) -> Contents:
-        """The present contents."""
+        """Copy the present contents."""
         return contents_of(self._store)
 
     def hold(self, contents: Contents) -> None:
-        """Replace all contents with these."""
+        """Replace all contents."""
         store = self._empty()
         put_into(store, contents)
         self._store = store
 
     def reset(self) -> None:
-        """Put back the kept contents."""
+        """Restore the kept contents."""
         self.hold(self.kept)
 
     def answer(self, request: StoreRequest) -> StoreAnswer:
-        """The answer to a request."""
+        """Answer a request."""
         with self._ended:
             self._under_way += 1
         try:

@@ -1,4 +1,4 @@
-"""S3's XML documents, as COS has them, and Qiniu MIX beside its JSON errors."""
+"""S3's XML documents, which most vendors have."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from faultinject.store.documents import (
 from faultinject.vendors.vendor import escape_xml
 
 TAGS = 150_000
-"""The most tags that are read in a document, since each takes far more memory than its text."""
+"""The largest number of tags in a document: each takes far more memory than its text."""
 DECLARATION = "<?xml version='1.0' encoding='utf-8' ?>\n"
 
 Field = tuple[str, "str | int | bool | Sequence[Field] | None"]
-"""An element: its name and its text or children; None leaves it out."""
+"""An element: its name, and its text or children; with None it is left out."""
 
 _OWNER: Field = ("Owner", [("ID", OWNER), ("DisplayName", OWNER)])
 
@@ -34,21 +34,21 @@ class XmlDocuments:
     """Writes and reads S3's documents.
 
     Args:
-        namespace: the namespace of the answers' root elements, or empty for none.
+        namespace: the namespace of the answers' root elements, or empty.
     """
 
     content_type = "application/xml"
     kind: str | None = None
     """The type of an object in a listing."""
     last: int | str | None = None
-    """The following marker on the last page of a listing of uploads or parts."""
+    """The next marker on the last page of a listing of uploads or parts."""
 
     def __init__(self, namespace: str = "") -> None:
         self._namespace = namespace
 
     def buckets(self, buckets: list[Bucket], prefix: str) -> bytes:
-        """`ListAllMyBucketsResult`."""
-        rows: list[Field] = [("Bucket", self._bucket(each)) for each in buckets]
+        """Write `ListAllMyBucketsResult`."""
+        rows: list[Field] = [("Bucket", self._bucket(bucket)) for bucket in buckets]
         return self._document(
             "ListAllMyBucketsResult", [("Prefix", prefix or None), _OWNER, ("Buckets", rows)]
         )
@@ -57,24 +57,24 @@ class XmlDocuments:
         return [("Name", bucket.name), ("Location", ""), ("CreationDate", self._time(bucket.created))]
 
     def location(self) -> bytes:
-        """`LocationConstraint`, empty: the store has no region."""
+        """Write an empty `LocationConstraint`: the store is in no region."""
         return self._document("LocationConstraint", [])
 
     def never_versioned(self) -> bytes:
-        """`VersioningConfiguration` of a bucket that was given none."""
+        """Write `VersioningConfiguration` of a bucket without versions."""
         return self._document("VersioningConfiguration", [])
 
     def objects(
         self, keys: KeysPage, objects: list[Stored], *, token: str | None, owners: bool, marks: bool
     ) -> bytes:
-        """`ListBucketResult`.
+        """Write `ListBucketResult`.
 
         Args:
-            keys: the question and its page.
-            objects: those on the page.
-            token: of the second version, the token that led here, or empty; None: it is the first.
-            owners: whether each object's is shown.
-            marks: whether the first version names the beginning of the next page.
+            keys: the request and its page.
+            objects: the objects of the page.
+            token: the request's token for ListObjectsV2, or empty; None for ListObjects.
+            owners: whether to show each object's owner.
+            marks: whether ListObjects shows where the next page begins.
         """
         name, page = _encoder(keys.encoded), keys.page
         second, (marker, _) = token is not None, keys.marker
@@ -92,9 +92,9 @@ class XmlDocuments:
             ("NextContinuationToken", token_of(following) if second and following else None),
             ("NextMarker", name(following) if marks and following and not second else None),
         ]
-        for each in objects:
-            row: list[Field] = [("Key", name(each.key)), ("LastModified", self._time(each.modified))]
-            row += [("ETag", f'"{each.etag}"'), ("Type", self.kind), ("Size", each.size)]
+        for stored in objects:
+            row: list[Field] = [("Key", name(stored.key)), ("LastModified", self._time(stored.modified))]
+            row += [("ETag", f'"{stored.etag}"'), ("Type", self.kind), ("Size", stored.size)]
             row += [_OWNER] if owners else []
             row.append(("StorageClass", "STANDARD"))
             fields.append(("Contents", row))
@@ -102,7 +102,7 @@ class XmlDocuments:
         return self._document("ListBucketResult", fields)
 
     def uploads(self, keys: KeysPage, uploads: list[Upload]) -> bytes:
-        """`ListMultipartUploadsResult`."""
+        """Write `ListMultipartUploadsResult`."""
         name, page = _encoder(keys.encoded), keys.page
         fields: list[Field] = [
             ("Bucket", keys.bucket),
@@ -116,9 +116,9 @@ class XmlDocuments:
         ]
         key, identity = (self.last, self.last) if page.next is None else (name(page.next[0]), page.next[1])
         fields += [("NextKeyMarker", key), ("NextUploadIdMarker", identity)]
-        for each in uploads:
-            row: list[Field] = [("Key", name(each.key)), ("UploadId", each.id), _OWNER]
-            row += [("StorageClass", "STANDARD"), ("Initiated", self._time(each.started))]
+        for upload in uploads:
+            row: list[Field] = [("Key", name(upload.key)), ("UploadId", upload.id), _OWNER]
+            row += [("StorageClass", "STANDARD"), ("Initiated", self._time(upload.started))]
             fields.append(("Upload", row))
         fields += _prefixes(page.prefixes, name)
         return self._document("ListMultipartUploadsResult", fields)
@@ -134,7 +134,7 @@ class XmlDocuments:
         following: int | None,
         encoded: bool,
     ) -> bytes:
-        """`ListPartsResult`; the next page begins after the part `following`."""
+        """Write `ListPartsResult`; the next page begins after the part `following`."""
         fields: list[Field] = [
             ("Bucket", bucket),
             ("EncodingType", "url" if encoded else None),
@@ -147,57 +147,57 @@ class XmlDocuments:
             ("MaxParts", limit),
             ("IsTruncated", following is not None),
         ]
-        for each in parts:
-            row: list[Field] = [("PartNumber", each.number), ("LastModified", self._time(each.modified))]
-            fields.append(("Part", [*row, ("ETag", f'"{each.etag}"'), ("Size", each.size)]))
+        for part in parts:
+            row: list[Field] = [("PartNumber", part.number), ("LastModified", self._time(part.modified))]
+            fields.append(("Part", [*row, ("ETag", f'"{part.etag}"'), ("Size", part.size)]))
         return self._document("ListPartsResult", fields)
 
     def started(self, bucket: str, upload: Upload) -> bytes:
-        """`InitiateMultipartUploadResult`."""
+        """Write `InitiateMultipartUploadResult`."""
         fields: list[Field] = [("Bucket", bucket), ("Key", upload.key), ("UploadId", upload.id)]
         return self._document("InitiateMultipartUploadResult", fields)
 
     def finished(self, bucket: str, stored: Stored, location: str) -> bytes:
-        """`CompleteMultipartUploadResult`."""
+        """Write `CompleteMultipartUploadResult`."""
         fields: list[Field] = [("Location", location), ("Bucket", bucket), ("Key", stored.key)]
         fields.append(("ETag", f'"{stored.etag}"'))
         fields += [(element(name), value) for name, value in stored.checksums]
         return self._document("CompleteMultipartUploadResult", fields)
 
     def copied(self, etag: str, modified: float, *, part: bool) -> bytes:
-        """`CopyObjectResult` or `CopyPartResult`."""
+        """Write `CopyObjectResult` or `CopyPartResult`."""
         root = "CopyPartResult" if part else "CopyObjectResult"
         return self._document(root, [("ETag", f'"{etag}"'), ("LastModified", self._time(modified))])
 
     def deleted(self, keys: list[str], failures: list[Failure], asked: Deletion) -> bytes:
-        """`DeleteResult`."""
+        """Write `DeleteResult`."""
         name = _encoder(asked.encoded)
         fields: list[Field] = [("EncodingType", "url")] if asked.encoded else []
         fields += [] if asked.quiet else [("Deleted", [("Key", name(key))]) for key in keys]
-        for each, error in failures:
-            row: list[Field] = [("Key", name(each.key)), ("VersionId", each.version)]
+        for named, error in failures:
+            row: list[Field] = [("Key", name(named.key)), ("VersionId", named.version)]
             fields.append(("Error", [*row, ("Code", error.code), ("Message", error.message)]))
         return self._document("DeleteResult", fields)
 
     def read_parts(self, document: bytes) -> list[tuple[int, str | None]]:
-        """The parts of a `CompleteMultipartUpload`."""
+        """Read the parts of a `CompleteMultipartUpload`."""
         return [
             (read_number(part.findtext("{*}PartNumber", "").strip()), part.findtext("{*}ETag"))
             for part in parse(document).iterfind("{*}Part")
         ]
 
     def read_keys(self, document: bytes) -> Deletion:
-        """The objects of a `Delete`, whose keys are percent-encoded if its `EncodingType` says so."""
+        """Read the objects of a `Delete`; its `EncodingType` may percent-encode their keys."""
         root = parse(document)
         encoded = root.findtext("{*}EncodingType", "").strip().lower() == "url"
         name = unquote_plus if encoded else str
         objects = [
             NamedObject(
-                name(each.findtext("{*}Key", "")),
-                each.findtext("{*}VersionId") or None,
-                each.findtext("{*}ETag") or None,
+                name(element.findtext("{*}Key", "")),
+                element.findtext("{*}VersionId") or None,
+                element.findtext("{*}ETag") or None,
             )
-            for each in root.iterfind("{*}Object")
+            for element in root.iterfind("{*}Object")
         ]
         return Deletion(objects, root.findtext("{*}Quiet", "").strip().lower() == "true", encoded)
 
@@ -212,7 +212,7 @@ class XmlDocuments:
 class OssDocuments(XmlDocuments):
     """OSS's documents: S3's, with more about a bucket, and times without milliseconds.
 
-    Its SDK reads no other times.
+    OSS's SDK cannot read milliseconds.
     """
 
     kind = "Normal"
@@ -233,7 +233,7 @@ class OssDocuments(XmlDocuments):
 
 
 def inner(fields: Sequence[Field]) -> str:
-    """The elements one after another."""
+    """Write elements one after another."""
     return "".join(f"<{name}>{_text(value)}</{name}>" for name, value in fields if value is not None)
 
 
@@ -246,7 +246,7 @@ def _text(value: str | int | Sequence[Field]) -> str:
 
 
 def _prefixes(prefixes: list[str], name: Callable[[str], str]) -> list[Field]:
-    return [("CommonPrefixes", [("Prefix", name(each))]) for each in prefixes]
+    return [("CommonPrefixes", [("Prefix", name(prefix))]) for prefix in prefixes]
 
 
 def _encoder(encoded: bool) -> Callable[[str], str]:
@@ -254,9 +254,9 @@ def _encoder(encoded: bool) -> Callable[[str], str]:
 
 
 def parse(document: bytes) -> ET.Element:
-    """The root element.
+    """Read a document, and return its root element.
 
-    Document type declarations are refused: they are the usual way to attack a reader of XML.
+    Document type declarations are refused: they are the usual attack on parsers of XML.
     """
     try:
         text = document.decode()

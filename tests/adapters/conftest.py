@@ -1,4 +1,4 @@
-"""A server of each kind in a few lines, so that tests see exactly what an adapter gives and takes."""
+"""A small server of each kind, so that tests see exactly what an adapter sends and receives."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ ID_HEADERS = {name.lower() for each in vendors.names() for name, _ in vendors.ge
 
 
 class Answer:
-    """What a client sees, and how the app was treated on the way."""
+    """The client's view of an answer, and the treatment of the app."""
 
     def __init__(self, status, headers, body):
         self.status = status
@@ -224,7 +224,7 @@ SENDS = {"wsgi": Wsgi, "asgi": Asgi}
 
 @pytest.fixture(params=SENDS)
 def send(request):
-    """`send(injector, method, target, …)`: one request through an adapter, in the time of `clock`; its `kind` says which.
+    """`send(injector, method, target, …)` sends one request through an adapter of one `kind`.
 
     The app may be one that has `wsgi` and `asgi`.
     """
@@ -258,13 +258,13 @@ def servers():
 
 @pytest.fixture(params=WIRES)
 def wire(request, servers):
-    """`wire(injector, app, method, target, …)`: one request on a real connection, through an adapter."""
+    """`wire(injector, app, method, target, …)` sends one request on a real connection."""
     return WIRES[request.param](servers)
 
 
 @pytest.fixture
 def out_of_reach(monkeypatch):
-    """Called, it lets no connection be found any more, as behind a router: no descriptor looks like a socket's."""
+    """Hide all connections, as behind a router: no descriptor looks like a socket's."""
 
     def hide():
         monkeypatch.setattr(stat, "S_ISSOCK", lambda _: False)

@@ -1,4 +1,4 @@
-"""Real servers on threads of this process, and a client that sees every byte and how the connection ends."""
+"""Real servers on threads of this process, and a client that sees every byte and the end."""
 
 import socket
 from contextlib import contextmanager, suppress

@@ -1,4 +1,4 @@
-"""WSGI apps of all manners, each of which answers 200 and the same ten bytes with their length."""
+"""WSGI apps of many styles, each of which answers 200 and the same ten bytes."""
 
 import sys
 

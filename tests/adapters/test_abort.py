@@ -1,4 +1,4 @@
-"""`abort`: the app's own failures end all faults, whichever interface it has; injected ones never do."""
+"""`abort`: the app's own failures end all faults, on both interfaces; injected ones do not."""
 
 import io
 import logging
@@ -39,7 +39,7 @@ def ask(send, injector, target, app, times=1):
 
 
 def test_failures_of_the_app_end_all_faults(send, aborting, caplog):
-    """Also those of requests that no rule matches; it is said once, at ERROR, with the numbers."""
+    """Failures without a matching rule count too; one ERROR has the numbers."""
     injector = aborting()
     good, bad = App(), App(status=503)
     assert ask(send, injector, "/", good) + ask(send, injector, "/", bad, 2) == [200, 503, 503]
@@ -106,7 +106,7 @@ def test_what_is_a_failure(send, aborting, rule, how, got, counts):
 
 
 def test_middleware_inside_and_outside_counts_once(send, aborting):
-    """Two layers of one injector see one request; the fault of an inner injector is not the app's failure."""
+    """Two layers of one injector count a request once; an inner injector's fault is no failure."""
     injector = aborting(abort="5xx>50%/1m,min=4")
     layer = WSGIFaultMiddleware if send.kind == "wsgi" else ASGIFaultMiddleware
     twice = layer(getattr(App(status=500), send.kind), injector=injector)
@@ -120,7 +120,7 @@ def test_middleware_inside_and_outside_counts_once(send, aborting):
 
 
 def test_bodies_pass_untouched(aborting, servers):
-    """A WSGI app's list and file go back as they are, so that the server has its length or sends it by itself."""
+    """A WSGI app's list and file are returned as they are, so the server knows their length."""
     environ = servers.environ(**{"wsgi.file_wrapper": FileWrapper})
     for made in ([b"app"], FileWrapper(io.BytesIO(b"app")), object()):
         wrapped = WSGIFaultMiddleware(
@@ -130,7 +130,7 @@ def test_bodies_pass_untouched(aborting, servers):
 
 
 def test_generators(aborting, servers):
-    """They begin, or raise, when the server asks for the first piece or a later one; and they are closed."""
+    """Generators begin, or raise, when the server reads the first piece or a later one."""
     closed = []
 
     def app(environ, start_response):
@@ -163,7 +163,7 @@ def test_generators(aborting, servers):
 
 
 def test_an_answer_that_is_begun_anew(aborting, servers):
-    """With `exc_info` an error takes the place of what was begun: the request becomes a failure, once."""
+    """With `exc_info`, an error replaces the answer: the request becomes one failure."""
     injector = aborting(abort="5xx>50%/1m,min=2")
 
     def app(environ, start_response):

@@ -1,4 +1,4 @@
-"""ASGI, `when=after`: the app's effects stay, its answer is dropped, its background work goes on."""
+"""ASGI, `when=after`: the app's effects and background work stay, its answer is dropped."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ RULE = "cos:SlowDown,when=after,times=1"
 
 @pytest.fixture(params=["asyncio", "trio"])
 def run(request, servers):
-    """`run(app, injector)`: what reached the server, as messages, and the exception that did; in the time of `clock`."""
+    """`run(app, injector)` returns the server's messages and exception, in the time of `clock`."""
 
     def run(app, injector, receive=None, **more):
         sent, send = recorder()
@@ -91,7 +91,7 @@ MINE = LookupError("mine")
     ],
 )
 def test_what_an_app_says(run, make_injector, said, out, did, error):
-    """The fault takes the place of a whole answer, once; what failed goes out as it is, and the take goes back."""
+    """The fault replaces a whole answer once; a failure passes unchanged and returns the count."""
     injector = make_injector(RULE)
     sent, raised = run(saying(*said), injector)
     assert raised is error

@@ -36,12 +36,12 @@ class Body:
 
 
 def run(servers, app, injector, **more):
-    """What reached the server, and in which order the app's things happened."""
+    """The events at the server and in the app, in their order."""
     return servers.wsgi(WSGIFaultMiddleware(app, injector=injector), servers.environ("PUT", "/b/k", **more))
 
 
 def test_effects_stay_and_the_answer_goes(servers, make_injector):
-    """The app reads its upload, runs to its end, is closed once before anything leaves, and the client sees the fault alone."""
+    """The app reads its upload, ends and is closed once; then the client sees only the fault."""
     injector, app, started = make_injector(RULE), Taking(status=201), []
 
     def start_response(status, headers):
@@ -82,7 +82,7 @@ def raises(error=LookupError):
 @pytest.mark.parametrize("at", [0, 1], ids=["at once", "later"])
 @pytest.mark.parametrize("error", [LookupError, SystemExit, None])
 def test_an_app_that_raises_passes(servers, make_injector, error, at):
-    """Its own exception reaches the server, also a worker's end, or that it never began; the take goes back."""
+    """The app's exception, a worker's end, or a missing start pass on, and return the count."""
     log = []
     apps = raises(error) if error else [lambda *_: [b"", b"x"]] * 2
     injector = make_injector(RULE)
@@ -177,7 +177,7 @@ def as_iterable(*given):
     "app", [as_pieces, as_end, as_file, by_write, by_a_debugger, late, late_and_empty, as_iterable]
 )
 def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_injector, app, said):
-    """Nothing has gone out of what was dropped before: the app may begin anew until its answer is at its end."""
+    """The app may begin its answer again until the end, since nothing has been sent."""
     injector, log = make_injector(RULE), []
 
     def around(*given):
@@ -193,7 +193,7 @@ def test_an_answer_that_turns_into_a_failure_passes_unchanged(servers, make_inje
 
 @pytest.mark.parametrize("behind", [False, True])
 def test_an_answer_that_turns_into_another_is_replaced(servers, make_injector, behind):
-    """Before its first piece or behind it; the journal has the status that the app ended with, and headers are the last ones."""
+    """Until its end the app may replace status and headers; the journal has the last status."""
 
     def app(environ, start_response):
         start_response("200 OK", [("x-first", "1"), ("vary", "a")])
@@ -230,7 +230,7 @@ def test_a_file_is_not_read(servers, make_injector):
 
 @pytest.mark.parametrize("writes", [False, True])
 def test_too_many_bytes_are_cut(servers, make_injector, writes):
-    """Past 128 MiB the app is closed early, also where a debugger writes them for its first piece; the outcome says `app_cut`."""
+    """After 128 MiB the app is closed early, and the outcome is `app_cut`."""
     log = []
 
     def app(environ, start_response):
@@ -252,7 +252,7 @@ def test_too_many_bytes_are_cut(servers, make_injector, writes):
 
 @pytest.mark.parametrize("catches", ["", "goes on", "fails"])
 def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector, catches):
-    """`write()` raises as it does when the client is gone; that, and what the app says then, is no failure of the app."""
+    """`write()` raises as if the client were gone; the app's reaction is not its failure."""
     written = []
 
     def app(environ, start_response):
@@ -278,7 +278,7 @@ def test_an_app_that_writes_is_told_that_the_client_left(servers, make_injector,
 
 @pytest.mark.parametrize(("starts", "piece"), [(True, b"x"), (True, b""), (False, b"")])
 def test_too_long_is_cut(servers, clock, make_injector, starts, piece):
-    """Ten seconds from the start of its answer, or of empty pieces, of which a server sends nothing; not of its work."""
+    """The limit is ten seconds of answer or of empty pieces, not of the app's work before."""
 
     def app(environ, start_response):
         clock.now += 60

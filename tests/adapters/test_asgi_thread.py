@@ -1,4 +1,4 @@
-"""An ASGI app whose counts are on a server: what a request is to get is decided on another thread, and the loop goes on."""
+"""With counts on a server, a thread decides an ASGI request, and the event loop goes on."""
 
 import asyncio
 import signal
@@ -58,7 +58,7 @@ def test_the_same_decisions_as_in_memory_and_by_wsgi(url, backend):
 
 @pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.slow)])
 def test_other_requests_go_on_while_the_server_does_not_answer(start_redis, monkeypatch, backend):
-    """One that asks waits; those that no rule matches, or that need no count, are answered meanwhile."""
+    """A request that needs a count waits; other requests are answered meanwhile."""
     monkeypatch.setattr(waiting, "answer", 60.0)
     server = start_redis()
     injector = Injector(RULES, store=server.url, environ={})
@@ -114,7 +114,7 @@ def test_what_is_given_back_is_there_for_the_next_request(url):
     ("rule", "did"), [("times=1", "failed"), ("skip=1", "passed")], ids=["taken", "passing"]
 )
 def test_a_client_that_leaves_takes_nothing(url, monkeypatch, rule, did):
-    """Its server cancels the task while it is decided: the take goes back, and nothing stays under way."""
+    """If the server cancels the task during the decision, the count is returned."""
     injector = Injector(f"http:503,{rule}", store=url, environ={"FAULTINJECT_MAX_ACTIVE": "1"})
     asked, leave = threading.Event(), threading.Event()
     real = SharedCounts.match

@@ -1,4 +1,4 @@
-"""A body in AWS's own chunks has new signatures in each attempt; its digest is that of the content."""
+"""The digest of a body in AWS's chunks is that of its content, whatever its signatures."""
 
 import asyncio
 from itertools import pairwise
@@ -37,7 +37,7 @@ def chunked(content, signature="0b" * 32, size=65_536, *, trailers=()):
 
 
 def digested(send, make_injector, rule, headers, *bodies):
-    """The digests of these bodies, one PUT each; sizes are those on the wire, and every body is whole."""
+    """The digests of these bodies, one PUT each, with their sizes on the wire."""
     injector = make_injector(rule, record_all=True)
     for body in bodies:
         send(injector, "PUT", "/photos/cat", headers, body)
@@ -54,7 +54,7 @@ def digested(send, make_injector, rule, headers, *bodies):
     indirect=["send"],
 )
 def test_signatures_do_not_change_the_digest(send, make_injector, rule, headers, large):
-    """Nor do chunks of other sizes; another content does. It is the digest of the same content without chunks."""
+    """Only the content changes the digest, not the sizes of chunks."""
     rule, headers, content = RULES[rule], HEADERS[headers], CONTENT if large else b"cat"
     first, again, cut, other = digested(
         send, make_injector, rule, headers,
@@ -132,7 +132,7 @@ def test_an_empty_body_says_nothing_of_chunks(send, make_injector):
 
 
 def test_a_body_that_is_cut(send, make_injector):
-    """What came of it is digested as sent."""
+    """A body that is not well-formed is digested as the client sent it."""
     body = chunked(CONTENT)
     injector = make_injector("http:503,after_bytes=100000")
     send(injector, "PUT", "/photos/cat", SIGNED, body)
@@ -147,7 +147,7 @@ def test_a_body_that_is_cut(send, make_injector):
 )
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_content_with_boundaries(send, make_injector, rule, kind, frame):
-    """Neither the boundary of a form, which may have equals signs, nor signatures change its digest, in chunks or not."""
+    """Neither a form's boundary nor signatures change its digest, in chunks or not."""
 
     def sent(boundary, signature):
         headers = [*SIGNED, ("content-type", kind.format(boundary))]
@@ -192,7 +192,7 @@ LINES = st.sampled_from(
     data=b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\ncat\r\n0\r\n\r\n", cuts=[LONGEST_LINE - 1, LONGEST_LINE]
 )
 def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
-    """However the network cuts a body, also through the head of a chunk, its digest is that of the whole."""
+    """Pieces of the network do not change a body's digest, even within the head of a chunk."""
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
     pieces = digest(SIGNED, *(data[start:end] for start, end in pairwise(edges)))
     assert pieces == digest(SIGNED, data)

@@ -1,4 +1,4 @@
-"""What of an answer is still on its way when its connection is to be reset: asked of servers and of the system."""
+"""The unsent part of an answer before a reset, by servers and by the system."""
 
 import socket
 import sys
@@ -28,7 +28,7 @@ def ends():
 
 
 def rest_of(client):
-    """How much comes, and how the connection ends."""
+    """Read the received bytes, and the end of the connection."""
     data, end = read(client)
     return len(data), end
 
@@ -50,7 +50,7 @@ def test_a_client_that_reads_late_gets_every_byte_before_the_reset(name):
 
 
 class Channel:
-    """Waitress', as far as it is looked at: it holds so many bytes each time that it is asked, then the last of them."""
+    """Waitress's channel with an unsent rest, which becomes smaller each time it is read."""
 
     requests = [SimpleNamespace(headers={})]
 
@@ -69,7 +69,7 @@ class Channel:
 
 
 def reset(servers, time, channel=None, **shown):
-    """What becomes of an answer of 10 bytes that is reset behind 3: the error that the server gets, and the outcome."""
+    """Reset an answer of 10 bytes after 3; returns the server's error and the outcome."""
     injector = Injector(IN_THE_MIDDLE, environ={}, waits=time)
     if channel is not None:
         shown = {"waitress.client_disconnected": channel.client_disconnected}
@@ -84,7 +84,7 @@ def reset(servers, time, channel=None, **shown):
 
 
 def test_what_the_server_holds(servers, ends):
-    """It is waited for as long as there is something; it may take long in all, if something moves in time."""
+    """The fault waits for the unsent rest as long as a part of it moves in time."""
     time = Time()
     channel = Channel(ends[1], 3, 2, 1, 0, passes=lambda: setattr(time, "now", time.now + 9))
     assert reset(servers, time, channel) == (None, "reset")

@@ -1,4 +1,4 @@
-"""What the app reads of a request is on record, where every request is: so two attempts can be told to send the same."""
+"""The journal has the digest of the body that the app reads, to compare attempts."""
 
 import asyncio
 import io
@@ -18,7 +18,7 @@ TARGET = "/films/cat"
 
 
 def digest_of(body):
-    """That of the same body in an answer of ours, which reads it itself."""
+    """The digest of the same body if an injected answer reads it."""
     injector = Injector("http:503", seed="0", environ={})
     Wsgi()(injector, "PUT", TARGET, body=body)
     assert only(injector).body_complete
@@ -85,7 +85,7 @@ def test_lines_are_those_of_the_server(source, way, size):
 
 @pytest.mark.parametrize("how", [None, lambda source: [source.read(100)]], ids=["none", "a part"])
 def test_a_body_that_the_app_does_not_read_has_a_length_only(how):
-    """What it did not see nobody can compare."""
+    """A body that was not seen whole has no digest."""
     injector = recorded()
     put(injector, how)
     outcome = only(injector)
@@ -112,7 +112,7 @@ def test_a_server_that_gives_no_input(servers):
 
 
 def test_an_input_has_what_the_servers_has():
-    """Nothing more, nothing less: who asks for `read1` or a descriptor gets the server's answer."""
+    """The wrapper has exactly the methods of the server's body: `read1` and descriptors pass."""
     seen = []
     put(recorded(), lambda source: seen.append(source) or (), **{"wsgi.input": Plain(BODY)})
     assert not hasattr(seen[0], "read1")
@@ -183,7 +183,7 @@ def test_asgi_where_not_every_request_is_recorded(servers):
 
 @pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503,path=films/"])
 def test_a_request_that_announces_no_body_sent_none(send, rule):
-    """So is a file on record that was read to its end by the first attempt: it is zero bytes, not unknown."""
+    """A file that the first attempt read to its end is recorded as zero bytes."""
     injector = recorded(rule)
     send(injector, "PUT", TARGET, app=Taking())
     assert (only(injector).request_bytes, only(injector).request_digest) == (0, None)
@@ -203,7 +203,7 @@ def test_a_request_that_announces_no_body_sent_none(send, rule):
     ],
 )
 def test_a_body_that_was_announced_and_kept_back(send, rule, reads, size):
-    """A client that waits for `100 Continue` may have sent nothing of what nobody has read; one that does not wait has its length."""
+    """A client that waits for `100 Continue` may have sent nothing; any other has its length."""
     for headers, known in (([("Expect", "100-Continue")], size), ([], len(BODY))):
         injector = recorded(rule)
         send(injector, "PUT", TARGET, headers, BODY, app=Taking() if reads else App(status=403))

@@ -1,4 +1,4 @@
-"""Clients without a socket: told from every server, and given errors that their own `except` clauses catch."""
+"""Clients without a socket are recognised, and get errors that their own `except` catches."""
 
 import asyncio
 import copy
@@ -30,7 +30,7 @@ FAULTS = {"reset": "reset", "closed": "close", "timeout": "hang", "cut": "trunca
 
 
 def error_of(kind, rule=None, length=True):
-    """What a client of this process gets for a fault of that kind."""
+    """Return the error that a client of this process gets for such a fault."""
     name = "" if rule is None else f",name={rule}"
     marked = "0" if rule is None else "1"
 
@@ -50,7 +50,7 @@ reset_error, closed_error, timeout_error, cut_error = KINDS.values()
 
 
 def in_process(environ):
-    """Whether its client gets an error of its own: any other gets the page of a gateway, if nothing else can be done."""
+    """Whether the client of this environ gets an error of its own."""
     wrapped = WSGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
     try:
         wrapped(environ, lambda *_: None)
@@ -123,7 +123,7 @@ def test_one_sign_of_a_server_is_enough(sign):
 
 
 def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
-    """uvicorn's own bridge, in whose place it puts a2wsgi's where that is installed, names no server; raising would be a 500."""
+    """uvicorn's bridge to WSGI, which names no server, gets no exception."""
     from uvicorn.middleware.wsgi import _WSGIMiddleware
 
     with pytest.warns(DeprecationWarning, match="WSGI"):
@@ -148,7 +148,7 @@ def test_a_wsgi_app_in_an_asgi_app_is_in_process_as_that_is():
 
 
 def test_a_client_below_a_server_is_the_server_s():
-    """werkzeug's own way to call one app from another is that of its test client; the connection is there all the same."""
+    """An app that is called by werkzeug's test client from another app still has its connection."""
     inner = WSGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
 
     def outer(environ, start_response):
@@ -179,7 +179,7 @@ FULL = {"version": "3.0", "spec_version": "2.3"}
     ],
 )
 def test_scopes_of_test_clients(scope):
-    """One sign stays, also of a client that `test_clients_of_frameworks.py` does not have, or is enough alone."""
+    """One sign of a test client is enough."""
     assert asyncio.run(in_process_scope(HTTP | scope))
 
 

@@ -1,4 +1,4 @@
-"""The test clients of frameworks under each fault: what their user's own `except` clauses catch, and what is left of the app's."""
+"""The frameworks' test clients raise errors that their users' `except` clauses catch."""
 
 import asyncio
 import http.client
@@ -211,7 +211,7 @@ def make_litestar():
         stored.append(await request.body())
         return ANSWER
 
-    # Its logging leaves a thread behind, whose queue may be locked where a later test forks: what the child logs waits for ever.
+    # Its logging leaves a thread; if its queue is locked when a later test forks, the child's logging waits for ever.
     return ASGIFaultMiddleware(litestar.Litestar([put], logging_config=None), [])
 
 
@@ -278,7 +278,7 @@ ERRORS = {
 
 @pytest.mark.parametrize(("client", "rule", "body"), pairs(client=CLIENTS, rule=ERRORS, body=[b"", b"meow"]))
 def test_the_client_gets_the_error(client, rule, body):
-    """One of ours, which its own `except` clauses catch, at once, and the next request gets its answer."""
+    """The client gets its own error at once, and its next request is answered."""
     stored.clear()
     ask = CLIENTS[client]
     with inject(rule, times=1, path="ok") as faults:
@@ -348,7 +348,7 @@ RAISED = {
 
 @pytest.mark.parametrize("client", DEAF)
 def test_a_client_that_is_told_to_raise_nothing(client):
-    """That is said of the app's errors, not of the connection's: the app's own is still a 500, before and after."""
+    """The option is for the app's errors: these stay a 500, and a connection's error is raised."""
 
     async def fail(request):
         raise ZeroDivisionError
@@ -430,7 +430,7 @@ def test_middleware_that_passes_an_answer_on(rule):
 
 @pytest.mark.parametrize("rule", ["drip,rate=1KB", "corrupt", "truncate,keep=0.9"])
 def test_flask_s_contexts_stay_as_they_are(rule):
-    """`with client:` keeps the request's context, a streamed answer has it, and no other one is left behind."""
+    """`with client:` keeps the context of its request, and leaves no other one behind."""
     app = make_flask()
     with inject(rule, path="ok") as faults, app.test_client() as client:
         if rule.startswith("truncate"):

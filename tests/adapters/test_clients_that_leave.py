@@ -1,4 +1,4 @@
-"""The journal tells of a client that has left before it had an answer: nobody has read what was said then."""
+"""The journal says that a client left before its answer."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The connection under a request, on real sockets: found or not, ended as was asked, and nothing left behind."""
+"""The connection of a request on real sockets is found, ended as asked, and left clean."""
 
 import _socket
 import asyncio
@@ -34,7 +34,7 @@ def sockets():
 
 @pytest.fixture(autouse=True)
 def no_descriptor_is_left():
-    """Nothing new stays behind a test; what earlier ones have left may go meanwhile, by a thread of theirs or the collector."""
+    """A test leaves no new descriptor behind; older ones may be closed meanwhile."""
     settle()
     before = sockets()
     yield
@@ -48,7 +48,7 @@ def injector():
 
 
 def ask(servers, injector, **environ):
-    """What was done at a request of a server that shows this of it."""
+    """Apply an action to the connection of a request, as a server shows it."""
     wrapped = WSGIFaultMiddleware(App().wsgi, injector=injector)
     list(wrapped(servers.environ(**environ), lambda *_: None))
     return only(injector)
@@ -74,7 +74,7 @@ def raises(error):
 @pytest.mark.parametrize("ctypes", [True, False])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_reset_is_a_true_rst(servers, injector, monkeypatch, host, ctypes):
-    """Though the server holds its descriptor still, to which it is an end: it reads nothing more and cannot write."""
+    """The connection has ended, though the server still holds its descriptor."""
     if not ctypes:
         monkeypatch.setitem(sys.modules, "ctypes", None)
     with loopback(host) as (client, server):
@@ -92,7 +92,7 @@ REFUSING = SimpleNamespace(CDLL=lambda _: SimpleNamespace(connect=lambda *_: -1)
 
 @pytest.mark.parametrize("ctypes", [REFUSING, None], ids=["a kernel that refuses", "no ctypes"])
 def test_a_connection_that_the_server_will_not_give_up_gets_a_fin(servers, injector, monkeypatch, ctypes):
-    """A connect() that did nothing is no reset, and the last close() is not ours: a FIN is sent, and said; nothing lingers."""
+    """If the reset does not work, a FIN is sent and reported."""
     monkeypatch.setitem(sys.modules, "ctypes", ctypes)
     with loopback() as (client, server):
         monkeypatch.setattr(_socket, "socketpair", raises(OSError("too many open files")))
@@ -115,7 +115,7 @@ def test_a_unix_socket_knows_no_rst(servers, injector, by):
 
 @pytest.fixture(params=["POLLRDHUP", "recv"])
 def way_of_leaving(request, monkeypatch):
-    """How the system tells of it."""
+    """The system's report of the end."""
     if request.param == "recv":
         monkeypatch.delattr("select.POLLRDHUP")
 
@@ -226,7 +226,7 @@ def test_uwsgi(servers, injector, monkeypatch, port, end):
     "options", [{}, {"threads": b"2"}, {b"enable-threads": True}, {"enable-threads": b"false"}], ids=str
 )
 def test_uwsgi_with_threads_and_without(servers, monkeypatch, options):
-    """Where none goes on after the request, what takes long is done in it."""
+    """Without a thread after the request, the long work is done within it."""
     injector = Injector("hang,duration=1ms", environ={})
     with loopback() as (client, server):
         uwsgi = SimpleNamespace(opt=options, connection_fd=server.fileno)
@@ -239,7 +239,7 @@ def test_uwsgi_with_threads_and_without(servers, monkeypatch, options):
 
 @pytest.mark.parametrize("option", ["socket", b"scgi-socket"])
 def test_uwsgi_that_is_asked_by_another_protocol(servers, monkeypatch, option):
-    """Only the server writes on such a connection, also if nginx listens on the same port of another host."""
+    """Only the server writes on its connection, even if nginx has the same port elsewhere."""
     injector = Injector("drip,rate=1MB", environ={})
     with loopback() as (client, server):
         uwsgi = SimpleNamespace(opt={option: b"x"}, connection_fd=server.fileno)
@@ -266,7 +266,7 @@ def test_a_connection_of_pyopenssl(servers, injector):
 
 
 class Sender:
-    """What `send` of hypercorn, and of what is below it, is a method of."""
+    """An object like the one whose method is hypercorn's `send`."""
 
     def __init__(self, send=None, **more):
         vars(self).update(more)

@@ -1,4 +1,4 @@
-"""What the client got is what the journal and the counts say: an answer is the app's own, without a mark, or it is counted."""
+"""An answer is the app's own without a mark, or it is counted: journal and client agree."""
 
 from itertools import product
 
@@ -103,7 +103,7 @@ def test_a_documented_error_that_is_not_cut_was_answered(send, error):
 
 
 def test_the_head_of_an_app_that_fails_before_its_first_piece_still_goes_out():
-    """As it does without a fault: a head that waits for its body to be known is the app's all the same."""
+    """A head that waits for its body is the app's own, as without a fault."""
     injector = Injector("drip,rate=1MiB", seed=1, environ={})
     start = {"type": "http.response.start", "status": 200, "headers": []}
     app = saying(start, {"type": "http.response.body", "body": b"", "more_body": True}, Broken())

@@ -1,4 +1,4 @@
-"""The request body before an injected answer: read to its end, within bounds, and never by the app."""
+"""The request body before an injected answer is read to its end, within limits."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ MEGABYTE = 1_000_000
 
 
 def digest(*pieces, **headers):
-    """What the journal says of a request body that comes in these pieces."""
+    """Return the journal's outcome of a request body in these pieces."""
     injector = make(RULE)
     told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
     scope = make_scope("POST", "/b", headers.items(), http_version="2")
@@ -159,7 +159,7 @@ def test_asgi_seconds_are_bounded(servers, clock, backend):
 
 @pytest.mark.parametrize("end", [b"", ConnectionResetError("gone"), ValueError("a bad chunk")], ids=repr)
 def test_wsgi_client_gone_in_the_middle(servers, end):
-    """What could not be given does not count: the next request gets the fault that `times=1` allows."""
+    """A fault that was not given does not count: the next request gets that of `times=1`."""
     injector = make(RULE)
     environ = servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Socketlike(b"abc", end)})
     answer = servers.wsgi(WSGIFaultMiddleware(never, injector=injector), environ)
@@ -197,7 +197,7 @@ def piece(data, *, more=False):
     "told", [[piece(b"data")], [piece(b"da", more=True), piece(b"ta")]], ids=["whole", "pieces"]
 )
 def test_asgi_hears_a_body_to_its_end(servers, backend, turns, told):
-    """Whether it is there at once or comes later, in one message or several; and the next one as well."""
+    """The body is read at once or later, in one message or several; so is the next one."""
     injector = make("cos:SlowDown")
     wrapped, receive = ASGIFaultMiddleware(never, injector=injector), later(turns, *told * 2)
     sent, send = recorder()
@@ -223,7 +223,7 @@ def test_asgi_hears_a_body_to_its_end(servers, backend, turns, told):
 )
 @pytest.mark.parametrize("turns", [0, 1])
 def test_asgi_client_gone_in_the_middle(servers, backend, turns, told):
-    """Nothing is sent to nobody, and the take goes back; a server that does not keep to ASGI is no error of the app."""
+    """If the client is gone, nothing is sent, and the count is returned."""
     injector = make(RULE)
     wrapped = ASGIFaultMiddleware(never, injector=injector)
     scope = servers.scope("PUT", "/b/k", body=b"data")

@@ -1,4 +1,4 @@
-"""The app's own answer with other headers, or to a request that has lost its range: the same on WSGI and ASGI."""
+"""The app's answer with other headers, or without its range, is equal on WSGI and ASGI."""
 
 import pytest
 
@@ -9,7 +9,7 @@ HEADERS = {"ETag": '"one"', "X-Kept": "kept"}
 
 
 def answer(ranged):
-    """Status, body and headers of an object's answer to a request for its second to fourth byte, or for all of it."""
+    """An object's answer to a request for its second to fourth byte, or for all of it."""
     if ranged == "bytes=99-":
         return 416, b"", {"Content-Range": "bytes */10"}
     if ranged == "bytes=0-":
@@ -38,7 +38,7 @@ async def asgi(scope, receive, send):
 
 @pytest.fixture
 def made(send):
-    """From rules to what asks an app with them, and its injector; an answer is status, body and headers in lower case."""
+    """Make a function that sends requests to an app under these rules, and its injector."""
 
     def make(rules, *, record_all=False, **environ):
         injector = Injector(Scenario(rules), environ=environ, record_all=record_all)
@@ -54,7 +54,7 @@ def made(send):
 
 
 def told(injector):
-    """What the journal says was done, and the status that the client got."""
+    """The journal's outcome, and the status that the client got."""
     return [(each.did, each.status) for each in injector.journal.outcomes]
 
 
@@ -124,7 +124,7 @@ def test_it_may_be_late(made):
 
 
 def test_versions_are_in_the_journal(made):
-    """Of a part that is asked for, and of which version; the digest of an ETag is the same in request and answer."""
+    """Part and version are in the journal; an ETag's digest is equal in request and answer."""
     get, injector = made("truncate,keep=0.5,times=1 edit,set.etag=two,times=1 latency,delay=1ms,times=1")
     with pytest.raises(Exception, match=r"cut|IncompleteRead|bytes"):
         get()
@@ -138,7 +138,7 @@ def test_versions_are_in_the_journal(made):
 
 
 def test_a_client_of_its_own_process():
-    """A transport edits headers as well; it sends the request as it is, so that a range is not ignored."""
+    """A transport edits headers too, but sends the request as it is, with its range."""
     httpx = pytest.importorskip("httpx")
     from faultinject.clients.httpx import FaultTransport
 

@@ -1,4 +1,4 @@
-"""Answers without a body, by hypercorn's own way to call a WSGI app: it begins none of which it gets no piece."""
+"""Empty answers of WSGI apps under hypercorn, which begins no answer without a piece."""
 
 import pytest
 from hypercorn.app_wrappers import WSGIWrapper

@@ -1,4 +1,4 @@
-"""The end of the connection behind an answer that leaves a request body unread, server by server."""
+"""The end of the connection after an answer that leaves a body unread, for each server."""
 
 import _socket
 import asyncio
@@ -39,7 +39,7 @@ class Stream:
 
 
 class Server:
-    """What a server has of one exchange, what its environ shows, and how it was told that the connection ends."""
+    """A server's objects of one exchange, its environ, and the signal for the end."""
 
     shown = {}
     told = None
@@ -100,7 +100,7 @@ class Wsgiref(Server):
 
 
 class Waitress(Server):
-    """It has read the body, and stays in step; asked for it, it closes as it does for a client that wants that."""
+    """A server that has read the body stays in sync, and closes if it is told to."""
 
     def __init__(self):
         super().__init__()
@@ -123,7 +123,7 @@ CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.inpu
 
 
 def give(injector, environ, server, app=None, to=None):
-    """What the server gets to send, and does send; piece by piece `to` its connection, as servers do."""
+    """Send an answer piece by piece `to` a connection, as servers do, and return it."""
     result = WSGIFaultMiddleware(app, injector=injector)(environ | server.shown, server.start_response)
     sent = b""
     for piece in result:
@@ -216,7 +216,7 @@ def answered(servers, injector):
 
 @pytest.mark.parametrize(("closes", "tells"), [(False, True), (True, True), (True, False)])
 def test_a_connection_ends_behind_the_answer(servers, make_injector, monkeypatch, closes, tells):
-    """The client can send all that it has, sees the answer and a FIN, and no reset, whether the server closes or not."""
+    """The client can send everything, sees the answer and a FIN, and no reset."""
     if not tells:  # how the system holds the connection
         monkeypatch.delattr(_socket, "TCP_INFO")
     with answered(servers, make_injector(UNREAD)) as (client, server):
@@ -302,7 +302,7 @@ WRAPPINGS = {
 @pytest.mark.parametrize("wrap", WRAPPINGS)
 @pytest.mark.parametrize("rule", [UNREAD, CLOSES])
 def test_a_server_beneath_other_middleware(servers, make_injector, wrap, rule):
-    """That wraps `start_response`, as all do that measure or trace answers: the server is told all the same."""
+    """Middleware that wraps `start_response` does not hide the server."""
     for server in Gunicorn(), Wsgiref():
         wrapped = WRAPPINGS[wrap](server.start_response)
         environ = environ_of(servers, **server.shown)
@@ -380,7 +380,7 @@ def reading(read):
 @pytest.mark.parametrize(
     ("read", "more", "told"),
     [
-        # However it has read all, the connection is in step, and stays; an empty piece is the end of chunks, or all at once.
+        # The connection is in sync and stays, however all was read; an empty piece ends chunks, or is all at once.
         *(
             (read, {}, False)
             for read in (limited, lambda source: [source.read(len(BODY))], *READERS.values())
@@ -407,7 +407,7 @@ def test_an_app_that_has_read_a_part(servers, make_injector):
 
 
 class Exchange:
-    """What an ASGI server has of one request."""
+    """An ASGI server's objects of one request."""
 
     def __init__(self):
         self.sent = []
@@ -460,7 +460,7 @@ def test_what_an_asgi_server_is_told(servers, make_injector, rule, known, versio
 
 @pytest.mark.parametrize("wrap", WRAPPINGS)
 def test_an_asgi_server_beneath_other_middleware(servers, make_injector, wrap):
-    """That wraps `receive` and `send`; gunicorn's worker ignores the header, and to daphne it alone would not do."""
+    """Middleware that wraps `receive` and `send` does not hide the server."""
     wrapping = WRAPPINGS[wrap]
     request = SimpleNamespace(must_close=False)
     closes = Exchange()

@@ -68,7 +68,7 @@ def run_script(way):
 
 @pytest.mark.slow
 def test_a_process_that_it_patches_later(run):
-    """As gunicorn's worker does with an app that was loaded before: requests pass, and the log says so once.
+    """Under eventlet's worker an app that was loaded before passes requests, with one log line.
 
     Another app is refused by a typed error, which says what to use instead.
     """
@@ -102,7 +102,7 @@ def test_every_way_in(monkeypatch):
 
 
 def test_a_server_that_is_hooked(monkeypatch, make_injector, caplog):
-    """As gunicorn's worker loads its app when it has patched the process: it gets the very app, and the log says why."""
+    """An app that is loaded after eventlet's patch is returned unchanged; the log says why."""
     monkeypatch.setitem(sys.modules, "eventlet.patcher", SimpleNamespace(already_patched={"socket": True}))
     _, make = SERVERS["gunicorn.app.base"]
     app = App().wsgi

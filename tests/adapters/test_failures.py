@@ -36,7 +36,7 @@ def errors(caplog):
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 @pytest.mark.parametrize("where", BREAK)
 def test_the_request_passes_and_it_is_told_once(send, make_injector, caplog, where, record_all):
-    """The app's own answer, with its own body read by itself; counted each time, logged once; and the take goes back."""
+    """After an error inside, the app answers; it is counted, logged once, and returns the count."""
     injector = make_injector("cos:SlowDown,method=PUT,times=1,name=slow", record_all=record_all)
     with pytest.MonkeyPatch.context() as patch:
         BREAK[where](patch)
@@ -55,7 +55,7 @@ def test_the_request_passes_and_it_is_told_once(send, make_injector, caplog, whe
 
 
 def test_a_request_that_cannot_be_read_passes(servers, make_injector, caplog):
-    """As of a test client that leaves text where servers have bytes: no rule is named, and no outcome noted."""
+    """A test client that gives text instead of bytes gets no fault and no outcome."""
     injector = make_injector("http:503")
     app = ASGIFaultMiddleware(asgi_app, injector=injector)
     scope = servers.scope() | {"headers": [(b"host", "text")]}
@@ -126,7 +126,7 @@ def test_what_middleware_adds_to_such_an_answer_is_not_in_the_next_one(servers, 
 
 @pytest.mark.parametrize("own", [None, LookupError])
 def test_under_inject_such_an_error_fails_the_block(send, make_injector, monkeypatch, own):
-    """A test that was not given its faults must not pass; the error inside is the cause. What the test itself says overrides it."""
+    """A test fails if an error inside kept its faults away, unless it fails by itself."""
     BREAK["the renderer"](monkeypatch)
     with pytest.raises(own or InjectionFailedError) as caught, inject("cos:SlowDown"):
         assert send(make_injector([])).status == 200
@@ -145,7 +145,7 @@ def test_errors_kept_are_bounded(send, make_injector, monkeypatch):
 
 
 def test_a_broken_journal_does_not_break_the_answer(send, make_injector, caplog):
-    """What cannot be written is told; the fault is given as decided."""
+    """A line that cannot be written is reported; the fault is given as decided."""
     injector = make_injector("cos:SlowDown", FAULTINJECT_JOURNAL="/dev/full")
     assert send(injector).status == 503
     assert errors(caplog)

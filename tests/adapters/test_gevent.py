@@ -1,4 +1,4 @@
-"""Under gevent: a client that leaves is noticed, and its loop goes on while a greenlet waits, patched or not."""
+"""Under gevent, a leaving client is noticed, and the loop goes on while a greenlet waits."""
 
 import subprocess
 import sys

@@ -144,7 +144,7 @@ def test_twice_does_not_inject_twice(on, kind):
 
 
 def test_rules_in_code_are_the_apps_own(on):
-    """With rules an app has an injector of its own, which reads every variable but the rules, and keeps when it gets others."""
+    """With rules, an app has its own injector, which reads all variables except the rules."""
     one, two = install(flask_app(), "http:500,times=1"), install(flask_app(), "http:500,times=1")
     assert [get(each) for each in (one, two, one)] == [500, 500, 200]
     injector = get_injector(one)
@@ -158,7 +158,7 @@ def test_rules_in_code_are_the_apps_own(on):
 
 @pytest.mark.parametrize("kind", APPS)
 def test_kill_switch(environment, kind):
-    """`FAULTINJECT_ENABLED=0` overrides everything, also enabled=True and an app wrapped by hand."""
+    """`FAULTINJECT_ENABLED=0` overrides enabled=True, and middleware that is added by hand."""
     environment.setenv("FAULTINJECT_ENABLED", "0")
     app = APPS[kind]()
     assert install(app, "http:503", enabled=True) is app
@@ -171,7 +171,7 @@ def test_kill_switch(environment, kind):
 
 
 def test_enabled_in_code(environment):
-    """`enabled=True` reads rules from the environment as if ENABLED were 1, also of an app that has served; False is off."""
+    """`enabled=True` reads the environment's rules, also after the app has served; False is off."""
     environment.setenv("FAULTINJECT_RULES", "http:503")
     for app in (flask_app(), starlette_app()):
         assert install(app, enabled=False) is app
@@ -233,7 +233,7 @@ KUBERNETES = {
     ],
 )
 def test_what_is_said_while_it_is_off(environment, caplog, variables, said):
-    """Of variables that were meant to do something, once; what is there instead of rules in code is said beside them."""
+    """Variables that rules in code override are reported once."""
     for name, value in variables.items():
         environment.setenv(name, value)
     app = flask_app()
@@ -266,7 +266,7 @@ def test_an_injector_of_your_own(on):
 @pytest.mark.parametrize("kind", ["starlette", "fastapi"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_outside_all_middleware(on, kind, when):
-    """Outside what add_middleware adds, before or after install(), and outside ServerErrorMiddleware."""
+    """The middleware is outside of add_middleware's, and outside of ServerErrorMiddleware."""
     seen = []
 
     class Seeing(BaseHTTPMiddleware):
@@ -290,7 +290,7 @@ def test_outside_all_middleware(on, kind, when):
 
 
 def test_add_middleware(on):
-    """The middleware itself can be added as any other; its injector is found once the app has put its middleware together."""
+    """The middleware can be added like any other, and its injector is found later."""
     added, listed = starlette_app(), Starlette(middleware=[Middleware(ASGIFaultMiddleware, rules="http:599")])
     added.add_middleware(ASGIFaultMiddleware, rules="http:599")
     for app in (added, listed):
@@ -300,7 +300,7 @@ def test_add_middleware(on):
 
 
 def test_mounted_apps(on):
-    """An installed app mounted in an installed app: decided once, the mount point is part of the path."""
+    """An installed app within an installed app: decided once, with the mount point in the path."""
     inner = install(starlette_app(fastapi.FastAPI), "http:500,path=/sub/")
     outer = install(
         Starlette(routes=[Mount("/sub", inner), Route("/", lambda _: PlainTextResponse("x"))]),
@@ -311,7 +311,7 @@ def test_mounted_apps(on):
 
 
 def test_flask_in_middleware_of_its_own(on):
-    """What is put around `app.wsgi_app` later leaves the injector to be found."""
+    """Middleware that wraps `app.wsgi_app` later does not hide the injector."""
     app = install(flask_app())
     app.wsgi_app = ProxyFix(app.wsgi_app)
     assert get_injector(app) is get_injector()
@@ -413,7 +413,7 @@ CALLABLES = {
 
 @pytest.mark.parametrize("name", CALLABLES)
 def test_any_callable(on, name):
-    """WSGI or ASGI is told by the callable's own arguments, as uvicorn tells it; `interface` says it where they are hidden."""
+    """WSGI or ASGI is recognised by the callable's arguments, or is given by `interface`."""
     app = install(CALLABLES[name]())
     assert awaits(app) == ("asgi" in name)
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
@@ -423,7 +423,7 @@ def test_any_callable(on, name):
 
 @pytest.mark.parametrize("name", ["instance", "asgi instance"])
 def test_objects_stay_what_they_are(on, name):
-    """The same object, of its class, by name too; what is patched in the class later is called as well."""
+    """The object and its class stay the same, and later patches of the class work."""
     app = CALLABLES[name]()
     kind = type(app)
     assert install(app) is install(app) is app
@@ -470,12 +470,12 @@ def test_factories_and_classes_are_refused(on):
 
 
 def test_a_text_is_no_switch(monkeypatch):
-    """`enabled=os.environ.get("FAULTS")` with FAULTS=0 would switch faults on: a text is true, whatever it says."""
+    """`enabled` refuses a text, since `"0"` would be true."""
     for text in ("0", "no", "false", "1"):
         with pytest.raises(ConfigurationError, match=f"enabled: '{text}' is a text; use True, False or None"):
             install(wsgi_app, "http:503", enabled=text)
     assert install(wsgi_app, "http:503", enabled=False) is wsgi_app
-    # An unset variable says no, and what is switched off looks at nothing.
+    # An unset variable switches it off, and then nothing else is examined.
     assert install(wsgi_app, "http:503", enabled="") is wsgi_app
     monkeypatch.setenv("FAULTINJECT_ENABLED", "0")
     assert install(wsgi_app, "http:503", enabled="yes") is wsgi_app
@@ -511,7 +511,7 @@ def test_callables_of_c_are_told_by_their_signature():
 
 
 def test_a_seed_belongs_to_all_apps_of_the_environment(on, monkeypatch):
-    """`times=5` is five in all, also where a seed is given; another seed is refused, not dropped."""
+    """`times=5` is five in all, also with a seed; another seed is refused, not dropped."""
     monkeypatch.delenv("FAULTINJECT_SEED")
     first, second = install(flask_app(), seed=1), install(starlette_app(), seed=1)
     assert get_injector(first) is get_injector(second) is get_injector()
@@ -547,7 +547,7 @@ def test_switched_off_it_loads_next_to_nothing():
 @pytest.mark.parametrize("kind", ["flask", "starlette", "fastapi"])
 @pytest.mark.parametrize("served", [True, False])
 def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch, kind, served):
-    """A second `install` with rules takes one app out of the shared injector, also one that has served, and no other."""
+    """A second `install` with rules takes only this app out of the shared injector."""
     monkeypatch.setenv("FAULTINJECT_RULES", "http:503")
     first, second = (install(APPS[kind]()) for _ in range(2))
     assert not served or get(first) == 503
@@ -558,7 +558,7 @@ def test_rules_of_its_own_leave_the_others_apps_alone(on, monkeypatch, kind, ser
 
 @pytest.mark.parametrize("served_by_asgi", [True, False])
 def test_sanic_served_by_its_own_server(caplog, served_by_asgi):
-    """Its server never calls the app by ASGI: as it begins, the log says that nothing is injected, and what does."""
+    """If the server never calls the app by ASGI, the log says that nothing is injected."""
 
     class Sanic:
         asgi = served_by_asgi

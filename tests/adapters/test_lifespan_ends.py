@@ -1,4 +1,4 @@
-"""ASGI servers that are killed right behind their shutdown: the journal has its end before the server knows."""
+"""ASGI servers that are killed right after their shutdown: the journal has its end before."""
 
 import asyncio
 import json

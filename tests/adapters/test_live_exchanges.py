@@ -1,4 +1,4 @@
-"""Real servers and raw sockets: what hostile requests do, and what a server's end does to waits."""
+"""Real servers and raw sockets: hostile requests, and waits at a server's end."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def hostile(request):
     indirect=["hostile"],
 )
 def test_hostile_requests(hostile, target, head):
-    """Answered by the server itself, or by us: well-formed, escaped, journalled without a secret."""
+    """The server's answer or ours is well-formed and escaped, and the journal has no secret."""
     injector, port = hostile
     for vendor in ("cos", "jss", "qiniu-mix"):
         injector.journal.clear()
@@ -114,7 +114,7 @@ WAITS = {
 
 @pytest.mark.parametrize("rule", WAITS)
 def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
-    """uvicorn waits for what is under way when it is told to stop: the wait ends, the fault is given."""
+    """The wait ends, and the fault is given, as soon as uvicorn is told to stop."""
     injector = Injector(rule, seed=1, environ={})
     statuses = []
 

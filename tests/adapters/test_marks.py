@@ -91,7 +91,7 @@ def guarded(rule, environ):
 
 
 def guards(headers):
-    """What a browser goes by where it might run an answer."""
+    """The headers by which a browser decides whether to run an answer."""
     names = [name for name, _ in GUARDS]
     return sorted((name.lower(), text) for name, text in headers if name.lower() in names)
 
@@ -99,7 +99,7 @@ def guards(headers):
 @pytest.mark.parametrize("length", [True, False])
 @pytest.mark.parametrize("rule", CHANGED)
 def test_a_browser_runs_nothing_of_an_answer_that_is_changed(over, length, rule):
-    """Where rules may come over HTTP the app's own answer has what an injected one has."""
+    """If rules may come over HTTP, the app's own answer has an injected answer's headers."""
     injector = guarded(rule, OVER_HTTP[0])
     assert guards(over(injector, length=length)) == GUARDS
     assert injector.journal.outcomes[0].injected
@@ -124,14 +124,14 @@ def test_an_answer_that_is_only_late_is_the_apps_own(over, rule):
 
 
 def test_only_where_rules_may_come_over_http(over):
-    """What files, the environment and code alone say may do with an answer what it likes."""
+    """Rules of files, the environment and code may change an answer without limits."""
     for rule in CHANGED:
         assert guards(over(Injector(rule, seed=1, environ={}))) == []
 
 
 @pytest.mark.parametrize("rule", ["edit,drop.etag=", "truncate"])
 def test_what_the_app_says_to_browsers_itself(over, rule):
-    """Its policies stay beside ours, since each of them holds; of X-Content-Type-Options only the first one counts."""
+    """The app's policies stay beside ours; of X-Content-Type-Options only the first one counts."""
     own = [("Content-Security-Policy", "script-src 'none'"), ("CONTENT-SECURITY-POLICY", "img-src *")]
     other = [("x-Content-Type-options", "none"), ("X-Content-Type-Options", "NOSNIFF")]
     found = guards(over(guarded(rule, OVER_HTTP[0]), *own, *other))
@@ -139,7 +139,7 @@ def test_what_the_app_says_to_browsers_itself(over, rule):
 
 
 def test_rules_of_a_file_may_lift_what_keeps_a_browser_from_running_them(over):
-    """Who writes them runs the server; whether the app or faultinject has set the header."""
+    """The writer of the rules runs the server, and may set any header."""
     rule = "edit,drop.content-security-policy=,set.x-content-type-options=none"
     found = over(guarded(rule, OVER_HTTP[0]), ("Content-Security-Policy", "img-src *"))
     assert guards(found) == [("x-content-type-options", "none")]
@@ -152,7 +152,7 @@ def test_an_answer_that_nothing_can_be_done_to_keeps_its_headers(over):
 
 
 def test_a_server_that_shares_the_rules_of_one_with_the_control_api(over, tmp_path):
-    """They may have come over HTTP there; before the first change they are those that both were started with."""
+    """Shared rules may have come over HTTP, except before the first change."""
     place = {"seed": 1, "store": f"file:{tmp_path}"}
     there = Injector("edit,set.x-a=b", environ=OVER_HTTP[0], **place)
     here = Injector("edit,set.x-a=b", environ={}, **place)

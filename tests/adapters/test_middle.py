@@ -1,4 +1,4 @@
-"""Faults in the middle of a body: so many bytes of an upload or of an answer, and then the fault, by both adapters."""
+"""Faults in the middle of an upload or of an answer, by both adapters."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ PIECES = [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")]
 
 
 def last(injector):
-    """What the journal says in the end of what was done."""
+    """Return the journal's final outcome."""
     outcome = injector.journal.outcomes[-1]
     return outcome.did, outcome.applied, outcome.status
 
@@ -45,7 +45,7 @@ ENDS = {
     indirect=["wire"],
 )
 def test_an_upload_ends_after_so_many_bytes(wire, make_injector, rule, after, sized):
-    """So many bytes are read and not one more, the app does not run, and the connection is not used again."""
+    """Exactly these bytes are read, the app does not run, and the connection is not used again."""
     app = Taking()
     injector = make_injector(f"{rule},after_bytes={after}")
     seen = wire(injector, app, "PUT", upload=UPLOAD, sized=sized)
@@ -83,7 +83,7 @@ def test_an_upload_of_just_so_many_bytes(wire, make_injector):
     indirect=["wire"],
 )
 def test_an_upload_that_ends_before(wire, make_injector, rule, inside, body, record_all):
-    """The app gets all of it, the take goes back, and the next upload that is long enough gets the fault."""
+    """The app gets a shorter body whole, and the next upload of enough bytes gets the fault."""
     upload, sized = body
     app = Taking()
     injector = make_injector(f"{rule},after_bytes=11,times=1", record_all=record_all)
@@ -115,7 +115,7 @@ def test_an_app_that_fails(wire, make_injector, rule):
 
 @pytest.mark.parametrize("rule", ["reset", "hang", "http:500"])
 def test_inside_an_upload_ends(wire, make_injector, rule):
-    """Where there is no connection the client's own errors are raised; a part of the body is read all the same."""
+    """Without a connection the client's own errors are raised, after a part of the body is read."""
     injector = make_injector(f"{rule},after_bytes=5")
     seen = wire(injector, Taking(), "PUT", upload=UPLOAD, inside=True)
     kinds = {"reset": ConnectionResetError, "hang": TimeoutError, "http:500": type(None)}
@@ -191,7 +191,7 @@ def test_a_wsgi_app_reads_all_of_an_upload_that_stalls(make_injector, servers, r
     indirect=["wire"],
 )
 def test_an_upload_stalls(wire, make_injector, after, sized, inside):
-    """The app gets so many bytes, later the rest, and answers as ever."""
+    """The app gets these bytes, later the rest, and answers."""
     app = Taking(how=lambda body: (body.read(size) for size in (after, 100)))
     injector = make_injector(f"stall,duration=50ms,after_bytes={after}", FAULTINJECT_HEADER="0")
     seen = wire(injector, app, "PUT", upload=UPLOAD, sized=sized, inside=inside)
@@ -319,7 +319,7 @@ def test_a_stall_of_the_whole(wire, make_injector, when):
 
 
 def test_a_body_whose_end_no_server_shows(make_injector):
-    """WSGI without `wsgi.input_terminated`: the app is left to read it by itself. HTTP/2: an app gets every GET so."""
+    """WSGI without `wsgi.input_terminated`, or HTTP/2: the app reads the body by itself."""
     for ask, after, how in (
         (Wsgi(), 1, {"method": "PUT", "headers": [("Transfer-Encoding", "chunked")]}),
         (Asgi(), 0, {"http_version": "2"}),

@@ -1,4 +1,4 @@
-"""`x-faultinject-rules`: faults that a request asks for itself, where `FAULTINJECT_ON_REQUEST` allows it."""
+"""`x-faultinject-rules`: a request's own faults, where `FAULTINJECT_ON_REQUEST` allows them."""
 
 import asyncio
 import threading
@@ -61,8 +61,11 @@ def test_a_browser_runs_nothing_of_what_a_request_asks_for(send, allowing, make_
 
 
 def test_the_log_says_that_requests_may_ask(ask, allowing, make_injector, caplog):
-    """Who reaches the app can: the start tells of it, as it does of rules."""
-    told = "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for its own faults, in the header x-faultinject-rules"
+    """Anybody who reaches the app can add faults, so the start logs it."""
+    told = (
+        "faultinject: FAULTINJECT_ON_REQUEST lets every request ask for its own faults,"
+        " in the header x-faultinject-rules"
+    )
     ask(make_injector("http:418,path=/tea"), "http:503")
     assert told not in caplog.messages
     ask(allowing(), "http:503")
@@ -70,7 +73,7 @@ def test_the_log_says_that_requests_may_ask(ask, allowing, make_injector, caplog
 
 
 def test_rules_that_do_not_match_leave_the_scenario_alone(ask, allowing):
-    """The request is decided as if it had asked for nothing; one whose rules match gets no other fault."""
+    """A request whose own rules match gets no other fault; any other is decided as usual."""
     injector = allowing()
     assert ask(injector, "http:404,path=/b", target="/tea") == (418, "rule-1", None)
     assert ask(injector, "http:404,times=0", target="/tea") == (200, None, None)
@@ -103,8 +106,8 @@ def test_nothing_is_asked_where_it_is_not_allowed(ask, make_injector):
         ("http:503,keep=0.5", None),
         (
             "edit,drop.Content_Type=",
-            "rule-1: drop.content-type: a rule that comes over HTTP drops no content-type, which keeps a browser from running what"
-            " the app only stores",
+            "rule-1: drop.content-type: a rule that comes over HTTP drops no content-type,"
+            " which keeps a browser from running what the app only stores",
         ),
         ("reset,http2=yes", "rule-1: http2: a rule that comes over HTTP has no http2; leave it out"),
         (
@@ -178,7 +181,7 @@ def test_an_error_of_ours_lets_the_request_pass(ask, allowing):
 
 
 def test_the_apps_failures_are_watched_as_ever(ask, make_injector):
-    """What is asked for is no failure of the app's."""
+    """A requested fault is not a failure of the app."""
     injector = make_injector(Scenario("http:418,path=/tea", abort="5xx>50%/1m,min=2"), **ALLOWED)
     assert [ask(injector, "http:503")[0] for _ in range(4)] == [503] * 4
     assert injector.disarmed == ""
@@ -247,7 +250,7 @@ class Changing(App):
 @pytest.mark.parametrize("change", ["off", "other rules", "the end of the process"])
 @pytest.mark.parametrize("text", ["latency,delay=1h,when=after", "drip,rate=1"])
 def test_a_wait_that_was_asked_for_and_would_begin_behind_the_switch_does_not(ask, allowing, change, text):
-    """Each piece that drips is a wait of its own. Requests that come behind the end of the process do not wait either."""
+    """Each dripping piece is a wait of its own; requests after the process's end do not wait."""
     injector, got = allowing(), []
     app = Changing(lambda: CHANGES[change](injector))
     for _ in range(2):

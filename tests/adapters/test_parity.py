@@ -13,7 +13,7 @@ from tests.slowly import FOUNDING, others_slowly
 from .transport import App
 
 UNLIKE = ("arrived", "answered", "elapsed", "seq", "request_id")
-"""Fields of an outcome that the monotonic clock decides, or the requests that the process had before."""
+"""Fields of an outcome that depend on the clock, or on the requests before."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,7 +22,7 @@ def first(vendor, keep):
 
 
 def rules_of(vendor):
-    """What each vendor is compared by."""
+    """The faults by which each vendor is compared."""
     return [
         Rule(first(vendor, lambda row: (row.status or 0) >= 400).address),
         Rule(first(vendor, lambda row: (row.status or 0) >= 500).address),
@@ -106,20 +106,20 @@ ROW_REQUESTS = [
             ]
         },
     )
-    # As long, because some envelopes tell the method; a POST would be the end of an upload, which has an envelope of its own.
+    # Methods of equal length, as some envelopes contain the method; a POST, which ends an upload, has another envelope.
     for method in ("COPY", "HEAD")
 ]
 
 
 def without_connection(wire):
-    """An answer without `Connection`: whether a body that is not read is left depends on the server."""
+    """Remove `Connection` from an answer, which depends on the server if a body is left unread."""
     status, headers, body = wire
     return status, [each for each in headers if each[0] != "connection"], body
 
 
 @pytest.fixture
 def compare(both, make_injector, caplog):
-    """`compare(rule, requests)`: bytes, headers, statuses and outcomes of both adapters are equal; gives the answers."""
+    """`compare(rule, requests)` compares both adapters' bytes and outcomes."""
     caplog.set_level(logging.ERROR, "faultinject")  # thousands of injectors need not say that they are on
 
     def run(rule, requests, *, record_all=False):
@@ -144,21 +144,21 @@ def compare(both, make_injector, caplog):
 
 
 def test_same_scenario_same_answers_and_outcomes(compare):
-    """One scenario, one series of requests: bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
+    """For one scenario, bytes, headers, statuses and outcomes are equal under WSGI and ASGI."""
     for number, rule in enumerate(RULES):
         compare(rule, REQUESTS, record_all=bool(number % 2))
 
 
 @pytest.mark.parametrize("vendor", vendors.names())
 def test_same_answers_of_every_vendor(compare, vendor):
-    """The same for the errors of each vendor, single ones, drawn ones and those given after the app."""
+    """The errors of each vendor are equal, single and drawn ones, before and after the app."""
     for number, rule in enumerate(rules_of(vendor)):
         compare(rule, REQUESTS, record_all=bool(number % 2))
 
 
 @pytest.mark.parametrize("vendor", others_slowly(vendors.names(), FOUNDING.__contains__))
 def test_every_row_is_the_same_under_both(compare, vendor, subtests):
-    """What a single row carries beyond its envelope is read off the request alike."""
+    """Both adapters read a row's other fields from the request in the same way."""
     for row in vendors.get(vendor).errors:
         with subtests.test(row.address):
             rule = Rule(row.address) if row.status is not None else Rule(row.address, status=400)
@@ -194,7 +194,7 @@ for vendor in vendors.names():
 
 @pytest.mark.slow
 def test_ids_do_not_depend_on_the_adapter():
-    """The ids of the nth answer of a process are drawn from digest and number alone, so they are the same under both."""
+    """The ids of a process's nth answer depend on digest and number, so both adapters agree."""
     wsgi, asgi = (
         subprocess.run(
             [sys.executable, "-c", OF_ONE_PROCESS, kind], cwd=ROOT, capture_output=True, text=True, check=True
@@ -206,7 +206,7 @@ def test_ids_do_not_depend_on_the_adapter():
 
 
 def test_cors_before_names_what_script_may_read(send, make_injector):
-    """With an Origin, an answer given instead of the app's lets a script read every header of it."""
+    """With an Origin, a script can read every header of an injected answer."""
     answer = send(make_injector("cos:SlowDown,name=slow"), headers=[("origin", "https://web.example")])
     names = "Content-Type, Content-Length, x-cos-request-id, x-cos-trace-id, x-faultinject, Cache-Control"
     assert {
@@ -236,7 +236,7 @@ def test_cors_after_is_the_apps_own(send, make_injector):
     "vendor", ["s3:SlowDown", "http:503", "reset", "gateway:BadGateway", "http:503,vendor=s3"]
 )
 def test_an_encoded_slash_of_a_key(send, make_injector, vendor):
-    """A fault without a storage vendor reads the key as S3 does, whatever its pattern; a path keeps the slash encoded."""
+    """A fault without a vendor reads the key as an S3 request; a path keeps its slash encoded."""
     injector = make_injector(
         f"{vendor},key=x/y,times=0 {vendor},key=x/*,times=0 {vendor},path=photos/x/y,times=0"
     )

@@ -1,4 +1,4 @@
-"""A fault has one of `FAULTINJECT_MAX_ACTIVE` places until nothing more is done, and not for as long as its answer takes."""
+"""A fault keeps its place of `FAULTINJECT_MAX_ACTIVE` until it is done, not the answer."""
 
 import pytest
 
@@ -11,7 +11,7 @@ FIRST, SECOND = b"x" * 1000, b"the end"
 
 
 class Asking(Taking):
-    """An app that is asked for something else before it begins its answer, and behind its first piece.
+    """An app that gets another request before it begins its answer, or after the first piece.
 
     Attributes:
         answered: the statuses that these requests got.
@@ -52,7 +52,7 @@ class Asking(Taking):
     ],
 )
 def test_a_place_is_free_when_nothing_more_is_done(send, length, rule, given):
-    """What is asked for meanwhile gets its fault, as behind a corrupted byte, however long the app goes on."""
+    """A request during the answer gets its fault, however long the app goes on."""
     injector = Injector(
         f"{rule},path=/outer http:503,path=/inner", seed="places", environ={"FAULTINJECT_MAX_ACTIVE": "1"}
     )

@@ -1,4 +1,4 @@
-"""WSGI: the reading of a request body ends when its time is over, although the server's `read` waits for a whole piece."""
+"""WSGI: the reading of a body ends in time, although `read` waits for a whole piece."""
 
 from types import SimpleNamespace
 
@@ -77,7 +77,7 @@ def test_a_client_that_trickles(servers, clock):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_body_that_comes_in_time(servers, known):
-    """Nothing is shut: what follows on the connection can be read. One that breaks off is a client that has left."""
+    """The connection stays readable; a client that breaks off has left."""
     injector = Injector("http:503", environ={})
     with loopback() as (client, server), server.makefile("rb") as source:
         client.sendall(b"x" * 1000)

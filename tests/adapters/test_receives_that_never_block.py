@@ -1,4 +1,4 @@
-"""`receive()` that answers at once, every time, as middleware that replays a body does: nobody else is kept waiting."""
+"""A `receive()` that always answers at once, as of a replayed body, blocks nobody else."""
 
 import anyio
 import anyio.lowlevel
@@ -38,7 +38,7 @@ MESSAGES = {
 
 
 class Endless:
-    """A `receive` that says the same for ever, and never waits; as soon as that is far too often it does."""
+    """A `receive` that repeats its message without waiting, until that is far too often."""
 
     def __init__(self, message):
         self.message = message
@@ -61,7 +61,7 @@ class Endless:
     ),
 )
 def test_others_run_and_it_ends(servers, clock, rule, says, backend):
-    """Others get their turn while the fault is given, and the `receive` is not asked without end."""
+    """Other tasks run while the fault is given, and `receive` is not called without end."""
     injector = Injector(rule, seed=1, environ={"FAULTINJECT_MAX_ACTIVE": "1"}, waits=clock)
     turns = []
 

@@ -22,7 +22,7 @@ def last(injector):
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_late_error(wire, make_injector, inside, when):
-    """The head of a success and the XML declaration, a blank each fifth of a second at most, then the error."""
+    """The head of a success comes with the XML declaration, then blanks, then the error."""
     injector = make_injector(f"{LATE},delay=450ms,when={when}", record_all=True)
     began = time.monotonic()
     seen = wire(injector, inside=inside)
@@ -61,7 +61,7 @@ def test_a_late_error_for_head(wire, make_injector):
 
 
 def test_a_late_error_ends_with_the_scenario(wire, make_injector):
-    """What is left of it goes out at once."""
+    """The rest of the answer is sent at once."""
     ended = []
 
     def monotonic():

@@ -1,4 +1,4 @@
-"""ASGI apps of all manners under faults that change the answer's body, or break its connection."""
+"""ASGI apps of many styles under faults that change the body or break the connection."""
 
 import asyncio
 from contextlib import nullcontext, suppress
@@ -28,7 +28,7 @@ def wire(servers):
 
 @SHAPES
 def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, rule):
-    """What the server reads from a file could not be changed: the app is told of no such extension, only then."""
+    """Only if the body is to be changed, the app is not told that the server can send files."""
     extensions = {PATHSEND: {}, "http.response.zerocopysend": {}, "http.response.early_hint": {}}
     scope = servers.scope(extensions=extensions)
     told = []
@@ -63,7 +63,7 @@ def test_an_answer_that_begins_twice(wire, make_injector, rule, inside):
     "rule", ["reset,when=after", "close,when=after", "hang,duration=10ms,when=after", "truncate"]
 )
 def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
-    """An app that goes on behind its answer comes to its end before the server hears of the fault."""
+    """An app that goes on after its answer ends before the server hears of the fault."""
     done = []
 
     async def background():
@@ -108,7 +108,7 @@ def test_other_messages_pass(servers, make_injector, rule):
     ],
 )
 def test_trailers_come_behind_a_whole_answer(servers, make_injector, rule, comes):
-    """A server that was promised trailers and gets none ends an HTTP/2 connection, with all other requests on it."""
+    """Promised trailers come after a whole answer, and not after a broken one."""
     sent, send = recorder()
     trailers = {"type": "http.response.trailers", "headers": [(b"x-sum", b"1")]}
     app = saying(START | {"headers": [], "trailers": True}, WHOLE, trailers)
@@ -181,7 +181,7 @@ def test_an_app_that_says_something_else(wire, make_injector, rule, said, saw, d
 
 @BACKENDS
 def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
-    """The connection that was cut is one that the client left: an endless stream hears it and ends."""
+    """An endless stream hears that the client left when its connection is cut, and ends."""
 
     async def app(scope, receive, send):
         async def listen(scope):
@@ -221,7 +221,7 @@ def test_an_app_that_listens_for_the_end(servers, make_injector, backend):
     ("server_is", "upload"), [("uvicorn", b""), ("gunicorn", b""), ("uvicorn", b"on record")]
 )
 def test_a_server_s_end_ends_a_wait(servers, make_injector, rule, server_is, upload):
-    """Both wait for what is under way and tell nobody: one lets go of the connection, the other's worker is dying."""
+    """Both ends wait for the answer under way, and tell no app that its client left."""
     photo = b"0123456789" * 100  # dripped, it would take a quarter of an hour
     wrapped = ASGIFaultMiddleware(App(photo).asgi, injector=make_injector(rule, record_all=bool(upload)))
 

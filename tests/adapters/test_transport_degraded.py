@@ -1,4 +1,4 @@
-"""Where a mechanism is missing: the next best is done, and the journal says what that was."""
+"""If a mechanism is missing, the next best is done, and the journal names it."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def last(injector):
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=50ms"])
 def test_a_gateway_answers_when_nothing_else_can_be_done(wire, make_injector, out_of_reach, rule, when):
-    """A server that does not let us is one behind a load balancer that lost it: 502, and told as an answer."""
+    """A server without access to its connection answers 502, as a load balancer would."""
     out_of_reach()
     injector = make_injector(f"{rule},when={when}")
     seen = wire(injector)

@@ -1,4 +1,4 @@
-"""HTTP/2: many requests share a connection, so that none of them is broken for the sake of another."""
+"""HTTP/2: many requests share a connection, so no fault breaks it."""
 
 import pytest
 
@@ -15,7 +15,7 @@ KEYS = {"wsgi": "SERVER_PROTOCOL", "asgi": "http_version"}
 
 @pytest.fixture
 def http2(wire, request):
-    """What a server says of such a request."""
+    """A server's environ or scope of such a request."""
     return {KEYS[wire.kind]: VERSIONS[wire.kind][getattr(request, "param", 0)]}
 
 

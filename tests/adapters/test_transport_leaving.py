@@ -1,4 +1,4 @@
-"""Clients that leave an answer, or do not read it: nothing more is made for them, and what was not given does not count."""
+"""For clients that leave or do not read, no more is made, and no missing fault is counted."""
 
 import asyncio
 from contextlib import nullcontext
@@ -172,7 +172,7 @@ def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_i
 
 @BACKENDS
 def test_a_client_that_is_heard_leaving_a_hang(servers, make_injector, out_of_reach, backend):
-    """Its connection is not found, so only the server tells: the fault was met, and the wait is over."""
+    """Without a found connection only the server reports the end: the wait is over."""
     out_of_reach()
     injector = make_injector("hang,delay=1h")
     wrapped = ASGIFaultMiddleware(None, injector=injector)
@@ -187,7 +187,7 @@ LATE = "latency,delay=1h,when=after"
 @pytest.mark.parametrize("rule", [LATE, "hang,duration=1h,drain=no"])
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_asgi_wait_for_a_client_that_leaves_its_upload(servers, rule, backend):
-    """Neither the app nor the fault reads the rest of the body, behind which the client's leaving would be heard."""
+    """If neither app nor fault reads the rest of the body, the client's end is not heard."""
     injector = Injector(rule, environ={})
     with loopback() as (client, server):
         exchange = Exchange(server, "PUT")

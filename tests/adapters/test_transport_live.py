@@ -1,4 +1,4 @@
-"""Real servers in this process: no log says anything, frameworks keep their contexts, and no thread is held."""
+"""Real servers here: nothing is logged, contexts are kept, and no thread is held."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture
 def streaming():
-    """A Flask app whose answers are made while they are streamed, on a real server; each thread that made a piece."""
+    """A Flask app that streams its answers on a real server, and notes the thread of each piece."""
     app = flask.Flask(__name__)
     made, torn = [], []
 
@@ -116,7 +116,7 @@ def test_a_hang_holds_no_thread_of_the_server():
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("rule", ["drip,rate=1KB", "truncate,keep_bytes=5"])
 def test_a_status_that_http_does_not_know(name, method, rule):
-    """Kodo's 612 is cut and slowed on every server; to HEAD, which has nothing of that, it comes whole."""
+    """Kodo's 612 is cut and slowed on every server; HEAD gets it whole."""
     injector = Injector(f"{rule},of=kodo:612", seed=1, environ={})
     with live.serve(name, App(), injector) as port:
         seen = live.ask(port, "/photos/1", method)

@@ -1,4 +1,4 @@
-"""Each fault on a real connection, and in a client's own process: what is seen, and what the journal says."""
+"""Each fault on a real connection and in process: the client's view and the journal's."""
 
 import pytest
 
@@ -11,7 +11,7 @@ WHOLE = b"0123456789"
 
 
 def last(injector):
-    """What the journal says in the end: what was done, whether the app ran, status and bytes."""
+    """The journal's final outcome: the action, the app's run, status and bytes."""
     outcome = injector.journal.outcomes[-1]
     return outcome.did, outcome.applied, outcome.status, outcome.response_bytes
 
@@ -56,7 +56,7 @@ def test_a_connection_ends_without_a_byte(wire, make_injector, rule, when):
 )
 @pytest.mark.parametrize("pieces", [(b"0123456789",), (b"01234", b"", b"56789"), (b"", b"01234567", b"89")])
 def test_a_cut_body(wire, make_injector, rule, kept, pieces):
-    """The full Content-Length, fewer bytes, the end; the app is closed once, and asked for nothing beyond."""
+    """The client gets the full Content-Length and fewer bytes; the app is closed once."""
     app = App(*pieces)
     injector = make_injector(rule)
     seen = wire(injector, app)

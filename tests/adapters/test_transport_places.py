@@ -1,4 +1,4 @@
-"""`FAULTINJECT_MAX_ACTIVE`: a fault keeps its place as long as it is under way, however it ends, and no longer."""
+"""A fault keeps its place of `FAULTINJECT_MAX_ACTIVE` while it is under way, and no longer."""
 
 import pytest
 
@@ -41,7 +41,7 @@ RULES = [
     indirect=["wire"],
 )
 def test_a_place_is_given_back(wire, make_injector, out_of_reach, rule, way):
-    """The only one, again and again, after each kind of fault in each way that it may be done; also of an app that fails."""
+    """The only place is free again after each fault, given in any way, also of a failing app."""
     if way == "out of reach":
         out_of_reach()
     injector = make_injector(rule, FAULTINJECT_MAX_ACTIVE="1")
@@ -52,7 +52,7 @@ def test_a_place_is_given_back(wire, make_injector, out_of_reach, rule, way):
 
 
 PHOTO = b"0123456789" * 360
-"""What is dripped for an hour."""
+"""Bytes that drip for an hour."""
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ ENDS = {
     ("served", "rule", "end"), pairs(served=live.SERVERS, rule=HELD, end=ENDS), indirect=["served"]
 )
 def test_one_at_a_time(served, rule, end):
-    """While one is held, one more is refused and others are served; when it ends, at once, its place is free."""
+    """While a fault holds the place, another is refused; its place is free as soon as it ends."""
     injector, port = served
     injector.use(f"{HELD[rule]} http:418,path=next/")
     with live.Client(port, "/held/a") as held:

@@ -1,4 +1,4 @@
-"""WSGI apps of all manners under faults that change the answer's body: write(), generators, files, exc_info, close()."""
+"""WSGI apps of many styles under faults that change the body."""
 
 import io
 import sys
@@ -21,7 +21,7 @@ def wire(servers):
 
 
 def check(seen, rule, injector):
-    """What a body of ten known bytes has become."""
+    """The result of a body of ten known bytes."""
     outcome = injector.journal.outcomes[-1]
     assert seen.status == 200
     if rule.startswith("truncate"):
@@ -38,7 +38,7 @@ def check(seen, rule, injector):
 @SHAPES
 @pytest.mark.parametrize("app", MANNERS)
 def test_an_app_of_any_manner(wire, make_injector, rule, inside, app):
-    """Its body is changed as any other, and it is closed once, whoever does it, the server or we."""
+    """The body is changed like any other, and closed once, by the server or by us."""
     closed = []
 
     class Closing:
@@ -75,7 +75,7 @@ def test_what_passes_is_told_before_its_first_byte(servers, make_injector, rule)
 @WAYS
 @SHAPES
 def test_an_app_that_gives_a_file(servers, wire, make_injector, rule, inside):
-    """A server sends what its own wrapper holds by itself; here it gets to see the pieces, and the file is closed."""
+    """A file in the server's own wrapper is sent piece by piece, and closed."""
     file = io.BytesIO(b"0123456789")
 
     def app(environ, start_response):

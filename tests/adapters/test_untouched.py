@@ -1,4 +1,4 @@
-"""What is not injected is the app's own, down to the objects."""
+"""A request without a fault gets the app's own answer, down to the objects."""
 
 import asyncio
 import inspect
@@ -51,7 +51,7 @@ def same(some, others):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_very_objects(way, servers):
-    """The app gets the server's own environ and start_response, or scope, receive and send; its return value goes back unopened."""
+    """The app gets the server's own objects, and its return value is passed on unopened."""
     seen, result = [], iter(())
 
     def wsgi(*given):
@@ -75,7 +75,7 @@ def test_the_very_objects(way, servers):
 @pytest.mark.parametrize("kind", ["lifespan", "websocket", "something new"])
 @pytest.mark.parametrize("record_all", [False, True], ids=["matched", "record_all"])
 def test_other_scopes_pass(kind, record_all):
-    """Only `http` is looked at: lifespan, websocket and what is yet to be invented pass as they are."""
+    """Only the scope `http` is examined; lifespan, websocket and future ones pass unchanged."""
     seen = []
 
     async def app(*given):
@@ -91,7 +91,7 @@ def test_other_scopes_pass(kind, record_all):
 
 
 def test_the_decision_is_marked_only_where_a_rule_matched(send):
-    """`faultinject.decided` appears in the environ or scope of a request that a rule was for, and of no other."""
+    """Only a request with a candidate rule has `faultinject.decided` in its environ or scope."""
     seen = []
 
     def app(given, *more):
@@ -104,7 +104,7 @@ def test_the_decision_is_marked_only_where_a_rule_matched(send):
 
 
 def test_the_wrapper_shows_what_it_is_around():
-    """The app, the injector and what the app had put on itself; under ASGI as an async function, for uvicorn takes others for ASGI 2."""
+    """App, injector and attributes can be reached; under ASGI the app is an async function."""
 
     def app(scope, receive, send):
         """A sync function, whose coroutine is awaited."""
@@ -178,7 +178,7 @@ RULES = {"elsewhere": ELSEWHERE, "never": NEVER, "spent": SPENT, "none": []}
 
 
 def recorded(injector, status, size):
-    """What the journal has, where every request is recorded."""
+    """The journal's lines if every request is recorded."""
     assert injector.errors == []
     found = [(each.did, each.status, each.response_bytes, each.applied) for each in injector.journal.outcomes]
     assert found == [("passed", status, size, True)]
@@ -188,7 +188,7 @@ def recorded(injector, status, size):
     ("app", "rules", "record_all"), pairs(app=APPS, rules=RULES, record_all=[False, True])
 )
 def test_same_events_as_without(servers, app, rules, record_all):
-    """Calls, order, types and bytes are those without middleware, also where every request is recorded."""
+    """Calls, order, types and bytes equal those without middleware, also with a journal."""
     injector = Injector(RULES[rules], seed=1, environ={}, record_all=record_all)
     wrapped = WSGIFaultMiddleware(app, injector=injector)
     bare, found = (
@@ -239,7 +239,7 @@ ASGI_APPS = {
     ("name", "record_all", "rules"), pairs(name=ASGI_APPS, record_all=[False, True], rules=RULES)
 )
 def test_same_messages_as_without(servers, name, rules, record_all):
-    """Messages, order and bytes are those without middleware, also where every request is recorded."""
+    """Messages, order and bytes equal those without middleware, also with a journal."""
     app, *told = ASGI_APPS[name]
     injector = Injector(RULES[rules], seed=1, environ={}, record_all=record_all)
     found = []

@@ -66,7 +66,7 @@ def test_a_sleep_that_ends_early_is_slept_again(servers):
     ],
 )
 def test_waits_end_with_the_scenario(send, clock, make, rule, end):
-    """Replaced or switched off, however shortly: what waits goes on at once, decided by the scenario it came under."""
+    """If the scenario is replaced or switched off, waits end at once, as they were decided."""
     injector = make(rule)
     clock.at(30, lambda: end(injector))
     assert send(injector).status == (200 if rule.startswith("latency") else 503)
@@ -111,7 +111,7 @@ async def nobody(message):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("rule", ["http:503,delay=20s,times=1", "http:503,delay=20s,times=1,when=after"])
 def test_a_client_that_leaves_just_before_the_wait_ends(servers, clock, make, backend, rule):
-    """A busy machine looks at its sockets late: a server hears of the end then, and tells it some steps later."""
+    """On a busy machine a server hears late of a client's end, and reports it some steps later."""
     injector = make(rule)
     told = [{"type": "http.request"}, LEFT]
 
@@ -132,7 +132,7 @@ def test_a_client_that_leaves_just_before_the_wait_ends(servers, clock, make, ba
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_latency_meets_a_client_that_gives_up(servers, clock, make, backend):
-    """A client that loses its patience has met the fault; the app runs at once, and hears all that was heard."""
+    """If the client leaves a wait, it had its fault; the app runs at once, with the whole body."""
     injector = make("latency,delay=1h,times=1")
     told, heard = [{"type": "http.request", "body": b"a", "more_body": False}, LEFT], []
 
@@ -148,7 +148,7 @@ def test_latency_meets_a_client_that_gives_up(servers, clock, make, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
-    """Of a body on its way one piece is kept while the client is listened for; the app gets all of it."""
+    """While a wait listens for the client, one piece of the body is kept for the app."""
     injector = make("latency,delay=1s")
     pieces = [
         {"type": "http.request", "body": bytes([each]), "more_body": each < 100} for each in range(97, 101)
@@ -190,7 +190,7 @@ def test_a_worker_stopped_in_a_wait_gives_the_take_back(servers, clock, make, ru
 
 
 def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make):
-    """start_response may be called again with exc_info, and by keyword: the wait is not repeated."""
+    """A second start_response, with exc_info or by keyword, does not repeat the wait."""
     calls = []
 
     def app(environ, start_response):
@@ -213,7 +213,7 @@ def test_latency_after_waits_once_and_keeps_exc_info(servers, clock, make):
 
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_late_app_that_fails_when_it_is_read(servers, clock, make_injector, noted):
-    """A generator raises before its answer has begun: the client was delayed all the same, and the count stays taken."""
+    """A generator that raises before its answer keeps its fault counted: the client waited."""
 
     def app(environ, start_response):
         raise LookupError
@@ -246,7 +246,7 @@ def test_a_server_that_cannot_receive(servers, clock, make, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_receive_that_has_begun_is_handed_on(servers, clock, make, backend):
-    """The app asks while the listener still does: one receive serves both, and none is cancelled."""
+    """The app and the listener share one `receive`, which is not cancelled."""
     asked, found = [], []
 
     async def receive():
@@ -277,7 +277,7 @@ IMPATIENT = [
     [(*each, BACKENDS[number % 2]) for number, each in enumerate(2 * IMPATIENT[:2] + IMPATIENT[1:])],
 )
 def test_a_test_client_s_own_time_out_has_met_the_latency(servers, clock, make, backend, rule, did, applied):
-    """As a client that leaves a server: the wait is the fault. An error or a change that never came is none."""
+    """A cancelled wait counts as a fault; an error or a change that never came does not."""
     injector = make(f"{rule},times=1")
     wrapped = ASGIFaultMiddleware(saying(START, END), injector=injector)
     scope = servers.scope(extensions={"http.response.debug": {}})

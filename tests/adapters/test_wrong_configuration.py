@@ -1,4 +1,4 @@
-"""ASGI middleware is constructed late: wrong rules stop the server at its lifespan, or let requests pass."""
+"""ASGI: wrong rules stop the server at its lifespan, or let requests pass."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ def run(wrapped, scope, *messages):
 
 
 def test_lifespan_startup_fails_with_the_message(caplog):
-    """Before the exception, which alone uvicorn takes for "lifespan unsupported"; the log has it as an ERROR too."""
+    """The message comes before the exception, and the log has it as an ERROR."""
     wrapped = ASGIFaultMiddleware(app, "cos:Slowdown")
     [failed] = run(wrapped, {"type": "lifespan"}, {"type": "lifespan.startup"})
     assert failed["type"] == "lifespan.startup.failed"
@@ -52,7 +52,7 @@ def test_lifespan_startup_fails_with_the_message(caplog):
 
 
 def test_starlettes_test_client_raises():
-    """It takes an app that returns for one that has started: tests of a misspelled rule passed, and the last one hung."""
+    """A wrong rule fails under a client that takes a returning lifespan for a started one."""
     served = Starlette()
     served.add_middleware(ASGIFaultMiddleware, rules="cos:Slowdown")
     with pytest.raises(ConfigurationError, match=MESSAGE), TestClient(served):

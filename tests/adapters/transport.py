@@ -1,4 +1,4 @@
-"""One request on a real connection, through an adapter and a server of a few lines: every byte, and how it ended."""
+"""One request on a real connection, through an adapter and a small server, byte by byte."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ class Broken(Exception):
 
 
 def saying(*said):
-    """An ASGI app that says these messages; between them it raises what is an error, and waits for what is a function."""
+    """An ASGI app that sends messages, raises errors, and waits for functions in between."""
 
     async def app(scope, receive, send):
         for each in said:
@@ -49,7 +49,7 @@ def hearing(*told):
 
 
 def recorder():
-    """What a server is given to send, and the `send` that notes it."""
+    """The server's messages, and the `send` that notes them."""
     sent = []
 
     async def send(message):
@@ -94,7 +94,7 @@ def leave(client):
 
 
 def read(client):
-    """What comes until the connection ends, and how it does: `FIN`, `RST`, or `open` when nothing more comes."""
+    """Read up to the connection's end; returns the bytes and `FIN`, `RST` or `open`."""
     raw = b""
     while True:
         try:
@@ -138,7 +138,7 @@ def only(injector):
 
 
 class Seen:
-    """What the client and the server saw.
+    """The observations of client and server.
 
     Attributes:
         status: the number in the status line; 0 when nothing came.
@@ -201,7 +201,7 @@ class App:
         self.closed += 1
 
     def begin(self):
-        """What it does before its answer."""
+        """The actions of the app before its answer."""
         self.ran += 1
         if self.fails == "before":
             raise self.error
@@ -259,7 +259,7 @@ class Taking(App):
 
 
 def to_the_end(read):
-    """What it gives until it gives nothing."""
+    """Read until nothing more comes."""
     return iter(read, b"")
 
 
@@ -283,7 +283,7 @@ READERS = {
     "lines": lambda body: body,
     "a line, then the rest": lambda body: [body.readline(2), body.readline(), *body],
 }
-"""How a WSGI app may read its body: the pieces that it gets."""
+"""The ways in which a WSGI app may read its body, each with its pieces."""
 
 
 def head_of(status, headers):
@@ -292,7 +292,7 @@ def head_of(status, headers):
 
 
 class WsgiWire:
-    """A server of a few lines; nothing is sent before the first piece of a body, as the specification has it."""
+    """A small server that sends nothing before the first piece of a body, as WSGI demands."""
 
     kind = "wsgi"
 
@@ -344,7 +344,7 @@ class WsgiWire:
 
 
 class AsgiWire:
-    """A server of a few lines; its `send` belongs to an object that has the connection, as uvicorn's does."""
+    """A small server whose `send` belongs to an object with the connection, as uvicorn's does."""
 
     kind = "asgi"
 
@@ -380,7 +380,7 @@ class AsgiWire:
 
 
 class Exchange:
-    """What a server has of one request."""
+    """A server's objects of one request."""
 
     def __init__(self, server, method, pieces=()):
         self._pieces = [*pieces]
@@ -419,7 +419,7 @@ class Exchange:
 
 
 def by_wsgi(servers, injector, server, app=None, method="GET", **more):
-    """What the server gets of one request on that connection."""
+    """The server's view of one request on that connection."""
     environ = servers.environ(method, "/a", **{"werkzeug.socket": server, **more})
     return WSGIFaultMiddleware((app or App()).wsgi, injector=injector)(environ, lambda *_: None)
 

@@ -1,4 +1,4 @@
-"""A real Chromium, driven through two pipes by the protocol of its developer tools: no package is needed for it."""
+"""A real Chromium, driven through two pipes by the protocol of its developer tools."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KEYS = {
 }  # fmt: skip
 """The keys that do something else than to write themselves, with their Windows codes."""
 SHIFT, CONTROL = 8, 2
-# Asked again until it is the same in two frames: what is above it may still grow, and Chromium scrolls after it a frame later.
+# Read until two frames agree: the content above may still grow, and Chromium scrolls a frame later.
 WHERE = """(async () => {
     let middle = null;
     for (let frame = 0; frame < 100; frame += 1) {
@@ -59,7 +59,7 @@ WHERE = """(async () => {
 
 
 class Pipe:
-    """What is said to the browser and what it says, of all its windows."""
+    """The messages between us and the browser, for all its windows."""
 
     def __init__(self, home):
         theirs_in, self._to = os.pipe()
@@ -145,7 +145,7 @@ class Browser:
         return self._pipe.ask(self._session, method, params)
 
     def look(self, *, width=1000, dark=False, media="screen"):
-        """How wide its window is, and for what pages are laid out."""
+        """Set the width of the window, and the medium for which pages are laid out."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,

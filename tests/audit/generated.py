@@ -1,8 +1,8 @@
 """The audit is measured on generated clients: right ones blamed, wrong ones passed.
 
-`python tests/audit/generated.py --clients 10000 --seed N` draws clients, lets each run against the engine in virtual time, judges
-its journal as `report` does, and compares the findings with what the client did. `--client N --show` does that with one of
-them, and prints its description, its journal and the findings.
+`python tests/audit/generated.py --clients 10000 --seed N` draws clients, lets each run against the engine in virtual
+time, judges its journal as `report` does, and compares the findings with the client's behaviour. `--client N --show`
+does that with one of them, and prints its description, its journal and the findings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from tests.audit.rows import FAIL, INCONCLUSIVE, WARN
 
 BLAMED, CAUGHT, PASSED, UNDECIDED = "blamed", "caught", "passed", "undecided"
 NAMED, OVERLAPPING, UNNAMED = CALLS = ("named", "named, at the same time", "not named")
-"""What a test says of a client's calls; of named calls at the same time nobody knows which requests are whose."""
+"""Write the call windows that a test reports.
+
+Of named calls at the same time it is not known which requests belong to which.
+"""
 FEWEST = 3
 """A deed that was done less often is not seen for sure."""
 
@@ -99,7 +102,7 @@ def examined(seed: str, number: int) -> tuple[Client, Run, list[Finding], list[D
 
 
 def outcome(seed: str, number: int) -> tuple[int, str, bool, list[Disagreement]]:
-    """Its number, what a test says of its calls, whether it is right, and what the audit made of it."""
+    """A generated client: its number, its calls, whether it is right, and the audit's findings."""
     client, made, _, found = examined(seed, number)
     calls = UNNAMED if not client.told else NAMED if client.workers == 1 else OVERLAPPING
     return number, calls, not made.deeds, found
@@ -192,7 +195,8 @@ def shown(seed: str, number: int) -> Iterator[str]:
             f" {each.answer}{hint}{marks}"
         )
     for window in made.windows:
-        yield f"call {window.name} {window.began:.3f}-{window.ended:.3f} {'returned' if window.returned else window.error}"
+        outcome = "returned" if window.returned else window.error
+        yield f"call {window.name} {window.began:.3f}-{window.ended:.3f} {outcome}"
     for finding in findings:
         yield f"{finding.verdict:12} {finding.name}: {finding.message}"
     for each in found:

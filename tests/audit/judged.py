@@ -1,4 +1,4 @@
-"""Judgements whose findings are made by hand, on journals that are written, for reports to show."""
+"""Judgements for reports to show: their findings and their journals are made by hand."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def as_call(made):
 
 
 def apart(made):
-    """The same call as a journal has it that holds others like it: its requests have numbers and a path of their own."""
+    """A call as in a journal with several like it: its requests have numbers and their own path."""
     number = next(journals.numbers)
     lines = [
         each | {"seq": next(journals.numbers), "path": f"{each['path']}/{number}"} for each in made.lines
@@ -108,7 +108,7 @@ def judgement(*findings, made=None, driven=False, profile="rfc", **more):
 
 
 def given(rule, faults, refused):
-    """What became of the faults of a rule: so many given, so many refused."""
+    """The results of a rule's faults: so many given, so many refused."""
     kinds = [SLOW_DOWN] * faults + [fault("cos:SlowDown", 200, "refused")] * refused
     made = [
         call(attempt(each, each, kind["fault"], kind["status"], did=kind["did"], rule=rule))

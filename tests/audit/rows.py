@@ -11,13 +11,13 @@ FAIL, WARN, INCONCLUSIVE, PASS = "FAIL", "WARN", "INCONCLUSIVE", "PASS"
 
 @dataclass
 class Row:
-    """What a check must say.
+    """The expected result of a check.
 
     Attributes:
-        expected: the verdict of its one finding, those of several, or by subject where it has some, or None: it says nothing.
+        expected: the verdict of its one finding, a list of verdicts, or verdicts by subject; None: no finding.
         groups: the calls of the client.
-        said: `n`, `subject`: of that finding; `says`, `says_not`: what its message and action hold or do not.
-        how: as of `journals.judged`.
+        said: `n`, `subject`: of that finding; `says`, `says_not`: texts in its message and action, or not in them.
+        how: arguments of `journals.judged`.
         check: the check.
         number: which of the rows about that check it is, from 1.
     """

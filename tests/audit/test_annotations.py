@@ -78,7 +78,7 @@ def shown(test, verdict=FAIL, **more):
     ],
 )
 def test_a_failure_stands_at_the_marker(tests, test, place):
-    """The file of the test and its marker's line; without a marker the test's; without a test the plain form."""
+    """An annotation is at the marker's line, or at the test's; without a test it has no place."""
     text = render(judgement(shown(test)), "github")
     assert text == (
         f"::error{place}::gives up: up to 9 attempts (n = 5)%0AGET /photos/cat.jpg: 503 SlowDown, 0.50 s later 200"

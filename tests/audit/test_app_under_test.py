@@ -34,7 +34,7 @@ def asked(number, *below, kind=REFUSED, test="t", at=0.0, gap=0.1, method="GET",
 
 
 def said(*groups, **more):
-    """The clients that are judged, what is wrong with them, and how many requests went to the app."""
+    """List the judged clients, their problems, and the number of requests to the app."""
     found = judged(*groups, fast=None, **more)
     wrong = {(each.check, each.subject): each.verdict for each in found.findings if each.wrong}
     return {found.client, *found.others}, wrong, found.left_out.get("app under test", 0)

@@ -1,4 +1,4 @@
-"""A journal that was cut, or mixed with another one, never makes a client look worse than it is."""
+"""A journal that is cut, or mixed with another, never makes a client look worse than it is."""
 
 from dataclasses import replace
 
@@ -55,13 +55,13 @@ def verdicts(read, whose=None, **how):
 
 
 def worse(seen, passes):
-    """What fails, and passed in the whole journal."""
+    """Find the checks that fail, and that passed in the whole journal."""
     return [name for name, verdict in seen.items() if verdict == FAIL and passes.get(name) == PASS]
 
 
 @given(policies, traffic, st.floats(0.02, 1), st.floats(0, 12), st.sampled_from(names()))
 def test_a_cut_journal_fails_nobody_who_passes(policy, asked, share, later, profile):
-    """Cut anywhere, and read at once or some time after: what cannot be told any more is not decided."""
+    """In a journal that is cut anywhere, the checks that lack evidence are undecided."""
     whole = attempts(client(policy, asked))
     passes = verdicts(whole, until=whole[-1].arrived + LATER, profile=profile)
     cut = whole[: max(1, int(share * len(whole)))]
@@ -99,7 +99,7 @@ def test_two_journals_of_one_client_that_pass_do_not_fail_together(policy, asked
 
 
 def test_a_journal_can_be_cut_at_every_line():
-    """A client that makes four attempts is not said to make two or three as long as it may go on, read when it will."""
+    """A client of four attempts per call is never said to make fewer while a call may go on."""
     policy = Policy(base=0.9, jitter=0.0)
     waits = client(policy, Traffic(calls=12, method="GET"))
     junk = client(policy, Traffic(calls=4, method="GET", hint="unreadable", times=1, seed=2))

@@ -25,7 +25,7 @@ AGENTS = {
 @pytest.mark.parametrize(("agent", "expected"), AGENTS.items())
 @pytest.mark.parametrize("check", ["jitter", "backoff"])
 def test_a_page_binds_the_clients_of_its_vendor(check, agent, expected):
-    """No jitter, and no backoff, is against the rules of three vendors, and against no rule of others."""
+    """Missing jitter or backoff breaks rules of three vendors, and no rule of the others."""
     wait = 1.0 if check == "jitter" else 0.001
     made = calls(12, wait, wait, kind=HTTP, user_agent=agent)
     said = finding(check, made, profile=None)
@@ -42,7 +42,7 @@ def test_a_page_binds_the_clients_of_its_vendor(check, agent, expected):
     ],
 )
 def test_a_page_binds_whoever_gets_its_vendors_errors(code, expected):
-    """A client of one's own is one of the service that it talks to; the page of AWS is for the SDKs alone."""
+    """A user's own client counts as its service's client; AWS's page is only for the SDKs."""
     assert finding("jitter", calls(12, 1.0, kind=fault(code, 503))).verdict == expected
 
 

@@ -1,4 +1,4 @@
-"""Requests are joined to calls: by the client's own word, by what a test says, else by fingerprint; what cannot be told apart is shared."""
+"""Attempts are grouped by the client's ids, a test's labels or fingerprints, or are shared."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def r(at, answer="200", *, body=None, id=None, number=None, retry=None, **more):
 
 
 def w(name, began, ended, **more):
-    """What a test says of a call."""
+    """The call windows that a test reports."""
     return CallWindow(name, began, ended, **more)
 
 
 def told_of(call):
-    """A call in a line: its name, its answers, what holds it together if that is not looks, and what is to be known of it."""
+    """Write a call as a line: its name, its answers, its signal and its state."""
     marks = [call.signal] if call.signal not in ("fingerprint", "told") else []
     marks += [word for word in ("shared", "cut") if getattr(call, word)]
     marks += [] if call.closed else ["open"]
@@ -250,7 +250,7 @@ ONCE = {"number": 1, **KEYED}
 
 
 def part(at, first, answer="503", *, last=None, own=True):
-    """A request for a hundred bytes, or for those up to the last, under an id of its own or without one."""
+    """A request for a hundred bytes, or for the last ones, with its own id or without."""
     hint = {"part": f"bytes={first}-{first + 99 if last is None else last}"}
     return r(
         at,
@@ -274,7 +274,7 @@ LAYERS = [
     g([r(1, id="a-1", **KEYED), r(2, "503", id="b-1", **KEYED)], "one: 200 [SDK id]", "one: 503 [SDK id]", **FRAME),
     g([r(1, "503", id="a-1", body="a", **KEYED), r(2, "503", id="b-1", body="b", **KEYED)], "one: 503 [SDK id]", "one: 503 [SDK id]", **FRAME),
     g([part(1, 0), part(1.002, 100), part(2, 200)], *["one: 503 [SDK id]"] * 3, **FRAME),
-    # Parts that are fetched at the same time are each tried again.
+    # Parts that are fetched at the same time are each retried.
     g([part(1, 0), part(1.002, 100), part(2, 0), part(2.1, 100)], "one: 503 503", "one: 503 503", **FRAME),
     # So without ids; a download that goes on, or begins anew, is one, and so are parts of which none failed.
     g([part(1, 0, own=False), part(1.002, 100, own=False), part(2, 0, own=False), part(2.1, 200, own=False)], "one: 503 503", "one: 503", "one: 503", **FRAME),
@@ -301,12 +301,12 @@ TWO = [*UPLOAD, w("upload", -1, 8)]
 SLOW = [r(0, "slow", took=0.5), r(0.15), r(0.2)]
 FIRST, SECOND = ({"attempt_hint": {"part": part}} for part in ("bytes=0-99", "bytes=100-199"))
 BY_TEST = [
-    # Another part, which is asked for at the same time, is not tried again in the place of one.
+    # Another part, which is asked for at the same time, is not retried in the place of one.
     g([r(0.1, "503", method="GET", **FIRST), r(0.2, method="GET", **SECOND), r(0.9, method="GET", **FIRST)], "upload: 503 200", "upload: 200", told=UPLOAD),
     # A sequential loop on one key that always fails looks like one call; the test knows better.
     g([r(at, "503") for at in (0, 0.5, 1, 1.5)], "503 503 503 503"),
     g([r(at, "503") for at in (0, 0.5, 1, 1.5)], "1: 503 503", "2: 503 503", told=[w("1", -0.1, 0.9), w("2", 0.95, 2)]),
-    # Several requests of one told call are kept apart, as are the calls of an SDK in it.
+    # Several requests of one named call are kept apart, as are the calls of an SDK in it.
     g([r(0, "503", query="a"), r(1, query="a"), r(2, query="b")], "upload: 503 200", "upload: 200", told=UPLOAD),
     g([r(0, "503", id="x-1"), r(1, "503", id="x-1"), r(2, "503", id="y-1")], "upload: 503 503 [SDK id]", "upload: 503 [SDK id]", told=UPLOAD),
     # What comes before and after, or has no key of one.
@@ -409,7 +409,7 @@ def test_what_is_told_of_a_call_is_kept():
 
 
 def left_out(*groups, **how):
-    """How many calls count for nothing, by reason, of a journal that has nothing else."""
+    """Count the calls that are left out, by reason, in a journal of only these requests."""
     return judged(*groups, fast=None, **how).left_out
 
 
@@ -467,7 +467,7 @@ def by_name(*groups, **how):
 
 
 def test_a_heartbeat_is_no_retry():
-    """It comes a second after a success too; a retry is seen by its time, a tenth of a second after the failure."""
+    """A retry a tenth of a second after a failure is found, though polls come every second."""
     found = beats(method="POST")
     assert left_out(found) == {"repeated": 4}
     assert not {FAIL, WARN} & {*by_name(found).values()}
@@ -476,7 +476,7 @@ def test_a_heartbeat_is_no_retry():
 
 
 def pooled(reached):
-    """Things that fail three times, tried again at once on whatever connection of a pool is free; and some that succeed."""
+    """Make requests that fail three times and are retried on any free connection, and successes."""
     failing = [
         line(each * 0.1 + 0.01 * turn, SLOW_DOWN, path=f"/{each}", connection=1 + (each + turn) % 3)
         for each in range(6)
@@ -488,7 +488,7 @@ def pooled(reached):
 
 
 def test_a_pool_of_connections_is_no_crowd_of_callers():
-    """A retry takes any connection that is free, where what succeeds is not asked for again; where nothing does nobody can tell."""
+    """Retries on any free connection are found if the client does not repeat its successes."""
     assert left_out(pooled(6)) == {}
     assert by_name(pooled(6))["gives up"] == PASS
     assert left_out(pooled(0))["shared"] >= 3
@@ -508,7 +508,7 @@ def test_a_pool_of_connections_is_no_crowd_of_callers():
 
 
 def workers(number, keys, kind, **more):
-    """Workers with a connection each, of which none retries: all ask for the same things, one 8 ms after the other."""
+    """Workers with a connection each, none of which retries, ask for the same things 8 ms apart."""
     return of(
         *(
             line(
@@ -529,7 +529,7 @@ def workers(number, keys, kind, **more):
     ("number", "keys", "kind"), [(2, 6, DENIED), (3, 12, SLOW_DOWN), (25, 12, SLOW_DOWN)]
 )
 def test_workers_that_ask_for_the_same_do_not_retry(number, keys, kind):
-    """Though their program asks for nothing else meanwhile: each goes on with its own connection."""
+    """Workers that do nothing else meanwhile each go on with their own connection."""
     found = workers(number, keys, kind, user_agent="acme/1.0")
     assert left_out(found)["shared"] >= keys - 1
     assert FAIL not in by_name(found).values()
@@ -559,7 +559,7 @@ def test_of_too_many_calls_at_a_time_nothing_is_said(number, shared):
 
 
 def shared_pool(kind, *waits, things=3, number=4):
-    """Workers with a connection each, that read one object after the other; each waits so long before it asks again."""
+    """Workers with a connection each read one object in turn, with waits between the reads."""
     return of(
         *(
             line(
@@ -594,7 +594,7 @@ def state_written(*kinds, sizes=(120, 100, 110), objects=5):
 
 
 def batches(number=12):
-    """What is collected is sent to one address every five seconds, three times each, and then dropped."""
+    """A collector sends to one address every five seconds, three times each, and then drops it."""
     return [
         call(0.5, 0.5, at=5 * each, by=None, path="/collect", method="POST", request_bytes=300 + each, request_digest=f"{each}")
         for each in range(number)
@@ -668,7 +668,7 @@ def test_many_threads_over_few_keys_are_no_endless_call():
     ids=["by chance", "a tight loop", "jitter"],
 )
 def test_attempts_that_come_by_chance_may_be_of_several_callers(gaps, expected):
-    """A server that closes each connection leaves nothing else to tell many callers of few things from an endless one."""
+    """Behind a server that closes each connection, many callers look like one endless call."""
     for seed in range(5):
         draw = random.Random(seed)
         made = [call(*(gaps(draw) for _ in range(59)), at=100.0, by=None, path=f"/photos/{thing}", method="GET", took=0.0002, connection=1) for thing in range(3)]  # fmt: skip
@@ -676,7 +676,7 @@ def test_attempts_that_come_by_chance_may_be_of_several_callers(gaps, expected):
 
 
 def test_a_tight_loop_with_a_time_stamp_in_its_body_does_not_pass():
-    """Each request is a call of its own by its body, hundreds at a time: that none was tried again is not said."""
+    """Hundreds of requests with their own bodies at a time are not said to lack retries."""
     loop = of(*(r(0.001 * each, "503", took=0.0003, body=f"now is {each:05}") for each in range(700)))
     found = by_name(loop)
     assert found["gives up"] == INCONCLUSIVE
@@ -685,7 +685,7 @@ def test_a_tight_loop_with_a_time_stamp_in_its_body_does_not_pass():
 
 
 def test_a_layer_above_an_sdk_that_does_something_first_is_right():
-    """GET 404, PUT, GET by an SDK; where nothing comes between, or nothing changes, it asks again for what was refused."""
+    """An SDK that reads again what was refused retries, unless it wrote in between."""
     kind = KINDS["absent"]
     reads = [
         call(kind=each, at=10 * thing + after, path=f"/photos/{thing}", method="GET")
@@ -705,7 +705,7 @@ def test_a_layer_above_an_sdk_that_does_something_first_is_right():
 
 
 def recovered(made, **how):
-    """The share of true calls that were found exactly, of all and of those not shared, and the share of shared ones."""
+    """Calculate the share of calls that were found exactly, and the share of shared ones."""
     truth = {each["seq"]: number for number, one in enumerate(made) for each in one.lines}
     found = group(parsed(text(made)), until=10_000.0, **how)
     exact = [
@@ -725,7 +725,7 @@ def recovered(made, **how):
 @pytest.mark.parametrize("share", [0.3, 1.0])
 @pytest.mark.parametrize("concurrent", [1, 10, 50])
 def test_calls_for_different_things_are_found_exactly(concurrent, share):
-    """Own keys, or one key and different bodies, with ids and without; what little is held to be shared is left out."""
+    """Calls with their own keys, or with different bodies, are found, with ids and without."""
     for keys in ("own", "bodies"):
         for seed in range(3):
             made = threads(concurrent, Policy(), share=share, keys=keys, by=ID, seed=seed)
@@ -735,7 +735,7 @@ def test_calls_for_different_things_are_found_exactly(concurrent, share):
 
 
 def test_calls_for_the_same_thing():
-    """By ids all are right. By fingerprint nothing is said of those at once; one after the other they are what a test can tell."""
+    """Calls for one key are found by ids; by fingerprint only those that do not overlap."""
     for share in (0.3, 1.0):
         assert recovered(threads(20, Policy(), requested=40, share=share, keys="one", by=ID))[::2] == (1, 0)
         _, sure, shared = recovered(threads(20, Policy(), requested=40, share=share, keys="one"))
@@ -791,7 +791,7 @@ def test_every_request_is_in_one_call(made, told, driven, until):
 
 @given(st.lists(requests, max_size=30), st.floats(0, 200))
 def test_what_a_cut_leaves_of_a_call_is_its_beginning(made, cut):
-    """A journal that ends earlier has the same calls, shorter, and those that lost something are not closed by it."""
+    """A journal that ends earlier has the same calls, shorter, and closes none that lost a part."""
     whole = {each.seq: one for one in grouped(made, until=None) for each in one.attempts}
     for one in grouped([each for each in made if each["arrived"] < cut], until=None):
         beginning = whole[one.first.seq].attempts[: len(one.attempts)]

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: light and dark, on a telephone, on paper, and with texts that mean harm."""
+"""The page in a real Chromium: light and dark, on a telephone, on paper, with hostile texts."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def judged(count=40, more=None, name=None, **fields):
 @pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_it_can_be_read(opened, look):
-    """Nothing runs off the page and nothing is pale, in light and dark, on a telephone and on paper; nothing is loaded."""
+    """On each screen and on paper the page fits, is readable, and loads nothing."""
     browser = opened(judged(), **LOOKS[look])
     assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert browser.evaluate(TOO_WIDE) == []
@@ -139,8 +139,11 @@ def test_dark_is_dark(opened):
 
 
 def test_paper_shows_what_is_folded(opened):
-    """What can be unfolded on a screen is there on paper, which cannot be clicked."""
-    folded = "[...document.querySelectorAll('details > :not(summary)')].map(each => each.checkVisibility({contentVisibilityAuto: true}))"
+    """Paper, which cannot be clicked, shows all that a screen can unfold."""
+    folded = (
+        "[...document.querySelectorAll('details > :not(summary)')]"
+        ".map(each => each.checkVisibility({contentVisibilityAuto: true}))"
+    )
     assert set(opened(judged()).evaluate(folded)) == {False}
     assert set(opened(judged(), media="print").evaluate(folded)) == {True}
     assert opened(judged()).pdf().startswith(b"%PDF")
@@ -166,7 +169,8 @@ def test_its_policy_holds(opened):
     browser.evaluate(
         """(async () => {
             const body = document.body;
-            body.insertAdjacentHTML("beforeend", "<img src='http://127.0.0.1:9/x'><p style='color: red' onclick='owned = 1'>x</p>");
+            const hostile = "<img src='http://127.0.0.1:9/x'><p style='color: red' onclick='owned = 1'>x</p>";
+            body.insertAdjacentHTML("beforeend", hostile);
             body.lastChild.click();
             const script = document.createElement("script");
             script.textContent = "owned = 1";

@@ -1,4 +1,4 @@
-"""What a judgement says as a page."""
+"""The report as an HTML page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ TAGS = frozenset(
     " table tbody td text th thead title tr ul".split()
 )
 ATTRIBUTES = frozenset(
-    "aria-hidden charset class content d height href http-equiv lang name role scope text-anchor viewbox width x y".split()
+    "aria-hidden charset class content d height href http-equiv lang name role scope text-anchor viewbox"
+    " width x y".split()
 )
 
 
@@ -74,7 +75,7 @@ def shown(*calls, findings=None, **more):
 
 
 def tried(*waits, start=0.0, fault="http:500", status=500, well=False, name=None, **more):
-    """A call that is tried again after these waits; the last attempt ends it well or not."""
+    """A call that is retried after these waits; the last attempt ends it well or not."""
     attempts = [attempt(1, start, fault, status, **more)]
     for number, wait in enumerate(waits, 2):
         attempts.append(attempt(number, attempts[-1]["answered"] + wait, fault, status, **more))
@@ -84,7 +85,7 @@ def tried(*waits, start=0.0, fault="http:500", status=500, well=False, name=None
 
 
 def test_it_needs_nothing_else():
-    """Nothing is loaded, nothing runs, and the policy in its head allows just its own style sheet."""
+    """Nothing is loaded, nothing runs, and the page's policy allows only its own style sheet."""
     found = shown(tried(0.1, well=True))
     assert [each for each in found.tags if each not in TAGS] == []
     assert [each for each in found.attributes if each[1] not in ATTRIBUTES] == []
@@ -97,7 +98,7 @@ def test_it_needs_nothing_else():
 
 
 def test_findings_first():
-    """The worst finding is the first line; each has what is so, the requests that show it, and what to do with a link."""
+    """The worst finding is first; each has its observation, its requests and its advice."""
     wrong = finding(
         "retry-after", FAIL, "seconds: 5 of 5 retried after 0.50 s instead of 3 s", reference="RFC 9110 (https://example.org/9110#a)",
         calls=[call(attempt(1, 0.0, hint=3.0, hint_form="seconds"), attempt(2, 0.501, None, 200))],
@@ -125,7 +126,7 @@ def test_findings_first():
 
 
 def test_what_the_verdicts_rest_on():
-    """What was left out and what was skipped stands below the result; how calls were grouped can be unfolded."""
+    """The result is followed by the skipped lines; the grouping of calls can be unfolded."""
     judged = judgement(left_out={"shared": 3}, skipped={"torn": 1})
     facts, _, measured = " ".join(Page(html(judged)).text.split()).partition("How this was measured")
     assert "Left out: 3 calls that ran at the same time" in facts
@@ -134,7 +135,7 @@ def test_what_the_verdicts_rest_on():
 
 
 def test_what_everybody_asks_first():
-    """How much was seen and when, and how many calls failed in the end; the name is the driver's where there is one."""
+    """The page has the numbers, the times, the failed calls, and the driver's name if any."""
     more = {
         "failed_after": {"503 SlowDown": 4, "no fault": 1, "500": 2, "404": 1, "reset": 1},
         "calls": 12,
@@ -161,7 +162,7 @@ def test_nothing_to_judge():
 
 
 def test_hostile_texts():
-    """Whatever a request or a journal says is shown as text, with what cannot be seen as an escape."""
+    """Texts of requests and journals are shown as text, with escapes for invisible characters."""
     evil = HOSTILE + UNSEEN
     texts = {
         "method": evil,
@@ -207,7 +208,7 @@ def test_hostile_texts():
     ],
 )  # fmt: skip
 def test_a_call_in_the_timeline(made, bad, good, asked, notes):
-    """Failed attempts are crosses, successes dots, the wait asked for a box, and what came too early says so."""
+    """Failures are crosses, successes dots, requested waits boxes; early retries are noted."""
     picture = shown(made).picture("Single calls")
     marks = {look: "".join(re.findall(rf'd="([^"]*)" class="{look}"', picture)) for look in ("bad", "good")}
     assert (marks["bad"].count("l6 6"), marks["good"].count("h.01")) == (bad, good)
@@ -222,12 +223,12 @@ def test_slow_answers_are_strokes():
 
 
 def test_a_wait_alone_gives_the_axis():
-    """A call that was never tried again shows the wait that it was asked for."""
+    """A call that was never retried shows the wait that it was asked for."""
     assert ">3 s<" in shown(call(attempt(1, 0.0, hint=3.0))).picture("Single calls")
 
 
 def test_a_call_far_longer_than_the_others():
-    """One call of minutes does not squeeze all others into a point: it ends outside, and the row says where."""
+    """A call of minutes ends outside of the picture, and leaves the others their room."""
     picture = shown(*(tried(0.1, 0.2, start=each) for each in range(12)), tried(50.0)).picture("Single calls")
     assert re.findall(r'class="note"[^>]*>(.*?)<', picture) == ["▸ 50.0 s"]
     assert re.findall(r">([\d.]+ s)<", picture)[-1] == "0.6 s"
@@ -255,7 +256,7 @@ def test_calls_of_many_sorts():
 
 
 def test_waits_by_kind_and_number():
-    """The client's own waits: by kind of failure and retry, never behind a wait that was asked for, nor mixed."""
+    """The table has the client's own waits by kind of failure and retry, and no other wait."""
     mixed = call(
         attempt(1, 0.0, "http:500", 500), attempt(2, 0.101, "cos:SlowDown"), attempt(3, 5.0, "http:500", 500)
     )
@@ -292,20 +293,20 @@ def test_documented_limits():
 
 
 def test_late_retries_share_a_row():
-    """The ninth and further retries are counted together, so that a client without end has a table too."""
+    """The ninth and later retries are counted together, so that an endless client has a table."""
     rows = shown(tried(*[0.1] * 70)).rows("Wait before each retry")
     assert [row[1:3] for row in rows[8:]] == [["8", "1"], ["9+", "62"]]
 
 
 def test_no_waits():
-    """Where no call was tried again, a sentence stands for the table."""
+    """If no call was retried, a sentence replaces the table."""
     found = shown(call(attempt(1, 0.0)))
     assert "The client made no backoff of its own" in found.text
     assert "table" not in found.tags
 
 
 def test_times_far_apart():
-    """Whatever times a journal may have, up to tens of thousands of years, the page has its pictures."""
+    """The page has its pictures for any times, up to tens of thousands of years."""
     absurd = call(
         attempt(1, 0.0, "http:500", 500, answered=-1e11), attempt(2, 1e12, "http:500", 500, hint=1e12)
     )
@@ -327,7 +328,7 @@ def test_other_clients_of_the_journal():
 
 @pytest.mark.slow
 def test_ten_thousand_calls_are_no_larger_page_than_one_thousand():
-    """What is drawn is bounded, whatever the number of calls and attempts."""
+    """The number of drawn calls is limited."""
 
     def size(count):
         calls = [

@@ -1,4 +1,4 @@
-"""From a journal to a judgement: whose calls they are, what is counted and left out, and what it all comes to."""
+"""The judgement of a journal: its clients, the counted and the left out calls, its result."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def by_name(found):
 
 
 def test_the_checks_and_their_order():
-    """The names are what scripts look for, and the order is that of the report; each says what it demands and who asks for it."""
+    """The checks' names and order are stable; each has its demand and its documents."""
     assert list(CHECKS) == NAMES
     for name, check in CHECKS.items():
         assert check.demand.endswith(".")
@@ -127,7 +127,7 @@ def test_the_fault_that_ended_a_call_is_named():
 
 
 def test_what_comes_behind_a_crowd_is_grouped_again():
-    """Of a crowd nobody can tell which request is whose; of what its client does later that is known."""
+    """The requests of a crowd are shared; the client's later requests are not."""
     crowd = [
         [line(0.0005 * each, INTERNAL if each % 2 else FINE, took=1.0, method="GET")] for each in range(700)
     ]
@@ -143,7 +143,7 @@ def test_what_comes_behind_a_crowd_is_grouped_again():
 
 
 def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
-    """Where more bodies than can be told apart come at once on other connections, a test still says what is one call."""
+    """A test's label groups requests whose bodies are too many to be told apart."""
     crowd = [
         [
             line(
@@ -183,12 +183,12 @@ def test_a_named_call_is_of_one_caller_whatever_a_crowd_does():
 
 
 def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
-    """A copy of a read that fails while the other one succeeds; a request that comes again at once with another token."""
+    """A failed copy of a successful read, or a repeat with a new token, is not a failed call."""
     copies = [line(0.0, DELAYED, took=1.0), line(0.3, INTERNAL)]
     again = [line(0.0, credential="old"), line(0.2, FINE, credential="new")]
     assert look([Made([each]) for each in copies]).failed_after == {}
     assert look([Made(again)]).failed_after == {}
-    # What the app refused, and what its client then asked for rightly; another writer, or another body, corrects nothing.
+    # The client corrects a refused request; another writer, or another body, corrects nothing.
     for other, failed in (
         ({}, {}),
         ({"principal": "other"}, {"no fault": 1}),
@@ -221,7 +221,7 @@ def test_calls_whose_end_is_not_known_are_no_calls_that_failed_for_good():
 
 
 def test_what_the_caller_heard_decides_whether_a_call_failed_for_good():
-    """A lost write behind which its client found the object, and told its caller of success, has not failed."""
+    """A call has not failed if its client read the lost write, and reported success."""
     for returned, failed in ((True, {}), (False, {"reset": 1, "no fault": 1}), (None, {"reset": 1})):
         looked = Made([line(0.0, LOST), line(0.1, FINE, method="HEAD")], "write", returned)
         assert look([looked]).failed_after == failed
@@ -318,7 +318,7 @@ def test_a_profile_is_a_name_a_file_or_found():
 
 @pytest.mark.parametrize("made", [[], calls(10, kind=FINE)], ids=["empty", "all is well"])
 def test_a_journal_in_which_nothing_went_wrong(made):
-    """It has nothing to say of its client, and everything says what would decide it."""
+    """All checks are undecided, and each has its advice."""
     found = look(made)
     assert (found.client, found.calls, found.conclusion.result) == ("acme/1.0" if made else "a client without a User-Agent", len(made), "undecided")  # fmt: skip
     assert {each.verdict for each in found.findings} == {INCONCLUSIVE}
@@ -329,7 +329,7 @@ def test_a_journal_in_which_nothing_went_wrong(made):
 
 
 def test_each_client_is_judged_by_itself():
-    """One that repeats what is forbidden does not spoil the other; findings say whose they are, a health check is no client."""
+    """A client that retries permanent failures does not spoil another one's verdicts."""
     good, bad = calls(5, 0.5, 1.1), calls(3, 0.5, kind=DENIED, user_agent="bad/2.0 (linux)", by=None)
     found = look(good, bad, calls(50, kind=FINE, user_agent="health/1.0"))
     assert (found.client, list(found.others), found.calls) == ("acme/1.0", ["bad/2.0"], 58)
@@ -363,7 +363,7 @@ def test_a_driver_that_breaks_its_contract():
 
 
 def test_a_driven_run_is_judged_by_its_own_requests():
-    """Not by those of other processes, of earlier runs, or without a key, such as one for a token."""
+    """Requests of other processes, of earlier runs and without a key do not count."""
     own = calls(3, at=10.0)
     path = own[0].lines[0]["path"]
     others = [call(at=11.0, path=path, pid=8), call(at=1.0, path=path), call(at=12.0, path="/token")]
@@ -401,7 +401,7 @@ def test_a_call_that_never_ended_is_open():
 
 
 def test_faults_that_could_not_be_given_are_counted():
-    """By what was done instead, whatever else the call met, and by rule; what passed without a rule is none."""
+    """Faults that were not given are counted by reason and by rule."""
     made = [
         line(0.0, SLOW_DOWN, path="/1"),
         line(1.0, fault("cos:SlowDown", 200, "refused"), path="/1"),
@@ -419,7 +419,7 @@ def test_faults_that_could_not_be_given_are_counted():
 
 
 def test_the_calls_that_may_go_on_and_when_they_must_be_over():
-    """Ten seconds after the last answer, or twice the client's longest wait; those that count for nothing do not count."""
+    """A call is awaited for ten seconds, or twice the client's longest wait, after its answer."""
     more = {"by": None}
     made = [
         call(1.5, last=FINE, user_agent="waits/1", **more),
@@ -466,12 +466,12 @@ def run(gap=0.002, number=25, kind=FINE, **more):
     ],
 )  # fmt: skip
 def test_what_is_no_turnaround(made):
-    """It is the time from a success to the next request on its connection, with nobody else under way."""
+    """A turnaround goes from a success to the next request on its connection, with no other."""
     assert look(made).turnaround.n == 0
 
 
 def test_the_turnaround():
-    """Its median and 95th percentile; twenty are needed, and without them half a second is taken for it."""
+    """It has a median and a 95th percentile from twenty on; without them half a second counts."""
     at, made = 0.0, run(number=1)
     for each in range(20):
         at += 0.001 + 0.001 * (1 + each)
@@ -484,7 +484,7 @@ def test_the_turnaround():
 
 
 def test_longer_gaps_say_how_busy_the_machine_is():
-    """The client is as fast as the short ones say; what is longer by half may be the machine, and a pause is neither."""
+    """Long gaps belong to the machine's noise, not to the client's speed; pauses to neither."""
     at, made = 0.0, run(number=1)
     for each in range(40):
         at += 0.001 + (0.01 if each % 2 else 0.15)
@@ -495,7 +495,7 @@ def test_longer_gaps_say_how_busy_the_machine_is():
 
 
 def test_the_turnaround_of_a_client_that_opens_a_connection_for_each_call():
-    """To its next request on any, which may be another caller's: it bounds the noise, and is no speed. Of a client that keeps some it says nothing."""
+    """Gaps to another connection's next request limit only the noise of a client."""
     opens = [
         call(kind=FINE, at=0.003 * each, by=None, connection=each, user_agent="opens/1") for each in range(25)
     ]
@@ -628,7 +628,7 @@ def test_what_is_required(require, missing):
 
 
 def test_all_that_is_required():
-    """It spares what only a driver decides; a failure comes before what was not decided, which the sentence adds."""
+    """`all` leaves out a driver's checks; a failure comes before the undecided checks."""
     found = look(*ASKED, require=["all"]).conclusion
     assert re.search(r"^\w.*: .* \(\d+ more checks too\)$", found.reason)
     spared = [each for each in CHECKS if each not in ("retry budget", "overlap", "retry quota")]
@@ -639,7 +639,8 @@ def test_all_that_is_required():
     failed = look(*ALL_FAIL, require=["overlap"]).conclusion
     assert (failed.exit_code, failed.sentence) == (
         1,
-        "FAIL: permanent: 3 of 3 calls retried after 403 AccessDenied (and 1 more finding); required but not decided: overlap",
+        "FAIL: permanent: 3 of 3 calls retried after 403 AccessDenied (and 1 more finding);"
+        " required but not decided: overlap",
     )
 
 
@@ -651,7 +652,7 @@ def test_what_two_checks_say_is_told_once():
 
 
 def test_a_lock_that_was_taken_and_refused_to_its_own_client_is_no_pass():
-    """Five conditional writes that were carried out, whose answers were lost, and that were refused when they were repeated."""
+    """Five conditional writes whose answers were lost, and whose retries were refused."""
     found = look(calls(5, 0.1, kind=LOST, last=FINE | {"status": 412}, guarded=True))
     assert found.conclusion.sentence.startswith("WARN: lost answer: false conflict: 5 of 5 ")
 
@@ -663,7 +664,7 @@ def test_what_a_foreign_journal_says_was_done_is_a_fault_where_one_was_chosen():
 
 
 def test_a_driver_notes_which_errors_were_of_one_kind_and_none_of_their_words(tmp_path):
-    """What stands where a class does may be a secret, too."""
+    """A secret in the place of an exception's class is not shown."""
     path = tmp_path / "journal.jsonl"
     path.write_text(text(calls(1)))
     said = ("SlowDown: one", "SlowDown: secret", "503 secret", "secret.secret: denied", None)

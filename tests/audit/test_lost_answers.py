@@ -1,4 +1,4 @@
-"""What a client did about a write that was carried out and whose answer it did not get: client by client, the answer beside it."""
+"""A client's reaction to the lost answer of its write, for many clients."""
 
 import pytest
 
@@ -31,20 +31,20 @@ KEY, OTHER_KEY = ({"invocation": each} for each in ("0123456789abcdef", "fedcba9
 
 
 def lost(number, *gaps, last=FINE, **more):
-    """Writes that were carried out, whose answers were lost, and what the same requests got when they were sent again."""
+    """Writes that were carried out, whose answers were lost, and the answers to their retries."""
     return calls(number, *gaps, **{"kind": GONE, "last": last if gaps else None, **more})
 
 
 class Story(Made):
-    """What one caller asks for, of several objects, one request after the other."""
+    """One caller's requests for several objects, one after the other."""
 
     def window(self, name="call"):
-        """What a test says of it."""
+        """The call windows that a test reports."""
         return CallWindow(self.name, self.lines[0]["arrived"], self.lines[-1]["answered"], self.returned)
 
 
 def story(*requests, apart=0.5, at=0.0, name=None, returned=None):
-    """Requests, each as (method, path, what it gets, its own fields); with `name` a test calls them one thing."""
+    """Make requests from (method, path, answer, fields); with `name` they are one named call."""
     lines = [
         line(
             at + apart * place,

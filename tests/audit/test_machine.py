@@ -1,4 +1,4 @@
-"""What a busy machine may have done to waits, and a client's work for its other requests: one number of noise, measured or half a second."""
+"""The noise in waits, of a busy machine and of a client's other requests."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_driver_that_was_late_is_not_asked_for_requests_that_it_has_made():
 
 
 def left(gap, number, at=-100):
-    """Requests that their client leaves after 0.15 s, and sends again so long after that, or before."""
+    """Requests that their client leaves after 0.15 s, and repeats after or before that."""
     kind = DELAYED | {"left": True}
     return calls(number, gap, kind=kind, last=FINE, every=[{"took": 0.15}], apart=10.0, at=at)
 
@@ -196,7 +196,7 @@ def test_what_to_do_about_work_for_others_is_told():
 
 
 def recorded(name, profile=None):
-    """What is said of boto3's bounds, recorded on a machine whose processors had other work."""
+    """Judge boto3's bounds in a recording from a machine whose processors had other work."""
     said = json.loads(gzip.decompress((HERE / name).read_bytes()))
     windows = [
         CallWindow(name, began, ended, returned, error, key=key)
@@ -209,7 +209,7 @@ def recorded(name, profile=None):
 
 @pytest.mark.parametrize("name", ["uneven_machine.json.gz", "starved_client.json.gz"])
 def test_a_client_on_a_busy_machine(name):
-    """One that keeps its promise is not said to break it, though a fifth of its waits are seconds longer."""
+    """A client that keeps its promise passes, though a fifth of its waits are seconds longer."""
     found = recorded(name, "aws-2026")
     assert FAIL not in found.values()
     assert found["backoff bound"] == INCONCLUSIVE
@@ -220,7 +220,7 @@ def test_a_client_on_a_busy_machine(name):
 
 
 def test_half_the_promise_is_seen_to_be_broken(tmp_path):
-    """On such a machine as well: a third of the waits are longer even without what it may have added; their distribution may be its own."""
+    """A client breaks its promise if the noise does not explain a third of its waits."""
     path = tmp_path / "half.toml"
     path.write_text(
         'title = "half"\nreference = "nobody"\ndistribution = "uniform"\n'

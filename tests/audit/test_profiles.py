@@ -1,4 +1,4 @@
-"""What clients promise, as data."""
+"""The promises of clients, as data."""
 
 import re
 
@@ -140,7 +140,7 @@ def test_a_client_is_known_by_its_user_agent(user_agent, expected):
 
 
 def test_every_profile_can_be_checked():
-    """Its reference names a version, a commit or an address; one without a number says that nothing is promised."""
+    """A reference names a version, a commit or an address, unless nothing is promised."""
     for name in names():
         profile = get(name)
         assert re.search(r"https://|\d|Engineering", profile.reference), name
@@ -167,7 +167,7 @@ def test_every_profile_can_be_checked():
     ],
 )
 def test_retries_of_all_calls_in_an_outage(name, expected):
-    """500 tokens by what a retry costs after each kind of failure; where it costs nothing, nothing is promised.
+    """The quota is 500 tokens by the cost of a retry; a free retry has no promise.
 
     A user agent that leaves two retry codes possible leaves both numbers right.
     """

@@ -1,4 +1,4 @@
-"""What a judgement says as text, JSON, JUnit and Markdown."""
+"""A judgement as text, JSON, JUnit and Markdown."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ NUMBERS = {
     "ended": 1_800_000_006.0,
     "rules": given("busy", 5, 1),
 }
-"""What a report says of a run besides its findings."""
+"""A report's other lines about a run, besides its findings."""
 
 
 def test_text():
-    """The worst finding in words; of each what is so, the calls that show it and what to do; what passed; what could not be told."""
+    """The text has the worst finding, every problem with its calls, and the undecided checks."""
     assert render(judgement(**NUMBERS)) == dedent(
         """\
         FAIL: retry-after: seconds: 5 of 5 retried after 0.50 s instead of 3 s (and 1 more finding)
@@ -94,7 +94,7 @@ def test_text_of_an_empty_journal():
 
 
 def test_a_short_text():
-    """It leaves out how it was measured, never what is not decided; checks that saw nothing share a line. Rules are cut."""
+    """The short report has no measurements, but all undecided checks; rules are cut."""
     rules = dict.fromkeys((f"rule-{each}" for each in range(99)), *given("busy", 5, 1).values())
     found = judgement(rules=rules)
     short, long = render(found, verbose=False), render(found)
@@ -108,7 +108,7 @@ def test_a_short_text():
 
 
 def test_a_journal_without_faults_says_so():
-    """Where nothing was put to the test, no report looks like a success."""
+    """If nothing was judged, no report looks like a success."""
     idle = judgement(finding("gives up", INCONCLUSIVE, "no call failed", 0), made=[])
     said = "Nothing could be judged: no call met a fault, and none retried."
     assert [said in render(idle, each) for each in ("text", "junit", "markdown")] == [True] * 3
@@ -138,7 +138,7 @@ def test_failures_stand_before_warnings():
 
 @pytest.mark.parametrize("format_", ["text", "markdown", "junit"])
 def test_what_two_checks_say_is_told_once(format_):
-    """Waits that repeat also come together: one finding with a second sentence; programs get each."""
+    """Equal waits are also a herd: people get one finding of two sentences, programs both."""
     found = judgement(
         finding("jitter", FAIL, "waits repeat"),
         finding("gives up", PASS),
@@ -156,7 +156,7 @@ def test_what_two_checks_say_is_told_once(format_):
 
 
 def test_what_nobody_else_says_is_told():
-    """Where the other finding was ignored, or is another client's, nothing is lost."""
+    """A quoted finding stands alone if the quoting one is ignored, or is another client's."""
     alone = judgement(finding("thundering herd", FAIL, said_by="jitter"))
     assert "✕ FAIL  thundering herd" in render(alone)
     other = judgement(
@@ -220,7 +220,7 @@ def test_three_calls_are_told_of_each_finding():
     ],
 )  # fmt: skip
 def test_story(made, expected):
-    """A call in one line: what it asked, each answer, the waits between, and what its caller saw."""
+    """A call is one line: its request, its answers, its waits and its caller's result."""
     assert f" - {expected} [" in " ".join(render(judgement(finding("backoff", FAIL, calls=[made]))).split())
 
 
@@ -240,7 +240,7 @@ def test_place_of_a_call_in_its_journal(attempts, expected):
 
 
 def test_provenance():
-    """What counts for nothing is counted and said, with the reason."""
+    """Calls that do not count are reported by number and reason."""
     found = judgement(
         calls=1,
         signal={"told": 3, "SDK id": 1},
@@ -254,8 +254,8 @@ def test_provenance():
         "Attempts were grouped into calls by test label (3), SDK id (1).",
         "Left out: 12 calls that ran at the same time as another call for the same object, which mixes their attempts.",
         "Left out: 1 call that may still have been running.",
-        "3 faults could not be given: 2 refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2 without"
-        " http2=yes), 1 failed (see the log, or the client disconnected first).",
+        "3 faults could not be given: 2 refused (more at the same time than FAULTINJECT_MAX_ACTIVE allows, or HTTP/2"
+        " without http2=yes), 1 failed (see the log, or the client disconnected first).",
         "Skipped lines: not JSON (3), torn (1).",
         "The client's turnaround without backoff is unknown: too few requests followed each other at once.",
     ]:
@@ -263,7 +263,7 @@ def test_provenance():
 
 
 def test_json():
-    """One object (its schema is the command line's): every finding, with all that the others show."""
+    """The JSON report is one object with every finding, and with all that other formats show."""
     text = render(judgement(), "json")
     found = json.loads(text)
     assert text.endswith("}\n")
@@ -297,7 +297,7 @@ def test_every_check_has_its_own_name_in_every_format(verdict):
 
 
 def test_junit():
-    """A test case for each finding: FAIL failed, INCONCLUSIVE was skipped, WARN and PASS passed and say why."""
+    """Each finding is a test case: FAIL fails, INCONCLUSIVE is skipped, WARN and PASS pass."""
     found = suite(judgement())
     assert {key: found.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "8",
@@ -359,7 +359,7 @@ def test_junit_where_warnings_count():
 
 
 def test_markdown():
-    """The same as the text, with the calls as code and addresses as links; how it was measured is folded."""
+    """Markdown has the text's content, with calls as code, links, and folded measurements."""
     rfc = judgement().profile
     assert render(judgement(**NUMBERS), "markdown") == dedent(
         f"""\
@@ -427,7 +427,7 @@ def hostile():
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_no_report_holds_what_a_terminal_or_a_page_would_obey(format_):
-    """Control, format and bidi characters of requests come escaped, and every report can be written as UTF-8."""
+    """Control and bidi characters are escaped, and every report can be written as UTF-8."""
     text = render(hostile(), format_)
     assert text.replace("\n", "").isprintable()
     assert text.encode().decode() == text
@@ -445,7 +445,7 @@ def test_junit_is_xml_whatever_a_request_says():
 
 
 def test_markdown_makes_no_link_mention_or_tag_of_a_request():
-    """What a request says is shown: as code, or with every special character escaped."""
+    """Texts of requests are shown as code, or with special characters escaped."""
     text = render(hostile(), "markdown")
     bare = re.sub(r"(`+) ?.*? ?\1", "", text).replace("<!-- -->", "")
     assert re.findall(r"<[^>]*>", bare) == [

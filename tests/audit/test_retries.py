@@ -1,4 +1,4 @@
-"""Whether a client tries again, what it makes of hints, and what its retries do to the data: client by client, the truth beside it."""
+"""Retries, hints and the effects of retries on data, for many clients."""
 
 import random
 
@@ -112,7 +112,7 @@ def lost_and_read(returned, answer, method="HEAD", kind=LOST, write="PUT"):
 
 OPEN = "the circuit is open"
 GETS, PUTS = (calls(12, 0.2, at=50, method=method, name=method.lower()) for method in ("GET", "PUT"))
-"""What another client of the same kind does while its breaker is closed."""
+"""The calls of another client of the same kind while its breaker is closed."""
 
 
 def unheard(number, name="put", at=10.0):
@@ -159,9 +159,9 @@ RETRIES = rows(
     to(FAIL, calls(3), says="although the vendor documents it as retryable"),
     to(INCONCLUSIVE, calls(2)),
     to(PASS, calls(1), calls(9, 0.5, at=1)),
-    # A layer above an SDK that retries nothing gives each attempt an id of its own; so does who asks again.
+    # A layer above an SDK that retries nothing gives each attempt an id of its own; so does a caller that repeats its call.
     to(INCONCLUSIVE, layered(3, 0.5, 0.7), n=9, says="0 of 9 calls retried after 503 SlowDown (9), but 6 requests came again under another id of the SDK, which repeats none: a layer above it retries them, or the caller asks again To decide, run"),
-    # So do answers of which nothing came again, where others did: nobody retries those.
+    # An answer after which nothing came again, while other answers were retried, has no retries.
     to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": WARN}, layered(10, 0.5, 0.7, kind=INTERNAL), calls(29, at=20), says="0 of 29 calls retried, although"),
     # A queue may send again after minutes what failed; a job that runs again sends what succeeded, too.
     to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), says="0 of 6 calls retried after 503 SlowDown (6), but the same requests came again 70.0 s later or more, unlike those that succeeded"),
@@ -216,7 +216,7 @@ RETRIES = rows(
     to({"503 SlowDown": FAIL, "reset": INCONCLUSIVE}, calls(6, -0.2, kind=DELAYED, took=0.4, method="GET", by=None), calls(5, at=20, by=None), calls(1, 0.5, kind=RESET, at=30, by=None), driven=True),
     # Lost connections are no answers: it may be right not to send some of them twice.
     to(WARN, calls(5, kind=RESET)),
-    # A call under way that was tried again shows that the client does so; so may what cannot be told apart.
+    # A call under way that was retried shows that the client does so; so may what cannot be told apart.
     to(INCONCLUSIVE, calls(5), unread=calls(1, 0.5)),
     to(INCONCLUSIVE, calls(5), [call(kind=SLOW_DOWN, at=50 + each, path="/bucket/hot", by=None, connection=each, took=3.0) for each in (0, 1)]),
     # Who is asked to wait longer than five seconds may give up.
@@ -227,11 +227,11 @@ RETRIES = rows(
         to({"503 SlowDown": expected}, calls(3, hint + 0.01, hint=hint, hint_form="seconds"), calls(3, at=50, hint=3.0, hint_form="date"), calls(3, 0.3, at=70))
         for hint, expected in ((4.0, PASS), (3.9, INCONCLUSIVE))
     ),
-    # Nor does it of a method that is never tried again, whatever the form.
+    # It does not of a method that is never retried, whatever the form.
     to({"503 SlowDown": FAIL}, calls(3, 4.01, hint=4.0, hint_form="seconds"), calls(3, at=50, hint=3.0, hint_form="date", method="GET"), calls(3, 0.3, at=70), driven=True, says="GET is never retried"),
     # What nobody calls worth another try is no fault when it gets none.
     *(to(INCONCLUSIVE, calls(5, kind=kind), n=0) for kind in (NOT_BUILT, OWN, NO_VERSION, DENIED, HIDDEN, HUNG, REFETCH)),
-    # What is tried again nevertheless is shown; a document may ask for it.
+    # What is retried nevertheless is shown; a document may ask for it.
     *(to(PASS, calls(3, 0.5, kind=kind)) for kind in (OWN, LET_BE, TOKEN, REFRESH, CONFLICT, LOOK)),
     *(to(INCONCLUSIVE, calls(10, kind=kind), n=0) for kind in (TOKEN, REFRESH, CONFLICT, LOOK)),
     # With the token that was refused a retry is in vain, where the document asks for a new one.
@@ -244,7 +244,7 @@ RETRIES = rows(
     to({"401 authError": WARN}, calls(3, 0.5, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "t"}, {"credential": "u"}])),
     to({"401 authError": PASS}, calls(3, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "u"}])),
     to({"409 conflict": PASS}, calls(3, 0.5, kind=CONFLICT, credential="t")),
-    # Of one without a token, and where no document asks for a new one, nobody can tell.
+    # Of one without a token, and where no document asks for a new one, it is not known.
     to({"401 authError": PASS}, calls(3, 0.5, kind=REFRESH, last=FINE), calls(1, 0.5, kind=REFRESH, last=FINE, every=[{"credential": "t"}, {"credential": "u"}])),
     to({"503 SlowDown": PASS}, *(calls(3, 0.5, credential=each) for each in ("t", "u"))),
     to(FAIL, calls(3, kind=LET_BE)),
@@ -255,14 +255,14 @@ RETRIES = rows(
     to(PASS, calls(5, method="POST"), calls(3, 0.5)),
     to({"503 SlowDown": PASS, "429": WARN}, calls(3, 0.5, **FORM), calls(3, kind=PLAIN, **FORM)),
     to({"503 SlowDown": PASS}, calls(3, 0.5, user_agent=FORM["user_agent"]), calls(3, kind=PLAIN, **FORM)),
-    # What is no request of object storage is none of the others that are retried.
+    # A request to another service than object storage is not compared with the retried ones.
     to({"503 SlowDown": PASS}, calls(3, 0.5, method="POST"), calls(3, kind=PLAIN, method="POST")),
     to({"503 SlowDown": PASS}, calls(3, 0.5, method="POST", operation="CreateMultipartUpload"), calls(3, kind=PLAIN, method="POST")),
     to({"reset": PASS}, calls(3, 0.5, kind=HIDDEN, last=FINE, **FORM), calls(4, kind=LOST, **FORM), calls(3, 0.5, kind=RESET, user_agent=FORM["user_agent"])),
     # Each answer has a finding of its own.
     to({"503 SlowDown": PASS, "429": WARN, "reset": PASS}, calls(4, 0.5), calls(3, kind=PLAIN), calls(3, 0.1, kind=RESET, last=FINE)),
     to({"503 SlowDown": WARN, "503 ServiceUnavailable": PASS}, calls(3), calls(3, 0.5, kind=RETRIED)),
-    # A 501 and a 505 stay the same: who asks again does what is of no use.
+    # A retry does not change a 501 or 505.
     to({"501 NotImplemented": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NOT_BUILT), calls(3, 0.5, at=9)),
     to({"505": WARN, "503 SlowDown": PASS}, calls(3, 0.5, kind=NO_VERSION), calls(4, kind=NO_VERSION), calls(3, 0.5, at=9), says="3 of 7 calls retried, although a retry cannot succeed"),
     # Who looks at the object behind a write whose answer was lost, and tells of success, need not write again; who only tells of it has looked at nothing.
@@ -288,7 +288,7 @@ RETRIES = rows(
         for number, driven, expected, said in (
             (5, True, INCONCLUSIVE, {"says": "an open circuit breaker may have ended 5 of 17 calls, PUT, before a retry Repeat it with the client's circuit breaker off"}),
             (5, False, INCONCLUSIVE, {}),
-            # Those that failed a first wait before it opened had been tried again by then.
+            # Those that failed a first wait before it opened had been retried by then.
             (10, True, FAIL, {"says": "0 of 4 PUT, 12 of 12 GET retried: PUT is never retried"}),
             (10, False, FAIL, {}),
             # Fewer than three failures open nothing.
@@ -316,7 +316,7 @@ RETRIES = rows(
     # Where nobody drives, calls may have names of their own, and clients a breaker each.
     to({"503 SlowDown": INCONCLUSIVE}, *(calls(1, at=0.04 * each, name=f"put {each}", returned=False, error=OPEN) for each in range(5)), GETS, told=unheard(4, "put 9", at=0.2)),
     to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": PASS}, calls(5, name="put", returned=False, error=OPEN), GETS, calls(30, 0.5, kind=INTERNAL, user_agent="other/1.0"), told=unheard(4, at=0.2)),
-    # One that opens by the share of failures lets successes come between them; what was tried again until then counts.
+    # One that opens by the share of failures lets successes come between them; what was retried until then counts.
     to({"503 SlowDown": INCONCLUSIVE}, *([*calls(1, at=0.1 * each, name="put", returned=False, error=OPEN), *calls(1, kind=FINE, at=0.1 * each - 0.05, name="put")] for each in range(3)), GETS, told=unheard(4, at=0.26), driven=True),
     to({"503 SlowDown": PASS}, calls(3, 0.1, name="put", returned=False, error=OPEN), GETS, told=unheard(4, at=0.3), driven=True),
     # A retry that was on its way when it opened may succeed; what begins behind that shows that it is closed.
@@ -430,7 +430,7 @@ RETRIES = rows(
     to(INCONCLUSIVE, calls(5, kind=LEFT_UPLOAD), n=0),
     # An unreadable hint has a check of its own.
     to(PASS, calls(10, 0.5, apart=0), calls(5, at=1, hint_form="unreadable")),
-    # A budget that others have used up shortly before may be why a code is not tried again.
+    # A budget that others have used up shortly before may be why a code is not retried.
     to({"500 InternalError": PASS, "503 SlowDown": WARN}, calls(5, 0.5, 0.5, kind=INTERNAL), calls(3, at=10)),
     to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": INCONCLUSIVE}, spent(*calls(3, kind=INTERNAL, at=-39)), calls(3, at=-30)),
     to({"500 InternalError": INCONCLUSIVE, "503 SlowDown": INCONCLUSIVE}, spent(*calls(3, kind=INTERNAL, at=-39)), calls(3, at=19)),
@@ -527,7 +527,7 @@ PERMANENT = rows(
 
 
 def by_deadline(seed, initial=0.1, factor=1.3, longest=2.0, deadline=10.0):
-    """Waits, drawn between nothing and a bound that grows, as long as they end before the deadline."""
+    """Draw waits between nothing and a growing bound, as long as they end before the deadline."""
     draw = random.Random(seed)
     gaps = []
     while sum(gaps) + (gap := draw.uniform(0.0, min(initial * factor ** len(gaps), longest))) < deadline:
@@ -579,7 +579,7 @@ GIVES_UP = rows(
     to(PASS, calls(1, 1, kind=INTERNAL), calls(1, 1, kind=LOST), calls(1, 1), n=3),
     # Who waits for a change of what is refused ends when it comes.
     to(INCONCLUSIVE, refused(3, *[1.5] * 30, by=None), n=0),
-    # So does who asks the app itself, for as long as it waits; a transient failure in between is another matter.
+    # Polls of the app itself do too, as long as they wait; a transient failure in between is another matter.
     *(to(INCONCLUSIVE, waiter(*[0.3] * 30, kind=ABSENT, method=method, name=name), n=0) for method in ("HEAD", "GET") for name in (None, "wait")),
     to(INCONCLUSIVE, waiter(*[0.3] * 30, kind=ABSENT, last=FINE), n=0),
     to(FAIL, waiter(*[0.3] * 20, 0.001, *[0.3] * 9, every=[*[ABSENT] * 20, SLOW_DOWN, *[ABSENT] * 10], name=None)),
@@ -602,7 +602,7 @@ GIVES_UP = rows(
     to(FAIL, waiter(*[0.3] * 30, kind=FINE | {"status": 412}, method="PUT")),
     to(FAIL, waiter(*[0.6] * 30)),
     to(FAIL, waiter(*[0.001] * 30, kind=ABSENT)),
-    # Where nobody can tell which requests are of one call, what is left shows nothing.
+    # Where it is not known which requests are of one call, what is left shows nothing.
     to(INCONCLUSIVE, storm(8), says="calls with failures ran at the same time as others for the same objects"),
     to(WARN, storm(1), calls(3, *[0.1] * 14, at=90), says="up to 15 attempts per call"),
     to(INCONCLUSIVE, storm(2), calls(3, 0.5, at=90)),
@@ -633,7 +633,7 @@ GIVES_UP = rows(
 )  # fmt: skip
 
 USUAL = calls(5, 0.3, at=300)
-"""How this client waits when nobody asks for it."""
+"""The waits of this client when no answer asks for one."""
 
 
 def asked(number, gap, hint=3.0, form="seconds", **more):
@@ -933,7 +933,7 @@ STORAGE = [
     {"user_agent": "bce-sdk-python/0.9.79/3.11.7/linux"}, {"user_agent": "ve-tos-python-sdk/2.9.3(linux/x86_64;3.11.7)"},
     {"user_agent": "Boto3/1.44.5 md/Botocore#1.44.5", "operation": "PostObject"},
 ]  # fmt: skip
-"""Requests that storage SDKs repeat: the service allows it; what is left is an upload that nobody knows of."""
+"""Requests that storage SDKs repeat, which the service allows."""
 KEYS = ("0123456789abcdef", "fedcba9876543210")
 
 
@@ -957,7 +957,7 @@ NOT_IDEMPOTENT = rows(
     ),
     # An app of one's own may append what comes under such a parameter, and then has it twice.
     *(to(FAIL, lost(3, 0.5, query=query, operation=None)) for query in ("upload_id=7", "delete=1")),
-    # One that failed before anything was lost is tried again rightly.
+    # One that failed before anything was lost is retried rightly.
     to(PASS, calls(3, 0.5, last=LOST, method="POST"), n=3),
     to(INCONCLUSIVE, lost(2, 0.5)),
     to(INCONCLUSIVE, lost(2)),

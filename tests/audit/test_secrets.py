@@ -1,4 +1,4 @@
-"""Secrets that are planted in requests are in no output: journal, memory, log, reports of all formats, pages, bodies."""
+"""Secrets that are planted in requests appear in no output of any format."""
 
 from __future__ import annotations
 

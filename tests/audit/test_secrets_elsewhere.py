@@ -1,4 +1,4 @@
-"""The same planted secrets in what is not made of a journal: `check`, `preview`, failures, explorations, representations."""
+"""Planted secrets do not appear in previews, failures, explorations or representations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def leaks(secrets, outputs):
 
 @pytest.mark.parametrize("ask", [ask_wsgi, ask_asgi])
 def test_failures_and_explorations(ask, caplog):
-    """Messages of failed tests, what an exploration reports and what it says is to be pasted, and `repr()`."""
+    """The messages of failed tests, the report of an exploration, its code, and `repr()`."""
     caplog.set_level(logging.DEBUG)
     off = Injector([], environ={})
     for batch in batches():

@@ -1,4 +1,4 @@
-"""A client whose clock runs faster than the journal's: it is judged by its own, on which the machine is slower."""
+"""A client with a faster clock than the journal's is judged by its own clock."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def repeated(number, **more):
 
 @pytest.mark.parametrize("speed", [1.0, SPEED])
 def test_a_layer_that_ids_prove_is_told_at_any_speed(speed):
-    """Also beside a failed call that has none, whose waits nobody can tell."""
+    """It is found beside a failed call without ids, whose waits decide nothing."""
     without = calls(1, 0.1, 0.1, at=900.0, by=None)
     assert found("nested retries", repeated(6), without, speed=speed).verdict == FAIL
 

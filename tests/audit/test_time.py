@@ -1,4 +1,4 @@
-"""A report on twice as many requests takes twice as long, whatever they ask for: lines of Python are counted, no seconds."""
+"""A report on twice as many requests takes twice as long, by the lines of Python that run."""
 
 import sys
 
@@ -22,7 +22,7 @@ def hot_key(number):
 
 
 def crowds(number):
-    """Again and again more requests for one object at a time than can be told apart, and then some that can."""
+    """Bursts of more requests for one object than can be told apart, each followed by a few."""
     for each in range(number):
         at = 0.0005 * each if each % 500 < 400 else 2.0 + each % 500
         yield line(600.0 * (each // 500) + at, FINE if each % 2 else INTERNAL, took=1.0, method="GET")
@@ -43,7 +43,7 @@ def orders(number):
 
 
 def pooled_orders(number):
-    """Orders that fail and are tried again at once, on whatever connection of a pool is free."""
+    """Orders that fail and are retried at once, on whatever connection of a pool is free."""
     for each in range(number // 2):
         fields = {"method": "POST", "path": "/orders", "request_bytes": each, "request_digest": f"{each}"}
         yield line(0.05 * each, INTERNAL, connection=each % 7, **fields)
@@ -66,13 +66,13 @@ def named(number):
 
 
 def behind_a_breaker(number):
-    """Calls that a test has named, of which each second one makes no request, as a circuit breaker is open: each says so otherwise."""
+    """Named calls, of which each second one makes no request, with a different error each."""
     for each in range(number):
         yield line(0.01 * each, INTERNAL, method="GET", path=f"/b/{each}", connection=each % 50)
 
 
 def refused_by_it(number):
-    """What the test says of them."""
+    """The call windows that a test reports."""
     return [
         CallWindow(
             f"call {each}", 0.005 * each - 0.001, 0.005 * each + 0.003, False, f"{each}th request refused"
@@ -82,7 +82,7 @@ def refused_by_it(number):
 
 
 def windows(number):
-    """What the test says of them, and of itself."""
+    """The windows of the calls and of the test."""
     return [
         CallWindow(None, 0.0, 0.02 * number),
         *(CallWindow(f"call {each}", 0.01 * each - 0.01, 0.01 * each + 0.95) for each in range(number // 2)),
@@ -90,7 +90,7 @@ def windows(number):
 
 
 def lines_run(shape, number):
-    """How many lines of Python the verdict on so many requests takes."""
+    """Count the lines of Python that the verdict on these requests runs."""
     read = attempts(Made(list(shape(number))))
     told = {named: windows, behind_a_breaker: refused_by_it}.get(shape, lambda number: ())(number)
     count = 0

@@ -1,4 +1,4 @@
-"""Whether a download is of one version of the object: the truth beside the check, client by client."""
+"""Downloads of one version of an object, or of two, for many clients."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How a client waits, how much it adds to the load, and what a profile promises of both: client by client, the truth beside it."""
+"""Waits, load, and the promises of profiles about both, for many clients."""
 
 import random
 from math import exp
@@ -47,7 +47,7 @@ def drawn(number, *bounds, low=0.0, seed=1, **more):
 
 
 def spaced(number, *middles, spread, **more):
-    """Calls whose waits differ by exactly `spread`, evenly; the longest of each but one is far off."""
+    """Calls whose waits differ evenly by exactly `spread`, with one long wait in each call."""
     steps = [spread * each / (number - 2) for each in range(number - 1)] + [10 * spread]
     return [call(*(middle + step for middle in middles), at=0.04 * i, **more) for i, step in enumerate(steps)]
 
@@ -66,7 +66,7 @@ def outage(*attempts, kind=INTERNAL, name="out", at=0.0, **more):
 
 
 def reads_in_outage():
-    """An outage of 120 reads, which are tried again after 1, 2 and 4 s."""
+    """An outage of 120 reads, which are retried after 1, 2 and 4 s."""
     return [
         call(
             1.0,
@@ -84,7 +84,7 @@ def reads_in_outage():
 
 
 def call_of_another(method):
-    """What else comes between, and is asked for again although it succeeded, so that a fingerprint proves nothing."""
+    """Other requests in between, repeated after successes, so that fingerprints prove nothing."""
     return [
         *calls(1, 0.002, method=method, by=None, at=50.01),
         *successes(6, 6, method=method),
@@ -142,7 +142,7 @@ def stumbling(fixed=0.0, number=20):
 
 
 def in_turn(number, wait):
-    """Calls of as many threads, all at once, after a fixed wait: each retry has its turn 5 ms after the one before."""
+    """Calls of many threads after one fixed wait, whose retries follow 5 ms after one another."""
     return [call(wait + 0.003 * each, at=0.002 * each) for each in range(number)]
 
 
@@ -225,7 +225,7 @@ def late_first_waits(fixed):
 
 
 def at_a_beat(number, period, *, late=0.0, phase=0.2, strays=0):
-    """Calls that fail whenever, and come back at the next full beat; `strays` wait as long as they like."""
+    """Calls that fail at any time, and retry at the next full beat, but for some `strays`."""
     draw = random.Random(1)
     found = []
     for each in range(number):
@@ -337,7 +337,7 @@ BUDGET = rows(
         for early, late, profile, expected in ((3, 1, "rfc", PASS), (3, 3, "rfc", WARN), (3, 3, "sre", FAIL), (3, 2, "rfc", INCONCLUSIVE), (4, 3, "rfc", WARN), (1, 1, "sre", PASS))
     ),
     *(to(expected, outage(*[3] * 80, *[2] * more, *[1] * (40 - more))) for more, expected in ((4, PASS), (5, INCONCLUSIVE))),
-    # A budget that is never refilled looks the same, also to a driver: what passes says no more than it has seen.
+    # A budget that is never refilled looks the same, also to a driver, so the finding does not promise a refill.
     *(to(PASS, outage(*[3] * 17, 2, *[1] * 102), driven=driven, says="attempts per call 1.9 → 1.0, 35 retries in 120 calls; this does not show whether the budget is refilled") for driven in (False, True)),
     to(PASS, outage(*[1] * 120), says_not="refilled"),
     # It has a hundred calls of one name that all fail.
@@ -399,7 +399,7 @@ def in_a_row(things, length, pause=1.0, *, last=None, at=0.0, **more):
 
 
 def failed_and_asked_again(after, number=6, *, gaps=(0.1,), kind=INTERNAL, **more):
-    """Calls of an SDK that failed to the end, after which the same was asked for again with success."""
+    """Failed calls of an SDK, whose requests then came again with success."""
     first = [call(*gaps, kind=kind, at=30 * each, path=f"/b/x{each}", **more) for each in range(number)]
     second = [
         call(kind=FINE, at=one.lines[-1]["answered"] + after, path=one.lines[0]["path"], **more)
@@ -412,7 +412,7 @@ CUT = fault("truncate", 200, "truncated", applied=True)
 
 
 def cut_and_read_again(number):
-    """Downloads that were cut, and read again at once under another id, as s3transfer does above botocore."""
+    """Cut downloads, repeated at once with another id, as by s3transfer above botocore."""
     return failed_and_asked_again(0.003, number, gaps=(), kind=CUT, method="GET")
 
 
@@ -472,13 +472,13 @@ NESTED = rows(
     to(FAIL, in_a_row(3, 3, 0.9), *(calls(1, kind=FINE, at=each + at, by=None, path=f"/b/told{each}", name="get", returned=True) for each in range(100, 141) for at in (0, 0.5))),
     # A layer above an SDK that does not try again is the only one.
     to(PASS, layered(5, 0.5, 0.7), driven=True, says="no second retry layer in 5 failed calls"),
-    # Without a driver nobody can tell it from two layers, nor from a client that polls.
+    # Without a driver, two layers or a client that polls look the same.
     *(to(INCONCLUSIVE, layered(5, *gaps, apart=60.0), *more, says="10 failed requests came again" if len(gaps) == 2 else "came again under another id of the SDK, which repeats none") for gaps in ((0.5, 0.7), (0.3, 0.3, 3.0) * 2, [2.0] * 11) for more in ((), (successes(41),))),
     # One answer that came again so hides nothing of the others.
     to(PASS, layered(1, 0.5, kind=INTERNAL), calls(20, at=100)),
     # What an SDK retries itself shows two layers as before.
     to(FAIL, in_a_row(3, 3, 0.9), layered(5, 0.5, method="GET", at=90), successes(41)),
-    # A HEAD is what different calls begin with: one behind the other, they are no repeat.
+    # Different calls may begin with a HEAD: one after the other, these are no repeats.
     to(INCONCLUSIVE, in_a_row(3, 3, method="HEAD"), driven=True, n=0),
     to(PASS, in_a_row(3, 3, method="HEAD"), in_a_row(5, 1, at=90), driven=True, n=5),
     to(INCONCLUSIVE, calls(8, *FALLS, by=MARK, method="HEAD"), n=0),
@@ -538,14 +538,14 @@ NESTED = rows(
     *(to(expected, calls(9, 1, 2, by=MARK), calls(longest, 1, 2, 4, 8, by=MARK, at=60), says="cut short" if expected == INCONCLUSIVE else "in 17") for longest, expected in ((7, INCONCLUSIVE), (8, PASS))),
     to(INCONCLUSIVE, calls(20, by=MARK), calls(4, 1, 2, by=MARK, at=60), says="20 failed calls"),
     *(to(expected, calls(seen, 1, 2, 4, by=MARK), calls(20 - seen, 3, 3, 3, hint=3.0, hint_form="seconds", by=MARK)) for seen, expected in ((7, INCONCLUSIVE), (8, PASS))),
-    # Nor do those of calls with ids count for those without.
+    # Waits of calls with ids do not count for calls without.
     to(INCONCLUSIVE, calls(4, 1, 2, 4), calls(7, 1, 2, 4, by=MARK), says="7 failed calls without an id: too few, cut short, or with waits too short or too much alike, to show a second layer Let more calls"),
     to(INCONCLUSIVE, calls(3, 1, 2, 4, by=MARK), calls(4, 1, 2, 4, 8, 16, by=MARK), calls(4, 1, 2), says="7 failed calls"),
 )  # fmt: skip
 
 
 def slow(number, *copies, delay=0.4, method="PUT", **more):
-    """Requests that are answered after `delay`, and copies of them so many seconds after they came."""
+    """Requests that are answered after `delay`, and their copies, at these seconds after them."""
     gaps, answered = [], delay
     for each in copies:
         gaps.append(each - answered)
@@ -555,7 +555,7 @@ def slow(number, *copies, delay=0.4, method="PUT", **more):
 
 
 def copied(*hints, method="PUT", gap=0.1, name="copied"):
-    """Three calls, each of whose requests is delayed, says so of itself, and comes so long after the one before it."""
+    """Three calls of delayed requests, each as long after the one before it."""
     return [
         Made([line(at + gap * place, DELAYED, took=0.4, method=method, path=f"/b/copied{at}", attempt_hint=hint) for place, hint in enumerate(hints)], name)
         for at in range(3)
@@ -630,11 +630,14 @@ OVERLAP = rows(
 NEW, OLD = {"profile": "aws-2026"}, {"profile": "aws-legacy"}
 AGENT = {"user_agent": "cos-python-sdk-v5.1.9.44"}
 COS = {"profile": "cos"}
-BOTO3 = "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11.7 m/E,b cfg/retry-mode#standard Botocore/1.44.5"
+BOTO3 = (
+    "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11.7 m/E,b cfg/retry-mode#standard"
+    " Botocore/1.44.5"
+)
 
 
 def sent_again(number, *, numbers=(), most=None, kind=RESET, wait=0.0003, anew=1):
-    """Calls of five requests, the second of which a transport sent: the first met a connection of `warm`."""
+    """Calls of five requests, the second of which a transport sent on a `warm` connection."""
     hints = [{"attempt_hint": {"attempt": each, "max": most}} for each in numbers] or [{}] * 5
     every = [{**hint, "connection": 7 + anew * bool(place)} for place, hint in enumerate(hints)]
     every[0] |= kind
@@ -688,14 +691,14 @@ ATTEMPTS = rows(
         )
     ),
     to(FAIL, sent_again(3), **COS),
-    # Calls that succeeded, were not tried again, were refused or a POST, and those of an outage do not count.
+    # Calls that succeeded, were not retried, were refused or a POST, and those of an outage do not count.
     to(PASS, calls(3, 1, last=FINE), calls(3), calls(3, 1, kind=DENIED), calls(3, 1, method="POST"), outage(*[2] * 100, at=50), calls(3, 1, 1), **NEW, n=3),
     to(PASS, calls(5, 1, last=DENIED), calls(3, 1, 2, 3), **COS),
 )  # fmt: skip
 
 
 def longer(number, by, **more):
-    """Calls with a first wait that much longer than AWS promises after a throttle, one after the other."""
+    """Calls whose first wait is longer than AWS promises after a throttle, one after the other."""
     return calls(number, 1.0 + by, **{"apart": 5.0, **more})
 
 
@@ -805,7 +808,7 @@ def test_verdict(row):
 
 
 def test_the_herd_is_the_second_sentence_of_waits_that_repeat():
-    """Both say the same: people are told once, machines find both. A crowd that is random for all that stands alone."""
+    """People get one finding of both, machines two; a herd with random waits has its own."""
     assert finding("thundering herd", calls(20, 1.0, 2.0)).said_by == "jitter"
     assert finding("thundering herd", stumbling(1.0)).said_by == "jitter"
     assert finding("thundering herd", spaced(20, 1.0, spread=0.13)).said_by is None
@@ -817,7 +820,7 @@ def test_a_finding_on_a_promise_names_who_promises():
 
 
 def decorrelated(seed):
-    """AWS's decorrelated jitter has most of its later waits cut off at the longest one: the others are shorter."""
+    """Most later waits of AWS's decorrelated jitter are cut off at the longest one."""
     draw = random.Random(seed)
     found = []
     for each in range(30):
@@ -845,14 +848,14 @@ def test_jitter_is_never_called_rigid(made):
 
 @pytest.mark.parametrize("low", [0.74, 0.67], ids=["15 % to both sides", "20 % to both sides"])
 def test_jitter_is_never_called_a_herd(low):
-    """Forty seeds: of twenty waits, eleven come together by chance in one run of three, or of thirteen; sixteen do not."""
+    """Eleven of twenty waits come together by chance in some of forty seeds, sixteen in none."""
     found = {verdict("thundering herd", drawn(20, 1.0, low=low, seed=seed)) for seed in range(40)}
     assert found <= {PASS, INCONCLUSIVE}
 
 
 @pytest.mark.slow
 def test_an_even_draw_is_never_said_to_be_another_nor_to_have_a_beat():
-    """Twenty seeds of full jitter; and waits drawn from one range are no saw-tooth but for one set in a hundred."""
+    """Full jitter, and waits from one range, are a saw-tooth in at most one of a hundred runs."""
     even = [verdict("full jitter", first_waits(60, 0.0, 1.0, seed), **NEW) for seed in range(20)]
     assert FAIL not in even
     draw = random.Random(3)

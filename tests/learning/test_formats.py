@@ -61,8 +61,8 @@ def read(name, *lines, vendor=None):
     """The record of the last line; the lines before it are headers."""
     made = FORMATS[name](OperationNames(vendor or FORMATS[name].vendor))
     *heads, line = lines
-    assert all(made.heed(each) for each in heads)
-    assert not made.heed(line)
+    assert all(made.is_header(each) for each in heads)
+    assert not made.is_header(line)
     return made.read(line)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the connection after a fault: the next request is answered right, on it or on a new one.
+"""The connection after a fault: the next request on it, or on a new one, is answered right.
 
 A *situation* is how the first request brings its body. The client is one that keeps to the protocol: it uses the
 connection again unless the answer, or its end, says otherwise.
@@ -17,15 +17,15 @@ from .rules import APP, CUT, NONE, THEN
 BODY = b"x" * 3000
 LONG = b"y" * 300_000
 FIRST = 3000
-"""Bytes of the long body that are sent before the answer: more than a server asks for at once (gunicorn, 1024)."""
+"""Bytes of the long body sent before the answer, more than a server reads at once."""
 BUFFERS = ("cheroot", "daphne", "waitress")
-"""Servers that say nothing before they have read a body of known length; daphne and waitress any body."""
+"""Servers that answer only after they have read a body of known length, or any body."""
 SAYS_NO_100 = ("uWSGI", "wsgiref")
 """Servers that never ask for a body."""
 SILENT = 0.1
 """Seconds after which these are believed to be silent."""
 KEPT, CLOSED, ENDED, BROKEN = "kept", "closed", "ends", "broken"
-"""The connection was used again; was closed as the answer had said; closed though it had not; was the fault's."""
+"""The connection was kept; closed as announced; closed without a word; broken by the fault."""
 _numbers = count()
 
 
@@ -88,7 +88,7 @@ class Exchange:
         return self.expect()
 
     def expect(self):
-        """The client waits for 100 before it sends the body; if an answer comes instead, it keeps the body to itself."""
+        """The client waits for `100 Continue`; if an answer comes instead, it sends no body."""
         length = f"Content-Length: {len(BODY)}\r\n"
         self.client.send(head("PUT", self.path, f"{length}Expect: 100-continue\r\n"))
         patience = SILENT if self.server.name.startswith(SAYS_NO_100) else PATIENCE
@@ -106,7 +106,7 @@ class Exchange:
         return self.client.answer(patience=PATIENCE)
 
     def part(self):
-        """The client is in the middle of a long body; it sends the rest behind the answer, or when none comes."""
+        """The client is sending a long body; it sends the rest after the answer, or without one."""
         told = head("PUT", self.path, f"Content-Length: {len(LONG)}\r\n")
         return self.in_parts(told + LONG[:FIRST], LONG[FIRST:])
 
@@ -135,7 +135,7 @@ class Exchange:
     # What comes of it.
 
     def check(self, answer):
-        """Whether the first answer is the fault's, also where the server shows no connection to break."""
+        """Whether the first answer is the fault's, also if the server shows no connection to break."""
         if self.gives is NONE:
             return empty(answer)
         if self.gives is CUT:
@@ -147,7 +147,7 @@ class Exchange:
         return code(answer.body) in ("SlowDown", "InternalError")
 
     def next(self, answer):
-        """What became of the connection, when the next request has been answered right; else what was wrong."""
+        """The outcome of the connection if the next request was answered right, else the problem."""
         kept = KEPT
         if not keeps(answer):
             kept = CLOSED if answer.line and answer.whole else BROKEN
@@ -195,7 +195,7 @@ CASES = [(rule, situation) for situation, rules in SITUATIONS.items() for rule i
 
 
 def tried(server, cases=CASES):
-    """What became of the connection in each case; or what was wrong, also that the app met the next request twice."""
+    """The outcome of the connection, or the problem, in each case."""
     seen, nexts = {}, {}
     for case in cases:
         rule, situation = case

@@ -1,4 +1,4 @@
-"""The apps that the real servers serve: the same answers over WSGI and ASGI, known byte by byte.
+"""The apps of the real servers: the same known answers over WSGI and ASGI.
 
 `GET …/photos/N` gives N known bytes, `GET …/stream` five pieces without a length, `PUT` and `POST` the digest of what
 came, but `…/ignored`, which leaves it unread; `GET /ran?/a/b` how often the app has met `/a/b`, `GET /counts` that for
@@ -124,7 +124,7 @@ def beneath_asgi(app):
 
 
 def behind_proxy_wsgi(app):
-    """Believes X-Forwarded-For: an address as werkzeug's ProxyFix does, one with a port as waitress can be told to."""
+    """Believe X-Forwarded-For: an address as werkzeug's ProxyFix does, or one with a port."""
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     fixed = ProxyFix(app)
@@ -141,7 +141,7 @@ def behind_proxy_wsgi(app):
 
 
 def behind_proxy_asgi(app):
-    """The same over ASGI, as daphne can be told to, and X-Forwarded-Proto; whose `send` it is, is hidden."""
+    """Believe X-Forwarded-For and X-Forwarded-Proto over ASGI, and wrap `send`."""
 
     async def outer(scope, receive, send):
         headers = dict(scope.get("headers", ()))

@@ -23,7 +23,7 @@ def server_of(item):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of one server stand together: a worker takes what stands together, and few servers are started by two workers."""
+    """Put the tests of one server together, so that two workers start few servers twice."""
     places = [at for at, item in enumerate(items) if "pool" in getattr(item, "fixturenames", ())]
     for at, item in zip(places, sorted((items[at] for at in places), key=server_of), strict=True):
         items[at] = item

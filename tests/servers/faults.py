@@ -1,4 +1,4 @@
-"""What each fault is to look like from the client's side, on any server: one function a column of the results."""
+"""The expected view of each fault from a client of any server: one function for each column."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fault(name):
 
 
 def ending(answer):
-    """How an answer ended for its client."""
+    """The ends of an answer for its client."""
     return answer.end or "answered"
 
 
@@ -137,7 +137,7 @@ def reset_upload(trial):
 
 @fault("reset, drain=no")
 def reset_undrained(trial):
-    """The reset comes while the upload is under way, where the server does not take it whole first."""
+    """The reset comes during the upload, unless the server reads it whole first."""
     return part_of_an_upload(trial, "reset-undrained", empty)
 
 
@@ -163,8 +163,8 @@ def truncate_stream(trial):
     assert answer.one("content-length") is None
     assert answer.body == STREAM[:1500]
     end = ending(answer)
-    # Where the app's iterator raises, granian ends the chunks well: 7,500 of 7,500 requests on a busy machine. In two of
-    # five whole runs the connection ended instead, which is what the fault is for.
+    # When the app's iterator raises, granian ends the chunks properly: 7,500 of 7,500 requests on a busy machine. In
+    # two of five whole runs the connection ended instead, which is the fault's purpose.
     return trial.seen("answered" if trial.server.name == "granian WSGI" and end == "FIN" else end, path)
 
 
@@ -206,7 +206,7 @@ PART = 100_000
 
 
 def in_an_upload(rule, right):
-    """It comes with the last of so many bytes of the upload, where the server does not take it whole first."""
+    """The answer comes after these bytes of the upload, unless the server reads it whole first."""
 
     def broken(trial):
         path = trial.path(rule, "put")
@@ -243,7 +243,7 @@ FAULTS |= {
 
 @fault("error, after_bytes, no length")
 def error_middle_chunks(trial):
-    """The same in chunks; where the server does not mark their end the app is left alone."""
+    """The same in chunks; if the server does not mark their end, the app gets no fault."""
     path = trial.path("error-middle", "put")
     with trial.connect() as client:
         client.send(request("PUT", path, more="Transfer-Encoding: chunked\r\n"))
@@ -283,7 +283,7 @@ def stall_middle(trial):
 
 
 def in_an_answer(rule, seconds=0.0):
-    """Half of the app's answer comes, with its full length, and then the connection ends, no sooner than asked."""
+    """Half of the app's answer comes, with its full length; only then the connection ends."""
 
     def broken(trial):
         path, answer = trial.ask(rule)
@@ -316,7 +316,7 @@ def stall_answer(trial):
 def slow(answer, rate):
     """No more bytes than the rate allows at any time, and not all of them at once.
 
-    The rates are such that an answer takes about a second: who got no processor for a quarter of one has read all at once.
+    An answer takes about a second at these rates; a client without the processor for a quarter of it reads all at once.
     """
     assert len(answer.times) >= 2
     for at, size in answer.times:
@@ -340,7 +340,7 @@ def flipped(one, other):
 
 @fault("corrupt")
 def corrupt(trial):
-    """As many bytes as asked for are wrong, and no more; the same ones for the same seed in any process."""
+    """Exactly the requested number of bytes is wrong, the same ones for a seed in any process."""
     for rule, flips in ("corrupt", 1), ("corrupt-5", 5):
         path, answer = trial.ask(rule)
         assert (answer.status, answer.whole) == (200, True)
@@ -428,7 +428,7 @@ def late_error(trial):
 
 @fault("HEAD")
 def head(trial):
-    """The head alone, and not one byte after it; connection faults as ever."""
+    """HEAD gets the head without a byte after it; connection faults are the same."""
     saw = []
     for rule in "close", "hang", "reset":
         path, answer = trial.ask(rule, method="HEAD")

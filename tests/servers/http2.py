@@ -45,7 +45,7 @@ class Http2:
         self.ended = []
         """The streams that have ended, in that order."""
         self.end = ""
-        """How the connection ended: `RST`, `FIN`, or empty."""
+        """The end of the connection: `RST`, `FIN`, or empty."""
 
     def __enter__(self):
         return self

@@ -97,7 +97,7 @@ class Kind:
 
     @cached_property
     def missing(self):
-        """Why the server cannot be started here; empty when it can."""
+        """The reason why the server cannot be started here, or empty."""
         if self.module == "uwsgi":
             return "" if executable("uwsgi") else "uWSGI is not built"
         absent = [each for each in (self.module, *["trustme"] * self.tls) if find_spec(each) is None]
@@ -161,11 +161,11 @@ KINDS = SERVERS | VARIANTS
 UNREACHABLE = ("granian WSGI", "granian ASGI", "granian ASGI, TLS")
 """granian shows no app the socket of its client: nothing is done to a connection there."""
 SENT_AWAY = ("granian ASGI", "granian ASGI, TLS")
-"""They close a connection behind an answer though its client is still sending, and reset it thereby."""
+"""Servers that close a connection while its client is sending, and so reset it."""
 
 
 class Place:
-    """Where a server is to listen: a port or a path, and its certificate."""
+    """The place where a server listens, a port or a path, and its certificate."""
 
     def __init__(self, port, path, certificate):
         self.port = port
@@ -251,7 +251,7 @@ class Server(Started):
         return Client(self.address, self.tls, **options)
 
     def outcomes(self):
-        """What its journal says of each request, by path and in the order of arrival; a final line stands alone."""
+        """The journal's line of each request, by path and in the order of arrival."""
         with self._journal.open("rb") as file:
             file.seek(self._read)
             for line in file:
@@ -273,14 +273,14 @@ class Server(Started):
             time.sleep(0.005)
 
     def outcomes_of(self, path, number, *, patience=60.0):
-        """What its journal says of the requests for that path, as soon as there are so many."""
+        """Wait until the journal has so many requests for a path, and return their lines."""
         end = time.monotonic() + patience
         while len(found := self.outcomes().get(path, [])) < number and time.monotonic() < end:
             time.sleep(0.005)
         return found
 
     def ran(self, path):
-        """How often the app has met that path."""
+        """Count the requests for a path that reached the app."""
         with self.connect() as client:
             return int(client.ask("GET", f"/ran?{path}", more="Connection: close\r\n").body)
 
@@ -303,7 +303,7 @@ class Server(Started):
 
 
 class Pool:
-    """Servers that are started when the first test asks for them, and live until the last has run."""
+    """Servers that are started for the first test that needs them, and end after the last one."""
 
     def __init__(self, folders, rules):
         self._folders = folders

@@ -1,4 +1,4 @@
-"""A client on a raw socket: every byte of an answer, when it came, and how the connection ended."""
+"""A client on a raw socket, which notes every byte of an answer, its time, and the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 HOST = "storage.example"
 PATIENCE = 60.0
-"""Seconds after which a connection that says nothing is called open: longer than the 10 s within which faultinject gives up."""
+"""Seconds without a byte after which a connection counts as open, more than any limit here."""
 
 
 class Answer:
@@ -81,12 +81,12 @@ class Tls:
                 return
 
     def locked(self, data):
-        """What goes out for that."""
+        """The bytes to send for a call."""
         self._object.write(data)
         return self._outgoing.read()
 
     def opened(self, data):
-        """What has come with that, which may be nothing yet."""
+        """The bytes that came with it, maybe none yet."""
         self._incoming.write(data)
         found = b""
         while True:
@@ -238,7 +238,7 @@ class Client:
         return True
 
     def _take(self, mark, until):
-        """What stands before the mark, or None when it does not come."""
+        """Read up to the mark; None if it does not come."""
         while mark not in self._left:
             if not self._more(until):
                 return None
@@ -275,7 +275,7 @@ class Client:
         return found
 
     def end(self, patience=PATIENCE):
-        """How the connection ends from here, and the bytes that still came: `("FIN", b"")`."""
+        """Wait for the connection's end, with the bytes before it: `("FIN", b"")`."""
         until = time.monotonic() + patience
         while self._more(until):
             pass

@@ -1,4 +1,4 @@
-"""What clients of each server saw: of each fault in `results.json`, of the connection after one in `kept.json`.
+"""The observations of clients: of faults in `results.json`, of connections in `kept.json`.
 
 Both are written anew on demand.
 """

@@ -1,4 +1,4 @@
-"""The rules of the matrix: each below a path of its own, so that one process shows every fault."""
+"""The rules of the matrix, each with its own path, so that one process shows every fault."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ THEN = {
 }
 
 TEXTS = {
-    # A client that is to see a pause, or ask for something else meanwhile, may itself be kept waiting for half a second.
+    # A client that must see a pause, or make a request meanwhile, may itself be delayed by half a second.
     "late": "latency,delay=100ms",
     "late-after": "latency,when=after,delay=100ms",
     "later": "latency,delay=1s",

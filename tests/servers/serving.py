@@ -22,7 +22,7 @@ def werkzeug(place, certificate):
 
 
 def faultinject(place, certificate):
-    """What `faultinject serve` puts a WSGI app behind, with and without `--tls`."""
+    """The middleware that `faultinject serve` puts around a WSGI app, with and without `--tls`."""
     from faultinject.cli.listening import listen, uvicorn_server
     from faultinject.server.certificates import Certificate
 

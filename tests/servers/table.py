@@ -1,4 +1,4 @@
-"""The documentation's tables of servers: of faults, made of `results.json`, and of what is after one, made of `kept.json`."""
+"""The documentation's tables of servers, made of `results.json` and `kept.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = {
     "error, Expect": "answered",
     "error, drain=no": "answered",
 }
-# What became of the connection: column to rule and situation of `afterwards`.
+# The outcomes of connections: from column to rule and situation of `afterwards`.
 AFTERWARDS = {
     "no body": ("error", "no_body"),
     "body read": ("error", "body"),
@@ -31,7 +31,7 @@ AFTERWARDS = {
     "when=after, app has not read": ("error-after", "ignored"),
 }
 BUFFERS = ("daphne", "waitress")
-"""Servers that read the whole body before they call the app: how long that takes is theirs to say."""
+"""Servers that read the whole body before they call the app."""
 COLUMN = "body at 5 bytes a second"
 SLOW_BODY, LATE = "answered within 10 s", "the server reads it first"
 _NO_CONNECTION = {"answered": "502"}
@@ -63,7 +63,7 @@ SHORT = {
 
 
 def table(results: dict[str, dict[str, dict[str, str]]]) -> str:
-    """One row a server, one column a fault: what the client saw, and the outcome where another was asked for.
+    """A row for each server, a column for each fault, with the outcome that clients saw.
 
     Args:
         results: server to fault to `{"saw": …, "did": …}`.
@@ -87,7 +87,7 @@ def exceptions(results: dict[str, dict[str, dict[str, str]]]) -> str:
 
 
 def afterwards(results: dict[str, dict[str, str]]) -> str:
-    """One row a server, one column a way to bring a body: what became of the connection after an error.
+    """A row for each server, a column for each kind of body: the connection after an error.
 
     Args:
         results: server to column to a word.
@@ -133,7 +133,7 @@ def _exceptions(columns: dict[str, object], cells: dict[str, dict[str, str]]) ->
 
 
 def slow_body(server: str) -> str:
-    """What becomes of a request whose body has no end in sight."""
+    """The outcome of a request with an endless body."""
     return LATE if server in BUFFERS else SLOW_BODY
 
 
@@ -147,7 +147,7 @@ def _table(columns: dict[str, object], cells: dict[str, dict[str, str]]) -> str:
 
 
 def cell(seen: dict[str, str] | None, fault: str) -> str:
-    """What stands in one cell.
+    """The text of one cell.
 
     >>> cell({"saw": "FIN", "did": "closed"}, "reset")
     'FIN (`closed`)'

@@ -1,4 +1,4 @@
-"""After every fault, however its request brought its body, the next request is answered right."""
+"""After every fault, with every kind of body, the next request is answered right."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITHOUT_A_WORD = ("uWSGI",)
 
 
 def expected(server, rule, situation):
-    """What may become of the connection: kept wherever nothing is left unread and nothing else asks for its end."""
+    """The allowed outcomes: kept, unless a part is unread or something asks for the end."""
     text, gives = THEN[rule]
     if gives is CUT or (gives is NONE and server not in UNREACHABLE):
         return {BROKEN}
@@ -47,7 +47,7 @@ def expected(server, rule, situation):
 
 
 def shows(case):
-    """What one case on one server tells: of the server and a fault, a server and a situation, and both together."""
+    """The observations of one case on one server."""
     name, rule, situation = case
     yield name, rule
     yield name, situation
@@ -73,7 +73,7 @@ def test_the_next_request(pool, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
 def test_beneath_other_middleware(tmp_path, name):
-    """That hides the server's own callables behind wrappers: nothing changes."""
+    """Middleware that wraps the server's own callables changes nothing."""
     if why := SERVERS[name].missing:
         pytest.skip(why)
     server = Server(name, tmp_path, RULES, WRAPPED="1")
@@ -90,7 +90,7 @@ def test_beneath_other_middleware(tmp_path, name):
 
 
 def marked(cases):
-    """Slow where the server is none of the few."""
+    """Mark the cases as slow, except those of the servers in `FEW`."""
     return [pytest.param(*case, marks=() if case[0] in FEW else pytest.mark.slow) for case in cases]
 
 
@@ -105,7 +105,7 @@ def marked(cases):
     ),
 )
 def test_a_connection_that_is_to_close_does(pool, name, situation):
-    """`set.connection=close` is said once, and done, by every server; also where the client asks for the same."""
+    """`set.connection=close` is announced once, and done, by every server."""
     exchange = Exchange(started(pool, name), "error-closes")
     try:
         answer = getattr(exchange, situation)()
@@ -128,7 +128,7 @@ def test_a_connection_that_is_to_close_does(pool, name, situation):
     ),
 )
 def test_an_upload_is_not_cut_off(pool, name, rule):
-    """A client that sends all it has before it looks for an answer can do so, and reads the whole of it then."""
+    """A client that sends its whole body before it reads gets the whole answer."""
     server = started(pool, name)
     exchange = Exchange(server, rule)
     try:

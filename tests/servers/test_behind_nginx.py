@@ -1,4 +1,4 @@
-"""uWSGI behind nginx, asked by each protocol that is not HTTP: the answer is framed by nginx, and by nobody else."""
+"""uWSGI behind nginx, by each protocol other than HTTP: only nginx frames the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real clients store what they have to after a first error, on connections of their own choice."""
+"""Real clients store their objects after a first error, on connections of their choice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def says_expect(name):
 
 
 def go_on(server, name, rule, size, folder):
-    """Upload to a URL that answers 503 at first: nothing but the two attempts arrives, and the right bytes are stored."""
+    """After a first 503 the client makes one more attempt, and the right bytes are stored."""
     host, port = server.address
     path = f"/{rule}/t{next(_numbers)}-{size}"
     body = b"x" * size
@@ -79,10 +79,10 @@ def test_clients(pool, name, client, rule, size, tmp_path):
 
 
 def can_be(name, client, rule):
-    """Where the server never says 100 Continue there is a client that waits for it without end.
+    """Clients that wait without end for `100 Continue` are not tried on servers without it.
 
-    Another one sends after a second. uWSGI closes every connection behind its answer, and does not say so in it: a client
-    that has it at hand again before it sees that fails by itself. Where an upload is left unread, the answer says so.
+    Another client sends after a second. uWSGI closes every connection after its answer without announcing it: a client
+    that uses the connection before it sees the end fails by itself. After an unread upload the answer announces it.
     """
     waits = client == "aiohttp, Expect" and name in ("uWSGI", "wsgiref")
     closed = (name, rule) == ("uWSGI", "once")
@@ -105,7 +105,7 @@ def can_be(name, client, rule):
     ),
 )
 def test_clients_on_every_server(pool, name, client, rule, tmp_path):
-    """Also in the middle of an upload that does not fit into any buffer, whether it is read to its end first or not."""
+    """The error may come within an upload too large for any buffer, read to its end or not."""
     if program := missing(client):
         pytest.skip(f"there is no {program} here")
     go_on(started(pool, name), client, rule, 5_000_000, tmp_path)

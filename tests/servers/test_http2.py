@@ -1,4 +1,4 @@
-"""HTTP/2: answers are changed stream by stream; what breaks connections does so only when the rule says `http2=yes`."""
+"""HTTP/2: answers change stream by stream; only `http2=yes` lets faults break connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trial(request, pool):
 
 
 def both(trial, rule, target="photos/1000", method="GET", body=b""):
-    """A request of that rule and an innocent one on one connection: path, both streams, whether the first ended later."""
+    """A request with a fault and an innocent one on one connection, and their ends."""
     path = trial.path(rule, target)
     with Http2(trial.server.address) as client:
         faulty = client.ask(path, method, body)

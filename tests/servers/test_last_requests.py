@@ -1,4 +1,4 @@
-"""An answer that comes while a client sends, and is the last of its connection: each server gives all of it."""
+"""Each server gives the whole last answer of a connection, though the client is sending."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAST = {
     "HTTP/1.0": ("error-undrained", "HTTP/1.0"),
     "the answer's": ("error-undrained-last", "HTTP/1.1"),
 }
-"""Whose wish the end is: the rule, and how the request begins."""
+"""The reasons for the end: the rule, and the begin of the request."""
 _numbers = count()
 
 

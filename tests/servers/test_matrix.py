@@ -1,4 +1,4 @@
-"""Faults on real servers, seen by a client on a raw socket: each as it is seen anywhere, and of its kind on each server."""
+"""Faults on real servers, seen by a client on a raw socket."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ CASES += [(server, fault) for server in VARIANTS for fault in OVER_OTHER_TRANSPO
 QUICK = ("faultinject serve", "gunicorn sync", "uvicorn h11")
 """Ours, one with processes and an event loop; the others are slow together, not each."""
 FEW = ("faultinject serve", "gunicorn sync", "waitress", "uvicorn h11")
-"""What is asked of few: ours, one that holds no answers, one that holds whole ones, and an event loop."""
+"""Servers for the rare cases: ours, one without buffering, one with it, and an event loop."""
 WAITS = "stall, after_bytes"
 """Takes as long as a client waits in vain, which one server is asked for."""
 
 
 def kind(fault):
-    """What a fault does that another of its kind does as well."""
+    """Faults that others of their kind represent."""
     if fault.startswith(("hang", "reset", "close", "HEAD")) and "after_bytes" not in fault:
         return "ends instead of an answer"
     if "after_bytes" in fault and "after, " not in fault:
@@ -57,12 +57,12 @@ def kind(fault):
 
 
 def way(server):
-    """How a server and its clients are connected, and what its app is."""
+    """The connection between server and clients, and the kind of app."""
     return server.partition(", ")[2] or SERVERS[server].interface
 
 
 def shows(case):
-    """What is found out by one fault on one server."""
+    """The observations of one fault on one server."""
     server, fault = case
     yield server, kind(fault)
     if (SERVERS | VARIANTS)[server].missing:
@@ -171,7 +171,7 @@ LESS = {
 
 @pytest.mark.parametrize(("server", "fault"), MARKED)
 def test_fault(pool, server, fault):
-    """What the client sees and what the journal says, as in the table."""
+    """The client and the journal show what the table says."""
     check(server, fault, FAULTS[fault](Trial(started(pool, server), fault)))
 
 

@@ -1,4 +1,4 @@
-"""A fault is never given on another client's connection, whomever the request says that it comes from."""
+"""A fault never hits another client's connection, whatever client the request names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RULES += " ".join(f"{text},path=/{name}/" for name, text in FAULTS.items())
 HERE, ELSEWHERE = "127.0.0.1", "127.0.0.2"
 SIZE = 60
 ONE_BY_ONE = ("gunicorn sync", "wsgiref", "uWSGI")
-"""They serve one connection at a time: there is no other. (uWSGI lets go of an idle one now and then by itself.)"""
+"""Servers of one connection at a time, without any other connection to hit."""
 SEVERAL = [name for name in SERVERS if name not in ONE_BY_ONE]
 ENCRYPTED = [
     pytest.param(name, marks=pytest.mark.slow) for name, kind in VARIANTS.items() if kind.tls
@@ -57,7 +57,7 @@ def server(name, tmp_path):
 
 
 def waiting(server):
-    """A client that has a connection, and has had an answer on it where the server keeps it open."""
+    """A client with a connection, and an answer on it if the server keeps connections open."""
     client = server.connect(source=HERE)
     answer = client.ask("GET", f"/photos/{SIZE}")
     assert answer.body == photo(SIZE)
@@ -76,7 +76,7 @@ def waiting(server):
     ("name", "source", "port"), pairs(name=SEVERAL, source=[HERE, ELSEWHERE], port=["", ":{}"])
 )
 def test_a_client_that_names_another(server, source, port):
-    """Its request meets its own fault, or the gateway's answer; the other client's next request is answered right."""
+    """The request gets its fault, or the gateway's answer; the other client is answered right."""
     hurt = []
     for name in FAULTS:
         with waiting(server) as other, server.connect(source=source) as client:
@@ -104,7 +104,7 @@ def test_a_client_that_names_another(server, source, port):
     ],
 )
 def test_a_client_that_has_left(server):
-    """Before its fault came: the only connection that there is then is another client's, which goes on."""
+    """A client that leaves before its fault comes leaves another client's connection alone."""
     hurt = []
     for name in LATE:
         path = f"/late-{name}/photos/10"

@@ -20,7 +20,7 @@ RULES = " ".join(
 
 @pytest.mark.parametrize("name", [*SERVERS, "uvicorn h11, TLS"])
 def test_odd_statuses(name, tmp_path):
-    """Status, id and body of each, instead of the app's answer and after it; the next request is served as well."""
+    """Each status comes with its body, before and after the app; the next request is served."""
     if KINDS[name].missing:
         pytest.skip(KINDS[name].missing)
     server = Server(name, tmp_path, RULES)

@@ -1,4 +1,4 @@
-"""What a request announces of its body, as each server passes it on: nothing means zero bytes, chunks do not."""
+"""Every server passes on whether a request announces a body: no header means zero bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _numbers = count()
 
 @pytest.mark.parametrize("name", MARKED)
 def test_it_is_known_where_it_was_announced(pool, name):
-    """A retry that lost its body must not look like one of unknown length, and a chunked body not like a lost one."""
+    """A retry that lost its body does not look like a body of unknown length, nor the reverse."""
     server = started(pool, name)
     found = {}
     for more, sent in (("", b""), (CHUNKS, b"4\r\nmeow\r\n0\r\n\r\n")):

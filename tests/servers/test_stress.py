@@ -1,4 +1,4 @@
-"""Hundreds of requests on kept connections of many threads, a good part of them broken: nobody else is hurt."""
+"""Hundreds of requests on kept connections, many of them broken, hurt no other request."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def what(answer, size, head):
 
 
 def ask_from_all_threads(server, order, wanted):
-    """What was seen of all requests, of which the journal says in the end what is wanted; nothing is left of them afterwards."""
+    """The counts of all observations; the journal has the same in the end, and nothing is left."""
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(lambda _: server.connect().close(), range(THREADS)))
         before = settled(server)
@@ -97,7 +97,7 @@ def ask_from_all_threads(server, order, wanted):
 
 
 def journaled(server, order):
-    """How often the journal says what of each kind of request."""
+    """Count the journal's outcomes of each kind of request."""
     return Counter(
         (path.split("/")[1], each["did"])
         for path, outcomes in server.outcomes().items()
@@ -125,7 +125,7 @@ def settled(server, most=None):
 
 
 def idle(*servers):
-    """Which of the servers use next to no processor time.
+    """Find the servers that use almost no processor time.
 
     Over five seconds: what it has still to do for its first requests, and what a busy machine charges for now and then,
     is little in all of them; what polls or spins does so in each.
@@ -150,13 +150,13 @@ DONE = {
     "corrupt": ("1 wrong", "corrupted"),
     "else": ("clean", "passed"),
 }
-"""What a client sees of each kind of request, and what the journal says."""
+"""The client's view and the journal's outcome of each kind of request."""
 ORDERS = ("else", "reset", "else", "close", "else"), ("hang", "drip", "cut", "corrupt", "else")
-"""Each server is asked for one of these, again and again: what faults do to a connection has the matrix for each."""
+"""The kinds of requests for each server; the matrix has all the others."""
 
 
 def check(server, order):
-    """Nobody else is hurt: what is not broken is the app's own, clean to the last byte; and nothing is left of it."""
+    """Answers without a fault are complete to the last byte, and nothing is left of the others."""
     hidden = server.name in UNREACHABLE
     wanted, expected = Counter(), Counter()
     for kind in order:
@@ -173,7 +173,7 @@ def check(server, order):
 
 
 def test_many_requests_at_once(tmp_path_factory):
-    """Of five on kept connections some are broken; who has nothing to do any more uses no processor time."""
+    """Some of five kept connections break; idle ones use no processor time."""
     with ExitStack() as stack:
         servers = []
         for name, order in in_turn(here(SERVERS), ORDERS):
@@ -184,7 +184,7 @@ def test_many_requests_at_once(tmp_path_factory):
 
 
 def test_waits_cost_nothing_and_end_with_the_server(tmp_path_factory):
-    """Hanging and dripping connections use no processor time, and do not keep the server from its end.
+    """Hanging and dripping connections use no processor time, and do not delay the server's end.
 
     All servers are there together, so that they are watched for the same seconds.
     """

@@ -1,4 +1,4 @@
-"""A request body that trickles: on every server the fault is given after ten seconds, and the worker is free again."""
+"""On every server, a trickling body gets its fault after ten seconds, and frees a worker."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Trial:
         return says or self.server.name.startswith("uWSGI")
 
     def patience(self, seconds, wanted):
-        """So many seconds for what may never come; more where the results have it, as it comes late on a busy machine."""
+        """Seconds to wait for an event that may never come; more if the results expect it."""
         known = self._known is not None and not WRITING and wanted in self._known["saw"]
         return PATIENCE if known else seconds
 
@@ -63,7 +63,7 @@ class Trial:
         return self.server.outcome(path, until=lambda outcome: outcome["did"] == wanted)["did"]
 
     def seen(self, saw, path):
-        """What goes into the results."""
+        """The observations for the results."""
         did = self.did(path)
         # A reset is never claimed, and never kept quiet.
         assert (did == "reset") == saw.startswith("RST")

@@ -1,4 +1,4 @@
-"""Real clients that upload, each with connections of its own choice, until it is stored, at most three times.
+"""Real clients that upload, with connections of their choice, at most three times.
 
 A client is a function from a URL, a body and a folder for its files to the statuses that it saw.
 """
@@ -98,7 +98,7 @@ def with_aiohttp(url, body, *, expect100=False):
 
 
 def sockets():
-    """How many this process has open."""
+    """Count the open descriptors of this process."""
     return sum(map(Path.is_socket, Path("/proc/self/fd").iterdir()))
 
 

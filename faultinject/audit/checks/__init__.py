@@ -1,6 +1,6 @@
-"""The demands on a client's retries: one function each.
+"""The checks: one function for each demand on a client's retries.
 
-A function added to one of the modules is a check added.
+To add a check, add a function to one of the modules.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from faultinject.audit.checks import (
 from faultinject.audit.checks import check as _check
 from faultinject.audit.checks.check import Check
 
-# What harms data comes first, then what ends a call or multiplies its requests, then when they come: the first line
-# of a report, which is all that many people read, names the worst of its findings.
+# The order is by harm: to the data, to the result and the number of requests, and then their timing. Many people read
+# only the first line of a report, which names the worst finding.
 _modules = [
     each.__name__
     for each in (told, effects, versions, retries, amplification, backoff, retry_after, promises)

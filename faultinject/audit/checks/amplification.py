@@ -31,30 +31,27 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import SDK_ID, Call
 
 EXHAUSTED = 5
-"""Calls that failed to the end that it takes to tell one layer from several."""
+"""The number of failed calls that distinguishes one retrying layer from several."""
 DROPS = 8
-"""Times that the wait has to fall, to be taken for a layer that begins anew."""
+"""The number of falls of the wait that shows a layer which begins again."""
 FALLS, RISES, SHARE = 2.0, 1.5, 0.9
 """The median ratios by which a wait falls and rises, and the share of cases with either."""
 ELSEWHERE = 0.2
-"""The share of the other waits that may fall as well.
-
-Within a part waits do not become shorter.
-"""
+"""The share of waits that may fall within a part of a call, where waits should not fall."""
 OPEN = 60.0
 """Seconds for which an open circuit breaker of common libraries lets nothing through."""
 NEVER_AGAIN = 10
-"""Calls without a retry that show a budget which is never refilled.
+"""The number of calls without a retry that show a budget which is never refilled.
 
-Without a request they show a breaker which does not close.
+The same number of calls without a request shows a breaker which never closes.
 """
 ONE_LAYER = "Let one layer retry: switch the others off."
 SLOW = 0.3
 """Seconds after which an answer counts as slow."""
 SAVED, WASTED = 1.1, 0.7
-"""Attempts per call in an outage's last third: the most with a budget, and a share.
+"""Attempts per call in an outage's last third: the most with a budget, the least without.
 
-Above that share of the first third's attempts there is no budget.
+The second number is a share of the attempts per call in the first third.
 """
 
 
@@ -75,7 +72,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     behind them were; or the last 10 named calls or more made no request for 60 s, and failed.
     """
     silence, spent_ones = evidence.silence, list(_not_refilled(evidence))
-    # Of a client that never sends a request no breaker is known.
+    # A client that never sends a request need not have a breaker.
     never_closed = silence.calls > silence.silent and silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
     if never_closed:
         told = (
@@ -119,7 +116,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
-    """Find calls that were retried and mostly succeeded, and those behind that were not."""
+    """Find calls that were retried and mostly succeeded, and later calls that were not retried."""
     asked = [
         call
         for call in evidence.calls
@@ -167,7 +164,7 @@ def nested_retries(evidence: Evidence) -> Finding:
     """
     branching = [call for call in evidence.told if _branches(call)]
     if len(branching) >= FEWEST:
-        requests = [each for call in branching for each in call.attempts]
+        requests = [attempt for call in branching for attempt in call.attempts]
         told = (
             f"{len(requests)} requests in {len(branching)} calls, of which {_failures(requests)}"
             " failed: one failure starts several retries"
@@ -232,13 +229,15 @@ def nested_retries(evidence: Evidence) -> Finding:
 
 
 def _failure(attempt: Attempt) -> Hashable:
-    """The kind of a failure, as a layer decides what it retries: also by method and head."""
+    """The properties of a failure by which a layer may decide whether to retry."""
     return attempt.method, attempt.kind, attempt.status is None
 
 
 def _branches(call: Call) -> bool:
     """Whether a named call made two requests more than its failures explain."""
-    things = grouped(call.attempts, lambda each: (each.method, each.path, each.query, each.request_digest))
+    things = grouped(
+        call.attempts, lambda attempt: (attempt.method, attempt.path, attempt.query, attempt.request_digest)
+    )
     return any(
         1 < _failures(same) < len(same) - 2
         and (
@@ -252,19 +251,17 @@ def _branches(call: Call) -> bool:
 
 
 def _failures(attempts: Iterable[Attempt]) -> int:
-    return sum(each.kind in KINDS for each in attempts)
+    return sum(attempt.kind in KINDS for attempt in attempts)
 
 
 def _is_exhausted(call: Call) -> bool:
-    """Whether it failed to the end, and is no HEAD.
-
-    Different calls begin with a HEAD of one object: one after the other, they are no repeat.
-    """
+    """Whether a call failed on every attempt, and is not a HEAD."""
+    # Different calls may begin with a HEAD of one object, so a row of these need not be a repeat.
     return call.first.kind in KINDS and call.last.kind in KINDS and call.first.method != "HEAD"
 
 
 def _longest_row(calls: Iterable[Call]) -> list[Call]:
-    """The longest row of failed calls for one thing that came soon after one another."""
+    """Find the longest row of failed calls for one thing that followed soon after one another."""
     rows: list[list[Call]] = [[]]
     for call in calls:
         if not _is_exhausted(call):
@@ -283,14 +280,14 @@ def _layers(
     calls: Sequence[Call],
     otherwise: Callable[..., Finding],
 ) -> Finding:
-    """The finding on SDK calls that were repeated.
+    """Make the finding on SDK calls that were repeated.
 
     Args:
-        evidence: of the client.
-        n: how many calls failed.
-        told: what was seen.
-        calls: those that were repeated.
-        otherwise: what it is where the caller may have repeated its call.
+        evidence: the evidence on the client.
+        n: the number of calls that failed.
+        told: the observation in words.
+        calls: the calls that were repeated.
+        otherwise: makes the finding if the caller may have repeated its call.
     """
     methods = {call.first.method for call in calls}
     if all(call.window is not None for call in calls):
@@ -304,11 +301,10 @@ def _layers(
 
 
 def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
-    """Calls without an id whose waits would not show two layers.
+    """Find calls without an id whose waits would not show two layers.
 
-    Nor would it be seen in waits that are in the last part about as long as in the first, as those of two layers are;
-    nor where a call ended sooner than others: a deadline or a budget may have ended the second layer in its first
-    part, or in any.
+    Two layers have waits of about the same length in the first and the last part. A call that ended sooner than
+    others does not show them either: a deadline or a budget may have ended its second layer in any part.
     """
     found = []
     most = max((len(call.attempts) for call in calls), default=0)
@@ -325,30 +321,27 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
 
 
 def _repeats(calls: Sequence[Call], part: int, zero: float) -> bool:
-    """Whether calls of as many attempts wait about as long in their first part as in their last."""
+    """Whether calls wait about as long in their first part as in their last."""
     waits = [_own_gaps(call, zero) for call in calls]
     last = (len(calls[0].attempts) // part - 1) * part
-    first, later = (median([sum(each[begin : begin + part - 1]) for each in waits]) for begin in (0, last))
+    first, later = (median([sum(wait[begin : begin + part - 1]) for wait in waits]) for begin in (0, last))
     return max(first, later) < FALLS * min(first, later)
 
 
 def _own_gaps(call: Call, zero: float) -> list[float]:
-    """The waits of a call, if all are known and no answer asked for one.
-
-    Waits below `zero` count as equal.
-    """
+    """The waits of a call, at least `zero`; empty if one is unknown, or an answer asked for one."""
     gaps = [max(gap, zero) for gap in call.gaps if gap is not None]
-    own = len(gaps) == call.retries and not any(each.hint_form for each in call.attempts)
+    own = len(gaps) == call.retries and not any(attempt.hint_form for attempt in call.attempts)
     return gaps if own else []
 
 
 def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[Call]] | None:
-    """Find two layers by waits: attempts, attempts in a part, the fall between parts, the calls."""
+    """Find two layers by waits: attempts, attempts in a part, the fall between parts, calls."""
     found = []
     own = [call for call in calls if _own_gaps(call, zero)]
     for attempts, same in grouped(own, lambda call: len(call.attempts)).items():
         for part in range(2, attempts // 2 + 1):
-            # Between two parts the outer layer waits not at all, or longer than the inner one ever does.
+            # Between two parts the outer layer does not wait, or waits longer than the inner one ever does.
             for first in (part - 1, part) if attempts % part == 0 else ():
                 falls = _falls([_own_gaps(call, zero) for call in same], part, first)
                 if falls is not None:
@@ -357,7 +350,7 @@ def _pattern(calls: Sequence[Call], zero: float) -> tuple[int, int, float, list[
 
 
 def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | None:
-    """The median fall of the wait at every `part`-th one from `first` on; None: no pattern."""
+    """Calculate the median fall of every `part`-th wait from `first` on; None: no pattern."""
     falls, rises, elsewhere = [], [], []
     for gaps in same:
         for index in range(1, len(gaps)):
@@ -365,7 +358,7 @@ def _falls(same: Sequence[Sequence[float]], part: int, first: int) -> float | No
             if index < first or (index - first) % part:
                 elsewhere.append(ratio > RISES)
                 continue
-            # Waits that only become shorter fall as well, but rise neither before nor behind.
+            # Waits that only become shorter also fall, but do not rise before or after.
             before = gaps[index - 1] / gaps[index - 2] if index > 1 else 0.0
             behind = max(gaps[index + 1 : index + part], default=0.0) / gaps[index]
             falls.append(ratio)
@@ -402,12 +395,14 @@ def overlap(evidence: Evidence) -> Finding:
         for call, before, after in left
         if before.method not in READING and after.arrived < (before.answered or 0.0)
     ]
-    # A server notices late that some have left. Of a client that hedges most copies come before: what it gave up
-    # counts alone.
+    # A server notices late that a client has left. A client that hedges sends most copies before it leaves: then only
+    # the requests that it gave up count.
     gone = left if 2 * len(behind) >= len(left) else behind
     if len(gone) >= FEWEST:
         soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
-        n = sum(each.left or each.did == "delayed" for call in evidence.calls for each in call.attempts)
+        n = sum(
+            attempt.left or attempt.did == "delayed" for call in evidence.calls for attempt in call.attempts
+        )
         told = (
             f"the client gave up after {seconds(soon)} (median) while the server was still at work,"
             " and sent the request"
@@ -446,7 +441,7 @@ def overlap(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "slow request", [call for call, _ in slow])
     if not copied:
         return passed(n, f"0 of {n} slow requests were sent twice", [call for call, _ in slow])
-    # Of a read whose copy comes at once now and then, the middle decides.
+    # The copy of a read may come at once now and then, so the median decides.
     group = evidence.group([first for _, [first, *_] in copied])
     after = group.median
     calls = sorted((call for call, _ in copied), key=lambda call: call.first.method in READING)
@@ -473,10 +468,8 @@ def overlap(evidence: Evidence) -> Finding:
 
 
 def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
-    """Requests that the client left: the call, the request, and the same request sent next.
-
-    A server notices late that a client has left: some of those behind seem to come before.
-    """
+    """Find the requests that the client left: the call, the request, and its next repeat."""
+    # A server notices late that a client has left, so that some repeats seem to come before that.
     return [
         (call, before, after)
         for call in evidence.calls
@@ -486,10 +479,7 @@ def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
 
 
 def _asked_once(call: Call, attempt: Attempt) -> Hashable:
-    """The identity of a request and its copies.
-
-    A copy may have an id of its own, and so be a call of its own.
-    """
+    """The identity of a request and its copies; a copy may have its own id and call."""
     return call.window, fingerprint(attempt)
 
 

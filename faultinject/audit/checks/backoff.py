@@ -29,13 +29,13 @@ from faultinject.audit.waits import WORK, Group, Wait, calls_of
 LATER, ONCE = 10, 5
 """The minimum of waits before later retries, and of failed calls with one retry each."""
 ALIKE = 8
-"""Waits before the same retry that it takes to say whether they have jitter."""
+"""The number of waits before the same retry that shows whether they have jitter."""
 MOST = 0.75
-"""Of many waits the shortest three in four are compared: a machine makes some longer."""
+"""The share of many waits that is compared, the shortest: a machine makes some waits longer."""
 LONG_ENOUGH = 0.1
-"""Seconds; the spread of shorter waits is the machine's doing."""
+"""Seconds; the machine causes the spread of shorter waits."""
 RIGID, RANDOM = 0.05, 0.12
-"""Spread by median: at most that of a client without jitter, at least that of one with it."""
+"""Spread by median: the most without jitter, and the least with jitter."""
 MANY_TOGETHER = 0.5
 """Share of the first retries in one tenth of their wait."""
 BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
@@ -43,23 +43,20 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 GROWING, STANDING = 1.15, 1.25
 """The factors per retry: waits grow above the first, and do not grow below the second."""
 STEP = 1.1
-"""The factor below which two waits count as equal.
-
-The second wait may be the longest one already, so later ones do not grow.
-"""
+"""The factor below which two waits count as equal; the second may have reached the cap."""
 LATE_STEPS = 4
-"""A wait may end late by this multiple of the lateness of a driver's calls.
+"""The largest lateness of a wait, as a multiple of the lateness of a driver's calls.
 
-The client reads its answer, waits, connects and sends.
+The client reads its answer, waits, connects and sends: each of these may be as late.
 """
 COUNTED = 4
 """Retries beyond this one have reached the longest wait."""
 GROUPS, GROWN = 2, 6
-"""Retries, and waits before them, that it takes to say whether waits grow."""
+"""The number of retries, and of waits before them, that shows whether waits grow."""
 SURE = 2.6
-"""Standard errors to both sides that hold the truth in 99 of 100 cases."""
+"""Standard errors to both sides of an estimate that contain the truth in 99 % of cases."""
 CHANGE = "the waits change"
-"""The beginning of a finding on waits that may not grow, which something hides."""
+"""The beginning of a finding on waits whose growth the machine may hide."""
 JITTER = (SRE, AWS_BLOG, AWS_SDKS, CLOUD_STORAGE, AZURE)
 """The documents that ask for jitter."""
 ADD_JITTER = "Add a random part to each wait."
@@ -96,13 +93,12 @@ def backoff(evidence: Evidence) -> Finding:
     n, middle, calls = len(group), group.median, calls_of(group.waits)
     verb = "come" if which is failed else "comes"
     told = f"{retries} {verb} after {seconds(middle)} (median)"
-    # Where the clock runs faster than the machine, only a wait that is short by the machine's clock too is none for
-    # sure.
+    # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
     zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
     if middle < zero:
         told, action = f"no backoff: {told}", "Wait before each retry, longer each time."
-        if middle > WORK:  # somebody may have shortened the waits for a test
+        if middle > WORK:  # a test may have shortened the waits
             told += f", and less than {seconds(zero)} is taken for none"
             action = (
                 f"Wait for more than {seconds(zero)} before each retry, also where a test shortens the waits."
@@ -159,23 +155,21 @@ def jitter(evidence: Evidence) -> Finding:
 
 
 def _spread(group: Group) -> float:
-    """The spread of waits but the longest; of many: of the shortest three in four, as if of all."""
+    """Calculate the spread of waits without the longest; of many, of the shortest three in four."""
     ordered, many = group.seconds, len(group) >= MANY
     compared = ordered[: ceil(MOST * len(ordered))] if many else ordered[:-1]
     return (compared[-1] - compared[0]) / (MOST if many else 1.0)
 
 
 def _is_rigid(group: Group) -> bool:
-    """Whether waits repeat, but for what a machine adds."""
+    """Whether waits are equal, apart from the delay that a machine adds."""
     turnaround = group.turnaround
     return _spread(group) < max(turnaround.zero / turnaround.speed / 2, RIGID * group.median)
 
 
 def _is_loose(group: Group) -> bool:
-    """Whether waits have jitter.
-
-    A machine makes some longer, and so does the client's work for others; neither makes one shorter.
-    """
+    """Whether waits have jitter."""
+    # The machine and the client's other work make some waits longer, but never shorter.
     middle = group.median
     least = max(RIGID * middle, group.doubt, group.busy)
     return _spread(group) > RANDOM * middle and middle - group.seconds[0] > least
@@ -184,7 +178,7 @@ def _is_loose(group: Group) -> bool:
 def _none_long_enough(
     evidence: Evidence, groups: Collection[Group], needed: int, what: str, told: str
 ) -> Finding:
-    """The finding on too few waits before one retry, or on waits that are too short."""
+    """Make the finding on too few waits before one retry, or on waits that are too short."""
     seen = max(map(len, groups), default=0)
     if seen < needed:
         return too_few(seen, needed, what)
@@ -213,7 +207,7 @@ def thundering_herd(evidence: Evidence) -> Finding:
         how = "Wait for a random while, not until a time of the clock."
         return warned(len(waits), told, calls_of(waits), action=how)
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
-    # Calls whose answers come at once are at work together for longer by a faster clock.
+    # By a faster clock, calls with quick answers are under way together for longer.
     long_enough = LONG_ENOUGH if evidence.turnaround.exact else 5 * evidence.turnaround.zero
     groups = [
         (most_within(group.seconds, group.median / 10) / len(group), group)
@@ -241,9 +235,9 @@ def thundering_herd(evidence: Evidence) -> Finding:
 
 
 def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
-    """The largest share of first retries at the same point of a beat, in words, and their waits.
+    """Find the largest share of first retries at one point of a beat, in words, and their waits.
 
-    None where less than half of them do, or where what they retry had failed in that beat.
+    None if it is less than half, or if the failures had the same beat.
     """
     group = [wait for wait in evidence.waits if wait.retry == 1 and wait.call.first.answered is not None]
     if len(group) < MANY:
@@ -253,7 +247,7 @@ def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
     found = []
     for period in BEATS:
         share = most_in_beat(retries, period) / len(group)
-        beats = len({round(each / period) for each in retries})
+        beats = len({round(retry / period) for retry in retries})
         failed_apart = most_in_beat(failures, period) / len(group) <= MANY_TOGETHER / 2
         if share > MANY_TOGETHER and beats >= FEWEST and failed_apart:
             told = (
@@ -276,12 +270,11 @@ def backoff_grows(evidence: Evidence) -> Finding:
     """The backoff becomes longer from retry to retry.
 
     The slope of the logarithm of the waits over the number of the retry (1 to 4), with 2.6 standard errors on both
-    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by
-    which a driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the
-    same. PASS: certainly above 1.15, and the median grows by more than the machine's noise from the first of them
-    to the last. Where only
-    the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided. Not
-    judged where retries are nested, nor where the client may need as long for its other requests.
+    sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
+    driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
+    certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last.
+    Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
+    Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
         how = Setting("Switch one of the two layers off to judge the other.")
@@ -295,15 +288,15 @@ def backoff_grows(evidence: Evidence) -> Finding:
                 work += group.waits
             else:
                 kinds.setdefault(kind, []).append(group)
-    found = [
+    growth = [
         _growth(kind, groups)
         for kind, groups in kinds.items()
         if len(groups) >= GROUPS and sum(map(len, groups)) >= GROWN
     ]
-    if found:
-        # Waits that may not grow after one kind of failure are not hidden by those that do after another.
+    if growth:
+        # Waits that grow after one kind of failure must not hide waits that may not grow after another.
         order = (WARN, CHANGE, PASS, INCONCLUSIVE)
-        return min(found, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
+        return min(growth, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
     if work:
         told = (
             f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its"
@@ -321,20 +314,20 @@ def backoff_grows(evidence: Evidence) -> Finding:
 
 
 def _growth(kind: str, groups: Sequence[Group]) -> Finding:
-    """Whether the waits after one kind of failure grow, by retry."""
-    found = [wait for group in groups for wait in group.waits]
-    by, error = slope([(wait.retry, log(max(wait.seconds, 1e-4))) for wait in found])
+    """Make the finding on the growth of the waits after one kind of failure."""
+    waits = [wait for group in groups for wait in group.waits]
+    log_growth, error = slope([(wait.retry, log(max(wait.seconds, 1e-4))) for wait in waits])
     margin = SURE * max(error, 0.01)
-    low, high = exp(by - margin), exp(by + margin)
-    n, calls = len(found), calls_of(found)
-    told = f"by a factor of {exp(by):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
+    low, high = exp(log_growth - margin), exp(log_growth + margin)
+    n, calls = len(waits), calls_of(waits)
+    told = f"by a factor of {exp(log_growth):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
     first, second, *_, last = *groups, groups[-1]
     if high < STANDING and not first.turnaround.exact:
         told += "; at this speed that may be the client's work"
         return unknown(n, f"{CHANGE} {told}", calls, action=REAL_TIME)
     late = first.turnaround.late
     delay = inf if first.turnaround.unmeasured else first.turnaround.machine_delay
-    # What is added to all waits alike hides how they grow; where the shortest ones are alike, nothing was.
+    # A delay that is added to every wait hides growth; if the shortest waits are equal, nothing was added.
     shortest = [group.seconds[0] for group in groups]
     fixed = max(shortest) <= STEP * min(shortest)
     hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * delay)

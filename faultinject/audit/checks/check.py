@@ -18,13 +18,13 @@ from faultinject.journal.calls import Call
 from faultinject.literals import Verdict
 
 Judges = Callable[[Evidence], Finding | Iterable[Finding] | None]
-"""A function with the one finding of a check, with several, or with none."""
+"""A function that returns a check's finding, several findings, or None."""
 
 
 MANY, UNEVEN = 15, 0.8
-"""The minimum of waits, and the variation from which on several callers may have made them.
+"""The minimum of waits, and the variation above which several callers may have made them.
 
-Callers who come by chance have 1.0; of one caller, in a tight loop on a busy machine, 0.74 were seen.
+Callers at random times have a variation of 1.0; one caller in a tight loop on a busy machine had up to 0.74.
 """
 DAMAGE = frozenset((EvidenceKind.TOLD, EvidenceKind.STORE))
 """The kinds of evidence that show damage by themselves."""
@@ -36,18 +36,18 @@ CHECKS: dict[str, Check] = {}
 
 
 class Check:
-    """One demand on a client, called with the evidence for its findings.
+    """One demand on a client; calling it with evidence returns its findings.
 
-    A check of what only a profile promises gives none where the profile does not promise it.
+    A check of a promise returns none if the profile does not make that promise.
 
     Attributes:
-        name: what reports call it.
+        name: its name in reports.
         documents: the standards, pages and promises that demand it.
-        reference: the same in one line.
-        minimum: how much it needs to see to say anything.
-        more: what to do where it has seen less, or where nothing else would decide it.
-        planned: the same where a plan fixes the calls and their faults.
-        module: where it stands.
+        reference: the documents in one line.
+        minimum: the evidence that it needs, in words.
+        more: the advice for less evidence, or for a check that is undecided without another reason.
+        planned: the same advice if a plan fixes the calls and their faults.
+        module: the module of its function.
     """
 
     def __init__(
@@ -65,19 +65,19 @@ class Check:
 
     @property
     def demand(self) -> str:
-        """The first line of its docstring."""
+        """The demand: the first line of its docstring."""
         return (self.__doc__ or "").partition("\n")[0]
 
     def __call__(self, evidence: Evidence) -> list[Finding]:
-        """The findings on one client; they are made once, whichever checks ask for them."""
+        """Return the findings on one client; they are made once, and other checks may use them."""
         if self.name not in evidence.findings:
             judged = self._judges(evidence) or ()
             findings = (judged,) if isinstance(judged, Finding) else judged
-            evidence.findings[self.name] = [self._completed(each, evidence) for each in findings]
+            evidence.findings[self.name] = [self._completed(finding, evidence) for finding in findings]
         return evidence.findings[self.name]
 
     def _completed(self, finding: Finding, evidence: Evidence) -> Finding:
-        """A finding with what all findings of a check have in common."""
+        """Complete a finding with the data that all findings of the check share."""
         downgrade_if_only_fingerprints(finding, evidence)
         finding.calls = list({id(call): call for call in finding.calls}.values())
         finding.check = self.name
@@ -85,7 +85,7 @@ class Check:
         finding.reference = reference(finding.documents)
         decide(finding, evidence.vendors)
         if finding.verdict == INCONCLUSIVE:
-            # Whoever runs a plan chooses neither its calls nor its faults.
+            # The user of a plan cannot choose its calls and its faults.
             fixed = evidence.driven and not isinstance(finding.action, Setting)
             planned = NO_BREAKER if evidence.has_a_breaker else self.planned
             finding.action = str(planned if fixed else finding.action or self.more)
@@ -97,7 +97,7 @@ class Check:
 
 
 def _meant(document: Document, finding: Finding, evidence: Evidence) -> Document:
-    """The document that `PROMISE` or `TABLE` stands for in a finding."""
+    """Find the document that `PROMISE` or `TABLE` stands for in a finding."""
     if document is PROMISE:
         return replace(PROMISE, name=evidence.profile.reference or evidence.profile.name)
     rows = (call.first.documented for call in finding.calls)
@@ -106,13 +106,13 @@ def _meant(document: Document, finding: Finding, evidence: Evidence) -> Document
 
 
 def decide(finding: Finding, vendors: frozenset[str]) -> None:
-    """Make a FAIL a WARN unless a document binds the client, or damage is told or stored.
+    """Make a FAIL a WARN unless a document binds the client, or evidence shows damage.
 
     Args:
-        finding: the finding, with its documents and the kinds of evidence that show what it says.
-        vendors: the vendors whose client it is.
+        finding: the finding, with its documents and its kinds of evidence.
+        vendors: the vendors of the client.
     """
-    bound = any(each.applies_to(vendors) for each in finding.documents)
+    bound = any(document.applies_to(vendors) for document in finding.documents)
     if finding.verdict == FAIL and not bound and DAMAGE.isdisjoint(finding.evidence):
         finding.verdict = WARN
     if finding.documents:
@@ -120,12 +120,12 @@ def decide(finding: Finding, vendors: frozenset[str]) -> None:
 
 
 def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None:
-    """Make a FAIL a WARN if fingerprints alone joined the attempts and may be wrong.
+    """Make a FAIL a WARN if only fingerprints group the attempts, and may be wrong.
 
-    An SDK's id, a mark "this is a retry", a test or a driver prove what belongs together. By its fingerprint a
-    request may be another caller's, or one that comes anyway; nothing is said where the waits are as uneven as
-    those between several callers. That is ruled out where each request came within a second of the one before, and
-    the client does not ask again for what it got, or asked for nothing else in between, for three things or more.
+    An SDK's id, a retry mark, a test or a driver prove which attempts belong together. By fingerprint, an attempt may
+    belong to another caller, or be no retry; if the waits are as uneven as those between several callers, the check
+    is undecided. A FAIL stays if each attempt came within a second of the one before, and the client repeats no
+    success or made no other request in between, for three things or more.
     """
     inferred = [call for call in finding.calls if call.inferred and call.retries]
     proven = [call for call in finding.calls if call.retries and not call.inferred]
@@ -150,7 +150,7 @@ def downgrade_if_only_fingerprints(finding: Finding, evidence: Evidence) -> None
 
 
 def _is_uneven(call: Call) -> bool:
-    """Whether the waits in a call are many, and as uneven as those of independent requests."""
+    """Whether a call has many waits, as uneven as those between independent requests."""
     gaps = [gap for gap in call.gaps if gap is not None and gap >= 0]
     return len(gaps) >= MANY and variation(gaps) > UNEVEN
 
@@ -158,14 +158,14 @@ def _is_uneven(call: Call) -> bool:
 def check(
     name: str, *, documents: Sequence[Document], minimum: str, more: str = "", planned: str = WHOLE_PLAN
 ) -> Callable[[Judges], Check]:
-    """Make a function from evidence to what is to be said a check.
+    """Make a function from evidence to findings a check.
 
     Args:
-        name: what reports call it.
+        name: its name in reports.
         documents: the standards, pages and promises that demand it.
-        minimum: how much it needs to see, in words.
-        more: what to do where it has seen less, in one imperative sentence; empty: its findings say so.
-        planned: the same where a plan fixes the calls and their faults.
+        minimum: the evidence that it needs, in words.
+        more: the advice for less evidence, in one imperative sentence; empty: its findings have their own.
+        planned: the same advice if a plan fixes the calls and their faults.
     """
 
     def listed(judges: Judges) -> Check:
@@ -200,17 +200,17 @@ def _finding(
 
 
 passed = partial(_finding, PASS)
-"""The client does what is asked."""
+"""The client meets the demand."""
 failed = partial(_finding, FAIL)
 """The client breaks a demand: a FAIL if a document binds it, or `evidence` has damage."""
 warned = partial(_finding, WARN)
-"""The client does what is seldom right."""
+"""The client does something that is seldom right."""
 unknown = partial(_finding, INCONCLUSIVE)
-"""The journal does not tell; the action says what would, by default the check's own `more`."""
+"""The journal does not decide it; the action, by default `more`, says what to do."""
 
 
 def seen_by_callers(calls: Iterable[Call], *, returned: bool) -> Collection[EvidenceKind]:
-    """The kinds of evidence of calls: `told` too, if a caller got a result, or an error."""
+    """The kinds of evidence of calls, with `told` if a caller got this kind of result."""
     heard = (call.returned if call.window is None else call.window.returned for call in calls)
     return (EvidenceKind.WIRE, EvidenceKind.TOLD) if returned in heard else (EvidenceKind.WIRE,)
 
@@ -224,6 +224,6 @@ def too_few(
     *,
     action: str = "",
 ) -> Finding:
-    """The journal has too few of a thing, named in the singular: `failed call`."""
+    """Say that the journal has too few of a thing, named in the singular: `failed call`."""
     about = "" if subject is None else f"{subject}: "
     return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)

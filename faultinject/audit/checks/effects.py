@@ -1,4 +1,4 @@
-"""Checks of the data: other bytes, doubled effects, errors taken for success."""
+"""Checks of the data: changed bytes, repeated effects, and errors reported as success."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call
 """The advice for more lost answers."""
 WITH_BODY = ("PUT", "POST", "PATCH")
 ELSEWHERE = (301, 302, 307, 308)
-"""Answers that ask for the same request at another address."""
+"""Answers that redirect the same request to another address."""
 
 
 @check(
@@ -74,29 +74,27 @@ ELSEWHERE = (301, 302, 307, 308)
 def same_bytes(evidence: Evidence) -> Finding:
     """Every attempt of a call sends the same bytes.
 
-    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of
-    chunks).
+    Length and digest of the bodies in one call (a multipart boundary may change, and so may the signatures of chunks).
     FAIL: they differ, and more than a fingerprint groups the attempts, such as the part of one upload; or the retry
-    sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same digests; the
-    same length alone proves nothing. A batch, such
-    as DeleteObjects, may have another body after a 200 that has errors in it: such an answer says what is left to
-    do. A request that goes on with another token, region, date or host is compared as well, although it is a call
-    of its own
-    for other checks: in a named call, or under one id of an SDK; elsewhere only where it sends nothing. Behind
-    a refusal a client may correct its body, unless it was only asked for a new token, signature or address.
+    sent nothing at all. WARN: a shorter body, where a fingerprint alone groups them. PASS: the same digests; the same
+    length alone proves nothing. A batch, such as DeleteObjects, may have another body after a 200 that has errors in
+    it: such an answer says what is left to do. A request that goes on with another token, region, date or host is
+    compared as well, although it is a call of its own for other checks: in a named call, or under one id of an SDK;
+    elsewhere only where it sends nothing. Behind a refusal a client may correct its body, unless it was only asked for
+    a new token, signature or address.
     """
     everyone = [
         call
         for call in (*evidence.everyone, *_goes_on_elsewhere(evidence))
         if call.same_bytes is not None
-        and any(each.request_bytes for each in call.attempts)
+        and any(attempt.request_bytes for attempt in call.attempts)
         and (sent_nothing(call) or not (is_cleared(call) or is_rest(call)))
     ]
     calls = [call for call in everyone if not call.same_bytes or call.same_digests]
     n = len(calls)
     other = [call for call in calls if not call.same_bytes]
     empty = [call for call in other if sent_nothing(call)]
-    # Beside what is proven, parts that fingerprints group would make a warning of a failure.
+    # Calls that only fingerprints group would turn the proven failure into a warning.
     certain = [call for call in other if not call.inferred or call in empty]
     certain = certain or [call for call in other if is_of_upload(call.first)]
     if n < FEWEST and not any(_is_told(call, evidence) for call in certain):
@@ -109,7 +107,7 @@ def same_bytes(evidence: Evidence) -> Finding:
         return passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
-        cut = any(shorter(each, call.first) for call in certain for each in call.attempts)
+        cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)
         how = REWIND if cut else MAKE_ONCE
         return failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=how)
     return warned(
@@ -121,11 +119,11 @@ def same_bytes(evidence: Evidence) -> Finding:
 
 
 def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
-    """Pairs of requests for one thing: the second changes more than the body."""
-    joined = {id(each): call for call in evidence.everyone for each in call.attempts}
-    told = {id(each): call for call in evidence.told for each in call.attempts}
+    """Find pairs of requests for one thing, of which the second changes more than the body."""
+    joined = {id(attempt): call for call in evidence.everyone for attempt in call.attempts}
+    told = {id(attempt): call for call in evidence.told for attempt in call.attempts}
     place = {id(each): number for number, each in enumerate(evidence.requests)}
-    bodies = (each for each in evidence.requests if each.method in WITH_BODY)
+    bodies = (request for request in evidence.requests if request.method in WITH_BODY)
     for same in grouped(bodies, _place).values():
         for before, after in pairwise(same):
             named = told.get(id(before))
@@ -147,7 +145,7 @@ def _goes_on_elsewhere(evidence: Evidence) -> Iterator[Call]:
                 window=None if named is None else named.window,
                 alone=place[id(after)] - place[id(before)] == 1,
             )
-            # A form has its token in the body; a body that was refused for what is in it may be corrected.
+            # A form contains its token; and a client may correct a body that was refused for its content.
             asked_for_others = may_be_sent_again(before) or before.status in (*ELSEWHERE, *LOCKED_OUT)
             kept = before.kind in (*KINDS, TIMEOUT) or (asked_for_others and before.method != "POST")
             if sent_nothing(found) or ((named or own) and (kept or found.same_bytes)):
@@ -221,11 +219,11 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
 
 
 def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
-    """Calls that ended with a lost POST or PATCH which came again later, or under another id.
+    """Find calls that ended with a lost POST or PATCH, which came again in another call.
 
-    A request behind the end of a call that a test or a driver tells of is its caller's.
+    If a test or a driver says when a call ended, the caller made the later request.
     """
-    same = grouped((each for each in requests if each.method in UNSAFE), _asked)
+    same = grouped((request for request in requests if request.method in UNSAFE), _asked)
     found = []
     for call in filter(lambda call: is_lost_write(call.last), lost):
         again = _next_of(same[_asked(call.last)], call.last)
@@ -236,7 +234,7 @@ def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]
 
 
 def _next_of(same: Sequence[Attempt], before: Attempt) -> Attempt | None:
-    """The first of these requests behind another one, if there is one."""
+    """Find the first of these requests after another one."""
     number = bisect_right(same, before.arrived, key=lambda each: each.arrived)
     return same[number] if number < len(same) else None
 
@@ -247,7 +245,7 @@ def _asked(attempt: Attempt) -> Hashable:
 
 
 def _took_effect_again(call: Call, sent: Mapping[Hashable, Sequence[Attempt]]) -> bool:
-    """Whether the app carried out what came next of that kind."""
+    """Whether the app carried out the next request like it."""
     again = _next_of(sent[fingerprint(call.last)], call.last)
     return again is not None and took_effect(again)
 
@@ -262,22 +260,18 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
     """After a lost answer, a client finds its write, or repeats it without harm.
 
     Judges writes that the app has carried out and whose answer was lost (`reset,when=after`; an injected error; a
-    client that left), by the client's reaction, here with the worst first. What the client reported to its caller
-    is known in named calls; elsewhere the last answer of the call is taken for it. `undid its own write`: after a
-    refusal its next write removed or
-    overwrote the object, or removed what the client had written before it: FAIL. `wrote twice`: a POST, PATCH or
-    append took
-    effect again, or in a named call the object was written again, longer: FAIL. `false conflict`: the last answer
-    was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a removal that got 404 has reached
-    its aim. These three are a WARN if a fingerprint alone groups the attempts, the last also if nobody says what
-    the caller saw. `told an error`: a test or a driver says that the caller got an error, and the
-    write is there, or the object is gone: WARN; also where the client looked at the object after a refusal, and the
-    look failed.
-    PASS: the client knew of all its writes, or repeated them with the same effect. A client that read the object
-    after a refusal, or whose last answer was an error, may know; without a named call that is not decided. Nor is
-    it if the same bytes were written
-    under another name beside the first: what a table's commit does not name does no harm. If no answer of a write
-    was lost, the check says nothing.
+    client that left), by the client's reaction, here with the worst first. What the client reported to its caller is
+    known in named calls; elsewhere the last answer of the call is taken for it. `undid its own write`: after a refusal
+    its next write removed or overwrote the object, or removed what the client had written before it: FAIL. `wrote
+    twice`: a POST, PATCH or append took effect again, or in a named call the object was written again, longer: FAIL.
+    `false conflict`: the last answer was 404, 409 or 412 from the app, caused by the client's own write: FAIL; but a
+    removal that got 404 has reached its aim. These three are a WARN if a fingerprint alone groups the attempts, the
+    last also if nobody says what the caller saw. `told an error`: a test or a driver says that the caller got an
+    error, and the write is there, or the object is gone: WARN; also where the client looked at the object after a
+    refusal, and the look failed. PASS: the client knew of all its writes, or repeated them with the same effect. A
+    client that read the object after a refusal, or whose last answer was an error, may know; without a named call that
+    is not decided. Nor is it if the same bytes were written under another name beside the first: what a table's commit
+    does not name does no harm. If no answer of a write was lost, the check says nothing.
     """
     requests = Requests(evidence.requests)
     found = [each for call in evidence.everyone if (each := reaction(call, requests)) is not None]
@@ -310,7 +304,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
-    """The finding on calls in which the client had one wrong reaction."""
+    """Make the finding on calls in which the client had one wrong reaction."""
     sure = [each for each in found if each.sure or evidence.driven]
     first = (sure or found)[0]
     calls = [each.call for each in sure or found]
@@ -343,15 +337,15 @@ def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidenc
 
 
 def _is_told(call: Call, evidence: Evidence) -> bool:
-    """Whether a test says of a call where it began and ended: then one is proof enough."""
+    """Whether a test says when a call began and ended, so that one such call is proof enough."""
     return not evidence.driven and (call.name is not None or call.returned is not None)
 
 
 def _hidden_by(evidence: Evidence) -> str:
-    """An error that the vendor documents inside of a 200; if it documents none, one of S3."""
+    """Find an error that the vendor documents inside of a 200; if there is none, one of S3."""
     from faultinject import vendors
 
-    rows = (each.documented for call in evidence.calls for each in call.attempts)
+    rows = (attempt.documented for call in evidence.calls for attempt in call.attempts)
     seen = next((vendors.get(row.vendor) for row in rows if row is not None), None)
     return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
 
@@ -368,7 +362,7 @@ def error_in_200(evidence: Evidence) -> Finding:
     retry, and nothing says what the caller got. PASS: a retry, or an error to the caller. An SDK that asks again
     under another id of its own retries too.
     """
-    found = [call for call in evidence.calls if any(each.kind == "hidden" for each in call.attempts)]
+    found = [call for call in evidence.calls if any(attempt.kind == "hidden" for attempt in call.attempts)]
     n = len(found)
     last = [call for call in found if call.last.kind == "hidden" and call.again is None]
     swallowed = [call for call in last if call.returned]

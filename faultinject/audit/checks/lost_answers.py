@@ -1,4 +1,4 @@
-"""Reactions of a client to a write that was carried out and whose answer was lost."""
+"""A client's reactions to the lost answer of a write that the app has carried out."""
 
 from __future__ import annotations
 
@@ -52,18 +52,15 @@ ACTIONS = {
 REMOVED = "Look whether the object is gone before you report the failure: after a lost answer a 404 says so."
 """The advice if the write is a removal."""
 UNCLEAR = "not decided"
-"""Stands for an answer that the journal does not tell."""
+"""A reaction that the journal does not decide."""
 WRITES = 1000
-"""The number of writes behind a lost one that are searched.
-
-A client without an end to its calls makes any number.
-"""
+"""The number of writes after a lost one that are searched; a client may never end its call."""
 APPENDS = frozenset(("AppendObject", "append_blob.append_block", "append_blob.append_block_from_url"))
 """Operations that add to an object."""
 QUERIES = tuple(
     "get list head select stat download authorize blob.query b2_get b2_list b2_download b2_authorize".split()
 )
-"""Beginnings of the names of operations that change nothing, whatever their method."""
+"""Prefixes of the names of operations that change nothing, with any method."""
 
 
 class Reaction(NamedTuple):
@@ -74,8 +71,8 @@ class Reaction(NamedTuple):
         call: the call with the lost write.
         lost: the lost write.
         last: the last request for the same write.
-        deed: the request by which the client undid its write, or wrote again; None: there is none.
-        sure: whether more than a fingerprint says that these requests belong together.
+        deed: the request by which the client undid its write, or wrote again, or None.
+        sure: whether more than a fingerprint groups these requests.
     """
 
     answer: str
@@ -91,13 +88,12 @@ class Requests:
 
     Args:
         attempts: in order of arrival.
-        soon: seconds after a call within which what its client does is about it, where nothing says when its caller
-            had done with it.
-        more: whether a request is one that is not made without faults; None: nobody knows.
-        names: whether the object that a write has made names what another request is about; None: nobody knows.
+        soon: seconds after a call in which a request may be about it, if nothing says when its caller ended it.
+        more: a function that says whether a request is made only with faults; None: unknown.
+        names: a function that says whether a write's object names the target of another request; None: unknown.
 
     Attributes:
-        compared: whether that is known.
+        compared: whether `names` is known.
     """
 
     def __init__(
@@ -115,18 +111,15 @@ class Requests:
         self.compared = more is not None
 
     def of(self, call: Call, last: Attempt) -> Iterator[Attempt]:
-        """A caller's requests for the same object behind an attempt, in order of arrival.
-
-        Of a crowd nobody can tell.
-        """
+        """Find a caller's later requests for the same object; none if they are too many."""
         return self._behind(self._by_thing.get(_thing(last), ()), call, last, CROWD)
 
     def all_of(self, call: Call, last: Attempt) -> list[Attempt]:
-        """All requests of a call's caller behind an attempt."""
+        """Find all requests of a call's caller after an attempt."""
         return list(self._behind(self._attempts, call, last, WRITES))
 
     def writes(self, call: Call, last: Attempt) -> Iterator[Attempt]:
-        """A caller's writes behind an attempt, to the same object or to another."""
+        """Find a caller's writes after an attempt, to the same object or to another."""
         return filter(self.about, self._behind(self._writes, call, last, WRITES))
 
     def wrote_before(self, call: Call, lost: Attempt, thing: Hashable) -> bool:
@@ -155,7 +148,7 @@ class Requests:
 
     @cached_property
     def _writes(self) -> list[Attempt]:
-        return [each for each in self._attempts if is_write(each) and took_effect(each)]
+        return [attempt for attempt in self._attempts if is_write(attempt) and took_effect(attempt)]
 
     @cached_property
     def _by_thing(self) -> dict[Hashable, list[Attempt]]:
@@ -163,15 +156,14 @@ class Requests:
 
 
 def is_write(attempt: Attempt) -> bool:
-    """Whether a request changes something."""
+    """Whether a request may change something."""
     return attempt.method not in READING and not (attempt.operation or "").lower().startswith(QUERIES)
 
 
 def is_lost(attempt: Attempt) -> bool:
-    """Whether it is a write that the app carried out and whose answer the client did not get.
+    """Whether a request is a write that the app carried out, and whose answer was lost.
 
-    The begin of an upload in pieces is none, nor a piece that the service has answered with 308: no object is there
-    yet.
+    The begin of a resumable upload is not a write yet, and neither is a piece that the service has answered with 308.
     """
     if not (attempt.applied and attempt.failed and is_write(attempt)) or begins_session(attempt):
         return False
@@ -179,13 +171,12 @@ def is_lost(attempt: Attempt) -> bool:
 
 
 def reaction(call: Call, requests: Requests, heard: bool | None = None) -> Reaction | None:
-    """The reaction to the first lost write of a call; None: none is lost, or it may still come.
+    """Find the reaction to a call's first lost write; None without one, or if it may still come.
 
     Args:
         call: the call.
-        requests: what else its client asked for.
-        heard: whether its caller heard of a success (True) or of an error (False); None: as its window says, if it
-            has one.
+        requests: the client's other requests.
+        heard: whether the caller got success (True) or an error (False); None: as the call's window says.
     """
     lost = next(filter(is_lost, call.attempts), None)
     if lost is None:
@@ -194,7 +185,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         heard = call.window.returned
     own = call.attempts[call.attempts.index(lost) + 1 :]
     asked, behind = fingerprint(lost), list(requests.of(call, call.last))
-    # What it writes behind its own removal is no repeat: that was the reaction.
+    # A write after the client's own removal is not a repeat: the removal was the reaction.
     removed = next((each.arrived for each in behind if each.method == "DELETE" and took_effect(each)), inf)
     repeats = [
         each
@@ -216,10 +207,10 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         return said(TWICE, again)
     other = next((each for each in repeats if took_effect(each) and _has_other_key(lost, each)), None)
     if other is not None and not call.succeeded:
-        # By its key it is another request: in one named call it is the same one all the same.
+        # With another key it is another request, unless both belong to one named call.
         return said(UNCLEAR if call.window is None else TWICE, other)
-    # The answer may be that to a copy, be it sent before or behind the lost one.
-    fine = [each for each in (*call.attempts, *repeats) if took_effect(each) and not each.failed]
+    # The answer may be the answer to a copy, sent before or after the lost one.
+    fine = [attempt for attempt in (*call.attempts, *repeats) if took_effect(attempt) and not attempt.failed]
     if fine:
         more = 0 if call.other_bytes is None else _more(lost, fine[-1])
         if more < 0 or (more > 0 and heard is not None):
@@ -229,28 +220,28 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     read = any(not each.failed for each in reads)
     gone = lost.method == "DELETE" and is_done_already(last) and last.status == GONE
     if gone and heard is None:
-        return said(HARMLESS)  # what it was for is reached
+        return said(HARMLESS)  # the object is gone, as the client wanted
     refused = is_done_already(last) and not gone
     part = is_of_upload(lost)
-    # The end of an upload removes its parts, and no object.
+    # A request that ends an upload removes its parts, but no object.
     deed = next((each for each in requests.writes(call, last) if part or not is_of_upload(each)), None)
     if deed is not None:
         if deed.method != "DELETE":
             known = (
                 heard is not None or lost.method == "DELETE"
-            )  # whoever writes anew goes on, whatever it heard
+            )  # a client that writes again goes on, with or without an error
             found = _written(deed, lost, refused=refused) if known else None
-            # Whoever draws a new name for each attempt has left the first object behind; whether anything reads it
-            # only the store tells.
+            # A client that chooses a new name for each attempt leaves the first object behind. Only the store shows
+            # whether anything reads that object.
             if found is None and heard and lost is last and not read and _has_other_name(lost, deed):
                 found = UNCLEAR
         elif _thing(deed) == _thing(lost):
-            # Who removes what it holds to be another's removes its own; after an error that is a way back.
+            # After a refusal the client takes its own object for another's; after an error it only cleans up.
             found = KNEW if not refused else UNCLEAR if read and heard is not False else UNDID
         elif (refused or lost.guarded or requests.named(lost, deed)) and requests.wrote_before(
             call, lost, _thing(deed)
         ):
-            # The object may name it. Who knows that it was its own write may as well put away what it needs no more.
+            # The object may name the removed one. A client that knows its write may remove what it no longer needs.
             unclear = not requests.compared and (heard or (read and heard is None))
             found = UNCLEAR if unclear else UNDID
         else:
@@ -258,11 +249,10 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         if found is not None:
             return said(found, deed)
     if heard:
-        # Only what is stored shows that the refusal was not for another client's write.
+        # Only the store shows that the refusal was not for another client's write.
         return said(UNCLEAR if refused and not read and not requests.compared else KNEW)
     if refused and not read:
-        # What the caller of a named call heard of is what failed last in it, such as the look whether the write is
-        # its own.
+        # The caller of a named call gets the error of the last failure in it, such as of a read that checks the write.
         asked_for = reads if call.window is None else requests.all_of(call, last)
         after = asked_for[-1] if asked_for else last
         if after is last or not after.failed:
@@ -270,7 +260,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         last = after
         return said(UNCLEAR if heard is None else ERROR)
     if heard is False:
-        # Of parts without an object it is true that it failed.
+        # If only parts were written, and no object, the reported failure is true.
         return said(CONFLICT if refused else KNEW if part else ERROR)
     if read:
         return said(UNCLEAR)
@@ -278,24 +268,24 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
 
 
 def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
-    """The effect of a caller's next write on the lost one; None: none.
+    """Find the effect of a caller's next write on the lost one; None if there is none.
 
     Args:
         deed: the next write.
         lost: the lost write.
-        refused: whether the client got a refusal in the end, and not an error.
+        refused: whether the client got a refusal in the end, instead of an error.
     """
     if _thing(deed) != _thing(lost):
         return None
     if lost.method == "DELETE" or alike(lost, deed):
         return HARMLESS
     if _more(lost, deed) > 0:
-        return TWICE  # it added to what it had added to already
+        return TWICE  # both writes were appended
     return UNDID if refused and not deed.guarded else UNCLEAR
 
 
 def _has_other_name(lost: Attempt, again: Attempt) -> bool:
-    """Whether a write has the bytes of the lost one, and a name beside its name."""
+    """Whether a write has the bytes of the lost one, and another name in the same folder."""
     one, other = (
         (each.method, each.path.rpartition("/")[0], each.seed, each.request_bytes, each.request_digest)
         for each in (lost, again)
@@ -304,19 +294,19 @@ def _has_other_name(lost: Attempt, again: Attempt) -> bool:
 
 
 def _more(lost: Attempt, again: Attempt) -> int:
-    """The number of bytes that a write carries more than the lost one."""
+    """Count the bytes that a write has more than the lost one."""
     return (again.request_bytes or 0) - (lost.request_bytes or 0)
 
 
 def _adds(lost: Attempt, again: Attempt) -> bool:
-    """Whether a write that takes effect a second time adds to what is there."""
+    """Whether a repeat of a write adds to the object."""
     if lost.operation in APPENDS:
         return not again.guarded
     return _makes_another(lost) and idempotency_key(again) is None
 
 
 def has_second_effect(lost: Attempt) -> bool:
-    """Whether a repeat of a POST or PATCH changes more; a write by name does not."""
+    """Whether a repeat changes more: that of a POST or PATCH does, that of a named write not."""
     return _makes_another(lost) or lost.operation in APPENDS or is_of_upload(lost) or not lost.key
 
 
@@ -330,7 +320,7 @@ def _has_other_key(lost: Attempt, again: Attempt) -> bool:
 
 
 def _is_of(attempt: Attempt, call: Call) -> bool:
-    """Whether it may be of the caller of a call."""
+    """Whether a request may come from the caller of a call."""
     first, window = call.first, call.window
     if window is not None and window.key is not None and window.key not in attempt.path.split("/"):
         return False

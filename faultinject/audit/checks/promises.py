@@ -1,7 +1,7 @@
 """Checks of a profile's promises: attempts, backoff, its distribution, retries in an outage.
 
-The profile of a client that is known by its user agent alone is its default, and somebody may have configured it:
-what differs from it is measured, and not judged.
+If only the user agent shows the client's profile, that is its default, and the user may have configured another one.
+Differences from it are measured and not judged.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from faultinject.audit.waits import KINDS, Wait, calls_of
 from faultinject.journal.calls import Call
 
 LATE, OFTEN = 0.02, 1 / 3
-"""Shares of waits above the promise: any machine makes the first, no machine the second."""
+"""Shares of late waits: any machine may cause the first, no machine causes the second."""
 ROOM = 1.25
-"""By how much a wait without jitter may be longer than promised."""
+"""The factor by which a wait without jitter may be longer than promised."""
 DRAWN = 30
-"""Waits that it takes to say how they were drawn."""
+"""The number of waits that shows their distribution."""
 LONG = 0.5
-"""Seconds of a bound within which the client's own time does not show."""
+"""The shortest bound, in seconds, for which the client's own time is negligible."""
 FAR = 0.25
-"""Distance from an even draw at which no machine puts the waits."""
+"""The distance from a uniform distribution that no machine causes."""
 LIKELY, UNLIKELY, NEVER = 0.01, 1e-4, 1e-9
-"""Probabilities that such uneven waits were drawn evenly; the last is the smallest shown."""
+"""Probabilities that uneven waits are uniform: likely, unlikely, and the smallest shown."""
 BODILESS = "HEAD"
-"""The method whose answer has no body.
+"""The method whose answers have no body, so that the client cannot see the code of an error.
 
-Its client cannot see the code of an error, on which the bound may depend.
+The bound may depend on the code.
 """
 
 
@@ -60,11 +60,11 @@ Its client cannot see the code of an error, on which the bound may depend.
 def attempts(evidence: Evidence) -> Finding | None:
     """A call that never succeeds makes exactly as many attempts as the client promises.
 
-    The client's own header (`amz-sdk-request: max=5`) overrides the profile. What a transport sends again by
-    itself, when a kept-alive connection breaks before an answer, is no attempt: the client's own numbers tell, or
-    else the time. Where the client also promises a quota, the
-    quota may explain fewer attempts: FAIL is then more attempts, or fewer in all of the first 10 calls, unless the
-    numbers of attempts differ, and the calls that had begun by their end made as many retries as the quota allows.
+    The client's own header (`amz-sdk-request: max=5`) overrides the profile. What a transport sends again by itself,
+    when a kept-alive connection breaks before an answer, is no attempt: the client's own numbers tell, or else the
+    time. Where the client also promises a quota, the quota may explain fewer attempts: FAIL is then more attempts, or
+    fewer in all of the first 10 calls, unless the numbers of attempts differ, and the calls that had begun by their
+    end made as many retries as the quota allows.
     """
     profile = evidence.profile
     if profile.attempts is None:
@@ -76,7 +76,7 @@ def attempts(evidence: Evidence) -> Finding | None:
         if not call.succeeded
         and call.retries
         and call.name not in evidence.outages
-        and all(each.kind in KINDS for each in call.attempts)
+        and all(attempt.kind in KINDS for attempt in call.attempts)
         and call.first.method not in UNSAFE
     ]
     n = len(calls)
@@ -101,14 +101,15 @@ def attempts(evidence: Evidence) -> Finding | None:
 
 
 def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Sequence[Call]) -> bool:
-    """Whether all these calls made fewer attempts though the quota cannot have been used up.
+    """Whether all these calls made fewer attempts, and the quota cannot be the reason.
 
-    A quota that is used up ends calls after various numbers of attempts; one number in all of them is the client's
-    own.
+    An empty quota ends calls after various numbers of attempts; one and the same number is the client's limit.
     """
     end = max(call.attempts[-1].arrived for call in first)
     begun = (call for call in evidence.calls if call.first.arrived <= end)
-    retries = sum(call.retries for call in begun if not call.succeeded)  # a success gives its retries back
+    retries = sum(
+        call.retries for call in begun if not call.succeeded
+    )  # a success returns its retries to the quota
     quota = evidence.profile.outage_retries(first[0].first.kind or "")
     various = len({len(call.attempts) for call in fewer}) > 1
     return all(call in fewer for call in first) and not (various and retries >= min(quota, default=inf))
@@ -189,7 +190,7 @@ def full_jitter(evidence: Evidence) -> Finding | None:
         for low, high in [profile.bounds(wait.kind, wait.retry) or (0.0, 0.0)]
         if high >= LONG and high > low and wait.call.first.method != BODILESS
     ]
-    # That calls began later still makes waits longer, and none of them even by chance.
+    # Calls that begin late only make waits longer; they cannot make them uniform.
     least = max(LONG, 2 * evidence.turnaround.machine_delay)
     held = [each for each in bounded if each[2] >= least]
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
@@ -247,16 +248,16 @@ def _broken(
     promised: str,
     setting: str = "",
 ) -> Finding:
-    """The finding on a broken promise: FAIL if the profile was chosen, else only a measurement.
+    """Make the finding on a broken promise: FAIL if the user chose the profile.
 
     Args:
-        evidence: of the client.
-        n: how many calls or waits it rests on.
-        told: what was measured.
-        calls: those that show it.
-        promised: what is promised.
-        setting: what a profile of the client's own would hold; empty: its waits, which a busy machine may have made
-            longer.
+        evidence: the evidence on the client.
+        n: the number of calls or waits.
+        told: the measurement in words.
+        calls: the calls that show it.
+        promised: the promise in words.
+        setting: the setting to put into a profile of the user's own; empty: the waits, which a busy machine may have
+            made longer.
     """
     profile = evidence.profile
     if evidence.detected:

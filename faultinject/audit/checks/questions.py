@@ -14,47 +14,47 @@ from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import FINGERPRINT, TOLD, Call
 
 PERMANENT = frozenset((400, 401, 403, 404, 405, 409, 412))
-"""Answers that stay the same however often one asks."""
+"""Answers that a retry does not change."""
 PASSING = frozenset((408, 429, 500, 502, 503, 504))
-"""Answers that may be better the next time, whoever gives them."""
+"""Answers of any service that a retry may change."""
 NEVER = frozenset((501, 505))
-"""Errors of a server that stay the same."""
+"""Errors of a server that a retry does not change."""
 UNSAFE = frozenset(("POST", "PATCH"))
-"""Methods that are not tried again without more ado."""
+"""Methods whose retry may repeat their effect."""
 LOST = frozenset(("transport", "timeout"))
-"""Kinds of failure in which a client cannot know whether the app did what it was asked."""
+"""Kinds of failure after which a client cannot know whether the app did the request."""
 GONE = 404
-"""The answer to a removal that was carried out before."""
+"""The answer to a removal of an object that is already removed."""
 DONE_ALREADY = frozenset((GONE, 409, 412))
-"""Answers to a write that was carried out before: it is gone, there already, or changed."""
+"""Answers to a write that was done before: the object is gone, exists or is changed."""
 UPLOADS = ("/upload/storage/v1/", "/resumable/upload/storage/v1/")
 """Paths at which Google Cloud Storage takes uploads."""
 BATCH = re.compile(
     r"/batch(/storage/v1)?\?|.*/(\$batch\?|actions/batch)|.*[?&]((bulk-)?delete(=|&|$)|comp=batch)"
 )
-"""Path and query of a batch request, whose answer tells of each part.
+"""Path and query of a batch request, whose answer reports each part.
 
-As S3 and its kin, Swift, Azure, Google, Kodo and OCI have it.
+These are the batches of S3 and its relatives, Swift, Azure, Google, Kodo and OCI.
 """
 HARMLESS = re.compile(r"(?i)(^|&)(upload_?id=|delete(=|&|$))")
-"""Query of a POST to a storage service whose repeat does no more.
+"""The query of a POST to a storage service that can be repeated without harm.
 
-The end of an upload has its id and parts, and what is deleted stays so.
+It ends an upload, with its id and parts, or deletes objects.
 """
 SESSION = re.compile(r"(?i)(^|&)uploadtype=resumable(&|$)")
-"""Query of a request of Google's JSON API that is about an upload in pieces."""
+"""The query of a request for a resumable upload in Google's JSON API."""
 STORAGE_CLIENTS = (
     "alibabacloud aliyun-sdk aws-sdk azsdk backblaze-b2 bce-sdk boto cos- gcloud- gccl/ minio"
     " obs-sdk qingstor qiniu"
     " swiftclient tos-sdk tos-python-sdk"
 ).split()
-"""Words in the user agents of storage SDKs, whose plain POST is the upload of a form."""
+"""Words in the user agents of storage SDKs, whose plain POST uploads a form."""
 
 
 def should_be_tried_again(attempt: Attempt) -> bool:
-    """Whether the failure is worth a retry: by the vendor's word, else by common rule.
+    """Whether the failure should be retried, by the vendor's document or else by its status.
 
-    Nobody has to do what a document asks for before it is sent again.
+    If the document asks for another step before the retry, no retry is demanded.
     """
     kind, documented = attempt.kind, attempt.documented
     if kind in ("transport", "timeout"):
@@ -71,17 +71,15 @@ def should_be_tried_again(attempt: Attempt) -> bool:
 
 
 def stays_the_same(attempt: Attempt) -> bool:
-    """Whether no retry changes a server error: by the vendor's word, else by its status."""
+    """Whether no retry changes a server error, by the vendor's document or else by its status."""
     documented = attempt.documented
     said = "unstated" if documented is None else documented.retryable
     return attempt.kind == "server" and (said == "no" or (said == "unstated" and attempt.status in NEVER))
 
 
 def may_be_sent_again(attempt: Attempt) -> bool:
-    """Whether the vendor allows the same request again after a step, such as a new token.
-
-    Where the state is to be asked for or a session begun, what follows is another request.
-    """
+    """Whether the vendor allows the same request after a step, such as getting a new token."""
+    # After a look at the state, or in a new session, it would be another request.
     documented = attempt.documented
     return documented is not None and documented.again in (
         "after-authorize",
@@ -92,17 +90,14 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 
 
 def sends_refused_token(call: Call) -> bool:
-    """Whether an answer asks for a new token first, and the retry has the old one.
-
-    Of a request without a token nobody can tell.
-    """
+    """Whether an answer asks for a new token, and the retry has the old one."""
     documented, token = call.first.documented, call.first.credential
     asks = documented is not None and documented.again in ("after-authorize", "after-refresh")
     return asks and token is not None and call.attempts[1].credential == token
 
 
 def is_permanent(attempt: Attempt) -> bool:
-    """Whether it got an injected answer that stays the same however often one asks."""
+    """Whether a request got an injected answer that a retry does not change."""
     return (
         attempt.answered_by_fault
         and attempt.status in PERMANENT
@@ -112,7 +107,7 @@ def is_permanent(attempt: Attempt) -> bool:
 
 
 def is_storage_call(attempt: Attempt) -> bool:
-    """Whether it is a request of object storage that SDKs are known to repeat."""
+    """Whether it is a request to object storage that SDKs are known to repeat."""
     if attempt.operation not in (None, "PostObject") or attempt.path.startswith(UPLOADS):
         return True
     agent = (attempt.user_agent or "").lower()
@@ -120,14 +115,14 @@ def is_storage_call(attempt: Attempt) -> bool:
 
 
 def begins_session(attempt: Attempt) -> bool:
-    """Whether it begins an upload in pieces of Google Cloud Storage, and writes nothing yet."""
+    """Whether a request begins a resumable upload of Google Cloud Storage, and writes nothing."""
     return attempt.method == "POST" and (
         attempt.operation == "InitiateResumableUpload" or SESSION.search(attempt.query) is not None
     )
 
 
 def lost_write(call: Call) -> Attempt | None:
-    """The lost POST or PATCH of a call that came again with no key and no precondition, if any."""
+    """Find a call's lost POST or PATCH that was retried without key and precondition."""
     unsafe = (
         one
         for one, other in pairwise(call.attempts)
@@ -137,7 +132,7 @@ def lost_write(call: Call) -> Attempt | None:
 
 
 def is_kept_off(call: Call) -> bool:
-    """Whether a precondition kept the repeat of a lost POST or PATCH from taking effect."""
+    """Whether a precondition kept the retry of a lost POST or PATCH from taking effect."""
     return any(
         is_lost_write(one) and other.guarded and is_done_already(other)
         for one, other in pairwise(call.attempts)
@@ -152,31 +147,30 @@ def is_lost_write(attempt: Attempt) -> bool:
 
 
 def is_done_already(attempt: Attempt) -> bool:
-    """Whether the app refused it as it refuses what was done before."""
+    """Whether the app refused a write that it may have done before."""
     return not attempt.injected and attempt.status in DONE_ALREADY
 
 
 def meets_its_own_effect(call: Call) -> bool:
-    """Whether its first attempt was carried out, and the last refused for that."""
+    """Whether the first attempt was carried out, and the last was refused for that reason."""
     return call.first.applied and is_done_already(call.last)
 
 
 def took_effect(attempt: Attempt) -> bool:
-    """Whether the app did what it was asked, by the status of its own answer where there is one."""
+    """Whether the app did the request, by the status of the app's own answer if it is known."""
     return (attempt.applied or not attempt.injected) and app_status(attempt) < 400
 
 
 def app_status(attempt: Attempt) -> int:
-    """The status of the app's own answer; 200 where that is not known."""
+    """The status of the app's own answer; 200 if it is not known."""
     return attempt.app_status or (None if attempt.answered_by_fault else attempt.status) or 200
 
 
 def may_poll(call: Call, evidence: Evidence) -> bool:
-    """Whether a refused client may have polled for a change, and no mark of its own denies it.
+    """Whether a refused client may have polled for a change, and marks none of it as a retry.
 
-    Whoever asks the app itself, or whether an object is there, may do so as soon as it has waited longer than the
-    machine may make it; what is injected otherwise is asked for again a second or more later, and not in one named
-    call.
+    A poll of the app itself, or for the existence of an object, comes after a wait that the machine does not explain.
+    A poll after another injected answer comes a second or more later, and not in one named call.
     """
 
     def least(before: Attempt) -> float:
@@ -199,21 +193,19 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
 def may_wait(call: Call, evidence: Evidence) -> bool:
     """Whether a client that may have polled got only refusals that may end.
 
-    They are the app's own, or each came a second or more before the next.
-
-    An object is there later, and so a lock that another holds is free, which is taken with If-None-Match; the
-    version that If-Match names does not come back.
+    They are the app's own, or each came a second or more before the next. An object may exist later, and a lock, taken
+    with If-None-Match, may become free; but the version that If-Match names does not come back.
     """
     waits = call.first.method in ("GET", "HEAD") or (call.first.guarded and not call.first.if_match)
-    own = waits and all(is_done_already(each) or not each.failed for each in call.attempts)
+    own = waits and all(is_done_already(attempt) or not attempt.failed for attempt in call.attempts)
     slow = call.inferred and all(gap is not None and gap >= POLL for gap in call.gaps)
-    refused = all(each.kind in ("client", None) for each in call.attempts)
+    refused = all(attempt.kind in ("client", None) for attempt in call.attempts)
     return may_poll(call, evidence) and refused and (own or slow)
 
 
 def sent_nothing(call: Call) -> bool:
-    """Whether a later attempt of a call that had a body at first carried none."""
-    return any(each.request_bytes == 0 and shorter(each, call.first) for each in call.attempts[1:])
+    """Whether the first attempt of a call had a body, and a later one has none."""
+    return any(attempt.request_bytes == 0 and shorter(attempt, call.first) for attempt in call.attempts[1:])
 
 
 def is_cleared(call: Call) -> bool:
@@ -222,10 +214,7 @@ def is_cleared(call: Call) -> bool:
 
 
 def is_rest(call: Call) -> bool:
-    """Whether it is a batch whose body changes only after a 200 with errors in it.
-
-    A deletion then has the keys that are left.
-    """
+    """Whether the body of a batch changes only after a 200 with errors, to the remaining keys."""
     if not BATCH.match(f"{call.first.path}?{call.first.query or ''}"):
         return False
     ends = [number for number, each in enumerate(call.attempts, 1) if each.kind == "hidden"]
@@ -237,11 +226,11 @@ def is_rest(call: Call) -> bool:
 
 
 def own_limit(call: Call) -> int | None:
-    """The most attempts by the client's own header (`amz-sdk-request: max=3`); None: unsaid.
+    """Read the limit of attempts from the client's header (`amz-sdk-request: max=3`), or None.
 
-    An SDK says so of what has one id: of a call that a layer above it made under several it says nothing.
+    The limit is for the attempts with one id, so it says nothing about a call with several ids.
     """
     if len(set(map(invocation, call.attempts))) > 1:
         return None
-    limits = [(each.attempt_hint or {}).get("max") for each in call.attempts]
-    return max((each for each in limits if isinstance(each, int)), default=None)
+    limits = [(attempt.attempt_hint or {}).get("max") for attempt in call.attempts]
+    return max((limit for limit in limits if isinstance(limit, int)), default=None)

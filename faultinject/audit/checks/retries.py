@@ -76,23 +76,21 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     failure were then refused by the app with a 4xx that calls without a fault do not get (WARN where a fingerprint
     alone groups the attempts). Else one finding for each such answer: of the calls that first got it, how many have
     two attempts or more, by method. PASS: of each method with 3 calls or more, all of the first 10, or 90 %. WARN:
-    none; or none of a method, none with or none without Retry-After, while others are retried. FAIL in place of
-    that where the vendor documents the answer as retryable, at least three of these calls came before the client's
-    last retry, and nothing else may be the reason: no other call may have held the retry, and they are no deletions
-    and no conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by
-    turns with them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its
-    caller, or failed just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no retry
-    changes, or with the same token after an answer that asks for a new one, where calls with that answer have
-    several. A POST without a retry does not count, unless a storage SDK that retries other POSTs sent it; nor does
-    an answer whose Retry-After exceeds 5 s. No retry is expected after an answer that no documentation calls
-    transient, nor after one whose documentation asks for another step first: a new token, a look at the present
-    state. Where a circuit breaker opened during the client's first wait, and others (of a driver: of that name)
-    failed without a request, the calls are no PASS and no failure. Of a method of which an SDK repeats no id, and
-    the same requests come again under other ids, that is not decided without a driver. Nor is it where the client
-    retries nothing, and the same requests come again minutes later, unlike those that succeeded, as a queue sends
-    them. Where no request followed for 5 s when the first wait was over, and five or more had failed in a row, a
-    circuit breaker may have
-    opened: a WARN at most.
+    none; or none of a method, none with or none without Retry-After, while others are retried. FAIL in place of that
+    where the vendor documents the answer as retryable, at least three of these calls came before the client's last
+    retry, and nothing else may be the reason: no other call may have held the retry, and they are no deletions and no
+    conditional writes. Without a driver it is a FAIL only if three of them came before all retries, or by turns with
+    them, and if none is a POST or HEAD, was answered after more than 5 s, ended in success for its caller, or failed
+    just before a circuit breaker opened. WARN as well: any, after a 501 or 505, which no retry changes, or with the
+    same token after an answer that asks for a new one, where calls with that answer have several. A POST without a
+    retry does not count, unless a storage SDK that retries other POSTs sent it; nor does an answer whose Retry-After
+    exceeds 5 s. No retry is expected after an answer that no documentation calls transient, nor after one whose
+    documentation asks for another step first: a new token, a look at the present state. Where a circuit breaker opened
+    during the client's first wait, and others (of a driver: of that name) failed without a request, the calls are no
+    PASS and no failure. Of a method of which an SDK repeats no id, and the same requests come again under other ids,
+    that is not decided without a driver. Nor is it where the client retries nothing, and the same requests come again
+    minutes later, unlike those that succeeded, as a queue sends them. Where no request followed for 5 s when the first
+    wait was over, and five or more had failed in a row, a circuit breaker may have opened: a WARN at most.
     """
     yield from _refused_retries(evidence)
     by_answer = _by_answer(evidence)
@@ -102,7 +100,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
     # A copy of a slow request that succeeds is no retry.
     retried = any(
         call.retries
-        and (any(each.failed for each in call.attempts[:-1]) or not _may_be_copies(evidence, call))
+        and (any(attempt.failed for attempt in call.attempts[:-1]) or not _may_be_copies(evidence, call))
         for call in evidence.everyone
     )
     if len(given_up) >= FEWEST and not retried:
@@ -158,7 +156,7 @@ def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) ->
 
 
 def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
-    """Those that were answered."""
+    """Find the calls whose first failure was an answer."""
     return [call for calls in by_answer.values() for call in calls if call.first.status is not None]
 
 
@@ -173,7 +171,7 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
         return warned(n, f"{told}, although a retry cannot succeed", again, answer, action=STOP)
-    tokens = {each.credential for call in calls for each in call.attempts} - {None}
+    tokens = {attempt.credential for call in calls for attempt in call.attempts} - {None}
     in_vain = list(filter(sends_refused_token, again))
     # Where no call has another one, its service may give the same again, as that of a test does.
     if in_vain and len(tokens) > 1:
@@ -281,7 +279,7 @@ def _had_a_budget(evidence: Evidence, calls: Sequence[Call], retried: Sequence[C
 
 
 def _other_reason(evidence: Evidence, calls: Sequence[Call]) -> tuple[str, str]:
-    """Another reason for calls without a retry, and what would tell; both empty: none."""
+    """Find another reason for calls without a retry, and the advice for it; both may be empty."""
     if len(calls) - sum(evidence.held_back(call, alike=False) for call in calls) < FEWEST:
         return "an open circuit breaker may have ended them before a retry", NO_BREAKER
     if unclear := sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR):
@@ -354,7 +352,7 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
         if (later := arrived[thing_of(call)][-1].arrived) > call.last.arrived
         and alike(arrived[thing_of(call)][-1], call.last)
     ]
-    got = [each for each in evidence.requests if not each.failed]
+    got = [request for request in evidence.requests if not request.failed]
     got_again = sum(arrived[fingerprint(each)][-1] is not each for each in got)
     seen = len(got) >= FEWEST and got_again <= RARE * len(got)
     return min(again) if 2 * len(again) >= len(calls) and seen else None
@@ -416,7 +414,7 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
 
 def _retried_in_vain(call: Call) -> Attempt:
     """The last attempt of a call before those that the app refused."""
-    return [each for each in call.attempts if each.kind != "client"][-1]
+    return [attempt for attempt in call.attempts if attempt.kind != "client"][-1]
 
 
 def _why(calls: Sequence[Call]) -> str:
@@ -517,8 +515,8 @@ def _budget_may_be_empty(evidence: Evidence, calls: Sequence[Call]) -> bool:
 def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
     """Calls that end at one form of Retry-After, though the client waits for another, by form.
 
-    It is no budget that ended them: the client retries behind them as well. Of calls that a circuit breaker may
-    have ended nobody can tell.
+    No budget ended these calls: the client retries later calls too. Calls that a circuit breaker may have ended are
+    left out.
     """
     asked = grouped(_asked_to_wait(evidence), lambda call: (call.first.method, call.first.answer))
     waited = [call for calls in asked.values() if any(call.retries for call in calls) for call in calls]
@@ -536,7 +534,7 @@ def ended_by_form(evidence: Evidence) -> dict[str, list[Call]]:
 
 
 def waits_as_long(evidence: Evidence, seconds: float) -> bool:
-    """Whether the client waits as long as this for some answer that asks for a wait."""
+    """Whether the client waited this long after some answer that asked for a wait."""
     return any((call.gaps[0] or 0.0) >= seconds for call in _asked_to_wait(evidence) if call.retries)
 
 
@@ -569,18 +567,17 @@ def permanent(evidence: Evidence) -> Finding:
     """A permanent failure is not retried.
 
     Of the calls whose first answer was an injected 400, 401, 403, 404, 405, 409 or 412 that no documentation calls
-    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats
-    the call within a second (then a layer above the SDK retries; WARN without a driver). A request with another
-    token, precondition, region or clock, or after a write to that place, may get another answer and is no retry;
-    nor is one that meets what the first attempt has written (`when=after`). Where fingerprints alone group the
-    attempts, several callers may get the same refusal: WARN for three objects or more, FAIL where no other request
-    came in between. Of requests that come a second or more later, as those of a
-    client that waits for a change, the number is said: WARN after 400, 401, 403 or 405, for three objects or more,
-    those that came sooner among them. A HEAD that finds nothing may wait for the object, in a named call too, where
-    it waits longer than the machine may make it (0.5 s where that was not measured): that is not decided. Nor is it
-    of a client that sends copies of what is not answered yet,
-    where no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them
-    before it had read the refusal.
+    retryable, not even with a new token or with care: FAIL when any has two attempts, or when the same SDK repeats the
+    call within a second (then a layer above the SDK retries; WARN without a driver). A request with another token,
+    precondition, region or clock, or after a write to that place, may get another answer and is no retry; nor is one
+    that meets what the first attempt has written (`when=after`). Where fingerprints alone group the attempts, several
+    callers may get the same refusal: WARN for three objects or more, FAIL where no other request came in between. Of
+    requests that come a second or more later, as those of a client that waits for a change, the number is said: WARN
+    after 400, 401, 403 or 405, for three objects or more, those that came sooner among them. A HEAD that finds nothing
+    may wait for the object, in a named call too, where it waits longer than the machine may make it (0.5 s where that
+    was not measured): that is not decided. Nor is it of a client that sends copies of what is not answered yet, where
+    no more requests came again than copies, and as soon as copies do: on a busy machine it may have sent them before
+    it had read the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
     aside = {id(call) for call in evidence.everyone if meets_its_own_effect(call)} | set(map(id, copied))
@@ -607,7 +604,7 @@ def permanent(evidence: Evidence) -> Finding:
     slow = polling or (later if len(times) >= FEWEST or n - unclear < FEWEST else [])
     habit = not polling and any(map(evidence.contrast.repeats, {call.first.method for call in later}))
     refusals = (_asked_again(call) or call.first for call in again or above or slow or calls)
-    answers = ", ".join(sorted({quoted(each.answer) for each in refusals}))
+    answers = ", ".join(sorted({quoted(refusal.answer) for refusal in refusals}))
     proven = [call for call in again if not call.inferred]
     quick = again or above
     enough = len(set(map(thing_of, quick))) >= FEWEST
@@ -644,7 +641,7 @@ def permanent(evidence: Evidence) -> Finding:
 
 
 def _may_be_copies(evidence: Evidence, call: Call) -> bool:
-    """Whether all repeats in a call may be copies sent before the answer was read."""
+    """Whether all repeats in a call may be copies that were sent before the answer was read."""
     copies = evidence.copies.get(call.first.method)
     return 0 < call.retries <= (0 if copies is None else copies.most) and all(
         any(evidence.may_be_copy(before, after) for before in call.attempts[:number])
@@ -730,14 +727,14 @@ def gives_up(evidence: Evidence) -> Finding:
 
 
 def _endless_targets(evidence: Evidence, calls: Sequence[Call]) -> dict[Hashable, int]:
-    """Targets that never succeeded and came more often than in any call: how often."""
-    got = {fingerprint(each) for each in evidence.requests if not each.failed}
+    """Count the requests for targets that never succeeded, if they are more than in any call."""
+    got = {fingerprint(request) for request in evidence.requests if not request.failed}
     times = Counter(thing for thing in map(thing_of, calls) if thing not in got)
     return {thing: number for thing, number in times.items() if number > TOO_MANY}
 
 
 def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
-    """The deadline of these calls, seconds; None where a number of attempts may end them."""
+    """Find the deadline of these calls in seconds; None if a number of attempts may end them."""
     took = {call: call.last.arrived - call.first.arrived for call in calls}
     longest = max(took.values(), default=0.0)
     wait = max((call.gaps[-1] or 0.0 for call in calls if call.retries), default=0.0)
@@ -754,29 +751,26 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
 
 
 def _crowded(evidence: Evidence) -> list[Call]:
-    """Calls that failed at the same time as others for the same target."""
+    """Find calls that failed at the same time as others for the same target."""
     found: list[Call] = []
     for same in grouped(evidence.shared, thing_of).values():
-        failures = [sum(each.kind in KINDS for each in call.attempts) for call in same]
+        failures = [sum(attempt.kind in KINDS for attempt in call.attempts) for call in same]
         if sum(failures) > 1:
             found += [call for call, number in zip(same, failures, strict=True) if number]
     return found
 
 
 def _failed_to_the_end(call: Call) -> bool:
-    """Whether only the client ended the call: no success, and no answer that ends it rightly.
-
-    Of one that it broke off at once nothing shows whether it would have gone on.
-    """
+    """Whether only the client ended the call, after failures that it could have retried."""
     rightly = call.last.kind == "client" and (not call.retries or call.first.kind != "client")
     broken_off = call.first.left and not call.retries
     return not call.succeeded and not rightly and not broken_off
 
 
 def _limit(call: Call, evidence: Evidence) -> int:
-    """The most attempts that a call may make.
+    """Find the largest number of attempts that a call may make.
 
-    A default is no limit, and a client may say itself that it is set to more.
+    A default of the profile is not a limit, and the client's own header may allow more.
     """
     profile = evidence.profile
     if profile.most is None or evidence.detected:

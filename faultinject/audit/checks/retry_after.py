@@ -48,7 +48,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     waits = list(hinted(evidence.everyone))
     # A vendor's own header is for clients that promise to know it.
     others = VENDORS.keys() - evidence.profile.hints.keys()
-    own = [each for each in waits if each.before.hint_form not in others]
+    own = [wait for wait in waits if wait.before.hint_form not in others]
     asked = [each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence)]
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
@@ -63,14 +63,14 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
             how = f"Let another form ask for {seconds(longest)} or more."
             yield unknown(len(calls), told, calls, form, action=how)
     if waits and not own:
-        forms = ", ".join(sorted({each.before.hint_form or "" for each in waits}))
+        forms = ", ".join(sorted({wait.before.hint_form or "" for wait in waits}))
         told = (
             f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
             " promise to know"
         )
         vendor = Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
         how = vendor if evidence.driven else "Give the rules hint=seconds."
-        yield unknown(len(waits), told, [each.call for each in waits], action=how)
+        yield unknown(len(waits), told, [wait.call for wait in waits], action=how)
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):

@@ -45,7 +45,8 @@ def hidden_failure(attempts: Sequence[Attempt]) -> Attempt | None:
     same = [each for each in asked if (each.method, each.path, each.query) == where]
     fine = any(not each.failed or (each.applied and not writes) for each in same)
     looked = any(
-        each.method in READING and not each.failed and each.arrived > same[0].arrived for each in attempts
+        attempt.method in READING and not attempt.failed and attempt.arrived > same[0].arrived
+        for attempt in attempts
     )
     if fine or looked or last.kind == "hidden":
         return None

@@ -29,15 +29,20 @@ def mixed(attempts: Iterable[Attempt]) -> tuple[Attempt, Attempt] | None:
             and a write begins anew; what no version is known of is left out.
     """
     read: dict[tuple[str, str], list[tuple[float, float, Attempt]]] = {}
-    for each in attempts:
-        place = each.host, each.path
-        if each.method not in READING:
+    for attempt in attempts:
+        place = attempt.host, attempt.path
+        if attempt.method not in READING:
             read.pop(place, None)
-        elif each.method == "GET" and each.status in (200, 206) and each.etag and each.response_bytes:
-            start = _start(each) if each.status == 206 else 0.0
-            end = start + each.response_bytes if each.status == 206 or each.failed else inf
+        elif (
+            attempt.method == "GET"
+            and attempt.status in (200, 206)
+            and attempt.etag
+            and attempt.response_bytes
+        ):
+            start = _start(attempt) if attempt.status == 206 else 0.0
+            end = start + attempt.response_bytes if attempt.status == 206 or attempt.failed else inf
             kept = [piece for piece in read.get(place, ()) if piece[0] < start or piece[1] > end]
-            read[place] = [*kept, (start, end, each)]
+            read[place] = [*kept, (start, end, attempt)]
     for found in read.values():
         first = found[0][2]
         for _, _, other in found:
@@ -104,7 +109,7 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
             same, call.signal, name=call.name, returned=call.returned, window=call.window
         )
         for call in evidence.told
-        for place, same in grouped(call.attempts, lambda each: (each.host, each.path)).items()
+        for place, same in grouped(call.attempts, lambda attempt: (attempt.host, attempt.path)).items()
         if len(same) > 1
         and call.returned is not None
         and (any(each.did in MOVED or says_so(each) for each in same) or mixed(same))
@@ -118,8 +123,8 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         for call in everyone
         if call.retries
         and (
-            len({each.etag for each in call.attempts if each.etag and each.method == "GET"}) > 1
-            or any(each.if_match and each.status == 412 for each in call.attempts)
+            len({attempt.etag for attempt in call.attempts if attempt.etag and attempt.method == "GET"}) > 1
+            or any(attempt.if_match and attempt.status == 412 for attempt in call.attempts)
         )
     ]
     wrong = [call for call in moved if call.succeeded and call.returned is not False and mixed(call.attempts)]

@@ -51,7 +51,7 @@ def detect(user_agent: str | None) -> Profile:
     """The profile of a client by its user agent; `rfc` where nothing is known of it."""
     if user_agent:
         for profile in map(get, names()):
-            if any(each.fits(user_agent) for each in profile.marks):
+            if any(mark.fits(user_agent) for mark in profile.marks):
                 return profile
     return get(DEFAULT)
 

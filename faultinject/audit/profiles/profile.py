@@ -32,7 +32,7 @@ class Waits(Struct, frozen=True, forbid_unknown_fields=True):
         factor: how much longer each further one may be.
         cap: the longest of all.
         longest: instead: the longest wait before each retry, the last standing for all further ones.
-        shortest: the shortest wait before each retry likewise; empty: none at all.
+        shortest: the shortest wait before each retry, in the same form; empty: no minimum.
     """
 
     base: Seconds = Seconds()

@@ -46,7 +46,7 @@ def _plain(message: str) -> str:
     found = _UNKNOWN.match(message)
     if found is None:
         return message
-    keys = [each.encode_name for kind in (Profile, Waits, Mark) for each in fields(kind)]
+    keys = [field.encode_name for kind in (Profile, Waits, Mark) for field in fields(kind)]
     return f"there is no key {found[1]}{nearest(found[1], keys)}{message[found.end() :]}"
 
 

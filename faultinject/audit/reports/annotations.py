@@ -45,13 +45,13 @@ class Annotation(NamedTuple):
 
 def annotated(judgement: Judgement) -> Iterator[Annotation]:
     """The failures and warnings of a judgement; a warning is an error where it is strict."""
-    for each in merged(judgement.findings):
-        if each.wrong:
-            words = told(each)
+    for finding in merged(judgement.findings):
+        if finding.wrong:
+            words = told(finding)
             text = "\n".join([words.so, *(story for story, _ in words.calls), f"→ {words.action}"])
-            level = "error" if each.verdict == FAIL or judgement.strict else "warning"
-            rests_on = {"evidence": [*each.evidence], "documents": to_builtins([*each.documents])}
-            yield Annotation(level, each.check, each.reference, text, *_place(each), rests_on)
+            level = "error" if finding.verdict == FAIL or judgement.strict else "warning"
+            rests_on = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
+            yield Annotation(level, finding.check, finding.reference, text, *_place(finding), rests_on)
 
 
 def github(judgement: Judgement) -> str:
@@ -76,16 +76,19 @@ def commands(annotations: Iterable[Annotation], undecided: str) -> str:
         undecided: why nothing was judged, for a notice; empty: something was.
     """
     lines = [f"::notice::{_data(undecided)}\n"] if undecided else []
-    for each in annotations:
-        path = _data(quoted(each.path)).replace(":", "%3A").replace(",", "%2C")
-        place = f" file={path},line={each.line}" if path else ""
-        lines.append(f"::{each.level}{place}::{_data(each.text)}\n")
+    for annotation in annotations:
+        path = _data(quoted(annotation.path)).replace(":", "%3A").replace(",", "%2C")
+        place = f" file={path},line={annotation.line}" if path else ""
+        lines.append(f"::{annotation.level}{place}::{_data(annotation.text)}\n")
     return "".join(lines)
 
 
 def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
     """A SARIF log; the arguments are as those of `commands`."""
-    rules = {each.check: {"id": each.check, "help": {"text": each.reference}} for each in annotations}
+    rules = {
+        annotation.check: {"id": annotation.check, "help": {"text": annotation.reference}}
+        for annotation in annotations
+    }
     notes = [{"level": "note", "message": {"text": undecided}}]
     invocation = {
         "executionSuccessful": not undecided,
@@ -95,7 +98,7 @@ def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
     run = {
         "tool": {"driver": driver},
         "invocations": [invocation],
-        "results": [_result(each) for each in annotations],
+        "results": [_result(annotation) for annotation in annotations],
     }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -129,8 +132,8 @@ def _data(text: str) -> str:
 
 def _place(finding: Finding) -> tuple[str, int]:
     """File and line of the first test that shows a finding."""
-    tests = (each.first.test or "" for each in finding.calls)
-    return place_of(next((each for each in tests if "::" in each), ""))
+    tests = (call.first.test or "" for call in finding.calls)
+    return place_of(next((test for test in tests if "::" in test), ""))
 
 
 def place_of(test: str) -> tuple[str, int]:

@@ -65,7 +65,7 @@ class Content(NamedTuple):
         facts: how much was seen, what failed in the end, and what does not count.
         wrong: what is wrong, failures first.
         passed: the checks that passed in a row; empty where none did.
-        undecided: what is not decided, why, and what would decide it: one line for each reason.
+        undecided: the undecided checks, why, and what to do: one line for each reason.
         measured: how the calls were found and the waits measured, and the results of each rule's faults.
     """
 
@@ -94,7 +94,7 @@ def content(judgement: Judgement, *, verbose: bool = True) -> Content:
         judgement.conclusion.result,
         title(judgement),
         list(_facts(judgement)),
-        [told(each) for verdict in (FAIL, WARN) for each in findings if each.verdict == verdict],
+        [told(finding) for verdict in (FAIL, WARN) for finding in findings if finding.verdict == verdict],
         sentences.names(findings, PASS),
         undecided(findings, every=every),
         list(_measured(judgement)),
@@ -111,7 +111,12 @@ def told(finding: Finding) -> FindingText:
         [(sentences.story(call), sentences.place(call)) for call in finding.calls[:EXAMPLES]],
         quoted(f"{finding.action} See {finding.reference}".lstrip()),
         quoted(
-            "; ".join([*finding.evidence, *(f"{each.name} binds {each.bound}" for each in finding.documents)])
+            "; ".join(
+                [
+                    *finding.evidence,
+                    *(f"{document.name} binds {document.bound}" for document in finding.documents),
+                ]
+            )
         ),
     )
 
@@ -130,16 +135,16 @@ def merged(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
-    """Undecided checks, why, and what would decide them: one line for each reason.
+    """Put the undecided checks in words, with reason and advice: one line for each reason.
 
     Args:
         findings: of any verdict.
         every: whether checks of which nothing was seen have a reason each.
     """
     reasons: dict[str, list[Finding]] = {}
-    for each in findings:
-        if each.verdict == INCONCLUSIVE:
-            reasons.setdefault(why_undecided(each) if every or each.n else NOT_SEEN, []).append(each)
+    for finding in findings:
+        if finding.verdict == INCONCLUSIVE:
+            reasons.setdefault(why_undecided(finding) if every or finding.n else NOT_SEEN, []).append(finding)
     return [f"{sentences.names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
 
 

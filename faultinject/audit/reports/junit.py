@@ -70,7 +70,7 @@ def suite(judgement: Judgement, name: str = "faultinject") -> Suite:
     """The suite of one judgement; see `junit`."""
     failing = (FAIL, WARN) if judgement.strict else (FAIL,)
     group = f"faultinject.{judgement.profile.name}"
-    cases = [_case(each, group, failing) for each in merged(judgement.findings)]
+    cases = [_case(finding, group, failing) for finding in merged(judgement.findings)]
     if judgement.conclusion.result == "undecided":
         cases.insert(0, Case(RESULT, group, ERROR, judgement.conclusion.sentence, "undecided"))
     report = content(judgement)

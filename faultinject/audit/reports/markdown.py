@@ -27,8 +27,8 @@ def markdown(judgement: Judgement) -> str:
     """The whole report; what a request said cannot make a link, a mention or HTML of itself."""
     said = content(judgement)
     blocks = [f"## Retries of {plain(said.title)}", f"### {plain(said.result)}", _list(said.facts)]
-    for each in said.wrong:
-        blocks += problem(each)
+    for finding in said.wrong:
+        blocks += problem(finding)
     if said.passed:
         blocks.append(f"{SIGNS[PASS]} **passed:** {plain(said.passed)}")
     if said.undecided:
@@ -51,7 +51,7 @@ def linked(text: str) -> str:
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {plain(each)}" for each in lines)
+    return "\n".join(f"- {plain(line)}" for line in lines)
 
 
 def plain(text: str) -> str:

@@ -23,10 +23,10 @@ def names(findings: Iterable[Finding], verdict: str) -> str:
     Of several clients, each client's checks stand behind its name.
     """
     clients: dict[str | None, dict[str, list[str]]] = {}
-    for each in findings:
-        if each.verdict == verdict:
-            about = clients.setdefault(each.client, {}).setdefault(each.check, [])
-            about += [] if each.subject is None else [each.subject]
+    for finding in findings:
+        if finding.verdict == verdict:
+            about = clients.setdefault(finding.client, {}).setdefault(finding.check, [])
+            about += [] if finding.subject is None else [finding.subject]
     told = []
     for client, checks in clients.items():
         words = [f"{check} ({', '.join(about)})" if about else check for check, about in checks.items()]
@@ -58,8 +58,8 @@ def story(call: Call) -> str:
 def place(call: Call) -> str:
     """The place of a call in its journal: `seq 17 18`, or `pid 12 seq 17, pid 13 seq 4`."""
     pids: dict[int, list[str]] = {}
-    for each in call.attempts[:SHOWN]:
-        pids.setdefault(each.pid, []).append(str(each.seq))
+    for attempt in call.attempts[:SHOWN]:
+        pids.setdefault(attempt.pid, []).append(str(attempt.seq))
     more = " …" if len(call.attempts) > SHOWN else ""
     if len(pids) == 1:
         [numbers] = pids.values()

@@ -50,20 +50,20 @@ def text(judgement: Judgement, *, verbose: bool = True) -> str:
 
 
 def wrapped(paragraphs: Iterable[Paragraph], *, width: int) -> Iterator[tuple[str, str]]:
-    """Wrap paragraphs into lines with their looks; names of checks and words stay whole."""
-    for each in paragraphs:
-        words = each.words
+    """Wrap paragraphs into lines with their style; names of checks and words stay whole."""
+    for paragraph in paragraphs:
+        words = paragraph.words
         for name in CHECKS:
             words = words.replace(name, name.replace(" ", NO_BREAK))
         lines = wrap(
             words,
             width,
-            initial_indent=each.indent,
-            subsequent_indent=each.indent + each.hanging,
+            initial_indent=paragraph.indent,
+            subsequent_indent=paragraph.indent + paragraph.hanging,
             break_on_hyphens=False,
             break_long_words=False,
         )
-        yield from ((each.look, line.replace(NO_BREAK, " ")) for line in lines or [""])
+        yield from ((paragraph.look, line.replace(NO_BREAK, " ")) for line in lines or [""])
 
 
 def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:

@@ -1,4 +1,4 @@
-"""One request in Azure's form: its names, its settings, and its conditions."""
+"""Requests to Azure: their names, settings and conditions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = "2021-12-02"
 """The API version of answers to requests that name none."""
 META = "x-ms-meta-"
 METADATA_BYTES = 8192
-"""The most bytes of metadata.
+"""The largest size of metadata in bytes.
 
 https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
 """
@@ -31,11 +31,11 @@ SETTINGS = {
 }
 """The headers that show a blob's properties, by the headers that set them."""
 ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-lease-id", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
-"""Headers that change the meaning of a request, and that this store cannot honour."""
+"""Headers that change a request's meaning, and that the store does not support."""
 KIND, COUNT = "x-ms-blob-type", "x-ms-blob-committed-block-count"
-"""Headers of a blob: its kind, and of an append blob the number of appended blocks."""
+"""Headers with a blob's kind, and with the number of an append blob's blocks."""
 EPOCH = 621_355_968_000_000_000
-"""1970 in the units in which Azure's entity tags count: 100 ns since the year 1."""
+"""1970 in the unit of Azure's entity tags: 100 ns since the year 1."""
 
 _changes = count()
 
@@ -44,7 +44,7 @@ class AzureCall(Exchange):
     """One request: `/ACCOUNT/CONTAINER/BLOB`, or `/CONTAINER/BLOB` below the account's Host.
 
     Attributes:
-        level: of its target: `account`, `container` or `blob`.
+        level: the level of its target: `account`, `container` or `blob`.
     """
 
     content_type = "application/xml"
@@ -56,14 +56,14 @@ class AzureCall(Exchange):
 
     @property
     def endpoint(self) -> str:
-        """The account's address, as listings repeat it."""
+        """The account's address, which listings show."""
         root = self.request.root_url
         if self.service.reading.bucket_of(self.host) is not None:
             return root
         return f"{root}{self.below.removeprefix('/').partition('/')[0]}/"
 
     def header(self, name: str) -> str | None:
-        """A header of the request."""
+        """Find a header of the request."""
         return self.request.headers.get(name)
 
     def answer(
@@ -74,7 +74,7 @@ class AzureCall(Exchange):
         document: bool = False,
         headers: Iterable[tuple[str, str]] = (),
     ) -> StoreAnswer:
-        """A good answer; the request's version and own id come back with it."""
+        """Make a successful answer, which repeats the request's version and id."""
         answer = super().answer(status, body, document=document, headers=headers)
         answer.headers["x-ms-version"] = self.header("x-ms-version") or VERSION
         if own := self.header("x-ms-client-request-id"):
@@ -86,7 +86,7 @@ class AzureCall(Exchange):
         return tuple((shown, value) for name, shown in SETTINGS.items() if (value := self.header(name)))
 
     def metadata(self) -> Headers:
-        """The user metadata that the request sets; names keep their capitals.
+        """Read the user metadata that the request sets; names keep their capitals.
 
         Raises:
             StoreError: `metadata`, `metadata_key`, `metadata_name`.
@@ -103,7 +103,7 @@ class AzureCall(Exchange):
         return tuple((META + key, value) for key, value in metadata)
 
     def judge_write(self, there: Stored | None) -> None:
-        """Refuse a write that the request's conditions forbid for the blob that is there.
+        """Refuse a write if the request's conditions forbid it for the present blob.
 
         Raises:
             StoreError: `blob_exists`, `precondition`.
@@ -120,9 +120,7 @@ class AzureCall(Exchange):
         self.judge_time(there.modified)
 
     def judge_time(self, changed: float) -> None:
-        """Refuse a change if the blob or the container was changed at another time than allowed.
-
-        The request's conditions name the time.
+        """Refuse a change if the request's conditions on the time of the last change forbid it.
 
         Raises:
             StoreError: `precondition`.
@@ -133,7 +131,7 @@ class AzureCall(Exchange):
             raise StoreError("precondition")
 
     def judge_change(self, there: Stored | None) -> None:
-        """Refuse a change of a blob that is not there, or that the request's conditions forbid.
+        """Refuse a change if there is no blob, or if the request's conditions forbid it.
 
         Raises:
             StoreError: `no_key`, `blob_exists`, `precondition`.
@@ -143,7 +141,7 @@ class AzureCall(Exchange):
         self.judge_write(there)
 
     def copy_source(self) -> Stored | None:
-        """The blob that a copy names as its source; None when the request is no copy.
+        """Find the source of a copy; None if the request is not a copy.
 
         Raises:
             StoreError: `source`, `not_implemented`, `unsupported_header`, `no_bucket`, `no_key`,
@@ -174,7 +172,7 @@ class AzureCall(Exchange):
 
 
 def refuse_absent(call: AzureCall) -> None:
-    """Refuse a request for a feature that the service has and this store has not.
+    """Refuse a request for a feature of the service that the store does not support.
 
     Raises:
         StoreError: `not_implemented`, `unsupported_header`.
@@ -188,7 +186,7 @@ def refuse_absent(call: AzureCall) -> None:
 
 
 def _refuse_past(parameters: Container[str]) -> None:
-    """Refuse a query that names a former state of a blob.
+    """Refuse a query for a former state of a blob.
 
     Raises:
         StoreError: `not_implemented`.
@@ -199,7 +197,7 @@ def _refuse_past(parameters: Container[str]) -> None:
 
 
 def new_etag(now: float) -> str:
-    """An entity tag that no other blob has, in Azure's form."""
+    """Make a unique entity tag in Azure's form."""
     return f"0x{_ticks(now) + next(_changes):X}"
 
 
@@ -209,7 +207,7 @@ def state(bucket: Bucket) -> list[tuple[str, str]]:
 
 
 def kind_of(stored: Stored) -> str:
-    """A blob's kind: `BlockBlob` or `AppendBlob`."""
+    """Find a blob's kind: `BlockBlob` or `AppendBlob`."""
     return dict(stored.headers).get(KIND, "BlockBlob")
 
 
@@ -223,7 +221,7 @@ def _ticks(moment: float) -> int:
 
 
 def _named(host: str, path: str, service: Service) -> tuple[str, str]:
-    """The names of container and blob."""
+    """Find the names of container and blob."""
     path = path.removeprefix("/")
     if service.reading.bucket_of(host) is None:
         path = path.partition("/")[2]

@@ -15,7 +15,7 @@ from faultinject.vendors.vendor import escape_xml
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 ID_BYTES = 64
-"""The longest id of a block, before it is written in base64."""
+"""The longest id of a block in bytes, before base64."""
 LISTS = ("Committed", "Uncommitted", "Latest")
 
 SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
@@ -24,13 +24,13 @@ SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", 
 LEASE: tuple[Field, ...] = (("LeaseStatus", "unlocked"), ("LeaseState", "available"))
 """Fields of every blob in a listing.
 
-A blob that has blocks only has a length besides, and no metadata:
+A blob of uncommitted blocks has only a length besides, and no metadata:
 https://learn.microsoft.com/rest/api/storageservices/list-blobs
 """
 
 
 def block_number(text: str) -> int:
-    """The number that stands for a block's id: its bytes after a 1.
+    """Read a block's id as a number: its bytes, with a 1 in front.
 
     Raises:
         StoreError: `part_number`.
@@ -45,14 +45,14 @@ def block_number(text: str) -> int:
 
 
 def block_id(number: int) -> str:
-    """The id of a block that `block_number` has read."""
+    """Write a number of `block_number` as the block's id."""
     return b64encode(number.to_bytes((number.bit_length() + 7) // 8)[1:]).decode()
 
 
 def containers(
     endpoint: str, asked: Sequence[Field], rows: list[Bucket], marker: str, metadata: bool
 ) -> bytes:
-    """A page of containers."""
+    """Write a page of containers."""
     fields: list[Field] = [
         (
             "Container",
@@ -74,14 +74,14 @@ def blobs(
     marker: str,
     metadata: bool,
 ) -> bytes:
-    """A page of blobs and common prefixes in a container.
+    """Write a page of blobs and common prefixes in a container.
 
     Args:
         place: the account's endpoint and the container.
-        asked: the client's parameters, repeated to it.
-        page: blobs and prefixes; a blob that has blocks only has no entity tag.
+        asked: the client's parameters, which the page repeats.
+        page: blobs and prefixes; a blob of uncommitted blocks has no entity tag.
         marker: the beginning of the next page, or empty.
-        metadata: whether the blobs' own is shown.
+        metadata: whether to show the blobs' metadata.
     """
     shown = [
         f"<Blob>{_name(blob.key)}{inner(_blob(blob))}"
@@ -95,7 +95,7 @@ def blobs(
 
 
 def block_list(kinds: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> bytes:
-    """The blocks of a blob: by kind, number and size of each."""
+    """Write a blob's blocks: by kind, the number and the size of each block."""
     fields: list[Field] = [
         (kind, [("Block", [("Name", block_id(number)), ("Size", size)]) for number, size in blocks])
         for kind, blocks in kinds
@@ -104,12 +104,12 @@ def block_list(kinds: Iterable[tuple[str, Iterable[tuple[int, int]]]]) -> bytes:
 
 
 def sizes(parts: Iterable[Part]) -> list[tuple[int, int]]:
-    """Number and size of each part."""
+    """List the number and the size of each part."""
     return [(part.number, part.size) for part in parts]
 
 
 def read_block_list(document: bytes) -> list[tuple[str, int]]:
-    """The blocks of a Put Block List: the list that each is taken from, and its number.
+    """Read the blocks of a Put Block List: the list to take each from, and its number.
 
     Raises:
         StoreError: `malformed`, `part_number`.
@@ -159,9 +159,9 @@ def _blob(stored: Stored) -> list[Field]:
 
 
 def _metadata(headers: Headers) -> list[Field] | None:
-    """The user metadata; None where there is none, as Azurite has it.
+    """The element with the user metadata; None if there is none.
 
-    Azure's SDK makes None of an empty element.
+    Azure's SDK would read an empty element as None; Azurite leaves it out too.
     """
     metadata: list[Field] = [
         (name.removeprefix("x-ms-meta-"), value) for name, value in headers if name.startswith("x-ms-meta-")
@@ -170,7 +170,7 @@ def _metadata(headers: Headers) -> list[Field] | None:
 
 
 def _name(name: str) -> str:
-    """The element of a name, percent-encoded where XML cannot have it."""
+    """Write the element of a name, percent-encoded if XML cannot contain it."""
     if name.isprintable():
         return f"<Name>{escape_xml(name)}</Name>"
     return f'<Name Encoded="true">{quote(name)}</Name>'

@@ -1,6 +1,6 @@
 """Azure Blob Storage: the operations on the account, containers, blobs and blocks.
 
-It also has the table that finds a request's operation. Blocks are staged one by one, then made a blob by a list.
+A table finds a request's operation. Clients stage blocks one by one, then make them a blob by a list.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from faultinject.store.preconditions import judge_read, read_range
 from faultinject.store.xml import Field
 
 MOST = 5000
-"""The longest page of a listing, and the usual one."""
+"""The largest page of a listing, and the default one."""
 
 
 def list_containers(call: AzureCall) -> StoreAnswer:
     """List Containers."""
-    rows = {each.name: each for each in call.service.buckets.all()}
+    rows = {bucket.name: bucket for bucket in call.service.buckets.all()}
     names, _, marker, asked = _page(call, rows, "")
     document = documents.containers(
         call.endpoint, asked, [rows[name] for name in names], marker, _includes(call, "metadata")
@@ -78,7 +78,7 @@ def set_container_metadata(call: AzureCall) -> StoreAnswer:
 
 
 def delete_container(call: AzureCall) -> StoreAnswer:
-    """Delete Container, with everything that is in it."""
+    """Delete Container, with its contents."""
     buckets = call.service.buckets
     with buckets.lock:
         call.judge_time(buckets.find(call.bucket).changed)
@@ -106,7 +106,7 @@ def list_blobs(call: AzureCall) -> StoreAnswer:
 
 
 def _uncommitted(call: AzureCall) -> dict[str, Stored]:
-    """The blobs of which there are blocks only: as blobs without an entity tag."""
+    """List the blobs with uncommitted blocks only, as blobs without an entity tag."""
     staged = call.service.uploads.all(call.bucket).values()
     return {upload.key: Stored(upload.key, (), 0, "", upload.started, ()) for upload in staged}
 
@@ -114,7 +114,7 @@ def _uncommitted(call: AzureCall) -> dict[str, Stored]:
 def _page(
     call: AzureCall, names: Iterable[str], delimiter: str
 ) -> tuple[list[str], list[str], str, list[Field]]:
-    """Names and common prefixes of a page, the marker of the next one, and the client's fields."""
+    """Select a page: its names, common prefixes, next marker, and the client's parameters."""
     args = call.request.args
     limit = call.number("maxresults", MOST)
     if limit == 0:
@@ -167,11 +167,11 @@ def put_block(call: AzureCall) -> StoreAnswer:
     with call.service.buckets.lock:
         _refuse_append_blob(call)
         staged = _staged(call)
-        if any(each.bit_length() != number.bit_length() for each in list(staged.parts)[:1]):
+        if any(other.bit_length() != number.bit_length() for other in list(staged.parts)[:1]):
             raise StoreError("part_length")
         call.service.uploads.put_part(call.bucket, call.key, call.key, part)
-    told = [("Content-MD5", b64encode(bytes.fromhex(digest)).decode())] if digest else []
-    return call.answer(201, headers=[*told, ENCRYPTED])
+    checksum_headers = [("Content-MD5", b64encode(bytes.fromhex(digest)).decode())] if digest else []
+    return call.answer(201, headers=[*checksum_headers, ENCRYPTED])
 
 
 def put_block_list(call: AzureCall) -> StoreAnswer:
@@ -207,7 +207,7 @@ def get_block_list(call: AzureCall) -> StoreAnswer:
 
 
 def discard(call: AzureCall) -> None:
-    """Drop the blocks of a blob that were not used."""
+    """Drop a blob's uncommitted blocks."""
     with call.service.buckets.lock:
         call.service.buckets.find(call.bucket).uploads.pop(call.key, None)
 
@@ -224,16 +224,13 @@ def _refuse_append_blob(call: AzureCall) -> None:
 
 
 def _staged(call: AzureCall) -> Upload:
-    """The blob's unused blocks: an upload whose id is the blob's name."""
+    """Find the blob's uncommitted blocks: an upload whose id is the blob's name."""
     staged = call.service.buckets.find(call.bucket).uploads.get(call.key)
     return staged or call.service.uploads.start(call.bucket, call.key, (), call.now, identity=call.key)
 
 
 def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) -> Stored:
-    """Make the blob out of the wanted blocks; the unused ones are dropped.
-
-    The caller holds the lock.
-    """
+    """Make a blob of the wanted blocks, and drop the unused ones; the caller holds the lock."""
     buckets = call.service.buckets
     bucket = buckets.find(call.bucket)
     staged, before = bucket.uploads.get(call.key), bucket.objects.get(call.key)
@@ -255,7 +252,7 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
         headers=headers,
         layout=tuple(documents.sizes(chosen)),
     )
-    # It stands in the place of its blocks and of the blob before, but one block may be listed many times.
+    # The blob replaces its blocks and the blob before, but can be larger: a list may name one block many times.
     replaced = sum(entry.cost for entry in (staged, before) if entry is not None)
     buckets.take(max(0, stored.cost - replaced))
     bucket.uploads.pop(call.key, None)
@@ -265,10 +262,10 @@ def _commit(call: AzureCall, wanted: list[tuple[str, int]], headers: Headers) ->
 
 
 def _committed(stored: Stored | None) -> Iterator[tuple[int, Part]]:
-    """The blocks that a blob was made of, by number."""
+    """Rebuild the blocks of a blob, by number."""
     if stored is None:
         return
-    left = iter(stored.blocks)  # `cut` would begin anew for each
+    left = iter(stored.blocks)  # `cut` would begin at the start for each block
     for number, size in stored.layout:
         blocks: list[bytes] = []
         missing = size
@@ -314,7 +311,7 @@ def append_block(call: AzureCall) -> StoreAnswer:
 
 
 def _judge_end(call: AzureCall, size: int, more: int) -> None:
-    """Refuse to append elsewhere, or more, than the request's conditions allow.
+    """Refuse to append at another position, or more, than the request's conditions allow.
 
     Raises:
         StoreError: `header_value`, `append_position`, `max_size`.
@@ -392,14 +389,14 @@ def set_metadata(call: AzureCall) -> StoreAnswer:
 
 
 def set_properties(call: AzureCall) -> StoreAnswer:
-    """Set Blob Properties: those that the request leaves out are cleared."""
+    """Set Blob Properties: properties that the request leaves out are cleared."""
     settings = dict(call.settings())
     settings.setdefault("Content-Type", "application/octet-stream")
     return _change(call, tuple(settings.items()), lambda name: not name.startswith("x-ms-"))
 
 
 def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) -> StoreAnswer:
-    """Give a blob other headers in place of those that are to be replaced."""
+    """Replace some of a blob's headers."""
     drain(call.request)
     buckets = call.service.buckets
     with buckets.lock:
@@ -412,10 +409,7 @@ def _change(call: AzureCall, headers: Headers, replaced: Callable[[str], bool]) 
 
 
 def _copy(call: AzureCall, source: Stored, *, copied: bool) -> StoreAnswer:
-    """A copy, finished at once.
-
-    With `copied` it names its source, as blobs that Copy Blob made do.
-    """
+    """Copy a blob at once; with `copied`, the copy names its source, as after Copy Blob."""
     drain(call.request)
     about_copy: Headers = (
         ("x-ms-copy-id", str(uuid4())),
@@ -441,12 +435,12 @@ def _copy(call: AzureCall, source: Stored, *, copied: bool) -> StoreAnswer:
 
 
 def submit_batch(call: AzureCall) -> StoreAnswer:
-    """Blob Batch: several requests in one, each with an answer of its own.
+    """Blob Batch: several requests in one, with an answer for each.
 
     https://learn.microsoft.com/rest/api/storageservices/blob-batch
 
     Raises:
-        StoreError: `multipart`; nothing is deleted then.
+        StoreError: `multipart`; then nothing is deleted.
     """
     parts = split_multipart(read_document(call.request), call.header("content-type"))
     asked = [_read_request(call, request) for _, request in parts]
@@ -476,7 +470,7 @@ def _read_request(call: AzureCall, request: bytes) -> AzureCall:
 
 
 def _answer_of_batch(one: AzureCall) -> StoreAnswer:
-    """The answer to one of the requests in a batch."""
+    """Answer one of the requests in a batch."""
     try:
         if one.request.method != "DELETE":
             raise StoreError("not_implemented", "the embedded store supports batches of deletions only")
@@ -486,7 +480,7 @@ def _answer_of_batch(one: AzureCall) -> StoreAnswer:
 
 
 def describe(content: bytes, now: float) -> tuple[str, Headers]:
-    """The entity tag and the headers of a blob made of a content."""
+    """Make the entity tag and the headers of a blob."""
     digest = b64encode(md5(content, usedforsecurity=False).digest()).decode()
     settings = ("Content-Type", "application/octet-stream"), ("Content-MD5", digest)
     return new_etag(now), (*settings, *_created(now))
@@ -525,10 +519,10 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], StoreAnswer]] = {
 
 
 def perform(call: AzureCall) -> StoreAnswer:
-    """Do the operation that the request names.
+    """Perform the operation of a request.
 
     Raises:
-        StoreError: it asks for something that cannot be, or that the store has not.
+        StoreError: the request is invalid, or the store does not support it.
     """
     if not call.valid:
         raise StoreError("uri")

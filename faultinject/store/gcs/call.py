@@ -1,4 +1,4 @@
-"""One request to Google's JSON API: the names in its path, its document, and its conditions.
+"""Requests to Google's JSON API: the names in their paths, their documents and conditions.
 
 https://cloud.google.com/storage/docs/request-endpoints#encoding
 """
@@ -34,19 +34,15 @@ ABSENT = {
     "restore": "soft deletion",
     "xml": "the XML API here; --vendor gcs-xml does",
 }
-"""The features that the service has and this store has not, by the word that asks for them.
+"""The features that the store does not support, by the word that asks for them.
 
-The word stands behind the name of a bucket, of an object or of a project, or is the beginning of a path that is none
-of the JSON API.
+The word follows the name of a bucket, an object or a project, or begins a path outside of the JSON API.
 """
 ELSEWHERE = {
     **dict.fromkeys(("", "storage", "upload", "download", "resumable", "discovery"), ""),
     "batch": "batch",
 }
-"""The kinds of paths outside of `ROOTS`, by their beginning.
-
-/BUCKET and /BUCKET/OBJECT, of the XML API, are not in it.
-"""
+"""The kinds of paths outside of `ROOTS`, by their beginning, without those of the XML API."""
 
 _OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
 _ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
@@ -54,12 +50,12 @@ _DECODED = re.compile(_OBJECT.format(name=".+?"), re.DOTALL)
 
 
 def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
-    """The kind of a path, and its encoded names: bucket, object, and those of a copy's target.
+    """Split a path into its kind and its encoded names: bucket, object, and a copy's target.
 
     Args:
-        path: below the mount point.
-        encoded: whether it is as the client sent it. Then a slash is never in a name; where the server shows only the
-            decoded path, nobody knows, and a name is as long as it can be.
+        path: the path below the mount point.
+        encoded: whether the path is as the client sent it. Then no name contains a slash; in a decoded path a slash
+            may belong to a name, and names are taken to be as long as possible.
     """
     root = next((root for root in ROOTS if path.startswith(root)), None)
     if root is None:
@@ -111,9 +107,9 @@ MESSAGES = {
     "no_upload": "There is no such upload.",
     "uri": "The object name is not UTF-8.",
 }
-"""The messages for mistakes that share one documented reason with others.
+"""The messages for mistakes that share one documented reason.
 
-The documented message is that of one of them.
+The document has the message of only one of them.
 """
 
 
@@ -121,10 +117,10 @@ class GcsCall(Exchange):
     """One request.
 
     Attributes:
-        kind: of its target: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each with
-            `upload ` or `download ` in front where the path says so; a word of `ABSENT`; empty for anything else.
-        target: bucket and object that a copy makes.
-        finished: from the session of an upload that is over to the document of the object that it became.
+        kind: the kind of its target: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each
+            with `upload ` or `download ` in front if the path has that; a word of `ABSENT`; empty for anything else.
+        target: the bucket and the object that a copy makes.
+        finished: the documents of objects, by the session of the ended upload that made them.
     """
 
     content_type = "application/json; charset=UTF-8"
@@ -143,7 +139,7 @@ class GcsCall(Exchange):
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The request's JSON object; empty where it sends nothing.
+        """Read the request's JSON object; empty if the body is empty.
 
         Raises:
             StoreError: `malformed`, `document`, `incomplete`.
@@ -156,11 +152,11 @@ class GcsCall(Exchange):
             return {}
 
     def argument(self, name: str) -> str:
-        """A query parameter; empty when it is not there."""
+        """Find a query parameter; empty if it is missing."""
         return self.request.args.get(name, "")
 
     def get(self, bucket: str, key: str, generation: str) -> Stored:
-        """An object, of that generation if one is given.
+        """Find an object, of this generation if one is given.
 
         Raises:
             StoreError: `no_bucket`, `no_key`.
@@ -171,7 +167,7 @@ class GcsCall(Exchange):
         return stored
 
     def judge(self, there: Stored | None, prefix: str = "if") -> bool:
-        """Whether the request's conditions hold for the object there; False is "not modified".
+        """Check the request's conditions for the present object; False means "not modified".
 
         Raises:
             StoreError: `precondition`.
@@ -179,7 +175,7 @@ class GcsCall(Exchange):
         return self._holds(*generations(there), prefix)
 
     def judge_bucket(self) -> None:
-        """Refuse a request that its conditions forbid for a bucket.
+        """Refuse a request if its conditions on the bucket do not hold.
 
         Raises:
             StoreError: `precondition`.
@@ -197,7 +193,7 @@ class GcsCall(Exchange):
         return True
 
     def judge_write(self, there: Stored | None) -> None:
-        """Refuse a write that the request's conditions forbid for the object that is there.
+        """Refuse a write if the request's conditions forbid it for the present object.
 
         Raises:
             StoreError: `precondition`.
@@ -206,7 +202,7 @@ class GcsCall(Exchange):
             raise StoreError("precondition")
 
     def judge_change(self, there: Stored | None) -> None:
-        """Refuse a change of an object that is not there, or that the request's conditions forbid.
+        """Refuse a change if there is no object, or if the request's conditions forbid it.
 
         Raises:
             StoreError: `no_key`, `precondition`.
@@ -216,16 +212,16 @@ class GcsCall(Exchange):
         self.judge_write(there)
 
     def json(self, status: int, document: Mapping[str, Any], **headers: str) -> StoreAnswer:
-        """A good answer with a JSON document."""
+        """Make a successful answer with a JSON document."""
         body = json.dumps(document, ensure_ascii=False).encode()
         return self.answer(status, body, document=True, headers=headers.items())
 
     def resource_of(self, bucket: str, stored: Stored) -> dict[str, Any]:
-        """An object's resource."""
+        """Make an object's resource."""
         return object_resource(bucket, stored, self.request.root_url)
 
     def refusal(self, error: StoreError) -> StoreAnswer:
-        """The documented error, with another message where the row's is about something else."""
+        """Answer with the documented error, and with a message that fits the mistake."""
         if error.message is None and error.mistake in MESSAGES:
             error.message = MESSAGES[error.mistake].format(bucket=self.bucket, key=self.key)
         return super().refusal(error)

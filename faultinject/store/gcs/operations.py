@@ -1,6 +1,6 @@
-"""Google's JSON API: the operations on buckets and on objects that are there.
+"""Google's JSON API: the operations on buckets and on existing objects.
 
-It also has the table that finds a request's operation. Uploads have their own module.
+A table finds a request's operation. Uploads have their own module.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from faultinject.store.messages import StoreAnswer
 from faultinject.store.preconditions import judge_read, read_range
 
 MOST = 1000
-"""The longest page of a listing, and the usual one."""
+"""The largest page of a listing, and the default one."""
 UNREAD = ("matchGlob", "softDeleted", "filter", "includeTrailingDelimiter", "includeFoldersAsPrefixes")
-"""Parameters of a listing that the service has and this store has not.
+"""Parameters of a listing that the store does not support.
 
-`versions` is none of them: a bucket without versioning has the live objects only.
+`versions` is ignored: a bucket without versioning has only live objects.
 """
 
 
 def list_buckets(call: GcsCall) -> StoreAnswer:
     """buckets.list."""
-    rows = {each.name: each for each in call.service.buckets.all()}
+    rows = {bucket.name: bucket for bucket in call.service.buckets.all()}
     page, token = _page(call, rows, "")
     items = [resources.bucket_resource(rows[name], call.request.root_url) for name, _ in page.names]
     return call.json(200, {"kind": "storage#buckets", "items": items, **token})
@@ -65,7 +65,7 @@ def change_bucket(_: GcsCall) -> StoreAnswer:
 
 
 def delete_bucket(call: GcsCall) -> StoreAnswer:
-    """buckets.delete: uploads under way do not keep a bucket."""
+    """buckets.delete; a bucket with uploads under way can be deleted."""
     buckets = call.service.buckets
     with buckets.lock:
         buckets.find(call.bucket)
@@ -89,7 +89,7 @@ def list_objects(call: GcsCall) -> StoreAnswer:
 
 
 def _page(call: GcsCall, names: Iterable[str], delimiter: str) -> tuple[Page, dict[str, str]]:
-    """A page, and the token of the next one as a field of the answer."""
+    """Select a page, and make the answer's field with the next page's token."""
     limit = min(call.number("maxResults", MOST) or MOST, MOST)
     page = select(
         ((name, "") for name in names),
@@ -104,7 +104,7 @@ def _page(call: GcsCall, names: Iterable[str], delimiter: str) -> tuple[Page, di
 
 
 SOURCES = 32
-"""The most objects that one request composes."""
+"""The largest number of objects that one request composes."""
 
 
 def get_object(call: GcsCall) -> StoreAnswer:
@@ -131,7 +131,7 @@ def update_object(call: GcsCall) -> StoreAnswer:
     """objects.patch and, by PUT, objects.update.
 
     Raises:
-        StoreError: `not_implemented`, when access control is to change; `no_bucket`, `no_key`, `argument`,
+        StoreError: `not_implemented`, for access control; `no_bucket`, `no_key`, `argument`,
             `metadata`, `precondition`.
     """
     document = call.document
@@ -171,7 +171,7 @@ def compose_object(call: GcsCall) -> StoreAnswer:
 
 
 def _named(call: GcsCall) -> list[dict[str, Any]]:
-    """The names of a composite's sources."""
+    """Read the names of a composite's sources."""
     named = call.document.get("sourceObjects")
     if not (isinstance(named, list) and named and all(isinstance(source, dict) for source in named)):
         raise StoreError("required")
@@ -181,7 +181,7 @@ def _named(call: GcsCall) -> list[dict[str, Any]]:
 
 
 def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
-    """A source of a composite, in the named generation if there is one."""
+    """Find a source of a composite, of the named generation if there is one."""
     name, generation = named.get("name"), named.get("generation")
     if not isinstance(name, str):
         raise StoreError("required")
@@ -198,8 +198,8 @@ def _source(call: GcsCall, named: Mapping[str, Any]) -> Stored:
 def copy_object(call: GcsCall) -> StoreAnswer:
     """objects.copy, and objects.rewrite, which is done at once.
 
-    The copy has the description that the request gives, else the source's. A copy of a composite is one; of one
-    object, if its storage class is another: https://cloud.google.com/storage/docs/composite-objects
+    The copy has the request's description, if there is one, or the source's. A copy of a composite is a composite too,
+    of only one component if its storage class changes: https://cloud.google.com/storage/docs/composite-objects
     """
     described = resources.described(call.document)
     source = call.get(call.bucket, call.key, call.argument("sourceGeneration"))
@@ -243,17 +243,17 @@ UPLOADS: Mapping[tuple[str, str], Operation] = {
     ("session", "POST"): uploads.continue_upload,
     ("session", "DELETE"): uploads.cancel_upload,
 }
-"""Uploads by `uploadType`, or `session` for one that is under way, and method.
+"""Operations of uploads by `uploadType`, or `session` for an upload under way, and method.
 
-Pieces come by PUT, and gcsfs, whose tests run against Google, sends them by POST.
+Clients send pieces by PUT; gcsfs, whose tests run against Google, sends them by POST.
 """
 
 
 def perform(call: GcsCall) -> StoreAnswer:
-    """Do the operation that the request names.
+    """Perform the operation of a request.
 
     Raises:
-        StoreError: it asks for something that cannot be, or that the store has not.
+        StoreError: the request is invalid, or the store does not support it.
     """
     if not call.valid:
         raise StoreError("uri")

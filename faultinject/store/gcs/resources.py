@@ -1,7 +1,7 @@
-"""Google's JSON resources: the description of an object, and the part of it that is kept.
+"""Google's JSON resources, which describe buckets and objects.
 
-An object's headers hold all of it: its generation and metageneration, its checksums and its metadata, each as the
-header by which Google's XML API names it, https://cloud.google.com/storage/docs/xml-api/reference-headers.
+An object's description is kept as headers: generation and metageneration, checksums and metadata have the names of
+headers in Google's XML API, https://cloud.google.com/storage/docs/xml-api/reference-headers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ DESCRIBED = {
     "contentLanguage": "Content-Language",
     "cacheControl": "Cache-Control",
 }
-"""The headers that show the fields that a client sets."""
+"""The headers of an object's fields, by the fields that a client can set."""
 META = "x-goog-meta-"
 METADATA_BYTES = 8192
-"""The most bytes of metadata: https://cloud.google.com/storage/quotas#objects"""
+"""The largest size of metadata in bytes: https://cloud.google.com/storage/quotas#objects"""
 
 STORAGE_CLASS, COMPONENTS = "x-goog-storage-class", "x-goog-component-count"
 CLASSES = (
@@ -42,7 +42,7 @@ CLASSES = (
 """The storage classes: https://cloud.google.com/storage/docs/storage-classes"""
 GENERATION, METAGENERATION, HASH = "x-goog-generation", "x-goog-metageneration", "x-goog-hash"
 OWN = (GENERATION, METAGENERATION, HASH, COMPONENTS, STORAGE_CLASS)
-"""Headers that a copy has from its source only on request: it is of the usual storage class."""
+"""Headers that a copy does not take over from its source; it has the default storage class."""
 NOTHING_THERE = ("0", "0")
 BUCKET_METAGENERATION = "1"
 """The metageneration of every bucket: none has settings that change."""
@@ -51,7 +51,7 @@ _changes = count()
 
 
 def generations(stored: Stored | None) -> tuple[str, str]:
-    """Generation and metageneration of an object; both are 0 if there is none."""
+    """Find the generation and metageneration of an object; both are 0 if there is none."""
     if stored is None:
         return NOTHING_THERE
     headers = dict(stored.headers)
@@ -59,22 +59,22 @@ def generations(stored: Stored | None) -> tuple[str, str]:
 
 
 def new_generation(now: float) -> int:
-    """A number that no other object has: microseconds, as Google's are."""
+    """Make a unique generation: microseconds since 1970, as Google's are."""
     return int(now * 1_000_000) + next(_changes)
 
 
 def storage_class(stored: Stored) -> str:
-    """An object's storage class: the usual one, unless it was given another."""
+    """Find an object's storage class."""
     return dict(stored.headers).get(STORAGE_CLASS, CLASSES[0])
 
 
 def components(stored: Stored) -> str:
-    """The number of objects in a composite; empty for an object that is none."""
+    """The number of objects in a composite; empty for an object that is not a composite."""
     return dict(stored.headers).get(COMPONENTS, "")
 
 
 def described(document: Mapping[str, Any]) -> Headers:
-    """The headers of a client's description of an object.
+    """Write a client's description of an object as headers.
 
     Raises:
         StoreError: `argument`, `metadata`.
@@ -99,10 +99,10 @@ def described(document: Mapping[str, Any]) -> Headers:
 
 
 def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Headers:
-    """An object's headers after an update.
+    """Make an object's headers after an update.
 
-    With `whole` fields that the document does not name are dropped, else they stay. Another storage class comes by a
-    rewrite only: https://cloud.google.com/storage/docs/changing-storage-classes
+    With `whole`, fields that the document does not name are dropped; otherwise they stay. Only a rewrite changes the
+    storage class: https://cloud.google.com/storage/docs/changing-storage-classes
 
     Raises:
         StoreError: `argument`, `metadata`.
@@ -126,7 +126,7 @@ def updated(stored: Stored, document: Mapping[str, Any], *, whole: bool) -> Head
 
 
 def object_resource(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
-    """An object's resource; `base` is the store's address."""
+    """Make an object's resource; `base` is the store's address."""
     headers = dict(stored.headers)
     generation, metageneration = generations(stored)
     sums = dict(digest.split("=", 1) for digest in headers[HASH].split(","))
@@ -157,7 +157,7 @@ def object_resource(bucket: str, stored: Stored, base: str) -> dict[str, Any]:
 
 
 def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
-    """A bucket's resource."""
+    """Make a bucket's resource."""
     created = iso(bucket.created)
     return {
         "kind": "storage#bucket",
@@ -175,9 +175,9 @@ def bucket_resource(bucket: Bucket, base: str) -> dict[str, Any]:
 
 
 def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
-    """All headers of a new object: its description, and the store's own.
+    """Make all headers of a new object: its description, and the store's own.
 
-    Of composites the store knows no MD5.
+    A composite has no MD5.
     """
     known = [name for name in sums if name != "md5" or COMPONENTS not in dict(described)]
     hashes = ",".join(f"{name}={sums[name]}" for name in known)
@@ -185,21 +185,21 @@ def whole(described: Headers, sums: Mapping[str, str], now: float) -> Headers:
 
 
 def describe(content: bytes, now: float) -> tuple[str, Headers]:
-    """The entity tag and the headers of an object made of a content."""
+    """Make the entity tag and the headers of an object."""
     headers = whole((("Content-Type", "application/octet-stream"),), sums_of([content]), now)
     return etag(headers), headers
 
 
 def sums_of(blocks: Sequence[bytes]) -> dict[str, str]:
-    """The checksums of a content, in base64 by name."""
+    """Compute the checksums of content, in base64 by name."""
     digests = {"crc32c": DIGESTS["crc32c"](), "md5": md5(usedforsecurity=False)}
     return {name: b64encode(digest_of(digest, blocks)).decode() for name, digest in digests.items()}
 
 
 def sent(stored: Stored) -> list[tuple[str, str]]:
-    """The headers of an object's content: those that a header can carry, and how it is stored.
+    """Select the headers to send with an object's content.
 
-    Google's SDK for Node checks a content only with these: https://github.com/googleapis/nodejs-storage.
+    Google's SDK for Node needs them to check the content: https://github.com/googleapis/nodejs-storage.
     """
     return [
         ("x-goog-stored-content-encoding", dict(stored.headers).get("Content-Encoding", "identity")),
@@ -216,15 +216,15 @@ def sent(stored: Stored) -> list[tuple[str, str]]:
 
 
 def etag(headers: Headers) -> str:
-    """The entity tag of an object and its description."""
+    """Make the entity tag of an object with these headers."""
     known = dict(headers)
     return b64encode(f"{known[GENERATION]}/{known[METAGENERATION]}".encode()).decode()
 
 
 def _class_in(document: Mapping[str, Any]) -> str | None:
-    """The storage class that a client names.
+    """Read the storage class that a client names.
 
-    Lower case is accepted: googleapis/google-cloud-node#2001.
+    Lowercase is accepted: googleapis/google-cloud-node#2001.
 
     Raises:
         StoreError: `argument`.

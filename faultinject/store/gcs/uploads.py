@@ -1,6 +1,6 @@
 """Objects made in one request, and resumable uploads.
 
-A resumable upload is begun, filled piece by piece, and asked for its progress:
+A client begins a resumable upload, sends it piece by piece, and may ask for its progress:
 https://cloud.google.com/storage/docs/performing-resumable-uploads
 """
 
@@ -61,14 +61,14 @@ def write(
     *,
     claims: Sums | None = None,
 ) -> StoreAnswer:
-    """Make an object, and show its resource; in answer to a rewrite, inside of a rewrite's.
+    """Make an object, and answer with its resource, or with a rewrite's document around it.
 
     Args:
-        call: the request, whose conditions hold for the object that is there.
+        call: the request, whose conditions apply to the present object.
         target: bucket and name.
         blocks: its content.
         described: its description as headers.
-        claims: the checksums that it is said to have.
+        claims: the checksums that the client gives.
 
     Raises:
         StoreError: `bad_digest`, `no_bucket`, `precondition`, `key_length`, `full`.
@@ -90,10 +90,10 @@ def write(
 
 
 def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Headers, claims: Sums) -> Stored:
-    """A new object of that content.
+    """Make a new object.
 
     Raises:
-        StoreError: `bad_digest`, where one of its checksums is claimed to be another.
+        StoreError: `bad_digest`, if a checksum that the client gives is wrong.
     """
     sums = resources.sums_of(blocks)
     if any(sums[name] != value for name, value in claims.items()):
@@ -103,7 +103,7 @@ def _made(call: GcsCall, name: str, blocks: tuple[bytes, ...], described: Header
 
 
 def claimed_sums(call: GcsCall, document: Mapping[str, Any]) -> Sums:
-    """The checksums that a request claims for its content, in its description or in a header."""
+    """Read the checksums that a request gives, in the object's description or in a header."""
     pairs = [pair.strip().partition("=") for pair in call.request.headers.get("x-goog-hash", "").split(",")]
     claims = {name: value for name, _, value in pairs if name in ("crc32c", "md5")}
     fields = {"crc32c": "crc32c", "md5": "md5Hash"}
@@ -111,7 +111,7 @@ def claimed_sums(call: GcsCall, document: Mapping[str, Any]) -> Sums:
 
 
 def name_of(call: GcsCall, document: Mapping[str, Any]) -> str:
-    """The name of a new object, in the query or in its description.
+    """Read the name of a new object, from the query or from its description.
 
     Raises:
         StoreError: `required`.
@@ -123,7 +123,7 @@ def name_of(call: GcsCall, document: Mapping[str, Any]) -> str:
 
 
 def _content_type(head: bytes) -> str:
-    """The Content-Type in a part's own headers."""
+    """Read the Content-Type in a part's own headers."""
     for line in head.decode("latin-1").splitlines():
         name, _, value = line.partition(":")
         if name.strip().lower() == "content-type":
@@ -136,7 +136,7 @@ ENDED = 100
 
 
 def start_upload(call: GcsCall) -> StoreAnswer:
-    """objects.insert with `uploadType=resumable`: the answer has the address for the pieces."""
+    """objects.insert with `uploadType=resumable`: answer with the address for the pieces."""
     document = dict(call.document)
     name = name_of(call, document)
     sent = call.request.headers.get("x-upload-content-type") or "application/octet-stream"
@@ -150,10 +150,10 @@ def start_upload(call: GcsCall) -> StoreAnswer:
 
 
 def continue_upload(call: GcsCall) -> StoreAnswer:
-    """A piece of an upload, its last piece, or the question for its progress.
+    """Take a piece of an upload, or report its progress.
 
-    An upload may end while this request is under way, by another one: both get the resource of its object, also when
-    that is not there any more.
+    Another request may end the upload meanwhile: then both get the object's resource, even if the object is deleted
+    by now.
 
     Raises:
         StoreError: `no_upload`, `content_range`, `incomplete`, `bad_digest`, `precondition`, `full`.
@@ -173,7 +173,7 @@ def continue_upload(call: GcsCall) -> StoreAnswer:
 
 
 def cancel_upload(call: GcsCall) -> StoreAnswer:
-    """Give an upload up."""
+    """Cancel an upload."""
     upload = _find(call, call.argument("upload_id"))
     call.service.uploads.abort(call.bucket, upload.key, upload.id)
     answer = call.answer(204)
@@ -182,14 +182,14 @@ def cancel_upload(call: GcsCall) -> StoreAnswer:
 
 
 def _find(call: GcsCall, identity: str) -> Upload:
-    found = call.service.buckets.find(call.bucket).uploads.get(identity)
-    if found is None:
+    upload = call.service.buckets.find(call.bucket).uploads.get(identity)
+    if upload is None:
         raise StoreError("no_upload")
-    return found
+    return upload
 
 
 def _advance(call: GcsCall, upload: Upload) -> int | None:
-    """Store the piece that the request brings, if any; returns the size of the whole, if given."""
+    """Store the request's piece, if any, and return the whole size if the client gives it."""
     start, stop, total = _range(call.request.headers.get("content-range"))
     if start is None:
         drain(call.request)
@@ -203,10 +203,7 @@ def _advance(call: GcsCall, upload: Upload) -> int | None:
 
 
 def _progress(call: GcsCall, upload: Upload, total: int | None) -> StoreAnswer | None:
-    """The progress of an upload; None when all of it is there.
-
-    The caller holds the lock.
-    """
+    """Report the progress of an upload; None if it is complete."""
     received = _received(_find(call, upload.id))
     if total == received:
         return None
@@ -215,7 +212,7 @@ def _progress(call: GcsCall, upload: Upload, total: int | None) -> StoreAnswer |
 
 
 def _add(call: GcsCall, upload: Upload, start: int) -> int:
-    """Store a piece that begins at `start`; bytes that were there already are skipped.
+    """Store a piece that begins at `start`; bytes that were sent before are skipped.
 
     Returns:
         The piece's size.
@@ -234,10 +231,7 @@ def _add(call: GcsCall, upload: Upload, start: int) -> int:
 
 
 def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
-    """Make the object.
-
-    The caller holds the lock.
-    """
+    """Make the object; the caller holds the lock."""
     parts = [upload.parts[number] for number in sorted(upload.parts)]
     blocks = tuple(block for part in parts for block in part.blocks)
     stored = _made(call, upload.key, blocks, upload.headers, claimed_sums(call, {}))
@@ -250,16 +244,16 @@ def _finish(call: GcsCall, upload: Upload) -> StoreAnswer:
 
 
 def _received(upload: Upload) -> int:
-    return sum(each.size for each in upload.parts.values())
+    return sum(part.size for part in upload.parts.values())
 
 
 _SPAN = re.compile(r"bytes (?:\*|([0-9]{1,19})-([0-9]{1,19}|\*))/([0-9]{1,19}|\*)")
 
 
 def _range(text: str | None) -> tuple[int | None, int | None, int | None]:
-    """Start, stop and total of a Content-Range.
+    """Read the start, stop and total of a Content-Range.
 
-    Without a start it is a question, without a stop the piece is all that is left, without a total it is a piece.
+    Without a start it asks for the progress; without a stop the piece is the rest; without a total more may follow.
     Google's SDK for Node sends `bytes 5-*/*` for content of a length that it does not know.
 
     Raises:

@@ -1,7 +1,7 @@
 """Generated clients: compositions of behaviours whose faults are known.
 
-A right client is drawn first, behaviour by behaviour. Then, mostly, one behaviour is replaced by a wrong one of `BUGS`. All is
-drawn from the seed and the client's number, so that a client can be made again alone.
+A right client is drawn first, behaviour by behaviour. Then, mostly, one behaviour is replaced by a wrong one of
+`BUGS`. The seed and the client's number decide all draws, so that one client can be repeated alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REPEATABLE = frozenset(("GET", "HEAD", "PUT", "DELETE"))
 PASSING = frozenset(("throttle", "server", "transport"))
 """Kinds of failure that a right client retries."""
 VENDORS = ("http", "cos", "s3", "oss", "tos", "obs", "gcs-xml")
-"""Whose errors clients get; `http`: plain answers."""
+"""The vendors whose errors clients get; `http`: plain answers."""
 PLAIN = {
     "throttled": "http:503",
     "broken": "http:500",
@@ -79,12 +79,12 @@ PHASES = (
     Phase("some", "{broken},probability=0.3", ("PUT", "GET"), 60, 0.1),
     Phase("outage", "{broken}", ("GET",), 110, 0.02),
 )  # fmt: skip
-"""What clients are asked for. A client gets some of them."""
+"""The operations that clients may perform; a client performs some of them."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """A client and its callers, as a composition of behaviours. Times are seconds.
+    """A client and its callers, as a composition of behaviours, with times in seconds.
 
     Attributes:
         number: its number.
@@ -112,7 +112,7 @@ class Client:
         outer_kinds: the kinds of failure that it retries.
         resends: whether the transport sends an idempotent request again at once on a used connection that was lost.
         body: what a retry sends: `same`, `nothing`, `rest`.
-        token: what it does about a 401: `ends`, `renews`, `repeats`, `loses body` (it renews the token and sends nothing).
+        token: its reaction to a 401: `ends`, `renews`, `repeats`, `loses body` (a new token, and no body).
         hedge: seconds after which it sends a copy of a GET; 0: none.
         hedges: the methods that it copies.
         patience: seconds that it waits for an answer.

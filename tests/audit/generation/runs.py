@@ -34,7 +34,7 @@ class Answer:
 
     Attributes:
         status: None: no whole answer.
-        kind: `fine`, `throttle`, `server`, `transport`, `timeout`, `refused`, `hidden`, or `open` (no request was made).
+        kind: `fine`, `throttle`, `server`, `transport`, `timeout`, `refused`, `hidden`, or `open` (without a request).
         headers: by their names in lower case.
         body: as far as it came.
         kept: whether its connection had been kept alive.

@@ -35,4 +35,4 @@ BREAKS: Mapping[str, tuple[str, ...]] = {
 }
 """By what a client did wrong: the checks that may say so."""
 TOLD = frozenset(("swallows errors",))
-"""What shows only where a test says what a caller heard."""
+"""The findings that need a test which says what a caller got."""

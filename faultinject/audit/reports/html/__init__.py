@@ -37,7 +37,7 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
 
     style = read(__name__, "page.css").decode()
     report = content(judgement)
-    telling = {id(call) for each in judgement.findings if each.wrong for call in each.calls}
+    telling = {id(call) for finding in judgement.findings if finding.wrong for call in finding.calls}
     clients: list[tuple[str | None, Evidence]] = [(None, judgement.evidence), *judgement.others.items()]
     return template("page.html").render(
         title=quoted(title) if title else f"Retries of {report.title}",

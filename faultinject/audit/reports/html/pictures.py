@@ -85,7 +85,7 @@ class Timeline:
     width = WIDTH
 
     def __init__(self, calls: Sequence[Call], telling: Collection[int]) -> None:
-        first = sorted(calls, key=lambda each: (id(each) not in telling, -_length(each)))
+        first = sorted(calls, key=lambda call: (id(call) not in telling, -_length(call)))
         sorts = list(grouped(first, _sort).items())[:SORTS]
         drawn = [call for _, same in sorts for call in same[:SOME]]
         self.drawn = len(drawn)
@@ -122,20 +122,25 @@ class DrawnCall:
         start, last = call.first.arrived, _length(call)
         self.y = y
         self.tip = sentences.story(call)
-        waits = [_asked(each, start) for each in call.attempts if each.hint and each.answered is not None]
+        waits = [
+            _asked(attempt, start)
+            for attempt in call.attempts
+            if attempt.hint and attempt.answered is not None
+        ]
         self.asked = [(axis(left), axis(right)) for left, right in waits]
         self.end = axis(last)
         busy = [
-            (axis(each.arrived - start), axis((each.answered or start) - start)) for each in call.attempts
+            (axis(attempt.arrived - start), axis((attempt.answered or start) - start))
+            for attempt in call.attempts
         ]
         self.busy = dict.fromkeys((number(left), number(right)) for left, right in busy if right - left > 1)
         # Each place once: to half a pixel.
         self.bad, self.good = (
             list(
                 dict.fromkeys(
-                    round(axis(each.arrived - start) * 2) / 2
-                    for each in call.attempts
-                    if each.failed is wanted
+                    round(axis(attempt.arrived - start) * 2) / 2
+                    for attempt in call.attempts
+                    if attempt.failed is wanted
                 )
             )
             for wanted in (True, False)
@@ -156,12 +161,12 @@ def _last(drawn: Sequence[Call]) -> float:
     usual = ends[len(ends) // 2]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]
     waits = [
-        _asked(each, call.first.arrived)[1]
+        _asked(attempt, call.first.arrived)[1]
         for call in drawn
-        for each in call.attempts
-        if each.hint and each.answered is not None
+        for attempt in call.attempts
+        if attempt.hint and attempt.answered is not None
     ]
-    return max([high, *(each for each in waits if not high or each < 5 * high)]) or 1.0
+    return max([high, *(wait for wait in waits if not high or wait < 5 * high)]) or 1.0
 
 
 def _length(call: Call) -> float:
@@ -208,6 +213,6 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
     for (kind, retry), own in found.items():
         times = (min(own), median(own), max(own), evidence.profile.bound(kind, retry))
         number = f"{retry}+" if retry == LAST else str(retry)
-        told = ("–" if each is None else seconds(each) for each in times)
+        told = ("–" if time is None else seconds(time) for time in times)
         rows.append((KINDS[kind], number, f"{len(own):,}", *told))
     return rows
