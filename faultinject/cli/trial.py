@@ -125,8 +125,8 @@ def trial(
     AZURE_STORAGE_CONNECTION_STRING. Inside moto's mock_aws, moto keeps the requests, and gets the faults. With --app
     the faults are injected into the servers that the suite itself starts, such as moto's.
 
-    The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, a test did
-    not run, or a rule of -r was injected in no run; 3 when every failing test also fails without faults, the command
+    The exit code is 0 when every test has the same result as without faults; 1 when a fault broke a test, or a test
+    did not run; 3 when a rule of -r was injected in no run, every failing test also fails without faults, the command
     fails without a test that does, or no test passed twice.
     Ctrl-C judges the runs that have ended.
 
@@ -206,9 +206,9 @@ def trial(
             click.echo(trial_reports.FORMATS[form](report, silent), nl=False)
     if stopped:
         raise KeyboardInterrupt
-    if report.broken or silent or any(each.missing for each in report.faults):
+    if report.broken or any(each.missing for each in report.faults):
         return 1
-    return 3 if report.broken_before or report.ended or not report.faults else 0
+    return 3 if silent or report.broken_before or report.ended or not report.faults else 0
 
 
 def _writers(outputs: Sequence[str]) -> list[Callable[..., None]]:

@@ -72,7 +72,7 @@ def test_a_seed_replays_each_draw(site):
 
 
 def test_a_group_counts_as_its_errors(site):
-    """All errors of a group are drawn, and those of the others as often; only where they can come."""
+    """Its errors are drawn only where they can come; one that is named comes everywhere."""
     groups = "oneof,of=qingstor:@server,of=gateway:BadGateway"
     server = {row.address for row in vendors.get("qingstor").group("@server")}
     assert set(drawn(site, groups, 400, target="GET /b/k{}")) == {*server, "gateway:BadGateway"}
@@ -141,7 +141,7 @@ def test_its_effects_are_those_of_a_documented_error(site):
 
 
 def test_a_doubt_is_of_an_error_that_no_request_of_the_rule_gets():
-    """The service gives the others, so that it is said of that one alone."""
+    """The service gives the others, so that the doubt names that one alone."""
     [doubt] = Rule("oneof", of=["s3:AccessForbidden", "s3:SlowDown"], method="PUT").doubts()
     assert doubt.startswith("the service answers with s3:AccessForbidden only where method=OPTIONS")
 
