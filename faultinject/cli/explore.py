@@ -601,7 +601,7 @@ def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
                     try:
                         jobs.take(run)
                     finally:
-                        requests, running = run.requests, jobs.last
+                        requests, running = run.requests, jobs.last or running
                     continue
                 running.prepare()
                 try:
