@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from faultinject.testing.runs import Exploration, Run, RunFaults
 
 AHEAD = 4
-"""Runs that wait for each command, so that none has nothing to do while one of them takes long."""
+"""Runs that wait for each command, so that none is idle while another one takes long."""
 AGAIN = 0.2
 """Seconds after which a command is ended again that may have been about to start."""
 

@@ -1,4 +1,4 @@
-"""`faultinject explore --jobs`: runs side by side, with the result of one run after the other."""
+"""`faultinject explore --jobs`: runs side by side, with the result of `--jobs 1`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ except SystemExit:
         open(FIFO).close()
     sys.exit(0)
 """
-"""A program that ends behind a fault only when another one, behind another fault, does so too."""
+"""A program that ends behind a fault only when another one does so too."""
 
 
 def test_runs_are_made_at_the_same_time(succeeds, program, tmp_path):  # noqa: F811
@@ -103,7 +103,7 @@ def test_a_signal_ends_all_runs(start, program, tmp_path, number):  # noqa: F811
 
 
 def test_each_run_is_prepared_for_its_own_store(succeeds, program):  # noqa: F811
-    """`--reset` finds the store of its run in ENDPOINT, and the runs do not see each other's objects."""
+    """`--reset` finds the store of its run in ENDPOINT; no run sees another one's objects."""
     prepares = " ".join(program("exchange('PUT', '/photos'); exchange('PUT', '/photos/old')", "prepare.py"))
     source = "sys.exit(exchange('GET', '/photos/new')[0] != 404); ask('PUT', '/photos/new')"
     reads = f"ask('GET', '/photos/old')\nassert exchange('GET', '/photos/new')[0] == 404\n{source}"
@@ -112,7 +112,7 @@ def test_each_run_is_prepared_for_its_own_store(succeeds, program):  # noqa: F81
 
 
 def test_a_command_that_fails_without_faults(run, program):  # noqa: F811
-    """Its requests, the store's last error and its output are shown as ever."""
+    """Its requests, the store's last error and its output are shown, as with one job."""
     command = program("print(exchange('GET', '/nowhere')[0])\nsys.exit(4)")
     results = [run("explore", "-r", "reset", "--jobs", jobs, "--", *command) for jobs in ("1", "2")]
     assert results[0][0] == 2
