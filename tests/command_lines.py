@@ -18,13 +18,17 @@ EXIT_CODES = {
         1: "with `--generation`: another generation is in force, and nothing was changed",
         2: "also: the server does not answer, refuses the token, or has no control API",
     },
-    "explore": {1: "a fault broke the command, or was injected in no run", 2: "nothing could be explored"},
+    "explore": {
+        1: "a fault broke the command, or not every run was made",
+        2: "nothing could be explored",
+        3: "nothing failed, and a fault was injected in no run",
+    },
     "trial": {
-        1: "a fault broke a test, a test did not run, or a rule of `-r` was injected in no run",
+        1: "a fault broke a test, or a test did not run",
         2: "also: the command reported no test, the tests pass without a request, or there is no test of `--only`",
         3: (
-            "tests fail without faults, and no fault broke one that passes; or the command fails "
-            "without a failing test; or no test passed twice"
+            "no fault broke a test that passes, and a rule of `-r` was injected in no run, or tests fail "
+            "without faults; or the command fails without a failing test; or no test passed twice"
         ),
     },
     "report": {

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from faultinject.audit.reports.junit import ERROR, FAILURE, RESULT, SKIPPED, Cas
 from faultinject.cli import layout, listening
 from faultinject.cli import rules as reading
 from faultinject.cli.progress import Progress
+from faultinject.cli.side_by_side import SideBySide
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ExplorationFailedError
 from faultinject.injector.injector import OwnInjector
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
     from faultinject.proxy.target import Target
     from faultinject.proxy.upstream import UpstreamFailure
+    from faultinject.rules.scenario import Scenario
     from faultinject.testing.storage import Storage
 
 
@@ -234,6 +238,13 @@ class Command:
             again = self._again
             faults.run_again(lambda: again.check(faults.patience))
 
+    def faults(self, exploration: Exploration, scenario: Scenario) -> RunFaults:
+        """The faults of a run of this command alone, while others are run with other faults."""
+        faults = exploration.faults(scenario, end=self.end, holds=self._holds)
+        if not isinstance(self._service, Proxied):
+            faults.injector.over = self._service.injector
+        return faults
+
     def doubts(self) -> bool:
         """Whether the speed may be why the last run failed; then the next one is in real time."""
         self._fast = self._fast and not self.was_fast
@@ -241,7 +252,7 @@ class Command:
 
     def end(self, why: str) -> None:
         """End the running command, with everything that it has started."""
-        for program in (self._program, self._recover, self._again):
+        for program in (self._program, self._recover, self._again, self._reset):
             if program is not None:
                 program.end(why)
 
@@ -288,6 +299,8 @@ NOTHING = (
     " address in the variable ENDPOINT"
 )
 """The error if the command works and makes no request."""
+BUCKET_IN_HOST = re.compile(r"[a-z0-9][a-z0-9.-]*\.(?:localhost|127\.0\.0\.1)\b")
+"""A host that a client makes of a bucket and the store's address; a system may not find it."""
 TOO_FAST = "That run was made with --speed, and the one before in real time: leave out --speed, or give less"
 """A further explanation if two runs without faults differ."""
 
@@ -307,6 +320,7 @@ def explore(
     within: str | None,
     speed: float | None,
     replay: str | None,
+    jobs: int,
     reset: str | None,
     ignore: tuple[str, ...],
     exhaustive: bool,
@@ -332,6 +346,10 @@ def explore(
             "--again is for the embedded store: what a server at --to holds is not known": (
                 run_again is not None and url is not None
             ),
+            "--jobs is for the embedded store: what a server at --to holds is the same for all runs": (
+                jobs > 1 and url is not None
+            ),
+            "--jobs is for real time: leave out --speed, or --jobs": jobs > 1 and speed is not None,
             **{f"{name} is empty": text is not None and not text.strip() for name, text in named.items()},
             "a command is missing, as in: faultinject explore -r cos -- ./upload.sh": not command,
         }
@@ -363,9 +381,14 @@ def explore(
         service = proxied = Proxied(target, rewrite_host=rewrite_host)
         holds, inconclusive = proxied.holds, proxied.broken
         vendor = read_as = reading.dialect_of(vendor, target.host)
-    same = layout.again(click.get_current_context(), ("speed", "replay", "as_json", "outputs"))
+    same = layout.again(click.get_current_context(), ("speed", "jobs", "replay", "as_json", "outputs"))
     listening.handle_signals()  # else the command would go on
     running = Command(command, reset, service, holds, recover, run_again, speed or 1.0)
+    commands = [running]
+    for _ in range(jobs - 1):
+        more = Storage(store.vendor)
+        holds_more = partial(contents_of, more.app)
+        commands.append(Command(command, reset, more, holds_more, recover, run_again))
     dialect = vendors.get(vendor) if vendor else None
     exploration = Exploration(
         rules,
@@ -396,11 +419,13 @@ def explore(
         f"faultinject {same} {shlex.join(['--replay', found.text, '--', *command])}"
     )
     code, told = 0, True
-    with running:
+    with ExitStack() as services:
+        for each in commands:
+            services.enter_context(each)
         try:
-            _explore(exploration, running)
+            _explore(exploration, commands)
         except ExplorationFailedError as error:
-            code = 1
+            code = 1 if groups(sweep.finished) or sweep.not_run else 3
             if not exploration.over:
                 click.echo(f"faultinject: {error}", err=True)
                 exploration.sweep.stopped = str(error)
@@ -424,7 +449,8 @@ def _show(
             click.echo(exploration.to_json() if as_json else exploration.report())
 
 
-def _explore(exploration: Exploration, running: Command) -> None:
+def _explore(exploration: Exploration, commands: Sequence[Command]) -> None:
+    running = commands[0]
     rules: Sequence[Rule] = ()
     requests: Sequence[Outcome] = ()
 
@@ -434,10 +460,16 @@ def _explore(exploration: Exploration, running: Command) -> None:
         )
 
     try:
-        with Progress(how_far) as progress:
+        with Progress(how_far) as progress, SideBySide(exploration, commands[1:] and commands) as jobs:
             for run in exploration:
                 rules = run.scenario.rules
                 progress.show()
+                if commands[1:]:
+                    try:
+                        jobs.take(run)
+                    finally:
+                        requests, running = run.requests, jobs.last or running
+                    continue
                 running.prepare()
                 try:
                     with run:
@@ -451,6 +483,11 @@ def _explore(exploration: Exploration, running: Command) -> None:
             else "it sent no request to $ENDPOINT; "
         )
         output = f"its output:\n{error.output}" if error.output else "it wrote no output"
+        if named := BUCKET_IN_HOST.search(error.output):
+            output += (
+                f"\nIf {named[0]} is not found here: let the client put the bucket into the path (path-style"
+                " addresses), or add the name to /etc/hosts"
+            )
         raise ExplorationFailedError(f"the command fails without faults: {error}; {sent}{output}") from None
     except KeyboardInterrupt:
         if rules:

@@ -114,9 +114,9 @@ def trial(
             click.echo(trial_reports.FORMATS[form](report, silent), nl=False)
     if stopped:
         raise KeyboardInterrupt
-    if report.broken or silent or any(each.missing for each in report.faults):
+    if report.broken or any(each.missing for each in report.faults):
         return 1
-    return 3 if report.broken_before or report.ended or not report.faults else 0
+    return 3 if silent or report.broken_before or report.ended or not report.faults else 0
 
 
 def _writers(outputs: Sequence[str]) -> list[Callable[..., None]]:

@@ -190,10 +190,10 @@ class _Translation:
         for key in ("after_bytes", "share"):
             if key in rule.options:
                 self.leave(key, f"{title} does not look into bodies")
+        if len(rule.resolved.rows) > 1:
+            self.leave(rule.fault, f"{title} draws no error of several; name one of them")
         if "of" in rule.options:
             self.leave("of", f"{title} slows no answers of its own")
-        if len(rule.resolved.rows) > 1:
-            self.leave(rule.fault, f"{title} draws no error of a group; name one of them")
         if "drain" in rule.options:
             self.remarks.leave_out(self.at("drain"), f"{title} has its own way")
         probability = rule.value("probability")

@@ -11,7 +11,7 @@ from faultinject.engine.request import Entry, Request
 from faultinject.http.wire import CLOSE, Headers, http_date, reason
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
-from faultinject.vendors.vendor import Rendering, Vendor
+from faultinject.vendors.vendor import Addressing, Rendering, Vendor
 
 Check = Callable[[Request], bool]
 Lister = Callable[[Request, bytes], Listing | None]
@@ -94,7 +94,7 @@ class Answer:
         self.multi_delete: Lister | None = None
         low, high = value("delay")
         self._delay = delays(low, high)
-        cut_or_slowed = value("of") is not None
+        cut_or_slowed = rule.rule.resolved.changes_body
         self.error_after_head = (
             status < 300 and not self._bodyless and (chunked or high > 0) and not cut_or_slowed
         )
@@ -176,24 +176,36 @@ class Answer:
         return Respond(entry, self, headers, body, self._delay(digest))
 
 
-def documented(
-    rule: CompiledRule,
-    vendor: Vendor,
-    rows: Sequence[DocumentedError],
-    tests: Sequence[Check | None] = (),
-) -> ActByAnswering:
-    """The action of a vendor's error: its own envelope with ids of its own.
+def one_of(acts: Sequence[ActByAnswering], tests: Sequence[Check | None]) -> ActByAnswering:
+    """The action of one of several errors, evenly drawn.
 
     Args:
-        rule: the rule of the error.
-        vendor: the vendor.
-        rows: its rows, of which one is drawn.
-        tests: for each of several rows, which requests may get it; None: all. If a request may get none, all are
-            drawn from.
+        acts: their actions.
+        tests: for each of them, which requests may get it; None: all. If a request may get none, all are drawn from.
     """
+    if len(acts) == 1:
+        return acts[0]
+
+    def act(request: Request, entry: Entry, digest: bytes) -> Respond:
+        open_to = [one for one, holds in zip(acts, tests, strict=True) if holds is None or holds(request)]
+        drawn_from = open_to or acts
+        return drawn_from[choose(digest, len(drawn_from))](request, entry, digest)
+
+    return act
+
+
+def reading_of(rule: CompiledRule, vendor: Vendor) -> Addressing:
+    """The vendor's own reading of a request, whose bucket and key its errors name."""
+    if vendor.addressing is None or rule.reading.vendor is vendor:
+        return rule.reading
+    return Addressing(vendor, rule.services.endpoints)
+
+
+def documented(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> ActByAnswering:
+    """The action of a vendor's error: its own envelope with ids of its own."""
     value = rule.rule.value
     message = value("message")
-    prepared: dict[tuple[int, str, bool], tuple[Answer, Rendering]] = {}
+    prepared: dict[tuple[str, bool], tuple[Answer, Rendering]] = {}
     form_for = vendor.form_for
     wanted: int | None = value("status")
     hidden = vendor.errors_in_200.values() if wanted == 200 else ()
@@ -201,12 +213,11 @@ def documented(
     make_ids = vendor.make_ids
     resource_of = vendor.resource if value("resource") is None else None
     place: str = value("resource") or ""
-    reading = rule.reading
+    reading = reading_of(rule, vendor)
+    status = wanted or row.status
+    assert status is not None
 
-    def prepare(index: int, asked: str, chunked: bool) -> tuple[Answer, Rendering]:
-        row = rows[index]
-        status = wanted or row.status
-        assert status is not None
+    def prepare(asked: str, chunked: bool) -> tuple[Answer, Rendering]:
         made = Rendering(vendor, row, status=status, message=message, asked=asked)
         answer = Answer(
             rule,
@@ -226,22 +237,14 @@ def documented(
             and made.content_type == vendor.content_type
             and answer.drain
         ):
-            answer.multi_delete = _lister(rule, vendor, row)
-        pair = prepared[index, asked, chunked] = answer, made
+            answer.multi_delete = _lister(rule, vendor, row, reading)
+        pair = prepared[asked, chunked] = answer, made
         return pair
 
     def act(request: Request, entry: Entry, digest: bytes) -> Respond:
-        index = 0
-        if len(rows) > 1:
-            open_to = [number for number, holds in enumerate(tests) if holds is None or holds(request)]
-            drawn_from = open_to or range(len(rows))
-            index = drawn_from[choose(digest, len(drawn_from))]
-        asked = ""
-        if form_for is not None:
-            row = rows[index]
-            asked = form_for(row, request, wanted or row.status or 0)
+        asked = form_for(row, request, status) if form_for is not None else ""
         chunked = bool(without_length) and reading.operation(request) in without_length
-        answer, made = prepared.get((index, asked, chunked)) or prepare(index, asked, chunked)
+        answer, made = prepared.get((asked, chunked)) or prepare(asked, chunked)
         ids = make_ids(stretched(digest, entry.seq), int(entry.time))
         entry.request_id = ids.get("request_id")
         named = place
@@ -257,14 +260,13 @@ def documented(
     return act
 
 
-def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError) -> Lister:
+def _lister(rule: CompiledRule, vendor: Vendor, row: DocumentedError, reading: Addressing) -> Lister:
     """Make the listing of a request and its digest: None unless several objects are deleted."""
     dialect = vendor.deletes
     assert dialect is not None
     message: str | None = rule.rule.value("message")
     said = row.code, row.message if message is None else message
     limit = threshold(rule.rule.value("share"))
-    reading = rule.reading
 
     def begin(request: Request, digest: bytes) -> Listing | None:
         if reading.operation(request) != "DeleteObjects":

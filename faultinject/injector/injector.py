@@ -183,6 +183,8 @@ class Injector:
         if own_seed is None:
             own_seed = str(int.from_bytes(os.urandom(4), "big"))
         self.plan: Plan | Off = OFF
+        self.over: Injector | None = None
+        """The only injector whose plan it replaces while it is in force; None: every one's."""
         self.journal = kept
         self.clock = services.clock
         self.control: ControlSettings | None = settings.control
@@ -836,7 +838,7 @@ class Injector:
             self._unwatched, self.follows = self.rule_file, True
 
     def put_in_force(self) -> None:
-        """Let this injector's plan replace every other's, until `take_out_of_force`."""
+        """Let this injector's plan replace the others', until `take_out_of_force`."""
         if not self.may_inject:
             self.announce()
         self._own.ended = False

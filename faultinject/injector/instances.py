@@ -38,9 +38,8 @@ def changes() -> Iterator[None]:
         try:
             yield
         finally:
-            first = _overrides[-1] if _overrides else None
             for injector in living:
-                injector.settle(first)
+                injector.settle(_first_over(injector))
 
 
 def enter(injector: Injector) -> None:
@@ -49,7 +48,12 @@ def enter(injector: Injector) -> None:
     with _lock:
         _entered += 1
         living.add(injector)
-        injector.settle(_overrides[-1] if _overrides else None)
+        injector.settle(_first_over(injector))
+
+
+def _first_over(injector: Injector) -> Injector | None:
+    """The last override that is for this injector."""
+    return next((each for each in reversed(_overrides) if each.over in (None, injector)), None)
 
 
 def everyone() -> list[Any]:

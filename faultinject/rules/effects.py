@@ -90,8 +90,8 @@ def _content_type(text: str) -> str:
     return values.header_text(text)
 
 
-def _of(text: str) -> str:
-    """Read a documented error or a group of them."""
+def _check_of(_name: str, text: str) -> None:
+    """Demand a documented error or a group of them."""
     from faultinject.rules.faults.answering import Documented
 
     if ":" not in text or text.lower().startswith("http:"):
@@ -100,7 +100,6 @@ def _of(text: str) -> str:
         raise Mistake(
             f"{shown(text)} is documented without a status, and only a rule of its own can give it one"
         )
-    return text
 
 
 def _keep(text: str) -> float:
@@ -377,10 +376,12 @@ EFFECTS: dict[str, Effect] = {
             key="of",
             doc="""The documented error that is cut or slowed, instead of the app's own answer.
 
+            `oneof` takes several, and gives one of them.
+
             >>> print(Rule("truncate", of="cos:InternalError"))
             truncate,of=cos:InternalError
             """,
-            read=_of,
+            check_text=_check_of,
             default_text="the app's answer",
         ),
         Effect(

@@ -25,7 +25,7 @@ Test = Callable[[str], bool]
 Check = Callable[[Request], bool]
 
 
-def _anything(name: str, text: str) -> None:
+def anything(name: str, text: str) -> None:
     """Accept any text for any NAME."""
 
 
@@ -43,7 +43,8 @@ class Key:
         named: it is written with a NAME behind it, `header.NAME`.
         header: the NAME is a header's: any case, `_` is `-`.
         only_the_server: headers that no rule may name.
-        check_text: raises `Mistake` when a NAME cannot have that text, though another name could.
+        check_text: raises `Mistake` when a rule cannot have that text under that NAME, which is empty for a key
+            without one.
         flag: its value is yes or no.
         seconds: its value is a duration.
         longest: the longest duration, seconds.
@@ -60,7 +61,7 @@ class Key:
     named: bool = False
     header: bool = False
     only_the_server: frozenset[str] = frozenset()
-    check_text: Callable[[str, str], None] = _anything
+    check_text: Callable[[str, str], None] = anything
     flag: bool = False
     seconds: bool = False
     longest: float = LONGEST

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from faultinject.engine.request import Request
+    from faultinject.rules.faults.answering import Documented
     from faultinject.rules.key import Check
     from faultinject.rules.rule import Rule
     from faultinject.vendors.documented import DocumentedError
@@ -57,16 +58,16 @@ def _any(tests: list[Check], request: Request) -> bool:
     return any(holds(request) for holds in tests)
 
 
-def doubt_of_place(rule: Rule) -> str:
-    """Say why the service answers no request that the rule matches so; empty if it may."""
-    rows = rule.resolved.rows
-    if not rows or not all(row.where for row in rows):
+def doubt_of_place(rule: Rule, error: Documented) -> str:
+    """Say why the service gives this error to no request that the rule matches; empty if it may."""
+    rows = error.rows
+    if rule.vendor is not error.vendor or not all(row.where for row in rows):
         return ""
     known = _forms_of(rule)
     if any(not known.isdisjoint(_forms_of(place)) for row in rows for place in places_of(row)):
         return ""
     places = " or ".join(dict.fromkeys(row.where.replace("; ", " or ") for row in rows))
-    return f"the service answers with {rule.fault} only where {places}, and the rule meets no such request"
+    return f"the service answers with {error.text} only where {places}, and the rule meets no such request"
 
 
 def _forms_of(rule: Rule) -> frozenset[Form]:

@@ -36,11 +36,12 @@ class Rule:
     """A rule: the requests that get a fault, the fault, and how often.
 
     Args:
-        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `latency`, `stall`, `hang`, `reset`, `close`, `truncate`,
-            `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
-        keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these";
-            `header`, `query`, `set`, `drop` and `unless` take a dict: `header={"range": ""}`. Durations are text with
-            a unit, `timedelta`, or seconds. `from`, a word of Python's, is `from_`.
+        fault: `vendor:Code`, `vendor:@group`, `http:NNN`, `oneof`, `latency`, `stall`, `hang`, `reset`, `close`,
+            `truncate`, `drip`, `corrupt`, `edit`, `overwrite` or `stale`.
+        keys: `name`, conditions, triggers and effects, as in `RuleKeys`. A condition takes a list for "any of these",
+            and `of` of `oneof` one for "one of these"; `header`, `query`, `set`, `drop` and `unless` take a dict:
+            `header={"range": ""}`. Durations are text with a unit, `timedelta`, or seconds. `from`, a word of
+            Python's, is `from_`.
 
     Raises:
         ConfigurationError: something is wrong; `problems` has every mistake.
@@ -103,12 +104,12 @@ class Rule:
     @property
     def resolved(self) -> faults.Fault:
         """The fault with its documented errors."""
-        return faults.get(self.fault)
+        return faults.get(self.fault).with_options(self.options)
 
     @property
     def vendor(self) -> Vendor | None:
         """The vendor that reads bucket, key and operation; None: as an S3 request."""
-        return reads_as(faults.get(self.fault), self.options)
+        return reads_as(self.resolved, self.options)
 
     def value(self, key: str) -> Any:
         """The parsed value of a trigger or effect, or its default.
@@ -136,11 +137,7 @@ class Rule:
                 doubt = doubt_of_method(text)
                 if doubt:
                     doubts.append(f"{start}method={shown(text)}: {doubt}")
-        # Hardly a rule has such a row or key, and each of 10,000 is asked when they are installed.
-        if any(row.where for row in self.resolved.rows):
-            from faultinject.rules.places import doubt_of_place
-
-            doubts += filter(None, (doubt_of_place(self),))
+        doubts += self.resolved.doubts(self)
         if not _MAY_DO_NOTHING.isdisjoint(self.options):
             doubts += self._without_effect()
         return doubts
@@ -195,6 +192,8 @@ class Rule:
             word, dot, name = key.partition(".")
             if dot:
                 data.setdefault(word, {})[name] = text  # type: ignore[index]  # made on this line
+            elif len(texts := spelling.texts(key, text)) > 1:
+                data[word] = texts
             else:
                 data[word] = _plain(word, text)
         if self.name is not None:

@@ -60,7 +60,7 @@ class RuleKeys(Conditions, total=False):
     cors: bool | str
     duration: float | str | timedelta
     after_bytes: int | str
-    of: str
+    of: str | list[str] | tuple[str, ...]
     keep: float | str
     keep_bytes: int | str
     rate: int | str

@@ -168,7 +168,8 @@ def _form(key: Key) -> Schema:
     if key.key == "drop":
         return _table({"enum": [""]}, f"(?!(?:{_any_case(sorted({*FORBIDDEN, 'connection'}))})$){_TOKEN}")
     if key.key == "of":
-        return {"allOf": [{"$ref": "#/$defs/documented"}, {"not": {"enum": _without_status()}}]}
+        error = {"allOf": [{"$ref": "#/$defs/documented"}, {"not": {"enum": _without_status()}}]}
+        return {"anyOf": [error, {"type": "array", "minItems": 1, "items": error}]}
     if key.key == "vendor":
         return {"enum": _storage_vendors()}
     form = FORMS.get(key.key) or _plain(key)
@@ -282,12 +283,26 @@ def _excludes() -> list[Schema]:
         {
             "not": {
                 "required": ["after_bytes", "when"],
-                "properties": {"fault": {"pattern": ".+:.+"}, "when": {"const": "after"}},
+                "properties": {"fault": {"pattern": ".+:.+|^oneof$"}, "when": {"const": "after"}},
             }
         },
         {"not": {"required": ["fault", "vendor"], "properties": {"fault": storage}}},
-        {"not": {"required": ["of", "vendor"], "properties": {"of": storage}}},
+        {"not": {"required": ["of", "vendor"], "properties": {"of": {"type": "string", **storage}}}},
+        {
+            "not": {
+                "required": ["of"],
+                "properties": {
+                    "of": {"type": "array", "minItems": 2},
+                    "fault": {"not": {"enum": _several()}},
+                },
+            }
+        },
     ]
+
+
+def _several() -> list[str]:
+    """The faults that take several `of`."""
+    return [each.title for each in faults.every() if "of" in each.several]
 
 
 def _without_status() -> list[str]:

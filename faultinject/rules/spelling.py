@@ -39,4 +39,11 @@ def conditions(parts: Mapping[str, tuple[str, ...]], prefix: str = "") -> str:
 
 def options(parts: Mapping[str, str]) -> str:
     """`,times=2,delay=1s`: triggers and effects with a comma before each."""
-    return "".join(f",{key(name)}={value(text)}" for name, text in parts.items())
+    return "".join(
+        f",{key(name)}={value(each)}" for name, text in parts.items() for each in texts(name, text)
+    )
+
+
+def texts(name: str, text: str) -> list[str]:
+    """The values of a trigger or effect; of all of them `of` alone may have several."""
+    return text.split(",") if name == "of" else [text]

@@ -15,7 +15,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.rules import faults, spelling
 from faultinject.rules.conditions import CONDITIONS, check_operation
 from faultinject.rules.effects import EFFECTS, EXCLUDING
-from faultinject.rules.key import Key
+from faultinject.rules.key import Key, anything
 from faultinject.rules.triggers import FOR_GOOD, NOT_FOR_GOOD, TRIGGERS
 from faultinject.rules.values import Mistake, is_name, listed, most_like, nearest, shown
 from faultinject.vendors.vendor import Vendor
@@ -130,8 +130,8 @@ def entry(unless: bool, word: str, name: str | None, text: str) -> Entry:
     if not text.isascii():
         _check_unicode(text)
     key.parse(text)
-    if name is not None:
-        key.check_text(name, text)
+    if key.check_text is not anything:
+        key.check_text(name or "", text)
     return (rank + UNLESS_RANK if unless else rank), full, key.spell(text)
 
 
@@ -194,7 +194,9 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
                 # A tuple a value would take its time where there are thousands.
                 repeated.setdefault((rank, key), []).append(value)
             continue
-        if key in options or (rank == NAME_RANK and given is not None):
+        if key in options and key in (("of",) if fault is None else fault.several):
+            options[key] += f",{value}"
+        elif key in options or (rank == NAME_RANK and given is not None):
             wrong.append((index, Mistake(f"{key} is given twice", at_key=True)))
         elif rank == NAME_RANK:
             given = value
@@ -210,6 +212,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
         place = conditions if rank < NAME_RANK else unless
         place[key] += tuple(values)
     if fault is not None:
+        fault = fault.with_options(options)
         if _default and "vendor" not in options and not _error_of(fault, options).addressed:
             options = {VENDOR.key: _default[-1], **options}
         _check(fault, options, entries, wrong)
@@ -266,7 +269,9 @@ def reading_as(vendor: str | None) -> Iterator[None]:
 
 def _error_of(fault: faults.Fault, options: Mapping[str, str]) -> faults.Fault:
     """The documented error of a rule: that of `of=`, otherwise the fault itself."""
-    return faults.get(options["of"]) if "of" in options and "of" in fault.takes else fault
+    if "of" in options and "of" in fault.takes and "of" not in fault.several:
+        return faults.get(options["of"])
+    return fault
 
 
 def _check(
@@ -280,10 +285,9 @@ def _check(
         index = next(
             at for at, each in enumerate(entries) if not isinstance(each, str) and each[1] == "vendor"
         )
-        assert error.vendor is not None
-        wrong.append(
-            (index, Mistake(f"{error.text} always reads requests as {error.vendor.id} does", at_key=True))
-        )
+        one = options.get("of", error.text).partition(",")[0]
+        message = f"{one} always reads requests as {error.rows[0].vendor} does"
+        wrong.append((index, Mistake(message, at_key=True)))
     for each in NOT_FOR_GOOD if FOR_GOOD in options else ():
         if each in options:
             message = f"{FOR_GOOD} and {each} exclude each other; {FOR_GOOD} alone says that the fault stays"

@@ -338,7 +338,7 @@ class Exploration:
         holds: as for `RunFaults`.
 
     Attributes:
-        faults: from the scenario of a run to its faults.
+        faults: from the scenario of a run to its faults; keywords as those of `RunFaults` override the exploration's.
         seconds: how long it took so far.
         begun: whether a run has begun.
         over: whether the last run is done.
@@ -361,7 +361,7 @@ class Exploration:
     ) -> None:
         self.sweep = sweep_of(faults, bounds, vendor=vendor)
         beside = beside or Scenario([])
-        self.faults: Callable[[Scenario], RunFaults] = partial(
+        self.faults: Callable[..., RunFaults] = partial(
             RunFaults,
             self.sweep,
             beside=beside,
@@ -457,6 +457,16 @@ class Run:
         seconds = time.monotonic() - self._began
         self._exploration.under_way = None
         self.faults.__exit__(kind, error, trace)
+        return self._end(error, seconds)
+
+    def take(self, faults: RunFaults, error: BaseException | None, seconds: float) -> None:
+        """Take the end of a run with the same scenario that was made elsewhere."""
+        self.faults = faults
+        if not self._end(error, seconds) and error is not None:
+            raise error
+
+    def _end(self, error: BaseException | None, seconds: float) -> bool:
+        """Record the end of the run, and return whether it is no error of the exploration's."""
         self.left = True
         self.requests = self.faults.outcomes
         self.error = error

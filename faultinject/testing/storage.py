@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from faultinject.adapters.asgi import wrap
 from faultinject.exceptions import ConfigurationError, FaultInjectError
-from faultinject.injector.injector import OwnInjector
+from faultinject.injector.injector import Injector, OwnInjector
 from faultinject.rules.environment import read_environment
 from faultinject.rules.scenario import Scenario
 from faultinject.server.connections import Server
@@ -27,6 +27,14 @@ SETTLES = 5.0
 """Seconds in which the last request of a dead client ends."""
 
 
+def own_injector() -> OwnInjector:
+    """The injector of a store, which is only the place of faults.
+
+    Settings of the environment are for apps with faults.
+    """
+    return OwnInjector(Scenario([]), environ={})
+
+
 def contents_of(store: ResettableStore) -> StoreContents:
     """The contents of an embedded store, after the last request of a killed client has ended."""
     store.settle(SETTLES)
@@ -38,15 +46,18 @@ def contents_of(store: ResettableStore) -> StoreContents:
 
 
 def served(
-    vendor: str, endpoints: Sequence[str], *, sock: socket.socket | None = None, max_bytes: int = MAX_BYTES
+    vendor: str,
+    endpoints: Sequence[str],
+    injector: Injector,
+    *,
+    sock: socket.socket | None = None,
+    max_bytes: int = MAX_BYTES,
 ) -> tuple[ResettableStore, Server]:
     """A store, and its server, which is to be started.
 
     It is on a free port of loopback, or where the socket listens.
     """
     store = ResettableStore(vendor, endpoints=endpoints, max_bytes=max_bytes)
-    # Settings of the environment are for apps with faults, not for the store, which is only the place of faults.
-    injector = OwnInjector(Scenario([]), environ={})
     return store, Server(beneath(wrap(asgi(store), injector), store), "ours", sock=sock)
 
 
@@ -65,7 +76,8 @@ class Storage:
         settings = read_environment(os.environ, now=now, rules_given=True, forced=True)
         self._vendor = vendor
         self._row = find(vendor)
-        self.app, self._server = served(vendor, settings.endpoints)
+        self.injector: Injector = own_injector()
+        self.app, self._server = served(vendor, settings.endpoints, self.injector)
         self._server.start()
 
     @property

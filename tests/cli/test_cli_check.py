@@ -26,6 +26,16 @@ def test_a_file_and_rules(run, refused, tmp_path):
     assert run("check", "--file", file) == (2, "", told)
 
 
+def test_one_of_several_errors_has_one_chance(run):
+    """The rule fires as often as it says, however many errors it names, and says which they are."""
+    rule = "oneof,of=cos:SlowDown,of=qingstor:internal_error,of=s3:@throttle,probability=0.2"
+    code, out, _ = run("check", rule, "--json")
+    [told] = json.loads(out)["rules"]
+    assert (code, told["rate"]) == (0, 0.2)
+    code, out, _ = run("check", rule)
+    assert "All requests get one of cos:SlowDown (503), qingstor:internal_error (500) or" in out
+
+
 def test_a_request_is_read_and_replayed(succeeds):
     """The report has identity, bucket, key, operation, matching rules, and a seed's results."""
     out = succeeds(

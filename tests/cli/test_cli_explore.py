@@ -386,6 +386,26 @@ def test_a_command_without_a_request(refused, command, said):
     assert said in refused("explore", "-r", "reset", "--", command)
 
 
+def test_a_bucket_in_the_host(refused, program):
+    """An error with such a name gets a hint, and no other one."""
+    asks = "import socket\nsys.exit(f'cannot reach photos.{}: Name or service not known')"
+    hint = "If photos.localhost is not found here: let the client put the bucket into the path (path-style"
+    assert hint in refused("explore", "-r", "reset", "--", *program(asks.format("localhost")))
+    assert "path-style" not in refused("explore", "-r", "reset", "--", *program("sys.exit('127.0.0.1: no')"))
+
+
+def test_a_rule_that_comes_nowhere(run, program):
+    """Nothing has failed, and nothing is proven: exit code 3; a failure counts more."""
+    command = program(RIGHT)
+    code, output, _ = run("explore", "-r", "reset,path=nowhere", "-r", "http:503", "--", *command)
+    assert (code, output.splitlines()[-1]) == (
+        3,
+        "incomplete: reset,path=nowhere was injected in no run (nearest: PUT /photos)",
+    )
+    code, output, _ = run("explore", "-r", "reset,path=nowhere", "-r", "http:503", "--", *program(WRONG))
+    assert (code, "incomplete: reset,path=nowhere" in output) == (1, True)
+
+
 def test_a_file_that_may_not_be_run(refused, tmp_path):
     """It is there: the message says what is missing."""
     path = tmp_path / "job"

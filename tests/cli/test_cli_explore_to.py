@@ -223,7 +223,7 @@ def test_a_standard_set(run, refused, program, service):
     service.objects["/photos/cat"] = b"a film"
     rule = ("--to", service.url, "--reset", "true", "--without", "hang", "-r")
     code, output, errors = run("explore", *rule, "s3,path=/photos/none", "--", *command)
-    assert (code, errors) == (1, "")
+    assert (code, errors) == (3, "")
     assert "s3,path=/photos/none was injected in no run" in output
     errors = refused("explore", *rule, "overwrite", "--", *command)
     assert "only the embedded store can do this" in errors

@@ -61,6 +61,15 @@ def test_the_bytes_are_those_of_the_middleware(run_bytes):
     assert ids.sub(b"ID", body) == ids.sub(b"ID", response.data)
 
 
+def test_one_of_several_errors_by_the_seed(run_bytes):
+    """The seed chooses the error that is shown, whatever the chance of the rule."""
+    rule = "oneof,of=cos:SlowDown,of=qingstor:internal_error,probability=0.2"
+    shown = [run_bytes("preview", rule, "--seed", str(seed)) for seed in (*range(8), 0)]
+    assert {(code, err) for code, _, err in shown} == {(0, "")}
+    assert {split(data)[0][9:12] for _, data, _ in shown} == {"500", "503"}
+    assert split(shown[0][1])[0] == split(shown[-1][1])[0]
+
+
 def test_a_plain_answer_byte_for_byte(run_bytes):
     """Nothing is added to or taken from what the rule says."""
     code, data, err = run_bytes("preview", 'http:503,message="über\nall",name=x')

@@ -38,6 +38,7 @@ FAULTS = (
     "s3:@throttle",
     "truncate",
     "drip",
+    "oneof",
     "hang",
     "gcs:x",
     "http:99",
@@ -46,7 +47,7 @@ FAULTS = (
 KEYS = (
     "times=2", "probability=0.5", "delay=1s", "delay=100ms..2s", "delay=0.5x", "size=..1KiB", "size=5MiB..", "above=5/10s",
     "above=x/", "when=after", "method=PUT", "path=a/**", "key=*.jpg", "query.a=", 'query."a b"=1', "header.x=1", "unless.key=b",
-    "name=a", "status=500", "set.x-a=b", "retry_after=2s", "keep_bytes=1", "rate=10", "of=cos:SlowDown", "skip=1", "tims=2", "=1",
+    "name=a", "status=500", "set.x-a=b", "retry_after=2s", "keep_bytes=1", "rate=10", "of=cos:SlowDown", "of=s3:@throttle", "skip=1", "tims=2", "=1",
 )  # fmt: skip
 
 

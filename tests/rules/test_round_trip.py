@@ -84,12 +84,23 @@ TAKEN = {
     "cos:SlowDown ": ("delay", "after_bytes", "cors"),
     "gateway:BadGateway": ("vendor", "message"),
     "http:503": ("vendor", *SAYING, "content_type"),
+    "oneof": (*SAYING, "status", "resource"),
+    "oneof ": ("vendor", "delay", "after_bytes"),
     "truncate": ("delay", "of", "keep", "http2"),
     "truncate ": ("vendor", "delay", "keep_bytes", "http2"),
     "drip": ("delay", "of"),
 }
 """Keys of each fault that may stand together; of one without a row all that it takes."""
-NEEDED = {"latency": "delay", "drip": "rate", "edit": "range"}
+NEEDED = {
+    "latency": ("delay", VALUES["delay"]),
+    "drip": ("rate", VALUES["rate"]),
+    "edit": ("range", VALUES["range"]),
+    "oneof": ("of", st.lists(VALUES["of"], **SEVERAL)),
+    "oneof ": (
+        "of",
+        st.lists(VALUES["of"], max_size=2).map(lambda each: ["cos:SlowDown", "s3:SlowDown", *each]),
+    ),
+}
 
 
 def values_of(key):
@@ -111,7 +122,8 @@ def rules(draw):
     if "from" in keys:
         keys = {key: value for key, value in keys.items() if key not in ("skip", "every", "times")}
     if fault in NEEDED:
-        keys[NEEDED[fault]] = draw(VALUES[NEEDED[fault]])
+        needed, values = NEEDED[fault]
+        keys[needed] = draw(values)
     if draw(st.booleans()):
         keys["unless"] = draw(_valid(CONDITIONS))
         if not keys["unless"]:

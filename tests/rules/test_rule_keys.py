@@ -15,6 +15,7 @@ from typing import Any
 
 from faultinject import Rule, RuleKeys
 from faultinject.rules.conditions import CONDITIONS
+from faultinject.rules.faults import FAULTS
 from faultinject.rules.vocabulary import KEYS
 
 HEAD = '''"""The keys of a rule for type checkers.
@@ -58,6 +59,8 @@ def type_of(key: Any) -> str:
         one = f"{type(key.parse(shown)).__name__} | str"
     elif key.choices:
         one = f"Literal[{', '.join(f'{chr(34)}{each}{chr(34)}' for each in key.choices)}]"
+    elif any(key.key in fault.several for fault in FAULTS):
+        one = "str | list[str] | tuple[str, ...]"
     else:
         one = "str | None" if key.key == "name" else "str"
     return f"Mapping[str, {one}]" if key.named else one

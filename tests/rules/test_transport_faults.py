@@ -12,6 +12,7 @@ from faultinject.rules.faults import FAULTS
 EXAMPLES = {
     "vendor:Code": ("cos:SlowDown", {}),
     "http:NNN": ("http:503", {}),
+    "oneof": ("oneof", {"of": "cos:SlowDown"}),
     "latency": ("latency", {"delay": "1s"}),
     "drip": ("drip", {"rate": 1}),
     "edit": ("edit", {"range": "shift"}),

@@ -9,6 +9,9 @@ import click
 from faultinject.cli.layout import CONTEXT
 from faultinject.cli.options import FASTEST, SLOWEST
 
+MOST_JOBS = 64
+"""The most runs at a time."""
+
 
 @click.command(
     context_settings={**CONTEXT, "allow_interspersed_args": False},
@@ -86,6 +89,15 @@ from faultinject.cli.options import FASTEST, SLOWEST
     metavar="RULES",
     help="Make only the run with these rules, as a report prints them.",
 )
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, MOST_JOBS),
+    metavar="N",
+    help="Make N runs at a time, each with a store of its own at its own ENDPOINT. The result is the same; COMMAND"
+    " and --reset must not share files.",
+)
 @click.option("--reset", metavar="COMMAND", help="Shell command that prepares each run, without faults.")
 @click.option(
     "--ignore",
@@ -120,8 +132,8 @@ def explore(**given: Any) -> int:
     leaves the same in the store as without faults: an object that is lost, half written, written twice or not removed
     fails. Its requests and its standard output are checked too. With --again, a shell command runs without faults
     after a COMMAND that fails, as a scheduler does: then the run passes if both together leave what one run leaves
-    without faults. The exit code is 1 when a fault broke COMMAND or was injected in no run, and 2 when nothing
-    could be explored.
+    without faults. The exit code is 1 when a fault broke COMMAND or --max-runs cut runs off, 2 when nothing could be
+    explored, and 3 when nothing failed and a fault was injected in no run.
 
     With --crash, COMMAND is killed (SIGKILL, with all processes that it has started) at each request: before the
     store carries out the request, after that, and in the middle of its body. Then it runs again, and is judged by its

@@ -12,7 +12,7 @@ from faultinject.exceptions import ConfigurationError
 from faultinject.registry import Registry
 from faultinject.rules.effects import EFFECTS
 from faultinject.rules.faults.answering import Documented as Documented
-from faultinject.rules.faults.answering import Http, is_status
+from faultinject.rules.faults.answering import Http, OneOf, is_status
 from faultinject.rules.faults.breaking import Close, Hang, Reset
 from faultinject.rules.faults.fault import Fault as Fault
 from faultinject.rules.faults.forwarding import (
@@ -30,6 +30,7 @@ from faultinject.rules.values import Mistake, is_name, listed, nearest, shown
 FAULTS: tuple[type[Fault], ...] = (
     Documented,
     Http,
+    OneOf,
     Latency,
     Stall,
     Hang,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from faultinject.engine import answers
 from faultinject.exceptions import ConfigurationError, UnknownVendorError
 from faultinject.http import wire
@@ -12,9 +14,9 @@ from faultinject.rules.values import Mistake, listed, most_like, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from faultinject.engine.actions import Act
+    from faultinject.engine.actions import Act, ActByAnswering
     from faultinject.engine.plan import CompiledRule
     from faultinject.rules.key import Check
     from faultinject.rules.rule import Rule
@@ -31,7 +33,7 @@ class Documented(Fault):
     """
 
     title = "vendor:Code"
-    takes = (
+    takes: tuple[str, ...] = (
         "when",
         "delay",
         "retry_after",
@@ -71,10 +73,11 @@ class Documented(Fault):
             message = f"{self.text} is documented without a status; give one, such as status=400"
             yield Mistake(message, missing=("status",))
         if "share" in options:
-            yield from self._check_share(options)
+            yield from self.check_share(options)
         yield from middle.check_answer(self.text, options)
 
-    def _check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
+    def check_share(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """Yield a mistake if the error cannot be that of some keys."""
         assert self.vendor is not None
         if self.vendor.deletes is None:
             yield Mistake(f"share is not supported for {self.vendor.id}")
@@ -89,15 +92,33 @@ class Documented(Fault):
         if "drain" in options and not values.yes_no(options["drain"]):
             yield Mistake("share needs the request's body, which names the keys; drain=no leaves it unread")
 
+    def doubts(self, rule: Rule) -> Iterator[str]:
+        """Yield a doubt if the service answers no request of the rule so."""
+        # Hardly a rule has such a row, and each of 10,000 is asked when they are installed.
+        if any(row.where for row in self.rows):
+            from faultinject.rules.places import doubt_of_place
+
+            yield from filter(None, (doubt_of_place(rule, self),))
+
     def prepare(self, rule: CompiledRule) -> Act:
         """Answer with the row, or one of the group's."""
-        assert self.vendor is not None
-        tests: list[Check | None] = []
-        if len(self.rows) > 1:
-            from faultinject.rules.places import test_of
+        answer = answers.one_of(self.answers(rule), self.tests(rule))
+        return middle.in_an_upload(rule, self.text, answer)
 
-            tests = [test_of(row, rule.reading) for row in self.rows]
-        return middle.in_an_upload(rule, self.text, answers.documented(rule, self.vendor, self.rows, tests))
+    def answers(self, rule: CompiledRule) -> list[ActByAnswering]:
+        """The answer of each row."""
+        assert self.vendor is not None
+        return [answers.documented(rule, self.vendor, row) for row in self.rows]
+
+    def tests(self, rule: CompiledRule) -> Sequence[Check | None]:
+        """Of each row the test of a request that may get it; one that is named is for all."""
+        if len(self.rows) == 1:
+            return (None,)
+        from faultinject.rules.places import test_of
+
+        assert self.vendor is not None
+        reading = answers.reading_of(rule, self.vendor)
+        return [test_of(row, reading) for row in self.rows]
 
     def in_words(self, rule: Rule) -> str:
         """The error, or how many there are, and their statuses."""
@@ -121,6 +142,63 @@ class Documented(Fault):
 
     def _statuses(self, rule: Rule) -> list[int]:
         return sorted({rule.value("status") or each.status or 0 for each in self.rows})
+
+
+class OneOf(Documented):
+    """One of the documented errors that its `of=` name, evenly drawn.
+
+    One that is named twice counts twice, a group as all of its errors.
+
+    >>> print(Rule("oneof", of=["cos:SlowDown", "qingstor:service_unavailable"], probability=0.2))
+    oneof,probability=0.2,of=cos:SlowDown,of=qingstor:service_unavailable
+    """
+
+    title = "oneof"
+    takes = (*Documented.takes, "of")
+    several = ("of",)
+
+    def __init__(self, text: str, errors: Sequence[Documented] = ()) -> None:
+        Fault.__init__(self, text)
+        self.errors = errors
+        self.rows = tuple(row for error in errors for row in error.rows)
+        documenting = {error.vendor for error in errors}
+        self.vendor = documenting.pop() if len(documenting) == 1 else None
+
+    def with_options(self, options: Mapping[str, str]) -> Fault:
+        """The same with the errors that `of` names."""
+        return _one_of(options["of"]) if "of" in options else self
+
+    def check(self, options: dict[str, str]) -> Iterator[Mistake]:
+        """Yield a mistake if there are no errors, or if one of them cannot be given so."""
+        if not self.errors:
+            yield Mistake("oneof needs errors, such as of=cos:SlowDown,of=cos:InternalError", missing=("of",))
+        if "share" in options:
+            wrong = {each.message: each for error in self.errors for each in error.check_share(options)}
+            yield from wrong.values()
+        yield from middle.check_answer(self.text, options)
+
+    def doubts(self, rule: Rule) -> Iterator[str]:
+        """Yield a doubt for each error that the service gives no request of the rule."""
+        for error in dict.fromkeys(self.errors):
+            yield from error.doubts(rule)
+
+    def answers(self, rule: CompiledRule) -> list[ActByAnswering]:
+        """The answer of each row of each error."""
+        return [answer for error in self.errors for answer in error.answers(rule)]
+
+    def tests(self, rule: CompiledRule) -> Sequence[Check | None]:
+        """Of each row the test of a request that may get it."""
+        return [test for error in self.errors for test in error.tests(rule)]
+
+    def in_words(self, rule: Rule) -> str:
+        """Name the errors, in their order, each with its status."""
+        named = listed(error.in_words(rule).removeprefix("one of ") for error in self.errors)
+        return f"one of {named}" if len(self.errors) > 1 else self.errors[0].in_words(rule)
+
+
+@lru_cache(1024)
+def _one_of(named: str) -> OneOf:
+    return OneOf("oneof", [Documented(each) for each in named.split(",")])
 
 
 def is_status(text: str) -> bool:

@@ -44,7 +44,7 @@ class Breaking(Fault):
         if after is not None and value("when") == "after":
             return self._in_an_answer(rule, after)
         gateway = vendors.get("gateway")
-        answer = answers.documented(rule, gateway, (gateway.find("BadGateway"),))
+        answer = answers.documented(rule, gateway, gateway.find("BadGateway"))
         held = self.held(rule)
         whole_connections = value("http2")
 

@@ -8,7 +8,7 @@ from faultinject.rules import descriptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from faultinject.engine.actions import Act
     from faultinject.engine.plan import CompiledRule
@@ -30,10 +30,12 @@ class Fault:
         breaks: whether the connection ends in place of an answer, or in the middle of one.
         vendor: the vendor that documents the error, or None.
         rows: its documented errors, evenly drawn; empty if it has none.
+        several: the effects that a rule may give it several times.
     """
 
     title = ""
     takes: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
     after = "after the app has run and in place of its answer"
     of_store = False
     changes_body = False
@@ -53,6 +55,14 @@ class Fault:
     def addressed(self) -> bool:
         """Whether the fault's own vendor reads bucket, key and operation of requests."""
         return self.vendor is not None and self.vendor.addressing is not None
+
+    def with_options(self, options: Mapping[str, str]) -> Fault:
+        """The fault with the documented errors that a rule's options name."""
+        return self
+
+    def doubts(self, rule: Rule) -> Iterator[str]:
+        """Yield, in words, the errors that no request of the rule gets from the service."""
+        return iter(())
 
     def check(self, options: dict[str, str]) -> Iterator[Mistake]:
         """Mistakes in a rule's effects as a whole, such as a missing one."""

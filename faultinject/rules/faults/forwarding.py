@@ -150,9 +150,8 @@ class Shaped(Fault):
         answer = None
         of = rule.rule.value("of")
         if of is not None:
-            error = Documented(of)
-            assert error.vendor is not None
-            answer = answers.documented(rule, error.vendor, error.rows)
+            errors = Documented(of).answers(rule)
+            answer = answers.one_of(errors, [None] * len(errors))
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = self.text, "before"

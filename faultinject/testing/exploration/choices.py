@@ -318,8 +318,11 @@ def _single(rule: Rule) -> Iterator[Rule]:
     if len(rows) < 2:
         yield rule
         return
-    for row in rows:
-        yield Rule.of_parts(row.address, rule.parts)
+    name, conditions, unless, options = rule.parts
+    for row in dict.fromkeys(rows):
+        chosen = ("of", "vendor") if vendors.get(row.vendor).addressing else ("of",)
+        others = {key: text for key, text in options.items() if key not in chosen}
+        yield Rule.of_parts(row.address, (name, conditions, unless, others))
 
 
 PATIENCE = "2500ms"

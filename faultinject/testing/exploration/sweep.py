@@ -158,6 +158,10 @@ class Sweep:
                 raise ExplorationFailedError(self._missing())
         return None if self._current is None else self._current.scenario
 
+    def ahead(self, count: int) -> list[Scenario]:
+        """The scenarios that come after the present one, if no result changes that."""
+        return [planned.scenario for planned in self._queue[:count]]
+
     def _is_it(self, planned: PlannedRun) -> bool:
         """Whether it is the one wanted scenario; if none is wanted, each is."""
         return not self._only or alike(planned.scenario.rules) == alike(self._wanted)

@@ -62,6 +62,19 @@ def faults_of(*faults, request="PUT /b/k"):
     return [each.replace(place, "") for each in scenarios([request], *faults)]
 
 
+def test_one_of_several_errors_is_each_of_them():
+    """The members are tried one by one, as those of a group.
+
+    Each reads requests as its own vendor does.
+    """
+    rule = "oneof,of=cos:SlowDown,of=gateway:BadGateway,of=s3:@throttle,of=cos:SlowDown,when=after,vendor=cos"
+    assert [str(each.rule) for each in choices_of([rule])] == [
+        "cos:SlowDown,when=after",
+        "gateway:BadGateway,vendor=cos,when=after",
+        "s3:SlowDown,when=after",
+    ]
+
+
 def own(vendor):
     """A vendor's errors that may pass and are in its standard set, for any request."""
     found = (each.rule for each in choices_of([vendor]) if not each.lasts)

@@ -35,6 +35,18 @@ def test_marker_injects_while_the_test_runs(passes):
     )
 
 
+def test_one_of_several_errors(passes):
+    """A list names the errors of `oneof`; the test sees which one came."""
+    passes("""
+        import pytest
+
+        @pytest.mark.faultinject("oneof", of=["cos:SlowDown", "qingstor:internal_error"], path="photos/")
+        def test_marked(client, faults):
+            assert {client.put(f"/photos/{number}").status_code for number in range(20)} == {500, 503}
+            assert {each.fault for each in faults.outcomes} == {"cos:SlowDown", "qingstor:internal_error"}
+    """)
+
+
 def test_fixtures_own_requests_are_left_alone(passes):
     """Set-up and clean-up of fixtures get no faults, and are neither counted nor recorded.
 

@@ -1,0 +1,152 @@
+"""`oneof`: one of the documented errors that its `of=` name, whatever their vendors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+import faultinject
+from faultinject import Rule, Scenario, vendors
+
+OVER_FOUR = ["cos:SlowDown", "qingstor:service_unavailable", "jss:InternalError", "qiniu-mix:SlowDown"]
+TEXT = f"oneof,probability=0.2,{','.join(f'of={each}' for each in OVER_FOUR)}"
+RULE = Rule("oneof", of=OVER_FOUR, probability=0.2)
+
+
+def drawn(site, rule, count, seed="0", target="PUT /b/k{}"):
+    """The faults that so many things get, in their order."""
+    made = site(rule, seed, record_all=True)
+    for number in range(count):
+        made.ask(target.format(number))
+    return [each.fault for each in made.outcomes]
+
+
+def read(spelling, tmp_path):
+    """The only rule of one spelling."""
+    if spelling == "text":
+        return Scenario.parse(TEXT)
+    if spelling == "a variable":
+        return Scenario.from_env({"FAULTINJECT_RULES": TEXT})
+    if spelling == "a variable of its own":
+        return Scenario.from_env({"FAULTINJECT_RULE_FOUR": TEXT})
+    if spelling == "TOML":
+        return Scenario.from_toml(Scenario([RULE]).to_toml())
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"rules": [RULE.to_dict()]}))
+    return Scenario.load(file)
+
+
+@pytest.mark.parametrize("spelling", ["text", "a variable", "a variable of its own", "TOML", "JSON"])
+def test_every_spelling_is_the_same_rule(tmp_path, spelling):
+    """The order of the errors is kept."""
+    [rule] = read(spelling, tmp_path).rules
+    assert rule.parts[1:] == RULE.parts[1:]
+
+
+def test_the_canonical_text():
+    """An error that stands twice stays twice; a single one needs no list."""
+    assert str(RULE) == TEXT
+    assert RULE.to_dict()["of"] == OVER_FOUR
+    assert Rule("oneof", of=tuple(OVER_FOUR), probability="0.2") == RULE
+    assert str(Rule("oneof", of="cos:SlowDown")) == "oneof,of=cos:SlowDown"
+    assert str(Rule("oneof", of=["cos:SlowDown"] * 2)) == "oneof,of=cos:SlowDown,of=cos:SlowDown"
+
+
+def test_the_errors_are_drawn_evenly(site, p_of):
+    """The rule has one chance, of which each error has the same share; one named twice has two."""
+    found = Counter(drawn(site, RULE, 8000))
+    assert set(found) == {*OVER_FOUR, None}
+    assert 0.18 < 1 - found[None] / 8000 < 0.22
+    assert p_of.even([found[each] for each in OVER_FOUR]) > 0.001
+    twice = Counter(drawn(site, "oneof,of=cos:SlowDown,of=s3:SlowDown,of=cos:SlowDown", 3000))
+    assert p_of.even([twice["cos:SlowDown"], 2 * twice["s3:SlowDown"]]) > 0.001
+
+
+def test_a_seed_replays_each_draw(site):
+    """The same seed gives the same errors to the same requests, and another seed others."""
+    once, again, other = (drawn(site, RULE, 200, seed) for seed in ("1", "1", "2"))
+    assert once == again != other
+
+
+def test_a_group_counts_as_its_errors(site):
+    """Its errors are drawn only where they can come; one that is named comes everywhere."""
+    groups = "oneof,of=qingstor:@server,of=gateway:BadGateway"
+    server = {row.address for row in vendors.get("qingstor").group("@server")}
+    assert set(drawn(site, groups, 400, target="GET /b/k{}")) == {*server, "gateway:BadGateway"}
+    elsewhere = set(drawn(site, groups, 400))
+    assert {*server, "gateway:BadGateway"} - elsewhere == {"qingstor:upstream_failed"}
+    named = "oneof,of=qingstor:upstream_failed,of=cos:SlowDown"
+    assert "qingstor:upstream_failed" in drawn(site, named, 100)
+
+
+def test_an_answer_is_that_of_the_error_alone(site):
+    """Each error has its vendor's envelope, and names what its vendor reads in the request."""
+    errors = ("cos:NoSuchKey", "gcs:notFound", "oss:NoSuchKey", "gateway:BadGateway")
+    rule, answered = f"oneof,{','.join(f'of={each}' for each in errors)}", set()
+    for seed in range(40):
+        for target in ("GET /storage/v1/b/photos/o/cat.jpg", "GET /photos/cat.jpg"):
+            made = site(rule, str(seed), record_all=True)
+            body = without_ids(made.meet(target))
+            [outcome] = made.outcomes
+            assert body == without_ids(site(outcome.fault).meet(target))
+            answered.add((outcome.fault, target))
+    assert len(answered) == 2 * len(errors)
+
+
+def without_ids(body):
+    return re.sub(rb"[A-Za-z0-9+/=]{16,}", b"", body)
+
+
+def test_the_journal_has_the_error_that_was_given(site):
+    """And the rule's name."""
+    made = site(f"{TEXT},name=four".replace("probability=0.2,", ""))
+    for number in range(40):
+        made.ask(f"PUT /photos/{number}")
+    assert {each.fault for each in made.outcomes} == set(OVER_FOUR)
+    assert {each.rule for each in made.outcomes} == {"four"}
+    assert {each.status for each in made.outcomes} == {500, 503}
+
+
+@pytest.mark.parametrize(
+    ("rule", "target", "met"),
+    [
+        # Of several vendors: as S3, or as `vendor=` says.
+        ("oneof,of=cos:SlowDown,of=gcs:backendError,bucket=photos", "GET /photos/cat.jpg", True),
+        ("oneof,of=cos:SlowDown,of=gcs:backendError,bucket=photos", "GET /storage/v1/b/photos/o/a", False),
+        ("oneof,of=cos:SlowDown,of=gcs:backendError,vendor=gcs,bucket=photos", "GET /storage/v1/b/photos/o/a", True),
+        ("oneof,of=cos:SlowDown,of=gcs:backendError,vendor=gcs,operation=storage.objects.get", "GET /storage/v1/b/photos/o/a?alt=json", True),
+        # Of one vendor: as that one.
+        ("oneof,of=gcs:backendError,of=gcs:rateLimitExceeded,bucket=photos", "GET /storage/v1/b/photos/o/a", True),
+    ],
+)  # fmt: skip
+def test_conditions_are_read_as_one_vendor_reads_them(site, rule, target, met):
+    """A rule of errors of one vendor reads requests as that vendor does; any other as S3."""
+    assert (site(rule).ask(target) is not None) is met
+
+
+def test_its_effects_are_those_of_a_documented_error(site):
+    """`status`, `message`, `retry_after`, `when`, and a `share` of the keys of a DeleteObjects."""
+    given = "status=429,message=later,retry_after=2s"
+    got = drawn(site, f"oneof,of=cos:SlowDown,of=s3:SlowDown,{given}", 1)
+    assert got[0] in ("cos:SlowDown", "s3:SlowDown")
+    shared = Rule(
+        "oneof", of=["cos:InternalError", "s3:InternalError"], operation="DeleteObjects", status=200, share=1
+    )
+    body = b"<Delete><Object><Key>a</Key></Object></Delete>"
+    answered = site(shared).meet("POST /photos?delete", body=body)
+    assert b"<Key>a</Key>" in answered and b"InternalError" in answered
+
+
+def test_a_doubt_is_of_an_error_that_no_request_of_the_rule_gets():
+    """The service gives the others, so that the doubt names that one alone."""
+    [doubt] = Rule("oneof", of=["s3:AccessForbidden", "s3:SlowDown"], method="PUT").doubts()
+    assert doubt.startswith("the service answers with s3:AccessForbidden only where method=OPTIONS")
+
+
+def test_a_block_and_a_decorator_take_it():
+    """As keywords, with a list."""
+    with faultinject.inject("oneof", of=OVER_FOUR, times=1) as faults:
+        assert faults.injected == 0
