@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
 from anyio.lowlevel import RunVar, checkpoint
@@ -23,7 +23,8 @@ from faultinject.adapters.asgi_wait import (
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.in_process import is_in_process_scope
 from faultinject.adapters.lingering import end, linger
-from faultinject.adapters.mounting import mounted
+from faultinject.adapters.middleware import Middleware
+from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, Connection, asgi_server, know_status, of_send, shown
 from faultinject.engine.actions import PASSED, Action, Pass
@@ -56,7 +57,9 @@ from faultinject.engine.steps import (
 )
 from faultinject.exceptions import FaultInjectError
 from faultinject.http.wire import FLUSH
+from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
+from faultinject.journal import log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -67,7 +70,6 @@ if TYPE_CHECKING:
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.http.wire import Headers
-    from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
     from faultinject.vendors.multi_delete import Listing
 
@@ -77,17 +79,11 @@ THREADS = 100
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("faultinject")
 
 
-def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
-    app: ASGIApp,
-    rules: Rules | None = None,
-    *,
-    seed: str | int | None = None,
-    injector: Injector | None = None,
-) -> ASGIApp:
-    """Put faults around an ASGI app.
+class ASGIFaultMiddleware(Middleware):
+    """An ASGI app with faults around it.
 
-    Frameworks construct middleware late, so wrong rules are not raised here: they are logged and answer
-    `lifespan.startup.failed`; without a lifespan requests pass untouched.
+    An attribute that it lacks is looked up on the app. Frameworks construct middleware late, so wrong rules are not
+    raised here: they are logged and answer `lifespan.startup.failed`; without a lifespan requests pass untouched.
 
     Args:
         app: the app.
@@ -95,23 +91,44 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
         injector: an injector of your own, instead of rules.
 
-    Returns:
-        A plain `async` function with the attributes `app` and `injector` and a copy of the app's own attributes.
+    Attributes:
+        app: the app.
+        injector: the injector around it.
     """
-    try:
-        found = injector_for(rules, seed=seed, injector=injector)
-        around: ASGIApp = mounted(wrap(app, found), found, "asgi")
-    except FaultInjectError as error:
-        return _refusing(app, error)
-    found.announce()
-    return around
 
+    app: ASGIApp
+    injector: Injector
 
-def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
-    """`app` with the injector around it."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        rules: Rules | None = None,
+        *,
+        seed: str | int | None = None,
+        injector: Injector | None = None,
+    ) -> None:
+        self._error: FaultInjectError | None = None
+        try:
+            found = injector_for(rules, seed=seed, injector=injector)
+            control = control_of(found, "asgi")
+        except FaultInjectError as error:
+            # A wrong configuration, which could not be raised as an exception.
+            log.error("faultinject: %s", error)
+            self._error = error
+            found, control = Injector([], environ={}), None
+        else:
+            found.announce()
+        super().__init__(app, found, control)
 
-    async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: ServerSend) -> None:
+        """Answer a request, or see the app through its lifespan."""
+        if self._control is not None and self._control.takes(scope):
+            await self._control(scope, receive, send)
+            return
+        injector, app = self.injector, self.app
         if scope["type"] != "http":
+            if scope["type"] == "lifespan" and self._error is not None:
+                await _refuse_to_start(receive, send, self._error)
             if scope["type"] == "lifespan" and injector.journal.path is not None:
                 send = _ending_journals(send)
             await app(scope, receive, send)
@@ -119,13 +136,12 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
-        own = app
         if plan.special and isinstance(plan, Plan):
             from faultinject.adapters.special import prepare_asgi
 
-            own, send, asked = prepare_asgi(app, scope, send, plan)
+            app, send, asked = prepare_asgi(app, scope, send, plan)
             if asked is not None:
-                await exchange(own, scope, receive, send, *asked)
+                await exchange(app, scope, receive, send, *asked)
                 return
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
@@ -135,37 +151,34 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            await own(scope, receive, send)
-            return
-        await exchange(own, scope, receive, send, plan, candidates)
-
-    def use_injector(other: Injector) -> None:
-        nonlocal injector
-        injector = vars(faultinject)["injector"] = other
-
-    vars(faultinject).update(
-        getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
-    )
-    return faultinject
-
-
-def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
-    """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
-    from faultinject.journal import log
-
-    # A wrong configuration, which could not be raised as an exception.
-    log.error("faultinject: %s", error)
-
-    async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
-        if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
-        raise error  # as Starlette does: its test client goes on, and hangs at the end, if the app returns
+        await exchange(app, scope, receive, send, plan, candidates)
 
-    vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
-    return faultinject
+
+def wrap(app: ASGIApp, injector: Injector, control: Any = None) -> ASGIFaultMiddleware:
+    """Put an injector around an app, and announce nothing.
+
+    Args:
+        app: the app.
+        injector: decides its requests.
+        control: the control API below a path of the app, or None.
+    """
+    made = ASGIFaultMiddleware.__new__(ASGIFaultMiddleware)
+    made._error = None  # noqa: SLF001 - of the same class
+    Middleware.__init__(made, app, injector, control)
+    return made
+
+
+async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjectError) -> NoReturn:
+    """Tell a server that speaks lifespan why it cannot start.
+
+    Raises:
+        FaultInjectError: that error.
+    """
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
+    raise error  # as Starlette does: its test client goes on, and hangs at the end, if the app returns
 
 
 def _ending_journals(send: ServerSend) -> ServerSend:
@@ -703,8 +716,6 @@ class Driver:
         """The connection beneath a middleware that hides the server, as BaseHTTPMiddleware does."""
         found = of_send(self._receive)
         if found is not None:
-            from faultinject.journal import log
-
             log.server_hidden()
         return found
 

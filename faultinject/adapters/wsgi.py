@@ -12,7 +12,8 @@ from typing import Any, assert_never
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.in_process import is_in_process
 from faultinject.adapters.lingering import end, linger
-from faultinject.adapters.mounting import mounted
+from faultinject.adapters.middleware import Middleware
+from faultinject.adapters.mounting import control_of
 from faultinject.adapters.servers import (
     Connection,
     close_behind,
@@ -21,7 +22,7 @@ from faultinject.adapters.servers import (
     of_environ,
     wsgi_server,
 )
-from faultinject.adapters.types import Environ, Start, WrappedWSGIApp, WSGIApp
+from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass, Respond
@@ -59,14 +60,10 @@ from faultinject.rules.scenario import Rules
 NextStep = RunApp | NextPiece | EndApp | Part | Cut | None
 
 
-def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
-    app: WSGIApp,
-    rules: Rules | None = None,
-    *,
-    seed: str | int | None = None,
-    injector: Injector | None = None,
-) -> WrappedWSGIApp:
-    """Put faults around a WSGI app.
+class WSGIFaultMiddleware(Middleware):
+    """A WSGI app with faults around it.
+
+    An attribute that it lacks is looked up on the app.
 
     Args:
         app: the app.
@@ -74,33 +71,45 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
         injector: an injector of your own, instead of rules.
 
-    Returns:
-        A plain function with the attributes `app` and `injector` and a copy of the app's own attributes.
-
     Raises:
         ConfigurationError: rules or variables are wrong.
         UnsupportedServerError: this process runs under eventlet.
+
+    Attributes:
+        app: the app.
+        injector: the injector around it.
     """
-    found = injector_for(rules, seed=seed, injector=injector)
-    found.announce()
-    around: WrappedWSGIApp = mounted(wrap(app, found), found, "wsgi")
-    return around
 
+    app: WSGIApp
+    injector: Injector
 
-def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
-    """`app` with the injector around it."""
+    def __init__(
+        self,
+        app: WSGIApp,
+        rules: Rules | None = None,
+        *,
+        seed: str | int | None = None,
+        injector: Injector | None = None,
+    ) -> None:
+        found = injector_for(rules, seed=seed, injector=injector)
+        found.announce()
+        super().__init__(app, found, control_of(found, "wsgi"))
 
-    def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        """Answer a request."""
+        if self._control is not None and self._control.takes(environ):
+            answer: Iterable[bytes] = self._control(environ, start_response)
+            return answer
+        injector, app = self.injector, self.app
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
-        own = app
         if plan.special and isinstance(plan, Plan):
             from faultinject.adapters.special import prepare_wsgi
 
-            own, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
+            app, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
             if asked is not None:
-                return exchange(own, environ, start_response, *asked)
+                return exchange(app, environ, start_response, *asked)
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)
@@ -109,19 +118,23 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            return own(environ, start_response)
+            return app(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.detach():
-            return faultinject(environ, start_response)  # by what others have in force
-        return exchange(own, environ, start_response, plan, candidates)
+            return self(environ, start_response)  # by what others have in force
+        return exchange(app, environ, start_response, plan, candidates)
 
-    def use_injector(other: Injector) -> None:
-        nonlocal injector
-        injector = vars(faultinject)["injector"] = other
 
-    vars(faultinject).update(
-        getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
-    )
-    return faultinject
+def wrap(app: WSGIApp, injector: Injector, control: Any = None) -> WSGIFaultMiddleware:
+    """Put an injector around an app, and announce nothing.
+
+    Args:
+        app: the app.
+        injector: decides its requests.
+        control: the control API below a path of the app, or None.
+    """
+    made = WSGIFaultMiddleware.__new__(WSGIFaultMiddleware)
+    Middleware.__init__(made, app, injector, control)
+    return made
 
 
 def exchange(
