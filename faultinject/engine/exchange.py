@@ -223,7 +223,6 @@ def _after(
         dropped = Dropped(plan.services.monotonic)
         yield RunApp(dropped=dropped, listing=action.listing)
         found = dropped.answer
-        assert found is not None
         if found.failed:
             injection.undo("app_failed", status=found.status)
             return

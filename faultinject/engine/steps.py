@@ -135,37 +135,42 @@ class Dropped:
         monotonic: the clock, in seconds.
 
     Attributes:
-        answer: its head as it was begun last; None: it has none yet.
+        answer: its head as it was begun last; status 0 before.
         over: whether nothing more of it is asked for.
         cut: whether it takes too long or says too much: the app is told that the client has left.
         unread: whether the app has left something of the request's body unread.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
-        self.answer: AppAnswer | None = None
+        self.answer = AppAnswer(0, [])
         self.over = self.cut = self.unread = False
         self._monotonic = monotonic
-        self._until = 0.0
+        self._until: float | None = None
         self._size = 0
 
     @property
     def failed(self) -> bool:
         """Whether the app has failed by itself: its answer goes out as it is."""
-        return self.answer is not None and self.answer.failed
+        return self.answer.failed
 
     def head(self, answer: AppAnswer) -> None:
         """The app begins its answer, or begins it anew."""
-        if self.answer is None:
-            self._until = self._monotonic() + LONGEST
+        self._is_late()
         self.answer = answer
         self.over = answer.failed
 
     def feed(self, piece: bytes, *, more: bool) -> None:
         """Drop a piece."""
         self._size += len(piece)
-        late = self.answer is not None and self._monotonic() > self._until
+        late = self._is_late()
         self.cut = more and (late or self._size > MOST)
         self.over = self.cut or not more
+
+    def _is_late(self) -> bool:
+        now = self._monotonic()
+        if self._until is None:
+            self._until = now + LONGEST
+        return now > self._until
 
 
 @dataclass(slots=True, eq=False, repr=False)
