@@ -88,7 +88,7 @@ def test_a_filter_gives_events_and_needs_no_server():
 
 @given(bodies(), st.integers(0, 300), st.integers(1, 5))
 def test_filters_one_behind_the_other(body, most, flips):
-    """Corrupted and then cut is the beginning of the corrupted body; the rest of a pause lies where it did."""
+    """Corrupted and then cut is the beginning of the corrupted body, with its pause."""
     whole, pieces = body
     wrong = Corrupted(flips, b"0" * 8)
     wrong.fits(len(whole))
