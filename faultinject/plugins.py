@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from faultinject.counts.store import Store
     from faultinject.engine.actions import Act, Action, Disconnect, Forward, Respond
     from faultinject.engine.answers import Answer
-    from faultinject.engine.body_transforms import BodyTransform
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.filters import Filter
     from faultinject.engine.plan import CompiledRule
     from faultinject.engine.request import Entry, Request
     from faultinject.rules.faults.fault import Fault
@@ -31,7 +31,6 @@ __all__ = [
     "Act",
     "Action",
     "Answer",
-    "BodyTransform",
     "CompiledRule",
     "Counts",
     "Deletes",
@@ -40,6 +39,7 @@ __all__ = [
     "DocumentedError",
     "Entry",
     "Fault",
+    "Filter",
     "Form",
     "Forward",
     "MatchKey",
@@ -63,7 +63,6 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that is th
         Act="engine.actions",
         Action="engine.actions",
         Answer="engine.answers",
-        BodyTransform="engine.body_transforms",
         CompiledRule="engine.plan",
         Counts="engine.counting",
         Deletes="vendors.multi_delete",
@@ -72,6 +71,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that is th
         DocumentedError="vendors.documented",
         Entry="engine.request",
         Fault="rules.faults.fault",
+        Filter="engine.filters",
         Form="vendors.vendor",
         Forward="engine.actions",
         MatchKey="engine.counting",

@@ -80,8 +80,8 @@ def decide(plan, place):
         kind = "break"
         about |= {"how": action.how, "held": action.held}
         action = action.instead
-    shape = action.transform
-    about |= {"delay": action.delay, "shape": shape and shape.did, "rate": shape and shape.rate}
+    shape = action.filter if action.filter is not None and action.filter.of_body else None
+    about |= {"delay": action.delay, "shape": shape and shape.did, "rate": getattr(shape, "rate", None)}
     if isinstance(action, Forward):
         return SimpleNamespace(kind="forward", after=action.after, upload=action.upload, **about)
     answer = action.answer

@@ -18,7 +18,7 @@ from tests.python_page import ATTRIBUTES, MADE_BY_USERS, MEMBERS, documented, en
 
 PLAIN = {
     "PathLike", "TracebackType", "AbstractContextManager", "Allowed", "App", "ASGIApp", "Escape", "Ids", "Interface", "Named",
-    "StorageRequest", "WSGIApp", "WrappedWSGIApp",
+    "StorageRequest", "WSGIApp",
 }  # fmt: skip
 """Names of the standard library, and short names for its types."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import anyio
 from anyio.lowlevel import RunVar, checkpoint
@@ -23,27 +23,27 @@ from faultinject.adapters.asgi_wait import (
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.in_process import is_in_process_scope
 from faultinject.adapters.lingering import end, linger
-from faultinject.adapters.mounting import mounted
+from faultinject.adapters.middleware import Middleware
+from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, Connection, asgi_server, know_status, of_send, shown
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter
-from faultinject.engine.exchange import DECIDED, Injection, first_to_note, listens, skipped
+from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
+from faultinject.engine.own_answer import FilteredAnswer, Injection, OwnAnswer
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import LONGEST, ASGIRequest, Body, Entry, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    Begin,
     ClientGone,
     Cut,
-    EditHead,
-    EndApp,
+    Dropped,
+    Head,
     Hold,
     Look,
     LostPatience,
-    NextPiece,
     Part,
     Pause,
     Reach,
@@ -56,18 +56,18 @@ from faultinject.engine.steps import (
 )
 from faultinject.exceptions import FaultInjectError
 from faultinject.http.wire import FLUSH
+from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for
+from faultinject.journal import log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from anyio import CancelScope
     from anyio.abc import TaskGroup
 
     from faultinject.adapters.types import ASGIApp, Message, Receive, Scope
     from faultinject.adapters.types import Send as ServerSend
     from faultinject.http.wire import Headers
-    from faultinject.injector.injector import Injector
     from faultinject.rules.scenario import Rules
     from faultinject.vendors.multi_delete import Listing
 
@@ -77,17 +77,11 @@ THREADS = 100
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("faultinject")
 
 
-def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middleware works
-    app: ASGIApp,
-    rules: Rules | None = None,
-    *,
-    seed: str | int | None = None,
-    injector: Injector | None = None,
-) -> ASGIApp:
-    """Put faults around an ASGI app.
+class ASGIFaultMiddleware(Middleware):
+    """An ASGI app with faults around it.
 
-    Frameworks construct middleware late, so wrong rules are not raised here: they are logged and answer
-    `lifespan.startup.failed`; without a lifespan requests pass untouched.
+    An attribute that it lacks is looked up on the app. Frameworks construct middleware late, so wrong rules are not
+    raised here: they are logged and answer `lifespan.startup.failed`; without a lifespan requests pass untouched.
 
     Args:
         app: the app.
@@ -95,23 +89,44 @@ def ASGIFaultMiddleware(  # noqa: N802 - called like a class, so that add_middle
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
         injector: an injector of your own, instead of rules.
 
-    Returns:
-        A plain `async` function with the attributes `app` and `injector` and a copy of the app's own attributes.
+    Attributes:
+        app: the app.
+        injector: the injector around it.
     """
-    try:
-        found = injector_for(rules, seed=seed, injector=injector)
-        around: ASGIApp = mounted(wrap(app, found), found, "asgi")
-    except FaultInjectError as error:
-        return _refusing(app, error)
-    found.announce()
-    return around
 
+    app: ASGIApp
+    injector: Injector
 
-def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
-    """`app` with the injector around it."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        rules: Rules | None = None,
+        *,
+        seed: str | int | None = None,
+        injector: Injector | None = None,
+    ) -> None:
+        self._error: FaultInjectError | None = None
+        try:
+            found = injector_for(rules, seed=seed, injector=injector)
+            control = control_of(found, "asgi")
+        except FaultInjectError as error:
+            # A wrong configuration, which could not be raised as an exception.
+            log.error("faultinject: %s", error)
+            self._error = error
+            found, control = Injector([], environ={}), None
+        else:
+            found.announce()
+        super().__init__(app, found, control)
 
-    async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: ServerSend) -> None:
+        """Answer a request, or see the app through its lifespan."""
+        if self._control is not None and self._control.takes(scope):
+            await self._control(scope, receive, send)
+            return
+        injector, app = self.injector, self.app
         if scope["type"] != "http":
+            if scope["type"] == "lifespan" and self._error is not None:
+                await _refuse_to_start(receive, send, self._error)
             if scope["type"] == "lifespan" and injector.journal.path is not None:
                 send = _ending_journals(send)
             await app(scope, receive, send)
@@ -119,13 +134,12 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
-        own = app
         if plan.special and isinstance(plan, Plan):
             from faultinject.adapters.special import prepare_asgi
 
-            own, send, asked = prepare_asgi(app, scope, send, plan)
+            app, send, asked = prepare_asgi(app, scope, send, plan)
             if asked is not None:
-                await exchange(own, scope, receive, send, *asked)
+                await exchange(app, scope, receive, send, *asked)
                 return
         try:
             find = plan.scope.get(scope["method"], plan.scope_default)
@@ -135,37 +149,34 @@ def wrap(app: ASGIApp, injector: Injector) -> ASGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            await own(scope, receive, send)
-            return
-        await exchange(own, scope, receive, send, plan, candidates)
-
-    def use_injector(other: Injector) -> None:
-        nonlocal injector
-        injector = vars(faultinject)["injector"] = other
-
-    vars(faultinject).update(
-        getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
-    )
-    return faultinject
-
-
-def _refusing(app: ASGIApp, error: FaultInjectError) -> ASGIApp:
-    """`app` with no faults; a server that speaks lifespan is told why it cannot start."""
-    from faultinject.journal import log
-
-    # A wrong configuration, which could not be raised as an exception.
-    log.error("faultinject: %s", error)
-
-    async def faultinject(scope: Scope, receive: Receive, send: ServerSend) -> None:
-        if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
-        raise error  # as Starlette does: its test client goes on, and hangs at the end, if the app returns
+        await exchange(app, scope, receive, send, plan, candidates)
 
-    vars(faultinject).update(getattr(app, "__dict__", {}), app=app)
-    return faultinject
+
+def wrap(app: ASGIApp, injector: Injector, control: Any = None) -> ASGIFaultMiddleware:
+    """Put an injector around an app, and announce nothing.
+
+    Args:
+        app: the app.
+        injector: decides its requests.
+        control: the control API below a path of the app, or None.
+    """
+    made = ASGIFaultMiddleware.__new__(ASGIFaultMiddleware)
+    made._error = None  # noqa: SLF001 - of the same class
+    Middleware.__init__(made, app, injector, control)
+    return made
+
+
+async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjectError) -> NoReturn:
+    """Tell a server that speaks lifespan why it cannot start.
+
+    Raises:
+        FaultInjectError: that error.
+    """
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": f"faultinject: {error}"})
+    raise error  # as Starlette does: its test client goes on, and hangs at the end, if the app returns
 
 
 def _ending_journals(send: ServerSend) -> ServerSend:
@@ -213,7 +224,7 @@ async def exchange(
     steps = steps_of(plan, request, entry, action)
     if entry.seen is not None:
         receive = overheard(receive, entry.seen, entry)
-    await Driver(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
+    await Responder(app, scope, receive, send, plan, request, entry, steps).run(listens=listens(action))
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
@@ -263,17 +274,14 @@ _NOTICED = 1.0
 TO_THE_END = "faultinject.to_the_end"
 """A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut."""
 
-# A union would be made anew for each step, which takes longer than the step.
-_OF_THE_APP = (RunApp, NextPiece)
-
 # A body that the server reads from a file by itself could not be changed.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
-class Driver:
-    """Carries the steps of one exchange out, by awaiting.
+class Responder:
+    """Carries out the steps of one exchange by awaiting.
 
-    Every byte goes through the server; on the connection itself the driver only sees that the client has left, and ends it.
+    Every byte goes through the server; on the connection itself it only sees that the client has left, and ends it.
 
     Args:
         app: the app.
@@ -285,20 +293,6 @@ class Driver:
         entry: what goes into the journal.
         steps: what is to be done.
     """
-
-    # What few exchanges need; an answer that is sent at once sets none of it.
-    _receive_again: Receive | None = None
-    _edit: Callable[[int, Headers], Headers] | None = None
-    _listener: Listener | None = None
-    _exchange_end: ExchangeEnd | None = None
-    _connection: Connection | None = None
-    _lingering: Connection | None = None
-    _error: Exception | None = None
-    _next_step: RunApp | NextPiece | None = None
-    _start: Message | None = None
-    _clock: CancelScope | None = None
-    _tasks: TaskGroup | None = None
-    _begun = _untouched = _unread = _queued = _broken = _cut_off = False
 
     def __init__(
         self,
@@ -320,6 +314,17 @@ class Driver:
         self._entry = entry
         self._steps = steps
         self._in_process = is_in_process_scope(scope, send)
+        self._receive_again: Receive | None = None
+        self._listener: Listener | None = None
+        self._exchange_end: ExchangeEnd | None = None
+        self._connection: Connection | None = None
+        self._lingering: Connection | None = None
+        self._error: Exception | None = None
+        # The head of the app's answer, and other headers than its own.
+        self._start: Message | None = None
+        self._headers: Headers | None = None
+        self._clock = anyio.CancelScope()
+        self._begun = self._unread = self._queued = self._broken = False
 
     async def run(self, *, listens: bool) -> None:
         """Do all of it.
@@ -347,12 +352,12 @@ class Driver:
             self._release()
 
     async def _run(self) -> None:
-        if isinstance(step := await self._advance(None), RunApp):
+        step = await self._advance(self._steps)
+        if step is not None:
             try:
                 await self._run_app(step)
             finally:
-                if not (step.noted and self._entry.written):
-                    await self._throw(AppEnded())
+                await self._throw(AppEnded())
 
     def _release(self) -> None:
         """Let go of the connection; again is nothing."""
@@ -364,25 +369,25 @@ class Driver:
 
     async def _throw(self, error: Exception) -> None:
         """The app has ended, or the client has left."""
-        await self._advance(error, self._steps.throw)
+        await self._advance(self._steps, error, self._steps.throw)
 
     async def _advance(
-        self, given: Any, advance: Callable[[Any], Step] | None = None
-    ) -> RunApp | NextPiece | None:
-        """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
+        self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
+    ) -> RunApp | None:
+        """Carry out the next steps, up to the app's run, or all of them.
 
         Args:
+            steps: those of the exchange, or of the app's own answer.
             given: what came of the step before; an error, if `advance` throws it in.
             advance: how the next step is asked for; by default with what came of the one before.
         """
-        steps = self._steps
         advance = advance or steps.send
         try:
             while True:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
-                    if isinstance(step, _OF_THE_APP):
+                    if isinstance(step, RunApp):
                         return step
                     if isinstance(step, Send):
                         await self._answer(step)
@@ -392,16 +397,12 @@ class Driver:
                         given = await self._wait(step)
                     elif isinstance(step, Look):
                         given = has_left(self._receive, self._server)
-                    elif isinstance(step, EditHead):
-                        self._edit = step.edit
-                    elif isinstance(step, EndApp):
-                        given = self._end_app(step)
+                    elif isinstance(step, Head):
+                        self._headers = step.headers
                     elif isinstance(step, Part):
                         await self._send_ours(
                             {"type": "http.response.body", "body": step.data, "more_body": step.more}
                         )
-                    elif isinstance(step, Begin):
-                        given = await self._begin(step)
                     elif isinstance(step, Cut):
                         given = await self._cut(step)
                     elif isinstance(step, Hold):
@@ -430,7 +431,7 @@ class Driver:
             self._receive_again = again(receive, b"".join(kept))
         return body
 
-    def _leaves_unread(self, step: Begin | Send) -> bool:
+    def _leaves_unread(self, step: Send) -> bool:
         """Whether something of the request's body is left: more of it may have come while the client was waited with."""
         return step.unread and not (self._listener is not None and self._listener.whole)
 
@@ -516,179 +517,200 @@ class Driver:
             await BodyReader(self._app_receive).until_gone(or_whole=self._request.http2)
 
     async def _answer(self, step: Send) -> None:
-        start = {"type": "http.response.start", "status": step.status, "headers": encoded(step.headers)}
+        start: Message = {
+            "type": "http.response.start",
+            "status": step.status,
+            "headers": encoded(step.headers),
+        }
         unread = self._leaves_unread(step)
-        await self._server(
-            self._starting(step.status_line, start, step.headers, unread=unread, closes=step.closes)
-        )
+        start = self._starting(step.status_line, start, step.headers, unread=unread, closes=step.closes)
+        if step.body is None:
+            await self._begin(start)
+            return
+        await self._server(start)
         await self._send_ours({"type": "http.response.body", "body": step.body})
         # An app that has run before may go on for long.
         self._release()
 
+    async def _begin(self, start: Message) -> None:
+        """Begin an answer whose parts come one after the other."""
+        self._begun = True
+        await self._end_of_exchange().begin(self._server, start)
+
     # The app's own answer
 
     async def _run_app(self, step: RunApp) -> None:
-        app, scope, server = self._app, self._scope, self._server
+        app, scope, server, answer = self._app, self._scope, self._server, step.answer
         receive = self._receive_again or self._app_receive
-        if step.untouched:
+        if step.dropped is not None:
+            await self._run_dropped(step.dropped, step.listing)
+            return
+        if answer is None:
             await app(scope, receive, server)
             return
-        if step.dropped:
-            await self._run_dropped(step)
+        if isinstance(answer, FilteredAnswer):
+            await self._run_filtered(answer)
             return
-        if step.transform is not None:
-            await self._run_changed(step)
-            return
-        if step.alteration is not None:
-            hidden = {name.encode() for name in step.alteration.hidden}
-            scope = {**scope, "headers": [each for each in scope["headers"] if each[0] not in hidden]}
+        if step.hidden:
+            hidden = {name.encode() for name in step.hidden}
+            scope = {**scope, "headers": [header for header in scope["headers"] if header[0] not in hidden]}
         elif step.pause is not None:
             sized = self._request.content_length is not None
             receive = paused(receive, step.pause, self._wait, sized=sized)
 
         async def hand_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if step.noted:
-                    headers = message.get("headers", ())
-                    # What can be looked at once only is the server's.
-                    known: Any = headers if isinstance(headers, (list, tuple)) else ()
-                    await self._advance(AppAnswer(message["status"], known))
-                else:
-                    message = await self._edited(message)
+                message = await self._noted(answer, message)
             await server(message)
 
         # An app that knows its client's own `send` need send it no more than the start.
         vars(hand_on)["passes_to"] = server
         await app(scope, receive, hand_on)
 
-    async def _edited(self, message: Message) -> Message:
-        """What begins the app's answer, as it goes out."""
-        status, given = message["status"], list(message.get("headers", ()))
-        headers = decoded(given)
-        await self._advance(AppAnswer(status, headers))
-        if self._edit is None:
-            return {**message, "headers": given}
-        return {**message, "headers": encoded(self._edit(status, headers))}
+    async def _noted(self, answer: OwnAnswer, message: Message) -> Message:
+        """Note the message that begins the app's answer; gives it as it goes out."""
+        status, headers = message["status"], message.get("headers", ())
+        if answer.noted:
+            # Headers that can be looked at once only are the server's.
+            known: Any = headers if isinstance(headers, (list, tuple)) else ()
+            await self._advance(answer.head(AppAnswer(status, known)))
+            return message
+        given, self._headers = list(headers), None
+        await self._advance(answer.head(AppAnswer(status, decoded(given))))
+        return {**message, "headers": given if self._headers is None else encoded(self._headers)}
 
-    async def _run_changed(self, step: RunApp) -> None:
-        """Run an app whose answer goes out part by part."""
-        self._next_step, scope = step, self._scope
+    def _begins(self, message: Message) -> AppAnswer:
+        """The head of an answer that goes out part by part, or not at all."""
+        message["headers"] = list(message.get("headers", ()))
+        self._start = message
+        return AppAnswer(message["status"], decoded(message["headers"]))
+
+    # An answer whose body is changed
+
+    async def _run_filtered(self, filtered: FilteredAnswer) -> None:
+        scope = self._scope
         self._end_of_exchange()
         if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
-            kept = {name: each for name, each in scope["extensions"].items() if name not in _PAST_US}
+            kept = {name: known for name, known in scope["extensions"].items() if name not in _PAST_US}
             scope = {**scope, "extensions": kept}
         try:
-            await self._app(scope, self._app_receive, self._hand_on)
+            await self._app(scope, self._app_receive, partial(self._filter, filtered))
         except anyio.get_cancelled_exc_class():
             await self._throw(ClientGone())
             raise
         finally:
             if self._start is not None and not self._begun:
                 await self._server(self._start)
-        if isinstance(self._next_step, NextPiece):
-            await self._advance(None)
+        if self._start is not None and not filtered.over:
+            filtered.end()
 
-    async def _hand_on(self, message: Message) -> None:
+    async def _filter(self, filtered: FilteredAnswer, message: Message) -> None:
         """Stands in for the server's `send`."""
         kind = message["type"]
-        if self._untouched:
+        if filtered.passes:
             await self._server(message)
-        elif self._next_step is None:
-            if self._cut_off:
-                raise OSError("the client has left")
-            if kind == "http.response.trailers" and not (self._tasks or self._broken or self._error):
+        elif filtered.over:
+            if kind == "http.response.trailers" and not (self._broken or self._error):
                 # A server that was promised them would break the connection off where none come.
                 await self._server(message)
             # An app that goes on without end is to hear from others that nobody listens any more.
             await checkpoint()
         elif kind == "http.response.start":
-            anew, headers = self._start is not None, list(message.get("headers", ()))
-            if anew and self._tasks is None:  # as a server says it
+            if self._start is not None:  # as a server says it
                 raise RuntimeError("the app began its answer a second time")
-            message["headers"], self._start = headers, message
-            await self._go_on(AppAnswer(message["status"], decoded(headers)))
-            if self._next_step is None and not self._begun:
-                self._begun = self._untouched = True
-                await self._server(message)
-            elif self._tasks is not None and not anew:
-                self._tasks.start_soon(self._watch_clock)
-        elif kind == "http.response.body" or (self._tasks is not None and kind in _PAST_US):
+            await self._begin_filtered(filtered, self._begins(message))
+        elif kind == "http.response.body" and self._start is not None:
             piece, more = message.get("body", b""), bool(message.get("more_body"))
-            if piece or not more:
-                await self._go_on((piece, more))
-            if self._tasks is not None:
-                # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
-                await checkpoint()
-        elif self._tasks is None:
+            if not (piece or not more):
+                return
+            if not filtered.begun:
+                found = AppAnswer(self._start["status"], decoded(self._start["headers"]))
+                await self._begin_filtered(filtered, found, piece)
+            await self._advance(filtered.feed(piece, more=more))
+        else:
             await self._server(message)
 
-    async def _go_on(self, given: AppAnswer | tuple[bytes, bool] | None) -> None:
-        """Go on with what the app has said; what it says meanwhile is not asked for."""
-        self._next_step = None
-        self._next_step = await self._advance(given)
+    async def _begin_filtered(
+        self, filtered: FilteredAnswer, found: AppAnswer, piece: bytes | None = None
+    ) -> None:
+        await self._advance(filtered.head(found, piece))
+        assert self._start is not None
+        if filtered.passes:
+            self._begun = True
+            await self._server(self._start)
+        elif self._headers is not None:
+            start = {**self._start, "headers": encoded(self._headers)}
+            if filtered.filter.cuts:
+                start.pop(TO_THE_END, None)
+            await self._begin(start)
 
-    # An app whose answer is dropped
+    # An answer that is dropped
 
-    async def _run_dropped(self, step: RunApp) -> None:
-        """Run it, and end it when it takes too long."""
-        self._next_step, self._clock = step, anyio.CancelScope()
+    async def _run_dropped(self, dropped: Dropped, listing: Listing | None) -> None:
+        """Run the app, and end it when it takes too long."""
         raised: BaseException | None = None
-        async with anyio.create_task_group() as self._tasks:
+        async with anyio.create_task_group() as tasks:
             try:
-                await self._app(self._scope, partial(self._receive_until_cut, step.listing), self._hand_on)
+                receive = partial(self._receive_until_cut, dropped, listing)
+                await self._app(self._scope, receive, partial(self._drop, dropped, tasks))
             except anyio.get_cancelled_exc_class():
                 raise
             except BaseException as error:
                 raised = error
             self._clock.cancel()
-        if raised is not None and not (self._cut_off and isinstance(raised, Exception)):
+        if raised is not None and not (dropped.cut and isinstance(raised, Exception)):
             raise raised
 
-    async def _receive_until_cut(self, listing: Listing | None) -> Message:
+    async def _receive_until_cut(self, dropped: Dropped, listing: Listing | None) -> Message:
         """Stands in for the server's `receive`."""
-        if self._cut_off:
+        if dropped.cut:
             return {"type": "http.disconnect"}
         message = await self._app_receive()
         if listing is not None and message["type"] == "http.request":
             listing.feed(message.get("body", b""))
         return message
 
-    async def _watch_clock(self) -> None:
-        assert self._clock is not None
+    async def _drop(self, dropped: Dropped, tasks: TaskGroup, message: Message) -> None:
+        """Stands in for the server's `send`."""
+        kind = message["type"]
+        if dropped.failed:
+            await self._server(message)
+        elif dropped.over:
+            if dropped.cut:
+                raise OSError("the client has left")
+            # An app that goes on without end is to hear from others that nobody listens any more.
+            await checkpoint()
+        elif kind == "http.response.start":
+            anew = self._start is not None
+            dropped.head(self._begins(message))
+            if dropped.failed:
+                await self._advance(self._steps)
+                await self._server(message)
+            elif not anew:
+                tasks.start_soon(self._watch_clock, dropped)
+        elif kind == "http.response.body" or kind in _PAST_US:
+            piece, more = message.get("body", b""), bool(message.get("more_body"))
+            if piece or not more:
+                dropped.feed(piece, more=more)
+                if dropped.over:
+                    await self._instead(dropped)
+            # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
+            await checkpoint()
+
+    async def _watch_clock(self, dropped: Dropped) -> None:
         with self._clock:
             await anyio.sleep(LONGEST)
-        if isinstance(self._next_step, NextPiece) and not self._clock.cancel_called:
-            await self._go_on(None)
+        if not (dropped.over or self._clock.cancel_called):
+            dropped.over = dropped.cut = True
+            await self._instead(dropped)
 
-    def _end_app(self, step: EndApp) -> bool:
-        """Ask for nothing more of its answer; whether something of the request's body is left."""
-        assert self._clock is not None
+    async def _instead(self, dropped: Dropped) -> None:
+        """Go on with what is given instead of the answer."""
         self._clock.cancel()
-        self._cut_off = step.cut
-        return self._request.has_body and not (self._listener is not None and self._listener.whole)
+        dropped.unread = self._request.has_body and not (self._listener is not None and self._listener.whole)
+        await self._advance(self._steps)
 
-    # An answer that goes out part by part, and the connection itself
-
-    async def _begin(self, step: Begin) -> Reach:
-        """Begin it."""
-        self._begun, exchange_end = True, self._end_of_exchange()
-        transform, start = step.transform, self._start
-        self._unread = self._leaves_unread(step)
-        if step.own is not None:
-            start = {"type": "http.response.start", "status": step.own.answer.status}
-        assert start is not None
-        start = {**start, "headers": encoded(step.headers)}
-        if transform is not None and (transform.cuts or transform.slow):
-            self._hold()
-            if transform.cuts:
-                start.pop(TO_THE_END, None)
-        if step.own is not None:
-            answer = step.own.answer
-            start = self._starting(
-                answer.status_line, start, step.headers, unread=self._unread, closes=answer.closes
-            )
-        await exchange_end.begin(self._server, start)
-        return self._reach
+    # The connection itself
 
     def _hold(self) -> Reach:
         """Get hold of the client's connection."""
@@ -703,8 +725,6 @@ class Driver:
         """The connection beneath a middleware that hides the server, as BaseHTTPMiddleware does."""
         found = of_send(self._receive)
         if found is not None:
-            from faultinject.journal import log
-
             log.server_hidden()
         return found
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from faultinject.adapters import asgi, wsgi
 from faultinject.adapters.install import interface_of
-from faultinject.adapters.mounting import is_own, mounted
+from faultinject.adapters.mounting import control_of, is_own
 from faultinject.adapters.patch import Patch
 from faultinject.exceptions import UnsupportedServerError
 from faultinject.injector import run_notes
@@ -97,8 +97,8 @@ def _around(app: Any, injector: Injector) -> Any:
         run_notes.refused(app)
         return app
     _announce(injector)
-    wrapped = asgi.wrap(app, injector) if kind == "asgi" else wsgi.wrap(app, injector)
-    return mounted(wrapped, injector, kind)
+    control = control_of(injector, kind)
+    return asgi.wrap(app, injector, control) if kind == "asgi" else wsgi.wrap(app, injector, control)
 
 
 def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
@@ -133,7 +133,7 @@ def _loaded(injector: Injector) -> Wrapper:
         result = wrapped(*args, **keys)
         if not is_own(config.app):
             _announce(injector)
-            config.loaded_app = mounted(asgi.wrap(config.loaded_app, injector), injector, "asgi")
+            config.loaded_app = asgi.wrap(config.loaded_app, injector, control_of(injector, "asgi"))
         return result
 
     return wrapper

@@ -150,43 +150,60 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
 
 
 def _put_around(app: Any, injector: Injector, kind: str) -> Any:
-    # Each adapter is loaded only where it serves.
-    from importlib import import_module
-
-    from faultinject.adapters.mounting import check, mounted
-
-    wrap = import_module(f"faultinject.adapters.{kind}").wrap
     framework, (_, place) = _framework(app)
     if place == "build_middleware_stack":
+        from faultinject.adapters.mounting import check
+
         check(injector)
-        build = app.build_middleware_stack
-
-        def build_middleware_stack() -> ASGIApp:
-            around: ASGIApp = mounted(wrap(build(), injector), injector, kind)
-            return around
-
-        def use_injector(other: Injector) -> None:
-            nonlocal injector
-            injector = vars(build_middleware_stack)["injector"] = other
-            if app.middleware_stack is not None:
-                app.middleware_stack.use_injector(other)
-
-        vars(build_middleware_stack).update(injector=injector, use_injector=use_injector)
-        app.build_middleware_stack = build_middleware_stack
+        app.build_middleware_stack = _Stack(app, injector)
         if app.middleware_stack is not None:
-            app.middleware_stack = mounted(wrap(app.middleware_stack, injector), injector, kind)
+            app.middleware_stack = _faulting(app.middleware_stack, injector, kind)
         return app
     if place in ("asgi_app", "wsgi_app"):
-        setattr(app, place, mounted(wrap(getattr(app, place), injector), injector, kind))
+        setattr(app, place, _faulting(getattr(app, place), injector, kind))
         return app
     from faultinject.adapters.reclassing import reclass
 
     inner = getattr(app, place) if place else app
-    if not reclass(inner, lambda call: mounted(wrap(call, injector), injector, kind), awaited=kind == "asgi"):
-        return mounted(wrap(app, injector), injector, kind)
+    if not reclass(inner, lambda call: _faulting(call, injector, kind), awaited=kind == "asgi"):
+        return _faulting(app, injector, kind)
     if framework == "sanic.Sanic":
         app.before_server_start(_say_that_sanic_serves)
     return app
+
+
+def _faulting(app: Any, injector: Injector, kind: str) -> Any:
+    # Each adapter is loaded only for the apps that it serves.
+    from importlib import import_module
+
+    from faultinject.adapters.mounting import control_of
+
+    wrap = import_module(f"faultinject.adapters.{kind}").wrap
+    return wrap(app, injector, control_of(injector, kind))
+
+
+class _Stack:
+    """Stands in for Starlette's `build_middleware_stack`: the stack that it builds has faults outside of it.
+
+    Args:
+        app: the app of Starlette.
+        injector: decides its requests.
+    """
+
+    def __init__(self, app: Any, injector: Injector) -> None:
+        self._app = app
+        self._build = app.build_middleware_stack
+        self.injector = injector
+
+    def __call__(self) -> ASGIApp:
+        around: ASGIApp = _faulting(self._build(), self.injector, "asgi")
+        return around
+
+    def use_injector(self, injector: Injector) -> None:
+        """Let another injector decide from now on."""
+        self.injector = injector
+        if self._app.middleware_stack is not None:
+            self._app.middleware_stack.use_injector(injector)
 
 
 def _say_that_sanic_serves(app: Any, _: object) -> None:

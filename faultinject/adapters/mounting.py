@@ -1,7 +1,7 @@
-"""Where an app gets its control API, if somebody asked for one.
+"""The control API of an app, if somebody asked for one.
 
-The API is a layer above the adapters, so nothing here knows it but its name, by which it is loaded when it is wanted: as
-`faultinject/__init__.py` has its public names. What is not asked for costs one look when the app is installed.
+The API is a layer above the adapters: its name alone is known here, and it is loaded when it is wanted. Otherwise it
+costs one look when the app is installed.
 """
 
 from __future__ import annotations
@@ -17,31 +17,30 @@ PATHS: set[str] = set()
 """Below which apps of this process have their control API."""
 
 
-def mounted(app: Any, injector: Injector, kind: str) -> Any:
-    """An app that we are put around, with the control API below its path or beside it; the same app where none is asked for.
+def control_of(injector: Injector, kind: str) -> Any:
+    """Get the control API below a path of an app, or begin the one beside it; else None.
 
     Args:
-        app: what `wrap` gave.
-        injector: what is around it.
+        injector: the injector around the app.
         kind: `wsgi` or `asgi`.
 
     Raises:
-        MissingExtraError: what serves the API is not installed.
+        MissingExtraError: a package that serves the API is not installed.
     """
     run_notes.reached()
     if injector.control is None:
-        return app
+        return None
     PATHS.add(injector.control.path)
     from importlib import import_module
 
-    return import_module(PLACE).mount(app, injector, kind)
+    return import_module(PLACE).mount(injector, kind)
 
 
 def check(injector: Injector) -> None:
-    """Say at the start what is missing for it, where the app's own stack is built later.
+    """Say at the start that a package is missing, for an app whose own stack is built later.
 
     Raises:
-        MissingExtraError: what serves the API is not installed.
+        MissingExtraError: a package that serves the API is not installed.
     """
     if injector.control is not None:
         from importlib import import_module
@@ -51,15 +50,21 @@ def check(injector: Injector) -> None:
 
 
 def is_own(app: Any) -> bool:
-    """Whether a server's app is no target of faults: one of ours that says so, or the metrics of prometheus_client."""
+    """Whether a server's app is no target of faults.
+
+    One of ours says so; and the metrics of prometheus_client are none.
+    """
     module = getattr(app, "__module__", None)
     return getattr(app, "never_faulted", False) is True or str(module).startswith("prometheus_client.")
 
 
 def is_for_control(place: Mapping[str, Any]) -> bool:
-    """Whether a request is for the control API below a path of the app that is called; `place` is environ or scope.
+    """Whether a request is for the control API below a path of the app that is called.
 
-    Where a framework's class is patched, the faults stand outside of what `install()` has put inside its apps.
+    A framework's class that is patched has its faults outside of those that `install()` has put inside its apps.
+
+    Args:
+        place: environ or scope.
     """
     if not PATHS:
         return False
@@ -72,5 +77,8 @@ def is_for_control(place: Mapping[str, Any]) -> bool:
 
 
 def is_below(path: str, asked: str) -> bool:
-    """Whether a path is the control API's, or below it; an empty one is that of an API on an address of its own."""
+    """Whether a path is the control API's, or below it.
+
+    An empty one is that of an API on an address of its own.
+    """
     return bool(path) and asked.startswith(path) and asked[len(path) : len(path) + 1] in ("", "/")

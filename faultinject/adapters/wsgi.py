@@ -1,4 +1,4 @@
-"""The WSGI adapter: reads an environ, lets the plan decide, carries its action out by blocking."""
+"""The WSGI adapter: it reads an environ, the plan decides, and a responder blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, assert_never
 from faultinject.adapters.client_errors import cut_of
 from faultinject.adapters.in_process import is_in_process
 from faultinject.adapters.lingering import end, linger
-from faultinject.adapters.mounting import mounted
+from faultinject.adapters.middleware import Middleware
+from faultinject.adapters.mounting import control_of
 from faultinject.adapters.servers import (
     Connection,
     close_behind,
@@ -21,26 +22,24 @@ from faultinject.adapters.servers import (
     of_environ,
     wsgi_server,
 )
-from faultinject.adapters.types import Environ, Start, WrappedWSGIApp, WSGIApp
+from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass, Respond
-from faultinject.engine.alterations import STORE
 from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
+from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer, OwnAnswer
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import Entry, WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    Begin,
     Cut,
-    EditHead,
-    EndApp,
+    Dropped,
+    Head,
     Hold,
     Look,
     LostPatience,
-    NextPiece,
     Part,
     Reach,
     ReadBody,
@@ -55,18 +54,11 @@ from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import injector_for, refuse_eventlet
 from faultinject.rules.scenario import Rules
 
-# What an answer of the app's goes on with, or stands still at.
-NextStep = RunApp | NextPiece | EndApp | Part | Cut | None
 
+class WSGIFaultMiddleware(Middleware):
+    """A WSGI app with faults around it.
 
-def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every framework's way of adding works
-    app: WSGIApp,
-    rules: Rules | None = None,
-    *,
-    seed: str | int | None = None,
-    injector: Injector | None = None,
-) -> WrappedWSGIApp:
-    """Put faults around a WSGI app.
+    An attribute that it lacks is looked up on the app.
 
     Args:
         app: the app.
@@ -74,33 +66,45 @@ def WSGIFaultMiddleware(  # noqa: N802 - called like a class, so that every fram
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
         injector: an injector of your own, instead of rules.
 
-    Returns:
-        A plain function with the attributes `app` and `injector` and a copy of the app's own attributes.
-
     Raises:
         ConfigurationError: rules or variables are wrong.
         UnsupportedServerError: this process runs under eventlet.
+
+    Attributes:
+        app: the app.
+        injector: the injector around it.
     """
-    found = injector_for(rules, seed=seed, injector=injector)
-    found.announce()
-    around: WrappedWSGIApp = mounted(wrap(app, found), found, "wsgi")
-    return around
 
+    app: WSGIApp
+    injector: Injector
 
-def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
-    """`app` with the injector around it."""
+    def __init__(
+        self,
+        app: WSGIApp,
+        rules: Rules | None = None,
+        *,
+        seed: str | int | None = None,
+        injector: Injector | None = None,
+    ) -> None:
+        found = injector_for(rules, seed=seed, injector=injector)
+        found.announce()
+        super().__init__(app, found, control_of(found, "wsgi"))
 
-    def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        """Answer a request."""
+        if self._control is not None and self._control.takes(environ):
+            answer: Iterable[bytes] = self._control(environ, start_response)
+            return answer
+        injector, app = self.injector, self.app
         if injector.follows:
             injector.catch_up()
         plan = injector.plan
-        own = app
         if plan.special and isinstance(plan, Plan):
             from faultinject.adapters.special import prepare_wsgi
 
-            own, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
+            app, start_response, asked = prepare_wsgi(app, environ, start_response, plan)
             if asked is not None:
-                return exchange(own, environ, start_response, *asked)
+                return exchange(app, environ, start_response, *asked)
         try:
             find = plan.environ.get(environ["REQUEST_METHOD"], plan.environ_default)
             candidates = None if find is None else find(environ)
@@ -109,19 +113,23 @@ def wrap(app: WSGIApp, injector: Injector) -> WSGIApp:
                 plan.services.failed(error, "")
             candidates = None
         if candidates is None or not isinstance(plan, Plan):
-            return own(environ, start_response)
+            return app(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.detach():
-            return faultinject(environ, start_response)  # by what others have in force
-        return exchange(own, environ, start_response, plan, candidates)
+            return self(environ, start_response)  # by what others have in force
+        return exchange(app, environ, start_response, plan, candidates)
 
-    def use_injector(other: Injector) -> None:
-        nonlocal injector
-        injector = vars(faultinject)["injector"] = other
 
-    vars(faultinject).update(
-        getattr(app, "__dict__", {}), app=app, injector=injector, use_injector=use_injector
-    )
-    return faultinject
+def wrap(app: WSGIApp, injector: Injector, control: Any = None) -> WSGIFaultMiddleware:
+    """Put an injector around an app, and announce nothing.
+
+    Args:
+        app: the app.
+        injector: decides its requests.
+        control: the control API below a path of the app, or None.
+    """
+    made = WSGIFaultMiddleware.__new__(WSGIFaultMiddleware)
+    Middleware.__init__(made, app, injector, control)
+    return made
 
 
 def exchange(
@@ -152,18 +160,13 @@ def exchange(
     entry = action.entry
     assert entry is not None
     steps = steps_of(plan, request, entry, action)
-    return Driver(app, environ, start_response, plan, request, entry, steps).run()
+    return Responder(app, environ, start_response, plan, request, entry, steps).run()
 
 
-# A union would be made anew for each step, which takes longer than the step.
-_OF_THE_APP = (RunApp, NextPiece, EndApp)
+class Responder:
+    """Carries out the steps of one exchange by blocking, and is read by the server where an answer comes part by part.
 
-
-class Driver:
-    """Carries the steps of one exchange out, by blocking.
-
-    Where an answer goes out part by part, the driver is what the server reads. Every byte goes through the server; on the
-    connection itself the driver only sees that the client has left, and ends it.
+    Every byte goes through the server; on the connection itself it only sees that the client has left, and ends it.
 
     Args:
         app: the app.
@@ -174,20 +177,6 @@ class Driver:
         entry: what goes into the journal.
         steps: what is to be done.
     """
-
-    # What few exchanges need; an answer that is sent at once sets only the result.
-    _result: Iterable[bytes] | None = None
-    _edit: Callable[[int, Headers], Headers] | None = None
-    _connection: Connection | None = None
-    _lingering: Connection | None = None
-    _write_on: Callable[[bytes], object]
-    _next_step: NextStep = None
-    _body: Overheard | None = None
-    _status_line = ""
-    _headers: Headers = []  # noqa: RUF012 - replaced, never changed
-    _pieces: Iterator[bytes] = iter(())
-    _first: bytes | None = None
-    _begun = _untouched = _unread = _drops = _anew = _reads_behind = _gave_up = False
 
     def __init__(
         self,
@@ -207,30 +196,39 @@ class Driver:
         self._entry = entry
         self._steps = steps
         self._in_process = is_in_process(environ, start_response)
+        self._result: Iterable[bytes] | None = None
+        self._connection: Connection | None = None
+        self._lingering: Connection | None = None
+        # The app's answer: its head, and its body as far as that was not given on.
+        self._status_line = ""
+        self._headers: Headers = []
+        self._pieces: Iterator[bytes] = iter(())
+        self._first: bytes | None = None
+        self._anew = self._passes = False
+        # What goes out: whether it has begun, by which the app writes to it, and what it stands still at.
+        self._begun = self._unread = self._reads_behind = self._gave_up = False
+        self._write_on: Callable[[bytes], object] = lambda _: None
+        self._step: Step | None = None
+        self._pending: tuple[Steps, Cut] | None = None
+        self._filtered: FilteredAnswer | None = None
+        self._dropped: Dropped | None = None
 
     def run(self) -> Iterable[bytes]:
-        """What the server gets to send."""
-        step = self._advance(None)
+        """Do all that comes before the server reads; gives the answer that it is to read."""
+        step = self._advance(self._steps)
         if isinstance(step, RunApp):
-            source = self._environ.get("wsgi.input")
-            if source is not None and self._request.has_body:
-                readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
-                if readers or step.dropped:
-                    self._body = Overheard(source, self._request.content_length, *readers)
-                    self._environ["wsgi.input"] = self._body
-            if step.transform is not None or step.dropped:
-                step = self._run_apart(step)
+            body = self._overhear(step)
+            if step.dropped is not None:
+                self._run_dropped(step.dropped, body)
+                if self._passes and not self._begun:
+                    assert self._result is not None
+                    return self._result
+            elif isinstance(step.answer, FilteredAnswer):
+                self._run_filtered(step.answer)
             else:
-                try:
-                    start = self._start_response if step.untouched else self._start
-                    result = self._app(self._environ_for(step), start)
-                    if step.noted and not self._entry.written:
-                        self._advance(None)
-                except BaseException:
-                    self._throw(AppEnded())
-                    raise
-                return result
-        self._next_step = step
+                return self._run_app(step)
+        else:
+            self._step = step
         if self._connection is None and not self._begun and self._result is None:
             # The client has left, or sent what the server cannot read.
             self._answer(failed())
@@ -238,7 +236,7 @@ class Driver:
             return self
         if self._result is not None:
             return self._result
-        # It has its answer; what the server has read of further requests is left alone.
+        # It has its answer; what the server has read of further requests does not matter.
         answer = failed()
         self._start_response(answer.status_line, answer.headers)
         close_behind(self._environ, self._start_response)
@@ -247,14 +245,11 @@ class Driver:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._parts()
-            if self._untouched:
-                yield self._next()  # also an empty one: hypercorn starts no answer without a piece
-                yield from iter(self._next, b"")
-            if isinstance(self._next_step, Cut):
+            if self._pending is not None:
                 if self._connection is None and not self._in_process:
                     # What a server still has in a queue it may drop when the app fails.
                     yield from _NOTHING
-                self._cut(self._next_step)
+                self._cut(*self._pending)
             elif self._reads_behind:
                 self._read_behind()
             self._linger()  # werkzeug closes what it has read to the end only when it has seen that of its client
@@ -287,25 +282,25 @@ class Driver:
         if close is not None:
             close()
 
-    def _throw(self, error: Exception) -> None:
-        """The app has ended."""
-        self._advance(error, self._steps.throw)
+    def _advance(
+        self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
+    ) -> Step | None:
+        """Carry out the next steps, up to one that is the caller's.
 
-    def _advance(self, given: Any, advance: Callable[[Any], Step] | None = None) -> NextStep:
-        """Carry out what comes before the app is to run, or its answer to go on, or all that is left; then None.
+        That is `RunApp`, `Part`, or a `Cut` behind an answer that has begun; None at the end.
 
         Args:
+            steps: those of the exchange, or of the app's own answer.
             given: what came of the step before; an error, if `advance` throws it in.
             advance: how the next step is asked for; by default with what came of the one before.
         """
-        steps = self._steps
         advance = advance or steps.send
         try:
             while True:
                 step = advance(given)
                 advance, given = steps.send, None
                 try:
-                    if isinstance(step, _OF_THE_APP):
+                    if isinstance(step, RunApp | Part):
                         return step
                     if isinstance(step, Send):
                         self._answer(step)
@@ -320,18 +315,14 @@ class Driver:
                     elif isinstance(step, Look):
                         with of_environ(self._environ) or nullcontext() as connection:
                             given = connection is not None and connection.left(0)
-                    elif isinstance(step, EditHead):
-                        self._edit = step.edit
+                    elif isinstance(step, Head):
+                        self._headers = step.headers
                     elif isinstance(step, Cut):
                         if self._begun:
                             return step
                         if self._connection is None:
                             raise cut_of(step, self._entry.rule or "")
                         given = self._end(self._connection, step)
-                    elif isinstance(step, Part):
-                        return step
-                    elif isinstance(step, Begin):
-                        given = self._begin(step)
                     elif isinstance(step, Hold):
                         given = self._hold()
                         if step.hangs and self._hangs_aside():
@@ -343,15 +334,50 @@ class Driver:
         except (StopIteration, AppEnded):
             return None
 
+    # The parts of an answer
+
+    def _parts(self) -> Iterator[bytes]:
+        """The body as it goes out, each part when it is due."""
+        if self._passes:
+            yield self._next()  # also an empty one: hypercorn starts no answer without a piece
+            yield from iter(self._next, b"")
+        elif self._filtered is not None:
+            while not self._filtered.over:
+                yield from self._feed(self._filtered, self._next())
+        else:
+            yield from self._carry(self._steps, self._step)
+
+    def _feed(self, filtered: FilteredAnswer, piece: bytes) -> Iterator[bytes]:
+        steps = filtered.feed(piece, more=bool(piece))
+        return self._carry(steps, self._advance(steps))
+
+    def _carry(self, steps: Steps, step: Step | None) -> Iterator[bytes]:
+        while isinstance(step, Part):
+            yield step.data
+            step = self._advance(steps)
+        if isinstance(step, Cut):
+            self._pending = steps, step
+
+    def _next(self) -> bytes:
+        """The next piece of the app's answer that is not empty; empty at its end."""
+        piece, self._first = self._first, None
+        if piece is not None:
+            return piece
+        while (piece := next(self._pieces, None)) == b"":
+            pass
+        return piece or b""
+
     # An answer of ours
 
     def _answer(self, step: Send) -> None:
-        pieces = [step.body]  # also an empty piece: see `__iter__`
-        if self._start_ours(step.status_line, step.headers, unread=step.unread, closes=step.closes):
-            self._begun = self._untouched = True
-            self._pieces = iter(pieces)
+        ends = self._start_ours(step.status_line, step.headers, unread=step.unread, closes=step.closes)
+        if step.body is None:
+            self._begun, self._unread = True, step.unread
+        elif ends:
+            self._begun = self._passes = True
+            self._first = step.body
         else:
-            self._result = pieces
+            self._result = [step.body]  # also an empty piece: see `_parts`
 
     def _start_ours(self, status_line: str, headers: Headers, *, unread: bool, closes: bool) -> bool:
         """Start an answer of ours; whether its connection ends behind it.
@@ -386,7 +412,7 @@ class Driver:
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            # Of an answer that has begun it shows when something is sent whether one that has ended its side is still there.
+            # A client that has ended its side may still read: of an answer that has begun, the next piece shows it.
             return wait(self._plan, step.seconds, self._connection, reads_on=self._begun)
         if not step.seconds:
             return True
@@ -400,15 +426,25 @@ class Driver:
                 raise LostPatience(error) from error
             raise
 
-    # The app's own answer, as it is
+    # The app's own answer
 
-    def _environ_for(self, step: RunApp) -> Environ:
-        """What the app gets to see of the request."""
-        environ, pause = self._environ, step.pause
-        if step.alteration is not None:
-            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.alteration.hidden}
-            environ = {name: each for name, each in environ.items() if name not in hidden}
-            environ[STORE] = step.alteration
+    def _overhear(self, step: RunApp) -> Overheard | None:
+        """Hear what the app reads of the request's body, where somebody asks for it."""
+        source = self._environ.get("wsgi.input")
+        if source is None or not self._request.has_body:
+            return None
+        readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
+        if not (readers or step.dropped):
+            return None
+        body = self._environ["wsgi.input"] = Overheard(source, self._request.content_length, *readers)
+        return body
+
+    def _run_app(self, step: RunApp) -> Iterable[bytes]:
+        """Run an app whose body goes out by the server's own means."""
+        environ, answer, pause = self._environ, step.answer, step.pause
+        if step.hidden:
+            hidden = {f"HTTP_{name.upper().replace('-', '_')}" for name in step.hidden}
+            environ = {name: value for name, value in environ.items() if name not in hidden}
         elif pause is not None:
             environ["wsgi.input"] = PausedBody(
                 environ["wsgi.input"],
@@ -416,81 +452,94 @@ class Driver:
                 lambda: self._wait(Wait(pause.seconds)),
                 sized=self._request.content_length is not None,
             )
-        return environ
-
-    def _start(self, status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
-        """Stands in for the server's `start_response`."""
-        number = whole(status[:3]) or 0
-        # Begun anew, the answer meets steps that are over.
-        self._advance(AppAnswer(number, headers))
-        if self._edit is not None:
-            headers = self._edit(number, headers)
-        return self._start_response(status, headers, *more, **named)
-
-    # An answer that goes out part by part, or not at all
-
-    def _run_apart(self, step: RunApp) -> NextStep:
-        """Run the app: what comes next of its answer, or in its place."""
-        self._next_step, self._drops = step, step.dropped
         try:
-            try:
-                self._result = result = self._app(self._environ, self._start_apart)
-                if step.dropped:
-                    self._drop_all(result)
-                else:
-                    self._pieces = iter(result)
-                    # The app may write before it gives its first piece.
-                    first = self._next_piece()
-                    if self._next_step is step:
-                        self._app_begins(first)
-                    else:
-                        self._first = first
-            except Exception:
-                if not (isinstance(self._next_step, EndApp) and self._next_step.cut):
-                    raise
-            if isinstance(self._next_step, EndApp):
-                self._next_step = self._advance(self._body is not None and not self._body.whole)
+            start = self._start_response if answer is None else partial(self._start, answer)
+            result = self._app(environ, start)
+            if isinstance(answer, NotedAnswer):
+                answer.returned()
+        except BaseException:
+            self._app_ended()
+            raise
+        return result
+
+    def _start(
+        self, answer: OwnAnswer, status: str, headers: Headers, *more: Any, **named: Any
+    ) -> Callable[[bytes], object]:
+        """Stands in for the server's `start_response`."""
+        self._headers = headers
+        self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
+        return self._start_response(status, self._headers, *more, **named)
+
+    def _app_ended(self) -> None:
+        self._advance(self._steps, AppEnded(), self._steps.throw)
+
+    # The app's own answer, which goes out part by part, or not at all
+
+    def _run_filtered(self, filtered: FilteredAnswer) -> None:
+        self._filtered = filtered
+        try:
+            self._result = result = self._app(self._environ, self._start_apart)
+            self._pieces = iter(result)
+            # The app may write before it gives its first piece.
+            first = self._next()
+            if not self._begun:
+                self._app_begins(filtered, first)
+            self._first = first
         except BaseException:
             self._fail()
             raise
-        return self._next_step
 
-    def _drop_all(self, result: Iterable[bytes]) -> None:
-        """Drop the app's answer; what goes out instead does so behind it. A failure of the app's own goes out as it is."""
-        if self._anew and isinstance(self._next_step, RunApp | NextPiece):
-            self._answer_begins()
-            if self._next_step is None:
-                self._pass_on()
-                return
-        self._pieces = iter(() if is_file(self._environ, result) and not self._untouched else result)
+    def _run_dropped(self, dropped: Dropped, body: Overheard | None) -> None:
+        """Run the app, and give the answer instead; a failure of its own goes out as it is."""
+        self._dropped = dropped
         try:
-            while isinstance(self._next_step, RunApp | NextPiece):
-                self._drop(next(self._pieces, None))
+            try:
+                self._result = result = self._app(self._environ, self._start_apart)
+                self._drop_all(dropped, result)
+            except Exception:
+                if not dropped.cut:
+                    raise
+            if not self._passes:
+                dropped.unread = body is not None and not body.whole
+                self._step = self._advance(self._steps)
+        except BaseException:
+            self._fail()
+            raise
+
+    def _drop_all(self, dropped: Dropped, result: Iterable[bytes]) -> None:
+        if self._anew and not dropped.over:
+            self._drop_head(dropped)
+            if self._passes:
+                return
+        self._pieces = iter(() if is_file(self._environ, result) and not self._passes else result)
+        try:
+            while not dropped.over:
+                self._drop(dropped, next(self._pieces, None))
         finally:
-            if not self._untouched:
+            if not self._passes:
                 self._close_app()
 
-    def _drop(self, piece: bytes | None) -> None:
-        """Drop a piece of the app's answer, None at its end; behind what the app has said of its answer by then."""
+    def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
+        """Drop a piece of the app's answer, None at its end, behind its head."""
         if not self._status_line and piece != b"":
             raise AssertionError("the app has not called start_response")
-        if isinstance(self._next_step, RunApp) or (self._anew and isinstance(self._next_step, NextPiece)):
-            self._answer_begins()
-        if isinstance(self._next_step, NextPiece):
-            self._next_step = self._advance((piece or b"", piece is not None))
-        elif self._next_step is None:
-            self._first = piece or None
-            if not self._begun:
-                self._begun = True
-                self._pass_on()
+        if self._anew:
+            self._drop_head(dropped)
+        if self._passes:
+            self._first, self._begun = piece or None, True
+        else:
+            dropped.feed(piece or b"", more=piece is not None)
 
-    def _pass_on(self) -> None:
-        """The app's answer goes out as it is."""
-        self._untouched, self._drops = True, False
-        self._write_on = self._start_response(self._status_line, self._headers)
+    def _drop_head(self, dropped: Dropped) -> None:
+        self._anew = False
+        dropped.head(self._head())
+        if dropped.failed:
+            self._advance(self._steps)
+            self._passes = True
+            self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-        """Stands in for the server's `start_response`, which is called when it is known what goes out."""
+        """Stands in for the server's `start_response`, which is called when the head is known."""
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
         self._status_line, self._headers, self._anew = status, headers, True
@@ -500,78 +549,38 @@ class Driver:
         """Stands in for the server's `write`, which only old apps use."""
         if not piece:
             return
-        if self._drops:
-            self._drop(piece)
-        elif isinstance(self._next_step, RunApp):
-            self._app_begins(piece)
-        else:
-            self._first = piece
-        for part in self._parts(written=True):
-            self._write_on(part)
-        if self._untouched:
-            self._write_on(self._next())
-        elif self._next_step is None or isinstance(self._next_step, EndApp):
+        filtered, dropped = self._filtered, self._dropped
+        over = True
+        if filtered is not None:
+            if not self._begun:
+                self._app_begins(filtered, piece)
+            if not filtered.over:
+                for part in self._feed(filtered, piece):
+                    self._write_on(part)
+            over = filtered.over and self._pending is None
+        elif dropped is not None:
+            if not dropped.over:
+                self._drop(dropped, piece)
+                self._first = None
+            over = dropped.over
+        if self._passes:
+            self._write_on(piece)
+        elif over:
             raise BrokenPipeError("the client has left")
 
-    def _answer_begins(self) -> None:
-        self._anew = False
-        with of_environ(self._environ) or nullcontext() as connection:
-            framed = connection is None or connection.speaks_http
-        self._next_step = self._advance(AppAnswer(int(self._status_line[:3] or 0), self._headers, framed))
-
-    def _app_begins(self, piece: bytes) -> None:
+    def _app_begins(self, filtered: FilteredAnswer, piece: bytes) -> None:
         """The app's answer begins, with that piece."""
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
-        self._answer_begins()
-        if isinstance(self._next_step, NextPiece) and not self._begun:
-            self._next_step = self._advance((piece, bool(piece)))
-        else:
-            self._first = piece
-        if self._next_step is None and not self._begun:
-            self._begun = True
-            self._pass_on()
+        self._advance(filtered.head(self._head(), piece))
+        self._begun = True
+        self._passes = filtered.passes
+        self._write_on = self._start_response(self._status_line, self._headers)
 
-    def _next_piece(self) -> bytes:
-        """The next piece of the app's answer that is not empty; empty at its end."""
-        piece: bytes | None = b""
-        while piece == b"":
-            piece = next(self._pieces, None)
-        return piece or b""
-
-    def _next(self) -> bytes:
-        first, self._first = self._first, None
-        return self._next_piece() if first is None else first
-
-    def _parts(self, *, written: bool = False) -> Iterator[bytes]:
-        """What the server gets of the body, each part when it is due.
-
-        Args:
-            written: only what the app has written is at hand.
-        """
-        while isinstance(self._next_step, Part | NextPiece):
-            if isinstance(self._next_step, Part):
-                yield self._next_step.data
-                self._next_step = self._advance(None)
-            elif written and self._first is None:
-                return
-            else:
-                piece = self._next()
-                # An app that has written meanwhile may have written all that goes out.
-                if isinstance(self._next_step, NextPiece):
-                    self._next_step = self._advance((piece, bool(piece)))
-
-    def _begin(self, step: Begin) -> Reach:
-        self._begun, self._unread = True, step.unread
-        transform = step.transform
-        if transform is not None and (transform.cuts or transform.slow):
-            self._hold()
-        if step.own is None:
-            self._write_on = self._start_response(self._status_line, step.headers)
-        else:
-            answer = step.own.answer
-            self._start_ours(answer.status_line, step.headers, unread=step.unread, closes=answer.closes)
-        return self._reach
+    def _head(self) -> AppAnswer:
+        with of_environ(self._environ) or nullcontext() as connection:
+            framed = connection is None or connection.speaks_http
+        return AppAnswer(int(self._status_line[:3] or 0), self._headers, framed)
 
     # The connection itself
 
@@ -588,7 +597,7 @@ class Driver:
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _hangs_aside(self) -> bool:
-        """Have a hang go on in a thread of its own, so that it holds no worker; no where that cannot be.
+        """Have a hang go on in a thread of its own, so that it holds no worker, where that can be.
 
         For the server the client has left: only we hold the connection.
         """
@@ -602,7 +611,7 @@ class Driver:
 
     def _hang(self) -> None:
         try:
-            self._advance(Reach.CONNECTION)
+            self._advance(self._steps, Reach.CONNECTION)
         except Exception as error:
             self._plan.services.failed(error, self._entry.rule or "")
         finally:
@@ -619,13 +628,13 @@ class Driver:
             return connection.reset() if step.resets else connection.close()
 
     def _fail(self) -> None:
-        self._throw(AppEnded())
+        self._app_ended()
         self.close()
 
-    def _cut(self, step: Cut) -> None:
-        """End the connection behind what the server has sent."""
+    def _cut(self, steps: Steps, step: Cut) -> None:
+        """End the connection behind the part that the server has sent."""
         if self._in_process:
-            self._advance("raised")
+            self._advance(steps, "raised")
             raise cut_of(step, self._entry.rule or "")
         # Also a request that it has read already is not for this connection any more.
         close_behind(self._environ, self._start_response)
@@ -633,17 +642,17 @@ class Driver:
         if connection is None:
             # What the server has not sent by then it may drop, the head included.
             wait(self._plan, FLUSH)
-            self._advance("closed")
+            self._advance(steps, "closed")
             # All servers close the connection then, though most of them log it.
             raise ConnectionAbortedError("answer cut by faultinject")
         if not step.sent:
             # Many servers send no head before a byte of the body.
             self._write_on(b"")
         if delivered(connection, self._plan) and step.resets:
-            self._advance(connection.reset())
+            self._advance(steps, connection.reset())
         else:
             end(connection, unread=self._unread)
-            self._advance("closed")
+            self._advance(steps, "closed")
 
 
 # granian queues four pieces: when it has asked for six more, the first of these has left the queue, too.

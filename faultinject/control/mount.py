@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
 from faultinject.adapters.mounting import is_below
-from faultinject.adapters.types import ASGIApp, Environ, Receive, Scope, Send, Start, WSGIApp
+from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
 from faultinject.control.access import Access
 from faultinject.control.api import LARGEST, ControlApi, Response, cut
 from faultinject.exceptions import MissingExtraError
@@ -17,12 +16,11 @@ from faultinject.rules.control import ControlSettings
 from faultinject.vendors.vendor import split_mount
 
 
-def mount(app: Any, injector: Injector, kind: str) -> Any:
-    """The app with the control API that the injector's environment asks for.
+def mount(injector: Injector, kind: str) -> Mounted | None:
+    """The control API that the injector's environment asks for; None beside the app, on an address of its own.
 
     Args:
-        app: an app that `wrap` has made, with its attributes `injector` and `use_injector`.
-        injector: the injector around it.
+        injector: the injector around the app.
         kind: `wsgi` or `asgi`.
 
     Raises:
@@ -38,20 +36,12 @@ def mount(app: Any, injector: Injector, kind: str) -> Any:
         from faultinject.control import server
 
         server.serve(injector)
-        return app
+        return None
     access = Access(settings)
     if settings.token is not None or access.own:
         log.control_ready(settings.place, access.token if access.own else None)
     api = ControlApi(injector, access)
-    outer = wsgi(api, app, settings.path) if kind == "wsgi" else asgi(api, app, settings.path)
-
-    def use_injector(other: Injector) -> None:
-        app.use_injector(other)
-        other.let_watch()
-        vars(outer)["injector"] = api.injector = other
-
-    vars(outer).update(vars(app), app=app, use_injector=use_injector)
-    return outer
+    return (MountedWSGI if kind == "wsgi" else MountedASGI)(api, settings.path)
 
 
 def check_installed(settings: ControlSettings) -> None:
@@ -71,28 +61,46 @@ def check_installed(settings: ControlSettings) -> None:
         )
 
 
-def wsgi(api: ControlApi, app: WSGIApp | None = None, path: str = "") -> WSGIApp:
-    """The API below a path of a WSGI app, or alone."""
+class Mounted:
+    """The API below a path of an app, or alone.
 
-    def faultinject(environ: Environ, start_response: Start) -> Iterable[bytes]:
-        whole = environ.get("PATH_INFO", "")
-        if app is not None and not is_below(path, whole):
-            return app(environ, start_response)
+    Args:
+        api: the API.
+        path: that path; empty where it is alone.
+    """
+
+    def __init__(self, api: ControlApi, path: str = "") -> None:
+        self._api = api
+        self._path = path
+
+    def use_injector(self, injector: Injector) -> None:
+        """Let the API be that of another injector."""
+        injector.let_watch()
+        self._api.injector = injector
+
+
+class MountedWSGI(Mounted):
+    """The API as a WSGI app."""
+
+    def takes(self, environ: Environ) -> bool:
+        """Whether a request is for the API."""
+        return is_below(self._path, environ.get("PATH_INFO", ""))
+
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        """Answer a request."""
         headers = {name[5:]: text for name, text in environ.items() if name[:5] == "HTTP_"}
         headers |= {name: environ.get(name) or "" for name in ("CONTENT_TYPE", "CONTENT_LENGTH")}
-        status, fields, body = api.answer(
+        status, fields, body = self._api.answer(
             environ["REQUEST_METHOD"],
-            _text(whole.removeprefix(path)),
+            _text(environ.get("PATH_INFO", "").removeprefix(self._path)),
             {name.lower().replace("_", "-"): text for name, text in headers.items()},
             lambda: _read(environ),
             query=environ.get("QUERY_STRING", ""),
             client=environ.get("REMOTE_ADDR") or None,
-            mount=_text(environ.get("SCRIPT_NAME", "") + path),
+            mount=_text(environ.get("SCRIPT_NAME", "") + self._path),
         )
         start_response(f"{status} {HTTPStatus(status).phrase}", fields)
         return [body]
-
-    return faultinject
 
 
 def _text(path: str) -> str:
@@ -109,30 +117,32 @@ def _read(environ: Environ) -> bytes:
     return body
 
 
-def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
-    """The API below a path of an ASGI app."""
+class MountedASGI(Mounted):
+    """The API as an ASGI app."""
 
-    async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
-        root, whole = split_mount(scope.get("root_path") or "", scope.get("path", ""))
-        if scope["type"] != "http" or not is_below(path, whole):
-            await app(scope, receive, send)
-            return
+    def takes(self, scope: Scope) -> bool:
+        """Whether a request is for the API."""
+        return scope["type"] == "http" and is_below(self._path, _split(scope)[1])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
         from anyio import CapacityLimiter, from_thread, to_thread
 
+        root, whole = _split(scope)
         headers: dict[str, str] = {}
         for raw, value in scope["headers"]:
             name, text = raw.decode("latin-1").lower(), value.decode("latin-1")
             headers[name] = f"{headers[name]}, {text}" if name in headers else text
 
         def answer() -> Response:
-            return api.answer(
+            return self._api.answer(
                 scope["method"],
-                whole.removeprefix(path),
+                whole.removeprefix(self._path),
                 headers,
                 lambda: from_thread.run(_receive, receive),
                 query=scope["query_string"].decode("latin-1"),
                 client=(scope.get("client") or (None,))[0],
-                mount=root + path,
+                mount=root + self._path,
             )
 
         # Not one of the threads that the app may have: faults can be switched off also where all of these work.
@@ -141,7 +151,9 @@ def asgi(api: ControlApi, app: ASGIApp, path: str) -> ASGIApp:
         await send({"type": "http.response.start", "status": status, "headers": coded})
         await send({"type": "http.response.body", "body": body})
 
-    return faultinject
+
+def _split(scope: Scope) -> tuple[str, str]:
+    return split_mount(scope.get("root_path") or "", scope.get("path", ""))
 
 
 async def _receive(receive: Receive) -> bytes:

@@ -15,7 +15,7 @@ from errno import EADDRINUSE
 
 from faultinject.control.access import Access
 from faultinject.control.api import ControlApi
-from faultinject.control.mount import wsgi
+from faultinject.control.mount import MountedWSGI
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
@@ -157,7 +157,7 @@ class ControlServer:
             return
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
-        with Server(wsgi(self._api), sock=listening, limits=self.limits) as served:
+        with Server(MountedWSGI(self._api), sock=listening, limits=self.limits) as served:
             log.control_ready(f"{served.url}/", self.access.token if self.settings.token is None else None)
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from faultinject.engine.alterations import Alteration
 from faultinject.engine.request import Entry, Request
 from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
@@ -13,7 +12,7 @@ from faultinject.vendors.multi_delete import Listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.engine.answers import Answer
-    from faultinject.engine.body_transforms import BodyTransform
+    from faultinject.engine.filters import Filter
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -43,7 +42,7 @@ class Respond:
         headers: the answer's headers in the vendor's order.
         body: the bytes to send; empty for HEAD.
         delay: seconds to wait before acting.
-        transform: what is done to the body on its way, or None.
+        filter: changes the body on its way, or None.
         listing: what the request's body is handed to, since the answer depends on it, or None.
     """
 
@@ -52,7 +51,7 @@ class Respond:
     headers: Headers
     body: bytes
     delay: float
-    transform: BodyTransform | None = None
+    filter: Filter | None = None
     listing: Listing | None = None
 
 
@@ -64,24 +63,21 @@ class Forward:
         entry: what goes into the journal.
         after: the wait is before the answer goes out, else before the app runs.
         delay: seconds to wait.
-        transform: what is done to the body on its way, or None.
+        filter: changes the answer on its way, or None.
         upload: bytes of the request's body that the app gets to read before the wait, which is in their middle then;
             None: it is not.
-        alteration: what is done to the exchange besides its bodies, or None.
     """
 
     entry: Entry = field(kw_only=False)
     after: bool
     delay: float
-    transform: BodyTransform | None = None
+    filter: Filter | None = None
     upload: int | None = None
-    alteration: Alteration | None = None
 
     @property
     def did(self) -> str:
         """The outcome's word."""
-        change = self.transform or self.alteration
-        return "delayed" if change is None else change.did
+        return "delayed" if self.filter is None else self.filter.did
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from faultinject.engine.actions import ActByAnswering, Respond
-from faultinject.engine.alterations import DELETE
+from faultinject.engine.filters import DELETE
 from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
 from faultinject.engine.request import Entry, Request
 from faultinject.http.wire import CLOSE, Headers, http_date, reason

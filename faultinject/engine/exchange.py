@@ -1,32 +1,35 @@
 """One exchange: the steps for a request that gets a fault, whatever the interface.
 
 `exchange` is a generator that does nothing itself: it yields steps, which a driver carries out, blocking or awaited.
-The count of a fault, its slot and its lines in the journal are all kept in one place, `Injection`.
+Here is what is given instead of the app's answer; `own_answer` has what becomes of that answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, MutableMapping, Sequence
-from typing import Any, Self
+from collections.abc import Generator, MutableMapping, Sequence
+from typing import Any
 
 from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
-from faultinject.engine.alterations import Alteration
-from faultinject.engine.answers import answer_keys, at_its_start, guarded, marked, taken_over
-from faultinject.engine.body_transforms import BodyTransform
+from faultinject.engine.answers import answer_keys, at_its_start, taken_over
+from faultinject.engine.own_answer import (
+    FilteredAnswer,
+    ForwardedAnswer,
+    Injection,
+    NotedAnswer,
+    UndoneAnswer,
+    look,
+    takes,
+)
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, MOST, Body, Entry, Request, SeenBody
+from faultinject.engine.request import Body, Entry, Request, SeenBody
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
-    Begin,
     ClientGone,
     Cut,
-    EditHead,
-    EndApp,
+    Dropped,
     Hold,
-    Look,
     LostPatience,
-    NextPiece,
     Part,
     Pause,
     Reach,
@@ -37,93 +40,13 @@ from faultinject.engine.steps import (
     Steps,
     Wait,
 )
-from faultinject.http.wire import BLANK_EVERY, Headers, has_no_body, late_start, length_of
+from faultinject.http.wire import BLANK_EVERY, Headers, late_start
 
 DECIDED = "faultinject.decided"
 """In environ or scope: an outer middleware has decided this request."""
 NOTED = "faultinject.noted"
 """In environ or scope: the journals that have noted this request though no rule matched."""
-SOONEST = 0.05
-"""Seconds within which no client loses its patience."""
-UNTOUCHED = RunApp(untouched=True)
-NOTED_ONLY = RunApp(noted=True)
-
-
-class Injection:
-    """One fault under way, as a context manager.
-
-    It returns the fault's count if it was not carried out, and its slot at the end.
-
-    Args:
-        plan: the plan that decided.
-        entry: what goes into the journal.
-
-    Attributes:
-        applied: whether the app ran.
-        otherwise: what the journal says where the exchange breaks off.
-        settled: whether the journal has what came of it.
-    """
-
-    def __init__(self, plan: Plan, entry: Entry) -> None:
-        self._plan = plan
-        self._entry = entry
-        self.settled = self._over = False
-        self.applied = False
-        self.otherwise = "failed"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.settled:
-            self.undo(self.otherwise)
-        self.finish()
-
-    def finish(self) -> None:
-        """Free the slot for another fault, however long the answer still takes."""
-        if not self._over:
-            self._over = True
-            self._plan.services.finish()
-
-    def begin(self, did: str) -> None:
-        """Note what is about to be done, where it takes its time."""
-        self._entry.write(did, answered=False, applied=self.applied, last=False)
-
-    def run_app(self) -> None:
-        """The app is about to run."""
-        self.applied, self.otherwise = True, "app_failed"
-
-    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
-        """Note what is done.
-
-        Args:
-            did: the outcome's word.
-            body: what was read of the request's.
-            answered: whether the answer goes out now, or when it began to.
-        """
-        self.settled = True
-        self._entry.write(did, answered=answered, applied=self.applied, body=body)
-
-    def keep(self) -> None:
-        """Keep the notes made so far, also if the exchange breaks off."""
-        self.settled = True
-
-    def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
-        """Return the count of a fault that is not carried out, and note the reason.
-
-        The status of the app's own answer is told only where every request is noted, as with requests that pass.
-
-        Args:
-            did: the outcome's word.
-            status: of the app's own answer, which starts now.
-            left: whether the client has left.
-        """
-        self.settled = True
-        plan, entry = self._plan, self._entry
-        entry.left = entry.left or left
-        if entry.take is not None:
-            plan.counts.give_back(entry.take)
-        entry.cancel(did, applied=self.applied, status=status if plan.services.record_all else None)
+UNTOUCHED = RunApp()
 
 
 def failed() -> Send:
@@ -218,7 +141,7 @@ def listens(action: Action) -> bool:
     """
     if isinstance(action, Disconnect):
         return True
-    if not isinstance(action, Pass) and action.transform is not None and action.transform.slow:
+    if not isinstance(action, Pass) and action.filter is not None and action.filter.slow:
         return True
     if isinstance(action, Respond):
         answer = action.answer
@@ -236,21 +159,12 @@ def _pass(plan: Plan, entry: Entry, did: str) -> Steps:
         yield UNTOUCHED
         return
     entry.forget()
-    begun = False
+    answer = NotedAnswer(entry, did)
     try:
-        while True:
-            found: AppAnswer | None = yield NOTED_ONLY
-            if found is None:
-                # A generator starts its answer when the server asks for the first piece.
-                entry.write(did, answered=False, applied=True, last=False)
-                continue
-            begun = True
-            entry.saw(found.status or "", found.headers)
-            yield from _look(entry)
-            entry.write(did, applied=True)
+        yield RunApp(answer)
     except AppEnded:
-        if not begun:
-            yield from _look(entry)
+        if not answer.begun:
+            yield from look(entry)
             entry.write(did, answered=False, applied=True)
 
 
@@ -286,8 +200,7 @@ def _before(
                 return
             if too_short:
                 injection.run_app()
-                found: AppAnswer = yield RunApp()
-                injection.undo("nothing_to_cut", status=found.status)
+                yield RunApp(UndoneAnswer(injection, "nothing_to_cut"))
                 return
             if not stays:
                 injection.undo("failed", left=True)
@@ -307,58 +220,30 @@ def _after(
         did = "answered" if end is None else end.how
         injection.begin(did)
         injection.run_app()
-        found: AppAnswer = yield RunApp(dropped=True, listing=action.listing)
-        found, cut = yield from _drop(plan, found)
+        dropped = Dropped(plan.services.monotonic)
+        yield RunApp(dropped=dropped, listing=action.listing)
+        found = dropped.answer
         if found.failed:
             injection.undo("app_failed", status=found.status)
             return
-        unread = yield EndApp(cut)
         injection.otherwise = "failed"
         action.entry.app_status = found.status or None
         answer_keys(action)
         if not (yield Wait(delay_before(action, end))):
             injection.undo("failed", left=True)
             return
-        if cut and end is None:
+        if dropped.cut and end is None:
             did = "app_cut"
         headers = at_its_start(action, plan.services.clock())
         if action.answer.cors:
             headers = taken_over(headers, found.headers)
-        yield from _give(plan, request, action, end, injection, did, headers, None, unread=unread)
-
-
-def _drop(plan: Plan, found: AppAnswer) -> Generator[Step, Any, tuple[AppAnswer, bool]]:
-    """Drop the app's answer piece by piece, up to a failure of its own.
-
-    Args:
-        plan: the plan that decided.
-        found: the answer as it began.
-
-    Returns:
-        The answer as it was begun last, and whether it takes too long or says too much.
-    """
-    clock = plan.services.monotonic
-    size, until = 0, clock() + LONGEST
-    while not found.failed:
-        given = yield NextPiece()
-        if isinstance(given, AppAnswer):
-            found = given
-            continue
-        if given is None:
-            return found, True
-        data, more = given
-        size += len(data)
-        if not more:
-            break
-        if size > MOST or clock() > until:
-            return found, True
-    return found, False
+        yield from _give(plan, request, action, end, injection, did, headers, None, unread=dropped.unread)
 
 
 def _forward(plan: Plan, request: Request, action: Forward, injection: Injection) -> Steps:
     """The app answers, later or with something changed on the way."""
     with injection:
-        entry, services, alteration = action.entry, plan.services, action.alteration
+        entry, change = action.entry, action.filter
         pause = None if action.upload is None else Pause(action.upload, action.delay, injection.finish)
         did = action.did if pause is None else "stalled"
         injection.applied = True
@@ -375,60 +260,34 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
                     injection.give(did)
                 raise lost.args[0] from None
         injection.run_app()
-        if action.transform is not None:
-            yield from change_body(plan, request, action, action.transform, injection)
+        if change is not None and change.of_body:
+            filtered = FilteredAnswer(plan, request, action, injection)
+            try:
+                yield RunApp(filtered)
+            except AppEnded:
+                raise
+            except BaseException as error:
+                filtered.leave(error)
+                if not isinstance(error, ClientGone):
+                    raise
             return
-        changed = alteration is not None or pause is not None
-        noted = services.record_all and not changed
-        if not (changed or noted):
-            # A delay is over: what the app says then is its own.
-            injection.keep()
-        if not (changed or action.after):
-            injection.finish()
+        noted = plan.services.record_all and change is None and pause is None
+        if change is None and pause is None:
+            if not noted:
+                # A delay is over: what the app says then is its own.
+                injection.keep()
+            if not action.after:
+                injection.finish()
+        answer = ForwardedAnswer(plan, action, injection, pause, did)
         try:
-            found: AppAnswer = yield RunApp(alteration=alteration, pause=pause)
-            if action.after:
-                entry.left = not (yield Wait(action.delay))
+            yield RunApp(answer, hidden=() if change is None else change.hidden, pause=pause)
         except BaseException as ended:
             # Its client may have lost patience in the wait: that is what the fault is for.
-            if noted or (pause is not None and pause.done):
+            if not injection.settled and (noted or (pause is not None and pause.done)):
                 if noted and not isinstance(ended, GeneratorExit):
-                    yield from _look(entry)
+                    yield from look(entry)
                 injection.give(did, answered=False)
             raise
-        headers = found.headers
-        if alteration is not None:
-            headers = alteration.edit(found.status, headers)
-            if not alteration.done:
-                injection.undo(alteration.undone, status=found.status)
-                return
-        elif pause is not None:
-            pause.due = False
-            if not pause.done:
-                injection.undo("nothing_to_cut", status=found.status)
-                return
-        if changed or noted:
-            entry.saw(found.status, headers)
-            if noted:
-                yield from _look(entry)
-            injection.give(did)
-        if alteration is not None or services.marked:
-            yield EditHead(lambda status, given: _edited(plan, entry, alteration, status, given))
-
-
-def _look(entry: Entry) -> Steps:
-    if may_have_left(entry):
-        entry.left = yield Look()
-
-
-def _edited(
-    plan: Plan, entry: Entry, alteration: Alteration | None, status: int, headers: Headers
-) -> Headers:
-    """The headers of the app's own answer as they go out."""
-    if alteration is not None:
-        # What a rule of a file does to headers it does to these as well.
-        headers = alteration.edit(status, guarded(headers) if plan.services.guarded else headers)
-    return marked(headers, entry.rule or "") if plan.services.marked else headers
 
 
 def _give(
@@ -450,19 +309,21 @@ def _give(
             return
         end.entry.status, end.entry.response_bytes = answer.status, len(action.body)
         did = "answered"
-    elif action.transform is not None and _takes(
-        request, action, action.transform, AppAnswer(answer.status, headers)
+    elif action.filter is not None and takes(
+        request, action, action.filter, AppAnswer(answer.status, headers)
     ):
         if not action.entry.written:
-            action.entry.write(action.transform.did, applied=injection.applied, body=body, last=False)
-        begin = Begin(action.transform, headers, action, unread)
-        yield from _send(plan, action, action.transform, begin, injection, body, (action.body, False))
+            action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
+        filtered = FilteredAnswer(plan, request, action, injection, body)
+        yield from filtered.hold(headers)
+        yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
+        yield from filtered.feed(action.body, more=False)
         return
     elif answer.error_after_head and action.body:
         began = plan.services.monotonic()
         action.entry.write(did, answered=began, applied=injection.applied, body=body, last=False)
         try:
-            yield Begin(None, headers, action, unread)
+            yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
             last = yield from _come_late(plan, request, action)
         finally:
             injection.give(did, body, answered=began)
@@ -538,159 +399,3 @@ def ended_before(body: Body | None, size: int) -> bool:
     A body of None has no end that shows.
     """
     return body is None or (body[2] and (body[0] < size or not body[0]))
-
-
-def may_have_left(entry: Entry) -> bool:
-    """Whether it is worth a look if the client still waits for an answer that starts now.
-
-    Nobody gives up so soon, unless it breaks off in the middle of its upload.
-    """
-    late = entry.services.monotonic() - entry.arrived >= SOONEST
-    return not entry.left and (late or (entry.seen is not None and entry.seen.body is None))
-
-
-# A body that is changed on its way, the app's own or that of an answer of ours
-
-
-def change_body(
-    plan: Plan, request: Request, action: Forward, transform: BodyTransform, injection: Injection
-) -> Steps:
-    """The steps that change the app's own answer.
-
-    Args:
-        plan: the plan that decided.
-        request: the view of the request.
-        action: what it decided.
-        transform: what is done to the body.
-        injection: the fault under way.
-    """
-    services = plan.services
-    guards = services.guarded and not transform.whole
-    try:
-        found: AppAnswer = yield RunApp(transform=transform)
-        headers, first, known = found.headers, None, length_of(found.headers) is not None
-        takes = _takes(request, action, transform, found)
-        # Marked is what something will be done to, which only its first piece shows where no length does.
-        if takes and (services.marked or guards) and not known:
-            first = yield NextPiece()
-            takes = first is not None
-    except ClientGone:
-        injection.undo("failed", left=True)
-        return
-    if not takes:
-        injection.undo("nothing_to_cut", status=action.entry.status)
-        return
-    if guards:
-        headers = guarded(headers)
-    if services.marked and (known or (first is not None and transform.begins_with(first[0]))):
-        headers = marked(headers, action.entry.rule or "")
-    yield from _send(plan, action, transform, Begin(transform, headers), injection, None, first)
-
-
-def _takes(request: Request, action: Forward | Respond, transform: BodyTransform, found: AppAnswer) -> bool:
-    """Whether anything can be done to an answer's body; the journal notes what the answer says."""
-    entry = action.entry
-    size = entry.response_bytes  # how many went out is known at the end
-    entry.saw(found.status, found.headers)
-    entry.response_bytes = size
-    if has_no_body(request.method, found.status, found.headers):
-        return False
-    length = length_of(found.headers)
-    # A cut that looks like the end of the body is no cut.
-    return transform.fits(length) and (found.framed or length is not None or not transform.cuts)
-
-
-def _send(
-    plan: Plan,
-    action: Forward | Respond,
-    transform: BodyTransform,
-    begin: Begin,
-    injection: Injection,
-    body: Body | None,
-    piece: tuple[bytes, bool] | None,
-) -> Steps:
-    """Send the answer, each part of its body when it is due, and tell the journal how it ended."""
-    entry = action.entry
-    did, rate = transform.did, transform.rate
-    length, sent, more, began = length_of(begin.headers), 0, True, None
-
-    def settle(otherwise: str) -> None:
-        if injection.settled:
-            return
-        entry.left = entry.left or otherwise == "failed"
-        if transform.touched:
-            entry.response_bytes = sent
-            injection.give(did, body)
-        else:
-            injection.undo(otherwise, status=entry.status)
-
-    def part(data: bytes, *, more: bool = True) -> Part:
-        """The next part; whoever has the whole answer may read the journal at once."""
-        nonlocal sent
-        sent += len(data)
-        if not more or sent == length:
-            settle("nothing_to_cut")
-        return Part(data, more)
-
-    try:
-        reach: Reach = yield begin
-        if (transform.cuts or transform.slow) and (yield Look()):
-            raise ClientGone
-        inside = reach is Reach.IN_PROCESS
-        if transform.how is not None and reach is not Reach.CONNECTION:
-            did = "raised" if inside else "closed"
-        # A client of this process that would lose its patience loses it at once.
-        quiet = 0.0 if inside and transform.hangs else transform.quiet
-        while more and not transform.done:
-            if piece is None and (piece := (yield NextPiece())) is None:
-                break
-            data, more = piece
-            piece = None
-            kept = transform.feed(data) if data else b""
-            if rate is not None:
-                for data in slices(kept, rate):
-                    now = plan.services.monotonic()
-                    began = now if began is None else began
-                    yield from _wait_with_client(began + (sent + len(data)) / rate - now)
-                    yield part(data)
-                if not more:
-                    yield part(b"", more=False)
-                continue
-            held = transform.held_back()
-            if held or (quiet and transform.touched):
-                if kept:
-                    yield part(kept)
-                yield from _wait_with_client(quiet)
-                quiet = 0.0
-                if held:
-                    yield part(held, more=more)
-            elif kept or transform.done or not more:
-                # granian sends a head with the first piece, also of nothing.
-                yield part(kept, more=more or transform.done)
-            if transform.over:
-                injection.finish()
-    except AppEnded:
-        raise
-    except BaseException as error:
-        settle("failed")
-        if not isinstance(error, ClientGone):
-            raise
-        return
-    settle("nothing_to_cut")
-    if transform.done:
-        ended = yield Cut(transform.how == "reset", transform.hangs, sent, length)
-        # A reset that could not be, or one where none was asked for.
-        if (ended == "reset") is not (entry.did == "reset"):
-            entry.write(ended, applied=injection.applied, body=body)
-
-
-def _wait_with_client(seconds: float) -> Steps:
-    """Wait while the client does."""
-    if not (yield Wait(seconds)):
-        raise ClientGone
-
-
-def slices(piece: bytes, rate: int) -> Iterator[bytes]:
-    """Parts that are small enough to be sent evenly: a twentieth of a second each, or one byte."""
-    step = max(1, rate // 20)
-    return (piece[at : at + step] for at in range(0, len(piece), step))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter, Counts, MatchKey, Take
-from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest, record
+from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest
 from faultinject.http.patterns import literal_prefix
 from faultinject.vendors.operations import headers_of
 from faultinject.vendors.vendor import (
@@ -810,9 +810,10 @@ class Plan:
         self.key = seed_key(seed + salt.hex())
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
-        for vendor in {rule.vendor for rule in self.rules}:
-            if vendor is not None:
-                record(headers_of(vendor))
+        self.more_headers: dict[str, bool] = {}
+        """Headers to keep of requests: those that tell operations of another package's vendor, and whether by value."""
+        for vendor in {rule.vendor for rule in self.rules if rule.vendor is not None}:
+            self.more_headers |= headers_of(vendor)
         (self.environ, self.environ_default), (self.scope, self.scope_default) = index(
             self.rules, self.reading, record_all=services.record_all, off=off
         )

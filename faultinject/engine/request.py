@@ -301,7 +301,7 @@ class WSGIRequest(Request):
         return () if value is None or (value == "" and key[:5] != "HTTP_") else (value,)
 
     def recorded(self, name: str) -> str | None:
-        return self._environ.get(RECORDED_AS.get(name, ""))
+        return self._environ.get(RECORDED_AS.get(name) or environ_key(name))
 
     @property
     def http2(self) -> bool:
@@ -396,7 +396,10 @@ class ASGIRequest(Request):
         return headers.get(name, ())
 
     def recorded(self, name: str) -> str | None:
-        return self._known.get(name)
+        found = self._known.get(name)
+        if found is None and name not in RECORDED_AS:
+            return next(iter(self.header(name)), None)
+        return found
 
     @property
     def expects_continue(self) -> bool:
@@ -465,22 +468,6 @@ _MULTIPLEXED = frozenset(("2", "3"))
 _ANNOUNCING = frozenset(("1.0", "1.1"))
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
-
-
-def record(headers: Mapping[str, bool]) -> None:
-    """Keep more headers of requests: those that tell operations of another package's vendor.
-
-    Args:
-        headers: the names in lower case, and of each whether its value is kept too.
-    """
-    for name, valued in headers.items():
-        if name in _RECORDED_NAMES:
-            continue
-        if not valued:
-            SILENT.add(name)
-        key = f"HTTP_{name.upper().replace('-', '_')}"
-        RECORDED_AS[name], RECORDED_KEYS[key], _KNOWN[name.encode()] = key, name, name
-        _RECORDED_KEYS.add(key)
 
 
 # The body
@@ -787,9 +774,9 @@ class Entry:
         self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
         self.body = self.final = self.fired = self.seen = None
         self.read_by = self.named_by = None
-        self._describe(request)
+        self._describe(request, plan.more_headers)
 
-    def _describe(self, request: Request) -> None:
+    def _describe(self, request: Request, more_headers: Mapping[str, bool]) -> None:
         """Note the facts about the request; only those with secrets are worked out now."""
         path, query = request.path, request.query
         self.client, self.port, authorization, date, agent, length, recorded = request.describe()
@@ -807,6 +794,12 @@ class Entry:
             recorded = {
                 name: "" if name in SILENT else value[:LONGEST_TEXT] for name, value in recorded.items()
             } | versions
+        if more_headers:
+            recorded = {**recorded}
+            for name, valued in more_headers.items():
+                value = request.recorded(name)
+                if value is not None:
+                    recorded.setdefault(name, value[:LONGEST_TEXT] if valued else "")
         if query:
             if not authorization:
                 key, region = query_key_id(query), signed_for(query)

@@ -6,18 +6,17 @@ not frozen saves a microsecond for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from faultinject.engine.alterations import Alteration
+from faultinject.engine.request import LONGEST, MOST
 from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
 
 if TYPE_CHECKING:
-    from faultinject.engine.actions import Respond
-    from faultinject.engine.body_transforms import BodyTransform
+    from faultinject.engine.own_answer import OwnAnswer
 
 
 class ClientGone(Exception):
@@ -92,27 +91,20 @@ class Look:
 class RunApp:
     """Run the app on what is left of the request.
 
-    Gives an `AppAnswer` when its answer begins, which then goes on to the client, unless its body is to be changed.
-    Raises `AppEnded`.
+    Raises `AppEnded` where it ends; gives the `Dropped` answer before that, where it is dropped.
 
     Attributes:
-        untouched: its answer goes out by the server's own means, and none is given.
-        noted: it goes out as it is, and is given each time that it begins, with the headers as the interface has them;
-            None is given where a WSGI app has returned before.
-        dropped: the answer does not go on unless it is a failure of the app's own: `NextPiece` gets what is dropped,
-            until `EndApp`. `NextPiece` gives None as well where nothing comes for as long as an answer is read.
+        answer: what becomes of its answer; None: it goes out by the server's own means.
+        dropped: drops its answer, which does not go on unless it is a failure of the app's own, or None.
         listing: gets each piece of the request's body that the app reads, or None.
-        transform: what is to be done to the body of its answer, or None; `Begin` and `Part` send that.
-        alteration: what is done to the exchange besides its bodies, or None.
+        hidden: the headers of the request that it does not get to see, in lower case.
         pause: a wait in the middle of the request's body, or None.
     """
 
-    untouched: bool = False
-    noted: bool = False
-    dropped: bool = False
+    answer: OwnAnswer | None = None
+    dropped: Dropped | None = None
     listing: Listing | None = None
-    transform: BodyTransform | None = None
-    alteration: Alteration | None = None
+    hidden: Collection[str] = ()
     pause: Pause | None = None
 
 
@@ -136,15 +128,60 @@ class AppAnswer:
         return self.status >= 500
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class EditHead:
-    """Change the headers of the app's answer, which begins now; a WSGI app may begin it anew.
+class Dropped:
+    """An answer of the app's that is dropped, up to a failure of its own.
+
+    Args:
+        monotonic: the clock, in seconds.
 
     Attributes:
-        edit: from the status and the headers to what goes out.
+        answer: its head as it was begun last; status 0 before.
+        over: whether nothing more of it is asked for.
+        cut: whether it takes too long or says too much: the app is told that the client has left.
+        unread: whether the app has left something of the request's body unread.
     """
 
-    edit: Callable[[int, Headers], Headers]
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.answer = AppAnswer(0, [])
+        self.over = self.cut = self.unread = False
+        self._monotonic = monotonic
+        self._until: float | None = None
+        self._size = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the app has failed by itself: its answer goes out as it is."""
+        return self.answer.failed
+
+    def head(self, answer: AppAnswer) -> None:
+        """The app begins its answer, or begins it anew."""
+        self._is_late()
+        self.answer = answer
+        self.over = answer.failed
+
+    def feed(self, piece: bytes, *, more: bool) -> None:
+        """Drop a piece."""
+        self._size += len(piece)
+        late = self._is_late()
+        self.cut = more and (late or self._size > MOST)
+        self.over = self.cut or not more
+
+    def _is_late(self) -> bool:
+        now = self._monotonic()
+        if self._until is None:
+            self._until = now + LONGEST
+        return now > self._until
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Head:
+    """Begin the app's answer with other headers than its own.
+
+    Attributes:
+        headers: those.
+    """
+
+    headers: Headers
 
 
 class Reach(Enum):
@@ -156,44 +193,6 @@ class Reach(Enum):
     """It is at hand."""
     SERVER = 2
     """Only the server has it."""
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Begin:
-    """Begin an answer whose body comes by `Part`; gives the `Reach` of its connection.
-
-    Attributes:
-        transform: what is done to the body, or None.
-        headers: of the answer, at its start.
-        own: the answer, where it is not the app's.
-        unread: whether something of the request's body is left, and the answer is not the app's.
-    """
-
-    transform: BodyTransform | None
-    headers: Headers
-    own: Respond | None = None
-    unread: bool = False
-
-
-class NextPiece:
-    """Get the next piece of the app's answer.
-
-    Gives the piece and whether more follows; None where the app has ended without an end of its answer; an `AppAnswer`
-    where the app begins an answer that is dropped anew. Raises `AppEnded`.
-    """
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class EndApp:
-    """Ask for nothing more of an answer that is dropped.
-
-    Gives whether the app has left something of the request's body unread.
-
-    Attributes:
-        cut: it takes too long or says too much: the app is told that the client has left.
-    """
-
-    cut: bool
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -249,7 +248,7 @@ class Send:
         status: its status.
         status_line: the same with the reason phrase, for servers that send ours.
         headers: at its start.
-        body: all of it.
+        body: all of it; None: it comes by `Part`.
         unread: whether something of the request's body is left.
         closes: whether the rule asks for the end of the connection.
     """
@@ -257,10 +256,10 @@ class Send:
     status: int
     status_line: str
     headers: Headers
-    body: bytes
+    body: bytes | None
     unread: bool
     closes: bool
 
 
-Step = ReadBody | Wait | Look | RunApp | EditHead | Begin | NextPiece | EndApp | Part | Hold | Cut | Send
+Step = ReadBody | Wait | Look | RunApp | Head | Part | Hold | Cut | Send
 Steps = Generator[Step, Any, None]

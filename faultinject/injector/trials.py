@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
 from faultinject.engine.answers import at_its_start
+from faultinject.engine.filters import Data, Dripped
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailedError
 from faultinject.http.wire import BLANK_EVERY, has_no_body, head, late_start
@@ -165,7 +166,7 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
         method: the request's.
         rule: the rule of the answer.
     """
-    body, transform = action.body, action.transform
+    body, changes = action.body, action.filter
     wait = descriptions.wait(rule) if rule.value("delay")[1] else ""
     if action.answer.error_after_head:
         if not body:
@@ -177,18 +178,18 @@ def sent(action: Respond, method: str, rule: Rule) -> tuple[bytes, list[str]]:
         note = f"the head goes out at once, then blanks for {wait}, one every {every}"
         return body[:start] + b" " + body[start:], [f"{note} (here one in all), then the error"]
     notes = [f"sent after {wait}"] if wait else []
-    if transform is None:
+    if changes is None:
         return body, notes
-    if has_no_body(method, action.answer.status, action.headers) or not transform.fits(len(body)):
+    if has_no_body(method, action.answer.status, action.headers) or not changes.fits(len(body)):
         return body, [
             *notes,
             f"of a body of {descriptions.count(len(body), 'byte')} nothing can be cut or slowed",
         ]
-    body = transform.feed(body)
-    if transform.cuts:
+    body = b"".join(each.data for each in changes.feed(body, more=False) if isinstance(each, Data))
+    if changes.cuts:
         notes.append("the connection closes after these bytes")
-    if transform.rate is not None:
-        notes.append(f"the body goes out at {descriptions.count(transform.rate, 'byte')} a second")
+    if isinstance(changes, Dripped):
+        notes.append(f"the body goes out at {descriptions.count(changes.rate, 'byte')} a second")
     return body, notes
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from faultinject.rules import faults, spelling
@@ -238,9 +239,9 @@ def _fill(rule: Rule, fault: str, parts: Parts) -> None:
     put(rule, "fault", fault)
     name, conditions, unless, options = parts
     put(rule, "name", name)
-    put(rule, "conditions", conditions)
-    put(rule, "unless", unless)
-    put(rule, "options", options)
+    put(rule, "conditions", MappingProxyType(conditions))
+    put(rule, "unless", MappingProxyType(unless))
+    put(rule, "options", MappingProxyType(options))
 
 
 def _labelled(conditions: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
-from faultinject.engine.alterations import DELETE
+from faultinject.engine.filters import DELETE
 from faultinject.server.threads import LARGE, THREADS, Body, ClientGone, Threads
 from faultinject.store.doors import Doors, of_scope
 

@@ -16,7 +16,7 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.wsgi import get_input_stream
 
 from faultinject.adapters.servers import SENT_HEADERS
-from faultinject.engine.alterations import STORE
+from faultinject.engine.filters import STORE
 from faultinject.engine.request import ASGIRequest, WSGIRequest
 from faultinject.store.messages import Body, Fields, StoreAnswer, StoreRequest
 

@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict, MultiDict
 from werkzeug.http import remove_entity_headers
 from werkzeug.sansio.request import Request
 
-from faultinject.engine.alterations import Alteration
+from faultinject.engine.filters import Filter
 from faultinject.engine.request import Request as View
 from faultinject.http.wire import Headers as Pairs
 
@@ -89,7 +89,7 @@ class StoreRequest(Request):
         self.sent: Iterable[tuple[str, str]] = ()
         self.targets: Iterable[str] = ()
         self.ends = True
-        self.alteration: Alteration | None = None
+        self.alteration: Filter | None = None
 
     @cached_property
     def args(self) -> MultiDict[str, str]:

@@ -11,7 +11,7 @@ from hashlib import md5
 from threading import Condition
 
 from faultinject import vendors
-from faultinject.engine.alterations import Moved
+from faultinject.engine.filters import Moved
 from faultinject.engine.shown import shown_target
 from faultinject.store import stores
 from faultinject.store.bodies import drain
@@ -104,7 +104,7 @@ class ObjectStore(Doors):
         try:
             if isinstance(asked := request.alteration, Moved):
                 asked.undone = "nothing_to_cut"
-                asked.done = self._overwrite(call) if asked.did == "overwritten" else _go_back(call)
+                asked.touched = self._overwrite(call) if asked.did == "overwritten" else _go_back(call)
             answer = self._adapter.perform(call)
         except StoreError as error:
             drain(call.request)

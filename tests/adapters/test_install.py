@@ -418,7 +418,7 @@ def test_any_callable(on, name):
     assert awaits(app) == ("asgi" in name)
     assert [get(app) for _ in range(6)] == [503] * 5 + [200]
     assert get_injector(app) is get_injector()
-    assert inspect.iscoroutinefunction(install(decorated(asgi_app), interface="asgi"))
+    assert awaits(install(decorated(asgi_app), interface="asgi"))
 
 
 @pytest.mark.parametrize("name", ["instance", "asgi instance"])
@@ -504,7 +504,7 @@ def test_wrong_configuration_stops_the_start(environment, rules, enabled, given,
 def test_callables_of_c_are_told_by_their_signature():
     """Without a code object the signature says it, and where there is none, nobody knows."""
     wrapped = [install(each, "http:503", enabled=True) for each in (divmod, setattr, print)]
-    assert [inspect.iscoroutinefunction(each) for each in wrapped] == [False, True, False]
+    assert [awaits(each) for each in wrapped] == [False, True, False]
     for wrong in (len, max):
         with pytest.raises(TypeError, match="it looks like an app factory"):
             install(wrong, "http:503", enabled=True)

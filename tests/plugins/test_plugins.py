@@ -399,12 +399,12 @@ def test_an_example_that_makes_no_rule_is_left_out(bare: Python) -> None:
 
 
 BLANK = """
-from faultinject.plugins import BodyTransform, Fault, Forward
+from faultinject.plugins import Fault, Filter, Forward
 
-class Zeros(BodyTransform):
+class Zeros(Filter):
     did = "blanked"
 
-    def feed(self, piece):
+    def change(self, piece):
         self.touched = True
         return bytes(len(piece))
 
@@ -418,7 +418,7 @@ class Blank(Fault):
     def prepare(self, rule):
         def act(request, entry, digest):
             entry.fault = self.text
-            return Forward(entry, after=False, delay=0.0, transform=Zeros())
+            return Forward(entry, after=False, delay=0.0, filter=Zeros())
         return act
 """
 

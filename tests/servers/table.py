@@ -99,7 +99,7 @@ def afterwards(results: dict[str, dict[str, str]]) -> str:
 
 
 def exceptions_afterwards(results: dict[str, dict[str, str]]) -> str:
-    """One row a way to bring a body: what most servers do with the connection, and what the others do.
+    """One row for each way to bring a body, with what most servers do and what the others do.
 
     Args:
         results: as `afterwards` takes them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faultinject.engine import answers
 from faultinject.engine.actions import Act, Action, Disconnect, Forward, Pass
-from faultinject.engine.body_transforms import Interrupted
+from faultinject.engine.filters import Interrupted
 from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
@@ -71,7 +71,7 @@ class Breaking(Fault):
                 return Pass(entry, "refused")
             quiet = delay(digest) + (held or 0.0)
             cut = Interrupted(after, quiet, self.how, hangs=held is not None)
-            return Forward(entry, after=False, delay=0.0, transform=cut)
+            return Forward(entry, after=False, delay=0.0, filter=cut)
 
         return act
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from faultinject.engine import answers, body_transforms
+from faultinject.engine import answers, filters
 from faultinject.engine.actions import Act, Action, Forward, Pass
-from faultinject.engine.alterations import RANGES, STORE, Edited, Moved
-from faultinject.engine.body_transforms import BodyTransform, Interrupted
+from faultinject.engine.filters import RANGES, STORE, Edited, Filter, Interrupted, Moved
 from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
@@ -44,7 +43,7 @@ class OwnAnswer(Fault):
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = text or self.text, "after" if after else "before"
-            return Forward(entry, after=after, delay=delay(digest), alteration=alter(request))
+            return Forward(entry, after=after, delay=delay(digest), filter=alter(request))
 
         return act
 
@@ -113,7 +112,7 @@ class Stall(OwnAnswer):
                 return Forward(entry, after=when == "after", delay=seconds)
             if when == "after":
                 pause = Interrupted(after, seconds, "stalled")
-                return Forward(entry, after=False, delay=0.0, transform=pause)
+                return Forward(entry, after=False, delay=0.0, filter=pause)
             if middle.ends_before(request, after + 1):
                 return Pass(entry, "nothing_to_cut")
             return Forward(entry, after=False, delay=seconds, upload=after)
@@ -137,7 +136,7 @@ class Shaped(Fault):
     changes_body = True
 
     def act_on(
-        self, rule: CompiledRule, make: Callable[[bytes], BodyTransform], refuses: Callable[[Request], bool]
+        self, rule: CompiledRule, make: Callable[[bytes], Filter], refuses: Callable[[Request], bool]
     ) -> Act:
         """The action on each request: its answer, with the body changed.
 
@@ -158,9 +157,9 @@ class Shaped(Fault):
             if refuses(request):
                 return Pass(entry, "refused")
             if answer is None:
-                return Forward(entry, after=False, delay=delay(digest), transform=make(digest))
+                return Forward(entry, after=False, delay=delay(digest), filter=make(digest))
             action = answer(request, entry, digest)
-            entry.fault, action.transform = f"{self.text},of={action.answer.fault}", make(digest)
+            entry.fault, action.filter = f"{self.text},of={action.answer.fault}", make(digest)
             return action
 
         return act
@@ -193,7 +192,7 @@ class Truncate(Shaped):
         whole_connections = value("http2")
         return self.act_on(
             rule,
-            lambda _: body_transforms.Truncated(share, most),
+            lambda _: filters.Truncated(share, most),
             lambda request: request.http2 and not whole_connections,
         )
 
@@ -223,7 +222,7 @@ class Drip(Shaped):
     def prepare(self, rule: CompiledRule) -> Act:
         """Let the body through slowly."""
         rate = rule.rule.value("rate")
-        return self.act_on(rule, lambda _: body_transforms.Dripped(rate), lambda _: False)
+        return self.act_on(rule, lambda _: filters.Dripped(rate), lambda _: False)
 
     def in_words(self, rule: Rule) -> str:
         """Say how fast the body is sent."""
@@ -248,7 +247,7 @@ class Corrupt(Shaped):
     def prepare(self, rule: CompiledRule) -> Act:
         """Change bytes where the digest says."""
         flips = rule.rule.value("flips")
-        return self.act_on(rule, lambda digest: body_transforms.Corrupted(flips, digest), lambda _: False)
+        return self.act_on(rule, lambda digest: filters.Corrupted(flips, digest), lambda _: False)
 
     def in_words(self, rule: Rule) -> str:
         """Say how many bytes are wrong."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from faultinject.engine.alterations import PARTIAL
+from faultinject.engine.filters import PARTIAL
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.conditions import CONDITIONS

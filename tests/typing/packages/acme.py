@@ -9,12 +9,12 @@ from faultinject.plugins import (
     Act,
     Action,
     Answer,
-    BodyTransform,
     CompiledRule,
     Dialect,
     DocumentedError,
     Entry,
     Fault,
+    Filter,
     Forward,
     Request,
     Rule,
@@ -69,10 +69,10 @@ class Empty(Fault):
         return False
 
 
-class Zeros(BodyTransform):
+class Zeros(Filter):
     did = "blanked"
 
-    def feed(self, piece: bytes) -> bytes:
+    def change(self, piece: bytes) -> bytes:
         self.touched = True
         return bytes(len(piece))
 
@@ -86,7 +86,7 @@ class Blank(Fault):
     def prepare(self, rule: CompiledRule) -> Act:
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault = self.text
-            return Forward(entry, after=False, delay=0.0, transform=Zeros())
+            return Forward(entry, after=False, delay=0.0, filter=Zeros())
 
         return act
 

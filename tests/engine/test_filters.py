@@ -1,4 +1,4 @@
-"""Changes of a body on its way, however the app cuts it into pieces."""
+"""Filters of an answer: alone, one behind the other, and in an exchange, however the app cuts its body into pieces."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultinject import Rule
+from faultinject.engine.filters import Corrupted, Data, Dripped, Edited, End, Interrupted, Rest, Truncated
 from tests.engine.conftest import Site, environ_of
 
 SHARES = st.integers(0, 9999).map(lambda each: Fraction(each, 10000))
@@ -55,6 +56,50 @@ def sent(rule, pieces, *, length=True, seed="0"):
     """The pieces that go out, and the journal's word."""
     sender = Sender(rule, seed)
     return sender.send(*pieces, length=length), sender.outcome.did
+
+
+# --- alone ---------------------------------------------------------------------------------------------------
+
+
+def through(*filters, pieces, end=True):
+    """The events of filters one behind the other, fed with these pieces."""
+    events = [Data(each, more=not end or number < len(pieces)) for number, each in enumerate(pieces, 1)]
+    for each in filters:
+        given, events = events, []
+        for event in given:
+            events += each.feed(event.data, more=event.more) if isinstance(event, Data) else [event]
+    return events
+
+
+def test_a_filter_gives_events_and_needs_no_server():
+    """Data with its time, a rest, and the end of the connection."""
+    assert through(Truncated(0.0, 3), pieces=[b"ab", b"cd", b"e"])[:3] == [Data(b"ab"), Data(b"c"), End()]
+    assert through(Interrupted(3, 2.0, "stalled"), pieces=[b"ab", b"cd", b"e"]) == [
+        Data(b"ab"), Data(b"c"), Rest(2.0), Data(b"d"), Data(b"e", more=False),
+    ]  # fmt: skip
+    assert through(Interrupted(0, 0.0, "reset"), pieces=[b"ab"]) == [Data(b""), End()]
+    assert through(Dripped(40), pieces=[b"abc"]) == [
+        Data(b"ab", due=0.05), Data(b"c", due=0.075), Data(b"", more=False),
+    ]  # fmt: skip
+    edit = Edited([("etag", "W/1")], ["x-a"], shifted=False, ignored=False)
+    assert edit.head(200, [("ETag", "1"), ("X-A", "b"), ("X-B", "c")]) == [("X-B", "c"), ("etag", "W/1")]
+    assert through(edit, pieces=[b"ab", b""]) == [Data(b"ab"), Data(b"", more=False)]
+
+
+@given(bodies(), st.integers(0, 300), st.integers(1, 5))
+def test_filters_one_behind_the_other(body, most, flips):
+    """Corrupted and then cut is the beginning of the corrupted body, with its pause."""
+    whole, pieces = body
+    wrong = Corrupted(flips, b"0" * 8)
+    wrong.fits(len(whole))
+    corrupted = b"".join(each.data for each in through(wrong, pieces=pieces))
+    wrong, cut = Corrupted(flips, b"0" * 8), Truncated(0.0, most)
+    assert wrong.fits(len(whole))
+    events = through(wrong, Interrupted(1, 2.0, "stalled"), cut, pieces=pieces)
+    before = events[: events.index(End())] if End() in events else events
+    assert b"".join(each.data for each in before if isinstance(each, Data)) == corrupted[:most]
+    assert (End() in events) == (most < len(whole))
+    assert (Rest(2.0) in events) == (len(whole) > 1)
 
 
 # --- cut -----------------------------------------------------------------------------------------------------

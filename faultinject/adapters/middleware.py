@@ -1,0 +1,37 @@
+"""An app with an injector around it, whatever its interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faultinject.injector.injector import Injector
+
+
+class Middleware:
+    """An app with an injector around it; it has the app's own attributes as well.
+
+    Args:
+        app: the app.
+        injector: decides its requests.
+        control: the control API below a path of the app, or None.
+    """
+
+    def __init__(self, app: Any, injector: Injector, control: Any = None) -> None:
+        self.app = app
+        self.injector = injector
+        self._control = control
+
+    def use_injector(self, injector: Injector) -> None:
+        """Let another injector decide from now on."""
+        self.injector = injector
+        if self._control is not None:
+            self._control.use_injector(injector)
+
+    def __getattr__(self, name: str) -> Any:
+        # Names of the language tell about the object that has them: `__wrapped__` is of the app alone.
+        if name.startswith("__") or name == "app":
+            raise AttributeError(f"{type(self).__name__} has no attribute {name}")
+        return getattr(self.app, name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} around {self.app!r}: {self.injector!r}>"

@@ -1,0 +1,427 @@
+"""The app's own answer on its way to the client: noted, late, edited, or changed piece by piece.
+
+An adapter tells as the app begins its answer (`head`), and where a filter changes the body, each piece of it (`feed`).
+Both give steps for the adapter. The count of a fault, its slot and its lines in the journal are all kept in one place,
+`Injection`.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from faultinject.engine.actions import Forward, Respond
+from faultinject.engine.answers import guarded, marked
+from faultinject.engine.filters import End, Filter, Rest
+from faultinject.engine.plan import Plan
+from faultinject.engine.request import Body, Entry, Request
+from faultinject.engine.steps import (
+    AppAnswer,
+    ClientGone,
+    Cut,
+    Head,
+    Hold,
+    Look,
+    Part,
+    Pause,
+    Reach,
+    Steps,
+    Wait,
+)
+from faultinject.http.wire import Headers, has_no_body, length_of
+
+SOONEST = 0.05
+"""Seconds within which no client loses its patience."""
+
+
+class Injection:
+    """One fault under way, as a context manager.
+
+    It returns the fault's count if it was not carried out, and its slot at the end.
+
+    Args:
+        plan: the plan that decided.
+        entry: what goes into the journal.
+
+    Attributes:
+        applied: whether the app ran.
+        otherwise: what the journal says where the exchange breaks off.
+        settled: whether the journal has what came of it.
+    """
+
+    def __init__(self, plan: Plan, entry: Entry) -> None:
+        self._plan = plan
+        self._entry = entry
+        self.settled = self._over = False
+        self.applied = False
+        self.otherwise = "failed"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.settled:
+            self.undo(self.otherwise)
+        self.finish()
+
+    def finish(self) -> None:
+        """Free the slot for another fault, however long the answer still takes."""
+        if not self._over:
+            self._over = True
+            self._plan.services.finish()
+
+    def begin(self, did: str) -> None:
+        """Note what is about to be done, where it takes its time."""
+        self._entry.write(did, answered=False, applied=self.applied, last=False)
+
+    def run_app(self) -> None:
+        """The app is about to run."""
+        self.applied, self.otherwise = True, "app_failed"
+
+    def give(self, did: str, body: Body | None = None, *, answered: bool | float = True) -> None:
+        """Note what is done.
+
+        Args:
+            did: the outcome's word.
+            body: what was read of the request's.
+            answered: whether the answer goes out now, or when it began to.
+        """
+        self.settled = True
+        self._entry.write(did, answered=answered, applied=self.applied, body=body)
+
+    def keep(self) -> None:
+        """Keep the notes made so far, also if the exchange breaks off."""
+        self.settled = True
+
+    def undo(self, did: str, *, status: int | None = None, left: bool = False) -> None:
+        """Return the count of a fault that is not carried out, and note the reason.
+
+        The status of the app's own answer is told only where every request is noted, as with requests that pass.
+
+        Args:
+            did: the outcome's word.
+            status: of the app's own answer, which starts now.
+            left: whether the client has left.
+        """
+        self.settled = True
+        plan, entry = self._plan, self._entry
+        entry.left = entry.left or left
+        if entry.take is not None:
+            plan.counts.give_back(entry.take)
+        entry.cancel(did, applied=self.applied, status=status if plan.services.record_all else None)
+
+
+class OwnAnswer:
+    """An answer of the app's that goes out as it is.
+
+    Attributes:
+        begun: whether the app has begun it.
+        noted: whether it is noted alone, with the headers as the interface has them.
+    """
+
+    noted = False
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def head(self, found: AppAnswer) -> Steps:
+        """The app begins its answer, or begins it anew."""
+        raise NotImplementedError
+
+
+class NotedAnswer(OwnAnswer):
+    """An answer that is noted as it begins.
+
+    Args:
+        entry: what goes into the journal.
+        did: the outcome's word.
+    """
+
+    noted = True
+
+    def __init__(self, entry: Entry, did: str) -> None:
+        super().__init__()
+        self._entry = entry
+        self._did = did
+
+    def head(self, found: AppAnswer) -> Steps:
+        """Note it."""
+        self.begun = True
+        self._entry.saw(found.status or "", found.headers)
+        yield from look(self._entry)
+        self._entry.write(self._did, applied=True)
+
+    def returned(self) -> None:
+        """Note that a WSGI app has returned before it began: a generator begins when its first piece is asked for."""
+        if not self._entry.written:
+            self._entry.write(self._did, answered=False, applied=True, last=False)
+
+
+class UndoneAnswer(OwnAnswer):
+    """An answer in spite of a fault that cannot be given.
+
+    Args:
+        injection: the fault under way.
+        did: the outcome's word.
+    """
+
+    def __init__(self, injection: Injection, did: str) -> None:
+        super().__init__()
+        self._injection = injection
+        self._did = did
+
+    def head(self, found: AppAnswer) -> Steps:
+        """Return the fault's count."""
+        if not self.begun:
+            self.begun = True
+            self._injection.undo(self._did, status=found.status)
+            self._injection.finish()
+        return
+        yield
+
+
+class ForwardedAnswer(OwnAnswer):
+    """An answer that is late, or whose head is edited.
+
+    Args:
+        plan: the plan that decided.
+        action: what it decided.
+        injection: the fault under way.
+        pause: a wait in the middle of the request's body, or None.
+        did: the outcome's word.
+    """
+
+    def __init__(
+        self, plan: Plan, action: Forward, injection: Injection, pause: Pause | None, did: str
+    ) -> None:
+        super().__init__()
+        self._plan = plan
+        self._action = action
+        self._injection = injection
+        self._pause = pause
+        self._did = did
+        self._edits = False
+
+    def head(self, found: AppAnswer) -> Steps:
+        """Wait before it, and edit its head."""
+        if not self.begun:
+            self.begun = True
+            if self._action.after:
+                self._action.entry.left = not (yield Wait(self._action.delay))
+            yield from self._settle(found)
+            self._injection.finish()
+        if self._edits:
+            yield Head(self._edited(found))
+
+    def _settle(self, found: AppAnswer) -> Steps:
+        """Note it, or that there was nothing to do to it."""
+        services, entry, change, pause = (
+            self._plan.services, self._action.entry, self._action.filter, self._pause,
+        )  # fmt: skip
+        headers = found.headers if change is None else change.head(found.status, found.headers)
+        undone = None
+        if change is not None:
+            undone = None if change.touched else change.undone
+        elif pause is not None:
+            pause.due = False
+            undone = None if pause.done else "nothing_to_cut"
+        if undone is not None:
+            self._injection.undo(undone, status=found.status)
+            return
+        self._edits = change is not None or services.marked
+        as_it_is = change is None and pause is None
+        if services.record_all or not as_it_is:
+            entry.saw(found.status, headers)
+            if as_it_is:
+                yield from look(entry)
+            self._injection.give(self._did)
+
+    def _edited(self, found: AppAnswer) -> Headers:
+        services, change, headers = self._plan.services, self._action.filter, found.headers
+        if change is not None:
+            # What a rule of a file does to headers it does to these as well.
+            headers = change.head(found.status, guarded(headers) if services.guarded else headers)
+        return marked(headers, self._action.entry.rule or "") if services.marked else headers
+
+
+class FilteredAnswer(OwnAnswer):
+    """An answer whose body goes through a filter, the app's own or one of ours.
+
+    Args:
+        plan: the plan that decided.
+        request: the view of the request.
+        action: what the plan decided.
+        injection: the fault under way.
+        body: what was read of the request's.
+
+    Attributes:
+        passes: whether nothing can be done to it, so that it goes out as it is.
+        over: whether nothing more goes out.
+        filter: what is done to it.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        request: Request,
+        action: Forward | Respond,
+        injection: Injection,
+        body: Body | None = None,
+    ) -> None:
+        super().__init__()
+        assert action.filter is not None
+        self.filter = action.filter
+        self.passes = self.over = False
+        self._plan = plan
+        self._request = request
+        self._action = action
+        self._injection = injection
+        self._body = body
+        self._reach = Reach.CONNECTION
+        self._did = self.filter.did
+        self._length: int | None = None
+        self._sent = 0
+        self._first_due: float | None = None
+        self._looked = not (self.filter.cuts or self.filter.slow)
+
+    def head(self, found: AppAnswer, first: bytes | None = None) -> Steps:
+        """Begin it, unless its first piece has to be seen before.
+
+        Marked is an answer to which something will be done, and only its first piece shows that where no length does.
+
+        Args:
+            found: its head.
+            first: its first piece; None: it has not come yet.
+        """
+        services, headers = self._plan.services, found.headers
+        known = length_of(headers) is not None
+        guards = services.guarded and not self.filter.whole
+        if not takes(self._request, self._action, self.filter, found):
+            self._pass()
+            return
+        if first is None and not known and (services.marked or guards):
+            return
+        if guards:
+            headers = guarded(headers)
+        if services.marked and (known or (first is not None and self.filter.begins_with(first))):
+            headers = marked(headers, self._action.entry.rule or "")
+        yield from self.hold(headers)
+        yield Head(headers)
+
+    def hold(self, headers: Headers) -> Steps:
+        """Get hold of the connection where the filter needs it; the head with those headers goes out then."""
+        self.begun = True
+        self._length = length_of(headers)
+        if not self._looked:
+            self._reach = yield Hold()
+        if self.filter.how is not None and self._reach is not Reach.CONNECTION:
+            self._did = "raised" if self._reach is Reach.IN_PROCESS else "closed"
+
+    def feed(self, piece: bytes, *, more: bool) -> Steps:
+        """Send what becomes of a piece, each part when it is due."""
+        try:
+            if not self._looked:
+                self._looked = True
+                if (yield Look()):
+                    raise ClientGone
+            for event in self.filter.feed(piece, more=more):
+                if isinstance(event, Rest):
+                    # A client of this process that would lose its patience loses it at once.
+                    if not (self.filter.hangs and self._reach is Reach.IN_PROCESS):
+                        yield from self._wait(event.seconds)
+                elif isinstance(event, End):
+                    yield from self._cut()
+                else:
+                    if event.due is not None:
+                        now = self._plan.services.monotonic()
+                        self._first_due = now if self._first_due is None else self._first_due
+                        yield from self._wait(self._first_due + event.due - now)
+                    yield self._part(event.data, more=event.more)
+            if self.filter.over:
+                self._injection.finish()
+            if not more:
+                self.end()
+        except BaseException as error:
+            self.leave(error)
+            if not isinstance(error, ClientGone):
+                raise
+
+    def end(self) -> None:
+        """The app has ended."""
+        if not self.begun:
+            self._pass()
+        self._settle("nothing_to_cut")
+        self._finish()
+
+    def leave(self, error: BaseException) -> None:
+        """Nobody waits for the rest of it."""
+        if self.begun:
+            self._settle("failed")
+        elif isinstance(error, ClientGone):
+            self._injection.undo("failed", left=True)
+        self._finish()
+
+    def _pass(self) -> None:
+        self.passes = True
+        if not self._injection.settled:
+            self._injection.undo("nothing_to_cut", status=self._action.entry.status)
+        self._finish()
+
+    def _finish(self) -> None:
+        self.over = True
+        self._injection.finish()
+
+    def _part(self, data: bytes, *, more: bool) -> Part:
+        """The next part; whoever has the whole answer may read the journal at once."""
+        self._sent += len(data)
+        if not more or self._sent == self._length:
+            self._settle("nothing_to_cut")
+        return Part(data, more)
+
+    def _settle(self, otherwise: str) -> None:
+        injection, entry = self._injection, self._action.entry
+        if injection.settled:
+            return
+        entry.left = entry.left or otherwise == "failed"
+        if self.filter.touched:
+            entry.response_bytes = self._sent
+            injection.give(self._did, self._body)
+        else:
+            injection.undo(otherwise, status=entry.status)
+
+    def _cut(self) -> Steps:
+        """End the connection, and note how that was done."""
+        self.over = True
+        self._settle("nothing_to_cut")
+        filtered, entry = self.filter, self._action.entry
+        ended = yield Cut(filtered.how == "reset", filtered.hangs, self._sent, self._length)
+        # A reset that could not be, or one where none was asked for.
+        if (ended == "reset") is not (entry.did == "reset"):
+            entry.write(ended, applied=self._injection.applied, body=self._body)
+
+    def _wait(self, seconds: float) -> Steps:
+        """Wait while the client does."""
+        if not (yield Wait(seconds)):
+            raise ClientGone
+
+
+def takes(request: Request, action: Forward | Respond, change: Filter, found: AppAnswer) -> bool:
+    """Whether anything can be done to an answer's body; the journal notes what the answer says."""
+    entry = action.entry
+    size = entry.response_bytes  # how many went out is known at the end
+    entry.saw(found.status, found.headers)
+    entry.response_bytes = size
+    if has_no_body(request.method, found.status, found.headers):
+        return False
+    length = length_of(found.headers)
+    # A cut that looks like the end of the body is no cut.
+    return change.fits(length) and (found.framed or length is not None or not change.cuts)
+
+
+def look(entry: Entry) -> Steps:
+    """Look whether the client has left, if it is worth it.
+
+    Nobody gives up an answer that starts so soon, unless it breaks off in the middle of its upload.
+    """
+    late = entry.services.monotonic() - entry.arrived >= SOONEST
+    if not entry.left and (late or (entry.seen is not None and entry.seen.body is None)):
+        entry.left = yield Look()
