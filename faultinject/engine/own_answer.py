@@ -308,7 +308,11 @@ class FilteredAnswer(OwnAnswer):
         yield Head(headers)
 
     def hold(self, headers: Headers) -> Steps:
-        """Get hold of the connection where the filter needs it; the head with those headers goes out then."""
+        """Get hold of the connection where the filter needs it.
+
+        Args:
+            headers: of the head that goes out then.
+        """
         self.begun = True
         self._length = length_of(headers)
         if not self._looked:

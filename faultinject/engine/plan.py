@@ -811,7 +811,10 @@ class Plan:
         self.origin = (generation, seed, seed_key(seed))
         self._readings: dict[str, Addressing] = {}
         self.more_headers: dict[str, bool] = {}
-        """Headers to keep of requests: those that tell operations of another package's vendor, and whether by value."""
+        """Headers that tell the operations of another package's vendor, and whether by value.
+
+        They are kept of each request.
+        """
         for vendor in {rule.vendor for rule in self.rules if rule.vendor is not None}:
             self.more_headers |= headers_of(vendor)
         (self.environ, self.environ_default), (self.scope, self.scope_default) = index(

@@ -1,4 +1,4 @@
-"""Filters of an answer: alone, one behind the other, and in an exchange, however the app cuts its body into pieces."""
+"""Filters of an answer, alone, in a row and in an exchange, with a body in any pieces."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sent(rule, pieces, *, length=True, seed="0"):
 
 
 def through(*filters, pieces, end=True):
-    """The events of filters one behind the other, fed with these pieces."""
+    """The events of filters in a row, fed with these pieces."""
     events = [Data(each, more=not end or number < len(pieces)) for number, each in enumerate(pieces, 1)]
     for each in filters:
         given, events = events, []
