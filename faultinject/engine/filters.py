@@ -1,4 +1,4 @@
-"""Filters of an answer on its way: the head, then its body piece by piece, with nothing held.
+"""Filters of an answer: its head, then its body piece by piece; nothing is held.
 
 A filter does no input and output and knows no clock: it is fed with the app's answer and gives events. So one can be
 fed with the events of another, and tried without a server.
@@ -109,7 +109,10 @@ class Filter:
             yield Data(changed, more)
 
     def change(self, piece: bytes) -> bytes:
-        """Give the bytes that go out for a piece; a filter that gives other events has a `feed` of its own."""
+        """Give the bytes that go out for a piece.
+
+        A filter that gives other events overrides `feed`.
+        """
         return piece
 
 
@@ -231,7 +234,7 @@ class Dripped(Filter):
         self._sent = 0
 
     def feed(self, piece: bytes, *, more: bool) -> Iterator[Event]:
-        """The piece in parts that are small enough to go out evenly: a twentieth of a second each, or one byte."""
+        """Give the piece in parts of a twentieth of a second each, or of one byte."""
         step = max(1, self.rate // 20)
         for at in range(0, len(piece), step):
             self.touched = True

@@ -1,4 +1,4 @@
-"""The app's own answer on its way to the client: noted, late, edited, or changed piece by piece.
+"""The app's own answer: noted, late, edited, or changed piece by piece.
 
 An adapter tells as the app begins its answer (`head`), and where a filter changes the body, each piece of it (`feed`).
 Both give steps for the adapter. The count of a fault, its slot and its lines in the journal are all kept in one place,
@@ -151,7 +151,10 @@ class NotedAnswer(OwnAnswer):
         self._entry.write(self._did, applied=True)
 
     def returned(self) -> None:
-        """Note that a WSGI app has returned before it began: a generator begins when its first piece is asked for."""
+        """Note that a WSGI app has returned before it began.
+
+        A generator begins when its first piece is asked for.
+        """
         if not self._entry.written:
             self._entry.write(self._did, answered=False, applied=True, last=False)
 

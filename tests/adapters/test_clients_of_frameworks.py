@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import warnings
 from contextlib import nullcontext
+from importlib import metadata
 
 import django
 import falcon
@@ -276,9 +277,15 @@ ERRORS = {
 }
 
 
+BEFORE = [each for each in ERRORS if "when=after" not in each and not each.startswith("truncate")]
+
+
 @pytest.mark.parametrize(("client", "rule", "body"), pairs(client=CLIENTS, rule=ERRORS, body=[b"", b"meow"]))
 def test_the_client_gets_the_error(client, rule, body):
     """The client gets its own error at once, and its next request is answered."""
+    # Version 0.23 takes an OSError of `send` for a client that has left; its test client then waits for more for ever.
+    if client == "Quart" and rule not in BEFORE and metadata.version("quart") >= "0.23":
+        pytest.skip("needs a Quart before 0.23")
     stored.clear()
     ask = CLIENTS[client]
     with inject(rule, times=1, path="ok") as faults:
