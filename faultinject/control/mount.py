@@ -17,7 +17,7 @@ from faultinject.vendors.vendor import split_mount
 
 
 def mount(injector: Injector, kind: str) -> Mounted | None:
-    """The control API that the injector's environment asks for; None beside the app, on an address of its own.
+    """Make the control API that the environment asks for; None for one on an address of its own.
 
     Args:
         injector: the injector around the app.

@@ -279,6 +279,13 @@ class WSGIRequest(Request):
             mount, below = utf8(mount), utf8(below)
         Request.__init__(self, mount, below, target)
 
+    def tell(self, name: str, what: object) -> None:
+        environ: Any = self._environ
+        environ[name] = what
+
+    def told(self, name: str) -> Any:
+        return self._environ.get(name)
+
     @property
     def client(self) -> str | None:
         """The client's address as the server reports it."""

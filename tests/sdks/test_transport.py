@@ -67,6 +67,7 @@ def test_the_published_table_is_of_these_clients_and_faults():
     named = {each.title for each in FAULTS} - {
         "vendor:Code",
         "http:NNN",
+        "oneof",
         "latency",
         "edit",
         "overwrite",
