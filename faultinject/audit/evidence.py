@@ -48,7 +48,8 @@ class Silence:
         error: the error that the caller of the first silent call got; None: unknown.
         openings: the times at which circuit breakers opened, in order, by the name of a driver's calls (None for all
             names) and the class of the error that callers then got without a request (`ANY` for all classes).
-        errors: the classes of errors that callers got from an open circuit breaker and from no refusal.
+        errors: the classes of errors that callers got from an open circuit breaker, and neither from a refusal nor at
+            another time.
     """
 
     calls: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -398,6 +398,13 @@ def _late(requests: Iterable[Request], told: Iterable[CallWindow]) -> float:
     return max(0.0, median(others) - best) if len(others) >= MANY and best < LONGEST_TURNAROUND else 0.0
 
 
+def _is_near(window: CallWindow, openings: Mapping[tuple[str | None, str | None], Sequence[float]]) -> bool:
+    """Whether a circuit breaker whose callers hear the same opened about the time of a call."""
+    opened = openings.get((None, error_class(window.error)), ())
+    place = bisect_left(opened, window.began - SOON)
+    return place < len(opened) and (window.ended is None or opened[place] <= window.ended + SOON)
+
+
 def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven: bool) -> Silence:
     """The calls of a test or a driver that made no request, and for how long to the end.
 
@@ -420,8 +427,16 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
             error = error_class(call.error)
             for key in {(client, error), (client, ANY), (None, error)}:
                 openings.setdefault(key, []).append(opened)
-    refused = [window for each in requests if each.attempt.kind == "client" for window in each.windows]
-    elsewhere = {error_class(each.error) for each in refused if each.error}
+    for moments in openings.values():
+        moments.sort()
+    elsewhere = {
+        error_class(window.error)
+        for request in requests
+        for window in request.windows
+        if window.returned is False
+        and window.error
+        and (request.attempt.kind == "client" or not _is_near(window, openings))
+    }
     heard_when_open = {error for _, error in openings if error and error is not ANY}
     return Silence(
         calls=len(named),
@@ -429,6 +444,6 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
         last=len(last),
         seconds=last[-1] - last[0] if last else 0.0,
         error=next((window.error for window in silent if window.error), None),
-        openings={told: sorted(each) for told, each in openings.items()},
+        openings=openings,
         errors=frozenset(heard_when_open - elsewhere if elsewhere else ()),
     )

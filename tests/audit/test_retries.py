@@ -301,6 +301,8 @@ RETRIES = rows(
         for error, expected in (("403 AccessDenied", INCONCLUSIVE), (OPEN, FAIL))
         for driven in (True, False)
     ),
+    # Heard at other times too, it says nothing of a breaker.
+    to({"503 SlowDown": FAIL}, calls(10, name="put", returned=False, error=OPEN), refused(3, at=-90, name="put", returned=False, error="403"), calls(6, apart=60.0, at=100, name="put", returned=False, error=OPEN), calls(12, 0.2, at=900, method="GET", name="get"), told=unheard(4, at=0.4), driven=True),
     # Nothing else without a request is one: before the first failure, minutes after the last, of another name, with another error, with none, behind a refusal.
     *(
         to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=error), GETS, told=[silent], driven=True)
