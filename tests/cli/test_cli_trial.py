@@ -446,7 +446,7 @@ def test_without_a_rule_the_vendor_is_that_of_the_suite(run, job):
         ["reset,vendor=azure-blob,when=after,times=1,per=call"]
     ]
     code, found = trial(run, *LISTENED, "-r", "azure-blob:ServerBusy,method=DELETE", *command)
-    assert (code, found["faults"][0]["injected"]) == (1, 0)
+    assert (code, found["faults"][0]["injected"]) == (3, 0)
 
 
 NODE = """

@@ -88,7 +88,7 @@ def test_install(framework):
     """
     kept, statuses, injected = probe(framework, INSTALLS)
     in_place = framework.kind != "plain_function"
-    assert kept == (in_place, True, True, True)
+    assert kept == (in_place, in_place, True, True)
     assert (statuses, injected) == ([503, 503, 200], 2)
 
 
