@@ -1,4 +1,4 @@
-"""Tables of the servers whose connections are known, and the connection of a request's client.
+"""Tables of servers whose connections are known, and the connection of a request's client.
 
 A row reaches the very socket, so no fault is ever given on another client's connection. A server without a row, or
 one that shows an app no socket, is answered as a gateway would, or closes by itself; the journal says which. The
@@ -37,9 +37,9 @@ OUR_SERVER = "faultinject.receive"
 SENT_HEADERS = "faultinject.headers"
 """In the same environ: names and values of the request's headers as they were sent."""
 SPELL = "faultinject.spell"
-"""In a scope of our server: a function that takes the status line and headers of the next answer.
+"""In a scope of our server: a function that is given the head of the next answer.
 
-The server writes them as they are spelled.
+The server writes the status line and the headers as the function was given them.
 """
 _MOST_LAYERS = 32
 # Errors of a row's getter, where an app was given something other than that server gives.
