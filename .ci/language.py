@@ -1,7 +1,7 @@
 """Checks docstrings, comments and the length of lines: `python .ci/language.py`.
 
-With rooms as arguments, such as `tests/cli docs`, it shows the problems of these too. Ruff does what it can: D205 and
-D400 ask for a summary of one line with a full stop. Its D401 refuses nouns, its E501 tables.
+Ruff does what it can: D205 and D400 ask for a summary of one line with a full stop. Its D401 refuses nouns, its E501
+tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tokenize
 import tomllib
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,10 +22,6 @@ RETIRED: dict[str, str] = tomllib.loads((ROOT / ".ci" / "retired.toml").read_tex
 IN_PROSE = RETIRED.keys() - {"seen, ", "sent again", "made anew", "is read as"}
 """The retired phrases that prose does not need either; messages have none at all."""
 FIRST_WORDS = re.compile(r"(What|Who|Whose|Where|When|Which|How|That|Why)\b")
-NOT_YET_CLEAN = {
-    "faultinject/adapters",
-}
-"""The rooms to be cleaned; the check fails for a clean room in this set, so it only shrinks."""
 
 
 def retired_in(text: str) -> list[str]:
@@ -71,28 +66,18 @@ def problems(source: str) -> Iterator[tuple[int, str]]:
             yield number, f"the line has {len(line)} characters, more than 120"
 
 
-def room(path: str) -> str:
-    """Name the room of a file: `tests/cli`, `faultinject/audit`, or the first folder."""
-    folder, inner, *deeper = path.split("/")
-    return f"{folder}/{inner}" if deeper and folder in ("faultinject", "tests") else folder
-
-
-def main(rooms: list[str]) -> int:
-    """Print the problems of these rooms, or of all that must be clean."""
+def main() -> int:
+    """Print the problems of all files."""
     listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
-    found = defaultdict(list)
-    for path in listed.stdout.split():
-        for number, problem in sorted(problems((ROOT / path).read_text(encoding="utf-8"))):
-            found[room(path)].append(f"{path}:{number}: {problem}")
-    wrong = [
-        line for name in sorted(found) if name in rooms or name not in NOT_YET_CLEAN for line in found[name]
+    lines = [
+        f"{path}:{number}: {problem}"
+        for path in listed.stdout.split()
+        for number, problem in sorted(problems((ROOT / path).read_text(encoding="utf-8")))
     ]
-    if not rooms:
-        wrong += [f"{name} is clean: it leaves NOT_YET_CLEAN" for name in NOT_YET_CLEAN if name not in found]
-    for line in wrong:
+    for line in lines:
         print(line)
-    return int(bool(wrong))
+    return int(bool(lines))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

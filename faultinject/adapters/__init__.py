@@ -1,4 +1,4 @@
-"""The engine's connection to web apps: WSGI, ASGI and the frameworks' ways of composing apps."""
+"""Adapters connect the engine to web apps of WSGI, ASGI and the frameworks."""
 
 from faultinject.faces import face
 

@@ -1,4 +1,4 @@
-"""The ASGI adapter: reads a scope, lets the plan decide, carries its action out by awaiting."""
+"""The ASGI adapter reads a scope, lets the plan decide, and awaits the steps of its action."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ if TYPE_CHECKING:
 
 
 THREADS = 100
-"""Requests that ask a server for their counts at a time. The threads that an app may have for its own work are others."""
+"""Most requests that ask a server for their counts at the same time.
+
+The threads that an app may have for its own work are others.
+"""
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("faultinject")
 
 
@@ -107,16 +110,16 @@ class ASGIFaultMiddleware(Middleware):
     ) -> None:
         self._error: FaultInjectError | None = None
         try:
-            found = injector_for(rules, seed=seed, injector=injector)
-            control = control_of(found, "asgi")
+            chosen = injector_for(rules, seed=seed, injector=injector)
+            control = control_of(chosen, "asgi")
         except FaultInjectError as error:
             # A wrong configuration, which could not be raised as an exception.
             log.error("faultinject: %s", error)
             self._error = error
-            found, control = Injector([], environ={}), None
+            chosen, control = Injector([], environ={}), None
         else:
-            found.announce()
-        super().__init__(app, found, control)
+            chosen.announce()
+        super().__init__(app, chosen, control)
 
     async def __call__(self, scope: Scope, receive: Receive, send: ServerSend) -> None:
         """Answer a request, or see the app through its lifespan."""
@@ -162,10 +165,10 @@ def wrap(app: ASGIApp, injector: Injector, control: Any = None) -> ASGIFaultMidd
         injector: decides its requests.
         control: the control API below a path of the app, or None.
     """
-    made = ASGIFaultMiddleware.__new__(ASGIFaultMiddleware)
-    made._error = None  # noqa: SLF001 - of the same class
-    Middleware.__init__(made, app, injector, control)
-    return made
+    middleware = ASGIFaultMiddleware.__new__(ASGIFaultMiddleware)
+    middleware._error = None  # noqa: SLF001 - of the same class
+    Middleware.__init__(middleware, app, injector, control)
+    return middleware
 
 
 async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjectError) -> NoReturn:
@@ -180,9 +183,9 @@ async def _refuse_to_start(receive: Receive, send: ServerSend, error: FaultInjec
 
 
 def _ending_journals(send: ServerSend) -> ServerSend:
-    """`send` of a lifespan: before the app says that it has shut down, the journals of this process say that it ends.
+    """Wrap `send` of a lifespan: the journals end before the app says that it has shut down.
 
-    Some servers are killed by a signal right behind that, so that nothing else tells.
+    A signal kills some servers right after that, so that nothing else would end the journals.
     """
 
     async def end(message: Message) -> None:
@@ -198,7 +201,7 @@ def _ending_journals(send: ServerSend) -> ServerSend:
 async def exchange(
     app: ASGIApp, scope: Scope, receive: Receive, send: ServerSend, plan: Plan, candidates: Sequence[int]
 ) -> None:
-    """One request that some rule may match."""
+    """Answer one request that some rule may match."""
     action: Action | None = None
     request = None
     if DECIDED not in scope:
@@ -228,18 +231,19 @@ async def exchange(
 
 
 async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequence[int]) -> Action | None:
-    """As `Plan.decide` where the counts are on a server: on a thread of its own, while the event loop goes on.
+    """Call `plan.decide` on a thread, so that the event loop goes on while a server counts.
 
-    A thread costs what an asynchronous client of the server does, serves every event loop, and takes the same way as WSGI does.
+    A thread costs as much as an asynchronous client of the server does, serves every event loop, and asks in the same
+    way as WSGI does.
 
     Raises:
-        StoreUnavailableError: the counts cannot be had.
+        StoreUnavailableError: the counts are unavailable.
     """
     action: Action | None = None
-    # The thread goes on where the client has left: what it decides then, whoever comes to its end last returns.
+    # The thread goes on when the client has left. Of it and this task, the second to end undoes the decision.
     ended = Counter()
 
-    def make() -> None:
+    def decide() -> None:
         nonlocal action
         action = plan.decide(request, candidates)
         if action is not None and not isinstance(action, Pass) and action.entry.take is not None:
@@ -253,7 +257,7 @@ async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequenc
         limiter = anyio.CapacityLimiter(THREADS)
         _limiter.set(limiter)
     try:
-        await run_sync(make, limiter=limiter)
+        await run_sync(decide, limiter=limiter)
     except BaseException:
         if ended.next():
             _undo(plan, action)
@@ -262,26 +266,31 @@ async def decide_on_thread(plan: Plan, request: ASGIRequest, candidates: Sequenc
 
 
 def _undo(plan: Plan, action: Action | None) -> None:
-    """Nobody is left to carry it out."""
+    """Return the count and the slot of an action that nobody is left to carry out."""
     if action is not None and not isinstance(action, Pass):
         with Injection(plan, action.entry):
-            pass  # what is not given is returned at its end: the count, and the slot
+            pass  # its end returns the count and the slot, as nothing was injected
 
 
 _CONNECTION = b"connection"
 _SLICE = 0.05
+"""Seconds of one more turn for a server that does not report the end of its connection."""
 _NOTICED = 1.0
+"""Seconds within which a server notices that its connection is broken."""
 TO_THE_END = "faultinject.to_the_end"
-"""A key of the message that begins an answer whose end is that of the connection, by which nobody can tell a cut."""
+"""A key of the message that begins an answer which ends with its connection.
 
-# A body that the server reads from a file by itself could not be changed.
+A client cannot distinguish such an end from a cut.
+"""
+
+# A server reads such a body from a file by itself, so that no fault could change it.
 _PAST_US = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
 
 
 class Responder:
-    """Carries out the steps of one exchange by awaiting.
+    """A responder carries out the steps of one exchange by awaiting.
 
-    Every byte goes through the server; on the connection itself it only sees that the client has left, and ends it.
+    Every byte goes through the server. The connection itself only shows that the client has left, and is ended.
 
     Args:
         app: the app.
@@ -320,17 +329,17 @@ class Responder:
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
         self._error: Exception | None = None
-        # The head of the app's answer, and other headers than its own.
+        # The head of the app's answer, and the headers that replace its own.
         self._start: Message | None = None
         self._headers: Headers | None = None
         self._clock = anyio.CancelScope()
         self._begun = self._unread = self._queued = self._broken = False
 
     async def run(self, *, listens: bool) -> None:
-        """Do all of it.
+        """Carry out all steps, and raise the error by which an answer is cut.
 
         Args:
-            listens: whether the client's end is to be heard meanwhile, or the connection is needed.
+            listens: whether to listen for the client's end meanwhile; also where the connection is needed.
         """
         try:
             if listens:
@@ -360,7 +369,7 @@ class Responder:
                 await self._throw(AppEnded())
 
     def _release(self) -> None:
-        """Let go of the connection; again is nothing."""
+        """Release the connection; a second call does nothing."""
         if self._connection is not None:
             self._connection.release()
         lingering, self._lingering = self._lingering, None
@@ -368,18 +377,18 @@ class Responder:
             linger(lingering)
 
     async def _throw(self, error: Exception) -> None:
-        """The app has ended, or the client has left."""
+        """Tell the steps that the app has ended, or that the client has left."""
         await self._advance(self._steps, error, self._steps.throw)
 
     async def _advance(
         self, steps: Steps, given: Any = None, advance: Callable[[Any], Step] | None = None
     ) -> RunApp | None:
-        """Carry out the next steps, up to the app's run, or all of them.
+        """Carry out the next steps until the app is to run, or all of them.
 
         Args:
             steps: those of the exchange, or of the app's own answer.
-            given: what came of the step before; an error, if `advance` throws it in.
-            advance: how the next step is asked for; by default with what came of the one before.
+            given: the result of the step before; an error, if `advance` throws it in.
+            advance: asks for the next step; by default it sends the result of the one before.
         """
         advance = advance or steps.send
         try:
@@ -418,7 +427,7 @@ class Responder:
 
     @property
     def _app_receive(self) -> Receive:
-        """What the app receives by."""
+        """The `receive` of the app."""
         return self._receive if self._listener is None else self._listener.receive
 
     async def _read_body(self, step: ReadBody) -> Body:
@@ -432,7 +441,7 @@ class Responder:
         return body
 
     def _leaves_unread(self, step: Send) -> bool:
-        """Whether something of the request's body is left: more of it may have come while the client was waited with."""
+        """Whether part of the request's body is unread; a listener may have heard its end."""
         return step.unread and not (self._listener is not None and self._listener.whole)
 
     async def _wait(self, step: Wait) -> bool:
@@ -450,7 +459,8 @@ class Responder:
                     self._plan, step.seconds, listens=step.listens, connection=connection
                 )
             except BaseException as error:
-                # A client of this process has ended the wait by its own time-out; a server that cancels is about to end itself.
+                # A client of this process has ended the wait by its own time-out. A server that cancels is about to
+                # end itself.
                 ended = isinstance(error, anyio.get_cancelled_exc_class()) and self._in_process
                 if step.is_fault and ended:
                     raise LostPatience(error) from error
@@ -466,11 +476,10 @@ class Responder:
     def _starting(
         self, status_line: str, start: Message, spelled: Headers, *, unread: bool, closes: bool
     ) -> Message:
-        """Make the first message of an answer of ours, behind which the connection may end.
+        """Make the first message of an answer of ours, after which the connection may end.
 
-        It does where the rule asks for that, and where something of the request's body is left, which the server
-        could take for the next request. A server of ours writes the status line and the names of headers as they are
-        given.
+        It ends where the rule asks for that, and where part of the request's body is unread, which the server could
+        take for the next request. A server of ours writes the status line and the names of headers as they are given.
         """
         self._unread = unread
         if start["status"] > 599:
@@ -486,33 +495,33 @@ class Responder:
         server, own = asgi_server(self._server)
         if not server.says_close:
             headers.append((_CONNECTION, b"close"))
-        # Ours before the server lets go of it.
+        # Our own descriptor is taken before the server closes its own.
         self._lingering = of_send(self._server)
         shown(server.close, own)
         return {**start, "headers": headers}
 
     async def _send_ours(self, message: Message) -> None:
-        """Send some of the body of our answer; behind its end receive the rest of the request's.
+        """Send a part of our answer's body; after the last one, receive the rest of the request's.
 
         A server such as hypercorn cannot end an exchange while messages are left for the app.
         """
         if message.get("more_body") or not self._unread or self._in_process:
             await self._server(message)
         elif self._request.http2:
-            # What comes for a stream that has ended, hypercorn takes for an error of the whole connection.
+            # For hypercorn, a message for a stream that has ended is an error of the whole connection.
             await self._server({**message, "more_body": True})
-            await self._hear()
+            await self._drop_rest()
             await self._server({"type": "http.response.body"})
         else:
 
             async def send(tasks: TaskGroup) -> None:
-                tasks.start_soon(self._hear)
+                tasks.start_soon(self._drop_rest)
                 await self._server(message)
 
             await in_tasks(send)
 
-    async def _hear(self) -> None:
-        """Receive what is left, and drop it."""
+    async def _drop_rest(self) -> None:
+        """Receive the rest of the request's body, and drop it."""
         with suppress(Exception), anyio.move_on_after(LONGEST):
             await BodyReader(self._app_receive).until_gone(or_whole=self._request.http2)
 
@@ -529,11 +538,11 @@ class Responder:
             return
         await self._server(start)
         await self._send_ours({"type": "http.response.body", "body": step.body})
-        # An app that has run before may go on for long.
+        # An app that ran before this answer may go on for long.
         self._release()
 
     async def _begin(self, start: Message) -> None:
-        """Begin an answer whose parts come one after the other."""
+        """Begin an answer whose parts come one by one."""
         self._begun = True
         await self._end_of_exchange().begin(self._server, start)
 
@@ -563,15 +572,15 @@ class Responder:
                 message = await self._noted(answer, message)
             await server(message)
 
-        # An app that knows its client's own `send` need send it no more than the start.
+        # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
         vars(hand_on)["passes_to"] = server
         await app(scope, receive, hand_on)
 
     async def _noted(self, answer: OwnAnswer, message: Message) -> Message:
-        """Note the message that begins the app's answer; gives it as it goes out."""
+        """Note the message that begins the app's answer, and give it as it goes out."""
         status, headers = message["status"], message.get("headers", ())
         if answer.noted:
-            # Headers that can be looked at once only are the server's.
+            # Headers that can be read only once are left to the server.
             known: Any = headers if isinstance(headers, (list, tuple)) else ()
             await self._advance(answer.head(AppAnswer(status, known)))
             return message
@@ -580,7 +589,7 @@ class Responder:
         return {**message, "headers": given if self._headers is None else encoded(self._headers)}
 
     def _begins(self, message: Message) -> AppAnswer:
-        """The head of an answer that goes out part by part, or not at all."""
+        """Keep the head of an answer that goes out part by part, or not at all."""
         message["headers"] = list(message.get("headers", ()))
         self._start = message
         return AppAnswer(message["status"], decoded(message["headers"]))
@@ -591,7 +600,9 @@ class Responder:
         scope = self._scope
         self._end_of_exchange()
         if not _PAST_US.isdisjoint(scope.get("extensions") or ()):
-            kept = {name: known for name, known in scope["extensions"].items() if name not in _PAST_US}
+            kept = {
+                name: extension for name, extension in scope["extensions"].items() if name not in _PAST_US
+            }
             scope = {**scope, "extensions": kept}
         try:
             await self._app(scope, self._app_receive, partial(self._filter, filtered))
@@ -605,18 +616,18 @@ class Responder:
             filtered.end()
 
     async def _filter(self, filtered: FilteredAnswer, message: Message) -> None:
-        """Stands in for the server's `send`."""
+        """Take the place of the server's `send`, and change the body of the app's answer."""
         kind = message["type"]
         if filtered.passes:
             await self._server(message)
         elif filtered.over:
             if kind == "http.response.trailers" and not (self._broken or self._error):
-                # A server that was promised them would break the connection off where none come.
+                # A server breaks the connection off where promised trailers do not come.
                 await self._server(message)
-            # An app that goes on without end is to hear from others that nobody listens any more.
+            # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
             await checkpoint()
         elif kind == "http.response.start":
-            if self._start is not None:  # as a server says it
+            if self._start is not None:  # in the words of a server
                 raise RuntimeError("the app began its answer a second time")
             await self._begin_filtered(filtered, self._begins(message))
         elif kind == "http.response.body" and self._start is not None:
@@ -624,16 +635,16 @@ class Responder:
             if not (piece or not more):
                 return
             if not filtered.begun:
-                found = AppAnswer(self._start["status"], decoded(self._start["headers"]))
-                await self._begin_filtered(filtered, found, piece)
+                head = AppAnswer(self._start["status"], decoded(self._start["headers"]))
+                await self._begin_filtered(filtered, head, piece)
             await self._advance(filtered.feed(piece, more=more))
         else:
             await self._server(message)
 
     async def _begin_filtered(
-        self, filtered: FilteredAnswer, found: AppAnswer, piece: bytes | None = None
+        self, filtered: FilteredAnswer, head: AppAnswer, piece: bytes | None = None
     ) -> None:
-        await self._advance(filtered.head(found, piece))
+        await self._advance(filtered.head(head, piece))
         assert self._start is not None
         if filtered.passes:
             self._begun = True
@@ -647,7 +658,7 @@ class Responder:
     # An answer that is dropped
 
     async def _run_dropped(self, dropped: Dropped, listing: Listing | None) -> None:
-        """Run the app, and end it when it takes too long."""
+        """Run the app, drop its answer, and end the app when it takes too long."""
         raised: BaseException | None = None
         async with anyio.create_task_group() as tasks:
             try:
@@ -662,7 +673,7 @@ class Responder:
             raise raised
 
     async def _receive_until_cut(self, dropped: Dropped, listing: Listing | None) -> Message:
-        """Stands in for the server's `receive`."""
+        """Take the place of the server's `receive`; after a cut the client has left."""
         if dropped.cut:
             return {"type": "http.disconnect"}
         message = await self._app_receive()
@@ -671,22 +682,22 @@ class Responder:
         return message
 
     async def _drop(self, dropped: Dropped, tasks: TaskGroup, message: Message) -> None:
-        """Stands in for the server's `send`."""
+        """Take the place of the server's `send`, and drop an answer that is no failure."""
         kind = message["type"]
         if dropped.failed:
             await self._server(message)
         elif dropped.over:
             if dropped.cut:
                 raise OSError("the client has left")
-            # An app that goes on without end is to hear from others that nobody listens any more.
+            # Other tasks get a turn, so that an app whose answer has no end can be cancelled.
             await checkpoint()
         elif kind == "http.response.start":
-            anew = self._start is not None
+            began_before = self._start is not None
             dropped.head(self._begins(message))
             if dropped.failed:
                 await self._advance(self._steps)
                 await self._server(message)
-            elif not anew:
+            elif not began_before:
                 tasks.start_soon(self._watch_clock, dropped)
         elif kind == "http.response.body" or kind in _PAST_US:
             piece, more = message.get("body", b""), bool(message.get("more_body"))
@@ -694,7 +705,7 @@ class Responder:
                 dropped.feed(piece, more=more)
                 if dropped.over:
                     await self._instead(dropped)
-            # An app that waits for nothing leaves no time to others, nor to the clock that ends it.
+            # An app that waits for nothing gives no turn to other tasks, the clock that ends it included.
             await checkpoint()
 
     async def _watch_clock(self, dropped: Dropped) -> None:
@@ -705,7 +716,7 @@ class Responder:
             await self._instead(dropped)
 
     async def _instead(self, dropped: Dropped) -> None:
-        """Go on with what is given instead of the answer."""
+        """Carry out the steps that follow instead of the app's answer."""
         self._clock.cancel()
         dropped.unread = self._request.has_body and not (self._listener is not None and self._listener.whole)
         await self._advance(self._steps)
@@ -713,20 +724,23 @@ class Responder:
     # The connection itself
 
     def _hold(self) -> Reach:
-        """Get hold of the client's connection."""
+        """Get hold of the client's connection, and say how it can be reached."""
         if not self._in_process:
-            found = of_send(self._server)
-            # HTTP/2, and a middleware that hides the server, have a queue between it and us.
-            self._queued = found is None or self._request.http2
-            self._connection = found or self._beneath()
+            connection = of_send(self._server)
+            # HTTP/2 and a middleware that hides the server put a queue between the connection and us.
+            self._queued = connection is None or self._request.http2
+            self._connection = connection or self._beneath()
         return self._reach
 
     def _beneath(self) -> Connection | None:
-        """The connection beneath a middleware that hides the server, as BaseHTTPMiddleware does."""
-        found = of_send(self._receive)
-        if found is not None:
+        """Find the connection beneath a middleware that hides the server.
+
+        Starlette's BaseHTTPMiddleware does.
+        """
+        connection = of_send(self._receive)
+        if connection is not None:
             log.server_hidden()
-        return found
+        return connection
 
     @property
     def _reach(self) -> Reach:
@@ -735,26 +749,26 @@ class Responder:
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     async def _cut(self, step: Cut) -> str:
-        """End the connection behind what has been let through."""
+        """End the connection after the part of the answer that was sent, and say how."""
         if self._in_process:
             self._error = cut_of(step, self._entry.rule or "")
             let_through(self._error, self._scope)
             return "raised"
-        found = self._connection
-        if not self._begun and found is not None:
+        connection = self._connection
+        if not self._begun and connection is not None:
             self._broken = True
-            return found.reset() if step.resets else found.close()
+            return connection.reset() if step.resets else connection.close()
         if not step.sent:
             server, own = asgi_server(self._server)
             shown(server.flush, own)
         if self._queued:
             await anyio.sleep(FLUSH)
-        if found is None:
+        if connection is None:
             # Most servers close the connection then, though they log it.
             self._error = ConnectionAbortedError("answer cut by faultinject")
-        elif await delivered(found, self._plan) and step.resets:
+        elif await delivered(connection, self._plan) and step.resets:
             self._broken = True
-            return found.reset()
+            return connection.reset()
         else:
             self._close()
         return "closed"
@@ -766,31 +780,33 @@ class Responder:
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI has them."""
+    """Encode headers as ASGI has them."""
     return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers]
 
 
 def decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Headers of ASGI as texts."""
+    """Decode headers of ASGI."""
     return [(name.decode("latin-1"), text.decode("latin-1")) for name, text in headers]
 
 
 async def noticed(receive: Receive, *, unread: bool = False) -> None:
-    """Wait until the server has noticed that its connection is broken; else it would miss an answer, and say so.
+    """Wait until the server has noticed that its connection is broken.
+
+    A server that has not noticed it would miss an answer, and log that.
 
     Args:
         receive: the server's.
-        unread: what is left of the request's body is read until then, which may take longer.
+        unread: whether the rest of the request's body is read until then, which may take longer.
     """
     with suppress(Exception), anyio.move_on_after(LONGEST if unread else _NOTICED):
         reader = BodyReader(receive)
         await reader.until_gone()
-        if not reader.gone:  # nobody tells: the server has had its turns, and gets one more
+        if not reader.gone:  # the server does not report it: it gets one more turn
             await anyio.sleep(_SLICE)
 
 
 def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
-    """`receive` with the request's body noted as the app reads it, and a client that breaks off its upload."""
+    """Wrap `receive`: note the body that the app reads, and a client that breaks it off."""
 
     async def overhear() -> Message:
         message = await receive()
@@ -806,53 +822,53 @@ def overheard(receive: Receive, seen: SeenBody, entry: Entry) -> Receive:
 
 
 def again(receive: Receive, body: bytes) -> Receive:
-    """`receive` of a request whose whole body was read before."""
-    told = False
+    """Wrap `receive` of a request whose whole body was read before: give it once more."""
+    given = False
 
-    async def heard_again() -> Message:
-        nonlocal told
-        if told:
+    async def receive_body() -> Message:
+        nonlocal given
+        if given:
             return await receive()
-        told = True
+        given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return heard_again
+    return receive_body
 
 
 def paused(
     receive: Receive, pause: Pause, wait: Callable[[Wait], Awaitable[object]], *, sized: bool
 ) -> Receive:
-    """`receive` of a request with a pause in its body.
+    """Wrap `receive` so that it waits once in the middle of the request's body.
 
     Args:
         receive: the server's.
-        pause: where the wait is; told when it has been.
+        pause: says where the wait is, and whether it is over.
         wait: waits.
-        sized: whether it is known that more follows; else a piece of it shows that.
+        sized: whether the request's length says that more follows; else the next piece shows it.
     """
-    left, behind = pause.after, None
+    before_pause, held_back = pause.after, None
 
-    async def come_to_it() -> None:
+    async def wait_once() -> None:
         pause.due, pause.done = False, True
         await wait(Wait(pause.seconds))
         pause.finish()
 
     async def receive_paused() -> Message:
-        nonlocal left, behind
-        if pause.due and sized and not left:
-            await come_to_it()
-        message: Message = behind or await receive()
-        behind = None
+        nonlocal before_pause, held_back
+        if pause.due and sized and not before_pause:
+            await wait_once()
+        message: Message = held_back or await receive()
+        held_back = None
         piece = message.get("body", b"")
-        if not pause.due or message["type"] != "http.request" or len(piece) <= left:
-            left -= len(piece)
+        if not pause.due or message["type"] != "http.request" or len(piece) <= before_pause:
+            before_pause -= len(piece)
             return message
-        if left:
-            behind = {**message, "body": piece[left:]}
-            message = {**message, "body": piece[:left], "more_body": True}
-            left = 0
+        if before_pause:
+            held_back = {**message, "body": piece[before_pause:]}
+            message = {**message, "body": piece[:before_pause], "more_body": True}
+            before_pause = 0
             return message
-        await come_to_it()
+        await wait_once()
         return message
 
     return receive_paused

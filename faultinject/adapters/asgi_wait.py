@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 MOST_IDLE = 1_000
 """Messages in a row that bring nothing, after which a server is no longer listened to."""
 _STEPS = 10
-"""Steps of the event loop within which a server that has heard of the client's end tells of it."""
+"""Steps of the event loop within which a server reports the client's end that it knows."""
 
 
 class BodyReader:
-    """What a server says by `receive`, one message after the other.
+    """A reader receives one message after the other, and keeps none.
 
-    A `receive` need not block: middleware that replays a body answers at once, every time. So others run before each
-    further message, and what brings nothing new is given up after a while. Nothing is kept.
+    A `receive` need not block: middleware that replays a body answers at once, every time. So other tasks run before
+    each further message, and a `receive` that brings nothing new is given up after a while.
 
     Args:
         receive: the server's, or what stands in for it.
@@ -52,7 +52,7 @@ class BodyReader:
         self._idle = 0
 
     async def next(self) -> Message | None:
-        """The next message; None when there is none to wait for any more."""
+        """Receive the next message; None when `receive` was given up."""
         if self._idle >= MOST_IDLE:
             return None
         if self._heard:
@@ -64,7 +64,7 @@ class BodyReader:
         return message
 
     def note(self, message: Message) -> None:
-        """See what a message tells."""
+        """Note whether a message ends the body, or says that the client has left."""
         kind = message["type"]
         if kind == "http.disconnect":
             self.gone = True
@@ -72,10 +72,10 @@ class BodyReader:
             self.whole = True
 
     async def until_gone(self, *, or_whole: bool = False) -> None:
-        """Hear the rest, and drop it.
+        """Receive messages until the client has left, and drop them.
 
         Args:
-            or_whole: the end of the body is enough.
+            or_whole: whether the end of the body is enough.
         """
         while not (self.gone or (or_whole and self.whole)) and await self.next() is not None:
             pass
@@ -89,15 +89,15 @@ async def drain(
     up_to: int | None = None,
     kept: list[bytes] | None = None,
 ) -> Body:
-    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+    """Read the request body and drop it, within bounds of bytes and seconds.
 
     Args:
         receive: the server's.
         plan: the plan that decided.
         request: the view of the request.
         listing: gets each piece.
-        up_to: so many bytes of it are read, and not more; None: all.
-        kept: gets each piece, for whom the body may turn out to be shorter than `up_to`.
+        up_to: most bytes of it that are read; None: all.
+        kept: gets each piece, as the app needs a body that is shorter than `up_to`.
 
     Returns:
         Bytes read, their digest, whether that was all.
@@ -108,11 +108,11 @@ async def drain(
     digest = request.body_digest(plan.origin[2])
     reader = BodyReader(receive)
     length = request.content_length
-    # Where no length is told, a first byte shows that there is a body.
+    # Without a length, a first byte shows that there is a body.
     most = MOST if up_to is None else min(MOST, up_to if length is not None else max(up_to, 1))
-    left = False
+    cut_short = False
     with anyio.move_on_after(LONGEST):
-        while digest.size < most and not (reader.whole or left):
+        while digest.size < most and not (reader.whole or cut_short):
             try:
                 message = await reader.next()
             except Exception as error:
@@ -124,13 +124,13 @@ async def drain(
             piece = message.get("body", b"")
             if up_to is not None and len(piece) > up_to - digest.size:
                 piece = piece[: up_to - digest.size]
-                left = True
+                cut_short = True
             digest.update(piece)
             if listing is not None:
                 listing.feed(piece)
             if kept is not None:
                 kept.append(piece)
-    whole = (reader.whole and not left) or (up_to is not None and digest.size == length)
+    whole = (reader.whole and not cut_short) or (up_to is not None and digest.size == length)
     return digest.size, digest.hexdigest(), whole
 
 
@@ -144,7 +144,7 @@ async def pause(
     Args:
         plan: the plan that decided.
         seconds: how long.
-        exchange: sees its end.
+        exchange: says whether it is over.
         connection: shows when the client leaves, where nobody listens for that.
     """
     if seconds <= 0:
@@ -159,7 +159,10 @@ async def pause(
 
 
 def exchange_of(receive: Receive) -> Any:
-    """Get the object whose method a server's `receive` is, also beneath what stands in for it; else None."""
+    """Get the object whose method a server's `receive` is; None if there is none.
+
+    It is found also beneath other middleware.
+    """
     owners = (getattr(layer, "__self__", None) for layer in layers_of(receive))
     return next((owner for owner in owners if owner is not None), None)
 
@@ -174,11 +177,11 @@ def has_left(receive: Receive, send: Send) -> bool:
 
 
 class ExchangeEnd:
-    """Sees from its beginning when an exchange is over before its answer is.
+    """It sees when an exchange is over before its answer is.
 
-    uvicorn waits without limit for what is under way when it shuts down, and does not tell it; but it lets go of the
-    connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`). Nor does
-    gunicorn's own ASGI worker, which is not `alive` any more.
+    When uvicorn shuts down, it waits without limit for answers that are under way, and does not tell them; but it lets
+    go of the connection (https://github.com/encode/uvicorn/blob/0.30.0/uvicorn/protocols/http/h11_impl.py, `shutdown`).
+    gunicorn's own ASGI worker does not tell them either, but is not `alive` any more.
 
     Args:
         receive: the server's.
@@ -204,21 +207,25 @@ class ExchangeEnd:
         return self.gone or self._keeps() != self._kept
 
     async def begin(self, send: Send, start: Message) -> None:
-        """Send the head of the answer. It may say that the connection ends behind it: that is not the exchange's end yet."""
+        """Send the head of the answer.
+
+        It may say that the connection ends after the answer: that does not end the exchange yet.
+        """
         over = self.over
         await send(start)
         if not over:
             self._kept = self._keeps()
 
     def _keeps(self) -> tuple[object, object]:
+        """Read whether the server keeps the connection, and whether its worker goes on."""
         return getattr(self._exchange, "keep_alive", None), getattr(self._worker, "alive", None)
 
 
 class Listener(ExchangeEnd):
-    """Hears when the client leaves, and hands on to the app what it heard before.
+    """A listener hears when the client leaves, and keeps what it heard before for the app.
 
-    A receive that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
-    that has left. Kept are one piece of the body, and nothing behind its end.
+    A `receive` that has begun goes on until the exchange is over: gunicorn takes one that is cancelled for a client
+    that has left. The listener keeps one piece of the body, and nothing after its end.
 
     Args:
         receive: the server's.
@@ -241,7 +248,7 @@ class Listener(ExchangeEnd):
         return self._reader.whole
 
     async def receive(self) -> Message:
-        """What the app receives: first what was heard, then the rest."""
+        """Give the app the message that was heard before, or the next one."""
         while self._heard is None and not self.gone:
             if not self._listens:
                 self._asked += 1
@@ -258,19 +265,19 @@ class Listener(ExchangeEnd):
     async def wait(
         self, plan: Plan, seconds: float, *, listens: bool = True, connection: Connection | None = None
     ) -> bool:
-        """Wait; no when the client left first.
+        """Wait, and say whether the client is still there.
 
         Args:
             plan: its end ends the wait.
             seconds: how long.
-            listens: whether the client is listened for; not where reading would ask it to send its body.
-            connection: shows when it leaves, also where it is not listened for.
+            listens: whether to listen for the client's end; not where reading would ask it to send its body.
+            connection: shows when the client leaves, also without listening.
         """
         if listens and not self._listens and not self._asked and (self._heard is None or self.whole):
             self._listens = True
             self._tasks.start_soon(self._listen)
         await pause(plan, seconds, self, connection)
-        # On a busy machine the client's end may be seen in the same step as the wait's.
+        # On a busy machine the client's end may come in the same step as the end of the wait.
         for _ in range(_STEPS):
             if self.gone or not self._listens:
                 break
@@ -282,7 +289,7 @@ class Listener(ExchangeEnd):
             whole = self.whole
             try:
                 message = await self._reader.next()
-            except Exception:  # the app will meet it, if it asks
+            except Exception:  # the app gets the error when it receives
                 message = None
             if message is None:
                 self._listens = False
@@ -290,7 +297,7 @@ class Listener(ExchangeEnd):
                 self._note(message)
                 if not whole and not self.gone:
                     self._heard = message
-                # Of a body that is on its way no more is kept than this piece.
+                # No more than this piece is kept of a body that is still coming.
                 self._listens = not self.gone and self.whole
             news, self._news = self._news, anyio.Event()
             news.set()
@@ -302,14 +309,18 @@ class Listener(ExchangeEnd):
 
 
 async def delivered(connection: Connection, plan: Plan) -> bool:
-    """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
+    """Wait until the client has all that was sent, or takes nothing for a while; say which.
+
+    Returns:
+        Whether the client has all, or is gone.
+    """
     for seconds in until_delivered(connection, plan.services.monotonic):
         await anyio.sleep(seconds)
     return connection.delivered()
 
 
 async def in_tasks(work: Callable[[TaskGroup], Awaitable[None]]) -> None:
-    """Do some work with a task group at hand, which ends with it; what is raised is raised as it is."""
+    """Do some work with a task group that ends with it, and raise its error in no group."""
     raised: BaseException | None = None
     async with anyio.create_task_group() as tasks:
         try:

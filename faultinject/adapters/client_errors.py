@@ -1,4 +1,4 @@
-"""Clients without a socket: the errors that their own `except` clauses catch."""
+"""Errors for clients without a socket, which their own `except` clauses catch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _made: dict[tuple[type, ...], type[Injected]] = {}
 
 
 def cut_of(step: Cut, rule: str) -> Exception:
-    """A new error: what a client in this process meets where its connection would end, its patience or its answer.
+    """Make the error that a client in this process gets instead of a broken connection.
 
     Args:
-        step: how that ends.
+        step: how the connection ends, or that the client's patience does.
         rule: the rule's name, for the message.
     """
     injected = f" (injected by faultinject, rule {rule})" if rule else " (injected by faultinject)"
@@ -28,15 +28,17 @@ def cut_of(step: Cut, rule: str) -> Exception:
         return _class(InjectedReset)(errno.ECONNRESET, "Connection reset by peer" + injected)
     if step.sent is None:
         return _class(InjectedClose)("Remote end closed connection without response" + injected)
-    of, missing = ("", None) if step.length is None else (f" of {step.length}", step.length - step.sent)
-    text = f"Connection closed after {step.sent}{of} bytes of the body{injected}"
+    of_length, missing = (
+        ("", None) if step.length is None else (f" of {step.length}", step.length - step.sent)
+    )
+    text = f"Connection closed after {step.sent}{of_length} bytes of the body{injected}"
     return _class(InjectedCut)(text, partial=step.sent, expected=missing)
 
 
 class Injected(OSError):
-    """What all injected errors have in common: what users of a library read of its own errors is there.
+    """An injected error has the attributes that users of a library read of its own errors.
 
-    The libraries' constructors are never called: each wants something else.
+    The libraries' constructors are never called: each wants other arguments.
     """
 
     libraries: tuple[tuple[str, str], ...]
@@ -53,7 +55,7 @@ class Injected(OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The class was made for the libraries of this process; another one makes its own.
-        kind = next(each for each in type(self).__mro__ if "libraries" in vars(each))
+        kind = next(base for base in type(self).__mro__ if "libraries" in vars(base))
         return _remade, (kind, self.args), vars(self)
 
 
@@ -70,7 +72,10 @@ class InjectedReset(Injected, ConnectionResetError):
 
 
 class InjectedClose(Injected, ConnectionResetError):
-    """The connection was closed before an answer; as in the standard library this is a reset, without `errno`."""
+    """The connection was closed before an answer.
+
+    As in the standard library this is a reset, without `errno`.
+    """
 
     libraries = (
         ("httpx", "RemoteProtocolError"),
@@ -129,16 +134,16 @@ def _remade(kind: type[Injected], args: tuple[Any, ...]) -> Injected:
 
 
 def _class(kind: type[Injected]) -> type[Injected]:
-    """`kind` together with the errors of every library that this process has loaded."""
+    """Combine `kind` with the errors of every library that this process has loaded."""
     key = (kind, *_loaded(kind))
     made = _made.get(key)
     if made is None:
         made = kind
         bases: tuple[type, ...] = (kind,)
-        for each in key[1:]:
+        for error in key[1:]:
             try:
-                made = type(kind.__name__, (*bases, each), {"__doc__": kind.__doc__})
-                bases = (*bases, each)
+                made = type(kind.__name__, (*bases, error), {"__doc__": kind.__doc__})
+                bases = (*bases, error)
             except Exception:  # noqa: S110 - it cannot be combined with those before it
                 pass
         _made[key] = made
@@ -146,10 +151,13 @@ def _class(kind: type[Injected]) -> type[Injected]:
 
 
 def _loaded(kind: type[Injected]) -> Iterator[type]:
-    """The libraries' errors, as far as they are there: nothing is imported, also not by a lazy module."""
+    """Find the errors of the libraries that are loaded, and import nothing.
+
+    A lazy module imports what is looked up on it, so only its `__dict__` is read.
+    """
     for module, name in kind.libraries:
         loaded = sys.modules.get(module)
         if isinstance(loaded, ModuleType):
-            found = object.__getattribute__(loaded, "__dict__").get(name)
-            if isinstance(found, type) and issubclass(found, Exception):
-                yield found
+            error = object.__getattribute__(loaded, "__dict__").get(name)
+            if isinstance(error, type) and issubclass(error, Exception):
+                yield error

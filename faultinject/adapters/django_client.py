@@ -1,4 +1,7 @@
-"""Django's own test clients, which call no app: their handlers take an environ or a scope, and give a response of Django's."""
+"""Faults around the handlers of Django's own test clients, which call no app.
+
+A handler takes an environ or a scope, and gives a response of Django's.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from faultinject.injector.injector import Injector
 
 
 def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Environ], Any]:
-    """`handler` with the injector around it; a response that no fault has changed is the handler's own."""
+    """Put the injector around a handler; a response that no fault has changed is its own."""
 
     def call(environ: Environ) -> Any:
         response: Any = None
@@ -36,7 +39,7 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
 
         result = wsgi.wrap(app, injector)(environ, start_response)
         if result is own:
-            if started[1] is not headers:  # it was late, and says so
+            if started[1] is not headers:  # a delay is all that was injected, and the headers say so
                 for name, value in started[1]:
                     if name.lower() != "set-cookie":
                         response[name] = value
@@ -62,7 +65,10 @@ def wrap(handler: Callable[[Environ], Any], injector: Injector) -> Callable[[Env
 def wrap_async(
     handler: Callable[[Scope], Awaitable[Any]], injector: Injector
 ) -> Callable[[Scope], Awaitable[Any]]:
-    """The same for `AsyncClient`. A stream that a fault has changed, or delayed, comes when it is complete."""
+    """Put the injector around the handler of `AsyncClient`.
+
+    A stream that a fault has changed or delayed comes when it is complete.
+    """
 
     async def call(scope: Scope) -> Any:
         response: Any = None
@@ -92,7 +98,7 @@ def wrap_async(
             if body is False:
                 from anyio import sleep_forever
 
-                await sleep_forever()  # the client stays
+                await sleep_forever()  # the client does not leave
             content = b"" if body is None else body.read()
             body = False
             return {"type": "http.request", "body": content}
@@ -119,7 +125,10 @@ def wrap_async(
 
 
 class _Stream:
-    """The body of a response that streams, which ends as under a server, also where it is not read to its end."""
+    """The body of a streaming response, which ends as under a server.
+
+    It does so also where nobody reads it to its end.
+    """
 
     def __init__(self, response: Any) -> None:
         self._response = response
@@ -128,21 +137,24 @@ class _Stream:
         return iter(self._response)
 
     def close(self) -> None:
-        """Do what Django's handler does behind the last piece, unless it has."""
+        """End a response as Django's handler does after the last piece, unless it has ended."""
         from asgiref.sync import async_to_sync
 
         async_to_sync(_end)(self._response)
 
 
 async def _end(response: Any) -> None:
-    """Do what Django's handler does behind the last piece, unless it has."""
+    """End a response as Django's handler does after the last piece, unless it has ended."""
     if response.streaming:
         iterator = response._iterator  # noqa: SLF001 - nothing public ends it
         await iterator.aclose() if response.is_async else iterator.close()
 
 
 def _as_servers_have_it(scope: Scope) -> Scope:
-    """The scope of Django's factory, whose query is text and whose client has a port that is text."""
+    """Give a scope of Django's factory the types that servers use.
+
+    Its query is text, and so is the port of its client.
+    """
     query = scope.get("query_string", b"")
     return {
         **scope,
@@ -152,7 +164,7 @@ def _as_servers_have_it(scope: Scope) -> Scope:
 
 
 async def _with_body(scope: Scope, receive: Receive) -> Scope:
-    """A scope for Django's handler with the body that comes by `receive`."""
+    """Make a scope for Django's handler with the body that comes by `receive`."""
     from django.test.client import FakePayload
 
     if "_body_file" not in scope:
@@ -175,12 +187,12 @@ async def _pieces(response: Any) -> AsyncIterator[bytes]:
 
 
 def _headers(response: Any) -> Headers:
-    cookies = [("Set-Cookie", each.output(header="").strip()) for each in response.cookies.values()]
+    cookies = [("Set-Cookie", cookie.output(header="").strip()) for cookie in response.cookies.values()]
     return [*response.items(), *cookies]
 
 
 def _response(content: bytes, status: str, headers: Headers) -> Any:
-    """What Django's client gives for an answer; it looks there for the request as well."""
+    """Make the response that Django's client gets; the caller sets its request."""
     from django.http import HttpResponse
 
     code, _, reason = status.partition(" ")

@@ -1,7 +1,7 @@
-"""Faults around apps whose code says nothing of them: what frameworks and servers call is wrapped when they are loaded.
+"""Import hooks put faults around apps whose code does not mention them.
 
-The frameworks' own entry points reach every app of theirs, whatever serves it; the servers' reach the rest. However
-many of them a request passes, it is decided once.
+They wrap the entry points of frameworks and servers when those are loaded. A framework's entry point is that of all its
+apps, whatever serves them; a server's is that of the other apps. A request is decided once, however many it passes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _hooked = False
 
 
 def hook() -> None:
-    """From now on, every app that a known framework or server runs in this process has faults; again is nothing.
+    """Put faults around every app that a known framework or server runs in this process.
+
+    A second call does nothing.
 
     Raises:
         ConfigurationError: the environment's rules or variables are wrong.
@@ -70,7 +72,7 @@ def _server(injector: Injector) -> Callable[[ModuleType], None]:
 
         setattr(module, target, call)
         for name in elsewhere:
-            # Imported from there before we came.
+            # These modules have imported the original before it was replaced.
             if vars(sys.modules.get(name, module)).get(target) is original:
                 setattr(sys.modules[name], target, call)
 
@@ -78,7 +80,7 @@ def _server(injector: Injector) -> Callable[[ModuleType], None]:
 
 
 def _around(app: Any, injector: Injector) -> Any:
-    """An app with faults; what is not told to be WSGI or ASGI is the server's own affair."""
+    """Put faults around an app of WSGI or ASGI; any other is left to its server."""
     if is_own(app) or isinstance(getattr(app, "injector", None), Injector):
         return app
     try:
@@ -102,14 +104,12 @@ def _around(app: Any, injector: Injector) -> Any:
 
 
 def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
-    """For a call that is given the app."""
+    """Make the wrapper of a function that takes the app as an argument."""
 
     def make(injector: Injector) -> Wrapper:
         def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
-            given = [_around(each, injector) if place == at else each for place, each in enumerate(args)]
-            named = {
-                each: _around(found, injector) if each == name else found for each, found in keys.items()
-            }
+            given = [_around(value, injector) if place == at else value for place, value in enumerate(args)]
+            named = {key: _around(value, injector) if key == name else value for key, value in keys.items()}
             return wrapped(*given, **named)
 
         return wrapper
@@ -118,7 +118,7 @@ def _argument(at: int, name: str) -> Callable[[Injector], Wrapper]:
 
 
 def _result(injector: Injector) -> Wrapper:
-    """For a call that gives the app."""
+    """Make the wrapper of a function that returns the app."""
 
     def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         return _around(wrapped(*args, **keys), injector)
@@ -127,7 +127,7 @@ def _result(injector: Injector) -> Wrapper:
 
 
 def _loaded(injector: Injector) -> Wrapper:
-    """For uvicorn's configuration, which keeps the app when it has made sure that it is ASGI 3."""
+    """Make the wrapper of uvicorn's `Config.load`, which keeps the app as one of ASGI 3."""
 
     def wrapper(wrapped: Call, config: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         result = wrapped(*args, **keys)
@@ -140,7 +140,7 @@ def _loaded(injector: Injector) -> Wrapper:
 
 
 def _refused(_: Injector) -> Wrapper:
-    """For eventlet's server, whose app stays as it is."""
+    """Make the wrapper of eventlet's server: it logs an error, and the app has no faults."""
 
     def wrapper(wrapped: Call, _: Any, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
         try:
@@ -165,4 +165,7 @@ SERVERS: dict[str, tuple[Any, ...]] = {
     "werkzeug.serving": ("BaseWSGIServer.__init__", _argument(2, "app")),
     "wsgiref.simple_server": ("WSGIServer.set_app", _argument(0, "application")),
 }
-"""By module: what is called with the app, or gives it, how it is wrapped, and which modules have it by name."""
+"""The functions that take or give an app, by module.
+
+Each has the maker of its wrapper, and the modules that import it by name.
+"""

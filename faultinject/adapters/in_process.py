@@ -1,6 +1,6 @@
-"""Clients in the app's own process: which requests are theirs.
+"""Requests of clients in the app's own process are recognised here.
 
-It is decided once for a request, as it comes: by the server or the client whose function takes the answer, as far as that is
+It is decided once for a request, as it comes: by the server or the client whose function takes the answer, if it is
 known, else by what its environ or scope shows.
 """
 
@@ -14,11 +14,11 @@ from faultinject.adapters.types import Environ
 
 
 def is_in_process(environ: Environ, start_response: Callable[..., Any]) -> bool:
-    """Whether a client in this process calls a WSGI app, so that there is no connection to break.
+    """Whether a client in this process calls a WSGI app, without a connection to break.
 
     Args:
         environ: of the request.
-        start_response: by which the app begins its answer.
+        start_response: the function by which the app begins its answer.
     """
     if wsgi_server(environ) is not OTHER_WSGI:
         return False
@@ -26,16 +26,16 @@ def is_in_process(environ: Environ, start_response: Callable[..., Any]) -> bool:
         return True
     if "asgi.scope" in environ:
         return not _is_of_server(environ["asgi.scope"])
-    # Servers that run WSGI apps through ASGI or on tornado show no more than the last.
+    # Servers that run WSGI apps through ASGI or on tornado show only the last of these.
     return not ("SERVER_SOFTWARE" in environ or "REMOTE_PORT" in environ or environ.get("wsgi.multiprocess"))
 
 
 def is_in_process_scope(scope: Mapping[str, Any], send: Callable[..., Any]) -> bool:
-    """Whether a client in this process calls an ASGI app, so that there is no connection to break.
+    """Whether a client in this process calls an ASGI app, without a connection to break.
 
     Args:
         scope: of the request.
-        send: by which the app answers.
+        send: the function by which the app answers.
     """
     for layer in layers_of(send):
         if _is_of_client(layer):

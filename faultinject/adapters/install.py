@@ -1,4 +1,4 @@
-"""`install()`: one line that puts faults around any app, and nothing at all where they are not switched on."""
+"""`install()` puts faults around any app, and does nothing where they are not switched on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ PLACES: dict[str, tuple[Interface | None, str]] = {
     "sanic.Sanic": ("asgi", ""),
     "starlette.Starlette": ("asgi", "build_middleware_stack"),
 }
-"""By framework: what its apps are, and the attribute that has the faults where that is not the app's own `__call__`."""
+"""The interface of each framework's apps, and the attribute that gets the faults.
+
+Without an attribute, the app's own `__call__` gets them.
+"""
 PROXY = "put `faultinject proxy --to URL` in front of its server"
 
 _looked = False
@@ -38,19 +41,20 @@ def install(
     injector: Injector | None = None,
     interface: Interface | None = None,
 ) -> App:
-    """Put faults around an app, if they are switched on; otherwise return the same object untouched.
+    """Put faults around an app if they are switched on; else return the app untouched.
 
-    An app of a framework stays the same object, with its methods and commands; a function is returned wrapped. Faults sit
-    outside the whole app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is put
-    around Flask's `app.wsgi_app` or Quart's `app.asgi_app` afterwards, such as `ProxyFix`, is outside the faults. Installing
-    twice does not inject twice: with rules, the second replaces the first's.
+    An app of a framework stays the same object, with its methods and commands; a function is returned wrapped. Faults
+    sit outside the whole app; on Starlette and FastAPI also outside middleware that is added later. Middleware that is
+    put around Flask's `app.wsgi_app` or Quart's `app.asgi_app` afterwards, such as `ProxyFix`, is outside the faults.
+    Installing twice does not inject twice: the rules of a second call replace those of the first.
 
     Args:
         app: any WSGI or ASGI app.
         rules: text, `Rule`, a list of either, or a `Scenario`; None for those of the environment. Apps with the
             environment's rules share one injector: `times=5` is five in all.
         seed: the seed; by default the scenario's or the environment's, otherwise a new one, which is logged.
-        enabled: None: `FAULTINJECT_ENABLED` decides; else True or False (`FAULTINJECT_ENABLED=0` overrides it). No text.
+        enabled: None: `FAULTINJECT_ENABLED` decides; else True or False (`FAULTINJECT_ENABLED=0` overrides it). No
+            text.
         injector: an injector of your own, instead of rules.
         interface: `wsgi` or `asgi`, if the callable itself does not show it.
 
@@ -61,13 +65,13 @@ def install(
 
     While faults are off, `app` is not inspected.
     """
-    says = _switched_on()
-    if says is not False and enabled and isinstance(enabled, str):  # "0" would be taken for yes
+    environment_says = _switched_on()
+    if environment_says is not False and enabled and isinstance(enabled, str):  # "0" would be taken for yes
         from faultinject.exceptions import ConfigurationError
 
         raise ConfigurationError(f"enabled: {enabled!r} is a text; use True, False or None")
-    if says is False or not (says if enabled is None else enabled):
-        if enabled is None and says is None:
+    if environment_says is False or not (environment_says if enabled is None else enabled):
+        if enabled is None and environment_says is None:
             _say_what_was_meant(rules_given=rules is not None or injector is not None)
         return app
     from faultinject.injector.lookup import get_injector, injector_for, wrapper_of
@@ -77,25 +81,25 @@ def install(
 
         raise ConfigurationError(f"interface {interface!r} is neither wsgi nor asgi")
     kind = _framework(app)[1][0] or interface or interface_of(app)
-    place = wrapper_of(app)
-    if place is not None and injector in (None, place.injector):
-        if rules is not None and place.injector is get_injector():
+    existing = wrapper_of(app)
+    if existing is not None and injector in (None, existing.injector):
+        if rules is not None and existing.injector is get_injector():
             # The environment's rules are every app's; from now on this one has its own.
-            place.use_injector(injector_for(rules, seed=seed))
+            existing.use_injector(injector_for(rules, seed=seed))
         elif rules is not None:
-            place.injector.use(rules, seed=seed)
+            existing.injector.use(rules, seed=seed)
         elif seed is not None:
             injector_for(None, seed=seed)
-        place.injector.announce()
+        existing.injector.announce()
         return app
-    found = injector_for(rules, seed=seed, injector=injector)
-    found.announce()
-    around: App = _put_around(app, found, kind)
-    return around
+    chosen = injector_for(rules, seed=seed, injector=injector)
+    chosen.announce()
+    faulting: App = _put_around(app, chosen, kind)
+    return faulting
 
 
 def _switched_on() -> bool | None:
-    # The way of every app that is not tested now: a look, and nothing is loaded.
+    # For an app that is not under test this look is all: nothing is loaded.
     if not any(map(os.environ.get, ("FAULTINJECT_ENABLED", "FAULTINJECT_SESSION"))):
         return None
     from faultinject.rules.environment import is_switched_on
@@ -104,7 +108,7 @@ def _switched_on() -> bool | None:
 
 
 def forget() -> None:
-    """Let `install` do as in a process that has just begun: the environment has made no injector, and is looked at anew."""
+    """Have `install` read the environment again, as in a process that has just begun."""
     global _looked  # noqa: PLW0603
     from faultinject.injector import lookup
 
@@ -113,7 +117,7 @@ def forget() -> None:
 
 
 def _say_what_was_meant(*, rules_given: bool) -> None:
-    """Nothing switches on: say so where somebody seems to have meant it."""
+    """Warn that faults are off, where rules or a variable seem to be meant to be used."""
     global _looked  # noqa: PLW0603
     if rules_given:
         from faultinject.journal import log
@@ -123,24 +127,24 @@ def _say_what_was_meant(*, rules_given: bool) -> None:
     if _looked:
         return
     _looked = True
-    # In a misspelling at least one half of it is right. Of what the variables say only is looked at whether it is nothing.
+    # A misspelled name has at least one half right. Of a variable's value only its emptiness is looked at.
     near = [
         name
         for name in os.environ
         if "INJECT" in (upper := name.upper().replace("DEFAULT", "")) or "FAULT" in upper
     ]
-    found = [name for name in near if os.environ.get(name)]
-    if found:
+    not_empty = [name for name in near if os.environ.get(name)]
+    if not_empty:
         from faultinject.journal import log
         from faultinject.rules.names import gives_rules, like_the_switch
 
-        for name in like_the_switch(found)[:1]:
+        for name in like_the_switch(not_empty)[:1]:
             # It is off, and a variable of the environment was probably meant to switch it on.
             log.warning(
                 "faultinject is off: did you mean FAULTINJECT_ENABLED? %s is set and means nothing", name
             )
             return
-        for name in sorted(filter(gives_rules, found))[:1]:
+        for name in sorted(filter(gives_rules, not_empty))[:1]:
             # It is off, and a variable of the environment gives rules.
             log.warning(
                 "faultinject is off: %s is set, FAULTINJECT_ENABLED is not; set it to 1, or to 0 to silence"
@@ -183,7 +187,7 @@ def _faulting(app: Any, injector: Injector, kind: str) -> Any:
 
 
 class _Stack:
-    """Stands in for Starlette's `build_middleware_stack`: the stack that it builds has faults outside of it.
+    """It replaces Starlette's `build_middleware_stack`, and puts faults around the stack.
 
     Args:
         app: the app of Starlette.
@@ -196,8 +200,8 @@ class _Stack:
         self.injector = injector
 
     def __call__(self) -> ASGIApp:
-        around: ASGIApp = _faulting(self._build(), self.injector, "asgi")
-        return around
+        stack: ASGIApp = _faulting(self._build(), self.injector, "asgi")
+        return stack
 
     def use_injector(self, injector: Injector) -> None:
         """Let another injector decide from now on."""
@@ -220,11 +224,11 @@ def _say_that_sanic_serves(app: Any, _: object) -> None:
 
 
 def interface_of(app: object, name: str = "", *, advice: str = "call install() inside it") -> Interface:
-    """Whether an app is WSGI or ASGI, told as `install` tells it, without importing a framework.
+    """Find out as `install` does whether an app is WSGI or ASGI, and import no framework.
 
     Args:
         app: the app.
-        name: the user's own for it, for errors.
+        name: the user's name for the app, for errors.
         advice: what to do with an app factory.
 
     Raises:
@@ -245,17 +249,23 @@ def interface_of(app: object, name: str = "", *, advice: str = "call install() i
         parameters = inspect.signature(app, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
         raise _neither(app, name, advice) from None
-    taken = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    needed = sum(each.default is each.empty for each in taken)
+    taken = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    needed = sum(parameter.default is parameter.empty for parameter in taken)
     if needed != 2 and needed <= 3 <= len(taken):
         return "asgi"
-    if needed <= 2 and (len(taken) >= 2 or any(each.kind is each.VAR_POSITIONAL for each in parameters)):
+    if needed <= 2 and (
+        len(taken) >= 2 or any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+    ):
         return "wsgi"
     raise _neither(app, name, advice)
 
 
 def _framework(app: object) -> tuple[str, tuple[Interface | None, str]]:
-    names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(app).__mro__}
+    names = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(app).__mro__}
     name = next(iter(names & PLACES.keys()), "")
     return name, PLACES.get(name, (None, ""))
 

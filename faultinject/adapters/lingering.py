@@ -1,8 +1,8 @@
-"""Connections that end behind an answer while their client may still be sending.
+"""Connections that end after an answer while their client may still be sending.
 
-A connection that is closed with unread bytes in it is reset, and the reset may destroy an answer that the client has not
-read yet. So our own descriptor outlives the server's: a FIN goes out behind the answer, and what still comes is read and
-dropped (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+A connection that is closed with unread bytes in it is reset, and the reset may destroy an answer that the client has
+not read yet. So our own descriptor outlives the server's: a FIN goes out after the answer, and what still comes is read
+and dropped (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from faultinject.adapters.servers import Connection, threads_run
 from faultinject.engine.request import LONGEST, MOST
 
 GRACE = 0.5
-"""Seconds in which a server that was told so closes a connection; then we do."""
+"""Seconds in which a server that was told to closes a connection; then we do."""
 AT_ONCE = 256
-"""Connections that linger at the same time, each with a thread; one more is left to its server alone."""
+"""Most connections that linger at the same time, each with a thread.
+
+One more is left to its server alone.
+"""
 _NAME = "faultinject lingering"
 _FIRST_LOOK = 0.002
 _LAST_LOOK = 0.1
 
 
 def linger(connection: Connection, within: float = GRACE) -> None:
-    """End a connection behind an answer that has left, and read what its client still sends, in the background.
+    """End a connection after an answer, and read in the background what its client sends.
 
     Args:
         connection: ours, beside the server's; it is released in the end.
-        within: seconds in which the server lets go of it; then it is ended all the same.
+        within: seconds in which the server may close it; then it is ended anyway.
     """
-    if sum(each.name == _NAME for each in threading.enumerate()) >= AT_ONCE:
+    if sum(running.name == _NAME for running in threading.enumerate()) >= AT_ONCE:
         connection.release()
         return
     thread = threading.Thread(target=_linger, args=(connection, within), name=_NAME, daemon=True)
@@ -49,7 +52,7 @@ def _linger(connection: Connection, within: float) -> None:
         now = monotonic()
         closes, over = now + within, now + LONGEST
         pause = _FIRST_LOOK
-        # A server may never let go of it, nor read what keeps the client waiting; what it still holds, it may send.
+        # A server may never close it, nor read what the client sends; but it may send what it still holds.
         while connection.served() and (now < closes or connection.backlog()):
             if now >= over:
                 return
@@ -61,7 +64,7 @@ def _linger(connection: Connection, within: float) -> None:
 
 
 def _read_away(connection: Connection, over: float) -> None:
-    """Read what comes until the client has ended its side, as long and as much as that may be."""
+    """Read what comes until the client has ended its side, within the bounds of a body."""
     size = 0
     while (left := over - monotonic()) > 0 and size <= MOST:
         try:
@@ -74,7 +77,8 @@ def _read_away(connection: Connection, over: float) -> None:
         size += piece
         if piece:
             continue
-        # The client has ended its side; or the server has shut ours, and a client waits without end for room to send.
+        # The client has ended its side; or the server has shut ours, and the client waits without end for room to
+        # send.
         half = connection.half_ended()
         if half:
             connection.reset()
@@ -85,11 +89,11 @@ def _read_away(connection: Connection, over: float) -> None:
 
 
 def end(connection: Connection, *, unread: bool) -> None:
-    """End a connection behind what its server has sent.
+    """End a connection after what its server has sent.
 
     Args:
         connection: ours, which the caller releases.
-        unread: whether something of the request's body is left, which the client may still be sending.
+        unread: whether part of the request's body is unread, which the client may still be sending.
     """
     rest = connection.again() if unread or connection.has_unread() else None
     if unread and rest is not None:
@@ -97,4 +101,4 @@ def end(connection: Connection, *, unread: bool) -> None:
     else:
         connection.close()
     if rest is not None:
-        linger(rest, LONGEST)  # the server is still to notice, and may have what comes until then
+        linger(rest, LONGEST)  # until the server has noticed, it may read what comes

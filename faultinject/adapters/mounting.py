@@ -14,7 +14,7 @@ from faultinject.injector.injector import Injector
 
 PLACE = "faultinject.control.mount"
 PATHS: set[str] = set()
-"""Below which apps of this process have their control API."""
+"""The paths below which apps of this process have their control API."""
 
 
 def control_of(injector: Injector, kind: str) -> Any:
@@ -50,9 +50,9 @@ def check(injector: Injector) -> None:
 
 
 def is_own(app: Any) -> bool:
-    """Whether a server's app is no target of faults.
+    """Whether a server's app never gets faults.
 
-    One of ours says so; and the metrics of prometheus_client are none.
+    An app of ours says so, and the metrics of prometheus_client do not get any either.
     """
     module = getattr(app, "__module__", None)
     return getattr(app, "never_faulted", False) is True or str(module).startswith("prometheus_client.")
@@ -61,7 +61,7 @@ def is_own(app: Any) -> bool:
 def is_for_control(place: Mapping[str, Any]) -> bool:
     """Whether a request is for the control API below a path of the app that is called.
 
-    A framework's class that is patched has its faults outside of those that `install()` has put inside its apps.
+    The faults of a framework's patched class are outside of those that `install()` has put inside its apps.
 
     Args:
         place: environ or scope.
@@ -73,12 +73,12 @@ def is_for_control(place: Mapping[str, Any]) -> bool:
     path = place.get("PATH_INFO")
     if path is None:
         path = split_mount(place.get("root_path") or "", place.get("path", ""))[1]
-    return any(is_below(each, path) for each in PATHS)
+    return any(is_below(control_path, path) for control_path in PATHS)
 
 
 def is_below(path: str, asked: str) -> bool:
     """Whether a path is the control API's, or below it.
 
-    An empty one is that of an API on an address of its own.
+    An empty path is that of an API on an address of its own.
     """
     return bool(path) and asked.startswith(path) and asked[len(path) : len(path) + 1] in ("", "/")

@@ -1,4 +1,4 @@
-"""Faults around apps that nobody wrapped: the frameworks' own entry points are patched for a while."""
+"""A patch puts faults around apps that nobody wrapped, at their frameworks' entry points."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLACES: Places = {
     "flask.app": (("Flask", wsgi.wrap),),
     "starlette.applications": (("Starlette", asgi.wrap),),
 }
-"""By module: the classes whose `__call__` every request of an app passes, and what is put around it."""
+"""The classes whose `__call__` every request passes, and its wrapper, by module."""
 
 BRIDGES: dict[str, str] = {
     "a2wsgi.asgi": "build_scope",
@@ -34,31 +34,34 @@ BRIDGES: dict[str, str] = {
     "starlette.middleware.wsgi": "build_environ",
     "uvicorn.middleware.wsgi": "build_environ",
 }
-"""By module: what makes an environ of a scope, or a scope of an environ, where an app of one kind holds another."""
+"""The functions that make an environ of a scope, or a scope of an environ, by module.
+
+An app of one kind needs them to hold an app of the other.
+"""
 
 _carrying: set[str] = set()
 
 
 def faulting(around: Callable[..., Any], injector: Callable[[], Injector | None]) -> Callable[..., Any]:
-    """What stands in the place of a framework's `__call__`, for wrapt.
+    """Make the function, for wrapt, that replaces a framework's `__call__`.
 
     Args:
         around: puts faults around a callable.
-        injector: gives the one that is asked now; None asks nobody.
+        injector: gives the injector of the moment; without one there are no faults.
     """
 
     def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: Mapping[str, Any]) -> Any:
-        found = injector()
-        # Without any, uvicorn asks whether the app is a factory; and not every place is that of an app.
-        asked = [each for each in [*args, *keys.values()][:1] if isinstance(each, dict)]
-        inner = wrapped if found is None or any(map(is_for_control, asked)) else around(wrapped, found)
+        current = injector()
+        # uvicorn calls without arguments to see whether the app is a factory; and not every class is that of an app.
+        places = [argument for argument in [*args, *keys.values()][:1] if isinstance(argument, dict)]
+        inner = wrapped if current is None or any(map(is_for_control, places)) else around(wrapped, current)
         return inner(*args, **keys)
 
     return call
 
 
 def carry(module: ModuleType) -> None:
-    """Let what such a function makes tell as well that the request was decided or noted."""
+    """Have a function of `BRIDGES` pass on that a request was decided or noted."""
     import wrapt
 
     if module.__name__ in _carrying:
@@ -66,25 +69,25 @@ def carry(module: ModuleType) -> None:
     _carrying.add(module.__name__)
 
     def call(wrapped: Any, _: object, args: tuple[Any, ...], keys: dict[str, Any]) -> Any:
-        made = wrapped(*args, **keys)
+        converted = wrapped(*args, **keys)
         source = args[0] if args else next(iter(keys.values()))
-        made.update({key: source[key] for key in (DECIDED, NOTED) if key in source})
-        return made
+        converted.update({key: source[key] for key in (DECIDED, NOTED) if key in source})
+        return converted
 
     wrapt.wrap_function_wrapper(module, BRIDGES[module.__name__], call)
 
 
 class Patch:
-    """From its making until `undo`, all apps of Django, Flask and Starlette (so FastAPI) ask an injector.
+    """Until `undo`, all apps of Django, Flask and Starlette (so FastAPI) ask an injector.
 
-    Apps made before count as well, and frameworks that are imported later. Where an app is wrapped besides, each request is
-    still decided once.
+    That includes apps made before, and frameworks that are imported later. Where an app is wrapped besides, each
+    request is still decided once.
 
     Args:
-        injector: that one; None: one without rules, which does nothing until rules that stand in the place of everybody's
-            are put in force.
+        injector: that one; None: one without rules, which does nothing until rules that replace everybody's are put in
+            force.
         began: called before the first request.
-        places: where requests pass; by default those of the frameworks.
+        places: the classes that requests pass; by default those of the frameworks.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class Patch:
         if self._over:
             return
         if self._injector is None:
-            # Settings of the environment belong to those who inject, not to the place where it happens.
+            # The environment's settings are for the injectors that have rules, not for this one.
             self._injector = Injector(Scenario([]), environ={})
         import wrapt
 
@@ -126,7 +129,10 @@ class Patch:
         return self._injector
 
     def undo(self) -> None:
-        """Put back what was there; where somebody else has patched since, ours stays and does nothing."""
+        """Put back each framework's own `__call__`.
+
+        Where somebody else has patched it since, ours stays and does nothing.
+        """
         self._over = True
         if self._injector is not None:
             instances.lay_bare(self._injector)

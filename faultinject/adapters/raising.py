@@ -1,4 +1,4 @@
-"""Clients in this process that are told to raise no error of an app's: an injected one gets through."""
+"""Clients in this process that were told to raise no error of an app raise an injected one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from faultinject.adapters.servers import CLIENTS
 
 
 def let_through(error: Exception, scope: Mapping[str, Any]) -> None:
-    """Have an ASGI client raise an injected error also where its user has said that it raises no error of an app's.
+    """Have an ASGI client raise an injected error, even if it raises no error of an app.
 
     Args:
         error: what is about to be raised.
-        scope: of the request, by which the client is found.
+        scope: of the request; it is how the client is found.
     """
     for frame in _running():
         name = CLIENTS.get(frame.f_globals.get("__name__", ""))
@@ -35,23 +35,23 @@ def let_through(error: Exception, scope: Mapping[str, Any]) -> None:
 
 
 def _running() -> Iterator[FrameType]:
-    """What runs, and waits for what runs: in every thread, and in the tasks of this one's event loop."""
+    """Find the frames of every thread, and of the tasks of this thread's event loop."""
     for innermost in sys._current_frames().values():  # noqa: SLF001 - public, as the documentation says
         yield from (frame for frame, _ in walk_stack(innermost))
     # Starlette's BaseHTTPMiddleware runs what is inside of it in another task than the client's.
     with suppress(RuntimeError):  # trio's
         for task in asyncio.all_tasks():
-            waits: Any = task.get_coro()
-            while isinstance(waits, CoroutineType) and waits.cr_frame is not None:
-                yield waits.cr_frame
-                waits = waits.cr_await
+            coroutine: Any = task.get_coro()
+            while isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None:
+                yield coroutine.cr_frame
+                coroutine = coroutine.cr_await
 
 
 class Flag:
-    """The no of a user to a client that asks whether to raise what an app raises: a yes for an injected error.
+    """A flag of a client to raise an app's errors: it is true only for injected ones.
 
     Attributes:
-        injected: errors on their way to the client; one that has come to it is in its traceback.
+        injected: errors on their way to the client. It is in the traceback of one that has reached it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Faults around an app that is an object: it stays the same one, of a subclass of its class whose `__call__` has them."""
+"""Faults around an app that is an object, which stays the same object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: bool) -> bool:
-    """Let an object's class from now on be one whose `__call__` has faults; its methods are those that it has.
+    """Make an object one of a subclass, whose `__call__` has faults; it keeps its methods.
 
     Args:
         app: the object.
@@ -17,7 +17,7 @@ def reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: boo
         awaited: whether its call is awaited.
 
     Returns:
-        No for functions, and whatever else has a class that cannot change.
+        Whether that was possible: not for functions, and other objects whose class cannot change.
     """
     kind = type(app)
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
@@ -35,7 +35,7 @@ def reclass(app: Any, wrap: Callable[[Callable[..., Any]], Any], *, awaited: boo
     inner.__wrapped__ = app  # type: ignore[attr-defined]
     around = wrap(inner)
 
-    # With the arguments of its own: servers and test clients tell by them what kind of app it is.
+    # It has the arguments of the original, by which servers and test clients recognise the kind of app.
     if awaited:
 
         @functools.wraps(kind.__call__)

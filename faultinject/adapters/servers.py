@@ -1,11 +1,11 @@
-"""The servers whose connections are known, a row for each, and the client's connection under a request.
+"""Tables of servers whose connections are known, and the connection of a request's client.
 
 A row reaches the very socket, so no fault is ever given on another client's connection. A server without a row, or
-one that shows an app no socket, is answered as a gateway would, or closes by itself; the journal says which. The connection
-is held beside the server, taken away from it, and ended as a fault asks.
+one that shows an app no socket, is answered as a gateway would, or closes by itself; the journal says which. The
+connection is held beside the server, taken away from it, and ended as a fault asks.
 
-A row also says how the server is told to close a connection. Where something of a request's body was left unread,
-the server may take the next request for the rest of it, so the connection has to be closed, and the client told so
+A row also says how the server is told to close a connection. Where part of a request's body was left unread, the
+server may take it for the next request, so the connection has to be closed, and the client told so
 (https://www.rfc-editor.org/rfc/rfc9112#section-9.3). A server without a row gets `Connection: close`.
 """
 
@@ -37,9 +37,12 @@ OUR_SERVER = "faultinject.receive"
 SENT_HEADERS = "faultinject.headers"
 """In the same environ: names and values of the request's headers as they were sent."""
 SPELL = "faultinject.spell"
-"""In a scope of our server: given a status line and headers, it spells the next answer's head as they do."""
+"""In a scope of our server: a function that is given the head of the next answer.
+
+The server writes the status line and the headers as the function was given them.
+"""
 _MOST_LAYERS = 32
-# What a row's getter raises where an app was given something else than that server gives.
+# Errors of a row's getter, where an app was given something other than that server gives.
 _NOT_SHOWN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -54,9 +57,9 @@ class WSGIServer(NamedTuple):
         relays: the socket may be that of a router of the server's own, which hands on a FIN to the client but no RST.
         speaks_http: gets whether HTTP is spoken on the socket.
         says_close: the server itself says that a connection closes, and takes that header from no app.
-        close: tells the server to close it, once the answer has started. It is given the environ and the
+        close: tells the server to close the connection, once the answer has started. It is given the environ and the
             `start_response`.
-        body: gets what a body is read from whose `read` waits for no more than it is asked for.
+        body: gets the stream of a body, whose `read` waits for no more bytes than it is asked for.
     """
 
     name: str
@@ -71,16 +74,16 @@ class WSGIServer(NamedTuple):
 
 
 class ASGIServer(NamedTuple):
-    """A server of ASGI apps. All that a row gets it gets of the server's `send`.
+    """A server of ASGI apps.
 
     Attributes:
         name: the server's.
-        transport: gets what the server writes answers to.
-        socket: gets the client's socket of that.
-        unsent: gets the number of bytes that the server has not sent yet, of that.
+        transport: gets of the server's `send` the transport to which it writes answers.
+        socket: gets the client's socket of the transport.
+        unsent: gets of the transport the number of bytes that the server has not sent yet.
         says_close: the server itself says that a connection closes, and takes that header from no app.
-        close: tells the server to close it, before the answer starts.
-        flush: tells the server to send a head behind which no byte of a body comes.
+        close: tells the server to close the connection, before the answer starts. It is given the `send`.
+        flush: tells the server to send a head that no byte of a body follows. It is given the `send`.
     """
 
     name: str
@@ -93,56 +96,59 @@ class ASGIServer(NamedTuple):
 
 
 def _read_from(buffered: Any) -> Any:
-    """The socket that a server reads a request from."""
+    """Get the socket that a server reads a request from."""
     return buffered.raw._sock  # noqa: SLF001 - nothing else leads there
 
 
 def _unlimited(stream: Any) -> Any:
-    """What Django's `runserver` reads from, which lets an app read no more than the request's body."""
+    """Get what Django's `runserver` reads from, beneath the stream that ends with the body."""
     return getattr(stream, "_read", stream.read).__self__
 
 
 def _ours(environ: Environ) -> Any:
-    """What uvicorn has of a request of ours."""
+    """Get uvicorn's object of a request to our server."""
     return environ[OUR_SERVER].__self__
 
 
 def _waitress(environ: Environ) -> Any:
-    """The channel of a request."""
+    """Get waitress's channel of a request."""
     return environ["waitress.client_disconnected"].__self__
 
 
 def _hypercorn(send: Any) -> Any:
-    """The connection of a request: its stream sends by its protocol, and that by the connection."""
+    """Get the connection of a request, by which its protocol sends for its stream."""
     return send.__self__.send.__self__.send.__self__
 
 
 def _variable(function: Any, name: str) -> Any:
-    """What a function found under that name where it was made."""
+    """Get a variable that a function has from the scope in which it was made."""
     return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
 
 
 def _lowest(transport: Any) -> Any:
-    """What a transport of Twisted, or a stream of trio, has below its TLS."""
+    """Get the transport of Twisted, or the stream of trio, below the TLS."""
     return getattr(transport, "transport_stream", getattr(transport, "transport", transport))
 
 
 def _twisted_unsent(transport: Any) -> int:
-    """What Twisted has not sent yet; nothing else tells."""
+    """Count the bytes that Twisted has not sent yet; nothing public says it."""
     return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)  # noqa: SLF001
 
 
 def _uwsgi_speaks_http(_: Environ) -> bool:
-    """Whether uWSGI listens for no protocol but HTTP: nginx asks it by one of the others, and frames the answer itself."""
+    """Whether uWSGI listens for no protocol but HTTP.
+
+    nginx asks it by one of the others, and frames the answer itself.
+    """
     return _UWSGI_SOCKETS.isdisjoint(
         name.decode() if isinstance(name, bytes) else name for name in sys.modules["uwsgi"].opt
     )
 
 
 def _close_cheroot(request: Any) -> None:
-    """Close without a reset.
+    """Have cheroot close the connection without a reset.
 
-    By itself the server shuts both directions under a client that may still be sending.
+    By itself it shuts both directions under a client that may still be sending.
     """
     request.close_connection = True
     request.conn.linger = True
@@ -168,7 +174,7 @@ WSGI_SERVERS = (
         lambda environ: environ["gunicorn.socket"],
         says_close=True,
         close=lambda _, start: _exchange(start).force_close(),
-        # What an app reads from waits for 1,024 bytes.
+        # The stream of an app waits for 1,024 bytes.
         body=lambda environ: environ["wsgi.input"].reader,
     ),
     WSGIServer(
@@ -177,7 +183,7 @@ WSGI_SERVERS = (
         lambda environ: _waitress(environ).socket,
         unsent=lambda environ: _waitress(environ).total_outbufs_len,
         says_close=True,
-        # It does what the client has asked for; the environ does not say what stands in it.
+        # waitress closes where the request's headers ask for that; the environ has only copies of them.
         close=lambda environ, _: _waitress(environ).requests[0].headers.update(CONNECTION="close"),
     ),
     WSGIServer(
@@ -199,7 +205,7 @@ WSGI_SERVERS = (
         "WSGIServer/",
         lambda environ: _read_from(_unlimited(environ["wsgi.input"])),
         says_close=True,
-        # Django's has connections that stay.
+        # Django's server keeps connections open.
         close=lambda _, start: _exchange(start).headers.__setitem__(*CLOSE),
     ),
     WSGIServer("granian", "Granian"),
@@ -219,7 +225,7 @@ ASGI_SERVERS = (
         lambda send: send.args[0].channel.transport,
         socket=lambda transport: _lowest(transport).socket,
         unsent=lambda transport: _twisted_unsent(_lowest(transport)),
-        # The header alone would not do it.
+        # The header alone does not make daphne close.
         close=lambda send: setattr(send.args[0].channel, "persistent", False),
     ),
     ASGIServer(
@@ -248,22 +254,25 @@ CLIENTS = {
     "starlette.testclient": "raise_server_exceptions",
     "werkzeug.test": "",
 }
-"""Modules in which a client takes an app's answer, and its attribute that says whether it raises what an app raises."""
+"""Modules in which a client takes an app's answer, and its flag to raise the app's errors.
+
+The flag is the name of an attribute, empty where a client has none.
+"""
 
 OTHER_WSGI = WSGIServer("another", "")
 OTHER_ASGI = ASGIServer("another", lambda _: None)
-"""Of these nothing is known."""
+"""Rows of servers of which nothing is known."""
 
 
 def wsgi_server(environ: Environ) -> WSGIServer:
-    """The row of the server that made this environ."""
+    """Find the row of the server that made this environ."""
     software = environ.get("SERVER_SOFTWARE", "")
-    found = (row for row in WSGI_SERVERS if row.sign in environ or row.sign in software)
-    return next(found, OTHER_WSGI)
+    rows = (row for row in WSGI_SERVERS if row.sign in environ or row.sign in software)
+    return next(rows, OTHER_WSGI)
 
 
 def shown(get: Callable[..., Any], *given: Any) -> Any:
-    """What a row's getter gets; None where that is not shown."""
+    """Call a row's getter; None where the server does not show what it gets."""
     try:
         return get(*given)
     except _NOT_SHOWN:
@@ -271,18 +280,21 @@ def shown(get: Callable[..., Any], *given: Any) -> Any:
 
 
 def asgi_server_of(send: Callable[..., Any]) -> ASGIServer | None:
-    """The row of the server whose own `send` this is; None where it is another's."""
+    """Find the row of the server whose own `send` this is; None where it is another's."""
     return next((row for row in ASGI_SERVERS if shown(row.transport, send) is not None), None)
 
 
 def asgi_server(send: Callable[..., Any]) -> tuple[ASGIServer, Any]:
-    """The row of the server whose `send` this is, and that `send` itself, also beneath other middleware."""
-    known = ((row, layer) for layer in layers_of(send) if (row := asgi_server_of(layer)) is not None)
-    return next(known, (OTHER_ASGI, send))
+    """Find the row of a server, and its own `send`, also beneath that of other middleware."""
+    rows = ((row, layer) for layer in layers_of(send) if (row := asgi_server_of(layer)) is not None)
+    return next(rows, (OTHER_ASGI, send))
 
 
 def know_status(status_line: str) -> None:
-    """Give uvicorn a status line that it lacks: it knows those that HTTP has, and fails at any other."""
+    """Give uvicorn a status line that it lacks.
+
+    It knows those that HTTP has, and fails at any other.
+    """
     status, phrase = int(status_line[:3]), status_line[4:].encode("latin-1")
     line = b"HTTP/1.1 %d %b\r\n" % (status, phrase)
     for module, table, text in (
@@ -291,21 +303,23 @@ def know_status(status_line: str) -> None:
     ):
         if (protocol := sys.modules.get(f"uvicorn.protocols.http.{module}")) is not None:
             lines = getattr(protocol, table)
-            # A server of ours in the same process has given every status a line without words.
+            # A server of ours in the same process has given the other statuses a line without a phrase.
             lines[status] = lines.get(status) or text
 
 
 def layers_of(outermost: Callable[..., Any]) -> Iterator[Any]:
-    """A callable that we were given, and what it calls in the end: other middleware wraps the server's."""
-    found = [outermost]
-    for each in found:
-        yield each
-        held = [shown(getattr, cell, "cell_contents") for cell in getattr(each, "__closure__", None) or ()]
-        if isinstance(each, partial):
-            held += [each.func, *each.args]
-        held += getattr(getattr(each, "__self__", each), "__dict__", {}).values()
-        held = [one for one in held if _is_layer(one) and one not in found]
-        found += held[: _MOST_LAYERS - len(found)]
+    """Find a callable, and all that it calls: other middleware wraps the server's own."""
+    layers = [outermost]
+    for layer in layers:
+        yield layer
+        callables = [
+            shown(getattr, cell, "cell_contents") for cell in getattr(layer, "__closure__", None) or ()
+        ]
+        if isinstance(layer, partial):
+            callables += [layer.func, *layer.args]
+        callables += getattr(getattr(layer, "__self__", layer), "__dict__", {}).values()
+        callables = [inner for inner in callables if _is_layer(inner) and inner not in layers]
+        layers += callables[: _MOST_LAYERS - len(layers)]
 
 
 def _is_layer(held: Any) -> bool:
@@ -313,7 +327,10 @@ def _is_layer(held: Any) -> bool:
 
 
 def is_at_hand(environ: Environ) -> bool:
-    """Whether the whole request body is in memory or in a file: in waitress, ASGI servers, test clients."""
+    """Whether the whole request body is in memory or in a file.
+
+    It is in waitress, in ASGI servers and in test clients.
+    """
     try:
         return bool(environ["wsgi.input"].seekable())
     except (AttributeError, ValueError):  # it has no such method; the app has closed it
@@ -327,17 +344,17 @@ def is_file(environ: Environ, result: object) -> bool:
 
 
 def close_behind(environ: Environ, start_response: Callable[..., Any]) -> None:
-    """Tell a WSGI server to close the connection behind the answer that has started."""
+    """Tell a WSGI server to close the connection after the answer that has started."""
     shown(wsgi_server(environ).close, environ, start_response)
 
 
 def _exchange(start_response: Callable[..., Any]) -> Any:
-    """What a server has of one request, whose method `start_response` is, or is beneath other middleware."""
-    found = None
-    for each in layers_of(start_response):
-        if isinstance(each, MethodType) and each.__name__ == "start_response":
-            found = each.__self__  # the innermost is the server's
-    return found
+    """Get the server's object whose method `start_response` is, also beneath other middleware."""
+    owner = None
+    for layer in layers_of(start_response):
+        if isinstance(layer, MethodType) and layer.__name__ == "start_response":
+            owner = layer.__self__  # the innermost is the server's
+    return owner
 
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
@@ -362,9 +379,9 @@ _held: WeakSet[Connection] = WeakSet()
 
 
 def _after_fork() -> None:
-    """In the child: none of the parent's connections, which it would keep open."""
-    for each in _held:
-        each.release()
+    """Release the parent's connections in a child, which would keep them open."""
+    for connection in _held:
+        connection.release()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
@@ -374,13 +391,13 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 class Connection:
     """A client's connection, held by a descriptor of our own beside the server's.
 
-    It never depends on the blocking flag, which belongs to the server. One thread at a time.
+    It never depends on the blocking flag, which belongs to the server. One thread at a time may use it.
 
     Attributes:
         relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
         speaks_http: whether HTTP is spoken on it, perhaps over TLS; a proxy may ask its server by another protocol.
         unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
-        handle: what the server shows of it, of a WSGI server: its socket, or the number of that.
+        handle: the socket that a WSGI server shows, or its number.
     """
 
     def __init__(self, sock: _socket.socket, number: int) -> None:
@@ -399,25 +416,29 @@ class Connection:
         self.release()
 
     def fileno(self) -> int:
-        """Our descriptor; -1 once it is released."""
+        """Get our descriptor; -1 once it is released."""
         return self._socket.fileno()
 
     def release(self) -> None:
-        """Close our descriptor, and nothing else; again is nothing."""
+        """Close our descriptor, and nothing else; a second call does nothing."""
         self._socket.close()
 
     def __del__(self) -> None:
-        # werkzeug closes no answer of a client that has reset the connection.
+        # werkzeug does not close the answer to a client that has reset the connection.
         self.release()
 
     def again(self) -> Connection | None:
-        """The same connection by one more descriptor of ours; None when there is none left."""
+        """Hold the same connection by one more descriptor; None when there is none left."""
         sock = hold(self.fileno())
         if sock is None:
             return None
-        found = Connection(sock, self._number)
-        found.relayed, found.speaks_http, found.unsent = self.relayed, self.speaks_http, self.unsent
-        return found
+        connection = Connection(sock, self._number)
+        connection.relayed, connection.speaks_http, connection.unsent = (
+            self.relayed,
+            self.speaks_http,
+            self.unsent,
+        )
+        return connection
 
     def reset(self) -> str:
         """End it with an RST where that can be done, else with a FIN.
@@ -430,43 +451,50 @@ class Connection:
         return self.close()
 
     def close(self) -> str:
-        """End it with a FIN, in both directions, so that the server sees the end as well: "closed"."""
+        """End it with a FIN, in both directions, so that the server sees the end as well.
+
+        Returns:
+            "closed", as `reset` does for a FIN.
+        """
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_RDWR)
         return "closed"
 
     def half_close(self) -> None:
-        """Send a FIN behind what has been sent; what the client still sends can be read."""
+        """Send a FIN after what has been sent; what the client still sends can be read."""
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_WR)
 
     def shut_reading(self) -> None:
-        """End what the client sends: a thread that waits for it reads an end; answers can still be sent."""
+        """End what the client sends; answers can still be sent.
+
+        A thread that waits for the client reads an end.
+        """
         with suppress(OSError):  # the client is gone
             self._socket.shutdown(_socket.SHUT_RD)
 
     def port(self) -> str:
-        """Where the client's end of it has come in; empty when that is no port."""
+        """Get the port at which the client has connected; empty where that is no port."""
         name = self._socket.getsockname()
         return str(name[1]) if self._socket.family in INTERNET else ""
 
     def served(self) -> bool:
-        """Whether the server has not let go of it."""
+        """Whether the server still holds it."""
         if self._number < 0:
             return False
         try:
-            found = os.fstat(self._number)
+            theirs = os.fstat(self._number)
         except OSError:
             return False
         # Our own descriptor keeps the inode from becoming another socket's.
         ours = os.fstat(self.fileno())
-        return (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)
+        return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
     def half_ended(self) -> bool | None:
         """Whether the client has heard of our end, and has not ended its own side.
 
         Returns:
-            None while it has not heard of it; no also where a platform does not tell.
+            None while it has not heard of it; False also where a platform does not say it.
         """
         option = getattr(_socket, "TCP_INFO", None)
         if option is None or self._socket.family not in INTERNET:
@@ -477,7 +505,10 @@ class Connection:
             return False
 
     def backlog(self) -> int:
-        """How many bytes its server and the system hold that the client's system does not have; as far as they tell."""
+        """Count the bytes that the client's system does not have yet.
+
+        The server and the system hold them; one that does not say how many counts as 0.
+        """
         return self._queued() + ((self.unsent and self.unsent()) or 0)
 
     def delivered(self) -> bool:
@@ -496,11 +527,15 @@ class Connection:
             from fcntl import ioctl
             from termios import TIOCOUTQ
 
-            found = array("i", [0])
-            ioctl(self.fileno(), TIOCOUTQ, found)
-        except (ImportError, OSError, ValueError):  # the platform does not tell; it is released
+            size = array("i", [0])
+            ioctl(self.fileno(), TIOCOUTQ, size)
+        except (
+            ImportError,
+            OSError,
+            ValueError,
+        ):  # the platform does not say it, or our descriptor is closed
             return 0
-        return found[0]
+        return size[0]
 
     def discard(self) -> int:
         """Read away what has come, without waiting.
@@ -527,11 +562,11 @@ class Connection:
         """
         if self.fileno() < 0:
             return True
-        if leaves := getattr(select, "POLLRDHUP", 0):  # it tells that, whatever is still unread
+        if leaves := getattr(select, "POLLRDHUP", 0):  # it shows that, whatever is still unread
             return bool(self._poll(leaves, seconds))
         end = monotonic() + seconds
-        while got := self._poll(select.POLLIN, end - monotonic()):
-            if got & _GONE or self._at_end():
+        while events := self._poll(select.POLLIN, end - monotonic()):
+            if events & _GONE or self._at_end():
                 return True
             if (rest := end - monotonic()) <= 0:
                 break
@@ -540,30 +575,35 @@ class Connection:
         return False
 
     def gone(self, seconds: float) -> bool:
-        """Wait at most `seconds` for word that nobody reads any more what is sent; as long as we have not ended it."""
+        """Wait at most `seconds` until the client can read no more; True as soon as it cannot.
+
+        This is not known any more once we have ended the connection ourselves.
+        """
         return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
 
     def detach_from_server(self) -> bool:
-        """Put a dead socket under the server's descriptor: for it the client has left, and only we hold it.
+        """Put a dead socket under the server's descriptor, so that only we hold the connection.
+
+        For the server the client has left.
 
         Returns:
-            Whether that was done. Not when the server's descriptor is another connection's by now, nor where no
+            Whether that was done. It is not when the server's descriptor is another connection's by now, nor where no
             thread would run to go on.
         """
         return threads_run() and self._replace()
 
     def _poll(self, events: int, seconds: float) -> int:
-        # gevent's own knows nothing of a client that has left.
+        # gevent's own `poll` does not show that a client has left.
         monkey = sys.modules.get("gevent.monkey")
         poll = (select.poll if monkey is None else monkey.get_original("select", "poll"))()
         poll.register(self._socket, events)
         end = monotonic() + seconds
         wait = gevent_sleep()
-        found = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
-        while wait is not None and not found and (left := end - monotonic()) > 0:
+        ready = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
+        while wait is not None and not ready and (left := end - monotonic()) > 0:
             wait(min(left, _LOOK))
-            found = poll.poll(0)
-        return found[0][1] if found else 0
+            ready = poll.poll(0)
+        return ready[0][1] if ready else 0
 
     def _at_end(self) -> bool:
         # Once the server's descriptor is dead, nobody else can read what is left of the request.
@@ -574,6 +614,7 @@ class Connection:
             return not isinstance(error, BlockingIOError)
 
     def _disconnect(self) -> bool:
+        """Send an RST by connecting to no address, and say whether that was possible."""
         if not UNSPEC or self._socket.family not in INTERNET:
             return False
         try:
@@ -589,6 +630,7 @@ class Connection:
         return True
 
     def _linger(self) -> bool:
+        """Send an RST by closing the last descriptor, and say whether that was possible."""
         if self._socket.family not in INTERNET or not self._replace():
             return False
         with suppress(OSError):  # the client is gone
@@ -616,41 +658,41 @@ def of_environ(environ: Environ) -> Connection | None:
     if server.socket is None:
         return None
     handle = shown(server.socket, environ)
-    found = _made(handle)
-    if found is not None:
-        found.handle = handle
-        found.relayed = server.relays and found.port() != environ.get("SERVER_PORT")
-        found.speaks_http = server.speaks_http(environ)
+    connection = _connection_of(handle)
+    if connection is not None:
+        connection.handle = handle
+        connection.relayed = server.relays and connection.port() != environ.get("SERVER_PORT")
+        connection.speaks_http = server.speaks_http(environ)
         if server.unsent is not None:
-            found.unsent = partial(shown, server.unsent, environ)
-    return found
+            connection.unsent = partial(shown, server.unsent, environ)
+    return connection
 
 
 def of_send(send: Callable[..., Any]) -> Connection | None:
-    """Get the connection of an ASGI request by its server's `send`; None when that shows none, as in process."""
+    """Get the connection of an ASGI request by its `send`; None when that shows none."""
     server, own = asgi_server(send)
     transport = server.transport(own)
-    found = _made(shown(server.socket, transport))
-    if found is not None:
-        found.unsent = partial(shown, server.unsent, transport)
-    return found
+    connection = _connection_of(shown(server.socket, transport))
+    if connection is not None:
+        connection.unsent = partial(shown, server.unsent, transport)
+    return connection
 
 
-def _made(handle: Any) -> Connection | None:
+def _connection_of(handle: Any) -> Connection | None:
     number = number_of(handle)
     sock = hold(number)
     return None if sock is None else Connection(sock, number)
 
 
 def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:
-    """Wait until a client has all that was sent to it, or has taken nothing for `PATIENCE` seconds.
+    """Give pauses until a client has all that was sent, or takes nothing for `PATIENCE`.
 
     Args:
         connection: the client's.
         monotonic: the clock, in seconds.
 
     Yields:
-        Seconds after which to go on.
+        Seconds for which the caller waits.
     """
     least, until = None, monotonic() + PATIENCE
     pause = _FIRST_LOOK
@@ -664,7 +706,7 @@ def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> I
 
 
 def threads_run() -> bool:
-    """Whether a thread goes on between two requests: not in uWSGI, unless it was told so."""
+    """Whether a thread goes on between two requests: in uWSGI only by its options."""
     uwsgi = sys.modules.get("uwsgi")
     return uwsgi is None or _runs_threads(uwsgi.opt)
 
@@ -679,7 +721,7 @@ def _runs_threads(options: Mapping[Any, Any]) -> bool:
 
 
 def number_of(handle: Any) -> int:
-    """The descriptor of what a server shows; -1 when it is in memory, or closed."""
+    """Get the descriptor of what a server shows; -1 when it is in memory, or closed."""
     try:
         return int(handle if isinstance(handle, int) else handle.fileno())
     except Exception:
@@ -687,7 +729,10 @@ def number_of(handle: Any) -> int:
 
 
 def hold(number: int) -> _socket.socket | None:
-    """A duplicate of a descriptor, if it is a socket's; asked first, and its blocking flag left as it is."""
+    """Duplicate a socket's descriptor, and leave its blocking flag as it is.
+
+    None where the descriptor is no socket's, or none is left.
+    """
     try:
         if number < 0 or not stat.S_ISSOCK(os.fstat(number).st_mode):
             return None
@@ -718,7 +763,7 @@ def is_connected(sock: _socket.socket) -> bool:
 
 
 def put_dead(number: int) -> None:
-    """Let this number be a socket whose other end has gone.
+    """Put a socket whose other end has gone under this descriptor.
 
     Raises:
         OSError: there is no descriptor left to make it of; nothing was changed.

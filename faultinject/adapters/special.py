@@ -1,4 +1,7 @@
-"""What few scenarios ask for before a request is decided: to note the app's own failures, and to read the request's own rules."""
+"""Preparations of a request that few scenarios need, before it is decided.
+
+They note the app's own failures, and read the rules that the request asks for itself.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +20,29 @@ if TYPE_CHECKING:
     from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"
-"""By which a request asks for faults of its own, where it may."""
+"""The header by which a request asks for faults of its own, where it may."""
 _HEADER_KEY = environ_key(HEADER)
 REFUSED = "x-faultinject-refused"
-"""In its answer: what is wrong with them."""
+"""The header of its answer that says why they are refused."""
 WATCHED = "faultinject.watched"
-"""In environ or scope: what the innermost watch notes of this request."""
+"""A key of environ or scope, for the notes of the innermost watch of this request."""
 LEFT = ("ClientDisconnect", "ClientDisconnected")
-"""What frameworks raise in an app whose client has left: no failure of the app's."""
+"""Errors of frameworks in an app whose client has left; they are no failures of the app."""
 
 
 def asked_by(
     plan: Plan, text: str | None, on: Interface, place: Mapping[str, Any]
 ) -> tuple[tuple[Plan, Sequence[int]] | None, str]:
-    """The plan and the candidates of the rules that a request asks for, where they match it, and why they are refused.
+    """Compile the rules that a request asks for itself, and match them.
 
     Args:
         plan: the plan in force, under which it asks.
         text: its header; None where it has none.
         on: the interface, by which rules are found.
         place: environ or scope.
+
+    Returns:
+        The rules' plan and its candidates, None where they do not match; why they are refused, empty if they are not.
     """
     if plan.asked is None or text is None:
         return None, ""
@@ -45,7 +51,7 @@ def asked_by(
         if isinstance(asked, str):
             return None, asked
         if plan.ended:
-            # It came before the switch, which has not seen this plan.
+            # The plan in force was ended before this one was there to be ended too.
             asked.end()
         candidates = range(len(asked.rules))
         return ((asked, candidates) if asked.matches(on.view(place), candidates) else None), ""
@@ -55,11 +61,11 @@ def asked_by(
 
 
 class Seen:
-    """What is noted of one request.
+    """The notes of one request: whether its answer has begun, and whether the app failed.
 
     Args:
-        place: environ or scope; of several watches of one bound the innermost counts, nearest to the app.
-        watch: where it is counted.
+        place: environ or scope. Where several notes are for one watch, only the innermost counts, nearest to the app.
+        watch: counts answers and failures.
 
     Attributes:
         begun: whether the app has begun its answer.
@@ -74,11 +80,11 @@ class Seen:
         place[WATCHED] = self
 
     def leave_to(self, watch: FailureWatch) -> None:
-        """Nearer to the app the same is counted."""
+        """Count no more, if this watch is the same: notes nearer to the app count for it."""
         self._inside = self._inside or watch is self._watch
 
     def answer(self, headers: Iterable[tuple[Any, Any]], *, failed: bool) -> None:
-        """The app begins its answer, or begins it anew."""
+        """Note that the app begins its answer, or another in its place."""
         if failed and not self._inside and _injected(headers):
             self._inside = True
         again, self.begun = self.begun, True
@@ -88,7 +94,7 @@ class Seen:
         self._watch.note(failed=failed, again=again)
 
     def fail(self, error: Exception) -> None:
-        """The app raises."""
+        """Note that the app raises an error."""
         if not self._inside and not self._failed and type(error).__name__ not in LEFT:
             self._failed = True
             self._watch.note(failed=True, again=self.begun)
@@ -103,14 +109,18 @@ def _injected(headers: Iterable[tuple[Any, Any]]) -> bool:
 def prepare_wsgi(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan
 ) -> tuple[WSGIApp, Start, tuple[Plan, Sequence[int]] | None]:
-    """The app and `start_response` as the request is to have them, and the plan and candidates that it asks for itself."""
+    """Wrap the app and `start_response` as one request needs it, and read its own rules.
+
+    Returns:
+        The app; `start_response`; the plan and candidates that the request asks for itself, or None.
+    """
     own = app if plan.watch is None else watched_wsgi(app, plan.watch)
     asked, why = asked_by(plan, environ.get(_HEADER_KEY), ENVIRON, environ)
     return own, _refusing_wsgi(start_response, why) if why else start_response, asked
 
 
 def _refusing_wsgi(start_response: Start, why: str) -> Start:
-    """`start_response` that says in the answer what is wrong with the rules that were asked for."""
+    """Wrap `start_response`: the answer says why the request's own rules are refused."""
 
     def start(status: str, headers: Headers, *more: Any, **named: Any) -> Callable[[bytes], object]:
         return start_response(status, [*headers, (REFUSED, why)], *more, **named)
@@ -119,7 +129,7 @@ def _refusing_wsgi(start_response: Start, why: str) -> Start:
 
 
 def watched_wsgi(app: WSGIApp, watch: FailureWatch) -> WSGIApp:
-    """The app, each answer of which is noted when it begins, and when it breaks off."""
+    """Wrap an app: each answer is noted when it begins, and when it breaks off."""
 
     def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
         seen = Seen(environ, watch)
@@ -140,12 +150,15 @@ def watched_wsgi(app: WSGIApp, watch: FailureWatch) -> WSGIApp:
 
 
 def _runs(result: Iterable[bytes], environ: Environ) -> bool:
-    """Whether the app goes on while its answer is read: neither a list, nor a file."""
+    """Whether the app goes on while its answer is read, which is no list and no file."""
     return hasattr(result, "__iter__") and not (hasattr(result, "__len__") or is_file(environ, result))
 
 
 class WatchedAnswer:
-    """What an app returned that may still raise: before its answer begins, as a generator does, or in its middle."""
+    """An app's answer that may still raise an error, before it begins or in its middle.
+
+    A generator raises before it begins.
+    """
 
     def __init__(self, result: Iterable[bytes], seen: Seen) -> None:
         self._result = result
@@ -159,14 +172,18 @@ class WatchedAnswer:
             raise
 
     def close(self) -> None:
-        """End what the app returned."""
+        """Close what the app returned."""
         getattr(self._result, "close", lambda: None)()
 
 
 def prepare_asgi(
     app: ASGIApp, scope: Scope, send: Send, plan: Plan
 ) -> tuple[ASGIApp, Send, tuple[Plan, Sequence[int]] | None]:
-    """The app and `send` as the request is to have them, and the plan and candidates that it asks for itself."""
+    """Wrap the app and `send` as one request needs it, and read its own rules.
+
+    Returns:
+        The app; `send`; the plan and candidates that the request asks for itself, or None.
+    """
     own = app if plan.watch is None else watched_asgi(app, plan.watch)
     text = None if plan.asked is None else _text(scope)
     asked, why = asked_by(plan, text, SCOPE, scope)
@@ -174,25 +191,25 @@ def prepare_asgi(
 
 
 def _text(scope: Scope) -> str | None:
-    """The header, as a WSGI server would give it."""
-    found = [value.decode("latin-1") for name, value in scope["headers"] if header_name(name) == HEADER]
-    return ",".join(found) if found else None
+    """Get the request's header of rules as a WSGI server would give it."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if header_name(name) == HEADER]
+    return ",".join(values) if values else None
 
 
 def _refusing_asgi(send: Send, why: str) -> Send:
-    """`send` that says in the answer what is wrong with the rules that were asked for."""
-    told = (REFUSED.encode(), why.encode())
+    """Wrap `send`: the answer says why the request's own rules are refused."""
+    header = (REFUSED.encode(), why.encode())
 
     async def refuse(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), told]}
+            message = {**message, "headers": [*message.get("headers", ()), header]}
         await send(message)
 
     return refuse
 
 
 def watched_asgi(app: ASGIApp, watch: FailureWatch) -> ASGIApp:
-    """The app, each answer of which is noted when it begins."""
+    """Wrap an app: each answer is noted when it begins, and when the app fails."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         seen = Seen(scope, watch)
@@ -200,12 +217,12 @@ def watched_asgi(app: ASGIApp, watch: FailureWatch) -> ASGIApp:
         async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                # What can be looked at once only is the server's.
+                # Headers that can be read only once are left to the server.
                 known = headers if isinstance(headers, list | tuple) else ()
                 seen.answer(known, failed=message["status"] >= 500)
             await send(message)
 
-        # An app that knows its client's own `send` need send it no more than the start.
+        # The adapter of Django's test client looks for its own `send` here: then it needs only the start.
         vars(note)["passes_to"] = send
         try:
             await app(scope, receive, note)

@@ -86,9 +86,9 @@ class WSGIFaultMiddleware(Middleware):
         seed: str | int | None = None,
         injector: Injector | None = None,
     ) -> None:
-        found = injector_for(rules, seed=seed, injector=injector)
-        found.announce()
-        super().__init__(app, found, control_of(found, "wsgi"))
+        chosen = injector_for(rules, seed=seed, injector=injector)
+        chosen.announce()
+        super().__init__(app, chosen, control_of(chosen, "wsgi"))
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         """Answer a request."""
@@ -115,7 +115,7 @@ class WSGIFaultMiddleware(Middleware):
         if candidates is None or not isinstance(plan, Plan):
             return app(environ, start_response)
         if environ.get("wsgi.multiprocess") and plan is injector.own_plan and injector.detach():
-            return self(environ, start_response)  # by what others have in force
+            return self(environ, start_response)  # by the rules that the processes share from now on
         return exchange(app, environ, start_response, plan, candidates)
 
 
@@ -127,15 +127,15 @@ def wrap(app: WSGIApp, injector: Injector, control: Any = None) -> WSGIFaultMidd
         injector: decides its requests.
         control: the control API below a path of the app, or None.
     """
-    made = WSGIFaultMiddleware.__new__(WSGIFaultMiddleware)
-    Middleware.__init__(made, app, injector, control)
-    return made
+    middleware = WSGIFaultMiddleware.__new__(WSGIFaultMiddleware)
+    Middleware.__init__(middleware, app, injector, control)
+    return middleware
 
 
 def exchange(
     app: WSGIApp, environ: Environ, start_response: Start, plan: Plan, candidates: Sequence[int]
 ) -> Iterable[bytes]:
-    """One request that some rule may match."""
+    """Answer one request that some rule may match."""
     if DECIDED in environ:
         return app(environ, start_response)
     request = None
@@ -164,9 +164,10 @@ def exchange(
 
 
 class Responder:
-    """Carries out the steps of one exchange by blocking, and is read by the server where an answer comes part by part.
+    """A responder carries out the steps of one exchange by blocking.
 
-    Every byte goes through the server; on the connection itself it only sees that the client has left, and ends it.
+    The server reads it where an answer comes part by part. Every byte goes through the server. The connection itself
+    only shows that the client has left, and is ended.
 
     Args:
         app: the app.
@@ -199,13 +200,13 @@ class Responder:
         self._result: Iterable[bytes] | None = None
         self._connection: Connection | None = None
         self._lingering: Connection | None = None
-        # The app's answer: its head, and its body as far as that was not given on.
+        # The app's answer: its head, and the part of its body that was not passed on yet.
         self._status_line = ""
         self._headers: Headers = []
         self._pieces: Iterator[bytes] = iter(())
         self._first: bytes | None = None
         self._anew = self._passes = False
-        # What goes out: whether it has begun, by which the app writes to it, and what it stands still at.
+        # The answer that goes out: whether it has begun, the server's `write`, and the step at which it waits.
         self._begun = self._unread = self._reads_behind = self._gave_up = False
         self._write_on: Callable[[bytes], object] = lambda _: None
         self._step: Step | None = None
@@ -214,7 +215,7 @@ class Responder:
         self._dropped: Dropped | None = None
 
     def run(self) -> Iterable[bytes]:
-        """Do all that comes before the server reads; gives the answer that it is to read."""
+        """Carry out the steps before the server reads, and give the answer that it reads."""
         step = self._advance(self._steps)
         if isinstance(step, RunApp):
             body = self._overhear(step)
@@ -230,13 +231,13 @@ class Responder:
         else:
             self._step = step
         if self._connection is None and not self._begun and self._result is None:
-            # The client has left, or sent what the server cannot read.
+            # The client has left, or has sent something that the server cannot read.
             self._answer(failed())
         if self._begun:
             return self
         if self._result is not None:
             return self._result
-        # It has its answer; what the server has read of further requests does not matter.
+        # The connection has ended: nobody gets this answer, or those to further requests that the server has read.
         answer = failed()
         self._start_response(answer.status_line, answer.headers)
         close_behind(self._environ, self._start_response)
@@ -247,12 +248,12 @@ class Responder:
             yield from self._parts()
             if self._pending is not None:
                 if self._connection is None and not self._in_process:
-                    # What a server still has in a queue it may drop when the app fails.
+                    # A server may drop what is still in its queue when the app fails.
                     yield from _NOTHING
                 self._cut(*self._pending)
             elif self._reads_behind:
                 self._read_behind()
-            self._linger()  # werkzeug closes what it has read to the end only when it has seen that of its client
+            self._linger()  # not in `close`: werkzeug calls it only when the client has ended its side
         except GeneratorExit:
             self._steps.close()
             raise
@@ -262,7 +263,7 @@ class Responder:
 
     def close(self) -> None:
         """Close the app's answer, and let go of the connection."""
-        # What has not come to its end by now was not asked for to its end.
+        # Steps that have not ended by now are those of an answer that was not read to its end.
         self._steps.close()
         try:
             self._close_app()
@@ -271,7 +272,7 @@ class Responder:
             self._linger()
 
     def _linger(self) -> None:
-        """End the connection where it has to: the answer has left, or its server has all of it."""
+        """End the connection where it has to end, now that its server has all of the answer."""
         lingering, self._lingering = self._lingering, None
         if lingering is not None:
             linger(lingering)
@@ -287,12 +288,12 @@ class Responder:
     ) -> Step | None:
         """Carry out the next steps, up to one that is the caller's.
 
-        That is `RunApp`, `Part`, or a `Cut` behind an answer that has begun; None at the end.
+        That is `RunApp`, `Part`, or a `Cut` of an answer that has begun; None at the end.
 
         Args:
             steps: those of the exchange, or of the app's own answer.
-            given: what came of the step before; an error, if `advance` throws it in.
-            advance: how the next step is asked for; by default with what came of the one before.
+            given: the result of the step before; an error, if `advance` throws it in.
+            advance: asks for the next step; by default it sends the result of the one before.
         """
         advance = advance or steps.send
         try:
@@ -337,7 +338,7 @@ class Responder:
     # The parts of an answer
 
     def _parts(self) -> Iterator[bytes]:
-        """The body as it goes out, each part when it is due."""
+        """Give the parts of the body that goes out, each when it is due."""
         if self._passes:
             yield self._next()  # also an empty one: hypercorn starts no answer without a piece
             yield from iter(self._next, b"")
@@ -359,7 +360,7 @@ class Responder:
             self._pending = steps, step
 
     def _next(self) -> bytes:
-        """The next piece of the app's answer that is not empty; empty at its end."""
+        """Get the next piece of the app's answer that is not empty; empty at its end."""
         piece, self._first = self._first, None
         if piece is not None:
             return piece
@@ -380,39 +381,39 @@ class Responder:
             self._result = [step.body]  # also an empty piece: see `_parts`
 
     def _start_ours(self, status_line: str, headers: Headers, *, unread: bool, closes: bool) -> bool:
-        """Start an answer of ours; whether its connection ends behind it.
+        """Start an answer of ours, and say whether its connection ends after it.
 
-        It does where the rule asks for it, and where something of the request's body is left, which the server could
-        take for the next request.
+        It does where the rule asks for it, and where part of the request's body is unread, which the server could take
+        for the next request.
         """
-        inside = self._in_process
-        unread = unread and not (inside or is_at_hand(self._environ))
-        if closes and not inside:
+        in_process = self._in_process
+        unread = unread and not (in_process or is_at_hand(self._environ))
+        if closes and not in_process:
             headers = without_connection(headers)
-        if inside or self._request.http2 or not (unread or closes):
+        if in_process or self._request.http2 or not (unread or closes):
             self._write_on = self._start_response(status_line, headers)
             return False
         if not wsgi_server(self._environ).says_close:
             headers = [*headers, CLOSE]
-        # Ours before the server lets go of it. One that shows none would reset a client that is sending, so the rest
-        # is read: not where that was given up, nor an answer has no length; nor what a client would be asked for
-        # thereby.
+        # Our own descriptor is taken before the server closes its own. A server that shows none would reset a client
+        # that is sending, so the rest of the body is read after the answer. It is not read where reading was given up,
+        # where the answer has no length, and where reading would ask the client to send it.
         self._lingering = of_environ(self._environ)
-        waits = self._gave_up or "HTTP_EXPECT" in self._environ or length_of(headers) is None
-        self._reads_behind = unread and self._lingering is None and not waits
+        leaves_rest = self._gave_up or "HTTP_EXPECT" in self._environ or length_of(headers) is None
+        self._reads_behind = unread and self._lingering is None and not leaves_rest
         self._write_on = self._start_response(status_line, headers)
         close_behind(self._environ, self._start_response)
         return True
 
     def _read_behind(self) -> None:
-        """Read what is left of the request's body, behind the answer."""
+        """Read the rest of the request's body after the answer."""
         before = getattr(self._environ["wsgi.input"], "size", 0)
         with suppress(Exception):
             drain(self._environ, self._plan, self._request, before=before, in_process=False)
 
     def _wait(self, step: Wait) -> bool:
         if self._begun or self._connection is not None:
-            # A client that has ended its side may still read: of an answer that has begun, the next piece shows it.
+            # A client that has ended its side may still read. The next piece of an answer that has begun shows that.
             return wait(self._plan, step.seconds, self._connection, reads_on=self._begun)
         if not step.seconds:
             return True
@@ -429,11 +430,11 @@ class Responder:
     # The app's own answer
 
     def _overhear(self, step: RunApp) -> Overheard | None:
-        """Hear what the app reads of the request's body, where somebody asks for it."""
+        """Listen to what the app reads of the request's body, where a step needs it."""
         source = self._environ.get("wsgi.input")
         if source is None or not self._request.has_body:
             return None
-        readers = [each.feed for each in (self._entry.seen, step.listing) if each is not None]
+        readers = [reader.feed for reader in (self._entry.seen, step.listing) if reader is not None]
         if not (readers or step.dropped):
             return None
         body = self._environ["wsgi.input"] = Overheard(source, self._request.content_length, *readers)
@@ -465,7 +466,7 @@ class Responder:
     def _start(
         self, answer: OwnAnswer, status: str, headers: Headers, *more: Any, **named: Any
     ) -> Callable[[bytes], object]:
-        """Stands in for the server's `start_response`."""
+        """Take the place of the server's `start_response`, and change the head."""
         self._headers = headers
         self._advance(answer.head(AppAnswer(whole(status[:3]) or 0, headers)))
         return self._start_response(status, self._headers, *more, **named)
@@ -490,7 +491,7 @@ class Responder:
             raise
 
     def _run_dropped(self, dropped: Dropped, body: Overheard | None) -> None:
-        """Run the app, and give the answer instead; a failure of its own goes out as it is."""
+        """Run the app, and drop its answer; a failure of its own goes out as it is."""
         self._dropped = dropped
         try:
             try:
@@ -520,7 +521,7 @@ class Responder:
                 self._close_app()
 
     def _drop(self, dropped: Dropped, piece: bytes | None) -> None:
-        """Drop a piece of the app's answer, None at its end, behind its head."""
+        """Drop a piece of the app's answer, after its head; None is the end."""
         if not self._status_line and piece != b"":
             raise AssertionError("the app has not called start_response")
         if self._anew:
@@ -539,14 +540,14 @@ class Responder:
             self._write_on = self._start_response(self._status_line, self._headers)
 
     def _start_apart(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-        """Stands in for the server's `start_response`, which is called when the head is known."""
+        """Take the place of the server's `start_response`, which is called later."""
         if exc_info and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
         self._status_line, self._headers, self._anew = status, headers, True
         return self._write
 
     def _write(self, piece: bytes) -> None:
-        """Stands in for the server's `write`, which only old apps use."""
+        """Take the place of the server's `write`, which only old apps use."""
         if not piece:
             return
         filtered, dropped = self._filtered, self._dropped
@@ -569,7 +570,7 @@ class Responder:
             raise BrokenPipeError("the client has left")
 
     def _app_begins(self, filtered: FilteredAnswer, piece: bytes) -> None:
-        """The app's answer begins, with that piece."""
+        """Begin the app's answer, which has that first piece."""
         if not self._status_line:
             raise AssertionError("the app has not called start_response")
         self._advance(filtered.head(self._head(), piece))
@@ -585,7 +586,7 @@ class Responder:
     # The connection itself
 
     def _hold(self) -> Reach:
-        """Get hold of the client's connection."""
+        """Get hold of the client's connection, and say how it can be reached."""
         if not self._in_process:
             self._connection = of_environ(self._environ)
         return self._reach
@@ -597,7 +598,7 @@ class Responder:
         return Reach.SERVER if self._connection is None else Reach.CONNECTION
 
     def _hangs_aside(self) -> bool:
-        """Have a hang go on in a thread of its own, so that it holds no worker, where that can be.
+        """Move a hang to a thread of its own, so that it holds no worker; say whether it moved.
 
         For the server the client has left: only we hold the connection.
         """
@@ -618,7 +619,7 @@ class Responder:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Let go of the connection; again is nothing."""
+        """Release the connection; a second call does nothing."""
         if self._connection is not None:
             self._connection.release()
 
@@ -632,15 +633,15 @@ class Responder:
         self.close()
 
     def _cut(self, steps: Steps, step: Cut) -> None:
-        """End the connection behind the part that the server has sent."""
+        """End the connection after the part that the server has sent."""
         if self._in_process:
             self._advance(steps, "raised")
             raise cut_of(step, self._entry.rule or "")
-        # Also a request that it has read already is not for this connection any more.
+        # A request that the server has read already is not answered on this connection either.
         close_behind(self._environ, self._start_response)
         connection = self._connection
         if connection is None:
-            # What the server has not sent by then it may drop, the head included.
+            # The server may drop what it has not sent by then, the head included.
             wait(self._plan, FLUSH)
             self._advance(steps, "closed")
             # All servers close the connection then, though most of them log it.

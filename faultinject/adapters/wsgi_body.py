@@ -12,7 +12,7 @@ Read = TypeVar("Read", bytes, list[bytes])
 
 
 class AppBody:
-    """A request's body as the app reads it: by what PEP 3333 asks for, and by what its server has beyond that.
+    """A request's body with the methods of PEP 3333, and those that its server has beyond it.
 
     Args:
         source: the server's `wsgi.input`.
@@ -23,22 +23,22 @@ class AppBody:
 
     @abstractmethod
     def read(self, size: int | None = -1, /) -> bytes:
-        """As the server's."""
+        """Read as the server's `read` does."""
 
     @abstractmethod
     def readline(self, size: int | None = -1, /) -> bytes:
-        """As the server's."""
+        """Read as the server's `readline` does."""
 
     @abstractmethod
     def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
-        """As the server's, where it has one."""
+        """Read as the server's `read1` does, where it has one."""
 
     def __getattr__(self, name: str) -> Any:
-        """What a server may have beyond PEP 3333, and does not have to."""
-        found = getattr(self._source, name)
+        """Get a method that a server may have beyond PEP 3333."""
+        method = getattr(self._source, name)
         if name == "read1":
-            return lambda size=-1: self._read1(found, size)
-        return self._fill if name == "readinto" else found
+            return lambda size=-1: self._read1(method, size)
+        return self._fill if name == "readinto" else method
 
     def _fill(self, buffer: Any) -> int:
         piece = self.read(len(buffer))
@@ -47,12 +47,15 @@ class AppBody:
 
 
 def some_of(read: Callable[..., Read], size: int | None) -> Read:
-    """So many bytes, or lines of them; all where none or a negative size is asked for, which not every server's `read` knows."""
+    """Read up to a size; all, where the size is None or negative.
+
+    Not every server's `read` takes these two.
+    """
     return read() if size is None or size < 0 else read(size)
 
 
 class Overheard(AppBody):
-    """A request's body as the app reads it, counted.
+    """A request's body that counts what the app reads, and gives it to listeners.
 
     Args:
         source: the server's `wsgi.input`.
@@ -72,30 +75,34 @@ class Overheard(AppBody):
         self.whole = False
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As the server's."""
-        # Asked for any number of bytes a stream gives all, and nothing only at its end.
-        return self._told(some_of(self._source.read, size), size, at_end=size is None or size < 0)
+        """Read as the server's `read` does."""
+        # Without a size a stream gives all; with a size it gives nothing only at its end.
+        return self._count(some_of(self._source.read, size), size, at_end=size is None or size < 0)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """As the server's."""
-        return self._told(some_of(self._source.readline, size), size)
+        """Read as the server's `readline` does."""
+        return self._count(some_of(self._source.readline, size), size)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """As the server's own: line by line granian gives the first alone, and cheroot never comes to the end of chunks."""
-        lines = [self._told(line, hint) for line in some_of(self._source.readlines, hint)]
+        """Read by the server's own `readlines`.
+
+        Read line by line, granian gives only the first line, and cheroot never comes to the end of chunks.
+        """
+        lines = [self._count(line, hint) for line in some_of(self._source.readlines, hint)]
         if hint is None or hint <= 0 or not lines:
-            self._told(b"", hint, at_end=True)
+            self._count(b"", hint, at_end=True)
         return lines
 
     def __iter__(self) -> Iterator[bytes]:
         for line in self._source:
-            yield self._told(line, None)
-        self._told(b"", None)
+            yield self._count(line, None)
+        self._count(b"", None)
 
     def _read1(self, read1: Callable[..., bytes], size: int) -> bytes:
-        return self._told(some_of(read1, size), size)
+        return self._count(some_of(read1, size), size)
 
-    def _told(self, piece: bytes, size: int | None, *, at_end: bool = False) -> bytes:
+    def _count(self, piece: bytes, size: int | None, *, at_end: bool = False) -> bytes:
+        """Count a piece, and give it to the listeners; once the body is whole, also its end."""
         self.size += len(piece)
         if piece:
             for listen in self._listeners:
@@ -108,13 +115,13 @@ class Overheard(AppBody):
 
 
 class PausedBody(AppBody):
-    """A request's body as the app reads it, with a pause in it.
+    """A request's body that waits once in its middle, as the app reads it.
 
     Args:
         source: the server's `wsgi.input`.
-        pause: where the wait is; told when it has been.
+        pause: says where the wait is, and whether it is over.
         wait: waits.
-        sized: whether it is known that more follows; else a byte of it is looked at first.
+        sized: whether the request's length says that more follows; else a byte is read ahead to see it.
     """
 
     def __init__(self, source: Any, pause: Pause, wait: Callable[[], object], *, sized: bool) -> None:
@@ -126,15 +133,15 @@ class PausedBody(AppBody):
         self._ahead = b""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As the server's."""
+        """Read as the server's `read` does."""
         return self._take(size, self._source.read)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """As the server's."""
+        """Read as the server's `readline` does."""
         return self._take(size, self._source.readline, by_line=True)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """As the server's."""
+        """Read lines as `readlines` of PEP 3333 does."""
         lines: list[bytes] = []
         size = 0
         for line in self:
@@ -154,27 +161,28 @@ class PausedBody(AppBody):
     def _take(
         self, size: int | None, read: Callable[..., bytes], *, by_line: bool = False, at_once: bool = False
     ) -> bytes:
-        """So many bytes, a line, or what there is; with the pause where it belongs."""
+        """Read a number of bytes, a line, or what has come, and wait where the pause is."""
         wanted = -1 if size is None or size < 0 else size
         if not wanted:
             return b""
         before = b""
         if self._pause.due and self._left:
-            asked = self._left if wanted < 0 else min(wanted, self._left)
-            before = read(asked)
+            up_to_pause = self._left if wanted < 0 else min(wanted, self._left)
+            before = read(up_to_pause)
             self._left -= len(before)
             ended = by_line and before[-1:] == b"\n"
             if self._left or len(before) == wanted or at_once or ended:
                 return before
         if self._pause.due:
-            self._come_to_it()
+            self._wait_once()
         ahead, self._ahead = self._ahead, b""
         before += ahead
         if len(before) == wanted or (by_line and before[-1:] == b"\n") or (ahead and at_once):
             return before
         return before + some_of(read, wanted if wanted < 0 else wanted - len(before))
 
-    def _come_to_it(self) -> None:
+    def _wait_once(self) -> None:
+        """Wait, if more of the body follows."""
         self._pause.due = False
         if not self._sized:
             self._ahead = self._source.read(1)

@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from faultinject.vendors.multi_delete import Listing
 
 FIRST_PIECE = 16
-"""Bytes of a body that are asked for first; twice as many each time, as long as they come fast."""
+"""Bytes of a body that are asked for first.
+
+Twice as many are asked for each time, as long as they come fast.
+"""
 SLOW = 0.05
-"""Seconds from which on a piece came slowly: then only the next byte is asked for."""
+"""Seconds after which a piece has come slowly: then only the next byte is asked for."""
 
 
 def drain(
@@ -49,7 +52,7 @@ def drain(
     *,
     in_process: bool,
 ) -> Body | None:
-    """Read the request body and drop it, within bounds of bytes and seconds; `listing` gets each piece.
+    """Read the request body and drop it, within bounds of bytes and seconds.
 
     The clock is looked at between two pieces, and a server's `read` waits for a whole piece, however slowly that
     comes: so pieces are small where a client is slow. A body without a length that ends before `up_to` is put back,
@@ -60,8 +63,8 @@ def drain(
         plan: the plan that decided.
         request: the view of the request.
         listing: gets each piece.
-        up_to: so many bytes of it are read, and not more; None: all.
-        before: so many bytes of it were read before.
+        up_to: most bytes of it that are read; None: all.
+        before: bytes of it that were read before.
         in_process: whether the client is in this process, so that its body is at hand.
 
     Returns:
@@ -79,7 +82,7 @@ def drain(
         shown(wsgi_server(environ).body, environ) or environ["wsgi.input"],
         plan.services.monotonic,
     )
-    # What has come so far, where the server can say.
+    # `read1` gives what has come so far, where the server has it.
     read = getattr(source, "read1", source.read)
     digest = request.body_digest(plan.origin[2])
     wanted = length if up_to is None else up_to
@@ -139,7 +142,11 @@ def impatient(environ: Environ) -> Iterator[None]:
 
 
 def delivered(connection: Connection, plan: Plan) -> bool:
-    """Wait until the client has all that was sent to it before; no when it takes nothing of that for a while."""
+    """Wait until the client has all that was sent, or takes nothing for a while; say which.
+
+    Returns:
+        Whether the client has all, or is gone.
+    """
     services = plan.services
     for seconds in until_delivered(connection, services.monotonic):
         services.rest(seconds, connection.gone)
@@ -147,16 +154,16 @@ def delivered(connection: Connection, plan: Plan) -> bool:
 
 
 def wait(plan: Plan, seconds: float, connection: Connection | None = None, *, reads_on: bool = False) -> bool:
-    """Block, never shorter than asked, unless the plan is over or the program ends; no when the client left first.
+    """Block for some seconds, and say whether the client is still there.
 
-    Twice a second it looks whether it is over. Whether the client has left is looked at in the end, too: what was
-    due before, on a busy machine, is given to nobody then.
+    The wait is never shorter than asked, unless the client leaves, the plan is over or the program ends: it looks twice
+    a second. It looks for the client at its end, too: on a busy machine a client may have left just before.
 
     Args:
         plan: the plan that decided.
         seconds: how long; nothing, or less, when the time is over already.
         connection: shows when the client leaves, at once.
-        reads_on: whether a client that has only ended its own side is waited with, as one that still reads.
+        reads_on: whether a client that has only ended its own side counts as there, as it may still read.
     """
     if connection is None:
         has_left: Callable[[float], bool] = _sleep
@@ -179,7 +186,7 @@ def _sleep(seconds: float) -> bool:
 def program_ends() -> bool:
     """Whether the program has begun to end.
 
-    It waits for its threads, and the threads of a pool wait for their work.
+    A program waits for its threads, and the threads of a pool wait for their work.
     """
     if getattr(threading, "_SHUTTING_DOWN", False) or not threading.main_thread().is_alive():
         return True
