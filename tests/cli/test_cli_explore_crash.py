@@ -140,7 +140,7 @@ ask("PUT", "/films/cat", b"meow")
     assert "left out" not in output
     # A fault that comes nowhere is no proof.
     code, output, _ = run(*CRASH, "-r", "s3:SlowDown,method=GET,path=/else", "--", *words)
-    assert code == 1
+    assert code == 3
     assert "incomplete: s3:SlowDown,method=GET,path=/else was injected in no run" in output
 
 
