@@ -68,9 +68,9 @@ def all_fail(rules: Sequence[Rule], most: int = MOST_ATTEMPTS) -> list[float]:
                     continue
                 fires = left * _chance(rule, place)
                 left -= fires  # noqa: PLW2901 - what is left for the rules behind
-                if fires and rule.resolved.fails(rule):
+                if failing := fires * rule.resolved.fails(rule):
                     now = (*taken[:number], taken[number] + 1, *taken[number + 1 :]) if times else taken
-                    after[now] = after.get(now, 0.0) + fires
+                    after[now] = after.get(now, 0.0) + failing
         states = after
         chances.append(_precise(sum(states.values())))
     return chances

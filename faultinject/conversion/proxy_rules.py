@@ -192,7 +192,7 @@ class _Translation:
                 self.leave(key, f"{title} does not look into bodies")
         if len(rule.resolved.rows) > 1:
             self.leave(rule.fault, f"{title} draws no error of several; name one of them")
-        if "of" in rule.options:
+        if "of" in rule.options and not rule.resolved.several:
             self.leave("of", f"{title} slows no answers of its own")
         if "drain" in rule.options:
             self.remarks.leave_out(self.at("drain"), f"{title} has its own way")

@@ -171,11 +171,14 @@ class Rule:
     def label(self) -> str:
         """The text on which the draws depend.
 
-        It is the given name, or the canonical text of fault and conditions, without shares.
+        It is the given name, or the canonical text of fault and conditions, without shares. The errors of a `oneof`
+        are a part of its fault.
         """
         if self.name:
             return self.name
-        return self._head(_labelled(self.conditions)) + spelling.conditions(_labelled(self.unless), "unless.")
+        errors = "".join(f",{key}={self.options[key]}" for key in self.resolved.several)
+        conditions = spelling.conditions(_labelled(self.unless), "unless.")
+        return self._head(_labelled(self.conditions)) + errors + conditions
 
     def _head(self, conditions: Mapping[str, tuple[str, ...]]) -> str:
         text = self.fault + spelling.conditions(conditions)

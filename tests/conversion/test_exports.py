@@ -79,6 +79,7 @@ def test_what_one_proxy_cannot_do(export, target, rule, where):
         ("envoy", "http:503,delay=1s..3s", "changed", "one: delay"),
         ("envoy", "drip,rate=1KiB,delay=1s", "left out", "one: delay"),
         ("envoy", "cos:SlowDown", "changed", "one: answer"),
+        ("envoy", "oneof,of=cos:SlowDown", "changed", "one: answer"),
         ("envoy", "http:503,bucket=a", "changed", "one: bucket"),
         ("envoy", "drip,rate=1000", "changed", "one: rate"),
         ("envoy", "http:503,delay=1s,probability=0.5", "left out", "one: delay"),

@@ -10,6 +10,7 @@ import pytest
 
 import faultinject
 from faultinject import Rule, Scenario, vendors
+from faultinject.cli.chances import all_fail
 
 OVER_FOUR = ["cos:SlowDown", "qingstor:service_unavailable", "jss:InternalError", "qiniu-mix:SlowDown"]
 TEXT = f"oneof,probability=0.2,{','.join(f'of={each}' for each in OVER_FOUR)}"
@@ -150,3 +151,19 @@ def test_a_block_and_a_decorator_take_it():
     """As keywords, with a list."""
     with faultinject.inject("oneof", of=OVER_FOUR, times=1) as faults:
         assert faults.injected == 0
+
+
+def test_another_one_before_it_changes_no_draw(site):
+    """Its errors are a part of what its draws depend on."""
+    alone = drawn(site, "oneof,of=cos:SlowDown,probability=0.2", 400, "1")
+    behind = drawn(
+        site, "oneof,of=s3:SlowDown,probability=0.001 oneof,of=cos:SlowDown,probability=0.2", 400, "1"
+    )
+    differ = [number for number, (one, other) in enumerate(zip(alone, behind, strict=True)) if one != other]
+    assert {behind[number] for number in differ} <= {"s3:SlowDown"}
+
+
+def test_the_chance_that_it_fails_is_that_of_its_errors():
+    """An error below status 400 is no failure of the attempt."""
+    [rule] = Scenario.parse("oneof,of=oss:CallbackFailed,of=oss:InternalError").rules
+    assert all_fail([rule], 3) == [0.5, 0.25, 0.125]

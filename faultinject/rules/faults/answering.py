@@ -130,11 +130,13 @@ class Documented(Fault):
     def delay_in_words(self, rule: Rule) -> str:
         """Say how late it is; below status 300 the head goes out at once, and the error late."""
         late = f"{descriptions.wait(rule)} late"
-        return f"the error {late} after the head" if self._statuses(rule)[0] < 300 else late
+        return f"the error {late} after the head" if self._statuses(rule)[-1] < 300 else late
 
-    def fails(self, rule: Rule) -> bool:
-        """Whether the status is an error; an error in a 200 is not counted as a failure."""
-        return self._statuses(rule)[0] >= 400
+    def fails(self, rule: Rule) -> float:
+        """The share of its errors whose status is one; an error in a 200 does not count."""
+        given = rule.value("status")
+        failing = [row for row in self.rows if (given or row.status or 0) >= 400]
+        return len(failing) / len(self.rows)
 
     def draws(self, rule: Rule) -> bool:
         """Whether the digest chooses among several errors, or the keys that fail."""

@@ -80,9 +80,9 @@ class Fault:
         """The rule's `delay` in words; empty if `in_words` has it."""
         return f"{descriptions.wait(rule)} late"
 
-    def fails(self, rule: Rule) -> bool:
-        """Whether the attempt has failed for the client."""
-        return True
+    def fails(self, rule: Rule) -> float:
+        """The chance that an attempt that gets it has failed for the client."""
+        return 1.0
 
     def draws(self, rule: Rule) -> bool:
         """Whether a firing rule makes other draws than the ids of its answers."""

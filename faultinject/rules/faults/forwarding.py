@@ -47,12 +47,12 @@ class OwnAnswer(Fault):
 
         return act
 
-    def fails(self, rule: Rule) -> bool:
-        """No: the app's own answer is no failure, even if it is late or subtly wrong.
+    def fails(self, rule: Rule) -> float:
+        """None: the app's own answer is no failure, even if it is late or subtly wrong.
 
         Only a careful client can tell that it is wrong.
         """
-        return False
+        return 0.0
 
 
 class Latency(OwnAnswer):
@@ -228,10 +228,10 @@ class Drip(Shaped):
         """Say how fast the body is sent."""
         return f"{self.shaped_in_words(rule)} at {descriptions.count(rule.value('rate'), 'byte')} a second"
 
-    def fails(self, rule: Rule) -> bool:
-        """Whether the slowed answer fails."""
+    def fails(self, rule: Rule) -> float:
+        """The chance that the slowed answer is an error."""
         of = rule.value("of")
-        return of is not None and Documented(of).fails(rule)
+        return Documented(of).fails(rule) if of is not None else 0.0
 
 
 class Corrupt(Shaped):
@@ -258,9 +258,9 @@ class Corrupt(Shaped):
         """Yes: the digest chooses the bytes that change."""
         return True
 
-    def fails(self, rule: Rule) -> bool:
-        """No: only a client that compares a digest can tell."""
-        return False
+    def fails(self, rule: Rule) -> float:
+        """None: only a client that compares a digest can tell."""
+        return 0.0
 
 
 class Edit(OwnAnswer):
