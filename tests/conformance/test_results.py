@@ -266,7 +266,7 @@ def test_the_page_says_what_is_not_a_default():
     client["note"] = "timeout=12"
     text = markdown(new)
     assert "| ACME's SDK 1.0 (timeout=12) | Python |" in text
-    assert "### ACME's SDK 1.0 (timeout=12)\n" in text
+    assert "## ACME's SDK 1.0 (timeout=12)\n" in text
 
 
 def test_the_page_of_a_client_without_a_fault():
@@ -275,7 +275,7 @@ def test_the_page_of_a_client_without_a_fault():
     client["version"] = None
     client["numbers"] = NUMBERS["patient"]
     text = markdown(new)
-    assert "### ACME's SDK\n" in text
+    assert "## ACME's SDK\n" in text
     assert "Every check that was decided: as its reference asks." in text
     assert "6.00 (6.00–6.00), … |  |" in text
 

@@ -304,7 +304,7 @@ def _client(client: Client) -> list[str]:
         f" {seconds(client.seconds)}; profile `{report.profile}`."
     )
     found_nothing = "Every check that was decided: as its reference asks."
-    return [f"### {plain(client.name)}", seen, "\n".join(lines) or found_nothing]
+    return [f"## {plain(client.name)}", seen, "\n".join(lines) or found_nothing]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
