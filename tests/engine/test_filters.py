@@ -214,3 +214,9 @@ def test_changes_are_spread_evenly(p_of):
     assert sum(places) == 8000
     assert p_of.even(places) > 0.001
     assert p_of.even(values) > 0.001 and min(values) > 0
+
+
+def test_a_first_piece_as_long_as_what_is_let_through():
+    """It alone shows no cut: the answer may end there, and its head is not marked."""
+    filtered = Truncated(0.5, 4)
+    assert [filtered.begins_with(piece) for piece in (b"", b"meow", b"meows")] == [False, False, True]
