@@ -316,6 +316,12 @@ def _give(
             action.entry.write(action.filter.did, applied=injection.applied, body=body, last=False)
         filtered = FilteredAnswer(plan, request, action, injection, body)
         yield from filtered.hold(headers)
+        try:
+            # A client may leave as soon as it has read the status: that is not before the fault.
+            yield from filtered.look()
+        except ClientGone as gone:
+            filtered.leave(gone)
+            return
         yield Send(answer.status, answer.status_line, headers, None, unread, answer.closes)
         yield from filtered.feed(action.body, more=False)
         return

@@ -323,13 +323,17 @@ class FilteredAnswer(OwnAnswer):
         if self.filter.how is not None and self._reach is not Reach.CONNECTION:
             self._did = "raised" if self._reach is Reach.IN_PROCESS else "closed"
 
+    def look(self) -> Steps:
+        """Look once whether the client still waits; `ClientGone` says that it does not."""
+        if not self._looked:
+            self._looked = True
+            if (yield Look()):
+                raise ClientGone
+
     def feed(self, piece: bytes, *, more: bool) -> Steps:
         """Send what becomes of a piece, each part when it is due."""
         try:
-            if not self._looked:
-                self._looked = True
-                if (yield Look()):
-                    raise ClientGone
+            yield from self.look()
             for event in self.filter.feed(piece, more=more):
                 if isinstance(event, Rest):
                     # A client of this process that would lose its patience loses it at once.
