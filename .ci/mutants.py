@@ -277,6 +277,7 @@ class Copy:
         self.write(mutant.path, mutant.source)
         try:
             for outcome, rooms in (("caught", [mutant.room]), ("caught elsewhere", ROOMS[mutant.room])):
+                # It gives no test another chance: what caught the mutant before is asked first about this one.
                 code, name = self.run(rooms, "--ff")
                 if code:
                     return outcome if code > 0 else "ran for ever", name
@@ -341,7 +342,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in range(options.jobs):
             copies.put(Copy(Path(folder, str(number))))
         list(pool.map(judged, mutants))
-        # What has failed for a mutant fails for it alone.
+        # What has failed for a mutant fails for it alone: a test that fails without one, too, has caught nothing.
         judges = {*rooms}.union(*(ROOMS[room] for room in rooms))
         failed = [
             name

@@ -12,8 +12,8 @@ Verdict = Literal["FAIL", "WARN", "INCONCLUSIVE", "PASS"]
 When = Literal["before", "after"]
 """Whether the fault of an `Outcome` came before or after the app."""
 Did = Literal[
-    "answered", "delayed", "stalled", "truncated", "dripped", "corrupted", "edited", "overwritten", "stale", "reset", "closed",
-    "raised", "app_cut", "drain_cut", "passed", "app_failed", "nothing_to_cut", "refused", "failed",
+    "answered", "delayed", "stalled", "truncated", "dripped", "corrupted", "edited", "overwritten", "stale",
+    "reset", "closed", "raised", "app_cut", "drain_cut", "passed", "app_failed", "nothing_to_cut", "refused", "failed",
 ]  # fmt: skip
 """Actions on the request of an `Outcome`."""
 Retryable = Literal["yes", "no", "unstated"]

@@ -156,7 +156,8 @@ def _close_cheroot(request: Any) -> None:
 
 # https://uwsgi-docs.readthedocs.io/en/latest/Options.html: the sockets of its protocols other than HTTP
 _UWSGI_SOCKETS = frozenset(
-    ("socket", "uwsgi-socket", "suwsgi-socket", "ssl-socket", "fastcgi-socket", "fastcgi-nph-socket", "scgi-socket", "scgi-nph-socket")
+    ("socket", "uwsgi-socket", "suwsgi-socket", "ssl-socket", "fastcgi-socket", "fastcgi-nph-socket",
+     "scgi-socket", "scgi-nph-socket")
 )  # fmt: skip
 WSGI_SERVERS = (
     WSGIServer(
