@@ -30,6 +30,13 @@ def test_every_public_name_is_there_and_listed(name):
     assert name in dir(faultinject)
 
 
+@pytest.mark.parametrize("name", plugins.__all__)
+def test_every_name_for_plugins_is_there_and_listed(name):
+    """They are loaded on first use, as those of the package."""
+    assert getattr(plugins, name) is not None
+    assert name in dir(plugins)
+
+
 def test_modules_that_are_loaded_on_first_use():
     """A name with its module needs no import of its own."""
     program = (

@@ -38,7 +38,7 @@ class Job:
         self.over = False
         self.faults: RunFaults | None = None
         self.error: Exception | None = None
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self.seconds = 0.0
 
     def make(self, exploration: Exploration, command: Command) -> None:
@@ -53,7 +53,7 @@ class Job:
                 except Exception as error:
                     self.error = error
                 self.seconds = time.monotonic() - began
-        except Exception as failure:
+        except BaseException as failure:  # whoever waits for this run gets it, whatever it is
             self.failure = failure
 
 

@@ -71,6 +71,20 @@ def _app(environ, start):
     return []
 
 
+def test_faults_are_only_elsewhere(run):
+    """The line that says on or off gives the reason."""
+    env = {
+        "FAULTINJECT_ENABLED": "1",
+        "FAULTINJECT_RULES": "http:503",
+        "FAULTINJECT_ONLY_WHERE": "APP_ENV=staging",
+    }
+    _, out, _ = run("check", env=env)
+    assert out.splitlines()[0].split(maxsplit=1) == ["faults", f"off: {ELSEWHERE}"]
+
+
+ELSEWHERE = "faults are only where APP_ENV=staging (FAULTINJECT_ONLY_WHERE), and APP_ENV is not set here"
+
+
 @pytest.mark.parametrize(
     "rule",
     ["reset", "close,when=after", "hang", "truncate", "truncate,keep_bytes=5GiB", "drip,rate=1", "corrupt",

@@ -212,6 +212,42 @@ def test_the_command_fails_without_faults(run, job):
     assert (code, found["ended"], found["broken"]) == (3, "exit code 2", [])
 
 
+def test_a_fault_keeps_tests_from_running(run, job):
+    """They are named in every format, beside a fault that broke none."""
+    forgets = """
+def test_sends():
+    try:
+        ask("PUT", "/sends", tries=1)
+    except RuntimeError:
+        cases.clear()
+"""
+    outputs = ["-o", "x.xml", "--format", "github"]
+    rules = ["-r", "s3:SlowDown,path=/sends", "-r", "s3:SlowDown,path=/right"]
+    code, out, err = run("trial", *outputs, *LISTENED, *rules, *job(RIGHT, forgets))
+    assert code == 1, err
+    assert "::error::test_right did not run with s3:SlowDown,path=/sends" in out
+    cases = {
+        case.get("name").partition(",times")[0]: case for case in ElementTree.parse("x.xml").iter("testcase")
+    }
+    assert cases["s3:SlowDown,path=/right"].find("failure") is None
+    [failure] = cases["s3:SlowDown,path=/sends"].iter("failure")
+    assert "did not run: test_right" in failure.text
+
+
+def test_formats_say_that_the_command_fails_without_faults(run, job):
+    """No test of it failed."""
+    code, out, _ = run(
+        "trial",
+        "--format",
+        "github",
+        *LISTENED,
+        "-r",
+        "s3:SlowDown",
+        *job(RIGHT, "import atexit\natexit.register(os._exit, 2)\n"),
+    )
+    assert (code, out) == (3, "::notice::fails without faults: the command (exit code 2)\n")
+
+
 def test_one_test_alone_may_end_its_command_otherwise(run, suite):
     """One test alone may end its command with an error, as it covers less than a limit.
 

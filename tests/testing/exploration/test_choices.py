@@ -484,3 +484,7 @@ def test_switched_off(monkeypatch):
     monkeypatch.setenv("APP_ENV", "production")
     with pytest.raises(ProductionRefusedError, match="APP_ENV=production looks like production"):
         faultinject.explore("cos")
+    monkeypatch.setenv("APP_ENV", "test")
+    monkeypatch.setenv("FAULTINJECT_ONLY_WHERE", "APP_ENV=staging")
+    with pytest.raises(ProductionRefusedError, match="only where APP_ENV=staging"):
+        faultinject.explore("cos")
