@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import subprocess
@@ -127,3 +128,25 @@ def test_a_report_is_true_of_the_release_that_it_names(report):
     for path, number, code in places:
         [file] = [each for each in metadata.files(path.partition("/")[0]) if str(each) == path]
         assert code in file.read_text(encoding="utf-8").splitlines()[int(number) - 1]
+
+
+@pytest.fixture
+def survey(monkeypatch):
+    """The module of the survey, which stands beside the rooms."""
+    monkeypatch.syspath_prepend(MUSEUM)
+    for name in ("rooms", "survey"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return importlib.import_module("survey")
+
+
+def test_the_survey_is_pinned_and_its_page_has_its_results(survey):
+    """Forty jobs; an accusation of each is confirmed or said to be wrong, and what is lost is said."""
+    assert len(survey.JOBS) >= 40
+    results = survey.kept()
+    assert results.keys() <= survey.JOBS.keys()
+    assert survey.page(results) in (MUSEUM / "SURVEY.md").read_text(encoding="utf-8")
+    for name, job in survey.JOBS.items():
+        assert all(re.search(r"==\d|@\d| \d", package) for package in [*job["packages"], *job.get("npm", [])]), name
+        assert vendors.get(job["vendor"]).id == job["vendor"]
+        assert not job.get("confirmed") or job["lost"], name
+        assert len(job["path"].read_text(encoding="utf-8").splitlines()) <= 40, name

@@ -1,7 +1,7 @@
 """Runs each bug of the museum before and after its repair, and each control once.
 
 `python examples/museum/run.py [NAME…]`. Each package is installed into an environment of its own, under `.cache`.
-`--write` puts the table of a whole run into the page.
+`--write` puts the table of a whole run into the page. With `--survey` the jobs of `survey.py` run instead.
 """
 
 from __future__ import annotations
@@ -13,41 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).parent
-CACHE, PAGE = HERE / ".cache", HERE / "README.md"
+from rooms import HERE, ROOMS, Row, environment
+
+PAGE = HERE / "README.md"
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
-ROOMS = {
-    each.parent.name: tomllib.loads(each.read_text(encoding="utf-8")) for each in HERE.glob("*/bug.toml")
-}
 NAMES = sorted(ROOMS, key=lambda name: (ROOMS[name]["expected"] == "green", name))
 """The bugs, then the controls."""
-Row = dict[str, Any]
-
-
-def environment(version: str, room: Row) -> Path:
-    """The interpreter of the environment that has this version; it is made where there is none."""
-    folder = CACHE / f"{room['package']}-{version}"
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        python = sys.executable
-        if version == room["repaired"]:
-            python = room.get("repaired_python", python)
-        subprocess.run([python, "-m", "venv", str(folder)], check=True)
-        wanted = [each.format(version=version) for each in room.get("with", [])]
-        if room["source"] == "npm":
-            npm = ["npm", "install", "--silent", "--prefix", str(folder)]
-            subprocess.run([*npm, f"{room['package']}@{version}"], check=True)
-        else:
-            wanted.insert(0, f"{room['package']}=={version}")
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        if wanted:
-            subprocess.run([*pip, *wanted], check=True)
-        (folder / "complete").touch()
-    return folder / "bin" / "python"
 
 
 def is_here(python: str) -> bool:
@@ -139,6 +112,10 @@ def table(rows: list[Row]) -> str:
 
 def main(words: list[str]) -> int:
     """Run the rooms that are named, or all of them."""
+    if "--survey" in words:
+        import survey
+
+        return survey.main([each for each in words if each != "--survey"])
     names = [each for each in words if not each.startswith("-")]
     if unknown := [each for each in names if each not in ROOMS]:
         print(f"no room {', '.join(unknown)}: there are {', '.join(NAMES)}", file=sys.stderr)

@@ -1,0 +1,163 @@
+"""Explores jobs of released packages, and keeps what came of each.
+
+`python examples/museum/run.py --survey [NAME…]` explores the jobs of the museum's rooms and those below `survey`: first
+with `--quick`, then with their vendor's standard set. `--quick` leaves the standard set out. The results are kept in
+`survey.json`, and the page is written from them.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from rooms import HERE, ROOMS, Row, environment, make_environment
+
+PAGE, RESULTS = HERE / "SURVEY.md", HERE / "survey.json"
+BEGIN, END = "<!-- results -->\n", "<!-- /results -->\n"
+LIMIT = 600
+"""Seconds that an exploration may take."""
+
+
+def described(path: Path) -> Row:
+    """A job below `survey`: its metadata is a block as in PEP 723, with a table `tool.survey`."""
+    text = path.read_text(encoding="utf-8")
+    [block] = re.findall(r"^# /// script\n((?:#.*\n)+?)# ///$", text, re.MULTILINE)
+    script = tomllib.loads(re.sub(r"^# ?", "", block, flags=re.MULTILINE))
+    job = ast.get_docstring(ast.parse(text))
+    return {"path": path, "job": job, "packages": script["dependencies"], **script["tool"]["survey"]}
+
+
+def described_room(name: str) -> Row:
+    """A room, in the version that has the bug."""
+    room = ROOMS[name]
+    package = f"{room['package']} {room['version']}"
+    row = {**room, "path": HERE / name / "job.py", "packages": [package], "issue": room["thread"]}
+    return {**row, "confirmed": f"[the room]({name}/README.md)"} if room["expected"] == "red" else row
+
+
+JOBS = {name: described_room(name) for name in ROOMS} | {
+    path.stem: described(path) for path in (HERE / "survey").glob("*.py")
+}
+
+
+def interpreter(name: str) -> Path:
+    """The interpreter whose environment has a job's packages."""
+    if name in ROOMS:
+        return environment(ROOMS[name]["version"], ROOMS[name])
+    return make_environment(f"survey-{name}", JOBS[name]["packages"], JOBS[name].get("npm", []))
+
+
+def explored(name: str, faults: list[str]) -> Row:
+    """Explore a job with these faults; `ended` in the result says why there is no other."""
+    job = JOBS[name]
+    words = ["explore", *faults, "--vendor", job["vendor"], "--reset", job["prepare"], "-o", "result.json"]
+    if shutil.which("faketime") and not job.get("real_time"):
+        words += ["--speed", "20"]  # most of the time is the packages' own backoff
+    # Without the job's folder in the path: a job is named as its package.
+    job_command = [str(interpreter(name)), "-P", str(job["path"])]
+    command = [sys.executable, "-m", "faultinject", *words, "--", *job_command]
+    clean = {key: text for key, text in os.environ.items() if not key.startswith(("AWS_", "FAULTINJECT_"))}
+    print("$", shlex.join(command), file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder, Path(folder, "said").open("w+", encoding="utf-8") as said:
+        Path(folder, "result.json").touch()
+        with subprocess.Popen(command, cwd=folder, env=clean, stdout=said, stderr=said) as process:
+            try:
+                process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                process.terminate()  # the exploration ends its command, and says what it has found so far
+        said.seek(0)
+        text = said.read()
+        print(text, file=sys.stderr, flush=True)
+        result = json.loads(Path(folder, "result.json").read_text(encoding="utf-8") or "{}")
+    if not result.get("runs"):
+        return {"ended": next((line for line in text.splitlines() if line.startswith("faultinject: ")), "no run")}
+    checks = {
+        check["subject"] or check["check"]
+        for finding in result["findings"]
+        for check in finding.get("checks", [])
+        if check["verdict"] == "FAIL"
+    }
+    return {key: result[key] for key in ("runs", "failed", "not_run", "incomplete")} | {
+        "seconds": round(result["seconds"]),
+        "checks": sorted(checks),
+    }
+
+
+def cell(result: Row | None) -> str:
+    """The result of an exploration in a table."""
+    if result is None:
+        return "not run"
+    if "ended" in result:
+        return str(result["ended"])
+    unfinished = f", {result['not_run']} not made" if result["not_run"] else ""
+    return f"{result['failed']} of {result['runs']} failed{unfinished}, {result['seconds']} s"
+
+
+def page(results: dict[str, Row]) -> str:
+    """Write the numbers and the table: a row for each job, with the bugs first."""
+    bugs = [name for name in results if JOBS[name].get("confirmed")]
+    wrong = [name for name in results if JOBS[name].get("wrong")]
+    accused = {name for name, row in results.items() if any(result.get("checks") for result in row.values())}
+    unjudged = accused - {*bugs, *wrong}
+    lines = [
+        f"**{len(bugs)} bugs confirmed; {len(wrong)} accusations that were wrong**, in {len(results)} jobs"
+        + (f"; accusations of {len(unjudged)} jobs are not judged yet." if unjudged else "."),
+        "",
+        "| job | packages | `--quick` | standard set | checks that failed | what is lost | confirmed by | report |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in sorted(results, key=lambda name: (name not in bugs, name)):
+        job, row = JOBS[name], results[name]
+        checks = {check for result in row.values() for check in result.get("checks", [])}
+        packages = [*job["packages"], *job.get("npm", []), *([job["program"]] if "program" in job else [])]
+        verdict = job.get("confirmed") or job.get("wrong") or ("not judged yet" if name in unjudged else "")
+        cells = [
+            f"`{name}`: {job['job']}",
+            ", ".join(packages),
+            cell(row["quick"]),
+            cell(row.get("standard")),
+            ", ".join(sorted(checks)),
+            job.get("lost", "nothing"),
+            verdict,
+            job.get("issue", ""),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def kept() -> dict[str, Row]:
+    """The results of earlier runs, and of those beside this one."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def main(words: list[str]) -> int:
+    """Explore the jobs that are named, or all of them."""
+    names = [each for each in words if not each.startswith("-")] or sorted(JOBS)
+    if unknown := [each for each in names if each not in JOBS]:
+        print(f"no job {', '.join(unknown)}: there are {', '.join(sorted(JOBS))}", file=sys.stderr)
+        return 2
+    for name in names:
+        needs = JOBS[name].get("program") or JOBS[name].get("needs") or sys.executable
+        if shutil.which(needs) is None:
+            print(f"{name}: needs {needs}", file=sys.stderr)
+            continue
+        faults = JOBS[name].get("faults", [])
+        rules = [word for rule in faults for word in ("-r", rule)]
+        row: Row = {"quick": explored(name, ["--quick", *rules])}
+        if "--quick" not in words:
+            row["standard"] = explored(name, ["-r", JOBS[name]["vendor"], *rules])
+        results = kept()
+        results[name] = {**results.get(name, {}), **row}
+        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+        PAGE.write_text(f"{before}{BEGIN}{page(results)}{END}{rest.split(END)[1]}", encoding="utf-8")
+    return 0

@@ -1,0 +1,23 @@
+"""Overwrites a table of one day by another."""
+# /// script
+# dependencies = ["awswrangler==3.17.1"]
+# [tool.survey]
+# vendor = "s3"
+# prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/old.parquet"
+# ///
+
+import os
+
+os.environ |= {
+    "AWS_ENDPOINT_URL": os.environ["ENDPOINT"],
+    "AWS_ACCESS_KEY_ID": "id",
+    "AWS_SECRET_ACCESS_KEY": "key",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+import awswrangler
+import pandas as pd
+
+days = pd.DataFrame({"day": [1, 2]})
+awswrangler.s3.to_parquet(
+    days, path="s3://lake/table/", dataset=True, mode="overwrite", filename_prefix="part"
+)

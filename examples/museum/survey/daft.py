@@ -1,0 +1,17 @@
+"""Writes a table, and reads it again."""
+# /// script
+# dependencies = ["daft==0.7.26"]
+# [tool.survey]
+# vendor = "s3"
+# prepare = "curl -s -X PUT $ENDPOINT/lake"
+# ///
+
+import os
+
+import daft
+from daft.io import IOConfig, S3Config
+
+keys = {"key_id": "id", "access_key": "key", "region_name": "us-east-1"}
+io = IOConfig(s3=S3Config(endpoint_url=os.environ["ENDPOINT"], use_ssl=False, **keys))
+daft.from_pydict({"day": [1, 2]}).write_parquet("s3://lake/days", io_config=io)
+assert daft.read_parquet("s3://lake/days/*.parquet", io_config=io).count_rows() == 2

@@ -1,0 +1,17 @@
+"""Writes two files, then removes one."""
+# /// script
+# dependencies = ["gcsfs==2026.10.1"]
+# [tool.survey]
+# vendor = "gcs"
+# prepare = "curl -s -H 'Content-Type: application/json' -d '{\"name\": \"lake\"}' \"$ENDPOINT/storage/v1/b?project=p\""
+# ///
+
+import os
+
+import gcsfs
+
+lake = gcsfs.GCSFileSystem(project="p", token="anon", endpoint_url=os.environ["ENDPOINT"])
+for name in ("old", "new"):
+    with lake.open(f"lake/{name}", "wb") as target:
+        target.write(name.encode())
+lake.rm_file("lake/old")

@@ -1,0 +1,26 @@
+"""Creates an array, writes it, and reads it again."""
+# /// script
+# dependencies = ["tensorstore==0.1.86", "numpy==2.4.6"]
+# [tool.survey]
+# vendor = "s3"
+# real_time = true
+# prepare = "curl -s -X PUT $ENDPOINT/lake"
+# ///
+
+import os
+
+import numpy as np
+import tensorstore
+
+os.environ |= {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_EC2_METADATA_DISABLED": "true"}
+store = {
+    "driver": "s3",
+    "bucket": "lake",
+    "path": "array/",
+    "endpoint": os.environ["ENDPOINT"],
+    "aws_region": "us-east-1",
+}
+metadata = {"shape": [4], "chunks": [2], "dtype": "<i4"}
+array = tensorstore.open({"driver": "zarr", "kvstore": store, "metadata": metadata}, create=True).result()
+array[:].write(np.arange(4, dtype="int32")).result()
+assert array[:].read().result().tolist() == [0, 1, 2, 3]
