@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from faultinject.store.call import Dialect
     from faultinject.store.stores import STORES, VendorStore
     from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.envelopes import Form
     from faultinject.vendors.multi_delete import Deletes
-    from faultinject.vendors.vendor import Form, Vendor
+    from faultinject.vendors.vendor import Vendor
 
 __all__ = [
     "STORES",
@@ -72,7 +73,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that is th
         Entry="engine.request",
         Fault="rules.faults.fault",
         Filter="engine.filters",
-        Form="vendors.vendor",
+        Form="vendors.envelopes",
         Forward="engine.actions",
         MatchKey="engine.counting",
         MemoryCounts="counts.memory",

@@ -14,9 +14,9 @@ from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
 from faultinject.rules.triggers import DECIDING
 from faultinject.rules.values import listed
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.targets import can_name
-from faultinject.vendors.vendor import Addressing
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import DirectoryStore
     from faultinject.engine.request import Entry
-    from faultinject.vendors.vendor import Addressing
+    from faultinject.vendors.addressing import Addressing
 
 LARGEST = 8 << 20
 """Bytes at which a file takes no more lines, which are then about ten thousand."""

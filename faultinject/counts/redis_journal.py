@@ -15,7 +15,7 @@ from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
 from faultinject.journal.outcome import Outcome, outcome_in
 from faultinject.locks import Lock
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
 """Lines that wait for the server; older ones are dropped."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faultinject.counts.background_sender import BackgroundSender
     from faultinject.engine.request import Entry
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.vendor import Addressing
+    from faultinject.vendors.addressing import Addressing
 
     T = TypeVar("T")
 

@@ -9,9 +9,11 @@ from faultinject.engine.filters import DELETE
 from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
 from faultinject.engine.request import Entry, Request
 from faultinject.http.wire import CLOSE, Headers, http_date, reason
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
-from faultinject.vendors.vendor import Addressing, Rendering, Vendor
+from faultinject.vendors.rendering import Rendering
+from faultinject.vendors.vendor import Vendor
 
 Check = Callable[[Request], bool]
 Lister = Callable[[Request, bytes], Listing | None]

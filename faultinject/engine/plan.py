@@ -24,16 +24,16 @@ from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter, Counts, MatchKey, Take
 from faultinject.engine.request import ASGIRequest, Entry, Request, WSGIRequest
 from faultinject.http.patterns import literal_prefix
-from faultinject.vendors.operations import headers_of
-from faultinject.vendors.vendor import (
+from faultinject.vendors.addressing import (
     HOSTS_REMEMBERED,
     LONGEST_HOST,
     Addressing,
-    Vendor,
     common,
     split_mount,
     without_port,
 )
+from faultinject.vendors.operations import headers_of
+from faultinject.vendors.vendor import Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

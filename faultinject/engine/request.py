@@ -20,9 +20,9 @@ from faultinject.engine.counting import Take
 from faultinject.engine.shown import shown_path, shown_query, without_userinfo
 from faultinject.http.target import decode_form, encode, read_target, utf8
 from faultinject.http.wire import whole
+from faultinject.vendors.addressing import HOSTS, Addressing, split_mount, without_port
 from faultinject.vendors.credentials import SIGNED_AT, expires_at, key_id, query_key_id, signed_at, signed_for
 from faultinject.vendors.operations import S3_PREFIXES
-from faultinject.vendors.vendor import HOSTS, Addressing, split_mount, without_port
 
 if TYPE_CHECKING:
     from faultinject.engine.plan import CompiledRule, Plan

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from faultinject.engine.request import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, Entry, checksum_of_version
 from faultinject.http.wire import moment_of, whole
 from faultinject.journal.outcome import AttemptHint, Outcome
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 LONGEST_PART = 100
 """Characters that are kept of the header that names the part of a body."""

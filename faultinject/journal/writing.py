@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.vendor import Addressing
+    from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
 """Lines that the ring keeps; older ones are dropped and counted."""

@@ -20,7 +20,8 @@ from faultinject.rules.vocabulary import KEYS, Entry, EntryOrWord, Parts, combin
 
 if TYPE_CHECKING:
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.vendors.vendor import Addressing, Vendor
+    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Vendor
 
     Split = tuple[bool, str, str | None]
 

@@ -13,7 +13,7 @@ from faultinject.rules import spelling
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Reading
 from faultinject.rules.rule import Rule
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16

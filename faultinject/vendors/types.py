@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     from faultinject.engine.request import Entry, Request
@@ -16,3 +17,5 @@ if TYPE_CHECKING:
     Address = tuple[str | None, str | None]
     # Level, bucket, key and the rest of the address.
     Target = tuple[str, str | None, str | None, str]
+    # From a request and the bucket (Azure: the account) that its Host names, or None.
+    TargetReader = Callable[[Readable, str | None], Target]

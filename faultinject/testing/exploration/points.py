@@ -22,8 +22,9 @@ from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.choices import CRASH, Choice
 from faultinject.testing.nearest import Remembered
+from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
-from faultinject.vendors.vendor import Addressing, Vendor, volatile_parameters, with_placeholders
+from faultinject.vendors.vendor import Vendor
 
 Conditions = dict[str, str]
 
