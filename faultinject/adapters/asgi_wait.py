@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.servers import Connection, layers_of, of_send, until_delivered
+from faultinject.adapters.connection import Connection, of_send, until_delivered
+from faultinject.adapters.servers import layers_of
 from faultinject.engine.plan import LOOK
 from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
 from faultinject.engine.steps import ClientGone

@@ -11,7 +11,7 @@ import threading
 import time
 from time import monotonic
 
-from faultinject.adapters.servers import Connection, threads_run
+from faultinject.adapters.connection import Connection, threads_run
 from faultinject.engine.request import LONGEST, MOST
 
 GRACE = 0.5
