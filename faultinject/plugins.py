@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from faultinject.counts.store import Store
     from faultinject.engine.actions import Act, Action, Disconnect, Forward, Respond
     from faultinject.engine.answers import Answer
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.entry import Entry
     from faultinject.engine.filters import Filter
-    from faultinject.engine.plan import CompiledRule
-    from faultinject.engine.request import Entry, Request
+    from faultinject.engine.request import Request
     from faultinject.rules.faults.fault import Fault
     from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake
@@ -64,13 +65,13 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that is th
         Act="engine.actions",
         Action="engine.actions",
         Answer="engine.answers",
-        CompiledRule="engine.plan",
+        CompiledRule="engine.compiled_rule",
         Counts="engine.counting",
         Deletes="vendors.multi_delete",
         Dialect="store.call",
         Disconnect="engine.actions",
         DocumentedError="vendors.documented",
-        Entry="engine.request",
+        Entry="engine.entry",
         Fault="rules.faults.fault",
         Filter="engine.filters",
         Form="vendors.envelopes",

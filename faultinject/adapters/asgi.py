@@ -29,12 +29,14 @@ from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
 from faultinject.adapters.servers import SPELL, asgi_server, know_status, shown
 from faultinject.engine.actions import PASSED, Action, Pass
+from faultinject.engine.body import LONGEST, Body, SeenBody
 from faultinject.engine.counting import Counter
+from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, Injection, OwnAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest, Body, Entry, SeenBody
+from faultinject.engine.request import ASGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,

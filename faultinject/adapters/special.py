@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from faultinject.adapters.servers import is_file
 from faultinject.engine.answers import MARKS
-from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
+from faultinject.engine.index import ENVIRON, SCOPE, Interface
+from faultinject.engine.plan import Plan
 from faultinject.engine.request import environ_key, header_name
 
 if TYPE_CHECKING:

@@ -20,11 +20,12 @@ from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
 from faultinject.engine.actions import PASSED, Pass, Respond
+from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
 from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer, OwnAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Entry, WSGIRequest
+from faultinject.engine.request import WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,

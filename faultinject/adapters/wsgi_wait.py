@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from faultinject.adapters.connection import Connection, of_environ, until_delivered
 from faultinject.adapters.servers import OUR_SERVER, is_at_hand, shown, wsgi_server
-from faultinject.engine.plan import LOOK
-from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
+from faultinject.engine.body import LONGEST, MOST, PIECE, Body
+from faultinject.engine.request import WSGIRequest
+from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
 from faultinject.locks import gevent_sleep
 

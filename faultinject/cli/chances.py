@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import lcm, prod
 
-from faultinject.engine.plan import asks_for_options
+from faultinject.engine.compiled_rule import asks_for_options
 from faultinject.rules.key import any_of, folded
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample

@@ -19,7 +19,7 @@ from faultinject.rules.files import TO_APPEND, OwnFile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.directory import DirectoryStore
-    from faultinject.engine.request import Entry
+    from faultinject.engine.entry import Entry
     from faultinject.vendors.addressing import Addressing
 
 LARGEST = 8 << 20

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from faultinject.engine.request import Entry, Request
+from faultinject.engine.entry import Entry
+from faultinject.engine.request import Request
 from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
 

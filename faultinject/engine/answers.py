@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from faultinject.engine.actions import ActByAnswering, Respond
+from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.draw import choose, delays, fails, stretched, threshold
+from faultinject.engine.entry import Entry
 from faultinject.engine.filters import DELETE
-from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
-from faultinject.engine.request import Entry, Request
+from faultinject.engine.request import Request
 from faultinject.http.wire import CLOSE, Headers, http_date, reason
 from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.documented import DocumentedError

@@ -11,9 +11,11 @@ from typing import Self
 
 from faultinject.engine.actions import Forward, Respond
 from faultinject.engine.answers import guarded, marked
+from faultinject.engine.body import Body
+from faultinject.engine.entry import Entry
 from faultinject.engine.filters import End, Filter, Rest
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Entry, Request
+from faultinject.engine.request import Request
 from faultinject.engine.steps import (
     AppAnswer,
     ClientGone,

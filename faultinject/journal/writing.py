@@ -9,7 +9,7 @@ from stat import S_ISREG
 from sys import is_finalizing, modules
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.request import NOT_INJECTED, Entry
+from faultinject.engine.entry import NOT_INJECTED, Entry
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.locks import Lock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
-from faultinject.engine.plan import threshold
+from faultinject.engine.draw import threshold
 from faultinject.engine.request import Request
 from faultinject.rules import values
 from faultinject.rules.key import Check, Reading, condition

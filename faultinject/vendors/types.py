@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from faultinject.engine.request import Entry, Request
+    from faultinject.engine.entry import Entry
+    from faultinject.engine.request import Request
 
     # What the values of an answer are made from.
     StorageRequest: TypeAlias = Request

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from faultinject.engine.actions import Act, ActByAnswering
-    from faultinject.engine.plan import CompiledRule
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.rules.key import Check
     from faultinject.rules.rule import Rule
 
