@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.memory import MemoryCounts
     from faultinject.counts.store import Store
-    from faultinject.engine.actions import Act, Action, Disconnect, Forward, Respond
-    from faultinject.engine.answers import Answer
+    from faultinject.engine.actions import Act, Action, Disconnect, Forward
+    from faultinject.engine.answers import Answer, Respond
     from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
     from faultinject.engine.entry import Entry
@@ -81,7 +81,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that is th
         Mistake="rules.values",
         Number="engine.counting",
         Request="engine.request",
-        Respond="engine.actions",
+        Respond="engine.answers",
         Rule="rules.rule",
         Store="counts.store",
         Take="engine.counting",

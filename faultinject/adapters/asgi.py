@@ -34,7 +34,7 @@ from faultinject.engine.counting import Counter
 from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.own_answer import FilteredAnswer, Injection, OwnAnswer
+from faultinject.engine.own_answer import FilteredAnswer, Injection
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import ASGIRequest
 from faultinject.engine.steps import (
@@ -47,6 +47,7 @@ from faultinject.engine.steps import (
     Hold,
     Look,
     LostPatience,
+    OwnAnswer,
     Part,
     Pause,
     Reach,

@@ -19,11 +19,12 @@ from faultinject.adapters.servers import close_behind, is_at_hand, is_file, wsgi
 from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
-from faultinject.engine.actions import PASSED, Pass, Respond
+from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.answers import Respond
 from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer, OwnAnswer
+from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import WSGIRequest
 from faultinject.engine.steps import (
@@ -35,6 +36,7 @@ from faultinject.engine.steps import (
     Hold,
     Look,
     LostPatience,
+    OwnAnswer,
     Part,
     Reach,
     ReadBody,

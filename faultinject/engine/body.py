@@ -1,4 +1,4 @@
-"""A request's body: its bounds, and a digest that tells whether two attempts carry the same bytes."""
+"""A request's body: its bounds, and a digest by which attempts are compared."""
 
 from __future__ import annotations
 

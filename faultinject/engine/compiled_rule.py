@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from faultinject.engine.counting import Counter
 from faultinject.engine.draw import ONE, drawer, threshold
@@ -10,16 +10,68 @@ from faultinject.engine.request import Request
 from faultinject.vendors.addressing import Addressing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from faultinject.counts.shared_counts import SharedCounts
+    from faultinject.engine.counting import SharedCounts
+    from faultinject.engine.entry import Entry
     from faultinject.engine.services import Services
-    from faultinject.rules.rule import Rule
+    from faultinject.vendors.vendor import Vendor
 
+    # Gives an action of `actions`, which are made of such rules.
+    Act = Callable[[Request, Entry, bytes], Any]
     Scope = Callable[[Request, Addressing, str], str]
 
 
 _OPTIONS = frozenset(("OPTIONS",))
+
+
+class Rule(Protocol):
+    """A rule of the grammar, as far as a plan asks it."""
+
+    @property
+    def fault(self) -> str:
+        """The fault, as written."""
+
+    @property
+    def label(self) -> str:
+        """The text on which the draws depend."""
+
+    @property
+    def vendor(self) -> Vendor | None:
+        """The vendor that reads bucket, key and operation; None: as an S3 request."""
+
+    @property
+    def conditions(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts of each condition, by canonical key."""
+
+    @property
+    def unless(self) -> Mapping[str, tuple[str, ...]]:
+        """In the same form, the conditions under which it does not match."""
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The text of each trigger and effect, by canonical key."""
+
+    @property
+    def set_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers that it adds or replaces."""
+
+    @property
+    def changes_body(self) -> bool:
+        """Whether its fault changes the body of an answer on its way."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes other draws than the ids of its answers when it fires."""
+
+    def value(self, key: str) -> Any:
+        """The parsed value of a trigger or effect, or its default."""
+
+    def prepare(self, compiled: CompiledRule) -> Act:
+        """The action of its fault, prepared as far as possible."""
+
+    def compile(self, context: Addressing, seed: bytes) -> Callable[[Request], bool]:
+        """The test of a request."""
 
 
 class CompiledRule:
@@ -92,14 +144,14 @@ class CompiledRule:
         label = f"{rule.label}#{duplicate + 1}" if duplicate else rule.label
         self.drawn = drawer(key, label, limit) if limit else _never
         self.lock_free_after = self._lock_free_after(limit)
-        self.act = rule.resolved.prepare(self)
+        self.act = rule.prepare(self)
         self.matches = rule.compile(self.reading, seed)
 
     def _lock_free_after(self, limit: int) -> int | None:
         if not limit or self.times == 0:
             return 0
         counted = self.skips is not None or self.above is not None or not self.always_fires
-        if counted or self.rule.resolved.draws(self.rule):
+        if counted or self.rule.draws:
             return None
         return self.times or 0
 

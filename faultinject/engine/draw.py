@@ -1,4 +1,4 @@
-"""The one source of chance: a keyed digest of the subject of the draw, so that a seed replays.
+"""The one source of chance: a keyed digest of what is drawn for, so that a seed replays.
 
 For one match it is `blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7
 decide, 8-15 choose the row of a group, 16-23 the delay; 24-31, stretched, the ids, the bytes that `corrupt` changes

@@ -9,7 +9,7 @@ from binascii import a2b_base64, crc32
 from collections.abc import Iterable, Mapping
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from faultinject.engine.body import Body, SeenBody
 from faultinject.engine.counting import Take
@@ -20,8 +20,8 @@ from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.credentials import expires_at, key_id, query_key_id, signed_at, signed_for
 
 if TYPE_CHECKING:
-    from faultinject.engine.compiled_rule import CompiledRule
-    from faultinject.engine.plan import Plan
+    from collections.abc import Callable
+
     from faultinject.vendors.types import Target
 
 
@@ -131,6 +131,38 @@ Every other word is of a fault, also one of another package.
 _seq = count()
 
 
+class Recorder(Protocol):
+    """The services of a plan, as far as entries need them."""
+
+    @property
+    def journal(self) -> Callable[[Entry], None]:
+        """Takes a line."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The seconds of the clock that durations are measured by."""
+
+    @property
+    def failed(self) -> Callable[[Exception, str], None]:
+        """Called with an error inside faultinject itself, and the rule's name."""
+
+
+class Decided(Protocol):
+    """A plan, as far as the entries of its requests need it."""
+
+    @property
+    def services(self) -> Recorder:
+        """The clock and the journal."""
+
+    @property
+    def origin(self) -> Origin:
+        """The scenario's generation, its seed and the seed's key."""
+
+    @property
+    def more_headers(self) -> Mapping[str, bool]:
+        """Further headers that are noted, and whether by value."""
+
+
 class Entry:
     """One request on its way, as the journal keeps it; reading it makes an `Outcome`.
 
@@ -164,17 +196,18 @@ class Entry:
         body: bytes read of the request's body, their digest, whether that was all.
         final: whether a line was there before, of which this is the end; None: it is the first.
         last: whether no other line of it follows.
-        fired: the rule whose fault is given.
+        undo: notes that the fault is not given after all; None: none is.
         seen: the part of the body that the app was seen to read, or None.
         written: whether a line was there before.
     """
 
     __slots__ = (
         "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length",
-        "credential", "did", "etag", "fault", "final", "fired", "headers", "hint", "hint_form", "host",
+        "credential", "did", "etag", "fault", "final", "headers", "hint", "hint_form", "host",
         "key_id", "last", "left", "method", "mount", "n", "named_by", "operation", "origin", "path", "place",
         "port", "precondition", "query", "read_by", "reading", "region", "request_id", "response_bytes",
-        "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time", "user_agent",
+        "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time", "undo",
+        "user_agent",
         "when", "written",
     )  # fmt: skip
 
@@ -212,12 +245,12 @@ class Entry:
     hint_form: str | None
     body: Body | None
     final: bool | None
-    fired: CompiledRule | None
+    undo: Callable[[], None] | None
     seen: SeenBody | None
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Decided,
         request: Request,
         reading: Addressing,
         time: float,
@@ -225,7 +258,7 @@ class Entry:
         rule: str | None = None,
         n: int | None = None,
     ) -> None:
-        self.services = plan.services
+        self.services: Recorder = plan.services
         self.seq = next(_seq)
         self.origin = plan.origin
         self.time = time
@@ -238,7 +271,7 @@ class Entry:
         self.left = self.written = False
         self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
         self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
-        self.body = self.final = self.fired = self.seen = None
+        self.body = self.final = self.undo = self.seen = None
         self.read_by = self.named_by = None
         self._describe(request, plan.more_headers)
 
@@ -338,11 +371,11 @@ class Entry:
         # Written out: with `setattr` an injected answer cost up to 7 % more.
         (
             line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
-            line.content_length, line.credential, line.did, line.etag, line.fault, line.final, line.fired,
+            line.content_length, line.credential, line.did, line.etag, line.fault, line.final,
             line.headers, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
             line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
             line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq,
-            line.services, line.signed_at, line.status, line.test, line.time, line.user_agent, line.when,
+            line.services, line.signed_at, line.status, line.test, line.time, line.undo, line.user_agent, line.when,
             line.written,
         ) = _all_of(self)  # fmt: skip
         line.read_by = line.named_by = line.take = None
@@ -390,9 +423,9 @@ class Entry:
             applied: whether the app ran.
             status: of the app's own answer, which starts now; None where it is not known.
         """
-        if self.fired is not None:
-            self.fired.take_back()
-            self.fired = None
+        if self.undo is not None:
+            self.undo()
+            self.undo = None
         self.forget()
         self.status = status
         self.write(did, answered=status is not None, applied=applied)

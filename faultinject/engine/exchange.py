@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, MutableMapping, Sequence
 from typing import Any
 
-from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
-from faultinject.engine.answers import answer_keys, at_its_start, taken_over
+from faultinject.engine.actions import Action, Disconnect, Forward, Pass
+from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
 from faultinject.engine.body import Body, SeenBody
 from faultinject.engine.entry import Entry
 from faultinject.engine.own_answer import (

@@ -27,7 +27,7 @@ from faultinject.vendors.vendor import Vendor
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from faultinject.rules.rule import Rule
+    from faultinject.engine.compiled_rule import Rule
 
     # An environ or a scope.
     Place = Mapping[str, Any]

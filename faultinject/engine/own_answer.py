@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from faultinject.engine.actions import Forward, Respond
-from faultinject.engine.answers import guarded, marked
+from faultinject.engine.actions import Forward
+from faultinject.engine.answers import Respond, guarded, marked
 from faultinject.engine.body import Body
 from faultinject.engine.entry import Entry
 from faultinject.engine.filters import End, Filter, Rest
@@ -23,6 +23,7 @@ from faultinject.engine.steps import (
     Head,
     Hold,
     Look,
+    OwnAnswer,
     Part,
     Pause,
     Reach,
@@ -110,24 +111,6 @@ class Injection:
         if entry.take is not None:
             plan.counts.give_back(entry.take)
         entry.cancel(did, applied=self.applied, status=status if plan.services.record_all else None)
-
-
-class OwnAnswer:
-    """An answer of the app's that goes out as it is.
-
-    Attributes:
-        begun: whether the app has begun it.
-        noted: whether it is noted alone, with the headers as the interface has them.
-    """
-
-    noted = False
-
-    def __init__(self) -> None:
-        self.begun = False
-
-    def head(self, found: AppAnswer) -> Steps:
-        """The app begins its answer, or begins it anew."""
-        raise NotImplementedError
 
 
 class NotedAnswer(OwnAnswer):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from _thread import allocate_lock
 from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from faultinject.engine.actions import PASSED, Action, Pass
-from faultinject.engine.compiled_rule import CompiledRule, duplicate_indices
+from faultinject.engine.compiled_rule import CompiledRule, Rule, duplicate_indices
 from faultinject.engine.counting import Counts, MatchKey, Take
 from faultinject.engine.draw import seed_key
 from faultinject.engine.entry import Entry
@@ -26,9 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from faultinject.engine.services import Services
-    from faultinject.injector.asked import Asked
-    from faultinject.injector.failure_watch import FailureWatch
-    from faultinject.rules.rule import Rule
+
+
+class Watch(Protocol):
+    """Counts the app's own answers and failures."""
+
+    def note(self, *, failed: bool, again: bool) -> None:
+        """Note an answer, or one in place of another."""
+
+
+class Asked(Protocol):
+    """The rules that requests ask for themselves."""
+
+    def plan(self, text: str) -> Plan | str:
+        """The plan of rules in a text, or why they are refused."""
 
 
 class Plan:
@@ -60,7 +71,7 @@ class Plan:
         counts: Counts,
         services: Services,
         generation: int = 0,
-        watch: FailureWatch | None = None,
+        watch: Watch | None = None,
         asked: Asked | None = None,
         salt: bytes = b"",
         places: Sequence[int] | None = None,
@@ -205,7 +216,7 @@ class Plan:
                 rule.fired.next()
                 if self._shared is not None:
                     self._shared.note_injected(rule.number)
-                entry.fired = rule
+                entry.undo = rule.take_back
                 return action
             services.finish()
         else:

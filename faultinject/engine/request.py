@@ -1,7 +1,7 @@
-"""One request, as the rules see it: a lazy view of a WSGI environ or an ASGI scope that copies nothing.
+"""One request, as the rules see it: a lazy view that copies nothing.
 
-Both views answer the same questions with the same words. A view is made only for a request that some rule may match,
-and works a field out when it is first asked for.
+There is a view of a WSGI environ, and one of an ASGI scope. Both answer the same questions with the same words. A
+view is made only for a request that some rule may match, and works a field out when it is first asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Addresses: as which vendor, and below which hosts, requests are read, and the identity that draws depend on."""
+"""Addresses: how requests are read as bucket, key and identity, and below which hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Envelopes of errors: a vendor's own text with `%(name)s` holes, and the ways to escape what is put into them.
+"""Envelopes of errors: a vendor's own text with `%(name)s` holes, and how these are filled.
 
 Nothing is built by an XML or JSON library, because the library would choose quotes, blanks and order. `%` itself is
 written `%%`.
