@@ -278,7 +278,7 @@ class Entry:
     def _describe(self, request: Request, more_headers: Mapping[str, bool]) -> None:
         """Note the facts about the request; only those with secrets are worked out now."""
         path, query = request.path, request.query
-        self.client, self.port, authorization, date, agent, length, recorded = request.describe()
+        self.client, self.port, authorization, date, agent, recorded = request.describe()
         key = credential = precondition = region = None
         if authorization:
             key = key_id(authorization)
@@ -318,6 +318,7 @@ class Entry:
         self.signed_at = date and date[:LONGEST_DATE]
         self.region = None if region is None else crc32(region.encode("utf-8", "replace"))
         self.headers = recorded
+        length = request.announced_length
         self.content_length = length[:20] if length else None
 
     @property

@@ -20,8 +20,8 @@ from faultinject.vendors.operations import S3_PREFIXES
 if TYPE_CHECKING:
     from faultinject.vendors.types import Target
 
-# The client's address and port, Authorization, time of signing, User-Agent, Content-Length, and recorded headers.
-Description = tuple[str | None, object, str | None, str | None, str | None, str | None, Mapping[str, str]]
+# The client's address and port, Authorization, time of signing, User-Agent, and recorded headers.
+Description = tuple[str | None, object, str | None, str | None, str | None, Mapping[str, str]]
 
 
 GUARDS = frozenset(
@@ -154,7 +154,7 @@ class Request:
         @property
         def expects_continue(self) -> bool: ...
         @property
-        def http2(self) -> bool: ...
+        def version(self) -> str: ...
         def first(self, name: str) -> str | None: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def recorded(self, name: str) -> str | None: ...
@@ -169,6 +169,19 @@ class Request:
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
         return whole(self.first("content-length"))
+
+    @property
+    def announced_length(self) -> str | None:
+        """The Content-Length as sent; `0` also where a request has no body as it announces none."""
+        length = self.first("content-length")
+        if length or self.method in BODILESS or self.version not in _ANNOUNCING:
+            return length
+        return "0" if self.first("transfer-encoding") is None else length
+
+    @property
+    def http2(self) -> bool:
+        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        return self.version[:1] in _MULTIPLEXED
 
     @property
     def content_type(self) -> str:
@@ -267,9 +280,10 @@ class WSGIRequest(Request):
         return self._environ.get(RECORDED_AS.get(name) or environ_key(name))
 
     @property
-    def http2(self) -> bool:
-        """Whether other requests share the connection at the same time: HTTP/2 or later."""
-        return self._environ.get("SERVER_PROTOCOL", "")[5:6] in _MULTIPLEXED
+    def version(self) -> str:
+        """The version of HTTP, such as `1.1`; empty where the server does not say it."""
+        protocol: str = self._environ.get("SERVER_PROTOCOL", "")
+        return protocol[5:]
 
     def describe(self) -> Description:
         """The journal's facts about the request besides its target."""
@@ -278,18 +292,10 @@ class WSGIRequest(Request):
         recorded = NONE_RECORDED
         if not _RECORDED_KEYS.isdisjoint(environ):
             recorded = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
-        length = get("CONTENT_LENGTH")
-        if (
-            not length
-            and self.method not in BODILESS
-            and "HTTP_TRANSFER_ENCODING" not in environ
-            and get("SERVER_PROTOCOL", "")[5:] in _ANNOUNCING
-        ):
-            length = "0"
         authorization = get("HTTP_AUTHORIZATION")
         date = _first_of(environ, _SIGNED_AT_KEYS) if authorization else None
         client, port = get("REMOTE_ADDR"), get("REMOTE_PORT")
-        return client, port, authorization, date, get("HTTP_USER_AGENT"), length, recorded
+        return client, port, authorization, date, get("HTTP_USER_AGENT"), recorded
 
 
 class ASGIRequest(Request):
@@ -341,7 +347,7 @@ class ASGIRequest(Request):
         known = self._known
         length = self.content_length
         if length is None:
-            return "transfer-encoding" in known or self._scope.get("http_version") not in _ANNOUNCING
+            return "transfer-encoding" in known or self.version not in _ANNOUNCING
         return length > 0
 
     def first(self, name: str) -> str | None:
@@ -370,9 +376,10 @@ class ASGIRequest(Request):
         return self._known.get("expect", "").lower() == "100-continue"
 
     @property
-    def http2(self) -> bool:
-        """Whether other requests share the connection at the same time: HTTP/2 or later."""
-        return self._scope.get("http_version", "")[:1] in _MULTIPLEXED
+    def version(self) -> str:
+        """The version of HTTP, such as `1.1`; empty where the server does not say it."""
+        version: str = self._scope.get("http_version", "")
+        return version
 
     def describe(self) -> Description:
         """The journal's facts about the request besides its target."""
@@ -382,16 +389,8 @@ class ASGIRequest(Request):
             recorded = {name: value for name, value in known.items() if name in _RECORDED_NAMES}
         host, port = self._scope.get("client") or (None, None)
         authorization, agent = known.get("authorization"), known.get("user-agent")
-        length = known.get("content-length")
-        if (
-            not length
-            and self.method not in BODILESS
-            and "transfer-encoding" not in known
-            and self._scope.get("http_version") in _ANNOUNCING
-        ):
-            length = "0"
         date = _first_of(known, SIGNED_AT) if authorization else None
-        return host, port, authorization, date, agent, length, recorded
+        return host, port, authorization, date, agent, recorded
 
 
 def environ_key(name: str) -> str:
