@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from faultinject.adapters.servers import is_file
 from faultinject.engine.answers import MARKS
 from faultinject.engine.index import ENVIRON, SCOPE, Interface
-from faultinject.engine.plan import Plan
+from faultinject.engine.plan import Plan, Watch
 from faultinject.engine.request import environ_key, header_name
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
     from faultinject.http.wire import Headers
-    from faultinject.injector.failure_watch import Watch
 
 HEADER = "x-faultinject-rules"
 """The header by which a request asks for faults of its own, where it may."""
