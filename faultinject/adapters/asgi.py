@@ -641,7 +641,10 @@ class Responder:
             if not filtered.begun:
                 head = AppAnswer(self._start["status"], decoded(self._start["headers"]))
                 await self._begin_filtered(filtered, head, piece)
-            await self._advance(filtered.feed(piece, more=more))
+            if filtered.passes:
+                await self._server(message)
+            else:
+                await self._advance(filtered.feed(piece, more=more))
         else:
             await self._server(message)
 

@@ -223,6 +223,10 @@ class Responder:
                     return self._result
             elif isinstance(step.answer, FilteredAnswer):
                 self._run_filtered(step.answer)
+                if self._passes and not self._first:
+                    # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
+                    self.close()
+                    return [b""]
             else:
                 return self._run_app(step)
         else:

@@ -20,15 +20,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from faultinject.counts.filelock import FileLock
     from faultinject.engine.entry import Entry
     from faultinject.vendors.addressing import Addressing
 
     class Opened(Protocol):
         """An open directory, which stays open as long as this is held."""
 
-        @property
-        def directory(self) -> int:
-            """Its descriptor."""
+        directory: int
+        lock: FileLock
+        shown: str
+        token: str
 
 
 LARGEST = 8 << 20

@@ -283,7 +283,7 @@ class FilteredAnswer(OwnAnswer):
         services, headers = self._plan.services, found.headers
         known = length_of(headers) is not None
         guards = services.guarded and not self.filter.whole
-        if not takes(self._request, self._action, self.filter, found):
+        if not takes(self._request, self._action, self.filter, found) or (first == b"" and not known):
             self._pass()
             return
         if first is None and not known and (services.marked or guards):

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 class Watch(Protocol):
     """Counts the app's own answers and failures."""
 
+    @property
+    def text(self) -> str:
+        """How many failures it allows, as in a rule file."""
+
     def note(self, *, failed: bool, again: bool) -> None:
         """Note an answer, or one in place of another."""
 
