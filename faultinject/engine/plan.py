@@ -33,7 +33,7 @@ class Watch(Protocol):
 
     @property
     def text(self) -> str:
-        """How many failures it allows, as in a rule file."""
+        """The bound of failures, as a rule file says it."""
 
     def note(self, *, failed: bool, again: bool) -> None:
         """Note an answer, or one in place of another."""

@@ -56,7 +56,7 @@ def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
 @pytest.mark.parametrize("pieces", [[], [b""]])
 @pytest.mark.parametrize("rule", TOUCHING)
 def test_a_server_says_the_length_of_an_empty_answer(servers, make_injector, rule, pieces):
-    """wsgiref says that it has 0 bytes, as without faultinject; its client can keep the connection."""
+    """wsgiref says that it has 0 bytes, as without faultinject."""
     closed = []
 
     class Answer(list):
