@@ -267,6 +267,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
             try:
                 yield RunApp(filtered)
             except AppEnded:
+                filtered.app_ended()
                 raise
             except BaseException as error:
                 filtered.leave(error)

@@ -348,6 +348,11 @@ class FilteredAnswer(OwnAnswer):
         self._settle("nothing_to_cut")
         self._finish()
 
+    def app_ended(self) -> None:
+        """The app has ended, perhaps by an error: a fault that its client has met by then is given."""
+        if self.filter.touched:
+            self._settle("app_failed")
+
     def leave(self, error: BaseException) -> None:
         """Nobody waits for the rest of it."""
         if self.begun:
