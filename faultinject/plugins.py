@@ -11,20 +11,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.counts.memory import MemoryCounts
     from faultinject.counts.store import Store
-    from faultinject.engine.actions import Act, Action, Disconnect, Forward, Respond
-    from faultinject.engine.answers import Answer
+    from faultinject.engine.actions import Act, Action, Disconnect, Forward
+    from faultinject.engine.answers import Answer, Respond
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.engine.counting import Counts, MatchKey, Number, Take
+    from faultinject.engine.entry import Entry
     from faultinject.engine.filters import Filter
-    from faultinject.engine.plan import CompiledRule
-    from faultinject.engine.request import Entry, Request
+    from faultinject.engine.request import Request
     from faultinject.rules.faults.fault import Fault
     from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake
     from faultinject.store.call import Dialect
     from faultinject.store.stores import STORES, VendorStore
     from faultinject.vendors.documented import DocumentedError
+    from faultinject.vendors.envelopes import Form
     from faultinject.vendors.multi_delete import Deletes
-    from faultinject.vendors.vendor import Form, Vendor
+    from faultinject.vendors.vendor import Vendor
 
 __all__ = [
     "STORES",
@@ -63,23 +65,23 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that is th
         Act="engine.actions",
         Action="engine.actions",
         Answer="engine.answers",
-        CompiledRule="engine.plan",
+        CompiledRule="engine.compiled_rule",
         Counts="engine.counting",
         Deletes="vendors.multi_delete",
         Dialect="store.call",
         Disconnect="engine.actions",
         DocumentedError="vendors.documented",
-        Entry="engine.request",
+        Entry="engine.entry",
         Fault="rules.faults.fault",
         Filter="engine.filters",
-        Form="vendors.vendor",
+        Form="vendors.envelopes",
         Forward="engine.actions",
         MatchKey="engine.counting",
         MemoryCounts="counts.memory",
         Mistake="rules.values",
         Number="engine.counting",
         Request="engine.request",
-        Respond="engine.actions",
+        Respond="engine.answers",
         Rule="rules.rule",
         Store="counts.store",
         Take="engine.counting",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from faultinject.engine.actions import Disconnect, Forward, Pass
 from faultinject.engine.request import ASGIRequest, WSGIRequest
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 
 def view(place):

@@ -1,6 +1,6 @@
 """The house in numbers: `python tests/house.py`.
 
-Files that a request goes through, circles of imports, sizes of files.
+Files that a request goes through, circles of imports, sizes of files, statements.
 """
 
 from __future__ import annotations
@@ -22,6 +22,20 @@ RULE = "cos:SlowDown,path=/photos/,method=PUT,times=1000000,probability=0.999999
 DELAYED = f"{RULE},delay=1ms"
 BODY = b"x" * 100
 WARM = 50
+CORE = (
+    "",
+    "exceptions",
+    "http",
+    "vendors",
+    "rules",
+    "engine",
+    "counts",
+    "journal",
+    "injector",
+    "adapters",
+    "hooks",
+)
+"""The rooms of the core, but for what `testing` has of it."""
 
 
 def wsgi(path, rule=RULE):
@@ -121,7 +135,7 @@ def rooms(ask):
 
 
 def modules():
-    """Every module of the package: its name and its tree."""
+    """Every module of the package: its name and its text."""
     found = {}
     for path in sorted(HOUSE.rglob("*.py")):
         parts = path.relative_to(HOUSE.parent).with_suffix("").parts
@@ -130,36 +144,33 @@ def modules():
     return found
 
 
-def imports(sources, *, lazy, types=True):
+def imports(trees, *, lazy, types=True):
     """Map each module to its imports; `lazy` and `types` add those in functions and for types."""
-    arrows = {name: set() for name in sources}
-    for name, text in sources.items():
-        tree = ast.parse(text)
-        inside = set()
-        if not lazy:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    inside |= {id(each) for each in ast.walk(node)}
-        if not types:
-            for node in ast.walk(tree):
-                if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                    inside |= {id(each) for each in ast.walk(node)}
-        for node in ast.walk(tree):
-            if id(node) in inside:
+
+    def reads(node):
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and not lazy:
                 continue
-            if isinstance(node, ast.Import):
-                wanted = [each.name for each in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                wanted = [
-                    f"{node.module}.{each.name}"
-                    if f"{node.module}.{each.name}" in sources
-                    else str(node.module)
-                    for each in node.names
-                ]
-            else:
+            if isinstance(inner, ast.If) and ast.unparse(inner.test) == "TYPE_CHECKING" and not types:
                 continue
-            arrows[name] |= {each for each in wanted if each in sources and each != name}
-    return arrows
+            if isinstance(inner, ast.Import):
+                yield from (alias.name for alias in inner.names)
+            elif isinstance(inner, ast.ImportFrom):
+                names = (f"{inner.module}.{alias.name}" for alias in inner.names)
+                yield from (name if name in trees else inner.module for name in names)
+            elif isinstance(inner, ast.stmt | ast.ExceptHandler):
+                yield from reads(inner)
+
+    return {name: {*reads(tree)} & {*trees} - {name} for name, tree in trees.items()}
+
+
+def statements(tree):
+    """Count the statements of a module, without docstrings."""
+    return sum(
+        isinstance(node, ast.stmt)
+        and not (isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str))
+        for node in ast.walk(tree)
+    )
 
 
 def circles(arrows):
@@ -192,22 +203,31 @@ def circles(arrows):
 def main():
     """Print the table."""
     sources = modules()
+    trees = {name: ast.parse(text) for name, text in sources.items()}
     sizes = [len(text.splitlines()) for text in sources.values()]
+    counted = Counter()
+    for name, tree in trees.items():
+        counted[(*name.split(".")[1:], "")[0]] += statements(tree)
     print(f"{'modules':34}{len(sizes):8,}")
     print(f"{'lines':34}{sum(sizes):8,}")
+    print(f"{'statements':34}{sum(counted.values()):8,}")
+    print(f"{'statements of the core':34}{sum(counted[room] for room in CORE):8,}")
+    if "-v" in sys.argv:
+        for room, count in counted.most_common():
+            print(f"    {count:6,} {room}")
     print(f"{'lines of the median module':34}{statistics.median(sizes):8g}")
     print(f"{'modules below 50 lines':34}{sum(size < 50 for size in sizes):8}")
     print(f"{'modules above 500 lines':34}{sum(size > 500 for size in sizes):8}")
-    found = circles(imports(sources, lazy=False))
+    found = circles(imports(trees, lazy=False))
     print(f"{'circles of imports, with types':34}{len(found):8}")
     for group in found:
-        print(f"    {' '.join(each.removeprefix('faultinject.') for each in group)}")
+        print(f"    {len(group)}: {' '.join(each.removeprefix('faultinject.') for each in group)}")
     for what, lazy, types in (
         ("circles at run time", False, False),
         ("at run time, with late imports", True, False),
         ("with late imports and types", True, True),
     ):
-        print(f"{what:34}{len(circles(imports(sources, lazy=lazy, types=types))):8}")
+        print(f"{what:34}{len(circles(imports(trees, lazy=lazy, types=types))):8}")
     for kind, interface in (("WSGI", wsgi), ("ASGI", asgi)):
         for what, path, rule in (
             ("injected", "/photos/cat.jpg", RULE),

@@ -21,19 +21,22 @@ from faultinject.adapters.asgi_wait import (
     pause,
 )
 from faultinject.adapters.client_errors import cut_of
+from faultinject.adapters.connection import Connection, of_send
 from faultinject.adapters.in_process import is_in_process_scope
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
 from faultinject.adapters.raising import let_through
-from faultinject.adapters.servers import SPELL, Connection, asgi_server, know_status, of_send, shown
+from faultinject.adapters.servers import SPELL, asgi_server, know_status, shown
 from faultinject.engine.actions import PASSED, Action, Pass
+from faultinject.engine.body import LONGEST, Body, SeenBody
 from faultinject.engine.counting import Counter
+from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, first_to_note, listens, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.own_answer import FilteredAnswer, Injection, OwnAnswer
+from faultinject.engine.own_answer import FilteredAnswer, Injection
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import LONGEST, ASGIRequest, Body, Entry, SeenBody
+from faultinject.engine.request import ASGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -44,6 +47,7 @@ from faultinject.engine.steps import (
     Hold,
     Look,
     LostPatience,
+    OwnAnswer,
     Part,
     Pause,
     Reach,
@@ -637,7 +641,10 @@ class Responder:
             if not filtered.begun:
                 head = AppAnswer(self._start["status"], decoded(self._start["headers"]))
                 await self._begin_filtered(filtered, head, piece)
-            await self._advance(filtered.feed(piece, more=more))
+            if filtered.passes:
+                await self._server(message)
+            else:
+                await self._advance(filtered.feed(piece, more=more))
         else:
             await self._server(message)
 

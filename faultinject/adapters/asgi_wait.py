@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from faultinject.adapters.servers import Connection, layers_of, of_send, until_delivered
-from faultinject.engine.plan import LOOK
-from faultinject.engine.request import LONGEST, MOST, ASGIRequest, Body
+from faultinject.adapters.connection import Connection, of_send, until_delivered
+from faultinject.adapters.servers import layers_of
+from faultinject.engine.body import LONGEST, MOST, Body
+from faultinject.engine.request import ASGIRequest
+from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def is_for_control(place: Mapping[str, Any]) -> bool:
     """
     if not PATHS:
         return False
-    from faultinject.vendors.vendor import split_mount
+    from faultinject.vendors.addressing import split_mount
 
     path = place.get("PATH_INFO")
     if path is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from faultinject.adapters.servers import is_file
 from faultinject.engine.answers import MARKS
-from faultinject.engine.plan import ENVIRON, SCOPE, Interface, Plan
+from faultinject.engine.index import ENVIRON, SCOPE, Interface
+from faultinject.engine.plan import Plan, Watch
 from faultinject.engine.request import environ_key, header_name
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from faultinject.adapters.types import ASGIApp, Environ, Message, Receive, Scope, Send, Start, WSGIApp
     from faultinject.http.wire import Headers
-    from faultinject.injector.failure_watch import FailureWatch
 
 HEADER = "x-faultinject-rules"
 """The header by which a request asks for faults of its own, where it may."""
@@ -71,7 +71,7 @@ class Seen:
         begun: whether the app has begun its answer.
     """
 
-    def __init__(self, place: MutableMapping[str, Any], watch: FailureWatch) -> None:
+    def __init__(self, place: MutableMapping[str, Any], watch: Watch) -> None:
         self.begun = self._failed = self._inside = False
         self._watch = watch
         outer: Seen | None = place.get(WATCHED)
@@ -79,7 +79,7 @@ class Seen:
             outer.leave_to(watch)
         place[WATCHED] = self
 
-    def leave_to(self, watch: FailureWatch) -> None:
+    def leave_to(self, watch: Watch) -> None:
         """Count no more, if this watch is the same: notes nearer to the app count for it."""
         self._inside = self._inside or watch is self._watch
 
@@ -128,7 +128,7 @@ def _refusing_wsgi(start_response: Start, why: str) -> Start:
     return start
 
 
-def watched_wsgi(app: WSGIApp, watch: FailureWatch) -> WSGIApp:
+def watched_wsgi(app: WSGIApp, watch: Watch) -> WSGIApp:
     """Wrap an app: each answer is noted when it begins, and when it breaks off."""
 
     def serve(environ: Environ, start_response: Start) -> Iterable[bytes]:
@@ -208,7 +208,7 @@ def _refusing_asgi(send: Send, why: str) -> Send:
     return refuse
 
 
-def watched_asgi(app: ASGIApp, watch: FailureWatch) -> ASGIApp:
+def watched_asgi(app: ASGIApp, watch: Watch) -> ASGIApp:
     """Wrap an app: each answer is noted when it begins, and when the app fails."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:

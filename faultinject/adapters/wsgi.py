@@ -10,27 +10,23 @@ from threading import Thread
 from typing import Any, assert_never
 
 from faultinject.adapters.client_errors import cut_of
+from faultinject.adapters.connection import Connection, of_environ
 from faultinject.adapters.in_process import is_in_process
 from faultinject.adapters.lingering import end, linger
 from faultinject.adapters.middleware import Middleware
 from faultinject.adapters.mounting import control_of
-from faultinject.adapters.servers import (
-    Connection,
-    close_behind,
-    is_at_hand,
-    is_file,
-    of_environ,
-    wsgi_server,
-)
+from faultinject.adapters.servers import close_behind, is_at_hand, is_file, wsgi_server
 from faultinject.adapters.types import Environ, Start, WSGIApp
 from faultinject.adapters.wsgi_body import Overheard, PausedBody
 from faultinject.adapters.wsgi_wait import delivered, drain, wait
-from faultinject.engine.actions import PASSED, Pass, Respond
+from faultinject.engine.actions import PASSED, Pass
+from faultinject.engine.answers import Respond
+from faultinject.engine.entry import Entry
 from faultinject.engine.exchange import DECIDED, failed, first_to_note, skipped
 from faultinject.engine.exchange import exchange as steps_of
-from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer, OwnAnswer
+from faultinject.engine.own_answer import FilteredAnswer, NotedAnswer
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Entry, WSGIRequest
+from faultinject.engine.request import WSGIRequest
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -40,6 +36,7 @@ from faultinject.engine.steps import (
     Hold,
     Look,
     LostPatience,
+    OwnAnswer,
     Part,
     Reach,
     ReadBody,
@@ -226,6 +223,10 @@ class Responder:
                     return self._result
             elif isinstance(step.answer, FilteredAnswer):
                 self._run_filtered(step.answer)
+                if self._passes and not self._first:
+                    # Nothing is left of it. Of an answer of one piece a server says the length, here 0.
+                    self.close()
+                    return [b""]
             else:
                 return self._run_app(step)
         else:

@@ -12,17 +12,11 @@ import time
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from faultinject.adapters.servers import (
-    OUR_SERVER,
-    Connection,
-    is_at_hand,
-    of_environ,
-    shown,
-    until_delivered,
-    wsgi_server,
-)
-from faultinject.engine.plan import LOOK
-from faultinject.engine.request import LONGEST, MOST, PIECE, Body, WSGIRequest
+from faultinject.adapters.connection import Connection, of_environ, until_delivered
+from faultinject.adapters.servers import OUR_SERVER, is_at_hand, shown, wsgi_server
+from faultinject.engine.body import LONGEST, MOST, PIECE, Body
+from faultinject.engine.request import WSGIRequest
+from faultinject.engine.services import LOOK
 from faultinject.engine.steps import ClientGone
 from faultinject.locks import gevent_sleep
 

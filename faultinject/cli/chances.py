@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import lcm, prod
 
-from faultinject.engine.plan import asks_for_options
+from faultinject.engine.compiled_rule import asks_for_options
 from faultinject.rules.key import any_of, folded
 from faultinject.rules.rule import Rule
 from faultinject.rules.sample import read_sample
 from faultinject.rules.triggers import DECIDING
 from faultinject.rules.values import listed
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.operations import operations_of
 from faultinject.vendors.targets import can_name
-from faultinject.vendors.vendor import Addressing
 
 MOST_ATTEMPTS = 5
 LONGEST_CYCLE = 10_000

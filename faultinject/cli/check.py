@@ -29,7 +29,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.store import shown_store
 from faultinject.rules.values import is_token, visible
 from faultinject.rules.variables import value_of
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 
 class Settings(Struct):

@@ -10,8 +10,7 @@ import click
 
 from faultinject.cli.descriptions import effects_on_request
 from faultinject.cli.layout import refuse
-from faultinject.engine.actions import Respond
-from faultinject.engine.answers import answer_keys
+from faultinject.engine.answers import Respond, answer_keys
 from faultinject.engine.shown import shown_target
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials

@@ -15,7 +15,7 @@ from faultinject.rules.production import production_reason
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
 from faultinject.rules.text import read_rules
-from faultinject.vendors.vendor import host_bucket
+from faultinject.vendors.addressing import host_bucket
 
 SWITCHED_OFF = "FAULTINJECT_ENABLED=0 switches all faults off"
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from faultinject import vendors as catalogue
 from faultinject.cli import layout
-from faultinject.engine.actions import Respond
+from faultinject.engine.answers import Respond
 from faultinject.injector import trials
 from faultinject.rules.rule import Rule
 from faultinject.vendors.documented import DocumentedError

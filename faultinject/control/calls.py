@@ -547,8 +547,7 @@ def get_journal(call: ControlCall) -> ControlAnswer:
 
 def preview(call: ControlCall) -> ControlAnswer:
     """Show the answer of a rule to a request, byte for byte; nothing is carried out."""
-    from faultinject.engine.actions import Respond
-    from faultinject.engine.answers import answer_keys, at_its_start
+    from faultinject.engine.answers import Respond, answer_keys, at_its_start
     from faultinject.injector import trials
 
     given = call.keys(("text", "rule", "method", "path", "host"))

@@ -13,7 +13,7 @@ from faultinject.exceptions import MissingExtraError
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.rules.control import ControlSettings
-from faultinject.vendors.vendor import split_mount
+from faultinject.vendors.addressing import split_mount
 
 
 def mount(injector: Injector, kind: str) -> Mounted | None:

@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from faultinject.conversion import expressions
 from faultinject.conversion.document import Remarks
-from faultinject.engine.actions import Respond
-from faultinject.engine.answers import at_its_start
-from faultinject.engine.request import Entry, WSGIRequest
+from faultinject.engine.answers import Respond, at_its_start
+from faultinject.engine.entry import Entry
+from faultinject.engine.request import WSGIRequest
 from faultinject.injector import trials
 from faultinject.rules.faults.answering import Documented, Http
 from faultinject.rules.printed_json import json_text

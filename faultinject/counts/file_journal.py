@@ -18,9 +18,20 @@ from faultinject.rules.files import TO_APPEND, OwnFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.counts.directory import DirectoryStore
-    from faultinject.engine.request import Entry
-    from faultinject.vendors.vendor import Addressing
+    from typing import Protocol
+
+    from faultinject.counts.filelock import FileLock
+    from faultinject.engine.entry import Entry
+    from faultinject.vendors.addressing import Addressing
+
+    class Opened(Protocol):
+        """An open directory, which stays open as long as this is held."""
+
+        directory: int
+        lock: FileLock
+        shown: str
+        token: str
+
 
 LARGEST = 8 << 20
 """Bytes at which a file takes no more lines, which are then about ten thousand."""
@@ -48,7 +59,7 @@ class FileJournal:
         store: the directory; it stays open as long as this.
     """
 
-    def __init__(self, store: DirectoryStore) -> None:
+    def __init__(self, store: Opened) -> None:
         self._store = store
         self._segment: _Segment | None = None
         # Whether the log knows that lines are lost.

@@ -9,13 +9,13 @@ from time import time
 from faultinject.counts.per_process import PerProcess
 from faultinject.counts.redis_link import Link, Unanswered
 from faultinject.counts.redis_scripts import PUSH
-from faultinject.engine.request import Entry
+from faultinject.engine.entry import Entry
 from faultinject.exceptions import StoreUnavailableError
 from faultinject.journal import log
 from faultinject.journal.line_fields import outcome_of
 from faultinject.journal.outcome import Outcome, outcome_in
 from faultinject.locks import Lock
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
 """Lines that wait for the server; older ones are dropped."""

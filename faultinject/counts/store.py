@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from faultinject.counts.background_sender import BackgroundSender
-    from faultinject.engine.request import Entry
+    from faultinject.engine.entry import Entry
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.vendor import Addressing
+    from faultinject.vendors.addressing import Addressing
 
     T = TypeVar("T")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from faultinject.engine.request import Entry, Request
-from faultinject.http.wire import Headers
-from faultinject.vendors.multi_delete import Listing
+from faultinject.engine.answers import Respond
+from faultinject.engine.entry import Entry
+from faultinject.engine.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.answers import Answer
     from faultinject.engine.filters import Filter
 
 
@@ -30,29 +29,6 @@ class Pass:
 
 PASSED = Pass(None)
 """The app answers, and the journal has its line."""
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Respond:
-    """Answer instead of the app, before it has run or after.
-
-    Attributes:
-        entry: what goes into the journal.
-        answer: what all answers of the rule have in common: status, reason, `after`, `drain`, `cors`.
-        headers: the answer's headers in the vendor's order.
-        body: the bytes to send; empty for HEAD.
-        delay: seconds to wait before acting.
-        filter: changes the body on its way, or None.
-        listing: what the request's body is handed to, since the answer depends on it, or None.
-    """
-
-    entry: Entry
-    answer: Answer
-    headers: Headers
-    body: bytes
-    delay: float
-    filter: Filter | None = None
-    listing: Listing | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
@@ -100,4 +76,3 @@ class Disconnect:
 Action = Pass | Respond | Forward | Disconnect
 # What a fault does to a request that its rule fires for; the digest is where every choice is drawn from.
 Act = Callable[[Request, Entry, bytes], Action]
-ActByAnswering = Callable[[Request, Entry, bytes], Respond]

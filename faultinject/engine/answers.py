@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from faultinject.engine.actions import ActByAnswering, Respond
-from faultinject.engine.filters import DELETE
-from faultinject.engine.plan import CompiledRule, choose, delays, fails, stretched, threshold
-from faultinject.engine.request import Entry, Request
+from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.draw import choose, delays, fails, stretched, threshold
+from faultinject.engine.entry import Entry
+from faultinject.engine.filters import DELETE, Filter
+from faultinject.engine.request import Request
 from faultinject.http.wire import CLOSE, Headers, http_date, reason
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.documented import DocumentedError
 from faultinject.vendors.multi_delete import Listing
-from faultinject.vendors.vendor import Addressing, Rendering, Vendor
+from faultinject.vendors.rendering import Rendering
+from faultinject.vendors.vendor import Vendor
 
 Check = Callable[[Request], bool]
 Lister = Callable[[Request, bytes], Listing | None]
@@ -94,7 +98,7 @@ class Answer:
         self.multi_delete: Lister | None = None
         low, high = value("delay")
         self._delay = delays(low, high)
-        cut_or_slowed = rule.rule.resolved.changes_body
+        cut_or_slowed = rule.rule.changes_body
         self.error_after_head = (
             status < 300 and not self._bodyless and (chunked or high > 0) and not cut_or_slowed
         )
@@ -174,6 +178,32 @@ class Answer:
             # Not every answer of a vendor that asks to wait does so: to HEAD perhaps not.
             entry.hint, entry.hint_form = read_hint({name.lower(): text for name, text in headers})
         return Respond(entry, self, headers, body, self._delay(digest))
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Respond:
+    """Answer instead of the app, before it has run or after.
+
+    Attributes:
+        entry: what goes into the journal.
+        answer: what all answers of the rule have in common: status, reason, `after`, `drain`, `cors`.
+        headers: the answer's headers in the vendor's order.
+        body: the bytes to send; empty for HEAD.
+        delay: seconds to wait before acting.
+        filter: changes the body on its way, or None.
+        listing: what the request's body is handed to, since the answer depends on it, or None.
+    """
+
+    entry: Entry
+    answer: Answer
+    headers: Headers
+    body: bytes
+    delay: float
+    filter: Filter | None = None
+    listing: Listing | None = None
+
+
+ActByAnswering = Callable[[Request, Entry, bytes], Respond]
 
 
 def one_of(acts: Sequence[ActByAnswering], tests: Sequence[Check | None]) -> ActByAnswering:

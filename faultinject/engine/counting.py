@@ -7,10 +7,7 @@ from _thread import allocate_lock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from faultinject.counts.shared_counts import SharedCounts
+from typing import Protocol
 
 # One (rule, scope, identity, above) a rule that matched; counted as one Number each.
 MatchKey = tuple[int, str, str, tuple[int, float] | None]
@@ -41,6 +38,28 @@ class Take:
     scope: str
     times: int
     beside: bool = False
+
+
+class SharedCounts(Protocol):
+    """Counts of a scenario in which other processes count as well: what is known of them all."""
+
+    def note_injected(self, rule: int, by: int = 1) -> None:
+        """Note that a request got the rule's fault; with -1, that a noted one did not get it."""
+
+    def note_passed(self, why: int) -> None:
+        """Note that a request passed that a rule may have been for."""
+
+    def totals(self, rules: Sequence[int]) -> list[tuple[int, int, int]]:
+        """For each rule the requests that met its conditions, got its fault, or were undecided."""
+
+    def injected(self) -> int:
+        """The requests that got a fault."""
+
+    def passed(self) -> tuple[int, ...]:
+        """The requests that passed, for each reason."""
+
+    def replaced(self) -> None:
+        """Other counts are in force from now on."""
 
 
 class Counts(Protocol):

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Generator, MutableMapping, Sequence
 from typing import Any
 
-from faultinject.engine.actions import Action, Disconnect, Forward, Pass, Respond
-from faultinject.engine.answers import answer_keys, at_its_start, taken_over
+from faultinject.engine.actions import Action, Disconnect, Forward, Pass
+from faultinject.engine.answers import Respond, answer_keys, at_its_start, taken_over
+from faultinject.engine.body import Body, SeenBody
+from faultinject.engine.entry import Entry
 from faultinject.engine.own_answer import (
     FilteredAnswer,
     ForwardedAnswer,
@@ -21,7 +23,7 @@ from faultinject.engine.own_answer import (
     takes,
 )
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Entry, Request, SeenBody
+from faultinject.engine.request import Request
 from faultinject.engine.steps import (
     AppAnswer,
     AppEnded,
@@ -265,6 +267,7 @@ def _forward(plan: Plan, request: Request, action: Forward, injection: Injection
             try:
                 yield RunApp(filtered)
             except AppEnded:
+                filtered.app_ended()
                 raise
             except BaseException as error:
                 filtered.leave(error)

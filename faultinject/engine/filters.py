@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from faultinject.engine.plan import stretched
+from faultinject.engine.draw import stretched
 
 if TYPE_CHECKING:
     from faultinject.http.wire import Headers

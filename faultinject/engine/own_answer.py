@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from faultinject.engine.actions import Forward, Respond
-from faultinject.engine.answers import guarded, marked
+from faultinject.engine.actions import Forward
+from faultinject.engine.answers import Respond, guarded, marked
+from faultinject.engine.body import Body
+from faultinject.engine.entry import Entry
 from faultinject.engine.filters import End, Filter, Rest
 from faultinject.engine.plan import Plan
-from faultinject.engine.request import Body, Entry, Request
+from faultinject.engine.request import Request
 from faultinject.engine.steps import (
     AppAnswer,
     ClientGone,
@@ -21,6 +23,7 @@ from faultinject.engine.steps import (
     Head,
     Hold,
     Look,
+    OwnAnswer,
     Part,
     Pause,
     Reach,
@@ -108,24 +111,6 @@ class Injection:
         if entry.take is not None:
             plan.counts.give_back(entry.take)
         entry.cancel(did, applied=self.applied, status=status if plan.services.record_all else None)
-
-
-class OwnAnswer:
-    """An answer of the app's that goes out as it is.
-
-    Attributes:
-        begun: whether the app has begun it.
-        noted: whether it is noted alone, with the headers as the interface has them.
-    """
-
-    noted = False
-
-    def __init__(self) -> None:
-        self.begun = False
-
-    def head(self, found: AppAnswer) -> Steps:
-        """The app begins its answer, or begins it anew."""
-        raise NotImplementedError
 
 
 class NotedAnswer(OwnAnswer):
@@ -298,7 +283,7 @@ class FilteredAnswer(OwnAnswer):
         services, headers = self._plan.services, found.headers
         known = length_of(headers) is not None
         guards = services.guarded and not self.filter.whole
-        if not takes(self._request, self._action, self.filter, found):
+        if not takes(self._request, self._action, self.filter, found) or (first == b"" and not known):
             self._pass()
             return
         if first is None and not known and (services.marked or guards):
@@ -362,6 +347,11 @@ class FilteredAnswer(OwnAnswer):
             self._pass()
         self._settle("nothing_to_cut")
         self._finish()
+
+    def app_ended(self) -> None:
+        """The app has ended, perhaps by an error: a fault that its client has met by then is given."""
+        if self.filter.touched:
+            self._settle("app_failed")
 
     def leave(self, error: BaseException) -> None:
         """Nobody waits for the rest of it."""

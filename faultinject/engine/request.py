@@ -1,58 +1,28 @@
-"""One request: as the rules see it, and as the journal keeps it.
+"""One request, as the rules see it: a lazy view that copies nothing.
 
-The rules see a lazy view of a WSGI environ or an ASGI scope that copies nothing. Both views answer the same questions
-with the same words. A view is made only for a request that some rule may match, and works a field out when it is
-first asked for. A digest of its body tells whether two attempts carry the same bytes.
-
-An `Entry` notes the fate of the request on its way: never an Authorization header, a cookie, a signature or a token.
+There is a view of a WSGI environ, and one of an ASGI scope. Both answer the same questions with the same words. A
+view is made only for a request that some rule may match, and works a field out when it is first asked for.
 """
 
 from __future__ import annotations
 
-from binascii import a2b_base64, crc32
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
-from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from faultinject.engine.counting import Take
-from faultinject.engine.shown import shown_path, shown_query, without_userinfo
+from faultinject.engine.body import BodyDigest, ChunkedBodyDigest
+from faultinject.engine.shown import without_userinfo
 from faultinject.http.target import decode_form, encode, read_target, utf8
 from faultinject.http.wire import whole
-from faultinject.vendors.credentials import SIGNED_AT, expires_at, key_id, query_key_id, signed_at, signed_for
+from faultinject.vendors.addressing import HOSTS, split_mount, without_port
+from faultinject.vendors.credentials import SIGNED_AT
 from faultinject.vendors.operations import S3_PREFIXES
-from faultinject.vendors.vendor import HOSTS, Addressing, split_mount, without_port
 
 if TYPE_CHECKING:
-    from faultinject.engine.plan import CompiledRule, Plan
     from faultinject.vendors.types import Target
 
-# Bytes read of a request's body, their digest, whether that was all.
-Body = tuple[int, str, bool]
-# The scenario's generation, its seed and the seed's key.
-Origin = tuple[int, str, bytes]
-# The client's address and port, Authorization, time of signing, User-Agent, Content-Length, and recorded headers.
-Description = tuple[str | None, object, str | None, str | None, str | None, str | None, Mapping[str, str]]
+# The client's address and port, Authorization, time of signing, User-Agent, and recorded headers.
+Description = tuple[str | None, object, str | None, str | None, str | None, Mapping[str, str]]
 
-PIECE = 64 * 1024
-"""Bytes read from a request body at a time."""
-MOST = 128 * 1024 * 1024
-"""Bytes after which a body or a dropped answer is no longer read."""
-LONGEST = 10.0
-"""Seconds after which a body or a dropped answer is no longer read."""
-
-
-DIGEST_SIZE = 16
-"""Bytes of a digest."""
-
-
-# What the journal keeps of it
-
-LONGEST_TEXT = 2048
-"""Characters that a text field keeps."""
-LONGEST_DATE = 40
-"""Characters that are kept of the time of a signature."""
 
 GUARDS = frozenset(
     "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
@@ -61,10 +31,6 @@ GUARDS = frozenset(
     " x-ms-blob-condition-appendpos x-ms-blob-condition-maxsize".split()
 )
 """Headers that make a repeated write safe."""
-QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
-"""Query parameters that make a repeated write safe."""
-PRECONDITIONS = GUARDS - {"idempotency-key"}
-"""Headers with a condition on the target."""
 
 PARTS = ("content-range", "range", "x-ms-range")
 """Headers that name the part of a body that is sent or asked for."""
@@ -107,16 +73,6 @@ RECORDED_HEADERS = (
 RECORDED_AS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in RECORDED_HEADERS}
 """Their names in WSGI."""
 RECORDED_KEYS = {key: name for name, key in RECORDED_AS.items()}
-VALUED = frozenset(
-    "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
-    " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action"
-    " x-ms-page-write x-ms-requires-sync x-sdk-retry-count".split()
-).union(PARTS)
-"""Headers from whose value a fact is read."""
-VERSIONS = ("if-match", "if-range")
-"""Headers that name a version of an object; a checksum is kept of them."""
-SILENT = {*RECORDED_HEADERS}.difference(VALUED, VERSIONS)
-"""Headers of which only their presence is kept; a copy's source may end in a signature."""
 
 NONE_RECORDED: Mapping[str, str] = {}
 
@@ -198,7 +154,7 @@ class Request:
         @property
         def expects_continue(self) -> bool: ...
         @property
-        def http2(self) -> bool: ...
+        def version(self) -> str: ...
         def first(self, name: str) -> str | None: ...
         def header(self, name: str) -> tuple[str, ...]: ...
         def recorded(self, name: str) -> str | None: ...
@@ -213,6 +169,19 @@ class Request:
     def content_length(self) -> int | None:
         """The Content-Length in bytes, or None."""
         return whole(self.first("content-length"))
+
+    @property
+    def announced_length(self) -> str | None:
+        """The Content-Length as sent; `0` also where a request has no body as it announces none."""
+        length = self.first("content-length")
+        if length or self.method in BODILESS or self.version not in _ANNOUNCING:
+            return length
+        return "0" if self.first("transfer-encoding") is None else length
+
+    @property
+    def http2(self) -> bool:
+        """Whether other requests share the connection at the same time: HTTP/2 or later."""
+        return self.version[:1] in _MULTIPLEXED
 
     @property
     def content_type(self) -> str:
@@ -311,9 +280,10 @@ class WSGIRequest(Request):
         return self._environ.get(RECORDED_AS.get(name) or environ_key(name))
 
     @property
-    def http2(self) -> bool:
-        """Whether other requests share the connection at the same time: HTTP/2 or later."""
-        return self._environ.get("SERVER_PROTOCOL", "")[5:6] in _MULTIPLEXED
+    def version(self) -> str:
+        """The version of HTTP, such as `1.1`; empty where the server does not say it."""
+        protocol: str = self._environ.get("SERVER_PROTOCOL", "")
+        return protocol[5:]
 
     def describe(self) -> Description:
         """The journal's facts about the request besides its target."""
@@ -322,18 +292,10 @@ class WSGIRequest(Request):
         recorded = NONE_RECORDED
         if not _RECORDED_KEYS.isdisjoint(environ):
             recorded = {RECORDED_KEYS[key]: environ[key] for key in environ if key in RECORDED_KEYS}
-        length = get("CONTENT_LENGTH")
-        if (
-            not length
-            and self.method not in BODILESS
-            and "HTTP_TRANSFER_ENCODING" not in environ
-            and get("SERVER_PROTOCOL", "")[5:] in _ANNOUNCING
-        ):
-            length = "0"
         authorization = get("HTTP_AUTHORIZATION")
         date = _first_of(environ, _SIGNED_AT_KEYS) if authorization else None
         client, port = get("REMOTE_ADDR"), get("REMOTE_PORT")
-        return client, port, authorization, date, get("HTTP_USER_AGENT"), length, recorded
+        return client, port, authorization, date, get("HTTP_USER_AGENT"), recorded
 
 
 class ASGIRequest(Request):
@@ -385,7 +347,7 @@ class ASGIRequest(Request):
         known = self._known
         length = self.content_length
         if length is None:
-            return "transfer-encoding" in known or self._scope.get("http_version") not in _ANNOUNCING
+            return "transfer-encoding" in known or self.version not in _ANNOUNCING
         return length > 0
 
     def first(self, name: str) -> str | None:
@@ -414,9 +376,10 @@ class ASGIRequest(Request):
         return self._known.get("expect", "").lower() == "100-continue"
 
     @property
-    def http2(self) -> bool:
-        """Whether other requests share the connection at the same time: HTTP/2 or later."""
-        return self._scope.get("http_version", "")[:1] in _MULTIPLEXED
+    def version(self) -> str:
+        """The version of HTTP, such as `1.1`; empty where the server does not say it."""
+        version: str = self._scope.get("http_version", "")
+        return version
 
     def describe(self) -> Description:
         """The journal's facts about the request besides its target."""
@@ -426,16 +389,8 @@ class ASGIRequest(Request):
             recorded = {name: value for name, value in known.items() if name in _RECORDED_NAMES}
         host, port = self._scope.get("client") or (None, None)
         authorization, agent = known.get("authorization"), known.get("user-agent")
-        length = known.get("content-length")
-        if (
-            not length
-            and self.method not in BODILESS
-            and "transfer-encoding" not in known
-            and self._scope.get("http_version") in _ANNOUNCING
-        ):
-            length = "0"
         date = _first_of(known, SIGNED_AT) if authorization else None
-        return host, port, authorization, date, agent, length, recorded
+        return host, port, authorization, date, agent, recorded
 
 
 def environ_key(name: str) -> str:
@@ -475,472 +430,3 @@ _MULTIPLEXED = frozenset(("2", "3"))
 _ANNOUNCING = frozenset(("1.0", "1.1"))
 # Methods that ask for a closer look before any rule may match.
 _CLOSER = frozenset(("CONNECT", "OPTIONS"))
-
-
-# The body
-
-
-class BodyDigest:
-    """A keyed digest of a body in pieces, without a multipart boundary.
-
-    The boundary is new on each attempt.
-
-    >>> def digest(boundary):
-    ...     body = BodyDigest(b"key", f"multipart/form-data; boundary={boundary}")
-    ...     body.update(f"--{boundary}--".encode())
-    ...     return body.hexdigest()
-    >>> digest("abc") == digest("xyz")
-    True
-    """
-
-    def __init__(self, key: bytes, content_type: str = "") -> None:
-        self._digest = blake2b(key=key, digest_size=DIGEST_SIZE)
-        self._boundary = boundary(content_type)
-        self._tail = b""
-        self.size = 0
-        """Bytes seen so far."""
-
-    def update(self, piece: bytes) -> None:
-        """Add the next piece."""
-        self.size += len(piece)
-        if not self._boundary:
-            self._digest.update(piece)
-            return
-        # A boundary may lie across two pieces: the last bytes wait until more is known.
-        *parts, rest = (self._tail + piece).split(self._boundary)
-        for part in parts:
-            self._digest.update(part)
-        cut = max(0, len(rest) - len(self._boundary) + 1)
-        self._digest.update(rest[:cut])
-        self._tail = rest[cut:]
-
-    def hexdigest(self) -> str:
-        """The digest as 32 hexadecimal digits."""
-        whole = self._digest.copy()
-        whole.update(self._tail)
-        return whole.hexdigest()
-
-
-class ChunkedBodyDigest(BodyDigest):
-    r"""The digest of the content of a body in aws-chunked.
-
-    The signatures of its chunks and trailers are new on each attempt. As long as its end has not come, and if its
-    chunks cannot be read, it is the digest of the bytes as sent.
-
-    >>> def digest(signature):
-    ...     body = ChunkedBodyDigest(b"key", "")
-    ...     body.update(b"5;chunk-signature=%b\r\nhello\r\n0;chunk-signature=%b\r\n\r\n" % (signature, signature))
-    ...     return body.hexdigest()
-    >>> digest(b"0b") == digest(b"1c")
-    True
-    """
-
-    def __init__(self, key: bytes, content_type: str) -> None:
-        from faultinject.vendors.aws_chunks import AwsChunks
-
-        super().__init__(key, content_type)
-        self._chunks = AwsChunks()
-        self._content = BodyDigest(key, content_type)
-
-    def update(self, piece: bytes) -> None:
-        """Add the next piece."""
-        super().update(piece)
-        for part in self._chunks.feed(piece):
-            self._content.update(part)
-
-    def hexdigest(self) -> str:
-        """The digest as 32 hexadecimal digits."""
-        return self._content.hexdigest() if self._chunks.state == "nothing" else super().hexdigest()
-
-
-class SeenBody:
-    """A request's body as the app reads it.
-
-    By its digest the journal tells whether a later request carries the same.
-
-    Args:
-        digest: gets each piece.
-        length: its Content-Length; None if its end is marked.
-    """
-
-    def __init__(self, digest: BodyDigest, length: int | None) -> None:
-        self._digest = digest
-        self._length = length
-        self.ended = False
-        """Whether the end of a body without a length was seen."""
-
-    def feed(self, piece: bytes) -> None:
-        """Take a piece that the app has read; an empty one is the end."""
-        if piece:
-            self._digest.update(piece)
-        else:
-            self.ended = True
-
-    @property
-    def size(self) -> int:
-        """The number of bytes that the app has read."""
-        return self._digest.size
-
-    @property
-    def body(self) -> Body | None:
-        """Bytes, digest, and that this was all; None until the app has read all of it."""
-        size = self._digest.size
-        whole = size == self._length or (self._length is None and self.ended)
-        return (size, self._digest.hexdigest(), True) if whole else None
-
-
-def boundary(content_type: str) -> bytes:
-    """The boundary of a multipart Content-Type; empty for any other.
-
-    >>> boundary('multipart/form-data; boundary="a b"')
-    b'a b'
-    """
-    kind, _, parameters = content_type.partition(";")
-    if not kind.strip().lower().startswith("multipart/"):
-        return b""
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name.lower() == "boundary":
-            return value.strip('"').encode("latin-1", "replace")
-    return b""
-
-
-# What the journal keeps
-
-
-def checksum_of_credential(authorization: str) -> int:
-    """A checksum of the lasting part of an Authorization header.
-
-    It stays the same from request to request, until the credential is replaced. Of Basic it is the user's name, so
-    that nobody can try passwords against it; of Digest the server's nonce, as the rest changes with each request; of
-    every other scheme the token.
-
-    >>> checksum_of_credential("Bearer one") == checksum_of_credential("Bearer two")
-    False
-    >>> checksum_of_credential("Basic Y2F0OjE=") == checksum_of_credential("Basic Y2F0OjI=")  # cat:1, cat:2
-    True
-    """
-    scheme, _, rest = authorization.partition(" ")
-    scheme = scheme.lower()
-    if scheme == "basic":
-        rest = _user_of(rest)
-    elif scheme == "digest":
-        rest = rest.partition('nonce="')[2].partition('"')[0]
-    return crc32(f"{scheme} {rest}".encode("utf-8", "replace"))
-
-
-def _user_of(credentials: str) -> str:
-    """The user's name in the credentials of the scheme Basic."""
-    try:
-        return a2b_base64(credentials.encode()).partition(b":")[0].decode("latin-1")
-    except ValueError:
-        return ""
-
-
-def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
-    """A checksum of the values of the precondition headers."""
-    found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
-    return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
-
-
-def checksum_of_version(etag: str) -> str:
-    """A checksum of an ETag, or of a date, in decimal digits."""
-    return str(crc32(etag.encode("utf-8", "replace")))
-
-
-CHECKSUMS = frozenset(
-    "content-md5 x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-md5"
-    " x-amz-checksum-sha1 x-amz-checksum-sha256 x-amz-checksum-sha512 x-bce-content-crc32"
-    " x-bce-content-crc32c x-bz-content-sha1 x-cos-hash-crc64ecma x-goog-hash x-ms-content-crc64"
-    " x-oss-hash-crc64ecma x-tos-hash-crc64ecma".split()
-)
-"""Headers by which a client can check the bytes that it gets.
-
-An ETag that is an MD5 is none: no vendor promises it.
-"""
-OF_THE_ANSWER = "x-ms-content-crc64"
-"""The header about the bytes of this answer, also if they are a part of the object."""
-_LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
-"""Lengths of the names of the headers that are noted of an answer."""
-
-NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
-"""Values of `did` for a request without a fault.
-
-Every other word is of a fault, also one of another package.
-"""
-
-_seq = count()
-
-
-class Entry:
-    """One request on its way, as the journal keeps it; reading it makes an `Outcome`.
-
-    Every `write` is one line, the last one the entry itself.
-
-    Args:
-        plan: the scenario that decided it.
-        request: the request; its facts are in the entry afterwards.
-        reading: how its address is read.
-        time: when it came, unix seconds.
-        arrived: the same on the monotonic clock.
-        rule: the name of the rule that it matched, or None.
-        n: its number by that rule; below 0 if no decision depends on it, and then not noted.
-
-    Attributes:
-        seq: its number in its process.
-        take: the count that is returned if the fault is not carried out, or None.
-        test: the test that ran, or None, by the journal.
-        mount: the length of its mount point.
-        key_id: the access-key id.
-        credential: a checksum of the credential.
-        precondition: a checksum of the preconditions.
-        signed_at: when it says that it was signed, or None.
-        region: a checksum of the region for which, or None.
-        headers: those of `RECORDED_HEADERS` that the request has.
-        read_by: the reading that `place` comes from, None if it is to be read.
-        did: what was done.
-        left: whether the client was seen to leave before it had an answer.
-        applied: whether the app ran.
-        answered: when the answer began, on the monotonic clock; None if that is not known.
-        body: bytes read of the request's body, their digest, whether that was all.
-        final: whether a line was there before, of which this is the end; None: it is the first.
-        last: whether no other line of it follows.
-        fired: the rule whose fault is given.
-        seen: the part of the body that the app was seen to read, or None.
-        written: whether a line was there before.
-    """
-
-    __slots__ = (
-        "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length",
-        "credential", "did", "etag", "fault", "final", "fired", "headers", "hint", "hint_form", "host",
-        "key_id", "last", "left", "method", "mount", "n", "named_by", "operation", "origin", "path", "place",
-        "port", "precondition", "query", "read_by", "reading", "region", "request_id", "response_bytes",
-        "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time", "user_agent",
-        "when", "written",
-    )  # fmt: skip
-
-    method: str
-    path: str
-    mount: int
-    query: str
-    host: str
-    client: str | None
-    port: Any
-    key_id: str | None
-    credential: int | None
-    precondition: int | None
-    user_agent: str | None
-    content_length: str | None
-    signed_at: str | None
-    region: int | None
-    headers: Mapping[str, str]
-    read_by: object
-    place: Target
-    named_by: object
-    operation: str | None
-    take: Take | None
-    test: str | None
-    answered: float | None
-    fault: str | None
-    when: str | None
-    status: int | None
-    app_status: int | None
-    response_bytes: int | None
-    checksum: bool | None
-    etag: str | None
-    request_id: str | None
-    hint: float | None
-    hint_form: str | None
-    body: Body | None
-    final: bool | None
-    fired: CompiledRule | None
-    seen: SeenBody | None
-
-    def __init__(
-        self,
-        plan: Plan,
-        request: Request,
-        reading: Addressing,
-        time: float,
-        arrived: float,
-        rule: str | None = None,
-        n: int | None = None,
-    ) -> None:
-        self.services = plan.services
-        self.seq = next(_seq)
-        self.origin = plan.origin
-        self.time = time
-        self.arrived = arrived
-        self.reading = reading
-        self.rule = rule
-        self.n = None if n is None or n < 0 else n
-        self.did = "passed"
-        self.applied = self.last = True
-        self.left = self.written = False
-        self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
-        self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
-        self.body = self.final = self.fired = self.seen = None
-        self.read_by = self.named_by = None
-        self._describe(request, plan.more_headers)
-
-    def _describe(self, request: Request, more_headers: Mapping[str, bool]) -> None:
-        """Note the facts about the request; only those with secrets are worked out now."""
-        path, query = request.path, request.query
-        self.client, self.port, authorization, date, agent, length, recorded = request.describe()
-        key = credential = precondition = region = None
-        if authorization:
-            key = key_id(authorization)
-            credential = None if key is not None else checksum_of_credential(authorization)
-            date, region = date or signed_at(authorization), signed_for(authorization)
-        if recorded:
-            if key is None and credential is None and "x-auth-token" in recorded:
-                credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
-            if not PRECONDITIONS.isdisjoint(recorded):
-                precondition = checksum_of_preconditions(recorded)
-            versions = {name: checksum_of_version(recorded[name]) for name in VERSIONS if name in recorded}
-            recorded = {
-                name: "" if name in SILENT else value[:LONGEST_TEXT] for name, value in recorded.items()
-            } | versions
-        if more_headers:
-            recorded = {**recorded}
-            for name, valued in more_headers.items():
-                value = request.recorded(name)
-                if value is not None:
-                    recorded.setdefault(name, value[:LONGEST_TEXT] if valued else "")
-        if query:
-            if not authorization:
-                key, region = query_key_id(query), signed_for(query)
-                date = signed_at(query) or expires_at(query)
-            query = shown_query(query)
-        if "?" in path:
-            path = shown_path(path)
-        self.method = request.method[:64]
-        self.path = path[:LONGEST_TEXT]
-        self.mount = len(request.mount)
-        self.query = query[:LONGEST_TEXT]
-        self.host = request.host[:LONGEST_TEXT]
-        self.key_id = key
-        self.credential = credential
-        self.precondition = precondition
-        self.user_agent = agent and agent[:LONGEST_TEXT]
-        self.signed_at = date and date[:LONGEST_DATE]
-        self.region = None if region is None else crc32(region.encode("utf-8", "replace"))
-        self.headers = recorded
-        self.content_length = length[:20] if length else None
-
-    @property
-    def below(self) -> str:
-        """The path below the mount point."""
-        return self.path[self.mount :]
-
-    def recorded(self, name: str) -> str | None:
-        """The value of a header that was noted."""
-        return self.headers.get(name)
-
-    def write(
-        self,
-        did: str,
-        *,
-        answered: bool | float = True,
-        applied: bool = False,
-        body: Body | None = None,
-        last: bool = True,
-    ) -> None:
-        """Add a line about what was done.
-
-        Args:
-            did: the outcome's word.
-            answered: whether the answer starts now, or when it started; else the time of the answer is not known.
-            applied: whether the app ran.
-            body: bytes read of the request body, their digest, whether that was all; by default what the app was seen
-                to read.
-            last: whether the end is known; otherwise a final line follows.
-        """
-        services = self.services
-        if body is None and self.seen is not None:
-            body = self.seen.body
-        # What comes later is written into this entry: the line so far stands by itself.
-        line = self if last else self._copy()
-        line.did = did
-        if answered is True:
-            answered = services.monotonic()
-        line.answered = None if answered is False else answered
-        line.applied = applied
-        line.body = body
-        line.final = last if self.written else None
-        line.last = last
-        if last:
-            self.take = None  # the journal keeps what is over, and its scope may be as long as a key
-        services.journal(line)
-        self.written = True
-
-    def _copy(self) -> Entry:
-        line = Entry.__new__(Entry)
-        # Written out: with `setattr` an injected answer cost up to 7 % more.
-        (
-            line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
-            line.content_length, line.credential, line.did, line.etag, line.fault, line.final, line.fired,
-            line.headers, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
-            line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
-            line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq,
-            line.services, line.signed_at, line.status, line.test, line.time, line.user_agent, line.when,
-            line.written,
-        ) = _all_of(self)  # fmt: skip
-        line.read_by = line.named_by = line.take = None
-        return line
-
-    def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
-        """Note the app's own answer: status, Content-Length, ETag, and whether it has a checksum.
-
-        A checksum counts only if it is of the whole body.
-
-        Args:
-            status: its number.
-            headers: texts or bytes.
-        """
-        self.status = whole(status)
-        self.response_bytes = self.etag = None
-        self.checksum = False
-        try:
-            for given, value in headers:
-                if len(given) not in _LOOKED_AT:
-                    continue
-                in_bytes = isinstance(given, bytes)
-                name = (given.decode("latin-1") if in_bytes else given).lower()
-                text = value.decode("latin-1") if in_bytes else value
-                if name == "content-length":
-                    self.response_bytes = whole(text)
-                elif name == "etag":
-                    self.etag = text
-                elif name in CHECKSUMS and (self.status == 200 or name == OF_THE_ANSWER):
-                    # A composite one, as `…-3` of three parts, cannot be checked; B2 has none for a large file.
-                    self.checksum |= "-" not in text and text != "none"
-        except Exception:  # odd headers are between the app and its server
-            return
-
-    def forget(self) -> None:
-        """Drop the facts of a fault that is not given: the app's answer is another."""
-        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
-        self.hint_form = self.etag = None
-
-    def cancel(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
-        """Note that the fault was not carried out, and the reason.
-
-        Args:
-            did: the outcome's word.
-            applied: whether the app ran.
-            status: of the app's own answer, which starts now; None where it is not known.
-        """
-        if self.fired is not None:
-            self.fired.take_back()
-            self.fired = None
-        self.forget()
-        self.status = status
-        self.write(did, answered=status is not None, applied=applied)
-
-
-# What is read by a reading may not be there yet; a copy reads it again.
-_COPIED = tuple(
-    name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
-)
-_all_of = attrgetter(*_COPIED)

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from faultinject.engine.request import LONGEST, MOST
+from faultinject.engine.body import LONGEST, MOST
 from faultinject.http.wire import Headers
 from faultinject.vendors.multi_delete import Listing
-
-if TYPE_CHECKING:
-    from faultinject.engine.own_answer import OwnAnswer
 
 
 class ClientGone(Exception):
@@ -85,6 +82,24 @@ class Wait:
 
 class Look:
     """See whether the client has left; gives that."""
+
+
+class OwnAnswer:
+    """An answer of the app's that goes out as it is.
+
+    Attributes:
+        begun: whether the app has begun it.
+        noted: whether it is noted alone, with the headers as the interface has them.
+    """
+
+    noted = False
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def head(self, found: AppAnswer) -> Steps:
+        """The app begins its answer, or begins it anew."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
-from faultinject.engine.plan import duplicate_indices
+from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule

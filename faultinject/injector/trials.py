@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from faultinject.engine.actions import Disconnect, Forward, Pass, Respond
-from faultinject.engine.answers import at_its_start
+from faultinject.engine.actions import Disconnect, Forward, Pass
+from faultinject.engine.answers import Respond, at_its_start
 from faultinject.engine.filters import Data, Dripped
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import InjectionFailedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from faultinject.engine.request import NOT_INJECTED
+from faultinject.engine.entry import NOT_INJECTED
 from faultinject.journal.outcome import Outcome
 from faultinject.vendors.documented import DocumentedError
 

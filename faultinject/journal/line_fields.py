@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 
-from faultinject.engine.request import GUARDS, LONGEST_TEXT, PARTS, QUERY_GUARDS, Entry, checksum_of_version
+from faultinject.engine.entry import LONGEST_TEXT, QUERY_GUARDS, Entry, checksum_of_version
+from faultinject.engine.request import GUARDS, PARTS
 from faultinject.http.wire import moment_of, whole
 from faultinject.journal.outcome import AttemptHint, Outcome
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 LONGEST_PART = 100
 """Characters that are kept of the header that names the part of a body."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 
-from faultinject.engine.request import NOT_INJECTED
+from faultinject.engine.entry import NOT_INJECTED
 from faultinject.engine.shown import quoted
 from faultinject.rules.printed_json import json_text, printable
 

@@ -9,7 +9,7 @@ from stat import S_ISREG
 from sys import is_finalizing, modules
 
 from faultinject.engine.counting import Counter
-from faultinject.engine.request import NOT_INJECTED, Entry
+from faultinject.engine.entry import NOT_INJECTED, Entry
 from faultinject.exceptions import ConfigurationError, Problem
 from faultinject.journal import log
 from faultinject.locks import Lock
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
-    from faultinject.vendors.vendor import Addressing
+    from faultinject.vendors.addressing import Addressing
 
 KEPT = 10_000
 """Lines that the ring keeps; older ones are dropped and counted."""

@@ -15,7 +15,7 @@ from faultinject import vendors
 from faultinject.engine.request import WSGIRequest
 from faultinject.exceptions import ConfigurationError
 from faultinject.injector import trials
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from faultinject.rules.values import (
     shown,
     text_of,
 )
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 Test = Callable[[str], bool]
 Check = Callable[[Request], bool]

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from faultinject.rules.faults.answering import Documented
     from faultinject.rules.key import Check
     from faultinject.rules.rule import Rule
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.documented import DocumentedError
-    from faultinject.vendors.vendor import Addressing, Vendor
+    from faultinject.vendors.vendor import Vendor
 
     Form = tuple[str | None, str, bool]
     Texts = tuple[str, ...]

@@ -19,8 +19,11 @@ from faultinject.rules.values import Mistake, listed, number_text, shown, text_o
 from faultinject.rules.vocabulary import KEYS, Entry, EntryOrWord, Parts, combine, entry, reads_as, split_key
 
 if TYPE_CHECKING:
+    from faultinject.engine.actions import Act
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.rules.rule_keys import RuleKeys
-    from faultinject.vendors.vendor import Addressing, Vendor
+    from faultinject.vendors.addressing import Addressing
+    from faultinject.vendors.vendor import Vendor
 
     Split = tuple[bool, str, str | None]
 
@@ -111,6 +114,20 @@ class Rule:
     def vendor(self) -> Vendor | None:
         """The vendor that reads bucket, key and operation; None: as an S3 request."""
         return reads_as(self.resolved, self.options)
+
+    @property
+    def changes_body(self) -> bool:
+        """Whether its fault changes the body of an answer on its way."""
+        return self.resolved.changes_body
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes other draws than the ids of its answers when it fires."""
+        return self.resolved.draws(self)
+
+    def prepare(self, compiled: CompiledRule) -> Act:
+        """The action of its fault, prepared as far as possible."""
+        return self.resolved.prepare(compiled)
 
     def value(self, key: str) -> Any:
         """The parsed value of a trigger or effect, or its default.

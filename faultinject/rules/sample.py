@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
-from faultinject.engine.plan import threshold
+from faultinject.engine.draw import threshold
 from faultinject.engine.request import Request
 from faultinject.rules import values
 from faultinject.rules.key import Check, Reading, condition
 from faultinject.rules.values import Mistake, is_token, listed, most_like, number_text, shown
+from faultinject.vendors.addressing import Addressing
 from faultinject.vendors.credentials import access_key_id
-from faultinject.vendors.vendor import Addressing
 
 Read = Callable[[Request, str, Addressing], str | None]
 """Reads a request's user, tenant or key, from the NAME and the reading; None or empty: none."""

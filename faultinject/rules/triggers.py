@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from faultinject.engine.plan import SCOPES
+from faultinject.engine.compiled_rule import SCOPES
 from faultinject.rules import values
 from faultinject.rules.descriptions import ordinal
 from faultinject.rules.key import Key

@@ -12,8 +12,10 @@ from faultinject.store.bodies import cut
 from faultinject.store.buckets import Buckets, Stored, StoreError
 from faultinject.store.messages import StoreAnswer, StoreRequest, status_line
 from faultinject.store.uploads import Uploads
+from faultinject.vendors.addressing import Addressing, without_port
 from faultinject.vendors.documented import DocumentedError
-from faultinject.vendors.vendor import Addressing, Rendering, Vendor, without_port
+from faultinject.vendors.rendering import Rendering
+from faultinject.vendors.vendor import Vendor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

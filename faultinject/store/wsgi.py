@@ -20,7 +20,7 @@ from faultinject.store.doors import Doors
 from faultinject.store.exchange import Exchange, Service
 from faultinject.store.messages import StoreAnswer, StoreRequest
 from faultinject.store.uploads import Uploads
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 OTHERS = bytes(byte ^ 1 for byte in range(256))
 """A translation table from each byte to the byte that another writer writes instead."""

@@ -18,7 +18,7 @@ from faultinject.store.documents import (
     read_number,
     token_of,
 )
-from faultinject.vendors.vendor import escape_xml
+from faultinject.vendors.envelopes import escape_xml
 
 TAGS = 150_000
 """The largest number of tags in a document: each takes far more memory than its text."""

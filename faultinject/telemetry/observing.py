@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from faultinject.engine.plan import Services
-from faultinject.engine.request import NOT_INJECTED, Entry
+from faultinject.engine.entry import NOT_INJECTED, Entry
+from faultinject.engine.services import Services
 from faultinject.injector.injector import Injector
 from faultinject.injector.lookup import get_injector
 

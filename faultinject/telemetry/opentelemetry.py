@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faultinject.engine.request import NOT_INJECTED
+from faultinject.engine.entry import NOT_INJECTED
 from faultinject.exceptions import MissingExtraError
 from faultinject.journal.line_fields import RESENT
 from faultinject.telemetry.observing import observe
@@ -15,7 +15,7 @@ except ImportError:
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from faultinject.engine.request import Entry
+from faultinject.engine.entry import Entry
 from faultinject.injector.injector import Injector
 
 INJECTED_EVENT = "faultinject.injected"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from faultinject.engine.compiled_rule import Rule
 from faultinject.engine.plan import Plan
 from faultinject.engine.request import Request
 from faultinject.engine.shown import quoted
@@ -12,8 +13,7 @@ from faultinject.journal.outcome import Outcome
 from faultinject.rules import spelling
 from faultinject.rules.conditions import CONDITIONS
 from faultinject.rules.key import Reading
-from faultinject.rules.rule import Rule
-from faultinject.vendors.vendor import Addressing
+from faultinject.vendors.addressing import Addressing
 
 # Segments that a mount point is looked for in.
 _DEEPEST_MOUNT = 16

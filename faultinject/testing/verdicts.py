@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, SIGNS, WARN, Finding
 from faultinject.audit.grouping import group
-from faultinject.engine.request import LONGEST_TEXT
+from faultinject.engine.entry import LONGEST_TEXT
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import RetryAssertionError, RuleNotMatchedError
 from faultinject.journal.call_window import CallWindow

@@ -109,9 +109,10 @@ def _accept(id: str, given: Any) -> Vendor:  # noqa: A002
 
     It stands in lists with all others.
     """
+    from faultinject.vendors.addressing import Addressing
     from faultinject.vendors.operations import operations_of
     from faultinject.vendors.typical import check
-    from faultinject.vendors.vendor import Addressing, Vendor
+    from faultinject.vendors.vendor import Vendor
 
     if not isinstance(given, Vendor):
         raise ConfigurationError(f"its entry point names {type(given).__name__}, not a faultinject.Vendor")

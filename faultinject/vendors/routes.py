@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from faultinject.http.target import decode_form
-from faultinject.vendors.vendor import OTHER
+from faultinject.vendors.addressing import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

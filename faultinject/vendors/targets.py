@@ -27,18 +27,16 @@ for the identity of the request.
 from __future__ import annotations
 
 from faultinject.http.target import decode
+from faultinject.vendors.addressing import OTHER
 from faultinject.vendors.routes import parameter, reader_of_routes
-from faultinject.vendors.vendor import OTHER, Vendor
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultinject.vendors.operations import Operations
-    from faultinject.vendors.types import Readable, Target
-
-    # From a request and the bucket (Azure: the account) that its Host names, or None.
-    TargetReader = Callable[[Readable, str | None], Target]
+    from faultinject.vendors.types import Readable, Target, TargetReader
 
 ROOT_CONTAINER = "$root"
 """The container of blobs that are addressed without one."""

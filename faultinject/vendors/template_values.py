@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from faultinject.http.target import decode_form
 from faultinject.http.wire import http_date, iso, iso_ms, whole
+from faultinject.vendors.addressing import Addressing, s3
 from faultinject.vendors.credentials import access_key_id
-from faultinject.vendors.vendor import Addressing, s3
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""Empty answers of WSGI apps under hypercorn, which begins no answer without a piece."""
+"""Empty answers of WSGI apps, also under hypercorn, which begins no answer without a piece."""
+
+import io
+from wsgiref.handlers import SimpleHandler
 
 import pytest
 from hypercorn.app_wrappers import WSGIWrapper
@@ -48,6 +51,28 @@ def test_there_is_nothing_to_cut(servers, make_injector, rule, answer):
     assert ask(servers, injector, answer) == (status, b"")
     assert (last(injector).did, last(injector).status) == ("nothing_to_cut", status)
     assert injector.errors == []
+
+
+@pytest.mark.parametrize("pieces", [[], [b""]])
+@pytest.mark.parametrize("rule", TOUCHING)
+def test_a_server_says_the_length_of_an_empty_answer(servers, make_injector, rule, pieces):
+    """wsgiref says that it has 0 bytes, as without faultinject."""
+    closed = []
+
+    class Answer(list):
+        def close(self):
+            closed.append(True)
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Answer(pieces)
+
+    injector = make_injector(rule)
+    sent = io.BytesIO()
+    server = SimpleHandler(io.BytesIO(), sent, io.StringIO(), servers.environ("GET"))
+    server.run(WSGIFaultMiddleware(app, injector=injector))
+    assert b"\r\nContent-Length: 0\r\n" in sent.getvalue()
+    assert (last(injector).did, closed, injector.counts()["rule-1"].injected) == ("nothing_to_cut", [True], 0)
 
 
 @pytest.mark.parametrize(

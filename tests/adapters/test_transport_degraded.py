@@ -6,7 +6,7 @@ from .transport import App
 
 pytestmark = pytest.mark.live
 
-SERVERS = "faultinject.adapters.servers."
+CONNECTION = "faultinject.adapters.connection."
 
 
 def last(injector):
@@ -71,7 +71,7 @@ def no_thread(_):
 def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch, held):
     """A hang that cannot be taken over, or finds no thread, is over before the adapter returns."""
     if held:
-        monkeypatch.setattr(SERVERS + "Connection.detach_from_server", lambda self: False)
+        monkeypatch.setattr(CONNECTION + "Connection.detach_from_server", lambda self: False)
     monkeypatch.setattr("threading.Thread.start", None if held else no_thread)
     injector = make_injector("hang,duration=50ms")
     assert wire(injector).saw == (0, b"", "FIN")

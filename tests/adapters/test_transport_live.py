@@ -80,7 +80,7 @@ def test_flask_fails_behind_a_head_that_is_out(streaming):
     assert (seen.status, seen.end) == (200, "FIN")
     assert b"\r\n0\r\n" not in seen.body
     until(lambda: len(torn) == 3)
-    assert (last(injector).did, injector.errors) == ("app_failed", [])
+    assert (last(injector).did, injector.errors) == ("dripped", [])
 
 
 def test_a_client_that_leaves_flask_s_stream(streaming):

@@ -166,15 +166,25 @@ def test_of_a_documented_error(wire, make_injector, inside):
     indirect=["wire"],
 )
 def test_an_app_that_fails(wire, make_injector, rule, fails, inside):
-    """Its own failure goes out, and the take goes back."""
+    """Its own failure goes out, and the take goes back unless the client has met the fault."""
     app = App(fails=fails)
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, app, inside=inside)
-    assert last(injector)[0] == "app_failed"
-    assert counted(injector) == RuleCounts(1, 0)
+    met = fails == "between" and rule.startswith("drip")
+    assert last(injector)[0] == ("dripped" if met else "app_failed")
+    assert counted(injector) == RuleCounts(1, int(met))
     assert isinstance(seen.error, Broken)
     if wire.kind == "wsgi":
         assert app.closed == (fails == "between")
     wire(injector, App(), inside=inside)
-    assert injector.journal.outcomes[-1].injected
+    assert injector.journal.outcomes[-1].injected is not met
     assert counted(injector) == RuleCounts(2, 1)
+
+
+@pytest.mark.parametrize("wire", WIRES, indirect=True)
+def test_an_app_that_fails_behind_changed_bytes(wire, make_injector):
+    """What the client has received decides: the fault counts."""
+    injector = make_injector("corrupt,flips=10,times=1")
+    seen = wire(injector, App(fails="between"))
+    assert seen.body and not b"0123456789".startswith(seen.body)
+    assert (last(injector)[0], counted(injector)) == ("corrupted", RuleCounts(1, 1))

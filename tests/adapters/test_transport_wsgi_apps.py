@@ -108,8 +108,9 @@ def test_an_app_that_changes_its_mind_too_late(wire, make_injector, rule, inside
     injector = make_injector(f"{rule},times=1")
     seen = wire(injector, app, inside=inside)
     assert met == [True]
-    assert injector.journal.outcomes[-1].did == "app_failed"
-    assert injector.counts()["rule-1"].injected == 0
+    given = rule.startswith("drip")  # a part has gone out slowly by then
+    assert injector.journal.outcomes[-1].did == ("dripped" if given else "app_failed")
+    assert injector.counts()["rule-1"].injected == given
     assert isinstance(seen.error, Broken)
 
 

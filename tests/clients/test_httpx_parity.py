@@ -10,7 +10,7 @@ import pytest
 
 from faultinject import Injector
 from faultinject.clients.httpx import AsyncFaultTransport, FaultTransport
-from faultinject.engine import request as requests
+from faultinject.engine import entry
 from tests.adapters.test_parity import RULES, UNLIKE
 from tests.pairs import pairs
 
@@ -101,7 +101,7 @@ def tried(monkeypatch):
     """`tried(run, rule, record_all)`: answers, requests at the server, and records."""
 
     def tried(run, rule, record_all):
-        monkeypatch.setattr(requests, "_seq", count())  # ids are made of it
+        monkeypatch.setattr(entry, "_seq", count())  # ids are made of it
         behind = Behind()
         injector = Injector([rule], seed=1, environ={}, record_all=record_all, clock=lambda: 1_763_625_600.25)
         found = anyio.run(run, injector, behind) if run is awaiting else run(injector, behind)

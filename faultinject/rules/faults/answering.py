@@ -16,8 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from faultinject.engine.actions import Act, ActByAnswering
-    from faultinject.engine.plan import CompiledRule
+    from faultinject.engine.actions import Act
+    from faultinject.engine.answers import ActByAnswering
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.rules.key import Check
     from faultinject.rules.rule import Rule
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from faultinject.engine import answers
 from faultinject.engine.actions import Act, Action, Disconnect, Forward, Pass
+from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.draw import delays
 from faultinject.engine.filters import Interrupted
-from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.fault import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from faultinject.engine.request import Entry, Request
+    from faultinject.engine.entry import Entry
+    from faultinject.engine.request import Request
     from faultinject.rules.rule import Rule
 
 

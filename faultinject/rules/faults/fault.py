@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from faultinject.engine.actions import Act
-    from faultinject.engine.plan import CompiledRule
+    from faultinject.engine.compiled_rule import CompiledRule
     from faultinject.rules.rule import Rule
     from faultinject.rules.values import Mistake
     from faultinject.vendors.documented import DocumentedError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from faultinject.engine import answers, filters
 from faultinject.engine.actions import Act, Action, Forward, Pass
+from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.draw import delays
 from faultinject.engine.filters import RANGES, STORE, Edited, Filter, Interrupted, Moved
-from faultinject.engine.plan import CompiledRule, delays
 from faultinject.rules import descriptions
 from faultinject.rules.faults import middle
 from faultinject.rules.faults.answering import Documented
@@ -16,7 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from faultinject.engine.request import Entry, Request
+    from faultinject.engine.entry import Entry
+    from faultinject.engine.request import Request
     from faultinject.rules.rule import Rule
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from faultinject.engine.actions import Act, Action, Pass
-from faultinject.engine.plan import CompiledRule
-from faultinject.engine.request import Entry, Request
+from faultinject.engine.compiled_rule import CompiledRule
+from faultinject.engine.entry import Entry
+from faultinject.engine.request import Request
 from faultinject.rules.values import Mistake
 
 

@@ -11,7 +11,7 @@ from werkzeug.http import http_date
 from faultinject.store.azure.call import kind_of, state
 from faultinject.store.buckets import Bucket, Headers, Part, Stored, StoreError
 from faultinject.store.xml import Field, inner, parse
-from faultinject.vendors.vendor import escape_xml
+from faultinject.vendors.envelopes import escape_xml
 
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 ID_BYTES = 64

@@ -46,7 +46,7 @@ from faultinject.testing.exploration.store_comparison import (
     finding,
     in_bytes,
 )
-from faultinject.vendors.vendor import with_placeholders
+from faultinject.vendors.addressing import with_placeholders
 
 # A method, a path, the bytes of a body.
 Body = tuple[str, str, int | None]

@@ -5,6 +5,7 @@ Each is given by the conditions of an ordinary rule, which becomes that rule wit
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_left
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from faultinject.engine.filters import PARTIAL
+from faultinject.engine.shown import quoted
 from faultinject.http.patterns import STARS, check_pattern
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.conditions import CONDITIONS
@@ -22,8 +24,9 @@ from faultinject.rules.rule import Rule
 from faultinject.testing.exploration.bounds import LeftOut
 from faultinject.testing.exploration.choices import CRASH, Choice
 from faultinject.testing.nearest import Remembered
+from faultinject.vendors.addressing import Addressing, volatile_parameters, with_placeholders
 from faultinject.vendors.operations import operations_of
-from faultinject.vendors.vendor import Addressing, Vendor, volatile_parameters, with_placeholders
+from faultinject.vendors.vendor import Vendor
 
 Conditions = dict[str, str]
 
@@ -346,3 +349,10 @@ def alike(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
             options["after_bytes"] = ""  # where bodies differ, their middle is another
         parts.append((rule.fault, name, conditions, unless, {k: options[k] for k in options if k not in but}))
     return parts
+
+
+def marker(rules: Sequence[Rule]) -> str:
+    """A scenario as a marker to paste."""
+    # What JSON escapes, and what is escaped of the rest, is the same in Python.
+    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
+    return f"@pytest.mark.faultinject({', '.join(texts)})"

@@ -5,7 +5,6 @@ Failures that are alike are one, each with the smallest scenario.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -33,13 +32,6 @@ from faultinject.testing.exploration.programs import ProgramFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.testing.exploration.sweep import Sweep
-
-
-def marker(rules: Sequence[Rule]) -> str:
-    """A scenario as a marker to paste."""
-    # What JSON escapes, and what is escaped of the rest, is the same in Python.
-    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
-    return f"@pytest.mark.faultinject({', '.join(texts)})"
 
 
 ACTIONS = {

@@ -24,7 +24,7 @@ from faultinject.testing.exploration.bounds import MAX_RUNS, Bounds, LeftOut
 from faultinject.testing.exploration.causes import SECOND, FinishedRun, PlannedRun, RunResult
 from faultinject.testing.exploration.choices import AFTER, BEFORE, MIDDLE, Choice
 from faultinject.testing.exploration.judge import Judge
-from faultinject.testing.exploration.report import marker
+from faultinject.testing.exploration.points import marker
 from faultinject.testing.exploration.store_comparison import BY_NAME, StoreComparison, StoreContents
 
 OVERWRITTEN = "overwritten"

@@ -29,7 +29,8 @@ from faultinject.testing.exploration.points import Point, Points, Trace, alike, 
 from faultinject.testing.exploration.programs import ProgramFailed
 from faultinject.testing.exploration.strategies import KilledAndRestarted, Once
 from faultinject.testing.nearest import Comparison
-from faultinject.vendors.vendor import Addressing, Vendor
+from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.vendor import Vendor
 
 TRIES = 3
 """Attempts of a run whose fault reached no request."""

@@ -23,7 +23,8 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import listed
 from faultinject.testing.exploration.bounds import WHOLE, Bounds, checked
 from faultinject.testing.exploration.causes import FinishedRun
-from faultinject.testing.exploration.report import groups, incomplete, marker, report, summary, warned
+from faultinject.testing.exploration.points import marker
+from faultinject.testing.exploration.report import groups, incomplete, report, summary, warned
 from faultinject.testing.exploration.store_comparison import StoreContents
 from faultinject.testing.exploration.sweep import Sweep, sweep_of
 from faultinject.testing.pytest_plugin import SHARD, SUMMARY

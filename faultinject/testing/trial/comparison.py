@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.outcome import Outcome
 from faultinject.rules.rule import Rule
-from faultinject.vendors.vendor import with_placeholders
+from faultinject.vendors.addressing import with_placeholders
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PARTLY = "failed in a part"

@@ -38,8 +38,8 @@ from faultinject.testing.trial.comparison import (
     of_junit,
     spelled,
 )
+from faultinject.vendors.addressing import Addressing, with_placeholders
 from faultinject.vendors.operations import operations_of
-from faultinject.vendors.vendor import Addressing, with_placeholders
 
 ONCE = {"times": "1", "per": "call"}
 """Triggers by which the first request of every call fails, and a retry succeeds."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from faultinject.vendors.vendor import Form, Vendor
+from faultinject.vendors.envelopes import Form
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

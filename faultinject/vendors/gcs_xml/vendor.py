@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete
+from faultinject.vendors.envelopes import Form
 from faultinject.vendors.gcs.vendor import make_ids
-from faultinject.vendors.vendor import Form, Vendor
+from faultinject.vendors.vendor import Vendor
 
 XML = "application/xml; charset=UTF-8"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from binascii import b2a_base64
 from struct import Struct
 
-from faultinject.vendors.vendor import Form, Vendor
+from faultinject.vendors.envelopes import Form
+from faultinject.vendors.vendor import Vendor
 
 _pack = Struct("<IQ").pack
 _drawn = Struct("<HI").unpack_from

@@ -6,7 +6,8 @@ It always has the resource; it has the key and the bucket if the request names t
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete, resources
-from faultinject.vendors.vendor import Form, Vendor, escape_json, escape_xml_text
+from faultinject.vendors.envelopes import Form, escape_json, escape_xml_text
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete
-from faultinject.vendors.vendor import Form, Vendor
+from faultinject.vendors.envelopes import Form
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

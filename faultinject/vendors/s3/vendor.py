@@ -5,7 +5,8 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from faultinject.vendors import endpoints, multi_delete
-from faultinject.vendors.vendor import Form, Vendor, escape_xml_text
+from faultinject.vendors.envelopes import Form, escape_xml_text
+from faultinject.vendors.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ code.
 
 from __future__ import annotations
 
-from faultinject.vendors.vendor import Form, Vendor
+from faultinject.vendors.envelopes import Form
+from faultinject.vendors.vendor import Vendor
 
 
 def make_ids(entropy: bytes, unix_seconds: int) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from faultinject.vendors import multi_delete, resources
-from faultinject.vendors.vendor import Form, Vendor
+from faultinject.vendors.envelopes import Form
+from faultinject.vendors.vendor import Vendor
 
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 FRONT = "PuO-cs-tos-front-azc-2"

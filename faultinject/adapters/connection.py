@@ -1,0 +1,465 @@
+"""The connection of a request's client, held beside the server.
+
+It is taken away from the server, and ended, as a fault asks. The row of the server in `servers` reaches the very
+socket, so no fault is ever given on another client's connection.
+"""
+
+from __future__ import annotations
+
+# The bare C module: gevent's own `socket.socket` makes every descriptor that it is given non-blocking.
+import _socket
+import os
+import select
+import stat
+import sys
+import time
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from struct import pack
+from time import monotonic
+from typing import Any, Self
+from weakref import WeakSet
+
+from faultinject.adapters.servers import asgi_server, shown, wsgi_server
+from faultinject.adapters.types import Environ
+from faultinject.locks import gevent_sleep
+
+UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
+
+
+_GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
+
+
+_NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
+
+
+# FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
+_HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
+
+
+_SLICE = 0.05
+
+
+_LOOK = 0.01
+
+
+_NO_THREADS = {
+    "enable-threads": ("false", "off", "no", "0"),
+    "threads": ("0", "1"),
+}  # as uWSGI reads its options
+
+
+INTERNET = (_socket.AF_INET, _socket.AF_INET6)
+
+
+PATIENCE = 10.0
+"""Seconds without a byte of progress after which a client that reads nothing is given up."""
+
+
+_FIRST_LOOK = 0.002
+
+
+_LAST_LOOK = 0.02
+
+
+_held: WeakSet[Connection] = WeakSet()
+
+
+def _after_fork() -> None:
+    """Release the parent's connections in a child, which would keep them open."""
+    for connection in _held:
+        connection.release()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Connection:
+    """A client's connection, held by a descriptor of our own beside the server's.
+
+    It never depends on the blocking flag, which belongs to the server. One thread at a time may use it.
+
+    Attributes:
+        relayed: the other end is a router of the server's own, which hands on a FIN to the client but no RST.
+        speaks_http: whether HTTP is spoken on it, perhaps over TLS; a proxy may ask its server by another protocol.
+        unsent: gives the bytes that its server has not sent yet; None where the server does not show that.
+        handle: the socket that a WSGI server shows, or its number.
+    """
+
+    def __init__(self, sock: _socket.socket, number: int) -> None:
+        self.relayed = False
+        self.speaks_http = True
+        self.unsent: Callable[[], int | None] | None = None
+        self.handle: Any = None
+        self._socket = sock
+        self._number = number  # the server's descriptor; -1 once it is dead
+        _held.add(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def fileno(self) -> int:
+        """Get our descriptor; -1 once it is released."""
+        return self._socket.fileno()
+
+    def release(self) -> None:
+        """Close our descriptor, and nothing else; a second call does nothing."""
+        self._socket.close()
+
+    def __del__(self) -> None:
+        # werkzeug does not close the answer to a client that has reset the connection.
+        self.release()
+
+    def again(self) -> Connection | None:
+        """Hold the same connection by one more descriptor; None when there is none left."""
+        sock = hold(self.fileno())
+        if sock is None:
+            return None
+        connection = Connection(sock, self._number)
+        connection.relayed, connection.speaks_http, connection.unsent = (
+            self.relayed,
+            self.speaks_http,
+            self.unsent,
+        )
+        return connection
+
+    def reset(self) -> str:
+        """End it with an RST where that can be done, else with a FIN.
+
+        Returns:
+            What was done: "reset", or "closed" for a FIN or when the client was gone already.
+        """
+        if not self.relayed and is_connected(self._socket) and (self._disconnect() or self._linger()):
+            return "reset"
+        return self.close()
+
+    def close(self) -> str:
+        """End it with a FIN, in both directions, so that the server sees the end as well.
+
+        Returns:
+            "closed", as `reset` does for a FIN.
+        """
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_RDWR)
+        return "closed"
+
+    def half_close(self) -> None:
+        """Send a FIN after what has been sent; what the client still sends can be read."""
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_WR)
+
+    def shut_reading(self) -> None:
+        """End what the client sends; answers can still be sent.
+
+        A thread that waits for the client reads an end.
+        """
+        with suppress(OSError):  # the client is gone
+            self._socket.shutdown(_socket.SHUT_RD)
+
+    def port(self) -> str:
+        """Get the port at which the client has connected; empty where that is no port."""
+        name = self._socket.getsockname()
+        return str(name[1]) if self._socket.family in INTERNET else ""
+
+    def served(self) -> bool:
+        """Whether the server still holds it."""
+        if self._number < 0:
+            return False
+        try:
+            theirs = os.fstat(self._number)
+        except OSError:
+            return False
+        # Our own descriptor keeps the inode from becoming another socket's.
+        ours = os.fstat(self.fileno())
+        return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def half_ended(self) -> bool | None:
+        """Whether the client has heard of our end, and has not ended its own side.
+
+        Returns:
+            None while it has not heard of it; False also where a platform does not say it.
+        """
+        option = getattr(_socket, "TCP_INFO", None)
+        if option is None or self._socket.family not in INTERNET:
+            return False
+        try:
+            return _HALF_ENDED.get(self._socket.getsockopt(_socket.IPPROTO_TCP, option, 1)[0], False)
+        except OSError:
+            return False
+
+    def backlog(self) -> int:
+        """Count the bytes that the client's system does not have yet.
+
+        The server and the system hold them; one that does not say how many counts as 0.
+        """
+        return self._queued() + ((self.unsent and self.unsent()) or 0)
+
+    def delivered(self) -> bool:
+        """Whether the client has all that was sent to it, or is gone."""
+        return not self.backlog() or self.gone(0)
+
+    def has_unread(self) -> bool:
+        """Whether something has come that nobody has read."""
+        try:
+            return bool(self._socket.recv(1, _NO_WAIT | _socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    def _queued(self) -> int:
+        try:
+            from fcntl import ioctl
+            from termios import TIOCOUTQ
+
+            size = array("i", [0])
+            ioctl(self.fileno(), TIOCOUTQ, size)
+        except (
+            ImportError,
+            OSError,
+            ValueError,
+        ):  # the platform does not say it, or our descriptor is closed
+            return 0
+        return size[0]
+
+    def discard(self) -> int:
+        """Read away what has come, without waiting.
+
+        Returns:
+            How many bytes that was; 0 at the end.
+
+        Raises:
+            BlockingIOError: there is nothing now.
+            OSError: the client is gone.
+        """
+        return len(self._socket.recv(65_536, _NO_WAIT))
+
+    def wait_readable(self, seconds: float) -> None:
+        """Wait at most `seconds` until something comes, or the client's end."""
+        self._poll(select.POLLIN, seconds)
+
+    def left(self, seconds: float) -> bool:
+        """Wait at most `seconds` for the client to leave; True as soon as it has.
+
+        Request bytes that nobody has read do not look like a client that left, nor do they hide it. Two
+        exceptions: they fill the receive buffer, and the client's FIN has no room behind them; the platform has
+        no POLLRDHUP, and the server still holds the connection.
+        """
+        if self.fileno() < 0:
+            return True
+        if leaves := getattr(select, "POLLRDHUP", 0):  # it shows that, whatever is still unread
+            return bool(self._poll(leaves, seconds))
+        end = monotonic() + seconds
+        while events := self._poll(select.POLLIN, end - monotonic()):
+            if events & _GONE or self._at_end():
+                return True
+            if (rest := end - monotonic()) <= 0:
+                break
+            if self._number >= 0:
+                time.sleep(min(_SLICE, rest))  # what it has sent is for the server to read
+        return False
+
+    def gone(self, seconds: float) -> bool:
+        """Wait at most `seconds` until the client can read no more; True as soon as it cannot.
+
+        This is not known any more once we have ended the connection ourselves.
+        """
+        return self.fileno() < 0 or bool(self._poll(0, seconds) & _GONE)
+
+    def detach_from_server(self) -> bool:
+        """Put a dead socket under the server's descriptor, so that only we hold the connection.
+
+        For the server the client has left.
+
+        Returns:
+            Whether that was done. It is not when the server's descriptor is another connection's by now, nor where no
+            thread would run to go on.
+        """
+        return threads_run() and self._replace()
+
+    def _poll(self, events: int, seconds: float) -> int:
+        # gevent's own `poll` does not show that a client has left.
+        monkey = sys.modules.get("gevent.monkey")
+        poll = (select.poll if monkey is None else monkey.get_original("select", "poll"))()
+        poll.register(self._socket, events)
+        end = monotonic() + seconds
+        wait = gevent_sleep()
+        ready = poll.poll(max(0.0, seconds) * 1000 if wait is None else 0)
+        while wait is not None and not ready and (left := end - monotonic()) > 0:
+            wait(min(left, _LOOK))
+            ready = poll.poll(0)
+        return ready[0][1] if ready else 0
+
+    def _at_end(self) -> bool:
+        # Once the server's descriptor is dead, nobody else can read what is left of the request.
+        size, flags = (1, _NO_WAIT | _socket.MSG_PEEK) if self._number >= 0 else (65_536, _NO_WAIT)
+        try:
+            return not self._socket.recv(size, flags)
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
+
+    def _disconnect(self) -> bool:
+        """Send an RST by connecting to no address, and say whether that was possible."""
+        if not UNSPEC or self._socket.family not in INTERNET:
+            return False
+        try:
+            from ctypes import CDLL
+
+            CDLL(None).connect(self.fileno(), bytes(16), 16)  # sixteen zeros: an address of family AF_UNSPEC
+        except (ImportError, OSError, AttributeError):
+            return False
+        if is_connected(self._socket):
+            return False
+        self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)  # else the server meets it, and logs it
+        self.close()  # else the server reads ENOTCONN, which OpenSSL takes for "try again", for ever
+        return True
+
+    def _linger(self) -> bool:
+        """Send an RST by closing the last descriptor, and say whether that was possible."""
+        if self._socket.family not in INTERNET or not self._replace():
+            return False
+        with suppress(OSError):  # the client is gone
+            self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, pack("ii", 1, 0))
+            self.release()
+        return self.fileno() < 0
+
+    def _replace(self) -> bool:
+        """Put a dead socket under the number by which the server knows this connection."""
+        if self._number < 0:
+            return True
+        if not (is_connected(self._socket) and self.served()):
+            return False
+        try:
+            put_dead(self._number)
+        except OSError:
+            return False
+        self._number = -1
+        return True
+
+
+def of_environ(environ: Environ) -> Connection | None:
+    """Get the connection of a WSGI request; None when its server shows none, as in process."""
+    server = wsgi_server(environ)
+    if server.socket is None:
+        return None
+    handle = shown(server.socket, environ)
+    connection = _connection_of(handle)
+    if connection is not None:
+        connection.handle = handle
+        connection.relayed = server.relays and connection.port() != environ.get("SERVER_PORT")
+        connection.speaks_http = server.speaks_http(environ)
+        if server.unsent is not None:
+            connection.unsent = partial(shown, server.unsent, environ)
+    return connection
+
+
+def of_send(send: Callable[..., Any]) -> Connection | None:
+    """Get the connection of an ASGI request by its `send`; None when that shows none."""
+    server, own = asgi_server(send)
+    transport = server.transport(own)
+    connection = _connection_of(shown(server.socket, transport))
+    if connection is not None:
+        connection.unsent = partial(shown, server.unsent, transport)
+    return connection
+
+
+def _connection_of(handle: Any) -> Connection | None:
+    number = number_of(handle)
+    sock = hold(number)
+    return None if sock is None else Connection(sock, number)
+
+
+def until_delivered(connection: Connection, monotonic: Callable[[], float]) -> Iterator[float]:
+    """Give pauses until a client has all that was sent, or takes nothing for `PATIENCE`.
+
+    Args:
+        connection: the client's.
+        monotonic: the clock, in seconds.
+
+    Yields:
+        Seconds for which the caller waits.
+    """
+    least, until = None, monotonic() + PATIENCE
+    pause = _FIRST_LOOK
+    while (rest := connection.backlog()) and not connection.gone(0):
+        if least is None or rest < least:
+            least, until = rest, monotonic() + PATIENCE
+        elif monotonic() >= until:
+            return
+        yield pause
+        pause = min(2 * pause, _LAST_LOOK)
+
+
+def threads_run() -> bool:
+    """Whether a thread goes on between two requests: in uWSGI only by its options."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is None or _runs_threads(uwsgi.opt)
+
+
+def _runs_threads(options: Mapping[Any, Any]) -> bool:
+    """Whether uWSGI lets a thread go on between two requests."""
+    for name, no in _NO_THREADS.items():
+        value = options.get(name, options.get(name.encode(), no[0]))
+        if (value.decode() if isinstance(value, bytes) else str(value)).lower() not in no:
+            return True
+    return False
+
+
+def number_of(handle: Any) -> int:
+    """Get the descriptor of what a server shows; -1 when it is in memory, or closed."""
+    try:
+        return int(handle if isinstance(handle, int) else handle.fileno())
+    except Exception:
+        return -1
+
+
+def hold(number: int) -> _socket.socket | None:
+    """Duplicate a socket's descriptor, and leave its blocking flag as it is.
+
+    None where the descriptor is no socket's, or none is left.
+    """
+    try:
+        if number < 0 or not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        ours = os.dup(number)
+    except OSError:
+        return None
+    try:
+        blocking = os.get_blocking(ours)
+        # Called non-blocking, it never changes the descriptor's flag to fit socket.setdefaulttimeout().
+        kind = _socket.SOCK_STREAM | getattr(_socket, "SOCK_NONBLOCK", 0)
+        sock = _socket.socket(-1, kind, -1, ours)
+    except OSError:
+        os.close(ours)
+        return None
+    if sock.gettimeout():
+        sock.settimeout(0)
+        os.set_blocking(ours, blocking)
+    return sock
+
+
+def is_connected(sock: _socket.socket) -> bool:
+    """Whether a socket still has another end."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def put_dead(number: int) -> None:
+    """Put a socket whose other end has gone under this descriptor.
+
+    Raises:
+        OSError: there is no descriptor left to make it of; nothing was changed.
+    """
+    dead, other = _socket.socketpair()
+    other.close()
+    try:
+        os.dup2(dead.fileno(), number, inheritable=False)
+    finally:
+        dead.close()

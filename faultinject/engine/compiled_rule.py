@@ -1,0 +1,213 @@
+"""One rule of a plan, made of closures and numbers instead of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from faultinject.engine.counting import Counter
+from faultinject.engine.draw import ONE, drawer, threshold
+from faultinject.engine.request import Request
+from faultinject.vendors.addressing import Addressing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from faultinject.engine.counting import SharedCounts
+    from faultinject.engine.entry import Entry
+    from faultinject.engine.services import Services
+    from faultinject.vendors.vendor import Vendor
+
+    # Gives an action of `actions`, which are made of such rules.
+    Act = Callable[[Request, Entry, bytes], Any]
+    Scope = Callable[[Request, Addressing, str], str]
+
+
+_OPTIONS = frozenset(("OPTIONS",))
+
+
+class Rule(Protocol):
+    """A rule of the grammar, as far as a plan asks it."""
+
+    @property
+    def fault(self) -> str:
+        """The fault, as written."""
+
+    @property
+    def label(self) -> str:
+        """The text on which the draws depend."""
+
+    @property
+    def vendor(self) -> Vendor | None:
+        """The vendor that reads bucket, key and operation; None: as an S3 request."""
+
+    @property
+    def conditions(self) -> Mapping[str, tuple[str, ...]]:
+        """The texts of each condition, by canonical key."""
+
+    @property
+    def unless(self) -> Mapping[str, tuple[str, ...]]:
+        """In the same form, the conditions under which it does not match."""
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The text of each trigger and effect, by canonical key."""
+
+    @property
+    def set_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers that it adds or replaces."""
+
+    @property
+    def changes_body(self) -> bool:
+        """Whether its fault changes the body of an answer on its way."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether it makes other draws than the ids of its answers when it fires."""
+
+    def value(self, key: str) -> Any:
+        """The parsed value of a trigger or effect, or its default."""
+
+    def prepare(self, compiled: CompiledRule) -> Act:
+        """The action of its fault, prepared as far as possible."""
+
+    def compile(self, context: Addressing, seed: bytes) -> Callable[[Request], bool]:
+        """The test of a request."""
+
+
+class CompiledRule:
+    """One rule of a plan, ready to be asked about requests.
+
+    Args:
+        rule: the rule as written.
+        number: the number under which it is counted.
+        name: its name in the journal and in `x-faultinject`.
+        duplicate: the number of earlier rules of the scenario with the same label.
+        key: the seed's key.
+        seed: the same without the part that differs between processes that count for themselves.
+        reading: how it reads bucket, key and operation.
+        services: clocks, journal and settings.
+        shared: takes notes for other processes, if there may be any.
+
+    Attributes:
+        number: the number under which it is counted.
+        name: its name in the journal and in `x-faultinject`.
+        rule: the rule as written.
+        reading: how it reads bucket, key and operation.
+        above: the rate as (limit, period in seconds), or None.
+        takes_preflights: whether it is for CORS preflights as well.
+        skips: a function from the number of a match in its scope to whether skip, from and every leave it alone; None
+            for never.
+        scope: a function to the name of the scope that counts are kept in; None for the rule as a whole.
+        fired: the number of decisions for its fault.
+        undone: the number of these that were not carried out.
+        failed: the number of errors of ours that kept it from carrying out its decision.
+        times: the most injections in its scope; None for no limit.
+        lock_free_after: takes after which it no longer needs the shared counts: 0 for a rule that always or never
+            fires, and draws nothing but ids; None: one always does.
+        act: the action of the fault on a request that the rule fires for.
+        matches: whether all conditions hold for a request, and no `unless` does.
+        always_fires: whether the probability is 1.
+        drawn: the digest of the nth match of an identity, or None if chance decides against it.
+        window: a function from the scenario's age in seconds to whether begin and end are open; None for always.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        number: int,
+        name: str,
+        *,
+        duplicate: int,
+        key: bytes,
+        seed: bytes,
+        reading: Addressing,
+        services: Services,
+        shared: SharedCounts | None,
+    ) -> None:
+        self.rule = rule
+        self.number = number
+        self.name = name
+        self.services = services
+        self.reading = reading
+        self.above: tuple[int, float] | None = rule.value("above")
+        self.skips = _skips(rule.value("skip") + rule.value("from") - 1, rule.value("every"))
+        self.times: int | None = rule.value("times")
+        self.scope = SCOPES[rule.value("per")]
+        self.window = _window(rule.value("begin"), rule.value("end"))
+        self.takes_preflights = asks_for_options(rule, self.reading)
+        self.fired = Counter()
+        self.undone = Counter()
+        self.failed = Counter()
+        self._note_injected = None if shared is None else shared.note_injected
+        limit = threshold(rule.value("probability"))
+        self.always_fires = limit >= ONE
+        label = f"{rule.label}#{duplicate + 1}" if duplicate else rule.label
+        self.drawn = drawer(key, label, limit) if limit else _never
+        self.lock_free_after = self._lock_free_after(limit)
+        self.act = rule.prepare(self)
+        self.matches = rule.compile(self.reading, seed)
+
+    def _lock_free_after(self, limit: int) -> int | None:
+        if not limit or self.times == 0:
+            return 0
+        counted = self.skips is not None or self.above is not None or not self.always_fires
+        if counted or self.rule.draws:
+            return None
+        return self.times or 0
+
+    def take_back(self) -> None:
+        """Note that a fault was decided on and is not carried out."""
+        self.undone.next()
+        if self._note_injected is not None:
+            self._note_injected(self.number, -1)
+
+
+def asks_for_options(rule: Rule, reading: Addressing) -> bool:
+    """Whether a rule names OPTIONS, or an operation of that method alone, as `OptionsObject`.
+
+    A pattern names none.
+    """
+    if any(text.removeprefix("=").upper() == "OPTIONS" for text in rule.conditions.get("method", ())):
+        return True
+    texts = [text for text in rule.conditions.get("operation", ()) if text[:1] == "=" or "*" not in text]
+    return any(reading.operations.methods(reading.operations.meant((text,))) == _OPTIONS for text in texts)
+
+
+def _never(identity: str, n: int) -> None:
+    """The draw of a rule with probability 0."""
+
+
+def _skips(skip: int, every: int) -> Callable[[int], bool] | None:
+    if every == 1:
+        return None if skip == 0 else lambda place: place < skip
+    return lambda place: place < skip or (place - skip + 1) % every != 0
+
+
+def _window(begin: float, end: float | None) -> Callable[[float], bool] | None:
+    if end is None:
+        return None if begin == 0 else lambda age: age >= begin
+    return lambda age: begin <= age < end
+
+
+SCOPES: dict[str, Scope | None] = {
+    "rule": None,
+    "call": lambda _request, _reading, exact: exact,
+    "key": lambda request, reading, _exact: "/{}/{}".format(
+        *(each or "" for each in reading.read_address(request))
+    ),
+    "bucket": lambda request, reading, _exact: f"/{reading.read_address(request)[0] or ''}",
+    "operation": lambda request, reading, _exact: reading.operation(request) or "none",
+    "client": lambda request, _reading, _exact: request.client or "none",
+}
+"""The values of `per`, and the name of the scope of a request."""
+
+
+def duplicate_indices(rules: Iterable[Rule]) -> list[int]:
+    """For each rule the number of earlier ones with the same label."""
+    seen: dict[str, int] = {}
+    found = []
+    for rule in rules:
+        label = rule.label
+        seen[label] = earlier = seen.get(label, -1) + 1
+        found.append(earlier)
+    return found

@@ -1,0 +1,78 @@
+"""The one source of chance: a keyed digest of what is drawn for, so that a seed replays.
+
+For one match it is `blake2b(label ‖ 0 ‖ identity ‖ 0 ‖ n, key=blake2b(seed).digest(), digest_size=32)`. Bytes 0-7
+decide, 8-15 choose the row of a group, 16-23 the delay; 24-31, stretched, the ids, the bytes that `corrupt` changes
+and the keys of a DeleteObjects that fail. No number serves two decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+Draw = Callable[[str, int], bytes | None]
+
+
+ONE = 2**64
+
+
+def seed_key(seed: str) -> bytes:
+    """The 64-byte key that a seed's text stands for."""
+    return blake2b(seed.encode("utf-8", "surrogatepass")).digest()
+
+
+def drawer(key: bytes, label: str, limit: int) -> Draw:
+    """Make the draw from (identity, n) to 32 bytes for the nth match of that identity, n from 0.
+
+    It returns None if chance decides against it: if bytes 0-7 do not stay below `limit`.
+    """
+    state = blake2b(label.encode("utf-8", "surrogatepass") + b"\0", key=key, digest_size=32)
+    copy = state.copy
+    # As bytes compare: the first eight of the digest against the limit, big-endian.
+    below = limit.to_bytes(8, "big") if limit < ONE else b"\xff" * 33
+
+    def draw(identity: str, n: int) -> bytes | None:
+        state = copy()
+        state.update(f"{identity}\0{n}".encode("utf-8", "surrogatepass"))
+        digest = state.digest()
+        return digest if digest < below else None
+
+    return draw
+
+
+def threshold(probability: float) -> int:
+    """The number that bytes 0-7 must stay below to fire: 0 never does, 1 always."""
+    return int(probability * ONE)
+
+
+def choose(digest: bytes, count: int) -> int:
+    """Choose an index below `count`, evenly."""
+    return int.from_bytes(digest[8:16], "big") * count // ONE
+
+
+def delays(low: float, high: float) -> Callable[[bytes], float]:
+    """A function from a digest to the seconds that a rule waits, evenly from `low` to `high`."""
+    if low == high:
+        return lambda _: low
+    return lambda digest: low + (high - low) * (int.from_bytes(digest[16:24], "big") / ONE)
+
+
+def stretched(digest: bytes, number: int) -> bytes:
+    """64 more bytes of a match for each number, for `corrupt`, or for the ids of that outcome."""
+    return blake2b(b"%b%d" % (digest[24:32], number)).digest()
+
+
+def fails(digest: bytes, named: tuple[str, str | None], limit: int) -> bool:
+    """Whether a key of a DeleteObjects, or a version of it, gets the error.
+
+    Other keys beside it do not matter.
+
+    Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
+    Bytes 24-31 of the digest are stretched, as for the ids; the `person` keeps the numbers apart.
+    """
+    key, version = named
+    text = key if version is None else f"{key}\0{version}"
+    drawn = blake2b(
+        digest[24:32] + text.encode("utf-8", "surrogatepass"), digest_size=8, person=b"faultinj-share"
+    )
+    return int.from_bytes(drawn.digest(), "big") < limit

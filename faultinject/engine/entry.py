@@ -1,0 +1,441 @@
+"""One request on its way, as the journal keeps it.
+
+An `Entry` notes the fate of the request: never an Authorization header, a cookie, a signature or a token.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_base64, crc32
+from collections.abc import Iterable, Mapping
+from itertools import count
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from faultinject.engine.body import Body, SeenBody
+from faultinject.engine.counting import Take
+from faultinject.engine.request import GUARDS, PARTS, RECORDED_HEADERS, Request
+from faultinject.engine.shown import shown_path, shown_query
+from faultinject.http.wire import whole
+from faultinject.vendors.addressing import Addressing
+from faultinject.vendors.credentials import expires_at, key_id, query_key_id, signed_at, signed_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultinject.vendors.types import Target
+
+
+# The scenario's generation, its seed and the seed's key.
+Origin = tuple[int, str, bytes]
+
+
+LONGEST_TEXT = 2048
+"""Characters that a text field keeps."""
+
+
+LONGEST_DATE = 40
+"""Characters that are kept of the time of a signature."""
+
+
+QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
+"""Query parameters that make a repeated write safe."""
+
+
+PRECONDITIONS = GUARDS - {"idempotency-key"}
+"""Headers with a condition on the target."""
+
+
+VALUED = frozenset(
+    "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
+    " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action"
+    " x-ms-page-write x-ms-requires-sync x-sdk-retry-count".split()
+).union(PARTS)
+"""Headers from whose value a fact is read."""
+
+
+VERSIONS = ("if-match", "if-range")
+"""Headers that name a version of an object; a checksum is kept of them."""
+
+
+SILENT = {*RECORDED_HEADERS}.difference(VALUED, VERSIONS)
+"""Headers of which only their presence is kept; a copy's source may end in a signature."""
+
+
+def checksum_of_credential(authorization: str) -> int:
+    """A checksum of the lasting part of an Authorization header.
+
+    It stays the same from request to request, until the credential is replaced. Of Basic it is the user's name, so
+    that nobody can try passwords against it; of Digest the server's nonce, as the rest changes with each request; of
+    every other scheme the token.
+
+    >>> checksum_of_credential("Bearer one") == checksum_of_credential("Bearer two")
+    False
+    >>> checksum_of_credential("Basic Y2F0OjE=") == checksum_of_credential("Basic Y2F0OjI=")  # cat:1, cat:2
+    True
+    """
+    scheme, _, rest = authorization.partition(" ")
+    scheme = scheme.lower()
+    if scheme == "basic":
+        rest = _user_of(rest)
+    elif scheme == "digest":
+        rest = rest.partition('nonce="')[2].partition('"')[0]
+    return crc32(f"{scheme} {rest}".encode("utf-8", "replace"))
+
+
+def _user_of(credentials: str) -> str:
+    """The user's name in the credentials of the scheme Basic."""
+    try:
+        return a2b_base64(credentials.encode()).partition(b":")[0].decode("latin-1")
+    except ValueError:
+        return ""
+
+
+def checksum_of_preconditions(recorded: Mapping[str, str]) -> int:
+    """A checksum of the values of the precondition headers."""
+    found = [f"{name}:{value}" for name, value in recorded.items() if name in PRECONDITIONS]
+    return crc32("\n".join(sorted(found)).encode("utf-8", "replace"))
+
+
+def checksum_of_version(etag: str) -> str:
+    """A checksum of an ETag, or of a date, in decimal digits."""
+    return str(crc32(etag.encode("utf-8", "replace")))
+
+
+CHECKSUMS = frozenset(
+    "content-md5 x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-md5"
+    " x-amz-checksum-sha1 x-amz-checksum-sha256 x-amz-checksum-sha512 x-bce-content-crc32"
+    " x-bce-content-crc32c x-bz-content-sha1 x-cos-hash-crc64ecma x-goog-hash x-ms-content-crc64"
+    " x-oss-hash-crc64ecma x-tos-hash-crc64ecma".split()
+)
+"""Headers by which a client can check the bytes that it gets.
+
+An ETag that is an MD5 is none: no vendor promises it.
+"""
+
+
+OF_THE_ANSWER = "x-ms-content-crc64"
+"""The header about the bytes of this answer, also if they are a part of the object."""
+
+
+_LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
+"""Lengths of the names of the headers that are noted of an answer."""
+
+
+NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
+"""Values of `did` for a request without a fault.
+
+Every other word is of a fault, also one of another package.
+"""
+
+
+_seq = count()
+
+
+class Recorder(Protocol):
+    """The services of a plan, as far as entries need them."""
+
+    @property
+    def journal(self) -> Callable[[Entry], None]:
+        """Takes a line."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The seconds of the clock that durations are measured by."""
+
+    @property
+    def failed(self) -> Callable[[Exception, str], None]:
+        """Called with an error inside faultinject itself, and the rule's name."""
+
+
+class Decided(Protocol):
+    """A plan, as far as the entries of its requests need it."""
+
+    @property
+    def services(self) -> Recorder:
+        """The clock and the journal."""
+
+    @property
+    def origin(self) -> Origin:
+        """The scenario's generation, its seed and the seed's key."""
+
+    @property
+    def more_headers(self) -> Mapping[str, bool]:
+        """Further headers that are noted, and whether by value."""
+
+
+class Entry:
+    """One request on its way, as the journal keeps it; reading it makes an `Outcome`.
+
+    Every `write` is one line, the last one the entry itself.
+
+    Args:
+        plan: the scenario that decided it.
+        request: the request; its facts are in the entry afterwards.
+        reading: how its address is read.
+        time: when it came, unix seconds.
+        arrived: the same on the monotonic clock.
+        rule: the name of the rule that it matched, or None.
+        n: its number by that rule; below 0 if no decision depends on it, and then not noted.
+
+    Attributes:
+        seq: its number in its process.
+        take: the count that is returned if the fault is not carried out, or None.
+        test: the test that ran, or None, by the journal.
+        mount: the length of its mount point.
+        key_id: the access-key id.
+        credential: a checksum of the credential.
+        precondition: a checksum of the preconditions.
+        signed_at: when it says that it was signed, or None.
+        region: a checksum of the region for which, or None.
+        headers: those of `RECORDED_HEADERS` that the request has.
+        read_by: the reading that `place` comes from, None if it is to be read.
+        did: what was done.
+        left: whether the client was seen to leave before it had an answer.
+        applied: whether the app ran.
+        answered: when the answer began, on the monotonic clock; None if that is not known.
+        body: bytes read of the request's body, their digest, whether that was all.
+        final: whether a line was there before, of which this is the end; None: it is the first.
+        last: whether no other line of it follows.
+        undo: notes that the fault is not given after all; None: none is.
+        seen: the part of the body that the app was seen to read, or None.
+        written: whether a line was there before.
+    """
+
+    __slots__ = (
+        "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length",
+        "credential", "did", "etag", "fault", "final", "headers", "hint", "hint_form", "host",
+        "key_id", "last", "left", "method", "mount", "n", "named_by", "operation", "origin", "path", "place",
+        "port", "precondition", "query", "read_by", "reading", "region", "request_id", "response_bytes",
+        "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time", "undo",
+        "user_agent",
+        "when", "written",
+    )  # fmt: skip
+
+    method: str
+    path: str
+    mount: int
+    query: str
+    host: str
+    client: str | None
+    port: Any
+    key_id: str | None
+    credential: int | None
+    precondition: int | None
+    user_agent: str | None
+    content_length: str | None
+    signed_at: str | None
+    region: int | None
+    headers: Mapping[str, str]
+    read_by: object
+    place: Target
+    named_by: object
+    operation: str | None
+    take: Take | None
+    test: str | None
+    answered: float | None
+    fault: str | None
+    when: str | None
+    status: int | None
+    app_status: int | None
+    response_bytes: int | None
+    checksum: bool | None
+    etag: str | None
+    request_id: str | None
+    hint: float | None
+    hint_form: str | None
+    body: Body | None
+    final: bool | None
+    undo: Callable[[], None] | None
+    seen: SeenBody | None
+
+    def __init__(
+        self,
+        plan: Decided,
+        request: Request,
+        reading: Addressing,
+        time: float,
+        arrived: float,
+        rule: str | None = None,
+        n: int | None = None,
+    ) -> None:
+        self.services: Recorder = plan.services
+        self.seq = next(_seq)
+        self.origin = plan.origin
+        self.time = time
+        self.arrived = arrived
+        self.reading = reading
+        self.rule = rule
+        self.n = None if n is None or n < 0 else n
+        self.did = "passed"
+        self.applied = self.last = True
+        self.left = self.written = False
+        self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
+        self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
+        self.body = self.final = self.undo = self.seen = None
+        self.read_by = self.named_by = None
+        self._describe(request, plan.more_headers)
+
+    def _describe(self, request: Request, more_headers: Mapping[str, bool]) -> None:
+        """Note the facts about the request; only those with secrets are worked out now."""
+        path, query = request.path, request.query
+        self.client, self.port, authorization, date, agent, recorded = request.describe()
+        key = credential = precondition = region = None
+        if authorization:
+            key = key_id(authorization)
+            credential = None if key is not None else checksum_of_credential(authorization)
+            date, region = date or signed_at(authorization), signed_for(authorization)
+        if recorded:
+            if key is None and credential is None and "x-auth-token" in recorded:
+                credential = crc32(recorded["x-auth-token"].encode("latin-1", "replace"))
+            if not PRECONDITIONS.isdisjoint(recorded):
+                precondition = checksum_of_preconditions(recorded)
+            versions = {name: checksum_of_version(recorded[name]) for name in VERSIONS if name in recorded}
+            recorded = {
+                name: "" if name in SILENT else value[:LONGEST_TEXT] for name, value in recorded.items()
+            } | versions
+        if more_headers:
+            recorded = {**recorded}
+            for name, valued in more_headers.items():
+                value = request.recorded(name)
+                if value is not None:
+                    recorded.setdefault(name, value[:LONGEST_TEXT] if valued else "")
+        if query:
+            if not authorization:
+                key, region = query_key_id(query), signed_for(query)
+                date = signed_at(query) or expires_at(query)
+            query = shown_query(query)
+        if "?" in path:
+            path = shown_path(path)
+        self.method = request.method[:64]
+        self.path = path[:LONGEST_TEXT]
+        self.mount = len(request.mount)
+        self.query = query[:LONGEST_TEXT]
+        self.host = request.host[:LONGEST_TEXT]
+        self.key_id = key
+        self.credential = credential
+        self.precondition = precondition
+        self.user_agent = agent and agent[:LONGEST_TEXT]
+        self.signed_at = date and date[:LONGEST_DATE]
+        self.region = None if region is None else crc32(region.encode("utf-8", "replace"))
+        self.headers = recorded
+        length = request.announced_length
+        self.content_length = length[:20] if length else None
+
+    @property
+    def below(self) -> str:
+        """The path below the mount point."""
+        return self.path[self.mount :]
+
+    def recorded(self, name: str) -> str | None:
+        """The value of a header that was noted."""
+        return self.headers.get(name)
+
+    def write(
+        self,
+        did: str,
+        *,
+        answered: bool | float = True,
+        applied: bool = False,
+        body: Body | None = None,
+        last: bool = True,
+    ) -> None:
+        """Add a line about what was done.
+
+        Args:
+            did: the outcome's word.
+            answered: whether the answer starts now, or when it started; else the time of the answer is not known.
+            applied: whether the app ran.
+            body: bytes read of the request body, their digest, whether that was all; by default what the app was seen
+                to read.
+            last: whether the end is known; otherwise a final line follows.
+        """
+        services = self.services
+        if body is None and self.seen is not None:
+            body = self.seen.body
+        # What comes later is written into this entry: the line so far stands by itself.
+        line = self if last else self._copy()
+        line.did = did
+        if answered is True:
+            answered = services.monotonic()
+        line.answered = None if answered is False else answered
+        line.applied = applied
+        line.body = body
+        line.final = last if self.written else None
+        line.last = last
+        if last:
+            self.take = None  # the journal keeps what is over, and its scope may be as long as a key
+        services.journal(line)
+        self.written = True
+
+    def _copy(self) -> Entry:
+        line = Entry.__new__(Entry)
+        # Written out: with `setattr` an injected answer cost up to 7 % more.
+        (
+            line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
+            line.content_length, line.credential, line.did, line.etag, line.fault, line.final,
+            line.headers, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
+            line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
+            line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq,
+            line.services, line.signed_at, line.status, line.test, line.time, line.undo, line.user_agent, line.when,
+            line.written,
+        ) = _all_of(self)  # fmt: skip
+        line.read_by = line.named_by = line.take = None
+        return line
+
+    def saw(self, status: str | int, headers: Iterable[tuple[Any, Any]]) -> None:
+        """Note the app's own answer: status, Content-Length, ETag, and whether it has a checksum.
+
+        A checksum counts only if it is of the whole body.
+
+        Args:
+            status: its number.
+            headers: texts or bytes.
+        """
+        self.status = whole(status)
+        self.response_bytes = self.etag = None
+        self.checksum = False
+        try:
+            for given, value in headers:
+                if len(given) not in _LOOKED_AT:
+                    continue
+                in_bytes = isinstance(given, bytes)
+                name = (given.decode("latin-1") if in_bytes else given).lower()
+                text = value.decode("latin-1") if in_bytes else value
+                if name == "content-length":
+                    self.response_bytes = whole(text)
+                elif name == "etag":
+                    self.etag = text
+                elif name in CHECKSUMS and (self.status == 200 or name == OF_THE_ANSWER):
+                    # A composite one, as `…-3` of three parts, cannot be checked; B2 has none for a large file.
+                    self.checksum |= "-" not in text and text != "none"
+        except Exception:  # odd headers are between the app and its server
+            return
+
+    def forget(self) -> None:
+        """Drop the facts of a fault that is not given: the app's answer is another."""
+        self.status = self.app_status = self.response_bytes = self.request_id = self.hint = None
+        self.hint_form = self.etag = None
+
+    def cancel(self, did: str, *, applied: bool = False, status: int | None = None) -> None:
+        """Note that the fault was not carried out, and the reason.
+
+        Args:
+            did: the outcome's word.
+            applied: whether the app ran.
+            status: of the app's own answer, which starts now; None where it is not known.
+        """
+        if self.undo is not None:
+            self.undo()
+            self.undo = None
+        self.forget()
+        self.status = status
+        self.write(did, answered=status is not None, applied=applied)
+
+
+# What is read by a reading may not be there yet; a copy reads it again.
+_COPIED = tuple(
+    name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
+)
+
+
+_all_of = attrgetter(*_COPIED)
