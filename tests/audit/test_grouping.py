@@ -609,6 +609,8 @@ def batches(number=12):
         (workers(4, 6, SLOW_DOWN), {"backoff": INCONCLUSIVE}),
         (shared_pool(DENIED, 0.45, 0.45), {"permanent": INCONCLUSIVE, "gives up": INCONCLUSIVE}),
         (shared_pool(SLOW_DOWN, 0.3, 0.6, 1.2), {"gives up": INCONCLUSIVE, "backoff grows": INCONCLUSIVE}),
+        # Nor is it seen then whether two layers retry, whatever other calls show.
+        ([*shared_pool(SLOW_DOWN, 0.3, 0.6, 1.2), *(call(0.3, at=900 + each) for each in range(6))], {"nested retries": INCONCLUSIVE}),
         # A shorter body is what was not rewound; of an object that is written again and again it is the next one.
         (state_written(INTERNAL, FINE, FINE), {"same bytes": INCONCLUSIVE}),
         (state_written(INTERNAL, FINE, FINE, sizes=(120, 100, 120)), {"same bytes": INCONCLUSIVE}),

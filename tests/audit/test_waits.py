@@ -340,6 +340,8 @@ BUDGET = rows(
     # A budget that is never refilled looks the same, also to a driver, so the finding does not promise a refill.
     *(to(PASS, outage(*[3] * 17, 2, *[1] * 102), driven=driven, says="attempts per call 1.9 → 1.0, 35 retries in 120 calls; this does not show whether the budget is refilled") for driven in (False, True)),
     to(PASS, outage(*[1] * 120), says_not="refilled"),
+    # Where no call of it is retried, and others are, the budget was used up before.
+    to(INCONCLUSIVE, calls(3, 0.1, last=FINE, at=-9), outage(*[1] * 120), says="a budget was used up before, or other calls alone are retried"),
     # It has a hundred calls of one name that all fail.
     to(INCONCLUSIVE, outage(*[3] * 99), n=0),
     to(WARN, outage(*[3] * 100), n=100),
