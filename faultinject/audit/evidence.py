@@ -170,12 +170,11 @@ class Evidence:
             if len(calls) >= OUTAGE and not any(call.succeeded for call in calls)
         }
 
-    @cached_property
-    def crowded(self) -> list[Call]:
-        """The calls that failed at the same time as others for the same target."""
+    def crowded(self, kinds: Sequence[str] = KINDS) -> list[Call]:
+        """Find the calls that failed in one of these ways at the same time as others for the same target."""
         found: list[Call] = []
         for same in grouped(self.shared, thing_of).values():
-            failures = [sum(attempt.kind in KINDS for attempt in call.attempts) for call in same]
+            failures = [sum(attempt.kind in kinds for attempt in call.attempts) for call in same]
             if sum(failures) > 1:
                 found += [call for call, number in zip(same, failures, strict=True) if number]
         return found

@@ -11,6 +11,7 @@ from tests.journals import (
     DENIED,
     FINE,
     HUNG,
+    ID,
     INTERNAL,
     MARK,
     RESET,
@@ -271,6 +272,8 @@ GROWS = rows(
     # A client that retries reads alone waits in the outage only: these waits count, unless it waits elsewhere.
     to(PASS, calls(20, name="throttled"), reads_in_outage(), driven=True, n=360),
     *(to(expected, calls(3, 1.0, factor)) for factor, expected in ((1.0, WARN), (1.2, WARN), (1.3, PASS), (2.0, PASS))),
+    # By fingerprint a caller that asks again looks like a wait that grows steeply.
+    *(to(expected, calls(3, 0.5, 0.5 * factor, by=by, apart=90.0)) for factor, by, expected in ((2.0, None, PASS), (9.0, None, INCONCLUSIVE), (9.0, ID, PASS))),
     # It takes six waits before two retries, of 50 ms or more.
     to(INCONCLUSIVE, apart(2, 1.0, 2.0)),
     to(INCONCLUSIVE, apart(6, 1.0)),

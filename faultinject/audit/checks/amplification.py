@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
-from faultinject.audit.checks.check import check, crowded, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, undivided, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
@@ -228,8 +228,8 @@ def nested_retries(evidence: Evidence) -> Finding:
             " one layer's retries switched off."
         )
         return unknown(n, told, blind, action=how)
-    if evidence.crowded:
-        return crowded(evidence)
+    if crowd := evidence.crowded():
+        return undivided(crowd)
     return passed(n, f"no second retry layer in {n} failed calls", ended)
 
 

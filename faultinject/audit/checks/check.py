@@ -229,11 +229,11 @@ def too_few(
     return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)
 
 
-def crowded(evidence: Evidence) -> Finding:
-    """Say that calls with failures cannot be told from others for the same objects."""
+def undivided(calls: Sequence[Call]) -> Finding:
+    """Say that these calls with failures cannot be told from others for the same objects."""
     told = (
-        f"{counted(len(evidence.crowded), 'call')} with failures ran at the same time as others for the"
-        " same objects, or may have: which requests are of one call is not known"
+        f"{counted(len(calls), 'call')} with failures ran at the same time as others for the same objects,"
+        " or may have: which requests are of one call is not known"
     )
     how = "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
-    return unknown(len(evidence.crowded), told, evidence.crowded, action=how)
+    return unknown(len(calls), told, calls, action=how)

@@ -9,11 +9,11 @@ from math import inf
 
 from faultinject.audit.checks.check import (
     check,
-    crowded,
     failed,
     passed,
     seen_by_callers,
     too_few,
+    undivided,
     unknown,
     warned,
 )
@@ -646,6 +646,8 @@ def permanent(evidence: Evidence) -> Finding:
         read = "Let a GET get this answer: a HEAD may wait for the object."
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
         return (warned if sure else unknown)(n, told, slow, action=how)
+    if crowd := evidence.crowded(("client",)):
+        return undivided(crowd)
     return passed(n, f"0 of {n} calls retried after {answers}", calls)
 
 
@@ -715,8 +717,8 @@ def gives_up(evidence: Evidence) -> Finding:
         return _reported_with_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
         )
-    if evidence.crowded:
-        return crowded(evidence)
+    if crowd := evidence.crowded():
+        return undivided(crowd)
     if n < FEWEST:
         return too_few(n, FEWEST, "failed call", ended)
     known = [call for call in longest if call not in other_ids]
