@@ -710,7 +710,9 @@ def _closed(
         # A test that is over closes its calls; one that a test or a driver has a name for is over with that.
         ended = all(each.ended is not None for each in windows)
         closed = ended or (closed and all(each.name is None for each in windows))
-    window = windows[0] if len(windows) == 1 else None
+    # Of calls at the same time only a request in the time of one alone tells whose it is.
+    certain = any(request.windows == windows for request in call.requests)
+    window = windows[0] if len(windows) == 1 and certain else None
     of_call = window if window and (window.key is not None or window.name is not None) else None
     heard = window if window and last_of[window] is call else None
     signal = TOLD if of_call and call.signal != SDK_ID else call.signal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, undivided, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
@@ -104,6 +104,9 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
             yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
+        elif not again and any(call.retries for call in evidence.calls):
+            told += ": a budget was used up before, or other calls alone are retried"
+            yield unknown(n, told, late, action="Cause an outage after calls that succeed.")
         elif after <= SAVED:
             told += "; this does not show whether the budget is refilled" if again else ""
             yield passed(n, told, late)
@@ -223,6 +226,8 @@ def nested_retries(evidence: Evidence) -> Finding:
             " one layer's retries switched off."
         )
         return unknown(n, told, blind, action=how)
+    if crowd := evidence.crowded():
+        return undivided(crowd)
     return passed(n, f"no second retry layer in {n} failed calls", ended)
 
 

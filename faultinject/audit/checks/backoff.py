@@ -10,6 +10,7 @@ from faultinject.audit.checks.check import check, failed, passed, too_few, unkno
 from faultinject.audit.checks.words import (
     FEWER,
     MORE_FAILURES,
+    NAME_THEM,
     REAL_TIME,
     Setting,
     against_noise,
@@ -42,6 +43,8 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Seconds of the beats at which clients may come back."""
 GROWING, STANDING = 1.15, 1.25
 """The factors per retry: waits grow above the first, and do not grow below the second."""
+STEEP = 3.0
+"""The factor per retry above which a client's own waits seldom grow."""
 STEP = 1.1
 """The factor below which two waits count as equal; the second may have reached the cap."""
 LATE_STEPS = 4
@@ -272,6 +275,7 @@ def backoff_grows(evidence: Evidence) -> Finding:
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
     driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
     certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last.
+    Where a fingerprint alone groups the attempts, and the factor is above 3, callers may have asked again.
     Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
     Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
@@ -349,6 +353,9 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     if low > GROWING and last.median - first.median < last.doubt:
         told += f", by {seconds(last.median - first.median)} in all, which a busy machine alone may add"
         return unknown(n, f"the waits grow {told}", calls, action=without_doubt(groups))
+    if exp(log_growth) > STEEP and all(call.inferred for call in calls):
+        told += "; callers who ask again may have made the longer ones"
+        return unknown(n, f"the waits grow {told}", calls, action=NAME_THEM)
     if low > GROWING:
         return passed(n, f"the waits grow {told}", calls)
     return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")

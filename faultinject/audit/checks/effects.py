@@ -7,7 +7,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
+from faultinject.audit.checks.check import (
+    check,
+    failed,
+    passed,
+    seen_by_callers,
+    too_few,
+    undivided,
+    unknown,
+    warned,
+)
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
     ANSWERS,
@@ -104,7 +113,10 @@ def same_bytes(evidence: Evidence) -> Finding:
             found.action = "Record every request, or use times=2,per=call."
         return found
     if not other:
-        return passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
+        crowd = [call for call in evidence.crowded() if call.first.request_bytes]
+        return (
+            undivided(crowd) if crowd else passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
+        )
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)

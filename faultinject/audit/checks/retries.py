@@ -7,7 +7,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
+from faultinject.audit.checks.check import (
+    check,
+    failed,
+    passed,
+    seen_by_callers,
+    too_few,
+    undivided,
+    unknown,
+    warned,
+)
 from faultinject.audit.checks.lost_answers import Requests, is_lost
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
@@ -638,6 +647,8 @@ def permanent(evidence: Evidence) -> Finding:
         read = "Let a GET get this answer: a HEAD may wait for the object."
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
         return (warned if sure else unknown)(n, told, slow, action=how)
+    if crowd := evidence.crowded(("client",)):
+        return undivided(crowd)
     return passed(n, f"0 of {n} calls retried after {answers}", calls)
 
 
@@ -706,16 +717,8 @@ def gives_up(evidence: Evidence) -> Finding:
         return _reported_with_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
         )
-    if crowded := _crowded(evidence):
-        told = (
-            f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the"
-            " same objects, or may have"
-            ": which requests are of one call is not known"
-        )
-        how = (
-            "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
-        )
-        return unknown(len(crowded), told, crowded, action=how)
+    if crowd := evidence.crowded():
+        return undivided(crowd)
     if n < FEWEST:
         return too_few(n, FEWEST, "failed call", ended)
     known = [call for call in longest if call not in other_ids]
@@ -742,22 +745,13 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
     same = [call for call in calls if took[call] >= longest - 2 * wait]
     at_one_time = all(took[call] >= min(AT_ONE_TIME * longest, longest - wait) for call in same)
     ended = all(call.closed and (call in same or len(call.attempts) <= MANY) for call in calls)
-    # Neither copies nor what a transport has sent again.
-    numbers = len(
-        {evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}
+    # Copies, and what a transport may have sent again, do not make one number of attempts two.
+    numbers = min(
+        len({len(call.attempts) for call in same}),
+        len({evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}),
     )
     told = ended and len(same) >= FEWEST and numbers >= (2 if at_one_time else FEWEST)
     return longest if told else None
-
-
-def _crowded(evidence: Evidence) -> list[Call]:
-    """Find calls that failed at the same time as others for the same target."""
-    found: list[Call] = []
-    for same in grouped(evidence.shared, thing_of).values():
-        failures = [sum(attempt.kind in KINDS for attempt in call.attempts) for call in same]
-        if sum(failures) > 1:
-            found += [call for call, number in zip(same, failures, strict=True) if number]
-    return found
 
 
 def _failed_to_the_end(call: Call) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import ONE_CLIENT, ended_by_form, longest_asked, retries, waits_as_long
-from faultinject.audit.checks.words import Setting, against_noise, counted, plain, seconds
+from faultinject.audit.checks.words import NAME_THEM, Setting, against_noise, counted, plain, seconds
 from faultinject.audit.documents import AWS_SDKS, AZURE, PROMISE, rfc
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
+from faultinject.audit.grouping import SOON
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
 from faultinject.audit.waits import KINDS, Wait, hinted, is_near
 from faultinject.journal.attempts import Attempt
@@ -25,6 +26,8 @@ VENDORS = {"x-amz-retry-after": AWS_SDKS, "x-ms-retry-after-ms": AZURE, "retry-a
 Clients whose profile promises it have to know it.
 """
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
+LATE = 4
+"""How many times as long as its usual first wait a client's own first wait seldom is."""
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
 
@@ -158,7 +161,8 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.
     FAIL: none, though the client retries others before and later (WARN where only before, and nobody drives it).
     PASS: all. Not decided where the last failure before them that may pass was not retried either: a retry budget may
-    be used up.
+    be used up; nor where a fingerprint alone groups them, and one came again four times as long after as the client's
+    first retries usually do.
     """
     found = []
     for call in evidence.calls:
@@ -176,6 +180,14 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     if n < FEWEST:
         how = FAIL_WITHOUT if len(found) >= FEWEST else ""
         return too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
+    own = [wait.seconds for wait in evidence.waits if wait.retry == 1]
+    latest = min(SOON, LATE * median(own) + evidence.turnaround.noise) if own else SOON
+    late = [call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest]
+    if late:
+        told = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
+        return unknown(
+            n, f"{told}, and no other first retry does: the caller may have", late, action=NAME_THEM
+        )
     tried = sum(again for _, _, again in usable)
     told = f"{tried} of {n} calls retried after a malformed Retry-After"
     began = calls[0].first.arrived

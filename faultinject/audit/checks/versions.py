@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few
+from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown
+from faultinject.audit.checks.words import NAME_THEM, counted
 from faultinject.audit.documents import rfc
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import Finding
 from faultinject.audit.grouping import READING
-from faultinject.audit.matching import span
+from faultinject.audit.matching import goes_on, span
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
@@ -78,6 +80,22 @@ def says_so(attempt: Attempt) -> bool:
     )
 
 
+def _in_turn(requests: Iterable[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
+    """Pair each download with the next one of the same object."""
+    reads = grouped(requests, lambda each: (each.method, each.host, each.path))
+    return chain.from_iterable(pairwise(same) for key, same in reads.items() if key[0] == "GET")
+
+
+def _is_rest_of_another(before: Attempt, after: Attempt) -> bool:
+    """Whether an answer is the rest of one that broke off, and of another version."""
+    return (
+        after.status == 206
+        and goes_on(before, after)
+        and bool(before.etag and after.etag)
+        and before.etag != after.etag
+    )
+
+
 def _start(attempt: Attempt) -> float:
     """The first byte that a request asks for."""
     asked = span(attempt.range or "")
@@ -100,8 +118,9 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
     If-Match; in a named call also the requests for different parts of an object. FAIL: the client has read bytes of
     two versions, and its caller got no error; or the client of a named call reported success, although the bytes of
     an answer do not match its checksum (`corrupt`), or its Content-Range is not the requested one
-    (`edit,range=shift`), and the client did not read these bytes again. If no object changed in the middle of a
-    call, the check says nothing else.
+    (`edit,range=shift`), and the client did not read these bytes again. Where only requests that may be of several
+    calls go on with another version, that is not decided. If no object changed in the middle of a call, the check says
+    nothing else.
     """
     # Parts are requests of their own, and no retries of each other.
     parts = {
@@ -152,7 +171,9 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         )
         return failed(len(told), said, taken, action=how, evidence=seen_by_callers(taken, returned=True))
     if not moved:
-        return None
+        rest = sum(_is_rest_of_another(*pair) for pair in _in_turn(evidence.requests))
+        told = f"{counted(rest, 'download')} went on with another version in a request that may be of another call"
+        return unknown(rest, told, action=NAME_THEM) if rest else None
     if n < FEWEST:
         return too_few(n, FEWEST, "download of a replaced object", moved)
     return passed(

@@ -369,7 +369,8 @@ class Simulated:
 
     def _note_end(self, call: Call, answer: Answer, attempt: int) -> None:
         """It makes no further attempt, and neither deadline nor budget is why."""
-        retried_above = answer.kind in self.client.outer_kinds and self._may_repeat(call)
+        client = self.client
+        retried_above = client.outer > 1 and answer.kind in client.outer_kinds and self._may_repeat(call)
         if attempt == 1 and call.method != "POST" and answer.kind in PASSING and not retried_above:
             self.deeds["does not retry"] += 1
 
