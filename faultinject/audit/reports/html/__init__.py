@@ -12,6 +12,7 @@ from faultinject.audit.reports import sentences
 from faultinject.audit.reports.content import content
 from faultinject.audit.reports.html.pictures import Timeline, at, number, waits
 from faultinject.engine.shown import quoted
+from faultinject.vendors.vendor import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    from faultinject.vendors.vendor import read
-
     style = read(__name__, "page.css").decode()
     report = content(judgement)
     telling = {id(call) for finding in judgement.findings if finding.wrong for call in finding.calls}
@@ -112,8 +111,6 @@ def _environment() -> Environment:
 
 def _source(name: str) -> str:
     """A template's text; of pictures as one line."""
-    from faultinject.vendors.vendor import read
-
     package, _, file = name.rpartition("/")
     text = read(package or __name__, file).decode()
     return "".join(each.strip() for each in text.splitlines()) if file == "pictures.html" else text
