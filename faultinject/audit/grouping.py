@@ -618,7 +618,7 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        # Of two named calls it is the caller who asks again.
+        # Of two named calls the caller asks again.
         if (
             before is None
             or not _failed_alike(before, call.requests[0])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import SIGNS
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports import sentences
-from faultinject.audit.reports.content import content
+from faultinject.audit.reports.content import content, shortened
 from faultinject.audit.reports.html.pictures import Timeline, at, number, waits
 from faultinject.engine.shown import quoted
 from faultinject.vendors.vendor import read
@@ -43,7 +43,7 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
         report=report,
         clients=[
             {
-                "name": name and sentences.shortened(quoted(name)),
+                "name": name and shortened(quoted(name)),
                 "timeline": Timeline(evidence.calls, telling),
                 "waits": waits(evidence),
             }
@@ -105,7 +105,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "parts": ADDRESS.split, "quoted": quoted}
-    environment.globals |= {"at": at, "counted": sentences.counted}
+    environment.globals |= {"at": at, "counted": counted}
     return environment
 
 
