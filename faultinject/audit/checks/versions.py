@@ -172,8 +172,8 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         return failed(len(told), said, taken, action=how, evidence=seen_by_callers(taken, returned=True))
     if not moved:
         rest = sum(_is_rest_of_another(*pair) for pair in _in_turn(evidence.requests))
-        told = f"{counted(rest, 'download')} went on with another version in a request that may be of another call"
-        return unknown(rest, told, action=NAME_THEM) if rest else None
+        said = f"{counted(rest, 'download')} went on with another version in a request that may be of another call"
+        return unknown(rest, said, action=NAME_THEM) if rest else None
     if n < FEWEST:
         return too_few(n, FEWEST, "download of a replaced object", moved)
     said = f"{n} of {n} downloads whose object was replaced meanwhile have one version of it"
