@@ -42,8 +42,7 @@ class Habits:
                         self._intervals.setdefault(thing, set()).add(step)
                     continue
                 if well or shortest < NEVER:
-                    client = client_of(last.user_agent)
-                    self._shortest.setdefault((client, last.method), []).append(shortest)
+                    self._shortest.setdefault((client_of(last.user_agent), last.method), []).append(shortest)
                 shortest = NEVER
 
     def explains(self, attempt: Attempt, interval: float) -> bool:

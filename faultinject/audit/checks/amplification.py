@@ -120,18 +120,17 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
     """Find calls that were retried and mostly succeeded, and later calls that were not retried."""
-    asked = [
-        call
-        for call in evidence.calls
-        if call.first.kind in KINDS
-        and call.first.method not in UNSAFE
-        and call.first.hint is None
-        and should_be_tried_again(call.first)
-        and call.name not in evidence.outages
-    ]
-
     same = grouped(
-        asked, lambda call: (call.first.method, call.first.answer, call.name if evidence.driven else None)
+        [
+            call
+            for call in evidence.calls
+            if call.first.kind in KINDS
+            and call.first.method not in UNSAFE
+            and call.first.hint is None
+            and should_be_tried_again(call.first)
+            and call.name not in evidence.outages
+        ],
+        lambda call: (call.first.method, call.first.answer, call.name if evidence.driven else None),
     )
     for calls in same.values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
@@ -189,9 +188,7 @@ def nested_retries(evidence: Evidence) -> Finding:
     again = [call for call in known if call.again is not None and _is_exhausted(call)]
     repeated = [call for calls in evidence.under_other_ids.values() for call in calls]
     things = set(map(thing_of, again))
-    by_thing = grouped(known, thing_of)
-    rows = map(_longest_row, by_thing.values())
-    chains = [row for row in rows if len(row) > 1]
+    chains = [row for row in map(_longest_row, grouped(known, thing_of).values()) if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
     pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
@@ -210,8 +207,9 @@ def nested_retries(evidence: Evidence) -> Finding:
         told = "one object was requested again, by a layer above the SDK or by the caller"
         return unknown(n, told, chains[0], action=NAME_THEM)
     if len(things) > 1:
-        told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
-        return _layers(evidence, n, told, again, unknown)
+        return _layers(
+            evidence, n, f"{counted(len(again), 'SDK call')} failed and were soon repeated", again, unknown
+        )
     if len(repeated) > RARE * n:
         told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
         return unknown(n, told, repeated, action=DRIVE_IT)
@@ -240,9 +238,6 @@ def _failure(attempt: Attempt) -> Hashable:
 
 def _branches(call: Call) -> bool:
     """Whether a named call made two requests more than its failures explain."""
-    things = grouped(
-        call.attempts, lambda attempt: (attempt.method, attempt.path, attempt.query, attempt.request_digest)
-    )
     return any(
         1 < _failures(same) < len(same) - 2
         and (
@@ -251,7 +246,10 @@ def _branches(call: Call) -> bool:
                 other.arrived < min(answered_at(one), one.arrived + AT_ONCE) for one, other in pairwise(same)
             )
         )
-        for same in things.values()
+        for same in grouped(
+            call.attempts,
+            lambda attempt: (attempt.method, attempt.path, attempt.query, attempt.request_digest),
+        ).values()
     )
 
 
@@ -318,8 +316,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
         calls, lambda call: (len(call.attempts), max(_own_gaps(call, zero), default=0.0) > zero)
     ).items():
         parts = [each for each in range(2, attempts // 2 + 1) if cut or attempts % each == 0]
-        outer = min(parts, default=1)
-        few = not tell or len(same) * (outer - 1) < DROPS
+        few = not tell or len(same) * (min(parts, default=1) - 1) < DROPS
         if attempts < most or (parts and (few or any(_repeats(same, part, zero) for part in parts))):
             found += same
     return found

@@ -147,8 +147,7 @@ def jitter(evidence: Evidence) -> Finding:
             f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were"
             f" {seconds(group.median)} ± {share}"
         )
-        shown = calls_of(wait for group in rigid for wait in group.waits)
-        return failed(n, told, shown, action=ADD_JITTER)
+        return failed(n, told, calls_of(wait for group in rigid for wait in group.waits), action=ADD_JITTER)
     shares = [percent(_spread(group) / group.median) for group in groups[:6]]
     told = f"the waits vary by {', '.join(shares)} of their median"
     calls = calls_of(wait for group in groups for wait in group.waits)
@@ -344,8 +343,9 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
             f"; before the second retry and later ones they are {seconds(last.median)}: the longest"
             " wait, or always the same one"
         )
-        how = Setting("Raise the longest wait to judge the growth.")
-        return unknown(n, f"{CHANGE} {told}", calls, action=how)
+        return unknown(
+            n, f"{CHANGE} {told}", calls, action=Setting("Raise the longest wait to judge the growth.")
+        )
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."

@@ -169,8 +169,7 @@ def check(
     """
 
     def listed(judges: Judges) -> Check:
-        CHECKS[name] = Check(judges, name, documents, minimum, more, planned)
-        return CHECKS[name]
+        return CHECKS.setdefault(name, Check(judges, name, documents, minimum, more, planned))
 
     return listed
 

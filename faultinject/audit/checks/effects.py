@@ -120,8 +120,8 @@ def same_bytes(evidence: Evidence) -> Finding:
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)
-        how = REWIND if cut else MAKE_ONCE
-        return failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=how)
+        told = f"{len(certain)} of {n} retried calls sent {what}"
+        return failed(n, told, certain, action=REWIND if cut else MAKE_ONCE)
     return warned(
         n,
         f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
@@ -213,8 +213,9 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         sent = grouped(evidence.requests, fingerprint)
         sure = [call for call in keyed if call.window is not None and _took_effect_again(call, sent)]
-        how = "Send the same Idempotency-Key with every attempt of a call."
-        return (failed if sure else warned)(n, told, sure or keyed, action=how)
+        return (failed if sure else warned)(
+            n, told, sure or keyed, action="Send the same Idempotency-Key with every attempt of a call."
+        )
     if repeated := _sent_again(lost, evidence.requests):
         told = (
             f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
@@ -384,8 +385,9 @@ def error_in_200(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
     if swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
-        seen = seen_by_callers(swallowed, returned=True)
-        return failed(n, told, swallowed, action=READ_BODY, evidence=seen)
+        return failed(
+            n, told, swallowed, action=READ_BODY, evidence=seen_by_callers(swallowed, returned=True)
+        )
     if silent:
         told = (
             f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the"

@@ -123,12 +123,16 @@ def begins_session(attempt: Attempt) -> bool:
 
 def lost_write(call: Call) -> Attempt | None:
     """Find a call's lost POST or PATCH that was retried without key and precondition."""
-    unsafe = (
-        one
-        for one, other in pairwise(call.attempts)
-        if is_lost_write(one) and not has_same_key(one, other) and (took_effect(other) or not other.guarded)
+    return next(
+        (
+            one
+            for one, other in pairwise(call.attempts)
+            if is_lost_write(one)
+            and not has_same_key(one, other)
+            and (took_effect(other) or not other.guarded)
+        ),
+        None,
     )
-    return next(unsafe, None)
 
 
 def is_kept_off(call: Call) -> bool:

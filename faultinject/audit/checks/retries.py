@@ -134,7 +134,6 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
             told = f"the client never retries: {told}, although {_why(every)}"
-            seen = seen_by_callers(given_up, returned=False)
             held = sum(map(evidence.may_be_held_back, given_up))
             which = failed if evidence.driven or len(given_up) - held >= FEWEST else warned
             told += (
@@ -142,7 +141,13 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
                 if which is failed
                 else f"; a circuit breaker may have ended {held} of them, as no request followed"
             )
-            yield which(n, told, given_up, action="Retry transient failures.", evidence=seen)
+            yield which(
+                n,
+                told,
+                given_up,
+                action="Retry transient failures.",
+                evidence=seen_by_callers(given_up, returned=False),
+            )
             return
         # A layer above the SDK retries other answers: of these alone is it known that nobody does.
     for answer, calls in by_answer.items():
@@ -152,8 +157,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     """The finding on one answer, which is no PASS if a circuit breaker may have ended calls."""
     held_back = list(filter(evidence.held_back, calls))
-    others = [call for call in calls if not evidence.held_back(call)]
-    found = _one_answer(evidence, answer, others)
+    found = _one_answer(evidence, answer, [call for call in calls if not evidence.held_back(call)])
     if not held_back or found.verdict in (FAIL, WARN):
         return found
     methods = " and ".join(grouped(held_back, lambda call: call.first.method))
@@ -172,10 +176,8 @@ def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
 def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
     by_method = grouped(calls, lambda call: call.first.method)
-    told = (
-        f"{answer}: {', '.join(f'{_tried(each)} of {len(each)} {name}' for name, each in by_method.items())}"
-    )
-    told = f"{told} retried" if len(by_method) > 1 else f"{answer}: {len(again)} of {n} calls retried"
+    tried = [f"{_tried(each)} of {len(each)} {name}" for name, each in by_method.items()]
+    told = f"{answer}: {', '.join(tried) if len(tried) > 1 else f'{len(again)} of {n} calls'} retried"
     if n < FEWEST:
         return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
@@ -294,11 +296,10 @@ def _other_reason(evidence: Evidence, calls: Sequence[Call]) -> tuple[str, str]:
     if unclear := sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR):
         return f"{counted(unclear, 'other call')} may have retried", NAME_THEM
     if later := _came_again_after(evidence, calls):
-        told = (
+        return (
             f"the same requests came again {seconds(later)} later or more, unlike those that"
             " succeeded: a queue may send them"
-        )
-        return told, NAME_THEM
+        ), NAME_THEM
     return "", ""
 
 
@@ -699,8 +700,7 @@ def gives_up(evidence: Evidence) -> Finding:
     limit = _limit(longest[0], evidence) if longest else 0
     deadline = _deadline(evidence, longest) if limit == TOO_MANY else None
     if endless and n >= FEWEST and deadline is None:
-        profile = evidence.profile
-        allowed = "" if limit == TOO_MANY else f"; {profile.name} allows {limit}"
+        allowed = "" if limit == TOO_MANY else f"; {evidence.profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
         return failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     if n >= FEWEST and most > MANY and (deadline is None or deadline > DEADLINE):

@@ -52,7 +52,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     # A vendor's own header is for clients that promise to know it.
     others = VENDORS.keys() - evidence.profile.hints.keys()
     own = [wait for wait in waits if wait.before.hint_form not in others]
-    asked = [each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence)]
+    asked = (each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence))
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
         told = f"{form}: 0 of {len(calls)} retried, though the client waits"

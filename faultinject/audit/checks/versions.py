@@ -176,5 +176,6 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
         return unknown(rest, said, action=NAME_THEM) if rest else None
     if n < FEWEST:
         return too_few(n, FEWEST, "download of a replaced object", moved)
-    said = f"{n} of {n} downloads whose object was replaced meanwhile have one version of it"
-    return passed(n, said, moved)
+    return passed(
+        n, f"{n} of {n} downloads whose object was replaced meanwhile have one version of it", moved
+    )

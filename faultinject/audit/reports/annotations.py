@@ -89,35 +89,42 @@ def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
         annotation.check: {"id": annotation.check, "help": {"text": annotation.reference}}
         for annotation in annotations
     }
-    notes = [{"level": "note", "message": {"text": undecided}}]
-    invocation = {
-        "executionSuccessful": not undecided,
-        "toolExecutionNotifications": notes if undecided else [],
-    }
-    driver = {"name": "faultinject", "version": __version__, "rules": [*rules.values()]}
-    run = {
-        "tool": {"driver": driver},
-        "invocations": [invocation],
-        "results": [_result(annotation) for annotation in annotations],
-    }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [run],
+        "runs": [
+            {
+                "tool": {
+                    "driver": {"name": "faultinject", "version": __version__, "rules": [*rules.values()]}
+                },
+                "invocations": [
+                    {
+                        "executionSuccessful": not undecided,
+                        "toolExecutionNotifications": (
+                            [{"level": "note", "message": {"text": undecided}}] if undecided else []
+                        ),
+                    }
+                ],
+                "results": [_result(annotation) for annotation in annotations],
+            }
+        ],
     }
     return json_text(log, 2) + "\n"
 
 
 def _result(found: Annotation) -> dict[str, object]:
-    place = {
-        "artifactLocation": {"uri": quote(found.path or SOMEWHERE)},
-        "region": {"startLine": found.line},
-    }
     return {
         "ruleId": found.check,
         "level": found.level,
         "message": {"text": found.text},
-        "locations": [{"physicalLocation": place}],
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(found.path or SOMEWHERE)},
+                    "region": {"startLine": found.line},
+                }
+            }
+        ],
         "properties": found.rests_on,
     }
 

@@ -15,6 +15,7 @@ from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, 
 from faultinject.audit.judging import NO_FAULT, Judgement
 from faultinject.audit.reports import sentences
 from faultinject.audit.reports.sentences import counted, shortened
+from faultinject.audit.statistics import grouped
 from faultinject.engine.shown import quoted
 from faultinject.journal.calls import TOLD
 
@@ -141,10 +142,10 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
         findings: of any verdict.
         every: whether checks of which nothing was seen have a reason each.
     """
-    reasons: dict[str, list[Finding]] = {}
-    for finding in findings:
-        if finding.verdict == INCONCLUSIVE:
-            reasons.setdefault(why_undecided(finding) if every or finding.n else NOT_SEEN, []).append(finding)
+    reasons = grouped(
+        (finding for finding in findings if finding.verdict == INCONCLUSIVE),
+        lambda finding: why_undecided(finding) if every or finding.n else NOT_SEEN,
+    )
     return [f"{sentences.names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
 
 

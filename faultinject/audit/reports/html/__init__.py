@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from functools import cache
 
 from faultinject.audit.evidence import Evidence
@@ -43,26 +42,19 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
         title=quoted(title) if title else f"Retries of {report.title}",
         made=quoted(made),
         report=report,
-        clients=[Pictures(name, evidence, telling) for name, evidence in clients if evidence.calls],
+        clients=[
+            {
+                "name": name and sentences.shortened(quoted(name)),
+                "timeline": Timeline(evidence.calls, telling),
+                "waits": waits(evidence),
+            }
+            for name, evidence in clients
+            if evidence.calls
+        ],
         style=style,
         style_digest=digest(style),
         signs=SIGNS,
     )
-
-
-class Pictures:
-    """The pictures of one client's calls.
-
-    Args:
-        name: the client, where it is not the one that the whole page is about.
-        evidence: its calls, at least one.
-        telling: ids of the calls that findings point at, which are drawn first.
-    """
-
-    def __init__(self, name: str | None, evidence: Evidence, telling: Collection[int]) -> None:
-        self.name = name and sentences.shortened(quoted(name))
-        self.timeline = Timeline(evidence.calls, telling)
-        self.waits = waits(evidence)
 
 
 def template(name: str) -> Template:

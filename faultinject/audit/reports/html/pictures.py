@@ -10,7 +10,6 @@ from faultinject.audit.checks.words import seconds
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.reports import sentences
 from faultinject.audit.statistics import grouped, median
-from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 from faultinject.rules.values import shown
 
@@ -122,12 +121,7 @@ class DrawnCall:
         start, last = call.first.arrived, _length(call)
         self.y = y
         self.tip = sentences.story(call)
-        waits = [
-            _asked(attempt, start)
-            for attempt in call.attempts
-            if attempt.hint and attempt.answered is not None
-        ]
-        self.asked = [(axis(left), axis(right)) for left, right in waits]
+        self.asked = [(axis(left), axis(right)) for left, right in _asked(call)]
         self.end = axis(last)
         busy = [
             (axis(attempt.arrived - start), axis((attempt.answered or start) - start))
@@ -160,12 +154,7 @@ def _last(drawn: Sequence[Call]) -> float:
     ends = sorted(filter(None, map(_length, drawn))) or [0.0]
     usual = ends[len(ends) // 2]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]
-    waits = [
-        _asked(attempt, call.first.arrived)[1]
-        for call in drawn
-        for attempt in call.attempts
-        if attempt.hint and attempt.answered is not None
-    ]
+    waits = [end for call in drawn for _, end in _asked(call)]
     return max([high, *(wait for wait in waits if not high or wait < 5 * high)]) or 1.0
 
 
@@ -174,10 +163,14 @@ def _length(call: Call) -> float:
     return call.last.arrived - call.first.arrived
 
 
-def _asked(attempt: Attempt, start: float) -> tuple[float, float]:
-    """From when to when its answer asked the client to wait, seconds after `start`."""
-    after = (attempt.answered or start) - start
-    return after, after + (attempt.hint or 0.0)
+def _asked(call: Call) -> list[tuple[float, float]]:
+    """From when to when answers asked the client to wait, seconds after its first attempt."""
+    start = call.first.arrived
+    return [
+        (attempt.answered - start, attempt.answered - start + attempt.hint)
+        for attempt in call.attempts
+        if attempt.hint and attempt.answered is not None
+    ]
 
 
 def _notes(call: Call) -> list[str]:
