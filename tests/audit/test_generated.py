@@ -74,6 +74,13 @@ def test_a_second_layer_that_is_gone_retries_nothing():
     assert made.deeds == {"does not retry": 8}
 
 
+def test_a_second_layer_waits_as_well():
+    """Its waits without jitter are the client's, too."""
+    client = Client(0, "0", "cos", (), told=True, jitter="none", retried=PASSING - {"transport"}, outer=3, outer_kinds=frozenset(("transport",)))  # fmt: skip
+    made = run(replace(client, phases=tuple(each for each in PHASES if each.name == "reset")))
+    assert made.deeds == {"has no jitter": 8}
+
+
 def test_findings_are_compared_with_deeds():
     """A FAIL without its deed is blame; a deed is caught, undecided with its cause, or passed."""
     deeds = {"retries refusals": 3, "has no jitter": 9, "copies writes": 3, "mixes versions": 2}

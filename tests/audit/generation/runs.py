@@ -238,6 +238,7 @@ class Simulated:
                 self.deeds["two layers"] += 1
             self._note_refusal(call, answer)
             wait = self._wait(turn)
+            self._note_wait(call, turn, wait, self._hint(answer)[0])
             self._note_hint(answer, wait)
             await asyncio.sleep(wait)
         if answer.headers.get("retry-after") == "soon" and not client.reads_junk:
