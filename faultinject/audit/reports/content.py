@@ -275,14 +275,10 @@ def story(call: Call) -> str:
 
 def place(call: Call) -> str:
     """The place of a call in its journal: `seq 17 18`, or `pid 12 seq 17, pid 13 seq 4`."""
-    pids: dict[int, list[str]] = {}
-    for attempt in call.attempts[:SHOWN]:
-        pids.setdefault(attempt.pid, []).append(str(attempt.seq))
-    more = " …" if len(call.attempts) > SHOWN else ""
-    if len(pids) == 1:
-        [numbers] = pids.values()
-        return f"seq {' '.join(numbers)}{more}"
-    return ", ".join(f"pid {pid} seq {' '.join(numbers)}" for pid, numbers in pids.items()) + more
+    pids = grouped(call.attempts[:SHOWN], lambda attempt: attempt.pid)
+    rows = {pid: f"seq {' '.join(str(each.seq) for each in own)}" for pid, own in pids.items()}
+    places = [f"pid {pid} {seqs}" if len(rows) > 1 else seqs for pid, seqs in rows.items()]
+    return f"{', '.join(places)}{' …' if len(call.attempts) > SHOWN else ''}"
 
 
 def shortened(text: str) -> str:

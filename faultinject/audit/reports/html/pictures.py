@@ -175,13 +175,10 @@ def _asked(call: Call) -> list[tuple[float, float]]:
 
 def _notes(call: Call) -> list[str]:
     """Notes on a call that its marks do not show."""
-    found = []
     pairs = zip(call.attempts, call.gaps, strict=False)
-    if any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs):
-        found.append("too early")
-    if call.same_bytes is False:
-        found.append("other bytes")
-    return found
+    early = any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs)
+    notes = {"too early": early, "other bytes": call.same_bytes is False}
+    return [note for note, is_so in notes.items() if is_so]
 
 
 KINDS = {
