@@ -97,8 +97,7 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
         told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
-        promised = evidence.profile.budget and not evidence.detected
-        documents = (SRE, PROMISE) if promised else (SRE,)
+        documents = (SRE, PROMISE) if evidence.profile.budget and not evidence.detected else ()
         if any(call.last.hint_form is not None for call in calls):
             how = "Cause an outage without Retry-After."
             yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)
@@ -462,7 +461,7 @@ def overlap(evidence: Evidence) -> Finding:
             " nearly all do."
         )
         unsafe = any(call.first.method in UNSAFE for call in writes)
-        documents = (rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else (TAIL_AT_SCALE,)
+        documents = (rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else ()
         return failed(n, told, calls, action=how, documents=documents)
     if after < group.doubt:
         return unknown(

@@ -94,8 +94,7 @@ def backoff(evidence: Evidence) -> Finding:
         return too_few(len(later), LATER, "wait")
     group = evidence.group(found)
     n, middle, calls = len(group), group.median, calls_of(group.waits)
-    verb = "come" if which is failed else "comes"
-    told = f"{retries} {verb} after {seconds(middle)} (median)"
+    told = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
     # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
     zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
@@ -128,11 +127,10 @@ def jitter(evidence: Evidence) -> Finding:
     its other requests, and the time for which the client had sent one request after the other. FAIL: more than half
     are rigid. PASS: more than half have jitter and none is rigid.
     """
-    zero = evidence.turnaround.zero
     groups = [
         group
         for group in evidence.waits_by_number.values()
-        if len(group) >= ALIKE and group.median >= max(LONG_ENOUGH, 5 * zero)
+        if len(group) >= ALIKE and group.median >= max(LONG_ENOUGH, 5 * evidence.turnaround.zero)
     ]
     n = sum(map(len, groups))
     if not groups:

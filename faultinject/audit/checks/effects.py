@@ -208,8 +208,7 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
         )
         told += f", {len(twice)} took effect twice" if twice else f" without {key}"
         return which(n, told, harmful or again, action=how, evidence=seen)
-    if any(call.followed == OTHER_KEY for call in lost):
-        keyed = [call for call in lost if call.followed == OTHER_KEY]
+    if keyed := [call for call in lost if call.followed == OTHER_KEY]:
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         sent = grouped(evidence.requests, fingerprint)
         sure = [call for call in keyed if call.window is not None and _took_effect_again(call, sent)]
@@ -222,13 +221,11 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
             " retries them, or the caller asks again"
         )
         return unknown(n, told, repeated, action=DRIVE_IT)
-    if any(call.followed for call in lost):
-        unclear = [call for call in lost if call.followed]
+    if unclear := [call for call in lost if call.followed]:
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
         return unknown(n, told, unclear, action=NAME_THEM)
-    kept = all(is_lost_write(call.last) for call in lost)
-    how = "retried" if kept else "retried without an Idempotency-Key"
-    return passed(n, f"0 of {n} lost POSTs were {how}", lost)
+    without = "" if all(is_lost_write(call.last) for call in lost) else " without an Idempotency-Key"
+    return passed(n, f"0 of {n} lost POSTs were retried{without}", lost)
 
 
 def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
@@ -293,8 +290,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         same = [each for each in found if each.answer == answer]
         if same and answer in ACTIONS:
             yield _of_answer(answer, same, n, evidence)
-    unclear = [each.call for each in found if each.answer == UNCLEAR]
-    if unclear:
+    if unclear := [each.call for each in found if each.answer == UNCLEAR]:
         told = (
             f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
             " reported to its caller,"

@@ -165,9 +165,14 @@ def is_lost(attempt: Attempt) -> bool:
 
     The begin of a resumable upload is not a write yet, and neither is a piece that the service has answered with 308.
     """
-    if not (attempt.applied and attempt.failed and is_write(attempt)) or begins_session(attempt):
-        return False
-    return (attempt.answered_by_fault or attempt.kind in LOST) and app_status(attempt) < 300
+    return (
+        attempt.applied
+        and attempt.failed
+        and is_write(attempt)
+        and not begins_session(attempt)
+        and (attempt.answered_by_fault or attempt.kind in LOST)
+        and app_status(attempt) < 300
+    )
 
 
 def reaction(call: Call, requests: Requests, heard: bool | None = None) -> Reaction | None:

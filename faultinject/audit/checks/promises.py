@@ -106,10 +106,8 @@ def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Se
     An empty quota ends calls after various numbers of attempts; one and the same number is the client's limit.
     """
     end = max(call.attempts[-1].arrived for call in first)
-    begun = (call for call in evidence.calls if call.first.arrived <= end)
-    retries = sum(
-        call.retries for call in begun if not call.succeeded
-    )  # a success returns its retries to the quota
+    # A success returns its retries to the quota.
+    retries = sum(call.retries for call in evidence.calls if call.first.arrived <= end and not call.succeeded)
     quota = evidence.profile.outage_retries(first[0].first.kind or "")
     various = len({len(call.attempts) for call in fewer}) > 1
     return all(call in fewer for call in first) and not (various and retries >= min(quota, default=inf))

@@ -182,8 +182,7 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
     """
 
     def least(before: Attempt) -> float:
-        is_waiter = before.method == "HEAD" and before.status == 404
-        if is_waiter or not before.injected:
+        if (before.method == "HEAD" and before.status == 404) or not before.injected:
             return evidence.turnaround.noise
         return POLL if call.inferred else inf
 
@@ -207,8 +206,11 @@ def may_wait(call: Call, evidence: Evidence) -> bool:
     waits = call.first.method in ("GET", "HEAD") or (call.first.guarded and not call.first.if_match)
     own = waits and all(is_done_already(attempt) or not attempt.failed for attempt in call.attempts)
     slow = call.inferred and all(gap is not None and gap >= POLL for gap in call.gaps)
-    refused = all(attempt.kind in ("client", None) for attempt in call.attempts)
-    return may_poll(call, evidence) and refused and (own or slow)
+    return (
+        may_poll(call, evidence)
+        and all(attempt.kind in ("client", None) for attempt in call.attempts)
+        and (own or slow)
+    )
 
 
 def sent_nothing(call: Call) -> bool:

@@ -198,8 +198,9 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         return unknown(n, f"{told}: a retry budget may be the cause", calls, action=ONE_CLIENT)
     if not tried:
         how = "Retry as without the header when its value cannot be read."
-        later = any(call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls)
-        if later or evidence.driven:
+        if evidence.driven or any(
+            call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls
+        ):
             return failed(n, f"{told}: it stops the retries", calls, action=how)
         return warned(n, f"{told}: it stops the retries, or a budget was used up", calls, action=how)
     if tried == n:

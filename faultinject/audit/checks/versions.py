@@ -73,10 +73,9 @@ def foreign(attempts: Sequence[Attempt], *, taken: bool = False) -> Attempt | No
 
 def says_so(attempt: Attempt) -> bool:
     """Whether an answer's bytes break its checksum, or its Content-Range the requested range."""
-    if attempt.method != "GET":
-        return False
-    return (attempt.did == "corrupted" and attempt.checksum is True) or (
-        attempt.did == MOVED[2] and attempt.fault == SHIFTED
+    return attempt.method == "GET" and (
+        (attempt.did == "corrupted" and attempt.checksum is True)
+        or (attempt.did == MOVED[2] and attempt.fault == SHIFTED)
     )
 
 
