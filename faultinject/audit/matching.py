@@ -181,9 +181,8 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
         return False
     # Behind a refusal a URL that was signed at another time is another one: its client has asked for it.
     signed_anew = before.kind == "client" and _PRESIGNED.search(attempt.query) is not None
-    if signed_anew and round(before.time + offset) != round(attempt.time + now):
-        return True
-    return abs(now - offset) >= CORRECTED
+    at_another_time = round(before.time + offset) != round(attempt.time + now)
+    return abs(now - offset) >= CORRECTED or (signed_anew and at_another_time)
 
 
 def has_own_key(attempt: Attempt) -> bool:

@@ -65,9 +65,8 @@ def should_be_tried_again(attempt: Attempt) -> bool:
         return kind == "client" and documented is not None and documented.retryable == "yes"
     if documented is not None and documented.retryable != "unstated":
         return documented.retryable == "yes"
-    if kind == "throttle" or attempt.status in PASSING:
-        return True
-    return documented is None and attempt.status not in NEVER
+    passes = kind == "throttle" or attempt.status in PASSING
+    return passes or (documented is None and attempt.status not in NEVER)
 
 
 def stays_the_same(attempt: Attempt) -> bool:

@@ -479,11 +479,14 @@ def _has_looked(call: Call, requests: Requests) -> bool:
     Such a client need not write again.
     """
     lost, window = call.first, call.window
-    if not is_lost(lost) or window is None or window.returned is not True:
-        return False
-    return any(
-        each.method in READING and (is_done_already(each) if lost.method == "DELETE" else not each.failed)
-        for each in requests.of(call, lost)
+    heard_of_success = window is not None and window.returned is True
+    return (
+        heard_of_success
+        and is_lost(lost)
+        and any(
+            each.method in READING and (is_done_already(each) if lost.method == "DELETE" else not each.failed)
+            for each in requests.of(call, lost)
+        )
     )
 
 

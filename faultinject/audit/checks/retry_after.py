@@ -180,8 +180,9 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
     own = [wait.seconds for wait in evidence.waits if wait.retry == 1]
     latest = min(SOON, LATE * median(own) + evidence.turnaround.noise) if own else SOON
-    late = [call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest]
-    if late:
+    if late := [
+        call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest
+    ]:
         told = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
         return unknown(
             n, f"{told}, and no other first retry does: the caller may have", late, action=NAME_THEM
