@@ -618,10 +618,13 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        if before is None or not _failed_alike(before, call.requests[0]):
+        # Of two named calls the caller asks again.
+        if (
+            before is None
+            or not _failed_alike(before, call.requests[0])
+            or _are_of_two_named_calls(before.windows, call.windows)
+        ):
             continue
-        if _are_of_two_named_calls(before.windows, call.windows):
-            continue  # its caller asks again
         wait = call.first.arrived - before.over - (before.last.hint or 0.0)
         if wait > SOON:
             continue

@@ -418,15 +418,17 @@ def overlap(evidence: Evidence) -> Finding:
     n = len(slow)
     requests.sort(key=lambda found: found[2].arrived)
     same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
-    copies_of = [
-        [
-            Wait(of, each, number, copy.arrived - each.arrived)
-            for of, number, copy in same[_asked_once(call, each)]
-            if each.arrived < copy.arrived < (each.answered or 0.0) and alike(each, copy)
-        ]
+    copied = [
+        (call, copies)
         for call, each in slow
+        if (
+            copies := [
+                Wait(of, each, number, copy.arrived - each.arrived)
+                for of, number, copy in same[_asked_once(call, each)]
+                if each.arrived < copy.arrived < (each.answered or 0.0) and alike(each, copy)
+            ]
+        )
     ]
-    copied = [(call, copies) for (call, _), copies in zip(slow, copies_of, strict=True) if copies]
     if len(writes_left) >= FEWEST and (n < FEWEST or not copied):
         soon = median([after.arrived - before.arrived for _, before, after in writes_left])
         told = (

@@ -358,8 +358,8 @@ def _hidden_by(evidence: Evidence) -> str:
     """Find an error that the vendor documents inside of a 200; if there is none, one of S3."""
     from faultinject import vendors
 
-    rows = (attempt.documented for call in evidence.calls for attempt in call.attempts)
-    seen = next((vendors.get(row.vendor) for row in rows if row is not None), None)
+    attempts = (attempt for call in evidence.calls for attempt in call.attempts)
+    seen = next((vendors.get(each.documented.vendor) for each in attempts if each.documented), None)
     return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
 
 

@@ -92,8 +92,12 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 def sends_refused_token(call: Call) -> bool:
     """Whether an answer asks for a new token, and the retry has the old one."""
     documented, token = call.first.documented, call.first.credential
-    asks = documented is not None and documented.again in ("after-authorize", "after-refresh")
-    return asks and token is not None and call.attempts[1].credential == token
+    return (
+        documented is not None
+        and documented.again in ("after-authorize", "after-refresh")
+        and token is not None
+        and call.attempts[1].credential == token
+    )
 
 
 def is_permanent(attempt: Attempt) -> bool:

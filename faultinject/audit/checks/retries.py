@@ -446,8 +446,11 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     found: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
-    ended = ended_by_form(evidence)
-    unread = [form for form, calls in ended.items() if waits_as_long(evidence, longest_asked(calls))]
+    unread = [
+        form
+        for form, calls in ended_by_form(evidence).items()
+        if waits_as_long(evidence, longest_asked(calls))
+    ]
     requests = Requests(evidence.requests)
     uploads = any(call.retries and _is_upload(call.first) for call in calls)
     for call in calls:
@@ -458,9 +461,8 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
             first.hint_form == "unreadable"
             or first.hint_form in unread
             or not (may_be or should_be_tried_again(first))
+            or (not call.retries and _has_looked(call, requests))
         ):
-            continue
-        if not call.retries and _has_looked(call, requests):
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
@@ -479,9 +481,8 @@ def _has_looked(call: Call, requests: Requests) -> bool:
     lost, window = call.first, call.window
     if not is_lost(lost) or window is None or window.returned is not True:
         return False
-    removed = lost.method == "DELETE"
     return any(
-        each.method in READING and (is_done_already(each) if removed else not each.failed)
+        each.method in READING and (is_done_already(each) if lost.method == "DELETE" else not each.failed)
         for each in requests.of(call, lost)
     )
 
@@ -757,8 +758,7 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
 def _failed_to_the_end(call: Call) -> bool:
     """Whether only the client ended the call, after failures that it could have retried."""
     rightly = call.last.kind == "client" and (not call.retries or call.first.kind != "client")
-    broken_off = call.first.left and not call.retries
-    return not call.succeeded and not rightly and not broken_off
+    return not (call.succeeded or rightly or (call.first.left and not call.retries))
 
 
 def _limit(call: Call, evidence: Evidence) -> int:

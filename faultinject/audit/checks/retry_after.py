@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
@@ -135,11 +136,8 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
 
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
     """The seconds that a client has to wait; it may promise to heed no more than some."""
-    wanted = before.hint or 0.0
-    wanted = min(wanted, evidence.profile.hints.get(form, wanted))
-    if form == "date" and not is_near(before):
-        wanted -= OTHER_CLOCK
-    return wanted
+    wanted = min(before.hint or 0.0, evidence.profile.hints.get(form, inf))
+    return wanted - OTHER_CLOCK if form == "date" and not is_near(before) else wanted
 
 
 def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:

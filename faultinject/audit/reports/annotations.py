@@ -139,8 +139,7 @@ def _data(text: str) -> str:
 
 def _place(finding: Finding) -> tuple[str, int]:
     """File and line of the first test that shows a finding."""
-    tests = (call.first.test or "" for call in finding.calls)
-    return place_of(next((test for test in tests if "::" in test), ""))
+    return place_of(next((test for call in finding.calls if "::" in (test := call.first.test or "")), ""))
 
 
 def place_of(test: str) -> tuple[str, int]:
@@ -154,8 +153,8 @@ def place_of(test: str) -> tuple[str, int]:
     for name in names.partition("[")[0].split("::"):
         for each in body:
             if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
-                own = [mark.lineno for mark in each.decorator_list if "faultinject" in ast.unparse(mark)]
-                marks = own or marks
+                decorators = each.decorator_list
+                marks = [mark.lineno for mark in decorators if "faultinject" in ast.unparse(mark)] or marks
                 line = marks[0] if marks else each.lineno
                 body = each.body
                 break

@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 
 from faultinject.audit.checks.retry_after import SLACK
-from faultinject.audit.checks.words import seconds
+from faultinject.audit.checks.words import counted, seconds
 from faultinject.audit.evidence import Evidence
-from faultinject.audit.reports import sentences
+from faultinject.audit.reports.content import story
 from faultinject.audit.statistics import grouped, median
 from faultinject.journal.calls import Call
 from faultinject.rules.values import shown
@@ -97,7 +97,7 @@ class Timeline:
             row = [
                 DrawnCall(call, self.axis, y + ROW * place - 4) for place, call in enumerate(same[:SOME], 1)
             ]
-            self.rows.append((y, sort, sentences.counted(len(same), "call"), row))
+            self.rows.append((y, sort, counted(len(same), "call"), row))
             y += ROW * (len(row) + 1) + GAP
         self.bottom = y - ROW + 3
         self.height = self.bottom + 22
@@ -120,7 +120,7 @@ class DrawnCall:
     def __init__(self, call: Call, axis: Scale, y: float) -> None:
         start, last = call.first.arrived, _length(call)
         self.y = y
-        self.tip = sentences.story(call)
+        self.tip = story(call)
         self.asked = [(axis(left), axis(right)) for left, right in _asked(call)]
         self.end = axis(last)
         busy = [
@@ -175,13 +175,10 @@ def _asked(call: Call) -> list[tuple[float, float]]:
 
 def _notes(call: Call) -> list[str]:
     """Notes on a call that its marks do not show."""
-    found = []
     pairs = zip(call.attempts, call.gaps, strict=False)
-    if any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs):
-        found.append("too early")
-    if call.same_bytes is False:
-        found.append("other bytes")
-    return found
+    early = any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs)
+    notes = {"too early": early, "other bytes": call.same_bytes is False}
+    return [note for note, is_so in notes.items() if is_so]
 
 
 KINDS = {
