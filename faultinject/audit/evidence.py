@@ -171,7 +171,7 @@ class Evidence:
         }
 
     def crowded(self, kinds: Sequence[str] = KINDS) -> list[Call]:
-        """Find the calls that failed in one of these ways at the same time as others for the same target."""
+        """Find calls that failed in these ways at the same time as others for the same target."""
         found: list[Call] = []
         for same in grouped(self.shared, thing_of).values():
             failures = [sum(attempt.kind in kinds for attempt in call.attempts) for call in same]

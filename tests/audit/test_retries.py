@@ -129,7 +129,7 @@ def returning(number, name, at, apart=0.1):
 
 
 def renewed(things):
-    """Of each thing two named calls, one after the other, and a third one that overlaps with both."""
+    """Two named calls of each thing in turn, and a third one that overlaps with both."""
     made = [
         call(*[0.3] * 12, at=20 * each + at, by=None, path=f"/bucket/thing-{each}")
         for each in range(things)

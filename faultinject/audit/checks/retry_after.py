@@ -28,7 +28,7 @@ Clients whose profile promises it have to know it.
 """
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
 LATE = 4
-"""How many times as long as its usual first wait a client's own first wait seldom is."""
+"""A client's own first wait is seldom this many times as long as usual."""
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
 
