@@ -389,15 +389,20 @@ def overlap(evidence: Evidence) -> Finding:
     and then sent them again; or it sent three writes or more a second time, and left the first, which was not slow
     yet. Judged only where a driver or a test says which requests belong together.
     """
-    left = _left(evidence)
+    # A server notices late that a client has left, so that some repeats seem to come before that.
+    left = [
+        (call, before, after)
+        for call in evidence.calls
+        for before, after in pairwise(call.attempts)
+        if before.left and before.answered is not None
+    ]
     behind = [each for each in left if each[2].arrived >= (each[1].answered or 0.0)]
     writes_left = [
         (call, before, after)
         for call, before, after in left
         if before.method not in READING and after.arrived < (before.answered or 0.0)
     ]
-    # A server notices late that a client has left. A client that hedges sends most copies before it leaves: then only
-    # the requests that it gave up count.
+    # A client that hedges sends most copies before it leaves: then only the requests that it gave up count.
     gone = left if 2 * len(behind) >= len(left) else behind
     if len(gone) >= FEWEST:
         soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
@@ -468,17 +473,6 @@ def overlap(evidence: Evidence) -> Finding:
             n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])
         )
     return passed(n, f"{told}: these reads are hedged", calls)
-
-
-def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
-    """Find the requests that the client left: the call, the request, and its next repeat."""
-    # A server notices late that a client has left, so that some repeats seem to come before that.
-    return [
-        (call, before, after)
-        for call in evidence.calls
-        for before, after in pairwise(call.attempts)
-        if before.left and before.answered is not None
-    ]
 
 
 def _asked_once(call: Call, attempt: Attempt) -> Hashable:

@@ -158,11 +158,6 @@ def is_done_already(attempt: Attempt) -> bool:
     return not attempt.injected and attempt.status in DONE_ALREADY
 
 
-def meets_its_own_effect(call: Call) -> bool:
-    """Whether the first attempt was carried out, and the last was refused for that reason."""
-    return call.first.applied and is_done_already(call.last)
-
-
 def took_effect(attempt: Attempt) -> bool:
     """Whether the app did the request, by the status of the app's own answer if it is known."""
     return (attempt.applied or not attempt.injected) and app_status(attempt) < 400

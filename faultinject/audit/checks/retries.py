@@ -28,7 +28,6 @@ from faultinject.audit.checks.questions import (
     may_be_sent_again,
     may_poll,
     may_wait,
-    meets_its_own_effect,
     own_limit,
     sends_refused_token,
     should_be_tried_again,
@@ -594,7 +593,11 @@ def permanent(evidence: Evidence) -> Finding:
     it had read the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
-    aside = {id(call) for call in evidence.everyone if meets_its_own_effect(call)} | set(map(id, copied))
+    # What was carried out at first may have been refused for that reason in the end.
+    aside = {
+        *(id(call) for call in evidence.everyone if call.first.applied and is_done_already(call.last)),
+        *map(id, copied),
+    }
     calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in aside]
     everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in aside]
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]

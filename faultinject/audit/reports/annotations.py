@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import to_builtins
 
 from faultinject import __version__
-from faultinject.audit.findings import FAIL, Finding
+from faultinject.audit.findings import FAIL
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import merged, told
 from faultinject.engine.shown import quoted
@@ -51,7 +51,9 @@ def annotated(judgement: Judgement) -> Iterator[Annotation]:
             text = "\n".join([words.so, *(story for story, _ in words.calls), f"→ {words.action}"])
             level = "error" if finding.verdict == FAIL or judgement.strict else "warning"
             rests_on = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
-            yield Annotation(level, finding.check, finding.reference, text, *_place(finding), rests_on)
+            tests = (call.first.test or "" for call in finding.calls)
+            place = place_of(next((test for test in tests if "::" in test), ""))
+            yield Annotation(level, finding.check, finding.reference, text, *place, rests_on)
 
 
 def github(judgement: Judgement) -> str:
@@ -135,11 +137,6 @@ def _data(text: str) -> str:
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _place(finding: Finding) -> tuple[str, int]:
-    """File and line of the first test that shows a finding."""
-    return place_of(next((test for call in finding.calls if "::" in (test := call.first.test or "")), ""))
 
 
 def place_of(test: str) -> tuple[str, int]:
