@@ -77,6 +77,8 @@ def _refused_below(attempt: Attempt, faults: Sequence[float]) -> bool:
         attempt: the request.
         faults: the times at which requests with a fault came, ascending.
     """
-    if not attempt.failed or attempt.answered is None:
-        return False
-    return bisect_left(faults, attempt.arrived) < bisect_left(faults, attempt.answered)
+    return (
+        attempt.failed
+        and attempt.answered is not None
+        and bisect_left(faults, attempt.arrived) < bisect_left(faults, attempt.answered)
+    )

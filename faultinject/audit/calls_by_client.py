@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from faultinject.audit import profiles
@@ -47,7 +47,7 @@ class CallsByClient:
         self._calls: dict[str, list[Call]] = {}
         self._replaced: list[Call] = []
         self._clean: Counter[str] = Counter()
-        self._left_out: dict[str, Counter[str]] = {}
+        self._left_out: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for call in calls:
             client, first = self.client(call.first), call.first
             retried_or_failed = call.retries or first.failed or first.injected or call.cut
@@ -59,7 +59,7 @@ class CallsByClient:
                 self._calls.setdefault(client, []).append(call)
         found = sorted(self._calls, key=lambda each: -len(self._calls[each]))
         for each in found[JUDGED:]:
-            self._leave_out(each, "further clients", len(self._calls[each]))
+            self._left_out[each]["further clients"] = len(self._calls[each])
         self.names = found[:JUDGED] or ["" if driven else _commonest(self._clean)]
 
     def client(self, attempt: Attempt) -> str:
@@ -111,7 +111,7 @@ class CallsByClient:
         by_reason = grouped(found, reason_against)
         counted = by_reason.pop("", [])
         for reason, calls in by_reason.items():
-            self._leave_out(client, reason, len(calls))
+            self._left_out[client][reason] = len(calls)
         agent = _commonest(self._agents) if self._driven else client
         return Evidence(
             copies=_copies(found),
@@ -121,7 +121,7 @@ class CallsByClient:
             driven=self._driven,
             profile=profile or profiles.detect(agent),
             detected=profile is None,
-            left_out=dict(self._left_out.get(client, {})),
+            left_out=dict(self._left_out[client]),
             shared=by_reason.get("shared", ()),
             contrast=contrast,
             requests=self._attempts.get(client, ()),
@@ -132,10 +132,10 @@ class CallsByClient:
 
     def _contrast(self, client: str, calls: Sequence[Call]) -> Contrast:
         """Compare repeats after a success with those after a failure, by method."""
-        longest: dict[str, float] = {}
-        for call in calls:
-            method = call.first.method
-            longest[method] = max([longest.get(method, SOON), *(2 * (gap or 0.0) for gap in call.gaps)])
+        longest = {
+            method: max([SOON, *(2 * (gap or 0.0) for call in same for gap in call.gaps)])
+            for method, same in grouped(calls, lambda call: call.first.method).items()
+        }
         return Contrast(
             {method: self._habits.contrast(client, method, within) for method, within in longest.items()}
         )
@@ -151,9 +151,6 @@ class CallsByClient:
     def left_out(self) -> dict[str, int]:
         """The number of calls that no check counts, by reason."""
         return dict(sum(self._left_out.values(), Counter()))
-
-    def _leave_out(self, client: str, reason: str, number: int) -> None:
-        self._left_out.setdefault(client, Counter())[reason] += number
 
 
 def _began(call: Call) -> tuple[int, float]:

@@ -194,9 +194,8 @@ def _nothing(
         return "every check is ignored. Ignore fewer."
     if not attempts:
         heard = next((one.silence.error for one in evidence if one.silence.error), None)
-        if heard is not None:
-            return f"no request arrived: {heard}"
-        return "the journal has no requests. Run the client while faults and journal are on."
+        nothing = "the journal has no requests. Run the client while faults and journal are on."
+        return nothing if heard is None else f"no request arrived: {heard}"
     lost = f"; {faults_not_given(not_given)}" if not_given else ""
     driven = any(each.driven for each in evidence)
     judged = sum(

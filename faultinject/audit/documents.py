@@ -61,8 +61,11 @@ def rfc(number: int, section: str) -> Document:
     >>> str(rfc(9110, "15.5"))
     'RFC 9110 15.5 (https://www.rfc-editor.org/rfc/rfc9110#section-15.5)'
     """
-    address = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
-    return Document(f"RFC {number} {section}", EVERYBODY, address)
+    return Document(
+        f"RFC {number} {section}",
+        EVERYBODY,
+        f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}",
+    )
 
 
 def reference(documents: Iterable[Document]) -> str:

@@ -170,6 +170,15 @@ class Evidence:
             if len(calls) >= OUTAGE and not any(call.succeeded for call in calls)
         }
 
+    def crowded(self, kinds: Sequence[str] = KINDS) -> list[Call]:
+        """Find calls that failed in these ways at the same time as others for the same target."""
+        found: list[Call] = []
+        for same in grouped(self.shared, thing_of).values():
+            failures = [sum(attempt.kind in kinds for attempt in call.attempts) for call in same]
+            if sum(failures) > 1:
+                found += [call for call, number in zip(same, failures, strict=True) if number]
+        return found
+
     @cached_property
     def waits(self) -> list[Wait]:
         """The waits that can be measured, outside of outages, which are too busy; open calls too.
@@ -259,12 +268,9 @@ class Evidence:
             return False
         # Of callers that work side by side, one takes the connection that another one's wait has left.
         side_by_side = any(after.arrived < answered_at(before) for after, before in pairwise(row))
-        at_once = any(
+        at_once = not side_by_side and any(
             0 <= request.arrived - failed < self.turnaround.none
-            and (
-                (request.connection == call.first.connection and not side_by_side)
-                or not self._was_used(request)
-            )
+            and (request.connection == call.first.connection or not self._was_used(request))
             for request in requests[begun + 1 : begun + 2]
         )
         until = self._arrivals[end] if end < len(requests) else inf
@@ -357,8 +363,8 @@ def _is_pass(waits: Sequence[Wait]) -> bool:
 def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     """Find the time at which a circuit breaker opened that may have ended a call, or None.
 
-    The call has an error. Three transient failures come before it, the last a few seconds before at most; requests
-    right after that one were already under way.
+    Three transient failures come before it, the last a few seconds before at most; requests right after that one were
+    already under way.
 
     Args:
         silent: the call, which made no request.
@@ -367,7 +373,7 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     end = bisect_right(answered, silent.began, key=answered_at)
     before = answered[max(0, end - ON_THEIR_WAY) : end]
     failed = [number for number, each in enumerate(before) if each.kind in (*KINDS, "timeout")]
-    if not silent.error or len(failed) < FEWEST:
+    if len(failed) < FEWEST:
         return None
     opened, behind = answered_at(before[failed[-1]]), before[failed[-1] + 1 :]
     on_their_way = all(each.arrived <= opened + AT_ONCE for each in behind)

@@ -69,10 +69,9 @@ class ReportedCall(Struct):
     def of(cls, call: Call) -> Self:
         """The same of a call of a journal: the request, and each attempt with the wait before it."""
         first = call.first
-        pairs = zip(call.attempts, (None, *call.gaps), strict=True)
         attempts = [
             ReportedAttempt(each.time, each.pid, each.seq, each.answer, gap, each.hint, each.request_bytes)
-            for each, gap in pairs
+            for each, gap in zip(call.attempts, (None, *call.gaps), strict=True)
         ]
         return cls(call.name, first.method, first.path, call.signal, call.returned, call.error, attempts)
 

@@ -618,10 +618,13 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
         asked = call.requests[0].fingerprint, has_own_key(call.first)
         before = begun.get(asked)
         begun[asked] = call
-        if before is None or not _failed_alike(before, call.requests[0]):
+        # Of two named calls the caller asks again.
+        if (
+            before is None
+            or not _failed_alike(before, call.requests[0])
+            or _are_of_two_named_calls(before.windows, call.windows)
+        ):
             continue
-        if _are_of_two_named_calls(before.windows, call.windows):
-            continue  # its caller asks again
         wait = call.first.arrived - before.over - (before.last.hint or 0.0)
         if wait > SOON:
             continue
@@ -710,7 +713,9 @@ def _closed(
         # A test that is over closes its calls; one that a test or a driver has a name for is over with that.
         ended = all(each.ended is not None for each in windows)
         closed = ended or (closed and all(each.name is None for each in windows))
-    window = windows[0] if len(windows) == 1 else None
+    # Of calls at the same time only a request in the time of one alone tells whose it is.
+    certain = any(request.windows == windows for request in call.requests)
+    window = windows[0] if len(windows) == 1 and certain else None
     of_call = window if window and (window.key is not None or window.name is not None) else None
     heard = window if window and last_of[window] is call else None
     signal = TOLD if of_call and call.signal != SDK_ID else call.signal

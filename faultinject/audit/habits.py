@@ -35,15 +35,18 @@ class Habits:
             for one, other in zip(same, [*same[1:], None], strict=True):
                 last = one.attempt
                 well = last.status is not None and not last.failed
-                if other is not None and _goes_on(one, other):
+                if (
+                    other is not None
+                    and other.attempt.arrived - last.arrived <= WINDOW
+                    and one.windows == other.windows
+                ):
                     if well and last.answered is not None and last.answered <= other.attempt.arrived:
                         step = _step(other.attempt.arrived - last.answered)
                         shortest = min(shortest, step)
                         self._intervals.setdefault(thing, set()).add(step)
                     continue
                 if well or shortest < NEVER:
-                    client = client_of(last.user_agent)
-                    self._shortest.setdefault((client, last.method), []).append(shortest)
+                    self._shortest.setdefault((client_of(last.user_agent), last.method), []).append(shortest)
                 shortest = NEVER
 
     def explains(self, attempt: Attempt, interval: float) -> bool:
@@ -63,11 +66,6 @@ class Habits:
 def _thing(attempt: Attempt, asked: Hashable) -> Hashable:
     """The identity of a request: fingerprint, principal and length of its body."""
     return asked, attempt.principal, attempt.request_bytes
-
-
-def _goes_on(one: Request, other: Request) -> bool:
-    """Whether a repeat may belong to the request before."""
-    return other.attempt.arrived - one.attempt.arrived <= WINDOW and one.windows == other.windows
 
 
 def _step(seconds: float) -> int:

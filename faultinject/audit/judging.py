@@ -412,7 +412,10 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
     """
     heard = {id(window) for request in requests for window in request.windows}
     named = sorted((each for each in told if each.name is not None), key=lambda each: each.began)
-    silent = [window for window in named if id(window) not in heard and window.returned is False]
+    unasked = [window for window in named if id(window) not in heard]
+    silent = [window for window in unasked if window.returned is False]
+    # A client that hides its errors hides those of its breaker, too: then its name tells that a call makes requests.
+    asking = {window.name for request in requests for window in request.windows}
     since = max((window.began for window in named if id(window) in heard), default=float("-inf"))
     last = [window.began for window in silent if window.began > since]
     by_client: dict[str | None, list[Attempt]] = {}
@@ -420,9 +423,10 @@ def _silence(requests: Iterable[Request], told: Iterable[CallWindow], *, driven:
         for name in {window.name if driven else None for window in each.windows}:
             by_client.setdefault(name, []).append(each.attempt)
     openings: dict[tuple[str | None, str | None], list[float]] = {}
-    for call in silent:
+    for call in unasked:
         client = call.name if driven else None
-        opened = opening(call, by_client.get(client, ()))
+        may_be = call.error or (call.returned and call.name in asking)
+        opened = opening(call, by_client.get(client, ())) if may_be else None
         if opened is not None:
             error = error_class(call.error)
             for key in {(client, error), (client, ANY), (None, error)}:

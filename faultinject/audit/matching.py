@@ -77,19 +77,14 @@ def thing_of(call: Call) -> Hashable:
 
 def invocation(attempt: Attempt) -> str | None:
     """The id that the client gives to all attempts of a call, or None."""
-    hint = attempt.attempt_hint
-    return None if hint is None else hint.get("invocation")
+    return (attempt.attempt_hint or {}).get("invocation")
 
 
 def marked(attempt: Attempt) -> bool | None:
     """Whether the client says that it is a retry; None where it says nothing."""
-    hint = attempt.attempt_hint
-    if hint is None:
-        return None
+    hint = attempt.attempt_hint or {}
     number = hint.get("attempt")
-    if number is not None:
-        return bool(number > 1)
-    return hint.get("retry")
+    return hint.get("retry") if number is None else bool(number > 1)
 
 
 def resumes(part: str | None, after: str | None, came: int | None = None) -> bool:
@@ -148,9 +143,8 @@ def alike(one: Attempt, other: Attempt) -> bool:
     if one.seed == other.seed and one.body_complete and other.body_complete:
         return (one.request_bytes, one.request_digest) == (other.request_bytes, other.request_digest)
     size, other_size = one.request_bytes, other.request_bytes
-    if size == other_size or size is None or other_size is None:
-        return True
-    return one.body_complete is False or other.body_complete is False
+    unknown = None in (size, other_size) or False in (one.body_complete, other.body_complete)
+    return unknown or size == other_size
 
 
 def body_of(attempt: Attempt) -> Hashable:
@@ -187,9 +181,8 @@ def changed(before: Attempt, attempt: Attempt) -> bool:
         return False
     # Behind a refusal a URL that was signed at another time is another one: its client has asked for it.
     signed_anew = before.kind == "client" and _PRESIGNED.search(attempt.query) is not None
-    if signed_anew and round(before.time + offset) != round(attempt.time + now):
-        return True
-    return abs(now - offset) >= CORRECTED
+    at_another_time = round(before.time + offset) != round(attempt.time + now)
+    return abs(now - offset) >= CORRECTED or (signed_anew and at_another_time)
 
 
 def has_own_key(attempt: Attempt) -> bool:
@@ -200,9 +193,8 @@ def has_own_key(attempt: Attempt) -> bool:
 
 def idempotency_key(attempt: Attempt) -> str | None:
     """The digest of its Idempotency-Key, which stands beside the id of an SDK or in its place."""
-    if attempt.attempt_hint is None:
-        return None
-    return attempt.attempt_hint.get("key") or (invocation(attempt) if has_own_key(attempt) else None)
+    key = (attempt.attempt_hint or {}).get("key")
+    return key or (invocation(attempt) if has_own_key(attempt) else None)
 
 
 def has_same_key(one: Attempt, other: Attempt) -> bool:
@@ -222,6 +214,10 @@ def shorter(attempt: Attempt, first: Attempt) -> bool:
     A body that was read and not rewound does.
     """
     size, whole = attempt.request_bytes, first.request_bytes
-    if size is None or whole is None or attempt.body_complete is False:
-        return False
-    return size < whole and attempt.part == first.part
+    return (
+        size is not None
+        and whole is not None
+        and attempt.body_complete is not False
+        and size < whole
+        and attempt.part == first.part
+    )

@@ -52,12 +52,10 @@ class FaultsOfRule(Struct):
         """Count the fault of an attempt."""
         if attempt.fault is not None and attempt.fault not in self.faults:
             self.faults.append(attempt.fault)
-        if attempt.injected:
-            self.given += 1
-        elif attempt.did == "refused":
-            self.refused += 1
-        else:
-            self.failed += 1
+        refused = attempt.did == "refused"
+        self.given += attempt.injected
+        self.refused += refused
+        self.failed += not (attempt.injected or refused)
 
 
 class Report(Struct):

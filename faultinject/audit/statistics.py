@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import exp, inf, sqrt
+from statistics import median as median
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
@@ -25,17 +26,6 @@ def grouped(things: Iterable[Thing], key: Callable[[Thing], Key]) -> dict[Key, l
     for thing in things:
         found.setdefault(key(thing), []).append(thing)
     return found
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle one.
-
-    >>> median([3, 1, 2]), median([1, 2, 3, 4])
-    (2, 2.5)
-    """
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def p95(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from faultinject.audit.statistics import MANY, median, p95
@@ -85,8 +86,7 @@ class Turnaround:
     @property
     def work(self) -> float:
         """The most seconds that the client needs to make one request."""
-        work = WORK * self.speed
-        return min(work, self.p95 or work)
+        return min(WORK * self.speed, self.p95 or inf)
 
 
 def turnarounds(
@@ -110,7 +110,7 @@ def turnarounds(
     """
     found: dict[str, list[float]] = {}
     elsewhere: dict[str, list[float]] = {}
-    busy = float("-inf")
+    busy = -inf
     for last, attempt in pairwise(attempts):
         if last.answered is None:
             continue
@@ -224,8 +224,7 @@ class Group:
 
         A call whose turn came late waited longer.
         """
-        came = [wait.arrived for wait in self.waits]
-        return max(each - self.since[bisect_left(self.arrivals, each)] for each in came)
+        return max(wait.arrived - self.since[bisect_left(self.arrivals, wait.arrived)] for wait in self.waits)
 
     @property
     def doubt(self) -> float:

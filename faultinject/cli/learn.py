@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from faultinject.audit.reports.sentences import counted
 from faultinject.cli.layout import printed_json, write_out
 from faultinject.exceptions import ConfigurationError
 from faultinject.learning import tallies, writing
+from faultinject.rules.descriptions import counted
 
 
 def learn(

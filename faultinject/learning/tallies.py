@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 
-from faultinject.audit.reports.sentences import counted
 from faultinject.exceptions import ConfigurationError
 from faultinject.journal.sources import open_unpacked
 from faultinject.learning.formats import FORMATS, Format, OperationNames, Skip
+from faultinject.rules.descriptions import counted
 
 LONGEST_LINE = 65_536
 """The number of bytes that are read of a line; the rest is skipped."""

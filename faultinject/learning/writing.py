@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from faultinject import vendors
-from faultinject.audit.reports.sentences import counted
 from faultinject.learning.tallies import BEGUN_AS_A_SUCCESS, Broken, Error, Kind, Tally
 from faultinject.learning.windows import BINS, cuts, interval
+from faultinject.rules.descriptions import counted
 from faultinject.rules.rule import Rule
 from faultinject.rules.rule_keys import RuleKeys
 from faultinject.rules.scenario import Scenario

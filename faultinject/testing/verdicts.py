@@ -248,8 +248,7 @@ def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Out
 
     Requests are given by their numbers in the order of arrival.
     """
-    from faultinject.audit.reports import sentences
-    from faultinject.audit.reports.content import told
+    from faultinject.audit.reports.content import story, told
 
     numbers = {(outcome.pid, outcome.seq): number for number, outcome in enumerate(outcomes, 1)}
     for finding in wrong:
@@ -257,7 +256,7 @@ def _said(wrong: Sequence[Finding], judgement: Judgement, outcomes: Sequence[Out
         yield f"{SIGNS[said.verdict]} {said.so}"
         for call in finding.calls[:EXAMPLES]:
             shown = [numbers[attempt.pid, attempt.seq] for attempt in call.attempts]
-            yield f"    {_requests(shown)}: {sentences.story(call)}"
+            yield f"    {_requests(shown)}: {story(call)}"
         yield f"    → {said.action}"
     if dropped := judgement.skipped.get(DROPPED):
         yield f"{dropped} requests are {DROPPED}"

@@ -24,7 +24,7 @@ from .generated import (
     table,
     tallied,
 )
-from .generation.clients import BUGS, PHASES, Client
+from .generation.clients import BUGS, PASSING, PHASES, Client
 from .generation.runs import Run, run
 from .generation.truth import BREAKS
 from .rows import FAIL, INCONCLUSIVE, PASS, WARN
@@ -64,6 +64,21 @@ def test_each_bug_is_caught(bug):
         for each in found
         if each.kind != CAUGHT and (each.kind == PASSED or each.what not in UNSEEN.get(bug, ()))
     ] == []
+
+
+def test_a_second_layer_that_is_gone_retries_nothing():
+    """A client that never retries does not retry the failures that the layer above it retried."""
+    layered = Client(0, "0", "cos", (), told=True, retried=PASSING - {"transport"}, outer=3, outer_kinds=frozenset(("transport",)))  # fmt: skip
+    client = BUGS["never retries"].change(layered, Random(1))
+    made = run(replace(client, phases=tuple(each for each in PHASES if each.name == "reset")))
+    assert made.deeds == {"does not retry": 8}
+
+
+def test_a_second_layer_waits_as_well():
+    """Its waits without jitter are the client's, too."""
+    client = Client(0, "0", "cos", (), told=True, jitter="none", retried=PASSING - {"transport"}, outer=3, outer_kinds=frozenset(("transport",)))  # fmt: skip
+    made = run(replace(client, phases=tuple(each for each in PHASES if each.name == "reset")))
+    assert made.deeds == {"has no jitter": 8}
 
 
 def test_findings_are_compared_with_deeds():

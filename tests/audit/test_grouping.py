@@ -558,7 +558,7 @@ def test_of_too_many_calls_at_a_time_nothing_is_said(number, shared):
     assert {call.shared for call in found} == {shared}
 
 
-def shared_pool(kind, *waits, things=3, number=4):
+def shared_pool(kind, *waits, things=3, number=4, method="GET"):
     """Workers with a connection each read one object in turn, with waits between the reads."""
     return of(
         *(
@@ -567,7 +567,7 @@ def shared_pool(kind, *waits, things=3, number=4):
                 kind,
                 path=f"/hot/{thing}",
                 connection=1 + each,
-                method="GET",
+                method=method,
             )
             for thing in range(things)
             for each in range(number)
@@ -593,6 +593,11 @@ def state_written(*kinds, sizes=(120, 100, 110), objects=5):
     )
 
 
+def others(kind, *gaps):
+    """Calls of the same client that an SDK's ids tell apart."""
+    return [call(*gaps, kind=kind, at=900 + each) for each in range(6)]
+
+
 def batches(number=12):
     """A collector sends to one address every five seconds, three times each, and then drops it."""
     return [
@@ -609,6 +614,13 @@ def batches(number=12):
         (workers(4, 6, SLOW_DOWN), {"backoff": INCONCLUSIVE}),
         (shared_pool(DENIED, 0.45, 0.45), {"permanent": INCONCLUSIVE, "gives up": INCONCLUSIVE}),
         (shared_pool(SLOW_DOWN, 0.3, 0.6, 1.2), {"gives up": INCONCLUSIVE, "backoff grows": INCONCLUSIVE}),
+        # What other calls show does not decide it for these.
+        ([*shared_pool(SLOW_DOWN, 0.3, 0.6, 1.2), *others(SLOW_DOWN, 0.3)], {"nested retries": INCONCLUSIVE}),
+        ([*shared_pool(DENIED, 0.45, 0.45), *others(DENIED)], {"permanent": INCONCLUSIVE}),
+        (
+            [*shared_pool(SLOW_DOWN, 0.3, 0.6, method="PUT"), *others(SLOW_DOWN, 0.3)],
+            {"same bytes": INCONCLUSIVE},
+        ),
         # A shorter body is what was not rewound; of an object that is written again and again it is the next one.
         (state_written(INTERNAL, FINE, FINE), {"same bytes": INCONCLUSIVE}),
         (state_written(INTERNAL, FINE, FINE, sizes=(120, 100, 120)), {"same bytes": INCONCLUSIVE}),

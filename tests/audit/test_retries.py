@@ -123,6 +123,26 @@ def unheard(number, name="put", at=10.0):
     ]
 
 
+def returning(number, name, at, apart=0.1):
+    """Named calls that take a second and return, whether or not they make a request."""
+    return [CallWindow(name, at + apart * each, at + apart * each + 1.0, True) for each in range(number)]
+
+
+def renewed(things):
+    """Two named calls of each thing in turn, and a third one that overlaps with both."""
+    made = [
+        call(*[0.3] * 12, at=20 * each + at, by=None, path=f"/bucket/thing-{each}")
+        for each in range(things)
+        for at in (0, 5)
+    ]
+    told = [
+        CallWindow("put", 20 * each + began, 20 * each + ended, False)
+        for each in range(things)
+        for began, ended in ((-0.1, 3.7), (4.9, 8.7), (-0.2, 8.3))
+    ]
+    return made, told
+
+
 def storm(things, depth=3, apart=0.2, **more):
     """Each failure starts two retries, `depth` times over."""
     return [
@@ -151,6 +171,9 @@ def asked_twice(things, pause, *, beside=False):
     ]  # fmt: skip
 
 
+RENEWED = renewed(3)
+
+
 RETRIES = rows(
     "retries",
     # Nine of ten pass, none fails, and three decide.
@@ -167,7 +190,7 @@ RETRIES = rows(
     to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), says="0 of 6 calls retried after 503 SlowDown (6), but the same requests came again 70.0 s later or more, unlike those that succeeded"),
     to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), calls(6, kind=FINE, by=None)),
     to(FAIL, above(3, 70.0, SLOW_DOWN, by=None), successes(20, 10, wait=200.0)),
-    to(FAIL, above(1, 70.0, SLOW_DOWN, by=None), calls(6, apart=0.01, by=None)),
+    to(FAIL, above(1, 70.0, SLOW_DOWN, by=None), calls(6, at=0.01, apart=0.01, by=None)),
     # Another body is another upload, and where nothing succeeded nobody knows what comes again.
     to(FAIL, [call(at=at + 200 * each, path=f"/bucket/thing-{each}", by=None, request_digest=f"{at}") for each in range(3) for at in (0.0, 70.0)], calls(6, kind=FINE, by=None)),
     # Where no request follows for seconds, five failures in a row may have opened a circuit breaker: of named calls that ended before nobody asks.
@@ -188,6 +211,7 @@ RETRIES = rows(
             (8, 0.01, calls(1, kind=FINE, at=0.5), FAIL),
         )
     ),
+    to(WARN, side_by_side(8, apart=0.0004)),
     to(FAIL, side_by_side(8)),
     to(FAIL, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.01, connection=1)),
     # One of several callers takes the connection that the wait of another one has left.
@@ -315,6 +339,11 @@ RETRIES = rows(
         )
     ),
     to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=OPEN), refused(1, at=0.2, name="put", returned=False), GETS, told=unheard(4, at=0.3), driven=True),
+    # A client that hides its errors hides those of an open breaker: its calls return without a request.
+    *(
+        to(expected, calls(6, apart=0.01, connection=1), told=[*returning(6, "put", 0.0, apart=0.01), *returning(4, name, 0.2)])
+        for name, expected in (("put", WARN), ("page", FAIL))
+    ),
     # Where nobody drives, calls may have names of their own, and clients a breaker each.
     to({"503 SlowDown": INCONCLUSIVE}, *(calls(1, at=0.04 * each, name=f"put {each}", returned=False, error=OPEN) for each in range(5)), GETS, told=unheard(4, "put 9", at=0.2)),
     to({"503 SlowDown": INCONCLUSIVE, "500 InternalError": PASS}, calls(5, name="put", returned=False, error=OPEN), GETS, calls(30, 0.5, kind=INTERNAL, user_agent="other/1.0"), told=unheard(4, at=0.2)),
@@ -548,6 +577,10 @@ GIVES_UP = rows(
         for wait, expected in ((0.0003, PASS), (0.3, FAIL))
     ),
     to(PASS, calls(3, 1, 1.9), says="each of 3 failed calls ended after at most 3 attempts, within 2.90 s"),
+    # One that it may have sent again does not make a number of attempts a deadline.
+    to(FAIL, calls(1, kind=FINE, connection=7, at=-9), *(calls(1, first, *[0.4] * 23, at=20 * each, every=[{"connection": 7, **RESET}, {"connection": 8}]) for each, first in enumerate((0.01, 0.03, 0.03)))),
+    # Of named calls at the same time none may have made all that it could have made.
+    to(WARN, RENEWED[0], told=RENEWED[1], says="up to 24 attempts per call (grouped by fingerprint"),
     *(to(FAIL, some(3, *[0.1] * 29), driven=True, says="up to 30 attempts per call") for some in (calls, layered)),
     to(PASS, layered(3, 0.5, method="GET"), calls(8, 0.5, 0.5, at=50), says="each of 8 failed calls ended after at most 3 attempts"),
     to(PASS, [deletion(20.0 * thing + at, HIDDEN, size) for thing in range(3) for at, size in ((0.0, 100), (0.5, 40))], says="each of 6 failed calls"),
@@ -765,6 +798,12 @@ MALFORMED = rows(
     ),
     # A client that retries reads alone: what was retried needs no other failure to show it.
     to(PASS, junk(3, 0.3), calls(12, method="PUT"), says="3 of 3 calls retried after a malformed Retry-After"),
+    # A caller that asks again later looks like a late retry.
+    *(
+        to(expected, junk(3, gap, by=by), calls(5, 0.3, at=300))
+        for gap, by, expected in ((0.4, None, PASS), (4.6, None, INCONCLUSIVE), (4.6, ID, PASS))
+    ),
+    to(INCONCLUSIVE, junk(3, 11.0, by=None), says="3 of 3 came again more than 10.0 s after a malformed Retry-After"),
     # What it does without Retry-After has to be known first.
     to(INCONCLUSIVE, junk(3)),
     to(INCONCLUSIVE, junk(3), calls(3), says="Let the same failure come without Retry-After too"),

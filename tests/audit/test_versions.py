@@ -56,7 +56,13 @@ def read_once(number, answer, **more):
         # Another writer replaced it, in calls whose second request has no mark, though the client marks its retries.
         *(
             to(expected, calls(1, 0.1, by=MARK, at=-50), reads(3, UNMARKED, by=None, every=[{}, PART], returned=returned, name=name))
-            for expected, returned, name in ((FAIL, True, "load"), (NO_VERDICT, None, None))
+            for expected, returned, name in ((FAIL, True, "load"), (INCONCLUSIVE, None, None))
+        ),
+        # So of an SDK that begins a call of its own with it, which others may have made as well.
+        to(INCONCLUSIVE, read_once(1, CUT, name=None, path="/bucket/a"), read_once(1, UNMARKED, at=0.1, name=None, path="/bucket/a", **PART), n=1, says="1 download went on with another version"),
+        *(
+            to(NO_VERDICT, read_once(1, CUT, name=None, path="/bucket/a"), read_once(1, rest, at=0.1, name=None, path="/bucket/a", **PART))
+            for rest in (UNMARKED | ONE, UNMARKED | {"etag": None}, WHOLE)
         ),
         # A checksum, or a range, that the bytes are not of, and that nobody saw, or read again; who says nothing was told nothing.
         to(FAIL, read_once(3, FALSE, returned=True), n=3, says="3 of 3 downloads accepted bytes that are wrong by"),

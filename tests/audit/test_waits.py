@@ -11,6 +11,7 @@ from tests.journals import (
     DENIED,
     FINE,
     HUNG,
+    ID,
     INTERNAL,
     MARK,
     RESET,
@@ -271,6 +272,8 @@ GROWS = rows(
     # A client that retries reads alone waits in the outage only: these waits count, unless it waits elsewhere.
     to(PASS, calls(20, name="throttled"), reads_in_outage(), driven=True, n=360),
     *(to(expected, calls(3, 1.0, factor)) for factor, expected in ((1.0, WARN), (1.2, WARN), (1.3, PASS), (2.0, PASS))),
+    # By fingerprint a caller that asks again looks like a wait that grows steeply.
+    *(to(expected, calls(3, 0.5, 0.5 * factor, by=by, apart=90.0)) for factor, by, expected in ((2.0, None, PASS), (9.0, None, INCONCLUSIVE), (9.0, ID, PASS))),
     # It takes six waits before two retries, of 50 ms or more.
     to(INCONCLUSIVE, apart(2, 1.0, 2.0)),
     to(INCONCLUSIVE, apart(6, 1.0)),
@@ -340,6 +343,8 @@ BUDGET = rows(
     # A budget that is never refilled looks the same, also to a driver, so the finding does not promise a refill.
     *(to(PASS, outage(*[3] * 17, 2, *[1] * 102), driven=driven, says="attempts per call 1.9 → 1.0, 35 retries in 120 calls; this does not show whether the budget is refilled") for driven in (False, True)),
     to(PASS, outage(*[1] * 120), says_not="refilled"),
+    # Where no call of it is retried, and others are, the budget was used up before.
+    to(INCONCLUSIVE, calls(3, 0.1, last=FINE, at=-9), outage(*[1] * 120), says="a budget was used up before, or other calls alone are retried"),
     # It has a hundred calls of one name that all fail.
     to(INCONCLUSIVE, outage(*[3] * 99), n=0),
     to(WARN, outage(*[3] * 100), n=100),

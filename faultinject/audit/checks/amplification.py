@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 
-from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
+from faultinject.audit.checks.check import check, failed, passed, too_few, undivided, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE, should_be_tried_again
 from faultinject.audit.checks.words import (
     CAUSE_OUTAGE,
@@ -97,13 +97,15 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         before, after = (sum(len(call.attempts) for call in part) / third for part in (calls[:third], late))
         again = sum(call.retries for call in calls)
         told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
-        promised = evidence.profile.budget and not evidence.detected
-        documents = (SRE, PROMISE) if promised else (SRE,)
+        documents = (SRE, PROMISE) if evidence.profile.budget and not evidence.detected else ()
         if any(call.last.hint_form is not None for call in calls):
             how = "Cause an outage without Retry-After."
             yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
+        elif not again and any(call.retries for call in evidence.calls):
+            told += ": a budget was used up before, or other calls alone are retried"
+            yield unknown(n, told, late, action="Cause an outage after calls that succeed.")
         elif after <= SAVED:
             told += "; this does not show whether the budget is refilled" if again else ""
             yield passed(n, told, late)
@@ -117,18 +119,17 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
 
 def _not_refilled(evidence: Evidence) -> Iterator[tuple[list[Call], list[Call]]]:
     """Find calls that were retried and mostly succeeded, and later calls that were not retried."""
-    asked = [
-        call
-        for call in evidence.calls
-        if call.first.kind in KINDS
-        and call.first.method not in UNSAFE
-        and call.first.hint is None
-        and should_be_tried_again(call.first)
-        and call.name not in evidence.outages
-    ]
-
     same = grouped(
-        asked, lambda call: (call.first.method, call.first.answer, call.name if evidence.driven else None)
+        [
+            call
+            for call in evidence.calls
+            if call.first.kind in KINDS
+            and call.first.method not in UNSAFE
+            and call.first.hint is None
+            and should_be_tried_again(call.first)
+            and call.name not in evidence.outages
+        ],
+        lambda call: (call.first.method, call.first.answer, call.name if evidence.driven else None),
     )
     for calls in same.values():
         number = next((number for number, call in enumerate(calls) if not call.retries), len(calls))
@@ -186,9 +187,7 @@ def nested_retries(evidence: Evidence) -> Finding:
     again = [call for call in known if call.again is not None and _is_exhausted(call)]
     repeated = [call for calls in evidence.under_other_ids.values() for call in calls]
     things = set(map(thing_of, again))
-    by_thing = grouped(known, thing_of)
-    rows = map(_longest_row, by_thing.values())
-    chains = [row for row in rows if len(row) > 1]
+    chains = [row for row in map(_longest_row, grouped(known, thing_of).values()) if len(row) > 1]
     zero = evidence.turnaround.zero
     told_by_waits = [call for call in ended if call.signal != SDK_ID]
     pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
@@ -207,8 +206,9 @@ def nested_retries(evidence: Evidence) -> Finding:
         told = "one object was requested again, by a layer above the SDK or by the caller"
         return unknown(n, told, chains[0], action=NAME_THEM)
     if len(things) > 1:
-        told = f"{counted(len(again), 'SDK call')} failed and were soon repeated"
-        return _layers(evidence, n, told, again, unknown)
+        return _layers(
+            evidence, n, f"{counted(len(again), 'SDK call')} failed and were soon repeated", again, unknown
+        )
     if len(repeated) > RARE * n:
         told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
         return unknown(n, told, repeated, action=DRIVE_IT)
@@ -225,6 +225,8 @@ def nested_retries(evidence: Evidence) -> Finding:
             " one layer's retries switched off."
         )
         return unknown(n, told, blind, action=how)
+    if crowd := evidence.crowded():
+        return undivided(crowd)
     return passed(n, f"no second retry layer in {n} failed calls", ended)
 
 
@@ -235,9 +237,6 @@ def _failure(attempt: Attempt) -> Hashable:
 
 def _branches(call: Call) -> bool:
     """Whether a named call made two requests more than its failures explain."""
-    things = grouped(
-        call.attempts, lambda attempt: (attempt.method, attempt.path, attempt.query, attempt.request_digest)
-    )
     return any(
         1 < _failures(same) < len(same) - 2
         and (
@@ -246,7 +245,10 @@ def _branches(call: Call) -> bool:
                 other.arrived < min(answered_at(one), one.arrived + AT_ONCE) for one, other in pairwise(same)
             )
         )
-        for same in things.values()
+        for same in grouped(
+            call.attempts,
+            lambda attempt: (attempt.method, attempt.path, attempt.query, attempt.request_digest),
+        ).values()
     )
 
 
@@ -313,8 +315,7 @@ def _too_few_to_tell(calls: Sequence[Call], zero: float) -> list[Call]:
         calls, lambda call: (len(call.attempts), max(_own_gaps(call, zero), default=0.0) > zero)
     ).items():
         parts = [each for each in range(2, attempts // 2 + 1) if cut or attempts % each == 0]
-        outer = min(parts, default=1)
-        few = not tell or len(same) * (outer - 1) < DROPS
+        few = not tell or len(same) * (min(parts, default=1) - 1) < DROPS
         if attempts < most or (parts and (few or any(_repeats(same, part, zero) for part in parts))):
             found += same
     return found
@@ -388,15 +389,20 @@ def overlap(evidence: Evidence) -> Finding:
     and then sent them again; or it sent three writes or more a second time, and left the first, which was not slow
     yet. Judged only where a driver or a test says which requests belong together.
     """
-    left = _left(evidence)
+    # A server notices late that a client has left, so that some repeats seem to come before that.
+    left = [
+        (call, before, after)
+        for call in evidence.calls
+        for before, after in pairwise(call.attempts)
+        if before.left and before.answered is not None
+    ]
     behind = [each for each in left if each[2].arrived >= (each[1].answered or 0.0)]
     writes_left = [
         (call, before, after)
         for call, before, after in left
         if before.method not in READING and after.arrived < (before.answered or 0.0)
     ]
-    # A server notices late that a client has left. A client that hedges sends most copies before it leaves: then only
-    # the requests that it gave up count.
+    # A client that hedges sends most copies before it leaves: then only the requests that it gave up count.
     gone = left if 2 * len(behind) >= len(left) else behind
     if len(gone) >= FEWEST:
         soon = median([(before.answered or 0.0) - before.arrived for _, before, _ in gone])
@@ -416,15 +422,17 @@ def overlap(evidence: Evidence) -> Finding:
     n = len(slow)
     requests.sort(key=lambda found: found[2].arrived)
     same = grouped(requests, lambda found: _asked_once(found[0], found[2]))
-    copies_of = [
-        [
-            Wait(of, each, number, copy.arrived - each.arrived)
-            for of, number, copy in same[_asked_once(call, each)]
-            if each.arrived < copy.arrived < (each.answered or 0.0) and alike(each, copy)
-        ]
+    copied = [
+        (call, copies)
         for call, each in slow
+        if (
+            copies := [
+                Wait(of, each, number, copy.arrived - each.arrived)
+                for of, number, copy in same[_asked_once(call, each)]
+                if each.arrived < copy.arrived < (each.answered or 0.0) and alike(each, copy)
+            ]
+        )
     ]
-    copied = [(call, copies) for (call, _), copies in zip(slow, copies_of, strict=True) if copies]
     if len(writes_left) >= FEWEST and (n < FEWEST or not copied):
         soon = median([after.arrived - before.arrived for _, before, after in writes_left])
         told = (
@@ -458,24 +466,13 @@ def overlap(evidence: Evidence) -> Finding:
             " nearly all do."
         )
         unsafe = any(call.first.method in UNSAFE for call in writes)
-        documents = (rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else (TAIL_AT_SCALE,)
+        documents = (rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else ()
         return failed(n, told, calls, action=how, documents=documents)
     if after < group.doubt:
         return unknown(
             n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])
         )
     return passed(n, f"{told}: these reads are hedged", calls)
-
-
-def _left(evidence: Evidence) -> list[tuple[Call, Attempt, Attempt]]:
-    """Find the requests that the client left: the call, the request, and its next repeat."""
-    # A server notices late that a client has left, so that some repeats seem to come before that.
-    return [
-        (call, before, after)
-        for call in evidence.calls
-        for before, after in pairwise(call.attempts)
-        if before.left and before.answered is not None
-    ]
 
 
 def _asked_once(call: Call, attempt: Attempt) -> Hashable:

@@ -10,6 +10,7 @@ from faultinject.audit.checks.check import check, failed, passed, too_few, unkno
 from faultinject.audit.checks.words import (
     FEWER,
     MORE_FAILURES,
+    NAME_THEM,
     REAL_TIME,
     Setting,
     against_noise,
@@ -42,6 +43,8 @@ BEATS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0)
 """Seconds of the beats at which clients may come back."""
 GROWING, STANDING = 1.15, 1.25
 """The factors per retry: waits grow above the first, and do not grow below the second."""
+STEEP = 3.0
+"""The factor per retry above which a client's own waits seldom grow."""
 STEP = 1.1
 """The factor below which two waits count as equal; the second may have reached the cap."""
 LATE_STEPS = 4
@@ -91,8 +94,7 @@ def backoff(evidence: Evidence) -> Finding:
         return too_few(len(later), LATER, "wait")
     group = evidence.group(found)
     n, middle, calls = len(group), group.median, calls_of(group.waits)
-    verb = "come" if which is failed else "comes"
-    told = f"{retries} {verb} after {seconds(middle)} (median)"
+    told = f"{retries} {'come' if which is failed else 'comes'} after {seconds(middle)} (median)"
     # If the journal's clock is faster than the machine's, only a wait that is short by both clocks is certainly none.
     turnaround = evidence.turnaround
     zero = (turnaround.zero if evidence.driven else turnaround.none) / turnaround.speed
@@ -125,11 +127,10 @@ def jitter(evidence: Evidence) -> Finding:
     its other requests, and the time for which the client had sent one request after the other. FAIL: more than half
     are rigid. PASS: more than half have jitter and none is rigid.
     """
-    zero = evidence.turnaround.zero
     groups = [
         group
         for group in evidence.waits_by_number.values()
-        if len(group) >= ALIKE and group.median >= max(LONG_ENOUGH, 5 * zero)
+        if len(group) >= ALIKE and group.median >= max(LONG_ENOUGH, 5 * evidence.turnaround.zero)
     ]
     n = sum(map(len, groups))
     if not groups:
@@ -144,8 +145,7 @@ def jitter(evidence: Evidence) -> Finding:
             f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were"
             f" {seconds(group.median)} ± {share}"
         )
-        shown = calls_of(wait for group in rigid for wait in group.waits)
-        return failed(n, told, shown, action=ADD_JITTER)
+        return failed(n, told, calls_of(wait for group in rigid for wait in group.waits), action=ADD_JITTER)
     shares = [percent(_spread(group) / group.median) for group in groups[:6]]
     told = f"the waits vary by {', '.join(shares)} of their median"
     calls = calls_of(wait for group in groups for wait in group.waits)
@@ -273,6 +273,7 @@ def backoff_grows(evidence: Evidence) -> Finding:
     sides. WARN: certainly a factor below 1.25 per retry, and the first wait is at least four times the time by which a
     driver's calls began late, and twice the machine's noise, or the shortest wait before each retry is the same. PASS:
     certainly above 1.15, and the median grows by more than the machine's noise from the first of them to the last.
+    Where a fingerprint alone groups the attempts, and the factor is above 3, callers may have asked again.
     Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
     Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
@@ -340,8 +341,9 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
             f"; before the second retry and later ones they are {seconds(last.median)}: the longest"
             " wait, or always the same one"
         )
-        how = Setting("Raise the longest wait to judge the growth.")
-        return unknown(n, f"{CHANGE} {told}", calls, action=how)
+        return unknown(
+            n, f"{CHANGE} {told}", calls, action=Setting("Raise the longest wait to judge the growth.")
+        )
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
@@ -349,6 +351,9 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     if low > GROWING and last.median - first.median < last.doubt:
         told += f", by {seconds(last.median - first.median)} in all, which a busy machine alone may add"
         return unknown(n, f"the waits grow {told}", calls, action=without_doubt(groups))
+    if exp(log_growth) > STEEP and all(call.inferred for call in calls):
+        told += "; callers who ask again may have made the longer ones"
+        return unknown(n, f"the waits grow {told}", calls, action=NAME_THEM)
     if low > GROWING:
         return passed(n, f"the waits grow {told}", calls)
     return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")

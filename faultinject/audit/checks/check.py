@@ -7,7 +7,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from faultinject.audit.checks.words import NAME_THEM, NO_BREAKER, WHOLE_PLAN, Setting, few
+from faultinject.audit.checks.words import NAME_THEM, NO_BREAKER, WHOLE_PLAN, Setting, counted, few
 from faultinject.audit.documents import PROMISE, TABLE, Document, EvidenceKind, reference, vendor_of
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding
@@ -169,8 +169,7 @@ def check(
     """
 
     def listed(judges: Judges) -> Check:
-        CHECKS[name] = Check(judges, name, documents, minimum, more, planned)
-        return CHECKS[name]
+        return CHECKS.setdefault(name, Check(judges, name, documents, minimum, more, planned))
 
     return listed
 
@@ -227,3 +226,13 @@ def too_few(
     """Say that the journal has too few of a thing, named in the singular: `failed call`."""
     about = "" if subject is None else f"{subject}: "
     return unknown(n, f"{about}{few(n, needed, what)}", calls, subject, action=action)
+
+
+def undivided(calls: Sequence[Call]) -> Finding:
+    """Say that these calls with failures cannot be told from others for the same objects."""
+    told = (
+        f"{counted(len(calls), 'call')} with failures ran at the same time as others for the same objects,"
+        " or may have: which requests are of one call is not known"
+    )
+    how = "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
+    return unknown(len(calls), told, calls, action=how)

@@ -7,7 +7,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
+from faultinject.audit.checks.check import (
+    check,
+    failed,
+    passed,
+    seen_by_callers,
+    too_few,
+    undivided,
+    unknown,
+    warned,
+)
 from faultinject.audit.checks.lost_answers import (
     ACTIONS,
     ANSWERS,
@@ -104,12 +113,15 @@ def same_bytes(evidence: Evidence) -> Finding:
             found.action = "Record every request, or use times=2,per=call."
         return found
     if not other:
-        return passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
+        crowd = [call for call in evidence.crowded() if call.first.request_bytes]
+        return (
+            undivided(crowd) if crowd else passed(n, f"{n} of {n} retried calls sent the same bytes", calls)
+        )
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)
-        how = REWIND if cut else MAKE_ONCE
-        return failed(n, f"{len(certain)} of {n} retried calls sent {what}", certain, action=how)
+        told = f"{len(certain)} of {n} retried calls sent {what}"
+        return failed(n, told, certain, action=REWIND if cut else MAKE_ONCE)
     return warned(
         n,
         f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
@@ -196,26 +208,24 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
         )
         told += f", {len(twice)} took effect twice" if twice else f" without {key}"
         return which(n, told, harmful or again, action=how, evidence=seen)
-    if any(call.followed == OTHER_KEY for call in lost):
-        keyed = [call for call in lost if call.followed == OTHER_KEY]
+    if keyed := [call for call in lost if call.followed == OTHER_KEY]:
         told = f"{len(keyed)} of {n} lost POSTs were retried with another Idempotency-Key"
         sent = grouped(evidence.requests, fingerprint)
         sure = [call for call in keyed if call.window is not None and _took_effect_again(call, sent)]
-        how = "Send the same Idempotency-Key with every attempt of a call."
-        return (failed if sure else warned)(n, told, sure or keyed, action=how)
+        return (failed if sure else warned)(
+            n, told, sure or keyed, action="Send the same Idempotency-Key with every attempt of a call."
+        )
     if repeated := _sent_again(lost, evidence.requests):
         told = (
             f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
             " retries them, or the caller asks again"
         )
         return unknown(n, told, repeated, action=DRIVE_IT)
-    if any(call.followed for call in lost):
-        unclear = [call for call in lost if call.followed]
+    if unclear := [call for call in lost if call.followed]:
         told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
         return unknown(n, told, unclear, action=NAME_THEM)
-    kept = all(is_lost_write(call.last) for call in lost)
-    how = "retried" if kept else "retried without an Idempotency-Key"
-    return passed(n, f"0 of {n} lost POSTs were {how}", lost)
+    without = "" if all(is_lost_write(call.last) for call in lost) else " without an Idempotency-Key"
+    return passed(n, f"0 of {n} lost POSTs were retried{without}", lost)
 
 
 def _sent_again(lost: Sequence[Call], requests: Iterable[Attempt]) -> list[Call]:
@@ -280,8 +290,7 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         same = [each for each in found if each.answer == answer]
         if same and answer in ACTIONS:
             yield _of_answer(answer, same, n, evidence)
-    unclear = [each.call for each in found if each.answer == UNCLEAR]
-    if unclear:
+    if unclear := [each.call for each in found if each.answer == UNCLEAR]:
         told = (
             f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
             " reported to its caller,"
@@ -345,8 +354,8 @@ def _hidden_by(evidence: Evidence) -> str:
     """Find an error that the vendor documents inside of a 200; if there is none, one of S3."""
     from faultinject import vendors
 
-    rows = (attempt.documented for call in evidence.calls for attempt in call.attempts)
-    seen = next((vendors.get(row.vendor) for row in rows if row is not None), None)
+    attempts = (attempt for call in evidence.calls for attempt in call.attempts)
+    seen = next((vendors.get(each.documented.vendor) for each in attempts if each.documented), None)
     return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
 
 
@@ -372,8 +381,9 @@ def error_in_200(evidence: Evidence) -> Finding:
         return too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
     if swallowed:
         told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
-        seen = seen_by_callers(swallowed, returned=True)
-        return failed(n, told, swallowed, action=READ_BODY, evidence=seen)
+        return failed(
+            n, told, swallowed, action=READ_BODY, evidence=seen_by_callers(swallowed, returned=True)
+        )
     if silent:
         told = (
             f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the"

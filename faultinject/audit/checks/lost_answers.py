@@ -165,9 +165,14 @@ def is_lost(attempt: Attempt) -> bool:
 
     The begin of a resumable upload is not a write yet, and neither is a piece that the service has answered with 308.
     """
-    if not (attempt.applied and attempt.failed and is_write(attempt)) or begins_session(attempt):
-        return False
-    return (attempt.answered_by_fault or attempt.kind in LOST) and app_status(attempt) < 300
+    return (
+        attempt.applied
+        and attempt.failed
+        and is_write(attempt)
+        and not begins_session(attempt)
+        and (attempt.answered_by_fault or attempt.kind in LOST)
+        and app_status(attempt) < 300
+    )
 
 
 def reaction(call: Call, requests: Requests, heard: bool | None = None) -> Reaction | None:
@@ -210,8 +215,7 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
         # With another key it is another request, unless both belong to one named call.
         return said(UNCLEAR if call.window is None else TWICE, other)
     # The answer may be the answer to a copy, sent before or after the lost one.
-    fine = [attempt for attempt in (*call.attempts, *repeats) if took_effect(attempt) and not attempt.failed]
-    if fine:
+    if fine := [each for each in (*call.attempts, *repeats) if took_effect(each) and not each.failed]:
         more = 0 if call.other_bytes is None else _more(lost, fine[-1])
         if more < 0 or (more > 0 and heard is not None):
             return said(UNDID if more < 0 else TWICE, fine[-1])
@@ -322,9 +326,8 @@ def _has_other_key(lost: Attempt, again: Attempt) -> bool:
 def _is_of(attempt: Attempt, call: Call) -> bool:
     """Whether a request may come from the caller of a call."""
     first, window = call.first, call.window
-    if window is not None and window.key is not None and window.key not in attempt.path.split("/"):
-        return False
-    return (attempt.clock, attempt.test, attempt.client) == (first.clock, first.test, first.client)
+    of_client = (attempt.clock, attempt.test, attempt.client) == (first.clock, first.test, first.client)
+    return of_client and (window is None or window.key is None or window.key in attempt.path.split("/"))
 
 
 def _thing(attempt: Attempt) -> Hashable:

@@ -91,13 +91,13 @@ def attempts(evidence: Evidence) -> Finding | None:
     if not wrong:
         return passed(n, made, calls)
     if not more and profile.quota and not _fewer_before_the_quota(evidence, calls[:JUDGED], fewer):
-        told = f"{made}, fewer than {said or promised}; its quota may be used up"
-        return unknown(n, told, fewer, action=ONE_CLIENT)
+        return unknown(
+            n, f"{made}, fewer than {said or promised}; its quota may be used up", fewer, action=ONE_CLIENT
+        )
     if said is not None:
         how = "Make as many attempts as the client says."
         return failed(n, f"{made}; the client itself says {said}", wrong, action=how)
-    setting = f"`attempts = {numbers[-1]}`"
-    return _broken(evidence, n, made, wrong, f"{promised} attempts", setting)
+    return _broken(evidence, n, made, wrong, f"{promised} attempts", f"`attempts = {numbers[-1]}`")
 
 
 def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Sequence[Call]) -> bool:
@@ -106,10 +106,8 @@ def _fewer_before_the_quota(evidence: Evidence, first: Sequence[Call], fewer: Se
     An empty quota ends calls after various numbers of attempts; one and the same number is the client's limit.
     """
     end = max(call.attempts[-1].arrived for call in first)
-    begun = (call for call in evidence.calls if call.first.arrived <= end)
-    retries = sum(
-        call.retries for call in begun if not call.succeeded
-    )  # a success returns its retries to the quota
+    # A success returns its retries to the quota.
+    retries = sum(call.retries for call in evidence.calls if call.first.arrived <= end and not call.succeeded)
     quota = evidence.profile.outage_retries(first[0].first.kind or "")
     various = len({len(call.attempts) for call in fewer}) > 1
     return all(call in fewer for call in first) and not (various and retries >= min(quota, default=inf))
@@ -160,8 +158,9 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
         f" {seconds(wait.seconds)} before the retry after a {wait.kind} failure"
     )
     if often and evidence.turnaround.exact:
-        bound = f"at most {seconds(most)} there"
-        return _broken(evidence, n, told, calls_of(wait for wait, _ in late), bound)
+        return _broken(
+            evidence, n, told, calls_of(wait for wait, _ in late), f"at most {seconds(most)} there"
+        )
     told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
     how = IDLE if evidence.turnaround.exact else REAL_TIME
     return unknown(n, told, calls_of(wait for wait, _ in late), action=how)
@@ -196,8 +195,9 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
         how = against_noise(evidence.turnaround) if n < len(bounded) else ""
-        told = f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more"
-        return unknown(len(bounded), told, action=how)
+        return unknown(
+            len(bounded), f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more", action=how
+        )
     shares = [max(0.0, (wait.seconds - usual - low) / (high - low)) for wait, low, high in held]
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
     (short, long), (_, late) = uneven(shares), uneven(shorter)

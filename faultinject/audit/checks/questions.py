@@ -65,9 +65,8 @@ def should_be_tried_again(attempt: Attempt) -> bool:
         return kind == "client" and documented is not None and documented.retryable == "yes"
     if documented is not None and documented.retryable != "unstated":
         return documented.retryable == "yes"
-    if kind == "throttle" or attempt.status in PASSING:
-        return True
-    return documented is None and attempt.status not in NEVER
+    passes = kind == "throttle" or attempt.status in PASSING
+    return passes or (documented is None and attempt.status not in NEVER)
 
 
 def stays_the_same(attempt: Attempt) -> bool:
@@ -92,8 +91,12 @@ def may_be_sent_again(attempt: Attempt) -> bool:
 def sends_refused_token(call: Call) -> bool:
     """Whether an answer asks for a new token, and the retry has the old one."""
     documented, token = call.first.documented, call.first.credential
-    asks = documented is not None and documented.again in ("after-authorize", "after-refresh")
-    return asks and token is not None and call.attempts[1].credential == token
+    return (
+        documented is not None
+        and documented.again in ("after-authorize", "after-refresh")
+        and token is not None
+        and call.attempts[1].credential == token
+    )
 
 
 def is_permanent(attempt: Attempt) -> bool:
@@ -123,12 +126,16 @@ def begins_session(attempt: Attempt) -> bool:
 
 def lost_write(call: Call) -> Attempt | None:
     """Find a call's lost POST or PATCH that was retried without key and precondition."""
-    unsafe = (
-        one
-        for one, other in pairwise(call.attempts)
-        if is_lost_write(one) and not has_same_key(one, other) and (took_effect(other) or not other.guarded)
+    return next(
+        (
+            one
+            for one, other in pairwise(call.attempts)
+            if is_lost_write(one)
+            and not has_same_key(one, other)
+            and (took_effect(other) or not other.guarded)
+        ),
+        None,
     )
-    return next(unsafe, None)
 
 
 def is_kept_off(call: Call) -> bool:
@@ -151,11 +158,6 @@ def is_done_already(attempt: Attempt) -> bool:
     return not attempt.injected and attempt.status in DONE_ALREADY
 
 
-def meets_its_own_effect(call: Call) -> bool:
-    """Whether the first attempt was carried out, and the last was refused for that reason."""
-    return call.first.applied and is_done_already(call.last)
-
-
 def took_effect(attempt: Attempt) -> bool:
     """Whether the app did the request, by the status of the app's own answer if it is known."""
     return (attempt.applied or not attempt.injected) and app_status(attempt) < 400
@@ -174,8 +176,7 @@ def may_poll(call: Call, evidence: Evidence) -> bool:
     """
 
     def least(before: Attempt) -> float:
-        is_waiter = before.method == "HEAD" and before.status == 404
-        if is_waiter or not before.injected:
+        if (before.method == "HEAD" and before.status == 404) or not before.injected:
             return evidence.turnaround.noise
         return POLL if call.inferred else inf
 
@@ -199,8 +200,11 @@ def may_wait(call: Call, evidence: Evidence) -> bool:
     waits = call.first.method in ("GET", "HEAD") or (call.first.guarded and not call.first.if_match)
     own = waits and all(is_done_already(attempt) or not attempt.failed for attempt in call.attempts)
     slow = call.inferred and all(gap is not None and gap >= POLL for gap in call.gaps)
-    refused = all(attempt.kind in ("client", None) for attempt in call.attempts)
-    return may_poll(call, evidence) and refused and (own or slow)
+    return (
+        may_poll(call, evidence)
+        and all(attempt.kind in ("client", None) for attempt in call.attempts)
+        and (own or slow)
+    )
 
 
 def sent_nothing(call: Call) -> bool:

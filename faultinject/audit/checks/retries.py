@@ -7,7 +7,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import filterfalse, pairwise
 from math import inf
 
-from faultinject.audit.checks.check import check, failed, passed, seen_by_callers, too_few, unknown, warned
+from faultinject.audit.checks.check import (
+    check,
+    failed,
+    passed,
+    seen_by_callers,
+    too_few,
+    undivided,
+    unknown,
+    warned,
+)
 from faultinject.audit.checks.lost_answers import Requests, is_lost
 from faultinject.audit.checks.questions import (
     DONE_ALREADY,
@@ -19,7 +28,6 @@ from faultinject.audit.checks.questions import (
     may_be_sent_again,
     may_poll,
     may_wait,
-    meets_its_own_effect,
     own_limit,
     sends_refused_token,
     should_be_tried_again,
@@ -125,7 +133,6 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
             told = f"the client never retries: {told}, although {_why(every)}"
-            seen = seen_by_callers(given_up, returned=False)
             held = sum(map(evidence.may_be_held_back, given_up))
             which = failed if evidence.driven or len(given_up) - held >= FEWEST else warned
             told += (
@@ -133,7 +140,13 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
                 if which is failed
                 else f"; a circuit breaker may have ended {held} of them, as no request followed"
             )
-            yield which(n, told, given_up, action="Retry transient failures.", evidence=seen)
+            yield which(
+                n,
+                told,
+                given_up,
+                action="Retry transient failures.",
+                evidence=seen_by_callers(given_up, returned=False),
+            )
             return
         # A layer above the SDK retries other answers: of these alone is it known that nobody does.
     for answer, calls in by_answer.items():
@@ -143,8 +156,7 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
 def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     """The finding on one answer, which is no PASS if a circuit breaker may have ended calls."""
     held_back = list(filter(evidence.held_back, calls))
-    others = [call for call in calls if not evidence.held_back(call)]
-    found = _one_answer(evidence, answer, others)
+    found = _one_answer(evidence, answer, [call for call in calls if not evidence.held_back(call)])
     if not held_back or found.verdict in (FAIL, WARN):
         return found
     methods = " and ".join(grouped(held_back, lambda call: call.first.method))
@@ -163,10 +175,8 @@ def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
 def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Finding:
     n, again = len(calls), [call for call in calls if call.retries]
     by_method = grouped(calls, lambda call: call.first.method)
-    told = (
-        f"{answer}: {', '.join(f'{_tried(each)} of {len(each)} {name}' for name, each in by_method.items())}"
-    )
-    told = f"{told} retried" if len(by_method) > 1 else f"{answer}: {len(again)} of {n} calls retried"
+    tried = [f"{_tried(each)} of {len(each)} {name}" for name, each in by_method.items()]
+    told = f"{answer}: {', '.join(tried) if len(tried) > 1 else f'{len(again)} of {n} calls'} retried"
     if n < FEWEST:
         return too_few(n, FEWEST, "call", calls, answer)
     if stays_the_same(calls[0].first):
@@ -285,11 +295,10 @@ def _other_reason(evidence: Evidence, calls: Sequence[Call]) -> tuple[str, str]:
     if unclear := sum(evidence.left_out.get(reason, 0) for reason in UNCLEAR):
         return f"{counted(unclear, 'other call')} may have retried", NAME_THEM
     if later := _came_again_after(evidence, calls):
-        told = (
+        return (
             f"the same requests came again {seconds(later)} later or more, unlike those that"
             " succeeded: a queue may send them"
-        )
-        return told, NAME_THEM
+        ), NAME_THEM
     return "", ""
 
 
@@ -436,8 +445,11 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
     found: dict[str, list[Call]] = {}
     tried = [call for call in evidence.open if call.retries]
     calls = sorted((*evidence.calls, *tried), key=lambda call: call.first.arrived)
-    ended = ended_by_form(evidence)
-    unread = [form for form, calls in ended.items() if waits_as_long(evidence, longest_asked(calls))]
+    unread = [
+        form
+        for form, calls in ended_by_form(evidence).items()
+        if waits_as_long(evidence, longest_asked(calls))
+    ]
     requests = Requests(evidence.requests)
     uploads = any(call.retries and _is_upload(call.first) for call in calls)
     for call in calls:
@@ -448,9 +460,8 @@ def _by_answer(evidence: Evidence) -> dict[str, list[Call]]:
             first.hint_form == "unreadable"
             or first.hint_form in unread
             or not (may_be or should_be_tried_again(first))
+            or (not call.retries and _has_looked(call, requests))
         ):
-            continue
-        if not call.retries and _has_looked(call, requests):
             continue
         if call.retries or not (careful or first.kind == "timeout" or (first.hint or 0) > PATIENCE):
             found.setdefault(quoted(first.answer), []).append(call)
@@ -467,12 +478,14 @@ def _has_looked(call: Call, requests: Requests) -> bool:
     Such a client need not write again.
     """
     lost, window = call.first, call.window
-    if not is_lost(lost) or window is None or window.returned is not True:
-        return False
-    removed = lost.method == "DELETE"
-    return any(
-        each.method in READING and (is_done_already(each) if removed else not each.failed)
-        for each in requests.of(call, lost)
+    heard_of_success = window is not None and window.returned is True
+    return (
+        heard_of_success
+        and is_lost(lost)
+        and any(
+            each.method in READING and (is_done_already(each) if lost.method == "DELETE" else not each.failed)
+            for each in requests.of(call, lost)
+        )
     )
 
 
@@ -580,7 +593,11 @@ def permanent(evidence: Evidence) -> Finding:
     it had read the refusal.
     """
     copied = [call for call in evidence.everyone if _may_be_copies(evidence, call)]
-    aside = {id(call) for call in evidence.everyone if meets_its_own_effect(call)} | set(map(id, copied))
+    # What was carried out at first may have been refused for that reason in the end.
+    aside = {
+        *(id(call) for call in evidence.everyone if call.first.applied and is_done_already(call.last)),
+        *map(id, copied),
+    }
     calls = [call for call in evidence.calls if is_permanent(call.first) and id(call) not in aside]
     everyone = [call for call in evidence.everyone if is_permanent(call.first) and id(call) not in aside]
     again = [call for call in everyone if _asked_again(call) and not may_poll(call, evidence)]
@@ -637,6 +654,8 @@ def permanent(evidence: Evidence) -> Finding:
         read = "Let a GET get this answer: a HEAD may wait for the object."
         how = STOP if sure else NAME_THEM if later or slow[0].inferred else read
         return (warned if sure else unknown)(n, told, slow, action=how)
+    if crowd := evidence.crowded(("client",)):
+        return undivided(crowd)
     return passed(n, f"0 of {n} calls retried after {answers}", calls)
 
 
@@ -688,8 +707,7 @@ def gives_up(evidence: Evidence) -> Finding:
     limit = _limit(longest[0], evidence) if longest else 0
     deadline = _deadline(evidence, longest) if limit == TOO_MANY else None
     if endless and n >= FEWEST and deadline is None:
-        profile = evidence.profile
-        allowed = "" if limit == TOO_MANY else f"; {profile.name} allows {limit}"
+        allowed = "" if limit == TOO_MANY else f"; {evidence.profile.name} allows {limit}"
         told = f"up to {most} attempts per call{allowed}"
         return failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
     if n >= FEWEST and most > MANY and (deadline is None or deadline > DEADLINE):
@@ -706,16 +724,8 @@ def gives_up(evidence: Evidence) -> Finding:
         return _reported_with_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids
         )
-    if crowded := _crowded(evidence):
-        told = (
-            f"{counted(len(crowded), 'call')} with failures ran at the same time as others for the"
-            " same objects, or may have"
-            ": which requests are of one call is not known"
-        )
-        how = (
-            "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
-        )
-        return unknown(len(crowded), told, crowded, action=how)
+    if crowd := evidence.crowded():
+        return undivided(crowd)
     if n < FEWEST:
         return too_few(n, FEWEST, "failed call", ended)
     known = [call for call in longest if call not in other_ids]
@@ -742,29 +752,19 @@ def _deadline(evidence: Evidence, calls: Sequence[Call]) -> float | None:
     same = [call for call in calls if took[call] >= longest - 2 * wait]
     at_one_time = all(took[call] >= min(AT_ONE_TIME * longest, longest - wait) for call in same)
     ended = all(call.closed and (call in same or len(call.attempts) <= MANY) for call in calls)
-    # Neither copies nor what a transport has sent again.
-    numbers = len(
-        {evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}
+    # Copies, and what a transport may have sent again, do not make one number of attempts two.
+    numbers = min(
+        len({len(call.attempts) for call in same}),
+        len({evidence.fewest_attempts(call) - sum((gap or 0.0) < 0 for gap in call.gaps) for call in same}),
     )
     told = ended and len(same) >= FEWEST and numbers >= (2 if at_one_time else FEWEST)
     return longest if told else None
 
 
-def _crowded(evidence: Evidence) -> list[Call]:
-    """Find calls that failed at the same time as others for the same target."""
-    found: list[Call] = []
-    for same in grouped(evidence.shared, thing_of).values():
-        failures = [sum(attempt.kind in KINDS for attempt in call.attempts) for call in same]
-        if sum(failures) > 1:
-            found += [call for call, number in zip(same, failures, strict=True) if number]
-    return found
-
-
 def _failed_to_the_end(call: Call) -> bool:
     """Whether only the client ended the call, after failures that it could have retried."""
     rightly = call.last.kind == "client" and (not call.retries or call.first.kind != "client")
-    broken_off = call.first.left and not call.retries
-    return not call.succeeded and not rightly and not broken_off
+    return not (call.succeeded or rightly or (call.first.left and not call.retries))
 
 
 def _limit(call: Call, evidence: Evidence) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from faultinject.audit.checks.check import check, failed, passed, too_few, unknown, warned
 from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import ONE_CLIENT, ended_by_form, longest_asked, retries, waits_as_long
-from faultinject.audit.checks.words import Setting, against_noise, counted, plain, seconds
+from faultinject.audit.checks.words import NAME_THEM, Setting, against_noise, counted, plain, seconds
 from faultinject.audit.documents import AWS_SDKS, AZURE, PROMISE, rfc
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import PASS, Finding
+from faultinject.audit.grouping import SOON
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
 from faultinject.audit.waits import KINDS, Wait, hinted, is_near
 from faultinject.journal.attempts import Attempt
@@ -25,6 +27,8 @@ VENDORS = {"x-amz-retry-after": AWS_SDKS, "x-ms-retry-after-ms": AZURE, "retry-a
 Clients whose profile promises it have to know it.
 """
 FAIL_WITHOUT = "Let the same failure come without Retry-After too, for example http:503,times=1,per=call."
+LATE = 4
+"""A client's own first wait is seldom this many times as long as usual."""
 MISREAD = 0.2
 """Share of the usual wait below which Retry-After has made the client faster."""
 
@@ -49,7 +53,7 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
     # A vendor's own header is for clients that promise to know it.
     others = VENDORS.keys() - evidence.profile.hints.keys()
     own = [wait for wait in waits if wait.before.hint_form not in others]
-    asked = [each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence)]
+    asked = (each for each in own if _goes_on(each.before, each.call.attempts[each.retry], evidence))
     by_form = grouped(asked, lambda wait: wait.before.hint_form or "")
     for form, calls in ended_by_form(evidence).items():
         told = f"{form}: 0 of {len(calls)} retried, though the client waits"
@@ -132,11 +136,8 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
 
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
     """The seconds that a client has to wait; it may promise to heed no more than some."""
-    wanted = before.hint or 0.0
-    wanted = min(wanted, evidence.profile.hints.get(form, wanted))
-    if form == "date" and not is_near(before):
-        wanted -= OTHER_CLOCK
-    return wanted
+    wanted = min(before.hint or 0.0, evidence.profile.hints.get(form, inf))
+    return wanted - OTHER_CLOCK if form == "date" and not is_near(before) else wanted
 
 
 def _usual(evidence: Evidence, waits: Sequence[Wait]) -> list[float]:
@@ -158,7 +159,8 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     Of the calls that got `Retry-After: soon` with a failure that the client otherwise retries, how many were retried.
     FAIL: none, though the client retries others before and later (WARN where only before, and nobody drives it).
     PASS: all. Not decided where the last failure before them that may pass was not retried either: a retry budget may
-    be used up.
+    be used up; nor where a fingerprint alone groups them, and one came again four times as long after as the client's
+    first retries usually do.
     """
     found = []
     for call in evidence.calls:
@@ -176,6 +178,15 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     if n < FEWEST:
         how = FAIL_WITHOUT if len(found) >= FEWEST else ""
         return too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
+    own = [wait.seconds for wait in evidence.waits if wait.retry == 1]
+    latest = min(SOON, LATE * median(own) + evidence.turnaround.noise) if own else SOON
+    if late := [
+        call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest
+    ]:
+        told = f"{len(late)} of {n} came again more than {seconds(latest)} after a malformed Retry-After"
+        return unknown(
+            n, f"{told}, and no other first retry does: the caller may have", late, action=NAME_THEM
+        )
     tried = sum(again for _, _, again in usable)
     told = f"{tried} of {n} calls retried after a malformed Retry-After"
     began = calls[0].first.arrived
@@ -188,8 +199,9 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
         return unknown(n, f"{told}: a retry budget may be the cause", calls, action=ONE_CLIENT)
     if not tried:
         how = "Retry as without the header when its value cannot be read."
-        later = any(call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls)
-        if later or evidence.driven:
+        if evidence.driven or any(
+            call.retries and call.last.arrived > calls[-1].first.arrived for call in evidence.calls
+        ):
             return failed(n, f"{told}: it stops the retries", calls, action=how)
         return warned(n, f"{told}: it stops the retries, or a budget was used up", calls, action=how)
     if tried == n:

@@ -48,9 +48,8 @@ def hidden_failure(attempts: Sequence[Attempt]) -> Attempt | None:
         attempt.method in READING and not attempt.failed and attempt.arrived > same[0].arrived
         for attempt in attempts
     )
-    if fine or looked or last.kind == "hidden":
-        return None
-    return None if last.kind == "client" and _may_be_wanted(last, same, writes) else last
+    wanted = last.kind == "client" and _may_be_wanted(last, same, writes)
+    return None if fine or looked or wanted or last.kind == "hidden" else last
 
 
 def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Attempt]) -> bool:

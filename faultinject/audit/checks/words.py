@@ -99,8 +99,7 @@ def ordinal(number: int) -> str:
     >>> [ordinal(each) for each in (1, 3, 5, 6)]
     ['first', 'third', 'fifth', '6th']
     """
-    words = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
-    return words.get(number, f"{number}th")
+    return {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}.get(number, f"{number}th")
 
 
 def percent(share: float) -> str:

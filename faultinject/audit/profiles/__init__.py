@@ -5,19 +5,25 @@ A file added here is a profile added.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from msgspec import ValidationError, convert
+from msgspec.structs import fields
+
+from faultinject.audit.profiles.profile import Mark, Seconds, Waits
 from faultinject.audit.profiles.profile import Profile as Profile
-from faultinject.audit.profiles.reading import read_profile
 from faultinject.exceptions import ConfigurationError, Problem
-from faultinject.rules.files import read_bytes
-from faultinject.rules.values import nearest, shown
+from faultinject.rules.files import parse_toml, read_bytes
+from faultinject.rules.values import Mistake, duration, nearest, shown
 from faultinject.vendors.vendor import read
 
 DEFAULT = "rfc"
 """The profile of a client that nothing is known of."""
+_UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 
 
 @cache
@@ -58,7 +64,7 @@ def detect(user_agent: str | None) -> Profile:
 
 @cache
 def _of_package(name: str) -> Profile:
-    return read_profile(read(__name__, f"{name}.toml").decode(), name, f"{name}.toml")
+    return _profile(read(__name__, f"{name}.toml").decode(), name, f"{name}.toml")
 
 
 def _from_file(path: str) -> Profile:
@@ -67,4 +73,48 @@ def _from_file(path: str) -> Profile:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigurationError([Problem(f"cannot read it: {why}", where=path)]) from None
-    return read_profile(text, Path(path).stem, path)
+    return _profile(text, Path(path).stem, path)
+
+
+def _profile(text: str, name: str, where: str) -> Profile:
+    """The profile of a TOML text.
+
+    Args:
+        text: the TOML.
+        name: the profile's name.
+        where: the file's name, for messages.
+
+    Raises:
+        ConfigurationError: something is wrong; the first mistake is told, and where it is.
+    """
+    try:
+        data = {"title": name, **parse_toml(text), "name": name}
+        if isinstance(data.get("quota"), dict):
+            data["quota"] = {
+                kind: numbers if isinstance(numbers, list) else [numbers]
+                for kind, numbers in data["quota"].items()
+            }
+        return convert(data, Profile, dec_hook=_seconds)
+    except ValidationError as error:
+        raise ConfigurationError([Problem(_plain(str(error)), where=where)]) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError([Problem(f"not TOML: {error}", where=where)]) from None
+
+
+def _plain(message: str) -> str:
+    """The message of msgspec, with the nearest key for one that it does not know."""
+    found = _UNKNOWN.match(message)
+    if found is None:
+        return message
+    keys = [field.encode_name for kind in (Profile, Waits, Mark) for field in fields(kind)]
+    return f"there is no key {found[1]}{nearest(found[1], keys)}{message[found.end() :]}"
+
+
+def _seconds(_type: type, value: Any) -> Seconds:
+    """A duration, as rules write it too."""
+    if not isinstance(value, str):
+        raise TypeError('it must be a duration such as "1s"')
+    try:
+        return Seconds(duration(value))
+    except Mistake as mistake:
+        raise ValueError(mistake.message) from None

@@ -73,10 +73,8 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
 
     def fits(self, user_agent: str) -> bool:
         """Whether this is the client's user agent."""
-        _, found, rest = user_agent.partition(self.text)
-        if not found or self.beside not in user_agent:
-            return False
-        if self.begins and not user_agent.startswith(self.text):
+        before, found, rest = user_agent.partition(self.text)
+        if not found or self.beside not in user_agent or (self.begins and before):
             return False
         version = _numbers(rest)
         return not (

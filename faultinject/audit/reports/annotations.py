@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import to_builtins
 
 from faultinject import __version__
-from faultinject.audit.findings import FAIL, Finding
+from faultinject.audit.findings import FAIL
 from faultinject.audit.judging import Judgement
 from faultinject.audit.reports.content import merged, told
 from faultinject.engine.shown import quoted
@@ -51,7 +51,9 @@ def annotated(judgement: Judgement) -> Iterator[Annotation]:
             text = "\n".join([words.so, *(story for story, _ in words.calls), f"→ {words.action}"])
             level = "error" if finding.verdict == FAIL or judgement.strict else "warning"
             rests_on = {"evidence": [*finding.evidence], "documents": to_builtins([*finding.documents])}
-            yield Annotation(level, finding.check, finding.reference, text, *_place(finding), rests_on)
+            tests = (call.first.test or "" for call in finding.calls)
+            place = place_of(next((test for test in tests if "::" in test), ""))
+            yield Annotation(level, finding.check, finding.reference, text, *place, rests_on)
 
 
 def github(judgement: Judgement) -> str:
@@ -89,35 +91,42 @@ def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
         annotation.check: {"id": annotation.check, "help": {"text": annotation.reference}}
         for annotation in annotations
     }
-    notes = [{"level": "note", "message": {"text": undecided}}]
-    invocation = {
-        "executionSuccessful": not undecided,
-        "toolExecutionNotifications": notes if undecided else [],
-    }
-    driver = {"name": "faultinject", "version": __version__, "rules": [*rules.values()]}
-    run = {
-        "tool": {"driver": driver},
-        "invocations": [invocation],
-        "results": [_result(annotation) for annotation in annotations],
-    }
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [run],
+        "runs": [
+            {
+                "tool": {
+                    "driver": {"name": "faultinject", "version": __version__, "rules": [*rules.values()]}
+                },
+                "invocations": [
+                    {
+                        "executionSuccessful": not undecided,
+                        "toolExecutionNotifications": (
+                            [{"level": "note", "message": {"text": undecided}}] if undecided else []
+                        ),
+                    }
+                ],
+                "results": [_result(annotation) for annotation in annotations],
+            }
+        ],
     }
     return json_text(log, 2) + "\n"
 
 
 def _result(found: Annotation) -> dict[str, object]:
-    place = {
-        "artifactLocation": {"uri": quote(found.path or SOMEWHERE)},
-        "region": {"startLine": found.line},
-    }
     return {
         "ruleId": found.check,
         "level": found.level,
         "message": {"text": found.text},
-        "locations": [{"physicalLocation": place}],
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(found.path or SOMEWHERE)},
+                    "region": {"startLine": found.line},
+                }
+            }
+        ],
         "properties": found.rests_on,
     }
 
@@ -128,12 +137,6 @@ def _data(text: str) -> str:
     https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _place(finding: Finding) -> tuple[str, int]:
-    """File and line of the first test that shows a finding."""
-    tests = (call.first.test or "" for call in finding.calls)
-    return place_of(next((test for test in tests if "::" in test), ""))
 
 
 def place_of(test: str) -> tuple[str, int]:
@@ -147,8 +150,8 @@ def place_of(test: str) -> tuple[str, int]:
     for name in names.partition("[")[0].split("::"):
         for each in body:
             if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name:
-                own = [mark.lineno for mark in each.decorator_list if "faultinject" in ast.unparse(mark)]
-                marks = own or marks
+                decorators = each.decorator_list
+                marks = [mark.lineno for mark in decorators if "faultinject" in ast.unparse(mark)] or marks
                 line = marks[0] if marks else each.lineno
                 body = each.body
                 break

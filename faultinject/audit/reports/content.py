@@ -5,23 +5,27 @@ Whatever a request said comes escaped (`engine.shown.quoted`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
-from faultinject.audit.checks.words import seconds
+from faultinject.audit.checks.words import counted, seconds
 from faultinject.audit.conclusion import LEFT_OUT, faults_not_given, why_undecided
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, WARN, Finding, standing
 from faultinject.audit.judging import NO_FAULT, Judgement
-from faultinject.audit.reports import sentences
-from faultinject.audit.reports.sentences import counted, shortened
+from faultinject.audit.statistics import grouped
 from faultinject.engine.shown import quoted
-from faultinject.journal.calls import TOLD
+from faultinject.journal.attempts import Attempt
+from faultinject.journal.calls import TOLD, Call
 
 EXAMPLES = 3
 """Calls that are told of each finding."""
 RULES, FAULTS = 10, 3
 """The most rules that are told, and the most faults that are named of a rule or of failures."""
+SHOWN = 8
+"""Attempts of a call that its story tells; of more, the first and the last ones."""
+LONGEST = 80
+"""Characters of a path or a user agent that are shown."""
 SIGNALS = {TOLD: "test label"}
 """Words for the signals that group attempts, if the name alone would not tell."""
 NOT_SEEN = "nothing of the kind was seen. Add -v to see what each check needs."
@@ -95,7 +99,7 @@ def content(judgement: Judgement, *, verbose: bool = True) -> Content:
         title(judgement),
         list(_facts(judgement)),
         [told(finding) for verdict in (FAIL, WARN) for finding in findings if finding.verdict == verdict],
-        sentences.names(findings, PASS),
+        names(findings, PASS),
         undecided(findings, every=every),
         list(_measured(judgement)),
     )
@@ -108,7 +112,7 @@ def told(finding: Finding) -> FindingText:
         quoted(finding.full_name),
         quoted(finding.measured),
         finding.n,
-        [(sentences.story(call), sentences.place(call)) for call in finding.calls[:EXAMPLES]],
+        [(story(call), place(call)) for call in finding.calls[:EXAMPLES]],
         quoted(f"{finding.action} See {finding.reference}".lstrip()),
         quoted(
             "; ".join(
@@ -141,11 +145,11 @@ def undecided(findings: Sequence[Finding], *, every: bool = True) -> list[str]:
         findings: of any verdict.
         every: whether checks of which nothing was seen have a reason each.
     """
-    reasons: dict[str, list[Finding]] = {}
-    for finding in findings:
-        if finding.verdict == INCONCLUSIVE:
-            reasons.setdefault(why_undecided(finding) if every or finding.n else NOT_SEEN, []).append(finding)
-    return [f"{sentences.names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
+    reasons = grouped(
+        (finding for finding in findings if finding.verdict == INCONCLUSIVE),
+        lambda finding: why_undecided(finding) if every or finding.n else NOT_SEEN,
+    )
+    return [f"{names(found, INCONCLUSIVE)}: {quoted(why)}" for why, found in reasons.items()]
 
 
 def title(judgement: Judgement) -> str:
@@ -229,3 +233,74 @@ def _clock(time: float) -> str:
 
 def _numbered(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{quoted(what)} ({n:,})" for what, n in counts.items())
+
+
+def names(findings: Iterable[Finding], verdict: str) -> str:
+    """The checks with this verdict, and their subjects: `retries (500, 503 SlowDown), gives up`.
+
+    Of several clients, each client's checks stand behind its name.
+    """
+    clients: dict[str | None, dict[str, list[str]]] = {}
+    for finding in findings:
+        if finding.verdict == verdict:
+            about = clients.setdefault(finding.client, {}).setdefault(finding.check, [])
+            about += [] if finding.subject is None else [finding.subject]
+    lists = []
+    for client, checks in clients.items():
+        words = [f"{check} ({', '.join(about)})" if about else check for check, about in checks.items()]
+        lists.append(f"{'' if client is None else f'{client}: '}{', '.join(words)}")
+    return quoted("; ".join(lists))
+
+
+def story(call: Call) -> str:
+    """A call in one line: `PUT /cat.jpg: 503 SlowDown (asked for 3.00 s), 0.50 s later 200`."""
+    first = call.first
+    target = f"{first.path}?{first.query}" if first.query else first.path
+    head = f"{quoted(first.method)} {shortened(quoted(target))}"
+    if call.name:
+        head = f"{quoted(call.name)}: {head}"
+    sizes = call.same_bytes is False
+    answers = [_answer(first, sizes=sizes)]
+    for attempt, gap in zip(call.attempts[1:], call.gaps, strict=True):
+        answers.append(f"{_when(gap)} {_answer(attempt, sizes=sizes)}")
+    if len(answers) > SHOWN:
+        answers = [*answers[: SHOWN - 2], f"… {len(answers) - SHOWN:,} more …", *answers[-2:]]
+    ended = ""
+    if call.returned is not None:
+        ended = "; its caller saw success" if call.returned else "; its caller saw an error"
+    if call.error:
+        ended += f": {shortened(quoted(call.error))}"
+    return f"{head}: {', '.join(answers)}{ended}"
+
+
+def place(call: Call) -> str:
+    """The place of a call in its journal: `seq 17 18`, or `pid 12 seq 17, pid 13 seq 4`."""
+    pids = grouped(call.attempts[:SHOWN], lambda attempt: attempt.pid)
+    rows = {pid: f"seq {' '.join(str(each.seq) for each in own)}" for pid, own in pids.items()}
+    places = [f"pid {pid} {seqs}" if len(rows) > 1 else seqs for pid, seqs in rows.items()]
+    return f"{', '.join(places)}{' …' if len(call.attempts) > SHOWN else ''}"
+
+
+def shortened(text: str) -> str:
+    """The text, its middle left out where it is longer than `LONGEST`."""
+    if len(text) <= LONGEST:
+        return text
+    half = (LONGEST - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def _when(gap: float | None) -> str:
+    if gap is None:
+        return "later"
+    return f"{seconds(gap)} later" if gap >= 0 else f"{seconds(-gap)} before that answer"
+
+
+def _answer(attempt: Attempt, *, sizes: bool) -> str:
+    notes = []
+    if attempt.hint is not None:
+        notes.append(f"asked for {seconds(attempt.hint)}")
+    elif attempt.hint_form == "unreadable":
+        notes.append("malformed Retry-After")
+    if sizes and attempt.request_bytes is not None:
+        notes.append(f"{counted(attempt.request_bytes, 'byte')} sent")
+    return quoted(attempt.answer) + (f" ({', '.join(notes)})" if notes else "")

@@ -97,15 +97,14 @@ def document(suites: Sequence[Suite]) -> str:
 def _counted(tag: str, name: str, suites: Sequence[Suite]) -> Element:
     """An element with the number of its cases by result."""
     results = [case.result for each in suites for case in each.cases]
-    counts = {
-        "tests": len(results),
-        "failures": results.count(FAILURE),
-        "errors": results.count(ERROR),
-        "skipped": results.count(SKIPPED),
-    }
-    numbers = {word: str(number) for word, number in counts.items()}
     return Element(
-        tag, {"name": quoted(name), **numbers, "time": f"{sum(each.seconds for each in suites):.3f}"}
+        tag,
+        name=quoted(name),
+        tests=str(len(results)),
+        failures=str(results.count(FAILURE)),
+        errors=str(results.count(ERROR)),
+        skipped=str(results.count(SKIPPED)),
+        time=f"{sum(each.seconds for each in suites):.3f}",
     )
 
 

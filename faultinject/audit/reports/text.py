@@ -45,8 +45,7 @@ def text(judgement: Judgement, *, verbose: bool = True) -> str:
         judgement: what was found.
         verbose: see `paragraphs`.
     """
-    lines = wrapped(paragraphs(judgement, verbose=verbose), width=WIDTH)
-    return "".join(f"{line}\n" for _, line in lines)
+    return "".join(f"{line}\n" for _, line in wrapped(paragraphs(judgement, verbose=verbose), width=WIDTH))
 
 
 def wrapped(paragraphs: Iterable[Paragraph], *, width: int) -> Iterator[tuple[str, str]]:
@@ -96,8 +95,7 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
 
 def problem(finding: FindingText) -> Iterator[Paragraph]:
     """A finding: the observation, the calls that show it, and what to do."""
-    head = f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.so}"
-    yield Paragraph(head, finding.verdict, "", INDENT)
+    yield Paragraph(f"{SIGNS[finding.verdict]} {finding.verdict}  {finding.so}", finding.verdict, "", INDENT)
     for story, place in finding.calls:
         yield Paragraph(f"- {story}  [{place}]", "", INDENT, "  ")
     yield Paragraph(f"→ {finding.action}", "", INDENT, "  ")

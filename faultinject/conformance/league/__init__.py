@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from faultinject.audit.checks.words import seconds
+from faultinject.audit.checks.words import counted, seconds
 from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, SIGNS, VERDICTS, WARN
-from faultinject.audit.reports import sentences
 from faultinject.audit.reports.html import digest, template
 from faultinject.audit.reports.markdown import code, linked, plain
 from faultinject.conformance.results import NOTHING, Results, between
@@ -300,7 +299,7 @@ def _client(client: Client) -> list[str]:
     if unknown:
         lines.append(f"- {SIGNS[INCONCLUSIVE]} not decided: {plain(', '.join(unknown))}")
     seen = (
-        f"{sentences.counted(report.calls, 'call')}, {sentences.counted(report.attempts, 'request')} in"
+        f"{counted(report.calls, 'call')}, {counted(report.attempts, 'request')} in"
         f" {seconds(client.seconds)}; profile `{report.profile}`."
     )
     found_nothing = "Every check that was decided: as its reference asks."

@@ -238,6 +238,7 @@ class Simulated:
                 self.deeds["two layers"] += 1
             self._note_refusal(call, answer)
             wait = self._wait(turn)
+            self._note_wait(call, turn, wait, self._hint(answer)[0])
             self._note_hint(answer, wait)
             await asyncio.sleep(wait)
         if answer.headers.get("retry-after") == "soon" and not client.reads_junk:
@@ -369,7 +370,8 @@ class Simulated:
 
     def _note_end(self, call: Call, answer: Answer, attempt: int) -> None:
         """It makes no further attempt, and neither deadline nor budget is why."""
-        retried_above = answer.kind in self.client.outer_kinds and self._may_repeat(call)
+        client = self.client
+        retried_above = client.outer > 1 and answer.kind in client.outer_kinds and self._may_repeat(call)
         if attempt == 1 and call.method != "POST" and answer.kind in PASSING and not retried_above:
             self.deeds["does not retry"] += 1
 

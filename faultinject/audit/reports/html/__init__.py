@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from functools import cache
 
+from faultinject.audit.checks.words import counted
 from faultinject.audit.evidence import Evidence
 from faultinject.audit.findings import SIGNS
 from faultinject.audit.judging import Judgement
-from faultinject.audit.reports import sentences
-from faultinject.audit.reports.content import content
+from faultinject.audit.reports.content import content, shortened
 from faultinject.audit.reports.html.pictures import Timeline, at, number, waits
 from faultinject.engine.shown import quoted
+from faultinject.vendors.vendor import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    from faultinject.vendors.vendor import read
-
     style = read(__name__, "page.css").decode()
     report = content(judgement)
     telling = {id(call) for finding in judgement.findings if finding.wrong for call in finding.calls}
@@ -43,26 +41,19 @@ def html(judgement: Judgement, *, title: str | None = None, made: str = "") -> s
         title=quoted(title) if title else f"Retries of {report.title}",
         made=quoted(made),
         report=report,
-        clients=[Pictures(name, evidence, telling) for name, evidence in clients if evidence.calls],
+        clients=[
+            {
+                "name": name and shortened(quoted(name)),
+                "timeline": Timeline(evidence.calls, telling),
+                "waits": waits(evidence),
+            }
+            for name, evidence in clients
+            if evidence.calls
+        ],
         style=style,
         style_digest=digest(style),
         signs=SIGNS,
     )
-
-
-class Pictures:
-    """The pictures of one client's calls.
-
-    Args:
-        name: the client, where it is not the one that the whole page is about.
-        evidence: its calls, at least one.
-        telling: ids of the calls that findings point at, which are drawn first.
-    """
-
-    def __init__(self, name: str | None, evidence: Evidence, telling: Collection[int]) -> None:
-        self.name = name and sentences.shortened(quoted(name))
-        self.timeline = Timeline(evidence.calls, telling)
-        self.waits = waits(evidence)
 
 
 def template(name: str) -> Template:
@@ -114,14 +105,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "parts": ADDRESS.split, "quoted": quoted}
-    environment.globals |= {"at": at, "counted": sentences.counted}
+    environment.globals |= {"at": at, "counted": counted}
     return environment
 
 
 def _source(name: str) -> str:
     """A template's text; of pictures as one line."""
-    from faultinject.vendors.vendor import read
-
     package, _, file = name.rpartition("/")
     text = read(package or __name__, file).decode()
     return "".join(each.strip() for each in text.splitlines()) if file == "pictures.html" else text

@@ -6,11 +6,10 @@ import math
 from collections.abc import Collection, Sequence
 
 from faultinject.audit.checks.retry_after import SLACK
-from faultinject.audit.checks.words import seconds
+from faultinject.audit.checks.words import counted, seconds
 from faultinject.audit.evidence import Evidence
-from faultinject.audit.reports import sentences
+from faultinject.audit.reports.content import story
 from faultinject.audit.statistics import grouped, median
-from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 from faultinject.rules.values import shown
 
@@ -98,7 +97,7 @@ class Timeline:
             row = [
                 DrawnCall(call, self.axis, y + ROW * place - 4) for place, call in enumerate(same[:SOME], 1)
             ]
-            self.rows.append((y, sort, sentences.counted(len(same), "call"), row))
+            self.rows.append((y, sort, counted(len(same), "call"), row))
             y += ROW * (len(row) + 1) + GAP
         self.bottom = y - ROW + 3
         self.height = self.bottom + 22
@@ -121,13 +120,8 @@ class DrawnCall:
     def __init__(self, call: Call, axis: Scale, y: float) -> None:
         start, last = call.first.arrived, _length(call)
         self.y = y
-        self.tip = sentences.story(call)
-        waits = [
-            _asked(attempt, start)
-            for attempt in call.attempts
-            if attempt.hint and attempt.answered is not None
-        ]
-        self.asked = [(axis(left), axis(right)) for left, right in waits]
+        self.tip = story(call)
+        self.asked = [(axis(left), axis(right)) for left, right in _asked(call)]
         self.end = axis(last)
         busy = [
             (axis(attempt.arrived - start), axis((attempt.answered or start) - start))
@@ -160,12 +154,7 @@ def _last(drawn: Sequence[Call]) -> float:
     ends = sorted(filter(None, map(_length, drawn))) or [0.0]
     usual = ends[len(ends) // 2]
     high = usual * 2 if ends[-1] > FAR * usual else ends[-1]
-    waits = [
-        _asked(attempt, call.first.arrived)[1]
-        for call in drawn
-        for attempt in call.attempts
-        if attempt.hint and attempt.answered is not None
-    ]
+    waits = [end for call in drawn for _, end in _asked(call)]
     return max([high, *(wait for wait in waits if not high or wait < 5 * high)]) or 1.0
 
 
@@ -174,21 +163,22 @@ def _length(call: Call) -> float:
     return call.last.arrived - call.first.arrived
 
 
-def _asked(attempt: Attempt, start: float) -> tuple[float, float]:
-    """From when to when its answer asked the client to wait, seconds after `start`."""
-    after = (attempt.answered or start) - start
-    return after, after + (attempt.hint or 0.0)
+def _asked(call: Call) -> list[tuple[float, float]]:
+    """From when to when answers asked the client to wait, seconds after its first attempt."""
+    start = call.first.arrived
+    return [
+        (attempt.answered - start, attempt.answered - start + attempt.hint)
+        for attempt in call.attempts
+        if attempt.hint and attempt.answered is not None
+    ]
 
 
 def _notes(call: Call) -> list[str]:
     """Notes on a call that its marks do not show."""
-    found = []
     pairs = zip(call.attempts, call.gaps, strict=False)
-    if any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs):
-        found.append("too early")
-    if call.same_bytes is False:
-        found.append("other bytes")
-    return found
+    early = any(each.hint and gap is not None and gap < each.hint - SLACK for each, gap in pairs)
+    notes = {"too early": early, "other bytes": call.same_bytes is False}
+    return [note for note, is_so in notes.items() if is_so]
 
 
 KINDS = {
