@@ -8,6 +8,8 @@
 
 import os
 
+# Else it asks Google itself for the kind of the bucket.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 import gcsfs
 
 lake = gcsfs.GCSFileSystem(project="p", token="anon", endpoint_url=os.environ["ENDPOINT"])
