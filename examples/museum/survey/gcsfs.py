@@ -4,6 +4,8 @@
 # [tool.survey]
 # vendor = "gcs"
 # prepare = "curl -s -H 'Content-Type: application/json' -d '{\"name\": \"lake\"}' \"$ENDPOINT/storage/v1/b?project=p\""
+# lost = "the truth: a finished removal is reported as FileNotFoundError"
+# confirmed = "what the store held: the object was gone"
 # ///
 
 import os

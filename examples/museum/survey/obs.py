@@ -5,6 +5,8 @@
 # vendor = "obs"
 # faults = ["obs:InternalError,operation=CopyObject,status=200"]
 # prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d film $ENDPOINT/lake/film"
+# lost = "the film: a failed copy is reported as done, and its source is deleted"
+# confirmed = "its code: a status below 300 is a success, whatever the body says (client.py:1024)"
 # ///
 
 import os
