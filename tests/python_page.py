@@ -171,10 +171,17 @@ def page() -> str:
     for module, listed, sentence in MODULES:
         parts.append(f"## {module.__name__}\n\n{sentence}\n")
         prefix = f"{module.__name__.partition('.')[2]}."
-        parts += [entry(name, getattr(module, name), prefix) for name in listed]
+        made = line if module is exceptions else entry
+        parts += [*(made(name, getattr(module, name), prefix) for name in listed), ""]
     parts.append(f"## faultinject.plugins\n\n{plugins.__doc__}")
     parts += [f"- `{name}`: {escaped(in_short(name))}" for name in plugins.__all__]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+def line(name: str, found: type, prefix: str) -> str:
+    """An error in one item of a list, with its bases."""
+    bases = ", ".join(f"`{each.__name__}`" for each in found.__bases__)
+    return f"- `{prefix}{name}` ({bases}): {' '.join(described(documented(found)).split())}"
 
 
 def in_short(name: str) -> str:
@@ -186,10 +193,7 @@ def entry(name: str, found: object, prefix: str = "") -> str:
     """A heading, the signature, and what the docstring says."""
     parts = [f"### {prefix}{name}\n"]
     titles = TITLES
-    if isinstance(found, type) and issubclass(found, Exception):
-        bases = ", ".join(each.__name__ for each in found.__bases__)
-        parts.append(f"Bases: `{bases}`.\n")
-    elif isinstance(found, type) and issubclass(found, dict):
+    if isinstance(found, type) and issubclass(found, dict):
         parts.append("The keys of a rule, for type checkers; [Rules](rules.md) explains each.\n")
     elif not isinstance(found, type) or name in MADE_BY_USERS:
         parts.append(block(f"{prefix}{name}{signature(found)}"))
@@ -201,7 +205,7 @@ def entry(name: str, found: object, prefix: str = "") -> str:
     parts.append(described(documented(found), titles, kept))
     if name == OF_THE_JOURNAL:
         parts.append("Its attributes are the fields of a line of the journal: [Fields](journal.md#fields).\n")
-    if isinstance(found, type) and not issubclass(found, dict | Exception):
+    if isinstance(found, type) and not issubclass(found, dict):
         parts.append(of_members(name, members(found)))
     return "\n".join(parts)
 
