@@ -63,7 +63,8 @@ def commands() -> str:
     counted = Counter(row for context in listed for row in options(context))
     most_common = {flag: row for row, _ in reversed(counted.most_common()) for flag in row[:1]}
     shared = [row for row, times in counted.items() if times >= SHARED and most_common[row[0]] == row]
-    common = f"## Options of several commands\n\nEvery command has `-h`, `--help`.\n\n{table(('option', 'meaning'), shared)}"
+    rows = table(("option", "meaning"), shared)
+    common = f"## Options of several commands\n\nEvery command has `-h`, `--help`.\n\n{rows}"
     return "\n\n".join((common, *(section(context, shared) for context in listed)))
 
 

@@ -99,7 +99,7 @@ VALUES = ("Call", "Finding", "State")
 OF_THE_JOURNAL = "Outcome"
 """The class whose attributes another page explains."""
 REPEATED = 3
-"""So many members of a class have an entry in common, and it is said once."""
+"""An entry that so many members of a class have in common stands there once."""
 PLUGINS = {
     "STORES": 'The embedded stores, by their vendor\'s id: `dataclasses.replace(STORES["s3"], …)` makes another one.',
     "Act": "A function from a `Request`, its `Entry` and the draw to an `Action`: `Fault.prepare` returns one.",
@@ -211,7 +211,7 @@ def entry(name: str, found: object, prefix: str = "") -> str:
 
 
 def of_members(owner: str, listed: list[tuple[str, object]]) -> str:
-    """The members of a class: what several have in common, those of a line each, and those that have more to say."""
+    """The common entries of a class's members, then the members, short ones as a list."""
     texts = {name: documented(found) for name, found in listed}
     counted = Counter(each for text in texts.values() for each in set(entries_of(text)))
     common = [each for each, times in counted.items() if times >= REPEATED]

@@ -216,12 +216,12 @@ def every_server() -> str:
 def clients() -> str:
     """The file beside the tests with what each client makes of each fault."""
     return (
-        "# What each client does\n\nMade of `transport.json` by `python -m tests.test_docs`. Each cell has the error that the "
-        "client's user gets, and the number of attempts. **short data** and **wrong data**: the client returns such data "
-        "without an error. `Retry(3)` is urllib3's, also for 500 and 502 to 504. The retries of httpx's transport are for "
-        "connecting only. The downloads are boto3's `download_fileobj` and the COS SDK's `download_file` with "
-        "`EnableCRC=True`, which raises KeyError if a server, such as uvicorn, writes `content-length` in small letters.\n\n"
-        f"{measured('sdks', 'transport.json')}\n"
+        "# What each client does\n\nMade of `transport.json` by `python -m tests.test_docs`. Each cell has the error "
+        "that the client's user gets, and the number of attempts. **short data** and **wrong data**: the client "
+        "returns such data without an error. `Retry(3)` is urllib3's, also for 500 and 502 to 504. The retries of "
+        "httpx's transport are for connecting only. The downloads are boto3's `download_fileobj` and the COS SDK's "
+        "`download_file` with `EnableCRC=True`, which raises KeyError if a server, such as uvicorn, writes "
+        f"`content-length` in small letters.\n\n{measured('sdks', 'transport.json')}\n"
     )
 
 

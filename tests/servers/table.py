@@ -133,7 +133,7 @@ def _exceptions(columns: dict[str, object], cells: dict[str, dict[str, str]]) ->
 
 
 def in_short(servers: list[str]) -> str:
-    """Servers with their ways to be reached, which follow each other by name: `granian ASGI (also TLS), werkzeug`."""
+    """Name a server once, with the other ways to reach it: `granian ASGI (also TLS), werkzeug`."""
     words: dict[str, list[str]] = {}
     for server in servers:
         plain = next((each for each in words if server.startswith(f"{each} ")), None)
