@@ -141,13 +141,13 @@ def checks() -> str:
         (f"`{name}`", each.demand, each.minimum, "; ".join(map(linked, each.documents)))
         for name, each in CHECKS.items()
     )
-    return table(("check", "demands", "needs", "documents, and whom they bind"), rows)
+    return table(("check", "demands", "needs", "documents, and whom they bind (a vendor: its clients)"), rows)
 
 
 def linked(document: Document) -> str:
     """A document as a link, and whom it binds."""
     name = document.name if document.address is None else f"[{document.name}]({document.address})"
-    return f"{name}: {document.bound}"
+    return f"{name} ({document.bound.removeprefix('the clients of ')})"
 
 
 def left_out() -> str:
