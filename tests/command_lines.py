@@ -53,7 +53,7 @@ EXIT_CODES = {
 
 
 SHARED = 2
-"""An option that so many commands have in the same words is explained once; of two texts, that of more commands."""
+"""An option that so many commands have in the same words is explained once."""
 
 
 def commands() -> str:
