@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 import click
 
@@ -51,34 +52,57 @@ EXIT_CODES = {
 """The meanings of codes that a command has in addition to the common ones."""
 
 
+SHARED = 2
+"""An option that so many commands have in the same words is explained once."""
+
+
 def commands() -> str:
-    """One section a command."""
+    """The options that several commands have, and one section a command."""
     whole = click.Context(program, info_name="faultinject", **program.context_settings)
-    return "\n\n".join(sections(program, whole))
+    listed = list(contexts(program, whole))
+    counted = Counter(row for context in listed for row in options(context))
+    most_common = {flag: row for row, _ in reversed(counted.most_common()) for flag in row[:1]}
+    shared = [row for row, times in counted.items() if times >= SHARED and most_common[row[0]] == row]
+    rows = table(("option", "meaning"), shared)
+    common = f"## Options of several commands\n\nEvery command has `-h`, `--help`.\n\n{rows}"
+    return "\n\n".join((common, *(section(context, shared) for context in listed)))
 
 
-def sections(group: click.Group, parent: click.Context) -> Iterator[str]:
-    """One section a command; the commands of a group follow it."""
+def contexts(group: click.Group, parent: click.Context) -> Iterator[click.Context]:
+    """One context a command; the commands of a group follow it."""
     for name in group.commands:
         command = group.get_command(parent, name)
         context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
-        yield section(command, context)
+        yield context
         if isinstance(command, click.Group):
-            yield from sections(command, context)
+            yield from contexts(command, context)
 
 
-def section(command: click.Command, context: click.Context) -> str:
+def options(context: click.Context) -> list[tuple[str, str]]:
+    """One row an option; help, and arguments that the usage shows, have none."""
+    records = [each.get_help_record(context) for each in context.command.get_params(context)]
+    return [
+        (flags(record[0]), escaped(record[1]))
+        for record in records
+        if record and record[1] and not record[0].startswith("-h,")
+    ]
+
+
+def section(context: click.Context, shared: Collection[tuple[str, str]]) -> str:
     """Usage, help and options of a command."""
+    command = context.command
     usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
     paragraphs = (command.help or "").partition("\f")[0].split("\n\n")
-    records = [each.get_help_record(context) for each in command.get_params(context)]
-    rows = [(flags(record[0]), escaped(record[1])) for record in records if record]
+    rows = options(context)
+    own = [row for row in rows if row not in shared]
+    also = ", ".join(row[0] for row in rows if row in shared)
     return "\n\n".join(
         (
             f"## {context.command_path.partition(' ')[2]}",
             f"```text\n{usage}\n```",
             *map(paragraph, paragraphs),
-            table(("option", "meaning"), rows),
+            *([table(("option", "meaning"), own)] if own else []),
+            *([f"Also {also}."] if also else []),
         )
     )
 

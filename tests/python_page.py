@@ -10,6 +10,7 @@ import inspect
 import re
 import textwrap
 import typing
+from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from types import FunctionType, ModuleType, UnionType
@@ -95,6 +96,10 @@ MADE_BY_USERS = (
 """The classes whose constructor is promised; faultinject makes the others."""
 VALUES = ("Call", "Finding", "State")
 """Those whose arguments are their attributes."""
+OF_THE_JOURNAL = "Outcome"
+"""The class whose attributes another page explains."""
+REPEATED = 3
+"""An entry that so many members of a class have in common stands there once."""
 PLUGINS = {
     "STORES": 'The embedded stores, by their vendor\'s id: `dataclasses.replace(STORES["s3"], …)` makes another one.',
     "Act": "A function from a `Request`, its `Entry` and the draw to an `Action`: `Fault.prepare` returns one.",
@@ -166,10 +171,17 @@ def page() -> str:
     for module, listed, sentence in MODULES:
         parts.append(f"## {module.__name__}\n\n{sentence}\n")
         prefix = f"{module.__name__.partition('.')[2]}."
-        parts += [entry(name, getattr(module, name), prefix) for name in listed]
+        made = line if module is exceptions else entry
+        parts += [*(made(name, getattr(module, name), prefix) for name in listed), ""]
     parts.append(f"## faultinject.plugins\n\n{plugins.__doc__}")
     parts += [f"- `{name}`: {escaped(in_short(name))}" for name in plugins.__all__]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+def line(name: str, found: type, prefix: str) -> str:
+    """An error in one item of a list, with its bases."""
+    bases = ", ".join(f"`{each.__name__}`" for each in found.__bases__)
+    return f"- `{prefix}{name}` ({bases}): {' '.join(described(documented(found)).split())}"
 
 
 def in_short(name: str) -> str:
@@ -181,20 +193,57 @@ def entry(name: str, found: object, prefix: str = "") -> str:
     """A heading, the signature, and what the docstring says."""
     parts = [f"### {prefix}{name}\n"]
     titles = TITLES
-    if isinstance(found, type) and issubclass(found, Exception):
-        bases = ", ".join(each.__name__ for each in found.__bases__)
-        parts.append(f"Bases: `{bases}`.\n")
-    elif isinstance(found, type) and issubclass(found, dict):
+    if isinstance(found, type) and issubclass(found, dict):
         parts.append("The keys of a rule, for type checkers; [Rules](rules.md) explains each.\n")
     elif not isinstance(found, type) or name in MADE_BY_USERS:
         parts.append(block(f"{prefix}{name}{signature(found)}"))
     else:
         titles = OF_VALUES if name in VALUES else OF_OTHERS
     kept = ATTRIBUTES[name].split() if name in ATTRIBUTES else None
-    parts.append(described(found, titles, kept))
-    if isinstance(found, type) and not issubclass(found, dict | Exception):
-        parts += [member(name, key, value) for key, value in members(found)]
+    if name == OF_THE_JOURNAL:
+        kept = ()
+    parts.append(described(documented(found), titles, kept))
+    if name == OF_THE_JOURNAL:
+        parts.append("Its attributes are the fields of a line of the journal: [Fields](journal.md#fields).\n")
+    if isinstance(found, type) and not issubclass(found, dict):
+        parts.append(of_members(name, members(found)))
     return "\n".join(parts)
+
+
+def of_members(owner: str, listed: list[tuple[str, object]]) -> str:
+    """The common entries of a class's members, then the members, short ones as a list."""
+    texts = {name: documented(found) for name, found in listed}
+    counted = Counter(each for text in texts.values() for each in set(entries_of(text)))
+    common = [each for each, times in counted.items() if times >= REPEATED]
+    short, long = [], []
+    for name, found in listed:
+        text = without(texts[name], common)
+        shown = f"{name}{of_member(found)}"
+        if "\n" in shown or ">>> " in text or entries_of(text):
+            long.append(f"#### {owner}.{name}\n\n{block(f'{owner}.{shown}')}\n{described(text)}")
+        else:
+            short.append(f"- `{shown}`: {escaped(' '.join(text.split()))}")
+    shared = "".join(
+        section("", f"Returns: {entry}" if title == "Returns" else entry) for title, entry in sorted(common)
+    )
+    heading = f"Several of its methods have in common:\n\n{shared}\n" if common else ""
+    return heading + "\n".join([*(["Members:\n", *short, ""] if short else []), *long])
+
+
+def entries_of(text: str) -> list[tuple[str, str]]:
+    """Each entry of a docstring's sections, with its section."""
+    found = []
+    for title, body in re.findall(rf"^({'|'.join(TITLES)}):\n((?:(?: .*)?\n?)+)", text, re.MULTILINE):
+        entries = re.split(r"\n(?=\S)", textwrap.dedent(body).strip())
+        found += [(title, each) for each in entries]
+    return found
+
+
+def without(text: str, common: Collection[tuple[str, str]]) -> str:
+    """A docstring without these entries, and without the sections that have no other."""
+    for _, entry in common:
+        text = text.replace("\n" + textwrap.indent(entry, "    "), "")
+    return re.sub(rf"^({'|'.join(TITLES)}):\n(?! )", "", f"{text}\n", flags=re.MULTILINE).strip()
 
 
 def members(kind: type) -> list[tuple[str, object]]:
@@ -207,13 +256,12 @@ def documented(found: object) -> str:
     return inspect.cleandoc(getattr(found, "__doc__", None) or "")
 
 
-def member(owner: str, name: str, found: object) -> str:
-    """A method or a property."""
+def of_member(found: object) -> str:
+    """The signature of a method, or the type of a property."""
     if isinstance(found, property | cached_property):
         kind = signature(found.fget if isinstance(found, property) else found.func).rpartition(" -> ")[2]
-        return f"#### {owner}.{name}\n\n{block(f'{owner}.{name}: {kind}')}\n{described(found)}"
-    bare = found.__func__ if isinstance(found, classmethod | staticmethod) else found
-    return f"#### {owner}.{name}\n\n{block(f'{owner}.{name}{signature(bare)}')}\n{described(found)}"
+        return f": {kind}"
+    return signature(found.__func__ if isinstance(found, classmethod | staticmethod) else found)
 
 
 def signature(found: object) -> str:
@@ -250,15 +298,15 @@ def block(text: str) -> str:
     return f"```text\n{text}\n```\n"
 
 
-def described(found: object, titles: Mapping[str, str] = TITLES, kept: Collection[str] | None = None) -> str:
+def described(text: str, titles: Mapping[str, str] = TITLES, kept: Collection[str] | None = None) -> str:
     """A docstring of Google's style in Markdown: sections are lists, examples are code.
 
     Args:
-        found: what has it.
+        text: the docstring.
         titles: the title of each section; it is left out where that is empty.
         kept: the names that its lists have; None: all.
     """
-    lines = documented(found).splitlines()
+    lines = text.splitlines()
     parts: list[str] = []
     prose: list[str] = []
 

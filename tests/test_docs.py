@@ -141,13 +141,13 @@ def checks() -> str:
         (f"`{name}`", each.demand, each.minimum, "; ".join(map(linked, each.documents)))
         for name, each in CHECKS.items()
     )
-    return table(("check", "demands", "needs", "documents, and whom they bind"), rows)
+    return table(("check", "demands", "needs", "documents, and whom they bind (a vendor: its clients)"), rows)
 
 
 def linked(document: Document) -> str:
     """A document as a link, and whom it binds."""
     name = document.name if document.address is None else f"[{document.name}]({document.address})"
-    return f"{name}: {document.bound}"
+    return f"{name} ({document.bound.removeprefix('the clients of ')})"
 
 
 def left_out() -> str:
@@ -214,8 +214,15 @@ def every_server() -> str:
 
 
 def clients() -> str:
-    """One row a fault, with what each client makes of it."""
-    return measured("sdks", "transport.json")
+    """The file beside the tests with what each client makes of each fault."""
+    return (
+        "# What each client does\n\nMade of `transport.json` by `python -m tests.test_docs`. Each cell has the error "
+        "that the client's user gets, and the number of attempts. **short data** and **wrong data**: the client "
+        "returns such data without an error. `Retry(3)` is urllib3's, also for 500 and 502 to 504. The retries of "
+        "httpx's transport are for connecting only. The downloads are boto3's `download_fileobj` and the COS SDK's "
+        "`download_file` with `EnableCRC=True`, which raises KeyError if a server, such as uvicorn, writes "
+        f"`content-length` in small letters.\n\n{measured('sdks', 'transport.json')}\n"
+    )
 
 
 def frameworks() -> str:
@@ -280,7 +287,6 @@ TABLES = {
     "frameworks": frameworks,
     "servers": servers,
     "afterwards": afterwards,
-    "clients": clients,
     "report": report,
     "checks": checks,
     "left-out": left_out,
@@ -294,6 +300,7 @@ TABLES = {
 MADE = {
     "docs/reference/python.md": python_page.page,
     "tests/servers/RESULTS.md": every_server,
+    "tests/sdks/RESULTS.md": clients,
     **{
         f"docs/reference/vendors/{name}.md": partial(vendor_pages.page, name) for name in vendor_pages.names()
     },

@@ -44,10 +44,21 @@ def test_every_block_is_of_a_language_that_is_run_here() -> None:
 SDK_PAGE = "docs/how-to/point-your-sdk.md"
 SECTIONS = re.split(r"^## .*\n\nVendor: ", PAGES[SDK_PAGE], flags=re.MULTILINE)[1:]
 SDK_SECTIONS = {each.partition(". ")[0].strip("`"): each for each in SECTIONS}
+AS_S3 = re.compile(r'`\. Client: boto3, as \[Amazon S3\]\(#amazon-s3\), with `(region_name="[\w-]+")`\.')
+"""A section whose client is that of another one."""
+
+
+def sdk_blocks(section: str) -> list[str]:
+    """The blocks of a section, or the one that it changes by a word."""
+    if same := AS_S3.search(section):
+        return [body.replace('region_name="us-east-1"', same[1]) for body in sdk_blocks(SDK_SECTIONS["s3"])]
+    return re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
 SDK_BLOCKS = [
     pytest.param(vendor, body, id=f"{vendor} {number}")
     for vendor, section in SDK_SECTIONS.items()
-    for number, body in enumerate(re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    for number, body in enumerate(sdk_blocks(section))
 ]
 
 
@@ -63,7 +74,8 @@ def test_every_vendor_has_its_client() -> None:
     shown = {each.values[0] for each in SDK_BLOCKS}
     assert shown == set(STORES)
     for vendor in shown:
-        assert re.search(r"\w\([^`]*\*\*[^`]*client_kwargs\)", SDK_SECTIONS[vendor]), vendor
+        kwargs = re.search(r"\w\([^`]*\*\*[^`]*client_kwargs\)", SDK_SECTIONS[vendor])
+        assert kwargs or AS_S3.search(SDK_SECTIONS[vendor]), vendor
     for vendor in SDK_SECTIONS.keys() - shown:
         assert re.match(r"`[\w-]+`\. (There is no|A gateway is not a) store", SDK_SECTIONS[vendor]), vendor
     others = [each for each in blocks("python") if "127.0.0.1" in each.values[0] and SDK_PAGE not in each.id]

@@ -479,7 +479,7 @@ class Injector:
         Raises:
             ConfigurationError: the new scenario is wrong; the old one stays in force.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written; the old scenario stays in force.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         given = Scenario.of(scenario)
         own_seed = given_seed(given, seed)
@@ -504,7 +504,7 @@ class Injector:
         Raises:
             ConfigurationError: a rule is wrong; the scenario in force stays.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written; nothing is added.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         more = Scenario.of(rules).rules
         return self._told(self._edit(lambda now: now.with_more(more), expected), more)
@@ -525,7 +525,7 @@ class Injector:
         Raises:
             ConfigurationError: there is no rule of that name, or the new one is wrong.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written; nothing is replaced.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         given = Scenario.of(rule).rules
         return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
@@ -543,7 +543,7 @@ class Injector:
         Raises:
             ConfigurationError: there is no rule of that name.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written; the rule stays.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         return self._edit(lambda now: now.without_rule(name), expected)
 
@@ -560,7 +560,7 @@ class Injector:
         Raises:
             ConfigurationError: there is no rule of that name.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
 
@@ -577,7 +577,7 @@ class Injector:
         Raises:
             ConfigurationError: there is no rule of that name.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
 
@@ -592,7 +592,7 @@ class Injector:
 
         Raises:
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written; the counts stay.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         return self._edit(State.from_zero, expected, anew=True)
 
@@ -611,7 +611,7 @@ class Injector:
         Raises:
             ConfigurationError: `until` is not in the future.
             ConflictError: another generation is in force.
-            StoreUnavailableError: the store cannot be written; nothing is switched on.
+            StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         if until is not None:
             until = _moment(until, self.clock())

@@ -417,9 +417,9 @@ def test_a_job_that_stands_twice(run_again):
             TWICE,
             (
                 "  when request 1 (PutObject /films/row-~) gets: the answer is lost "
-                "(reset,vendor=s3) after the store had done it"
+                "(reset,vendor=s3) after the request was carried out"
             ),
-            "    1 PutObject  PUT /films/row-~  <- reset after the store had done it",
+            "    1 PutObject  PUT /films/row-~  <- reset after it was carried out",
             "    failed, and run again:",
             "    1 PutObject  200 PUT /films/row-~",
         ],

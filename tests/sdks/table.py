@@ -1,4 +1,4 @@
-"""The table of the documentation: what real clients make of broken exchanges."""
+"""The table of `RESULTS.md`: what real clients make of broken exchanges."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Real clients on real servers meet every connection fault: exceptions and attempts.
 
-The documentation's table is made of `transport.json`, and that is what is measured here.
+`RESULTS.md` is made of `transport.json`, and that is what is measured here.
 """
 
 from __future__ import annotations

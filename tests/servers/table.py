@@ -127,9 +127,21 @@ def _exceptions(columns: dict[str, object], cells: dict[str, dict[str, str]]) ->
             if result:
                 servers.setdefault(result, []).append(server.replace(", ", " "))
         usual = max(servers, key=lambda result: len(servers[result]))
-        others = (f"**{result}**: {', '.join(names)}" for result, names in servers.items() if result != usual)
+        others = (f"**{result}**: {in_short(names)}" for result, names in servers.items() if result != usual)
         rows.append(f"| {column} | {usual} | {'; '.join(others) or 'none'} |")
     return "\n".join(("| case | most servers | the others |", "| --- | --- | --- |", *rows))
+
+
+def in_short(servers: list[str]) -> str:
+    """Name a server once, with the other ways to reach it: `granian ASGI (also TLS), werkzeug`."""
+    words: dict[str, list[str]] = {}
+    for server in servers:
+        plain = next((each for each in words if server.startswith(f"{each} ")), None)
+        if plain is None:
+            words[server] = []
+        else:
+            words[plain].append(server.removeprefix(f"{plain} "))
+    return ", ".join(f"{name} (also {', '.join(ways)})" if ways else name for name, ways in words.items())
 
 
 def slow_body(server: str) -> str:

@@ -361,7 +361,7 @@ def _what(rule: Rule, method: str) -> str:
     if method in READS:
         cut = f"the answer is cut after {count(rule.value('after_bytes') or 0, 'byte')} ({said})"
         return cut if rule.resolved.breaks else said
-    done = "after the store had done it"
+    done = "after the request was carried out"
     return f"the answer is lost ({said}) {done}" if rule.resolved.breaks else f"{said} {done}"
 
 
@@ -416,7 +416,7 @@ def _after(outcome: Outcome, *, killed: bool) -> str:
     """The effect before a fault: a write was carried out, or an answer to a read had begun."""
     if outcome.method in READS and outcome.did in BROKEN and not killed:
         return f", cut after {count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
-    return " after the store had done it" if outcome.when == "after" and outcome.method not in READS else ""
+    return " after it was carried out" if outcome.when == "after" and outcome.method not in READS else ""
 
 
 def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:

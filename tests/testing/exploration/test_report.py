@@ -113,8 +113,8 @@ def test_two_faults():
 @pytest.mark.parametrize(
     ("method", "fault", "words"),
     [
-        ("PUT", "reset,when=after", "the answer is lost (reset) after the store had done it\n    1 PutObject  PUT /b/k  <- reset after the store had done it\n"),
-        ("PUT", "http:503,when=after", "http:503 after the store had done it\n"),
+        ("PUT", "reset,when=after", "the answer is lost (reset) after the request was carried out\n    1 PutObject  PUT /b/k  <- reset after it was carried out\n"),
+        ("PUT", "http:503,when=after", "http:503 after the request was carried out\n"),
         ("PUT", "cos:InternalError,status=599", "cos:InternalError with status 599\n"),
         ("GET", "reset,when=after", "the answer is cut after 0 bytes (reset)\n"),
         ("GET", "http:503,when=after", "http:503\n"),

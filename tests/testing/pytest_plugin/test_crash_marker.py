@@ -48,7 +48,7 @@ def test_what_the_store_holds(shows):
             "  when at request 3 (PutObject /films/log) the program is killed: the store has "
             "carried it out, and nothing of"
             " the answer has left",
-            "    3 PutObject     PUT /films/log  <- killed after the store had done it",
+            "    3 PutObject     PUT /films/log  <- killed after it was carried out",
             "    killed, and run again:",
             "    3 PutObject     200 PUT /films/log",
         ],

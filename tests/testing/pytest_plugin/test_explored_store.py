@@ -298,7 +298,7 @@ def test_a_job_that_is_run_again(run):
         [
             "1 request without faults, 2 faults; 2 runs in *, 1 failed, 1 gave up cleanly",
             TWICE,
-            "    1 PutObject  PUT /films/*  <- reset after the store had done it",
+            "    1 PutObject  PUT /films/*  <- reset after it was carried out",
             "    failed, and run again:",
             "    1 PutObject  200 PUT /films/*",
         ]
