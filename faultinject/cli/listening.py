@@ -7,10 +7,10 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
-from faultinject.exceptions import ConfigurationError, MissingExtraError
+from faultinject.exceptions import ConfigurationError
 from faultinject.server.bounds import LIMITS, Limits
 from faultinject.server.certificates import Certificate
-from faultinject.server.connections import listening_socket, uvicorn_for
+from faultinject.server.connections import OURS, listening_socket, uvicorn_for
 
 if TYPE_CHECKING:
     import uvicorn
@@ -64,25 +64,11 @@ def uvicorn_server(
     return uvicorn_for(app, context, limits, log_level="warning", access_log=False, **options)
 
 
-def wsgi_server(app: Any, certificate: Certificate | None = None, limits: Limits = LIMITS) -> Any:
-    """A server of a WSGI app, whose connections have no limits.
+def wsgi_server(app: Any, **given: Any) -> uvicorn.Server:
+    """As `uvicorn_server`, for a WSGI app."""
+    from faultinject.server.bridge import Bridge
 
-    Args:
-        app: the app.
-        certificate: encrypts its connections; None: they are in the clear.
-        limits: for a server of an ASGI app.
-
-    Raises:
-        MissingExtraError: werkzeug is not installed.
-    """
-    del limits
-    try:
-        from faultinject.server.wsgi import WerkzeugServer
-    except ImportError:
-        raise MissingExtraError(
-            'a WSGI app is served by werkzeug: pip install "faultinject[serve]"'
-        ) from None
-    return WerkzeugServer(app, certificate)
+    return uvicorn_server(Bridge(app), **OURS, **given)
 
 
 def handle_signals() -> None:

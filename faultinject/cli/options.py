@@ -61,7 +61,7 @@ SERVING = (
         show_default=True,
         type=click.IntRange(1),
         help="How many connections are open at a time; fewer where `ulimit -n` is small. One more ends that"
-        " of the client that has been silent for longest. Not for a WSGI app.",
+        " of the client that has been silent for longest.",
     ),
 )
 """The options of every command that serves."""

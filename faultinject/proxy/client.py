@@ -66,7 +66,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
-        heard: the loop's time when the client last came or sent something.
+        heard: the loop's time when the client last came, sent or took something.
     """
 
     request: h11.Request
@@ -118,6 +118,11 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         """Note that the client has sent something."""
         self.heard = asyncio.get_running_loop().time()
         super().data_received(data)
+
+    def resume_writing(self) -> None:
+        """Note that the client has taken something."""
+        self.heard = asyncio.get_running_loop().time()
+        super().resume_writing()
 
     def eof_received(self) -> bool:
         """Close the connection when the client ends its half of it."""
@@ -196,9 +201,8 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing goes on before the client sends something, or takes more of its answer."""
-        asks = self._reads and not self.waiting_for_100_continue
-        return asks or self.transport.get_write_buffer_size() > 0
+        """Whether nothing goes on before the client sends something."""
+        return self._reads and not self.waiting_for_100_continue
 
     async def _serve(self) -> None:
         try:

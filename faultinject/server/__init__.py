@@ -1,4 +1,4 @@
-"""Servers for apps of ASGI, which uvicorn and h11 serve, and for a user's WSGI app.
+"""uvicorn over h11, and a bridge to a user's WSGI app.
 
 `serve`, `demo`, `explore`, `conformance`, `faultinject_store` and the control API on its own address use them.
 

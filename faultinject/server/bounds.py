@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import sys
+from asyncio import WriteTransport
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+TRANSPORT = "faultinject.transport"
+"""The key of the connection's transport in a scope."""
+FRAMING = {b"content-length", b"transfer-encoding"}
+"""Headers that set the end of a body: of both, two readers may obey different ones."""
 
 
 @dataclass
@@ -51,9 +57,16 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
         silent = [
             connection
             for connection in here
-            if connection.transport.is_closing() or getattr(connection, "is_silent", False)
+            if connection.transport.is_closing()
+            or is_full(connection.transport)
+            or getattr(connection, "is_silent", False)
         ]
         min(silent, key=lambda connection: getattr(connection, "heard", 0.0)).transport.abort()
+
+
+def is_full(transport: WriteTransport) -> bool:
+    """Whether the client takes less than is there for it."""
+    return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
 
 def open_files() -> int:

@@ -13,14 +13,12 @@ from uvicorn import Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from faultinject.adapters.servers import SENT_HEADERS, SPELL
-from faultinject.server.bounds import Limits, make_room
+from faultinject.server.bounds import FRAMING, TRANSPORT, Limits, make_room
 
 LONGEST_HEAD = 262_144
 """Bytes of a request's line and headers."""
 LONGEST_TARGET = 65_535
 """Bytes of a request's target."""
-FRAMING = {b"content-length", b"transfer-encoding"}
-"""Headers that set the end of a body: of both, two readers may obey different ones."""
 LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
 """A line that ends without CR, or goes on in the next one."""
 ONCE = {b"date", b"server"}
@@ -40,7 +38,7 @@ class Requests(h11.Connection):
         self._reason: bytes | None = None
         self._names: dict[bytes, bytes] = {}
 
-    def spell(self, status_line: str, headers: Iterable[tuple[str, str]]) -> None:
+    def spell(self, status_line: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give the next answer this reason phrase, and its headers these capitals.
 
         ASGI has neither.
@@ -53,10 +51,11 @@ class Requests(h11.Connection):
         if isinstance(event, h11.Response) and self._reason is not None:
             last = dict(event.headers)
             headers = [
-                (self._names.get(name, name), value)
-                for name, value in event.headers
+                (self._names.get(name, raw), value)
+                for (name, value), (raw, _) in zip(event.headers, event.headers.raw_items(), strict=True)
                 if name not in ONCE or value == last[name]
             ]
+            headers.sort(key=lambda header: header[0].lower() in ONCE)
             event = h11.Response(status_code=event.status_code, headers=headers, reason=self._reason)
             self._reason = None
         return super().send(event)
@@ -100,7 +99,7 @@ class Connection(H11Protocol):
         given: by uvicorn.
 
     Attributes:
-        heard: the loop's time when the client last came or sent something.
+        heard: the loop's time when the client last came, sent or took something.
     """
 
     def __init__(self, limits: Limits, **given: Any) -> None:
@@ -117,12 +116,10 @@ class Connection(H11Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing goes on before the client sends something, or takes more of its answer."""
-        if self.is_idle or self.transport.get_write_buffer_size():
-            return True
-        return (
-            self.cycle.more_body and not self.cycle.waiting_for_100_continue and self.transport.is_reading()
-        )
+        """Whether nothing goes on before the client sends something."""
+        cycle = self.cycle
+        asked = not self.is_idle and cycle.more_body and not cycle.waiting_for_100_continue
+        return self.is_idle or (asked and self.transport.is_reading())
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Note that a client has come."""
@@ -136,12 +133,18 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._look()
 
+    def resume_writing(self) -> None:
+        """Note that the client has taken something."""
+        self.heard = self.loop.time()
+        super().resume_writing()
+
     def handle_events(self) -> None:
         """Begin with the request that has come, if one has."""
         before = self.scope
         super().handle_events()
         if self.scope is not before:  # its task has not begun yet
-            self.scope |= {SENT_HEADERS: self.conn.sent, SPELL: self.conn.spell}  # type: ignore[typeddict-unknown-key]
+            ours = {SENT_HEADERS: self.conn.sent, SPELL: self.conn.spell, TRANSPORT: self.transport}
+            self.scope |= ours  # type: ignore[typeddict-item]
 
     def _look(self) -> None:
         """Allow the client its time from a request's first byte to its last one."""

@@ -105,7 +105,7 @@ class Kind:
 
 
 SERVERS = {
-    "faultinject serve": Kind("asgi", lambda at: serving("faultinject", at), "faultinject"),
+    "faultinject serve": Kind("wsgi", lambda at: serving("faultinject", at), "faultinject"),
     "werkzeug": Kind("wsgi", lambda at: serving("werkzeug", at), "werkzeug"),
     "gunicorn sync": Kind("wsgi", gunicorn, "gunicorn"),
     "gunicorn gthread": Kind("wsgi", lambda at: gunicorn(at, "-k", "gthread", "--threads", "4"), "gunicorn"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from apps import asgi, wsgi
+from apps import wsgi
 
 
 def werkzeug(place, certificate):
@@ -22,19 +22,18 @@ def werkzeug(place, certificate):
 
 
 def faultinject(place, certificate):
-    """The middleware that `faultinject serve` puts around the store, with and without `--tls`."""
+    """The middleware that `faultinject serve` puts around a WSGI app, with and without `--tls`."""
     import ssl
 
-    from faultinject.cli.listening import listen, uvicorn_server
+    from faultinject.cli.listening import listen, wsgi_server
     from faultinject.server.certificates import Certificate
-    from faultinject.server.connections import OURS
 
     encrypted = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         encrypted = Certificate(certificate, context)
-    uvicorn_server(asgi, encrypted, **OURS).run(sockets=[listen("127.0.0.1", int(place))])
+    wsgi_server(wsgi, certificate=encrypted).run(sockets=[listen("127.0.0.1", int(place))])
 
 
 def gevent(place, certificate):

@@ -1,0 +1,312 @@
+"""A WSGI app of a user's as an app of ASGI: each request on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIApplication
+from wsgiref.util import FileWrapper
+
+from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS, SPELL
+from faultinject.adapters.types import Message, Receive, Scope, Send
+from faultinject.http.wire import can_be_written
+from faultinject.server.bounds import FRAMING, TRANSPORT
+
+NAME = "faultinject"
+LARGE = 65_536
+"""Bytes of a body that are read at a time."""
+
+
+class ClientGone(ConnectionResetError):
+    """The client has left, or sent something else than HTTP."""
+
+
+class Body(io.RawIOBase):
+    """The body of one request.
+
+    Args:
+        receive: the server's.
+
+    Attributes:
+        data: the bytes that have come and were not read yet.
+        whole: whether nothing more comes.
+        gone: whether the client has left before its end.
+        asked: whether the client was asked for it.
+        loop: the server's.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.data = bytearray()
+        self.whole = self.gone = self.asked = False
+        self.loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._until: float | None = None
+
+    async def more(self) -> None:
+        """Wait for more of it."""
+        self.asked = True
+        message: Message = await self._receive()
+        self.gone = message["type"] == "http.disconnect"
+        self.data += message.get("body", b"")
+        self.whole = self.gone or not message.get("more_body", False)
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the bytes that have come into the buffer, on a thread; 0 at the end.
+
+        Raises:
+            ClientGone: the client left before the end.
+            TimeoutError: nothing has come in the time that `allow` gave.
+        """
+        while not (self.data or self.whole):
+            left = None if self._until is None else max(0.0, self._until - time.monotonic())
+            self.on_loop(self.more(), left)
+        if self.gone:
+            raise ClientGone("the client left before the end of its request")
+        taken = self.data[: len(buffer)]
+        buffer[: len(taken)] = taken
+        del self.data[: len(taken)]
+        return len(taken)
+
+    def allow(self, seconds: float | None) -> None:
+        """Wait for the rest of the body no longer than this from now on; None: for ever."""
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    def on_loop(self, work: Awaitable[None], seconds: float | None = None) -> None:
+        """Have the server's loop do something, and wait for it on a thread.
+
+        Raises:
+            ClientGone: the server has ended.
+            TimeoutError: it is not done within these seconds.
+        """
+        coroutine = cast("Coroutine[Any, Any, None]", work)
+        if self.loop.is_closed():
+            coroutine.close()
+            raise ClientGone("the server has ended")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            future.result(seconds)
+        except TimeoutError:
+            future.cancel()
+            raise
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do something on a thread of its own, which ends with the program."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    context = contextvars.copy_context()
+
+    def do() -> None:
+        raised = None
+        try:
+            context.run(work)
+        except BaseException as error:
+            raised = error
+        with suppress(RuntimeError):  # the server has ended meanwhile
+            loop.call_soon_threadsafe(tell, raised)
+
+    def tell(raised: BaseException | None) -> None:
+        if done.done():  # the server ends, and waits no more
+            return
+        if raised is None:
+            done.set_result(None)
+        else:
+            done.set_exception(raised)
+
+    Thread(target=do, name="faultinject request", daemon=True).start()
+    await done
+
+
+class Bridge:
+    """An ASGI app that calls a WSGI app.
+
+    Args:
+        app: the app, with the faults that it is to have.
+    """
+
+    never_faulted = True  # by `run`: its faults are its own
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope, receive, send)
+        try:
+            await in_thread(partial(exchange.run, self._app))
+        except ClientGone:
+            return
+        for message in exchange.last:
+            await send(message)
+
+
+class Exchange:
+    """One request, from the side of the app's thread.
+
+    Args:
+        scope: of the request.
+        receive: the server's.
+        send: the server's.
+
+    Attributes:
+        body: of the request.
+        last: the messages that are still to be sent when the app is done.
+        keep_alive: whether another request may come; no where a fault says so.
+        transport: the connection's.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.body = Body(receive)
+        self.body.whole = FRAMING.isdisjoint(name for name, _ in scope["headers"])
+        self.last: list[Message] = []
+        self.keep_alive = True
+        self.transport = scope[TRANSPORT]
+        self._scope = scope
+        self._send = send
+        self._status = ""
+        self._headers: list[tuple[str, str]] | None = None
+        self._begun = self._bare = False
+
+    @property
+    def more_body(self) -> bool:
+        """Whether something of the body was not read."""
+        return not self.body.whole
+
+    @property
+    def waiting_for_100_continue(self) -> bool:
+        """Whether the client waits to be asked for its body."""
+        return (
+            self.more_body
+            and not self.body.asked
+            and any(name == b"expect" for name, _ in self._scope["headers"])
+        )
+
+    def run(self, app: WSGIApplication) -> None:
+        """Let the app answer."""
+        pieces: Iterable[bytes] = app(self._environ(), self.start_response)
+        try:
+            if isinstance(pieces, list | tuple):
+                whole = b"".join(pieces)
+                self.last = [*self._beginning(len(whole)), self._piece(whole, more=False)]
+                return
+            for piece in pieces:
+                if piece:
+                    self.send(piece)
+            self.last = [*self._beginning(None), self._piece(b"", more=False)]
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """Take the head of the answer, as in PEP 3333.
+
+        Nothing is sent before the first byte of the body, or the end.
+        """
+        if exc_info and self._begun:
+            raise exc_info[1].with_traceback(exc_info[2])
+        if self._headers is not None and not exc_info:
+            raise AssertionError("start_response was called a second time, without exc_info")
+        if not can_be_written(status, headers) or not (status[:3].isdecimal() and status[3:4] in ("", " ")):
+            raise ValueError(f"not the head of an answer: {status!r}, {headers!r}")
+        self._status, self._headers = status, headers
+        return self.send
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of the body.
+
+        Raises:
+            ClientGone: the client has left.
+        """
+        for message in (*self._beginning(None), self._piece(data, more=True)):
+            self.body.on_loop(self._send(message))
+        if self.transport.is_closing():
+            raise ClientGone("the client left before the end of its answer")
+
+    def _beginning(self, length: int | None) -> list[Message]:
+        """The head, once.
+
+        Args:
+            length: of the whole body, where it is known.
+        """
+        if self._begun:
+            return []
+        if self._headers is None:
+            raise AssertionError("the app has not called start_response")
+        self._begun = True
+        status = int(self._status[:3])
+        self._bare = status < 200 or status in (204, 304)
+        kept = [
+            header for header in self._headers if not (self._bare and header[0].lower() == "content-length")
+        ]
+        names = {name.lower() for name, _ in kept}
+        if length is not None and not self._bare and not names & {"content-length", "transfer-encoding"}:
+            kept.append(("Content-Length", str(length)))
+        # Nobody knows whether a client that waits to be asked for its body sends it now.
+        if not self.keep_alive or self.waiting_for_100_continue:
+            kept.append(("Connection", "close"))
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
+        self._scope[SPELL](self._status)
+        return [{"type": "http.response.start", "status": status, "headers": headers}]
+
+    def _piece(self, data: bytes, *, more: bool) -> Message:
+        return {"type": "http.response.body", "body": b"" if self._bare else data, "more_body": more}
+
+    def _environ(self) -> dict[str, Any]:
+        """The app's environ; the raw target is that of werkzeug and gunicorn."""
+        scope = self._scope
+        query = scope["query_string"].decode("latin-1")
+        raw = scope["raw_path"].decode("latin-1")
+        target = f"{raw}?{query}" if query else raw
+        environ: dict[str, Any] = {
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": scope["scheme"],
+            "wsgi.input": io.BufferedReader(self.body, LARGE),
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            "asgi.scope": scope,
+            OUR_SERVER: self.send,
+            SENT_HEADERS: scope[SENT_HEADERS],
+            "SERVER_SOFTWARE": NAME,
+            "SERVER_NAME": scope["server"][0],
+            "SERVER_PORT": str(scope["server"][1]),
+            "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+            "REMOTE_ADDR": scope["client"][0],
+            "REMOTE_PORT": str(scope["client"][1]),
+            "REQUEST_METHOD": scope["method"],
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+            "QUERY_STRING": query,
+            "REQUEST_URI": target,
+            "RAW_URI": target,
+        }
+        for name, value in scope["headers"]:
+            if b"_" in name:  # it would be taken for the one with a hyphen
+                continue
+            key, text = name.decode().upper().replace("-", "_"), value.decode("latin-1")
+            if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                environ[key] = text
+                continue
+            key = f"HTTP_{key}"
+            several = ";" if key == "HTTP_COOKIE" else ","
+            environ[key] = f"{environ[key]}{several}{text}" if key in environ else text
+        return environ
