@@ -11,6 +11,7 @@ from http import HTTPStatus
 from logging import getLogger
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -66,7 +67,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
-        heard: the loop's time when the client last came, sent or took something.
+        heard: the time when the client last came, sent or took something.
     """
 
     request: h11.Request
@@ -105,7 +106,7 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
         )
         self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
-        self.transport, self.heard = transport, asyncio.get_running_loop().time()
+        self.transport, self.heard = transport, monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
         make_room(
             self._server.connections, self.limits, descriptors=2
@@ -116,12 +117,12 @@ class ClientTransport(asyncio.StreamReaderProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Note that the client has sent something."""
-        self.heard = asyncio.get_running_loop().time()
+        self.heard = monotonic()
         super().data_received(data)
 
     def resume_writing(self) -> None:
         """Note that the client has taken something."""
-        self.heard = asyncio.get_running_loop().time()
+        self.heard = monotonic()
         super().resume_writing()
 
     def eof_received(self) -> bool:

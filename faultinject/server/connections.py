@@ -22,7 +22,7 @@ BACKLOG = 256
 """Connections that wait to be taken."""
 THREAD = "faultinject server"
 """The name of a thread on which a server of ours serves beside an app."""
-OURS = {"ws": "none", "lifespan": "off", "proxy_headers": False}
+OURS: dict[str, Any] = {"ws": "none", "lifespan": "off", "proxy_headers": False}
 """The options of uvicorn for an app of ours."""
 
 

@@ -46,7 +46,7 @@ class Requests(h11.Connection):
         self._reason = status_line[4:].encode("latin-1")
         self._names = {name.lower().encode("latin-1"): name.encode("latin-1") for name, _ in headers}
 
-    def send(self, event: h11.Event) -> bytes | None:
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
         """The bytes of an event of ours."""
         if isinstance(event, h11.Response) and self._reason is not None:
             last = dict(event.headers)
@@ -58,7 +58,7 @@ class Requests(h11.Connection):
             headers.sort(key=lambda header: header[0].lower() in ONCE)
             event = h11.Response(status_code=event.status_code, headers=headers, reason=self._reason)
             self._reason = None
-        return super().send(event)
+        return super().send_with_data_passthrough(event)
 
     def next_event(self) -> Any:
         """The next event of the client.

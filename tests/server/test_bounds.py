@@ -64,6 +64,7 @@ class App:
 async def endless():
     while True:
         yield bytes(1 << 20)
+        await asyncio.sleep(0)  # else nothing else goes on once its client has left
 
 
 @pytest.fixture
