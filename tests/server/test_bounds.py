@@ -206,7 +206,6 @@ def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch):
     """A quarter of them is for others."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
     server = Server(app, limits=Limits(connections=100))
-    monkeypatch.undo()
     with server, ExitStack() as stack:
         first, *others = (stack.enter_context(connected(server)) for _ in range(4))
         assert ends(first)
@@ -218,7 +217,6 @@ def test_a_process_without_a_limit_of_files(app, monkeypatch):
     """Has as many connections as it was told."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
     server = Server(app, limits=Limits(connections=1))
-    monkeypatch.undo()
     with server, connected(server) as first:
         idle(first)
         with connected(server) as new:
