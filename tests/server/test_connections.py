@@ -1,4 +1,4 @@
-"""The server behind `serve` and `conformance`: uvicorn, which takes only what all read alike."""
+"""The server behind `serve` and `conformance`, which takes only clear requests."""
 
 from __future__ import annotations
 
