@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[1]
 MODULES = (
     *(f"faultinject.cli.{each}" for each in ("program", "serve", "proxy", "explore", "trial", "control")),
     "faultinject.adapters.patch",
-    "faultinject.server.bridge",
     "faultinject.server.protocol",
     "faultinject.store.s3",
     "faultinject.testing.exploration",

@@ -186,7 +186,7 @@ def demo(*, seed: str | None, calls: int, verbose: bool) -> int:
     listening.handle_signals()
     store = filled_store(calls)
     app = beneath(wrap(asgi(store), injector), store)
-    server = Server(app, "ours", sock=listening.listen("127.0.0.1", 0))
+    server = Server(app, sock=listening.listen("127.0.0.1", 0))
     server.start()
     workload = Workload(sdk, server.port, calls)
     attempts = AttemptRows()

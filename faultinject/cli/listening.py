@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from faultinject.exceptions import ConfigurationError
 from faultinject.server.bounds import LIMITS, Limits
 from faultinject.server.certificates import Certificate
-from faultinject.server.connections import listening_socket, uvicorn_for
+from faultinject.server.connections import OURS, listening_socket, uvicorn_for
 
 if TYPE_CHECKING:
     import uvicorn
@@ -47,21 +47,28 @@ def _refusal(host: str, port: int, error: OSError, port_option: str, host_option
 
 
 def uvicorn_server(
-    app: Any, interface: str, certificate: Certificate | None = None, limits: Limits = LIMITS
+    app: Any, certificate: Certificate | None = None, limits: Limits = LIMITS, **options: Any
 ) -> uvicorn.Server:
-    """A server that logs nothing but warnings.
+    """A server of an ASGI app that logs nothing but warnings.
 
     Args:
         app: the app.
-        interface: `wsgi` or `asgi`.
         certificate: encrypts its connections; None: they are in the clear.
         limits: of its connections.
+        options: more of uvicorn's.
 
     Raises:
         MissingExtraError: uvicorn is not installed.
     """
-    context = None if certificate is None else certificate.context()
-    return uvicorn_for(app, interface, context, limits, log_level="warning", access_log=False)
+    context = None if certificate is None else certificate.context
+    return uvicorn_for(app, context, limits, log_level="warning", access_log=False, **options)
+
+
+def wsgi_server(app: Any, **given: Any) -> uvicorn.Server:
+    """As `uvicorn_server`, for a WSGI app."""
+    from faultinject.server.bridge import Bridge
+
+    return uvicorn_server(Bridge(app), **OURS, **given)
 
 
 def handle_signals() -> None:

@@ -35,7 +35,7 @@ from faultinject.rules.scenario import Scenario
 from faultinject.rules.values import nearest, visible
 from faultinject.server.bounds import Limits
 from faultinject.server.certificates import Certificate, certificate
-from faultinject.server.connections import url_of
+from faultinject.server.connections import OURS, url_of
 
 if TYPE_CHECKING:
     import uvicorn
@@ -314,11 +314,11 @@ def serve(*, app: str | None, vendor: str | None, **given: Any) -> int:
             store = ObjectStore(speaks, endpoints=settings.endpoints)
 
             def server_of(served: Any, **given: Any) -> Any:
-                return listening.uvicorn_server(beneath(served, store), "ours", **given)
+                return listening.uvicorn_server(beneath(served, store), **OURS, **given)
 
             return asgi(store), f"the embedded object store ({vendors.get(speaks).title})", server_of
         with announced_below():
             found, kind = load_app(app)
-        return found, app, partial(listening.uvicorn_server, interface=kind)
+        return found, app, listening.uvicorn_server if kind == "asgi" else listening.wsgi_server
 
     return serve_with_faults(load, speaks, instead=app, **given)

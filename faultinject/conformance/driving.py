@@ -85,8 +85,8 @@ def serving(
     injector = OwnInjector(rules, seed=SEED, environ={}, record_all=True, journal=journal)
     kept = store(vendor, asked)
     app = beneath(wrap(asgi(kept), injector), kept)
-    context = None if certificate is None else certificate.context()
-    with Server(app, "ours", context=context) as server:
+    context = None if certificate is None else certificate.context
+    with Server(app, context=context) as server:
         try:
             yield ServedPlan(server.url, injector)
         finally:

@@ -72,6 +72,7 @@ class Mounted:
     def __init__(self, api: ControlApi, path: str = "") -> None:
         self._api = api
         self._path = path
+        self.never_faulted = True  # by `run`
 
     def use_injector(self, injector: Injector) -> None:
         """Let the API be that of another injector."""

@@ -15,7 +15,7 @@ from errno import EADDRINUSE
 
 from faultinject.control.access import Access
 from faultinject.control.api import ControlApi
-from faultinject.control.mount import MountedWSGI
+from faultinject.control.mount import MountedASGI
 from faultinject.counts.processes import common_process, is_reloaded
 from faultinject.injector.injector import Injector
 from faultinject.journal import log
@@ -103,7 +103,7 @@ class ControlServer:
     """
 
     again = 1.0
-    limits = Limits(connections=32, half_sent=32, head=5.0, body=10.0)
+    limits = Limits(connections=32, request=10.0)
 
     def __init__(self, injector: Injector) -> None:
         assert injector.control is not None
@@ -157,7 +157,7 @@ class ControlServer:
             return
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
-        with Server(MountedWSGI(self._api), sock=listening, limits=self.limits) as served:
+        with Server(MountedASGI(self._api), sock=listening, limits=self.limits) as served:
             log.control_ready(f"{served.url}/", self.access.token if self.settings.token is None else None)
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():

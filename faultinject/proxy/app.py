@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import h11
 
@@ -14,13 +14,14 @@ from faultinject.journal import log
 from faultinject.proxy.client import BODILESS, FRAMING, KEY, RESPONSE_HEAD, ClientTransport
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import Upstream, UpstreamFailure
-from faultinject.server.protocol import without_upgrade
 
 HEADER_FOR_THE_PROXY = b"proxy-authorization"
 """The header for a proxy that a client uses by HTTP_PROXY.
 
 It has a secret of the proxy's user, which the server must not see.
 """
+UPGRADES = (b"upgrade", b"http2-settings")
+"""The headers by which HTTP/1.1 goes over into another protocol."""
 
 
 def log_failure(failure: UpstreamFailure) -> None:
@@ -201,3 +202,17 @@ async def _send_reason(send: Send, failure: UpstreamFailure) -> None:
     ]
     await send({"type": "http.response.start", "status": failure.status, "headers": headers})
     await send({"type": "http.response.body", "body": text})
+
+
+def without_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Leave out the offer of another protocol: both sides are to speak HTTP/1.1."""
+    for name, value in headers:
+        if name.lower() in UPGRADES:
+            continue
+        if name.lower() == b"connection":
+            kept = [word for word in value.split(b",") if word.strip().lower() not in UPGRADES]
+            if not kept:
+                continue
+            yield name, b",".join(kept).strip()
+            continue
+        yield name, value

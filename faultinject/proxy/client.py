@@ -11,6 +11,7 @@ from http import HTTPStatus
 from logging import getLogger
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -25,7 +26,7 @@ from faultinject.journal import log
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, lines, without_quotes
 from faultinject.server.bounds import LIMITS as SERVER_LIMITS
-from faultinject.server.bounds import Bounded, Bounds, Limits
+from faultinject.server.bounds import Limits, make_room
 from faultinject.server.certificates import Certificate
 
 KEY = "faultinject.client_transport"
@@ -46,14 +47,14 @@ _NO_FORWARD = "this proxy goes to {} only"
 _FAILED = "an error in front of the server: the proxy's log has it"
 
 
-class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
+class ClientTransport(asyncio.StreamReaderProtocol):
     """One connection of a client, which sends its requests one after the other.
 
     uvicorn makes one for each client, and ends it.
 
     Args:
         target: the server behind.
-        bounds: the limits of the proxy's connections.
+        limits: of the proxy's connections.
         config: uvicorn's configuration, with the app.
         server_state: uvicorn's connections and tasks.
 
@@ -66,16 +67,20 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         waiting_for_100_continue: whether the client waits before it sends its body.
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
+        heard: the time when the client last came, sent or took something.
     """
 
     request: h11.Request
+    transport: asyncio.Transport
 
     def __init__(
-        self, target: Target, bounds: Bounds, *, config: Config, server_state: ServerState, **_: object
+        self, target: Target, limits: Limits, *, config: Config, server_state: ServerState, **_: object
     ) -> None:
         self._reader = asyncio.StreamReader(PIECE)
-        super().__init__(bounds, self._reader)
+        super().__init__(self._reader)
         self.target = target
+        self.limits = limits
+        self.heard = 0.0
         self.upstream: Upstream | None = None
         self.trailers: RawHeaders = ()
         self.answer_trailers: RawHeaders = ()
@@ -101,10 +106,24 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
             (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
         )
         self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
+        self.transport, self.heard = transport, monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
+        make_room(
+            self._server.connections, self.limits, descriptors=2
+        )  # the other is that of the server behind
         task = asyncio.create_task(self._serve())
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
+
+    def data_received(self, data: bytes) -> None:
+        """Note that the client has sent something."""
+        self.heard = monotonic()
+        super().data_received(data)
+
+    def resume_writing(self) -> None:
+        """Note that the client has taken something."""
+        self.heard = monotonic()
+        super().resume_writing()
 
     def eof_received(self) -> bool:
         """Close the connection when the client ends its half of it."""
@@ -181,7 +200,9 @@ class ClientTransport(Bounded, asyncio.StreamReaderProtocol):
         finally:
             self._reads = False
 
-    def _waits(self) -> bool:
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing goes on before the client sends something."""
         return self._reads and not self.waiting_for_100_continue
 
     async def _serve(self) -> None:
@@ -388,23 +409,22 @@ def proxy_server(
         within: seconds that requests under way may take when the server ends.
         limits: the limits of the clients' connections.
     """
-    context = None if certificate is None else certificate.context()
-    # Each client's connection needs a second descriptor, for the connection to the server.
-    bounds = Bounds(limits, descriptors=2)
+    context = None if certificate is None else certificate.context
     app.never_faulted = True  # `faultinject run` adds no faults: the proxy has its own
-    return Server(
-        Config(
-            app,
-            http=bounds.protocol(partial(ClientTransport, target), context),
-            # uvloop cannot end encrypted connections that their client keeps:
-            # https://github.com/MagicStack/uvloop/issues/471
-            loop="auto" if context is None else "asyncio",
-            ws="none",
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            log_level="warning",
-            timeout_graceful_shutdown=within,
-        )
+    config = Config(
+        app,
+        http=partial(ClientTransport, target, limits),  # type: ignore[arg-type]
+        # uvloop cannot end encrypted connections that their client keeps:
+        # https://github.com/MagicStack/uvloop/issues/471
+        loop="auto" if context is None else "asyncio",
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=within,
     )
+    config.load()
+    config.ssl = context
+    return Server(config)

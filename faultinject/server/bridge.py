@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import io
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 from wsgiref.util import FileWrapper
@@ -13,10 +19,115 @@ from wsgiref.util import FileWrapper
 from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS, SPELL
 from faultinject.adapters.types import Message, Receive, Scope, Send
 from faultinject.http.wire import can_be_written
-from faultinject.server.protocol import FRAMING, TRANSPORT
-from faultinject.server.threads import LARGE, Body, ClientGone, Threads
+from faultinject.server.bounds import FRAMING, TRANSPORT
 
 NAME = "faultinject"
+LARGE = 65_536
+"""Bytes of a body that are read at a time."""
+
+
+class ClientGone(ConnectionResetError):
+    """The client has left, or sent something else than HTTP."""
+
+
+class Body(io.RawIOBase):
+    """The body of one request.
+
+    Args:
+        receive: the server's.
+
+    Attributes:
+        data: the bytes that have come and were not read yet.
+        whole: whether nothing more comes.
+        gone: whether the client has left before its end.
+        asked: whether the client was asked for it.
+        loop: the server's.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.data = bytearray()
+        self.whole = self.gone = self.asked = False
+        self.loop = asyncio.get_running_loop()
+        self._receive = receive
+        self._until: float | None = None
+
+    async def more(self) -> None:
+        """Wait for more of it."""
+        self.asked = True
+        message: Message = await self._receive()
+        self.gone = message["type"] == "http.disconnect"
+        self.data += message.get("body", b"")
+        self.whole = self.gone or not message.get("more_body", False)
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the bytes that have come into the buffer, on a thread; 0 at the end.
+
+        Raises:
+            ClientGone: the client left before the end.
+            TimeoutError: nothing has come in the time that `allow` gave.
+        """
+        while not (self.data or self.whole):
+            left = None if self._until is None else max(0.0, self._until - time.monotonic())
+            self.on_loop(self.more(), left)
+        if self.gone:
+            raise ClientGone("the client left before the end of its request")
+        taken = self.data[: len(buffer)]
+        buffer[: len(taken)] = taken
+        del self.data[: len(taken)]
+        return len(taken)
+
+    def allow(self, seconds: float | None) -> None:
+        """Wait for the rest of the body no longer than this from now on; None: for ever."""
+        self._until = None if seconds is None else time.monotonic() + seconds
+
+    def on_loop(self, work: Awaitable[None], seconds: float | None = None) -> None:
+        """Have the server's loop do something, and wait for it on a thread.
+
+        Raises:
+            ClientGone: the server has ended.
+            TimeoutError: it is not done within these seconds.
+        """
+        coroutine = cast("Coroutine[Any, Any, None]", work)
+        if self.loop.is_closed():
+            coroutine.close()
+            raise ClientGone("the server has ended")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            future.result(seconds)
+        except TimeoutError:
+            future.cancel()
+            raise
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    """Do something on a thread of its own, which ends with the program."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    context = contextvars.copy_context()
+
+    def do() -> None:
+        raised = None
+        try:
+            context.run(work)
+        except BaseException as error:
+            raised = error
+        with suppress(RuntimeError):  # the server has ended meanwhile
+            loop.call_soon_threadsafe(tell, raised)
+
+    def tell(raised: BaseException | None) -> None:
+        if done.done():  # the server ends, and waits no more
+            return
+        if raised is None:
+            done.set_result(None)
+        else:
+            done.set_exception(raised)
+
+    Thread(target=do, name="faultinject request", daemon=True).start()
+    await done
 
 
 class Bridge:
@@ -24,18 +135,18 @@ class Bridge:
 
     Args:
         app: the app, with the faults that it is to have.
-        threads: of the server.
     """
 
-    def __init__(self, app: WSGIApplication, threads: Threads) -> None:
+    never_faulted = True  # by `run`: its faults are its own
+
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
-        self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         exchange = Exchange(scope, receive, send)
         try:
-            await self._threads.run(lambda: exchange.run(self._app), exchange.body)
+            await in_thread(partial(exchange.run, self._app))
         except ClientGone:
             return
         for message in exchange.last:

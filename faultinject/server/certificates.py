@@ -5,11 +5,10 @@ It also has the environment of clients that trust it.
 
 from __future__ import annotations
 
-import os
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import NamedTuple
 
 from faultinject.exceptions import MissingExtraError
@@ -21,23 +20,15 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Certificate(NamedTuple):
-    """Files of a certificate; they are gone with the block that made them.
+    """A certificate.
 
     Attributes:
-        authority: the certificate that clients have to trust, as PEM.
-        chain: the server's certificate, as PEM.
-        key: its private key, which only this user may read.
+        authority: the file of the certificate that clients have to trust, gone with the block that made it.
+        context: encrypts the connections of a server.
     """
 
     authority: str
-    chain: str
-    key: str
-
-    def context(self) -> ssl.SSLContext:
-        """The context with which a server wraps its connections."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.chain, self.key)
-        return context
+    context: SSLContext
 
     @property
     def trust(self) -> dict[str, str]:
@@ -47,7 +38,7 @@ class Certificate(NamedTuple):
 
 @contextmanager
 def certificate(host: str = "127.0.0.1") -> Iterator[Certificate]:
-    """Make a certificate for its block, in a temporary folder.
+    """Make a certificate for its block.
 
     Args:
         host: a name or an address that clients connect to, besides those of this machine.
@@ -61,16 +52,9 @@ def certificate(host: str = "127.0.0.1") -> Iterator[Certificate]:
         raise MissingExtraError('a certificate is made by trustme: pip install "faultinject[tls]"') from None
     from tempfile import TemporaryDirectory
 
-    authority = trustme.CA()
-    issued = authority.issue_cert(*dict.fromkeys((*NAMES, host)))
+    authority, context = trustme.CA(), SSLContext(PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*dict.fromkeys((*NAMES, host))).configure_cert(context)
     with TemporaryDirectory(prefix="faultinject-tls-") as folder:
-        made = Certificate(*(str(Path(folder, name)) for name in ("authority.pem", "server.pem", "key.pem")))
-        _write(made.authority, authority.cert_pem.bytes())
-        _write(made.chain, b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        _write(made.key, issued.private_key_pem.bytes())
-        yield made
-
-
-def _write(path: str, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
+        path = str(Path(folder, "authority.pem"))
+        authority.cert_pem.write_to_path(path)
+        yield Certificate(path, context)

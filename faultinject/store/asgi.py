@@ -4,10 +4,55 @@ from __future__ import annotations
 
 from io import BytesIO
 
+from anyio import from_thread, to_thread
+from werkzeug.exceptions import ClientDisconnected
+
 from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
 from faultinject.engine.filters import DELETE
-from faultinject.server.threads import LARGE, THREADS, Body, ClientGone, Threads
 from faultinject.store.doors import Doors, of_scope
+
+LARGE = 65_536
+"""Bytes of a body that are awaited without a thread."""
+
+
+class Body:
+    """The body of a request, which a thread awaits if it is large.
+
+    Args:
+        receive: the server's.
+
+    Attributes:
+        data: the bytes that have come and were not read yet.
+        more: whether more may come.
+        gone: whether the client has left before its end.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.data = bytearray()
+        self.more, self.gone = True, False
+        self._receive = receive
+
+    async def take(self) -> None:
+        """Wait for more of it."""
+        message = await self._receive()
+        self.gone = message["type"] == "http.disconnect"
+        self.data += message.get("body", b"")
+        self.more = not self.gone and message.get("more_body", False)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes, or all that come; empty at the end.
+
+        Raises:
+            ClientDisconnected: the client left before the end.
+        """
+        while self.more and (size < 0 or not self.data):
+            from_thread.run(self.take)
+        if self.gone:
+            raise ClientDisconnected
+        end = len(self.data) if size < 0 else size
+        piece = bytes(self.data[:end])
+        del self.data[:end]
+        return piece
 
 
 def asgi(store: Doors) -> ASGIApp:
@@ -15,16 +60,12 @@ def asgi(store: Doors) -> ASGIApp:
 
     async def faultinject(scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(receive)
-        threads: Threads | None = scope.get(THREADS)
-        while not body.whole and (threads is None or len(body.data) < LARGE):
-            await body.more()
-        if body.whole or threads is None:
-            answer = store.answer(of_scope(scope, body))
-        else:
-            try:
-                answer = await threads.run(lambda: store.answer(of_scope(scope, body)), body)
-            except ClientGone:
-                return
+        while body.more and len(body.data) < LARGE:
+            await body.take()
+        if body.gone:
+            return
+        request = of_scope(scope, body)
+        answer = await to_thread.run_sync(store.answer, request) if body.more else store.answer(request)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.head()]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
         pieces = () if scope["method"] == "HEAD" else answer.pieces
@@ -47,4 +88,5 @@ def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
         scope[DELETE] = lambda keys: store.delete(of_scope(scope, BytesIO()), keys)
         await app(scope, receive, send)
 
+    vars(faultinject)["never_faulted"] = True  # by `run`: its faults are its own
     return faultinject

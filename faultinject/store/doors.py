@@ -56,9 +56,8 @@ def of_environ(environ: WSGIEnvironment) -> StoreRequest:
         headers=Fields(EnvironHeaders(environ)),
         body=get_input_stream(environ),
     )
-    # WSGI loses the underscores in names of headers, which names of metadata have. Our own servers keep the headers
-    # as they were sent; behind other servers, a2wsgi gives the scope.
-    sent = environ.get(SENT_HEADERS) or environ.get("asgi.scope", {}).get("headers")
+    # WSGI loses the underscores in names of headers, which names of metadata have; a2wsgi gives the scope.
+    sent = environ.get("asgi.scope", {}).get("headers")
     request.sent = (
         [(name.lower(), value) for name, value in EnvironHeaders(environ)] if sent is None else _text(sent)
     )

@@ -58,7 +58,7 @@ def served(
     It is on a free port of loopback, or where the socket listens.
     """
     store = ResettableStore(vendor, endpoints=endpoints, max_bytes=max_bytes)
-    return store, Server(beneath(wrap(asgi(store), injector), store), "ours", sock=sock)
+    return store, Server(beneath(wrap(asgi(store), injector), store), sock=sock)
 
 
 class Storage:

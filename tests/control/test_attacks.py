@@ -637,16 +637,16 @@ def ended(connection):
     return True
 
 
-@pytest.mark.parametrize("limit", ["head", "body"])
-def test_a_call_that_does_not_come_in_time(monkeypatch, limit):
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_call_that_does_not_come_in_time(monkeypatch, part):
     """At an address of its own, its connection ends."""
     limits = ControlServer.limits
-    assert (limits.connections, limits.head, limits.body) == (32, 5, 10)
-    monkeypatch.setattr(limits, limit, 0.05)
+    assert (limits.connections, limits.request) == (32, 10)
+    monkeypatch.setattr(limits, "request", 0.05)
     with (
         control("own") as client,
         socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection,
     ):
-        connection.sendall(half_a_call(client)[: -2 if limit == "body" else 20])
+        connection.sendall(half_a_call(client)[: -2 if part == "body" else 20])
         assert ended(connection)
         assert client.state()["on"] is True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -137,11 +136,3 @@ def test_where_all_wait_for_their_answers(behind, front, play):
             assert ends(new)
         play.may_answer.set()
         assert up_to(waiting, b"\r\n\r\nok")
-
-
-def test_a_handshake_that_does_not_end(behind, secure, play):
-    """Counts from its start."""
-    proxy = secure(behind(play).url, limits=Limits(connections=1))
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as silent, proxy.connect() as new:
-        assert ends(silent)
-        idle(new)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 import threading
 
 import pytest
@@ -87,11 +86,9 @@ def test_an_answer_and_the_end_come_while_the_proxy_is_busy(behind, front, made,
     found, _ = made
     monkeypatch.setenv("SSL_CERT_FILE", str(found.authority))
     answer = HEAD + b"Content-Length: 0\r\n\r\n"
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(found.chain, found.key)
 
     def play(talk):
-        with context.wrap_socket(talk.connection, server_side=True) as secured:
+        with found.context.wrap_socket(talk.connection, server_side=True) as secured:
             got = b""
             while b"\r\n\r\n" not in got:
                 got += secured.recv(65_536)

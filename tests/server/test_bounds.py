@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 import resource
 import select
 import socket
@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 import pytest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection
 from wsproto.events import Request as Upgrade
 
 from faultinject.cli.listening import uvicorn_server
 from faultinject.server.bounds import LIMITS, Limits
-from faultinject.server.certificates import certificate
 from faultinject.server.connections import Server
 from tests.on_loopback import in_thread
 from tests.until import until
@@ -41,20 +42,29 @@ class App:
         self.may_answer = threading.Event()
         self.paths = []
 
-    def __call__(self, environ, start_response):
-        path = environ["PATH_INFO"]
+    async def __call__(self, scope, receive, send):
+        request, path = Request(scope, receive), scope["path"]
         self.paths.append(path)
-        if path in ("/wait", "/read-and-wait"):
+        if path == "/wait":
             self.asked.release()
-            if path != "/wait":
-                environ["wsgi.input"].read()
-            self.may_answer.wait(PATIENCE)
-        start_response("200 OK", [])
-        if path == "/much":
-            return [bytes(MUCH)]
+            await asyncio.to_thread(self.may_answer.wait, PATIENCE)
+        content = path.encode()
+        if path == "/read":
+            try:
+                content = b"%d" % len(await request.body())
+            except ClientDisconnect:
+                return
         if path == "/endless":
-            return itertools.repeat(bytes(1 << 20))
-        return [path.encode()] if path != "/read" else [b"%d" % len(environ["wsgi.input"].read())]
+            answer = StreamingResponse(endless())
+        else:
+            answer = Response(bytes(MUCH) if path == "/much" else content)
+        await answer(scope, receive, send)
+
+
+async def endless():
+    while True:
+        yield bytes(1 << 20)
+        await asyncio.sleep(0)  # else nothing else goes on once its client has left
 
 
 @pytest.fixture
@@ -192,28 +202,10 @@ def test_those_that_have_ended_do_not_count(app):
         idle(first)
 
 
-@pytest.mark.parametrize("hello", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["nothing", "half a hello"])
-def test_a_handshake_of_tls_that_does_not_end(app, hello):
-    """Counts from its start."""
-    pytest.importorskip("trustme")
-    with (
-        certificate() as made,
-        Server(app, context=made.context(), limits=Limits(connections=2)) as server,
-        connected(server) as silent,
-        connected(server) as later,
-    ):
-        silent.sendall(hello)
-        with connected(server):
-            assert ends(silent)
-            with connected(server):
-                assert ends(later)
-
-
 def test_there_are_fewer_where_few_files_can_be_open(app, monkeypatch):
     """A quarter of them is for others."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4, 4))
     server = Server(app, limits=Limits(connections=100))
-    monkeypatch.undo()
     with server, ExitStack() as stack:
         first, *others = (stack.enter_context(connected(server)) for _ in range(4))
         assert ends(first)
@@ -225,7 +217,6 @@ def test_a_process_without_a_limit_of_files(app, monkeypatch):
     """Has as many connections as it was told."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY,) * 2)
     server = Server(app, limits=Limits(connections=1))
-    monkeypatch.undo()
     with server, connected(server) as first:
         idle(first)
         with connected(server) as new:
@@ -249,7 +240,7 @@ def test_websockets_count_until_they_end_and_stay():
             await send({"type": "http.response.body", "body": b"/"})
 
     sock = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn_server(app, "asgi", limits=Limits(connections=2))
+    server = uvicorn_server(app, limits=Limits(connections=2))
     address = sock.getsockname()
 
     def connect():
@@ -292,14 +283,14 @@ def the_next_drips(sock):
 @pytest.mark.parametrize(
     ("limits", "be_slow"),
     [
-        (Limits(head=SOON), SILENT["nothing"]),
-        (Limits(head=SOON), SILENT["half a head"]),
-        (Limits(head=SOON), half_of_the_next),
-        (Limits(head=SOON), partial(drips, WHOLE[:20])),
-        (Limits(head=SOON), the_next_drips),
-        (Limits(body=SOON), SILENT["half a body"]),
-        (Limits(body=SOON), left_body),
-        (Limits(body=SOON), partial(drips, HALF_BODY)),
+        (Limits(request=SOON), SILENT["nothing"]),
+        (Limits(request=SOON), SILENT["half a head"]),
+        (Limits(request=SOON), half_of_the_next),
+        (Limits(request=SOON), partial(drips, WHOLE[:20])),
+        (Limits(request=SOON), the_next_drips),
+        (Limits(request=SOON), SILENT["half a body"]),
+        (Limits(request=SOON), left_body),
+        (Limits(request=SOON), partial(drips, HALF_BODY)),
     ],
     ids=[
         "nothing", "half a head", "half of the next head", "drips of a head", "drips of the next head", "half a body",
@@ -317,7 +308,7 @@ def test_what_does_not_come_in_time(app, limits, be_slow):
 
 def test_what_comes_in_time_may_wait_for_its_answer(app):
     """Also where the next request has begun behind it."""
-    limits = Limits(head=SOON, body=SOON)
+    limits = Limits(request=SOON)
     with Server(app, limits=limits) as server, connected(server) as waiting:
         waiting.sendall(WHOLE.replace(b"/ ", b"/wait ") + WHOLE[:20])
         assert app.asked.acquire(timeout=PATIENCE)
@@ -328,79 +319,6 @@ def test_what_comes_in_time_may_wait_for_its_answer(app):
         assert answer(waiting).endswith(b"/wait")
 
 
-def test_a_client_that_asks_first_waits_for_the_server(app):
-    """It is silent because nobody has told it to go on."""
-    asks = HEAD.replace(b"/read", b"/wait").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
-    with Server(app, limits=Limits(connections=2, body=SOON)) as server, connected(server) as asking:
-        asking.sendall(asks)
-        assert app.asked.acquire(timeout=PATIENCE)
-        with connected(server) as late:
-            late.sendall(HALF_BODY)
-            assert ends(late)
-        with connected(server) as silent, connected(server) as new:
-            assert ends(silent)
-            idle(new)
-        app.may_answer.set()
-        assert answer(asking).endswith(b"/wait")
-
-
-def test_threads_wait_for_so_many_bodies(app):
-    """Whole requests go on meanwhile; a waiting one goes on when whole, or when one ends."""
-    half, rest = HALF_BODY.replace(b"/read", b"/read-and-wait"), bytes(999)
-    with Server(app, limits=Limits(half_sent=1)) as server, ExitStack() as stack:
-        first, second, third, whole = (stack.enter_context(connected(server)) for _ in range(4))
-        first.sendall(half)
-        assert app.asked.acquire(timeout=PATIENCE)
-        second.sendall(HALF_BODY)
-        third.sendall(HALF_BODY.replace(b"/read", b"/third"))
-        idle(whole)
-        assert app.paths == ["/read-and-wait", "/"]
-        second.sendall(rest)
-        assert answer(second).endswith(b"1000")
-        assert app.paths == ["/read-and-wait", "/", "/read"]
-        first.sendall(rest)  # its thread waits for no body any more, and goes on
-        assert answer(third).endswith(b"/third")
-        app.may_answer.set()
-        assert answer(first).endswith(b"/read-and-wait")
-
-
-def test_a_client_that_leaves_while_it_waits_for_a_thread(app):
-    """It is not asked for."""
-    with Server(app, limits=Limits(half_sent=1)) as server, ExitStack() as stack:
-        first, third = (stack.enter_context(connected(server)) for _ in range(2))
-        first.sendall(HALF_BODY.replace(b"/read", b"/wait"))
-        assert app.asked.acquire(timeout=PATIENCE)
-        with connected(server) as second:
-            second.sendall(HALF_BODY.replace(b"/read", b"/second"))
-            idle(third)
-        idle(third)
-        app.may_answer.set()
-        assert answer(first)
-        third.sendall(HALF_BODY.replace(b"/read", b"/third"))
-        assert answer(third).endswith(b"/third")
-        assert "/second" not in app.paths
-
-
-def test_bodies_that_stall_end_while_others_wait(app):
-    """Those alone: one that still comes gets its thread."""
-    with Server(app, limits=Limits(half_sent=1, stalled=SOON)) as server, ExitStack() as stack:
-        still, stalled, coming = (stack.enter_context(connected(server)) for _ in range(3))
-        idle(still)
-        stalled.sendall(HALF_BODY)
-        idle(still)
-        coming.sendall(HALF_BODY.replace(b"/read", b"/wait"))
-        sent = 1
-        while not app.asked.acquire(timeout=SOON / 10):
-            coming.sendall(b"x")
-            sent += 1
-        assert ends(stalled)
-        coming.sendall(bytes(1000 - sent))
-        app.may_answer.set()
-        assert answer(coming).endswith(b"/wait")
-        idle(still)
-
-
 def test_what_clients_never_meet():
     """The defaults have no deadline for what is slow."""
-    assert (LIMITS.connections, LIMITS.half_sent) == (1024, 64)
-    assert LIMITS.head is LIMITS.body is None
+    assert Limits(connections=1024, request=None) == LIMITS

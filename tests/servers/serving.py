@@ -23,11 +23,17 @@ def werkzeug(place, certificate):
 
 def faultinject(place, certificate):
     """The middleware that `faultinject serve` puts around a WSGI app, with and without `--tls`."""
-    from faultinject.cli.listening import listen, uvicorn_server
+    import ssl
+
+    from faultinject.cli.listening import listen, wsgi_server
     from faultinject.server.certificates import Certificate
 
-    encrypted = certificate and Certificate(authority=certificate, chain=certificate, key=certificate)
-    uvicorn_server(wsgi, "wsgi", encrypted).run(sockets=[listen("127.0.0.1", int(place))])
+    encrypted = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        encrypted = Certificate(certificate, context)
+    wsgi_server(wsgi, certificate=encrypted).run(sockets=[listen("127.0.0.1", int(place))])
 
 
 def gevent(place, certificate):
