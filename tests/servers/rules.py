@@ -78,6 +78,7 @@ TEXTS = {
     "close-http2": "close,http2=yes",
     "cut-http2": "truncate,http2=yes",
     "late-plain": "cos:SlowDown,delay=5s",
+    "reset-later": "reset,delay=5s",
     "late-error": "cos:InternalError,status=200,delay=1s",
 }
 

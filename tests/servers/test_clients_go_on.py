@@ -21,7 +21,7 @@ _numbers = count()
 
 def says_expect(name):
     """Whether a client may say `Expect: 100-continue` with an upload."""
-    return name.endswith(", Expect") or name in ("boto3", "AWS CLI", "curl")
+    return name.endswith(", Expect") or name in ("boto3", "curl")
 
 
 def go_on(server, name, rule, size, folder):

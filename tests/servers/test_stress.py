@@ -39,13 +39,7 @@ def here(names):
     return [name for name in names if not SERVERS[name].missing]
 
 
-def head_of(answer):
-    """The head without what must differ from one answer to the next."""
-    passing = ("date", "content-length")
-    return answer.line, *((name, value) for name, value in answer.fields if name.lower() not in passing)
-
-
-def ask_all(server, thread, order, head):
+def ask_all(server, thread, order):
     """One thread's requests, on one connection as long as it lives: what was seen of each."""
     seen = Counter()
     client = server.connect()
@@ -57,15 +51,14 @@ def ask_all(server, thread, order, head):
             client.close()
             client = server.connect()
         answer = client.ask("GET", f"/{kind}/{thread}-{number}/photos/{size}")
-        # A slow answer may go past the server, with a head that is worded otherwise.
-        seen[kind, what(answer, size, head if kind == "else" else None)] += 1
+        seen[kind, what(answer, size)] += 1
         closes = bool(answer.end) or answer.one("connection") == "close" or answer.line.startswith("HTTP/1.0")
         closes = closes or server.name == "uWSGI"
     client.close()
     return seen
 
 
-def what(answer, size, head):
+def what(answer, size):
     """One answer in a word."""
     if not answer.line:
         return answer.end
@@ -74,9 +67,7 @@ def what(answer, size, head):
     if not answer.whole:
         return "cut" if photo(size).startswith(answer.body) else "wrong"
     wrong = flipped(answer.body, photo(size))
-    if wrong:
-        return f"{wrong} wrong"
-    return "clean" if head in (None, head_of(answer)) else "whole"
+    return f"{wrong} wrong" if wrong else "clean"
 
 
 def ask_from_all_threads(server, order, wanted):
@@ -84,9 +75,7 @@ def ask_from_all_threads(server, order, wanted):
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(lambda _: server.connect().close(), range(THREADS)))
         before = settled(server)
-        with server.connect() as client:
-            head = head_of(client.ask("GET", "/else/first/photos/10"))
-        found = threads.map(lambda number: ask_all(server, number, order, head), range(THREADS))
+        found = threads.map(lambda number: ask_all(server, number, order), range(THREADS))
         seen = sum(found, Counter())
     assert settled(server, before) <= before
     until = time.monotonic() + PATIENCE
@@ -102,7 +91,7 @@ def journaled(server, order):
         (path.split("/")[1], each["did"])
         for path, outcomes in server.outcomes().items()
         for each in outcomes
-        if path.split("/")[1] in order and "first" not in path
+        if path.split("/")[1] in order
     )
 
 

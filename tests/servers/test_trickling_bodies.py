@@ -79,15 +79,6 @@ def test_ten_seconds_are_ten_seconds(pool, way):
         assert answer.status == 200, each.server.name
 
 
-def test_among_other_connections(pool):
-    """Also where it is not known which of the server's connections is the one."""
-    server = pool.get("granian WSGI")
-    with server.connect(), server.connect():
-        client = Trickle(server, "length")
-        client.run()
-    assert (client.answer.status, client.answer.whole) == (503, True)
-
-
 def test_the_servers_that_buffer():
     """The table names them, and no others."""
     assert {name for name in KINDS if slow_body(name) == LATE} == set(BUFFERS)
