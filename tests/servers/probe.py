@@ -1,7 +1,5 @@
 """A client on a raw socket, which notes every byte of an answer, its time, and the end."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import time

@@ -1,8 +1,6 @@
 """The rules of the matrix, each with its own path, so that one process shows every fault."""
 
-from __future__ import annotations
-
-APP, ERROR, CUT, NONE = "app", "error", "cut", "none"
+APP, ERROR, CUT, NONE, EMPTY = "app", "error", "cut", "none", "empty"
 THEN = {
     # What the connection is looked at after: the rule, and what its client gets.
     "latency": ("latency,delay=10ms", APP),

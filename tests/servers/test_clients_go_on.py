@@ -1,7 +1,5 @@
 """Real clients store their objects after a first error, on connections of their choice."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 from itertools import count
 

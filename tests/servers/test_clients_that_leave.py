@@ -1,7 +1,5 @@
 """A client that leaves during a delay: the fault was not given."""
 
-from __future__ import annotations
-
 from itertools import count
 from time import monotonic
 

@@ -1,7 +1,5 @@
 """On every server, a trickling body gets its fault after ten seconds, and frees a worker."""
 
-from __future__ import annotations
-
 import threading
 import time
 from itertools import count

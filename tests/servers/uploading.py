@@ -3,8 +3,6 @@
 A client is a function from a URL, a body and a folder for its files to the statuses that it saw.
 """
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json
