@@ -181,21 +181,30 @@ LINES = st.sampled_from(
 )
 
 
+FORMS = [
+    [("content-type", f"multipart/form-data; boundary={boundary}")] for boundary in ("a", "ab", "aab", "aba")
+]
+
+
 @given(
+    headers=st.sampled_from((SIGNED, *FORMS)),
     data=st.lists(LINES, max_size=8).map(b"".join)
+    | st.lists(st.sampled_from((b"a", b"b")), max_size=30).map(b"".join)
     | st.binary(max_size=60).map(lambda each: chunked(each, "0b", 7)),
     cuts=st.lists(st.integers(0, 200), max_size=8),
 )
-@example(data=chunked(b"cat", trailers=[b"x-amz-trailer-signature:0b"]), cuts=range(200))
-@example(data=b"3;" + b"x" * LONGEST_LINE + b"\r\ncat\r\n0\r\n\r\n", cuts=[100, 101])
+@example(headers=SIGNED, data=chunked(b"cat", trailers=[b"x-amz-trailer-signature:0b"]), cuts=range(200))
+@example(headers=SIGNED, data=b"3;" + b"x" * LONGEST_LINE + b"\r\ncat\r\n0\r\n\r\n", cuts=[100, 101])
 @example(
-    data=b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\ncat\r\n0\r\n\r\n", cuts=[LONGEST_LINE - 1, LONGEST_LINE]
+    headers=SIGNED,
+    data=b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\ncat\r\n0\r\n\r\n",
+    cuts=[LONGEST_LINE - 1, LONGEST_LINE],
 )
-def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
-    """Pieces of the network do not change a body's digest, even within the head of a chunk."""
+def test_the_digest_does_not_depend_on_the_pieces(headers, data, cuts):
+    """Pieces of the network do not change it, even within the head of a chunk, or a boundary."""
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
-    pieces = digest(SIGNED, *(data[start:end] for start, end in pairwise(edges)))
-    assert pieces == digest(SIGNED, data)
+    pieces = digest(headers, *(data[start:end] for start, end in pairwise(edges)))
+    assert pieces == digest(headers, data)
     assert pieces[0] == len(data)
 
 

@@ -9,7 +9,6 @@ import io
 import pickle
 import subprocess
 import sys
-from contextlib import suppress
 from functools import partial
 from types import ModuleType
 
@@ -73,10 +72,6 @@ async def in_process_scope(scope):
     return False
 
 
-LIVE = Injector("reset", seed=1, environ={})
-live_wsgi = WSGIFaultMiddleware(None, injector=LIVE)
-
-
 @pytest.fixture(params=KINDS)
 def make(request):
     return KINDS[request.param]
@@ -120,17 +115,6 @@ def test_one_sign_of_a_server_is_enough(sign):
     """
     assert in_process(bare_environ())
     assert not in_process(bare_environ(**sign))
-
-
-def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
-    """uvicorn's bridge to WSGI, which names no server, gets no exception."""
-    from uvicorn.middleware.wsgi import _WSGIMiddleware
-
-    with pytest.warns(DeprecationWarning, match="WSGI"):
-        app = _WSGIMiddleware(live_wsgi)
-    with live.uvicorn_server(app) as port, suppress(urllib3.exceptions.ProtocolError):
-        urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
-    assert LIVE.journal.outcomes[-1].did in ("reset", "answered")
 
 
 def test_a_wsgi_app_in_an_asgi_app_is_in_process_as_that_is():
