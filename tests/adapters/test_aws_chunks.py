@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.pairs import pairs
 
-from .conftest import SENDS, make_scope
+from .conftest import SENDS, make_scope, serve_asgi
+from .transport import hearing
 
 LONGEST_LINE = 4096
 """Bytes; a longer one is no head of a chunk."""
@@ -162,16 +163,9 @@ def digest(headers, *pieces):
     """The digest of a body that comes in these pieces."""
     injector = Injector("http:503", seed=1, environ={})
     told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-    told.append({"type": "http.request"})
-
-    async def receive():
-        return told.pop(0)
-
-    async def send(message):
-        pass
-
     scope = make_scope("PUT", "/photos/cat", [*headers, ("transfer-encoding", "chunked")])
-    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, receive, send))
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    asyncio.run(serve_asgi(wrapped, scope, hearing(*told, {"type": "http.request"})))
     [outcome] = injector.journal.outcomes
     return outcome.request_bytes, outcome.request_digest
 

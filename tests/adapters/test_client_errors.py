@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 from . import live
-from .transport import hearing
+from .transport import hearing, recorder
 
 FAULTS = {"reset": "reset", "closed": "close", "timeout": "hang", "cut": "truncate,keep_bytes=3"}
 
@@ -61,10 +61,7 @@ def in_process(environ):
 async def in_process_scope(scope):
     """The same under ASGI."""
     wrapped = ASGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
-
-    async def send(message):
-        pass
-
+    _, send = recorder()
     try:
         await wrapped(scope, hearing({"type": "http.request"}), send)
     except ConnectionResetError as error:

@@ -25,6 +25,7 @@ from .transport import (
     leave,
     loopback,
     only,
+    recorder,
     saying,
 )
 
@@ -281,14 +282,10 @@ def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_i
     out_of_reach()
     app = App()
     injector = make_injector("drip,rate=1,delay=1h")
-    sent = []
-
-    async def send(message):
-        sent.append(message["type"])
-
+    sent, send = recorder()
     wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
     asyncio.run(wrapped(servers.scope(), hearing(LEFT), send))
-    assert (sent, app.closed) == (["http.response.start"], 1)
+    assert ([each["type"] for each in sent], app.closed) == (["http.response.start"], 1)
     assert last(injector).did == "dripped"
 
 

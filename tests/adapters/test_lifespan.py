@@ -16,6 +16,8 @@ from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
 
+from .transport import hearing, recorder
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that it would rather have httpx2
     from starlette.testclient import TestClient
@@ -28,16 +30,9 @@ async def app(scope, receive, send):
 
 
 def run(wrapped, scope, *messages):
-    left, sent = list(messages), []
-
-    async def receive():
-        return left.pop(0)
-
-    async def send(message):
-        sent.append(message)
-
+    sent, send = recorder()
     with pytest.raises(ConfigurationError) if scope["type"] == "lifespan" else nullcontext():
-        asyncio.run(wrapped(scope, receive, send))
+        asyncio.run(wrapped(scope, hearing(*messages), send))
     return sent
 
 
