@@ -13,7 +13,7 @@ import pytest
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware, vendors
 from tests.virtual_time import Time
 
-from .transport import WIRES
+from .transport import WIRES, hearing, recorder
 
 NOW = 1_763_625_600.25  # 0x691eca80 seconds and a bit
 ID_HEADERS = {name.lower() for each in vendors.names() for name, _ in vendors.get(each).id_headers}
@@ -143,23 +143,11 @@ def messages(body=b"", more=()):
     pieces = [body[at : at + 65_536] for at in range(0, len(body), 65_536)] or [b""]
     left = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     left[-1]["more_body"] = False
-    left += more
-
-    async def receive():
-        if left:
-            return left.pop(0)
-        await asyncio.Event().wait()
-        return None
-
-    return receive
+    return hearing(*left, *more)
 
 
 async def serve_asgi(app, scope, receive):
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
+    sent, send = recorder()
     await app(scope, receive, send)
     start = next(each for each in sent if each["type"] == "http.response.start")
     body = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")

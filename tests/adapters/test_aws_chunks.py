@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from faultinject import ASGIFaultMiddleware, Injector
 from tests.pairs import pairs
 
-from .conftest import SENDS, make_scope
+from .conftest import SENDS, make_scope, serve_asgi
+from .transport import hearing
 
 LONGEST_LINE = 4096
 """Bytes; a longer one is no head of a chunk."""
@@ -162,16 +163,9 @@ def digest(headers, *pieces):
     """The digest of a body that comes in these pieces."""
     injector = Injector("http:503", seed=1, environ={})
     told = [{"type": "http.request", "body": each, "more_body": True} for each in pieces]
-    told.append({"type": "http.request"})
-
-    async def receive():
-        return told.pop(0)
-
-    async def send(message):
-        pass
-
     scope = make_scope("PUT", "/photos/cat", [*headers, ("transfer-encoding", "chunked")])
-    asyncio.run(ASGIFaultMiddleware(None, injector=injector)(scope, receive, send))
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    asyncio.run(serve_asgi(wrapped, scope, hearing(*told, {"type": "http.request"})))
     [outcome] = injector.journal.outcomes
     return outcome.request_bytes, outcome.request_digest
 
@@ -181,21 +175,30 @@ LINES = st.sampled_from(
 )
 
 
+FORMS = [
+    [("content-type", f"multipart/form-data; boundary={boundary}")] for boundary in ("a", "ab", "aab", "aba")
+]
+
+
 @given(
+    headers=st.sampled_from((SIGNED, *FORMS)),
     data=st.lists(LINES, max_size=8).map(b"".join)
+    | st.lists(st.sampled_from((b"a", b"b")), max_size=30).map(b"".join)
     | st.binary(max_size=60).map(lambda each: chunked(each, "0b", 7)),
     cuts=st.lists(st.integers(0, 200), max_size=8),
 )
-@example(data=chunked(b"cat", trailers=[b"x-amz-trailer-signature:0b"]), cuts=range(200))
-@example(data=b"3;" + b"x" * LONGEST_LINE + b"\r\ncat\r\n0\r\n\r\n", cuts=[100, 101])
+@example(headers=SIGNED, data=chunked(b"cat", trailers=[b"x-amz-trailer-signature:0b"]), cuts=range(200))
+@example(headers=SIGNED, data=b"3;" + b"x" * LONGEST_LINE + b"\r\ncat\r\n0\r\n\r\n", cuts=[100, 101])
 @example(
-    data=b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\ncat\r\n0\r\n\r\n", cuts=[LONGEST_LINE - 1, LONGEST_LINE]
+    headers=SIGNED,
+    data=b"3;" + b"x" * (LONGEST_LINE - 4) + b"\r\ncat\r\n0\r\n\r\n",
+    cuts=[LONGEST_LINE - 1, LONGEST_LINE],
 )
-def test_the_digest_does_not_depend_on_the_pieces(data, cuts):
-    """Pieces of the network do not change a body's digest, even within the head of a chunk."""
+def test_the_digest_does_not_depend_on_the_pieces(headers, data, cuts):
+    """Pieces of the network do not change it, even within the head of a chunk, or a boundary."""
     edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
-    pieces = digest(SIGNED, *(data[start:end] for start, end in pairwise(edges)))
-    assert pieces == digest(SIGNED, data)
+    pieces = digest(headers, *(data[start:end] for start, end in pairwise(edges)))
+    assert pieces == digest(headers, data)
     assert pieces[0] == len(data)
 
 

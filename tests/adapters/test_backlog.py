@@ -50,75 +50,50 @@ def test_a_client_that_reads_late_gets_every_byte_before_the_reset(name):
 
 
 class Channel:
-    """Waitress's channel with an unsent rest, which becomes smaller each time it is read."""
+    """Waitress's channel, with what it has not sent yet."""
 
     requests = [SimpleNamespace(headers={})]
 
-    def __init__(self, server, *held, passes=lambda: None):
+    def __init__(self, server, held):
         self.socket = server
-        self.held = [*held]
-        self.passes = passes
+        self.held = held
 
     @property
     def total_outbufs_len(self):
-        self.passes()
-        return self.held.pop(0) if len(self.held) > 1 else self.held[0]
+        return len(self.held)
 
     def client_disconnected(self):
         return False
 
 
-def reset(servers, time, channel=None, **shown):
-    """Reset an answer of 10 bytes after 3; returns the server's error and the outcome."""
+def reset(servers, time, **shown):
+    """Reset an answer of 10 bytes after 3; returns the outcome."""
     injector = Injector(IN_THE_MIDDLE, environ={}, waits=time)
-    if channel is not None:
-        shown = {"waitress.client_disconnected": channel.client_disconnected}
-    error = None
-    try:
-        servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), servers.environ(**shown))
-    except ConnectionAbortedError as raised:
-        error = raised
+    servers.wsgi(WSGIFaultMiddleware(App().wsgi, injector=injector), servers.environ(**shown))
     [outcome] = injector.journal.outcomes
-    assert outcome.response_bytes == 3
-    return error, outcome.did
+    return outcome
 
 
-def test_what_the_server_holds(servers, ends):
-    """The fault waits for the unsent rest as long as a part of it moves in time."""
-    time = Time()
-    channel = Channel(ends[1], 3, 2, 1, 0, passes=lambda: setattr(time, "now", time.now + 9))
-    assert reset(servers, time, channel) == (None, "reset")
-    assert (channel.held, rest_of(ends[0])[1]) == ([0], "RST")
-    assert time.now >= 4 * 9
+def by_waitress(servers, time, server, held):
+    return reset(servers, time, **{"waitress.client_disconnected": Channel(server, held).client_disconnected})
 
 
-def test_a_client_that_takes_nothing(servers, ends):
-    """It is given up when nothing has moved for ten seconds: a FIN ends the connection."""
-    time = Time()
-    assert reset(servers, time, Channel(ends[1], 3, 3, 2)) == (None, "closed")
-    assert 10 <= time.now < 11
+def by_asgi(send_of):
+    """Do the same by a server whose `send` this gives."""
+
+    def ask(servers, time, server, held):
+        injector = Injector(IN_THE_MIDDLE, environ={}, waits=time)
+        exchange = Exchange(server, "GET")
+        exchange.transport.get_write_buffer_size = held.__len__
+        wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
+        time.run(wrapped, servers.scope(), exchange.receive, send_of(exchange, held))
+        [outcome] = injector.journal.outcomes
+        return outcome
+
+    return ask
 
 
-def test_a_client_that_leaves_meanwhile(servers, ends):
-    """Nobody waits for it."""
-    client, server = ends
-    time, channel = Time(), Channel(server, 1)
-    time.at(0, lambda: leave(client))
-    reset(servers, time, channel)
-    assert time.now < 1
-
-
-def test_a_system_that_does_not_tell(servers, ends, monkeypatch):
-    """Then the server's word alone counts."""
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    assert reset(servers, Time(), **{"werkzeug.socket": ends[1]}) == (None, "reset")
-
-
-def send_of(server_is, exchange, held):
-    """The server's `send`, whose transport tells how much it holds."""
-    exchange.transport.get_write_buffer_size = held.__len__
-    if server_is == "uvicorn":
-        return exchange.send
+def send_of_daphne(exchange, held):
     sock = exchange.transport.get_extra_info("socket")
     below = SimpleNamespace(dataBuffer=held, offset=0, _tempDataLen=0, socket=sock)
     above = SimpleNamespace(transport=below, getPeerCertificate=None)
@@ -126,18 +101,40 @@ def send_of(server_is, exchange, held):
     return partial(lambda _, message: exchange.send(message), owner)
 
 
-@pytest.mark.parametrize("server_is", ["uvicorn", "daphne"])
-@pytest.mark.parametrize("taken", [True, False])
-def test_what_an_asgi_server_holds(servers, ends, server_is, taken):
-    """It is waited for; a FIN ends the connection of a client that takes nothing."""
+HOLDING = {
+    "waitress": by_waitress,
+    "uvicorn": by_asgi(lambda exchange, _: exchange.send),
+    "daphne": by_asgi(send_of_daphne),
+}
+TAKES = {"soon": [(3, 7)], "slowly": [(9, 3), (18, 3), (27, 1)], "never": []}
+"""The seconds at which so many of seven bytes are taken."""
+
+
+@pytest.mark.parametrize("server_is", HOLDING)
+@pytest.mark.parametrize("takes", TAKES)
+def test_what_a_server_holds(servers, ends, server_is, takes):
+    """It is waited for as long as a part of it moves in ten seconds; then comes a FIN."""
+    client, server = ends
     time, held = Time(), bytearray(7)
-    injector = Injector(IN_THE_MIDDLE, environ={}, waits=time)
-    exchange = Exchange(ends[1], "GET")
-    if taken:
-        time.at(3, held.clear)
-    wrapped = ASGIFaultMiddleware(App().asgi, injector=injector)
-    time.run(wrapped, servers.scope(), exchange.receive, send_of(server_is, exchange, held))
-    [outcome] = injector.journal.outcomes
-    assert (outcome.did, outcome.response_bytes) == ("reset" if taken else "closed", 3)
-    assert time.now >= (3 if taken else 10)
-    assert not taken or rest_of(ends[0])[1] == "RST"
+    for at, size in TAKES[takes]:
+        time.at(at, partial(held.__delitem__, slice(size)))
+    outcome = HOLDING[server_is](servers, time, server, held)
+    assert (outcome.did, outcome.response_bytes) == ("closed" if takes == "never" else "reset", 3)
+    seconds = TAKES[takes][-1][0] if TAKES[takes] else 10
+    assert seconds <= time.now < seconds + 1
+    assert not TAKES[takes] or rest_of(client)[1] == "RST"
+
+
+def test_a_client_that_leaves_meanwhile(servers, ends):
+    """Nobody waits for it."""
+    client, server = ends
+    time = Time()
+    time.at(0, lambda: leave(client))
+    by_waitress(servers, time, server, bytearray(7))
+    assert time.now < 1
+
+
+def test_a_system_that_does_not_tell(servers, ends, monkeypatch):
+    """Then the server's word alone counts."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    assert reset(servers, Time(), **{"werkzeug.socket": ends[1]}).did == "reset"

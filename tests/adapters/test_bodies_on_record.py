@@ -120,14 +120,6 @@ def test_an_input_has_what_the_servers_has():
     assert put(recorded(), lambda source: [source.getvalue()]) == [BODY]
 
 
-@pytest.mark.parametrize("rules", ["http:503,path=elsewhere/", "http:503,probability=0"])
-def test_where_not_every_request_is_recorded_the_app_gets_the_servers_input(rules):
-    """The very same object."""
-    seen, source = [], io.BytesIO(BODY)
-    put(Injector(rules, environ={}), lambda body: seen.append(body) or (), **{"wsgi.input": source})
-    assert seen == [source]
-
-
 @pytest.mark.parametrize("rule", ["reset,when=after", "http:503,when=after", "latency,delay=1ms"])
 def test_the_app_also_reads_what_gets_a_fault_afterwards(send, rule):
     """A lost answer's retry can be compared with it."""
@@ -164,21 +156,6 @@ def test_a_client_that_leaves_while_asgi_sends(servers, pieces):
         asyncio.run(ASGIFaultMiddleware(app.asgi, injector=injector)(scope, hearing(*told, LEFT), None))
     assert app.body == b"".join(pieces)
     assert (only(injector).request_bytes, only(injector).request_digest) == (None, None)
-
-
-def test_asgi_where_not_every_request_is_recorded(servers):
-    """The app gets the server's `receive`; so does a request without a body."""
-    given = []
-
-    async def app(scope, receive, send):
-        given.append(receive)
-        await App().asgi(scope, receive, send)
-
-    for injector, body in ((Injector("http:503,probability=0", environ={}), BODY), (recorded(), b"")):
-        receive = servers.messages(body)
-        scope = servers.scope("PUT", TARGET, body=body)
-        asyncio.run(servers.asgi(ASGIFaultMiddleware(app, injector=injector), scope, receive))
-        assert given[-1] is receive
 
 
 @pytest.mark.parametrize("rule", ["http:503,path=elsewhere/", "http:503,path=films/"])

@@ -9,7 +9,6 @@ import io
 import pickle
 import subprocess
 import sys
-from contextlib import suppress
 from functools import partial
 from types import ModuleType
 
@@ -24,7 +23,7 @@ from werkzeug.wrappers import Response
 from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 
 from . import live
-from .transport import hearing
+from .transport import hearing, recorder
 
 FAULTS = {"reset": "reset", "closed": "close", "timeout": "hang", "cut": "truncate,keep_bytes=3"}
 
@@ -62,19 +61,12 @@ def in_process(environ):
 async def in_process_scope(scope):
     """The same under ASGI."""
     wrapped = ASGIFaultMiddleware(None, injector=Injector("reset", seed=1, environ={}))
-
-    async def send(message):
-        pass
-
+    _, send = recorder()
     try:
         await wrapped(scope, hearing({"type": "http.request"}), send)
     except ConnectionResetError as error:
         return "injected by faultinject" in str(error)
     return False
-
-
-LIVE = Injector("reset", seed=1, environ={})
-live_wsgi = WSGIFaultMiddleware(None, injector=LIVE)
 
 
 @pytest.fixture(params=KINDS)
@@ -120,17 +112,6 @@ def test_one_sign_of_a_server_is_enough(sign):
     """
     assert in_process(bare_environ())
     assert not in_process(bare_environ(**sign))
-
-
-def test_a_wsgi_app_behind_an_asgi_server_is_not_in_process():
-    """uvicorn's bridge to WSGI, which names no server, gets no exception."""
-    from uvicorn.middleware.wsgi import _WSGIMiddleware
-
-    with pytest.warns(DeprecationWarning, match="WSGI"):
-        app = _WSGIMiddleware(live_wsgi)
-    with live.uvicorn_server(app) as port, suppress(urllib3.exceptions.ProtocolError):
-        urllib3.request("GET", f"http://127.0.0.1:{port}/a", retries=False)
-    assert LIVE.journal.outcomes[-1].did in ("reset", "answered")
 
 
 def test_a_wsgi_app_in_an_asgi_app_is_in_process_as_that_is():

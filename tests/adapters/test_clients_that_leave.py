@@ -1,12 +1,33 @@
 """The journal says that a client left before its answer."""
 
 import asyncio
+from contextlib import nullcontext
+from itertools import count
 
+import anyio
 import pytest
 
-from faultinject import ASGIFaultMiddleware, RuleCounts, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
+from tests.virtual_time import RealTime
 
-from .transport import LEFT, App, Broken, Exchange, Taking, by_asgi, by_wsgi, hearing, last, leave, loopback
+from .transport import (
+    LEFT,
+    PATIENCE,
+    App,
+    Broken,
+    Exchange,
+    Taking,
+    by_asgi,
+    by_wsgi,
+    cancel,
+    hearing,
+    last,
+    leave,
+    loopback,
+    only,
+    recorder,
+    saying,
+)
 
 pytestmark = pytest.mark.live
 
@@ -137,3 +158,172 @@ def test_while_a_fault_is_delayed(servers, make_injector, by, rule, did, status,
     outcome = last(injector)
     assert (outcome.did, outcome.left, outcome.status, outcome.applied) == (did, True, status, applied)
     assert injector.counts()["rule-1"] == RuleCounts(1, did == "delayed")
+
+
+SIZED = [("Content-Length", "10")]
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]}
+
+
+@pytest.mark.parametrize("writes", [False, True])
+@pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB"])
+def test_wsgi_client_that_has_left_already(servers, make_injector, rule, writes):
+    """Nothing of the answer could be given: the take goes back."""
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(SIZED))
+        if writes:
+            write(b"0123456789")
+        return [b"0123456789"]
+
+    injector = make_injector(f"{rule},times=1")
+    with loopback() as (client, server):
+        leave(client)
+        environ = servers.environ(**{"werkzeug.socket": server})
+        wrapped = WSGIFaultMiddleware(app, injector=injector)
+        with pytest.raises(BrokenPipeError) if writes else nullcontext():
+            assert list(wrapped(environ, lambda *_: lambda _: None)) == []
+    assert last(injector).did == "failed"
+    assert injector.counts()["rule-1"].injected == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "overdue", "first", "did"),
+    [
+        ("drip,rate=40", False, b"01", "dripped"),
+        ("drip,rate=40", True, b"01", "dripped"),
+        ("stall,when=after,after_bytes=3,duration=1h", False, b"012", "stalled"),
+    ],
+)
+def test_wsgi_client_that_leaves_a_body_of_the_server_s(servers, make_injector, rule, overdue, first, did):
+    """The server is asked for no more, also in a pause, or of what was due long ago."""
+    app = App()
+    hours = count(step=3600)
+    injector = make_injector(f"{rule},times=1", waits=RealTime(hours.__next__) if overdue else None)
+    with loopback() as (client, server):
+        environ = servers.environ(**{"werkzeug.socket": server})
+        result = WSGIFaultMiddleware(app.wsgi, injector=injector)(environ, lambda *_: None)
+        pieces = iter(result)
+        assert next(pieces) == first
+        leave(client)
+        assert list(pieces) == []
+        result.close()
+    assert (app.given, app.closed) == (1, 1)
+    [outcome] = injector.journal.outcomes
+    assert outcome.did == did
+    assert did != "stalled" or outcome.response_bytes == len(first)
+
+
+@BACKENDS
+@pytest.mark.parametrize("leaves", ["before", "between"])
+def test_asgi_client_that_leaves_a_slow_body(servers, make_injector, leaves, backend):
+    """Nothing more is sent; what had gone out counts, what had not is given back."""
+    injector = make_injector("drip,rate=40,times=1")
+    with loopback() as (client, server):
+        exchange = Exchange(server, "GET")
+        if leaves == "before":
+            client.close()
+        scope = servers.scope(client=("127.0.0.1", 9))
+        sent = []
+
+        async def send(self, message):
+            sent.append(message)
+            if message.get("body"):
+                client.close()
+
+        exchange.send = send.__get__(exchange)
+        app = App()
+        assert (
+            anyio.run(exchange.run, ASGIFaultMiddleware(app.asgi, injector=injector), scope, backend=backend)
+            is None
+        )
+    [outcome] = injector.journal.outcomes
+    assert (outcome.did, app.closed) == ("failed" if leaves == "before" else "dripped", 1)
+    assert [each.get("body") for each in sent] == ([None] if leaves == "before" else [None, b"01"])
+    assert outcome.final
+
+
+CUT_SHORT = [START, {"type": "http.response.body", "body": b"0123", "more_body": True}]
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    ("rule", "said", "did"),
+    [
+        ("drip,rate=1", CUT_SHORT, "dripped"),
+        ("hang,duration=1h", CUT_SHORT, "closed"),
+        ("truncate,keep_bytes=8", CUT_SHORT, "failed"),
+        # Before a body, whether the app had begun its answer or not.
+        *((rule, [START], "failed") for rule in ("truncate", "drip,rate=1", "corrupt")),
+        *((rule, [], "failed") for rule in ("truncate", "drip,rate=1", "corrupt")),
+        ("cos:SlowDown,when=after", [START], "app_failed"),
+        ("cos:SlowDown,when=after", [], "app_failed"),
+        # While the upload is read, and in a delay.
+        ("cos:SlowDown", [], "failed"),
+        ("http:503,delay=1h", [], "failed"),
+        ("latency,delay=1h", [], "failed"),
+    ],
+)
+def test_asgi_server_that_cancels(servers, make_injector, rule, said, did, backend):
+    """Some do when their client left: what was done stays done, what was not is given back."""
+    injector = make_injector(f"{rule},times=1")
+    wrapped = ASGIFaultMiddleware(saying(*said, anyio.sleep_forever), injector=injector)
+    scope = servers.scope("PUT", body=b"upload") if rule == "cos:SlowDown" else servers.scope()
+    with loopback() as (_, server):
+        exchange = Exchange(server, scope["method"])
+        anyio.run(cancel, wrapped, scope, exchange.receive, exchange.send, backend=backend)
+    assert only(injector).did == did
+    assert injector.counts()["rule-1"].injected == (said is CUT_SHORT and did != "failed")
+    assert injector.finish() == 0
+
+
+def test_a_client_that_leaves_before_a_slow_body_of_the_server_s(servers, make_injector, out_of_reach):
+    """Heard to leave while the body was still to come: nobody gets it, slowly or at once."""
+    out_of_reach()
+    app = App()
+    injector = make_injector("drip,rate=1,delay=1h")
+    sent, send = recorder()
+    wrapped = ASGIFaultMiddleware(app.asgi, injector=injector)
+    asyncio.run(wrapped(servers.scope(), hearing(LEFT), send))
+    assert ([each["type"] for each in sent], app.closed) == (["http.response.start"], 1)
+    assert last(injector).did == "dripped"
+
+
+@BACKENDS
+def test_a_client_that_is_heard_leaving_a_hang(servers, make_injector, out_of_reach, backend):
+    """Without a found connection only the server reports the end: the wait is over."""
+    out_of_reach()
+    injector = make_injector("hang,delay=1h")
+    wrapped = ASGIFaultMiddleware(None, injector=injector)
+    anyio.run(wrapped, servers.scope(), hearing(LEFT), None, backend=backend)
+    assert (only(injector).did, only(injector).fault, only(injector).final) == ("closed", "hang", True)
+    assert only(injector).answered - only(injector).arrived < 1800
+
+
+LATE = "latency,delay=1h,when=after"
+
+
+@pytest.mark.parametrize("rule", [LATE, "hang,duration=1h,drain=no"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_asgi_wait_for_a_client_that_leaves_its_upload(servers, rule, backend):
+    """If neither app nor fault reads the rest of the body, the client's end is not heard."""
+    injector = Injector(rule, environ={})
+    with loopback() as (client, server):
+        exchange = Exchange(server, "PUT")
+        heard = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+        async def receive(self):
+            client.close()
+            return heard.pop() if heard else {"type": "http.disconnect"}
+
+        exchange.receive = receive.__get__(exchange)
+        if rule is LATE:
+            client.close()
+
+        async def scenario():
+            scope = servers.scope("PUT", headers=[("Content-Length", "9")])
+            with anyio.fail_after(PATIENCE):
+                return await exchange.run(ASGIFaultMiddleware(App().asgi, injector=injector), scope)
+
+        assert anyio.run(scenario, backend=backend) is None
+    assert injector.journal.outcomes[-1].did == ("delayed" if rule is LATE else "closed")

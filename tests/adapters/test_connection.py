@@ -206,6 +206,24 @@ def test_the_server_s_blocking_flag_stays(servers, monkeypatch, blocking, platfo
         assert os.get_blocking(server.fileno()) is blocking
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_holds_no_connection_of_its_parent(servers, clock):
+    """One that is started while a fault waits would keep the connection open."""
+    found = []
+
+    def fork():
+        pid = os.fork()
+        if not pid:
+            os._exit(len(sockets()))
+        found.append((len(sockets()), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+
+    clock.at(30, fork)
+    with loopback() as (_, server):
+        by_wsgi(servers, Injector("close,delay=90s", environ={}, waits=clock), server)
+    [(ours, of_the_child)] = found
+    assert of_the_child == ours - 1
+
+
 # Servers that are not in this process
 
 
@@ -238,15 +256,32 @@ def test_uwsgi_with_threads_and_without(servers, monkeypatch, options):
 
 
 @pytest.mark.parametrize("option", ["socket", b"scgi-socket"])
-def test_uwsgi_that_is_asked_by_another_protocol(servers, monkeypatch, option):
-    """Only the server writes on its connection, even if nginx has the same port elsewhere."""
-    injector = Injector("drip,rate=1MB", environ={})
+@pytest.mark.parametrize(
+    ("rule", "length", "did", "size"),
+    [
+        ("drip,rate=1MB", False, "dripped", 10),
+        # nginx would take a cut for the end of the body, and its client would not notice.
+        ("truncate", False, "nothing_to_cut", 10),
+        ("reset,when=after,after_bytes=5", False, "nothing_to_cut", 10),
+        ("truncate", True, "truncated", 5),
+        ("reset,when=after,after_bytes=5", True, "closed", 5),
+    ],
+)
+def test_uwsgi_that_is_asked_by_another_protocol(servers, monkeypatch, option, rule, length, did, size):
+    """nginx frames the answer: what has no length is not cut, and no reset is claimed."""
+    injector = Injector(rule, environ={})
     with loopback() as (client, server):
         uwsgi = SimpleNamespace(opt={option: b"x"}, connection_fd=server.fileno)
         monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
-        shown = {"uwsgi.version": b"2", "SERVER_PORT": str(server.getsockname()[1])}
-        assert ask(servers, injector, **shown).did == "dripped"
-        assert alive(client, server)
+        shown = {"uwsgi.version": b"2", "SERVER_PORT": "80"}
+        wrapped = WSGIFaultMiddleware(App(length=length).wsgi, injector=injector)
+        body = b""
+        with suppress(ConnectionAbortedError):
+            for piece in wrapped(servers.environ(**shown), lambda *_: None):
+                body += piece
+        assert len(body) == size
+        assert only(injector).did == did
+        assert did not in ("dripped", "nothing_to_cut") or alive(client, server)
 
 
 def test_uwsgi_outside_of_a_request(servers, injector, monkeypatch):

@@ -1,12 +1,10 @@
 """DeleteObjects answered with status 200: each key of the request has its own end."""
 
-import asyncio
-import io
 from xml.etree import ElementTree
 
 import pytest
 
-from faultinject import ASGIFaultMiddleware, Rule, WSGIFaultMiddleware, vendors
+from faultinject import vendors
 
 from .transport import App, Taking, only
 
@@ -54,15 +52,6 @@ def test_all_keys_fail_by_default(send, make_injector):
     assert (outcome.did, outcome.status, outcome.operation) == ("answered", 200, "DeleteObjects")
     assert (outcome.fault, outcome.response_bytes) == ("cos:InternalError", len(answer.body))
     assert outcome.body_complete is True
-
-
-def test_another_message(send, make_injector):
-    """`message` stands in every error, escaped."""
-    answer = post(send, make_injector([Rule("cos:SlowDown", status=200, message="a<b>&c")]), document(["k"]))
-    error = ElementTree.fromstring(answer.body).find("Error")
-    assert [(each.tag, each.text) for each in error] == [
-        ("Key", "k"), ("Code", "SlowDown"), ("Message", "a<b>&c"),
-    ]  # fmt: skip
 
 
 def whole(answer):
@@ -154,29 +143,6 @@ def test_an_error_of_ours_leaves_the_whole_error(send, make_injector, monkeypatc
         assert whole(post(send, injector, document()))
         assert [str(error) for error in injector.errors] == ["ours"]
         injector.errors.clear()
-
-
-@pytest.mark.parametrize(("more", "status", "did"), [(1, 500, "failed"), (-1, 200, "answered")])
-def test_a_wrong_length(servers, make_injector, more, status, did):
-    """A client that leaves in the middle gets nothing; what is behind the length is not read."""
-    body, injector = document(["k"]), make_injector(RULE)
-    told = {"CONTENT_LENGTH": str(len(body) + more), "wsgi.input": io.BytesIO(body)}
-    answer = servers.wsgi(
-        WSGIFaultMiddleware(None, injector=injector), servers.environ("POST", TARGET, **told)
-    )
-    assert (answer.status, only(injector).did) == (status, did)
-    assert status == 500 or whole(answer)
-
-
-def test_a_client_that_waits_for_a_100(servers, make_injector):
-    """ASGI: nothing is read then, so the error comes as a whole."""
-    scope = servers.scope("POST", TARGET, [("Expect", "100-continue")], document())
-
-    async def receive():
-        raise AssertionError("nobody asks for the body")
-
-    app = ASGIFaultMiddleware(None, injector=make_injector(RULE))
-    assert whole(asyncio.run(servers.asgi(app, scope, receive)))
 
 
 def test_after_an_app_that_did_not_read_them(send, make_injector):

@@ -2,18 +2,16 @@
 
 import asyncio
 import io
-import itertools
+from types import SimpleNamespace
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from hypothesis import given
-from hypothesis import strategies as st
 
 from faultinject import ASGIFaultMiddleware, Injector, RuleCounts, WSGIFaultMiddleware
 
 from .conftest import make_scope, serve_asgi
-from .transport import LEFT, hearing, only, recorder
+from .transport import LEFT, hearing, loopback, only, recorder
 
 RULE = "cos:SlowDown,times=1"
 MEGABYTE = 1_000_000
@@ -232,21 +230,6 @@ def test_asgi_client_gone_in_the_middle(servers, backend, turns, told):
     assert asyncio.run(servers.asgi(wrapped, servers.scope(), servers.messages())).status == 503
 
 
-def test_wsgi_worker_that_is_stopped_gives_the_take_back(servers):
-    """gunicorn ends a worker that takes too long with SystemExit, wherever it is."""
-    injector = make(RULE)
-
-    class Stopped:
-        def read(self, size):
-            raise SystemExit(1)
-
-    wrapped = WSGIFaultMiddleware(never, injector=injector)
-    with pytest.raises(SystemExit):
-        wrapped(servers.environ("PUT", "/b/k", CONTENT_LENGTH="10", **{"wsgi.input": Stopped()}), None)
-    assert only(injector).did == "failed"
-    assert servers.wsgi(wrapped, servers.environ()).status == 503
-
-
 def test_digest_depends_on_bytes_and_seed(send):
     """Other bytes or another seed, another digest."""
     digests = set()
@@ -257,14 +240,83 @@ def test_digest_depends_on_bytes_and_seed(send):
     assert len(digests) == 3
 
 
-@given(
-    boundary=st.binary(min_size=1, max_size=3).map(lambda each: bytes(97 + byte % 2 for byte in each)),
-    data=st.binary(max_size=30).map(lambda each: bytes(97 + byte % 2 for byte in each)),
-    cuts=st.lists(st.integers(0, 30), max_size=5),
-)
-def test_the_digest_does_not_depend_on_the_pieces(boundary, data, cuts):
-    """However the network cuts a body, also through a boundary, its digest is that of the whole."""
-    kind = {"content-type": f"multipart/form-data; boundary={boundary.decode()}"}
-    edges = [0, *sorted(min(each, len(data)) for each in cuts), len(data)]
-    pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
-    assert digest(*pieces, **kind) == digest(data, **kind)
+class Hasty:
+    """A server's socket, for which ten seconds are over soon.
+
+    The client of these tests sends a part, and then nothing.
+    """
+
+    def __init__(self, real):
+        self._real = real
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def settimeout(self, seconds):
+        self._real.settimeout(0.1 if seconds == 10 else seconds)
+
+
+@pytest.fixture
+def injector():
+    return Injector("http:503", environ={})
+
+
+def last(injector):
+    outcome = injector.journal.outcomes[-1]
+    return outcome.did, outcome.body_complete
+
+
+def ask(servers, injector, source, **more):
+    given = {"CONTENT_LENGTH": "100000", "wsgi.input": source, **more}
+    return servers.wsgi(WSGIFaultMiddleware(None, injector=injector), servers.environ("PUT", "/b/k", **given))
+
+
+@pytest.mark.live
+def test_a_client_that_stalls(servers, injector):
+    """The fault is given in the end, and the server's socket has its own patience again."""
+    with loopback() as (client, server), server.makefile("rb") as source:
+        client.sendall(b"x")
+        answer = ask(
+            servers, injector, SimpleNamespace(read=source.read), **{"werkzeug.socket": Hasty(server)}
+        )
+        assert server.gettimeout() is None
+        server.sendall(b"sent")
+        assert client.recv(4) == b"sent"
+    assert answer.status == 503
+    assert last(injector) == ("drain_cut", False)
+
+
+def test_a_client_that_trickles(servers, clock):
+    """A byte in two seconds: no more is asked for at a time than what is there soon."""
+    asked = []
+
+    def read(size):
+        asked.append(size)
+        clock.now += 2 * size
+        return b"x" * size
+
+    injector = Injector("http:503", environ={}, waits=clock)
+    assert ask(servers, injector, SimpleNamespace(read=read)).status == 503
+    assert last(injector) == ("drain_cut", False)
+    asked.clear()
+    assert (
+        ask(servers, injector, SimpleNamespace(read=lambda size: read(1)), CONTENT_LENGTH="4").status == 503
+    )
+    assert last(injector) == ("answered", True)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("known", [True, False])
+def test_a_body_that_comes_in_time(servers, known):
+    """The connection stays readable; a client that breaks off has left."""
+    injector = Injector("http:503", environ={})
+    with loopback() as (client, server), server.makefile("rb") as source:
+        client.sendall(b"x" * 1000)
+        more = {"CONTENT_LENGTH": "1000", **({"werkzeug.socket": server} if known else {})}
+        answer = ask(servers, injector, SimpleNamespace(read=source.read), **more)
+        client.sendall(b"next")
+        assert source.read(4) == b"next"
+        client.close()
+        assert ask(servers, injector, SimpleNamespace(read=source.read), **more).status == 500
+    assert answer.status == 503
+    assert [each.did for each in injector.journal.outcomes][-2:] == ["answered", "failed"]

@@ -48,28 +48,6 @@ def test_the_journal_says_what_the_answer_says(ask, rule, hint, form):
     )
 
 
-@pytest.mark.parametrize(
-    ("rest", "hints", "told"),
-    [
-        ("", [("Retry-After", "60")], (60.0, "seconds")),
-        (",retry_after=2s", [("Retry-After", "2")], (2.0, "seconds")),
-        (
-            ",retry_after=2s,hint=x-amz-retry-after",
-            [("x-amz-retry-after", "2000")],
-            (2.0, "x-amz-retry-after"),
-        ),
-        (",set.retry-after=7", [("retry-after", "7")], (7.0, "seconds")),
-        (",set.retry-after-ms=70", [("retry-after-ms", "70")], (0.07, "retry-after-ms")),
-        (",retry_after=2s,set.retry-after-ms=70", [("retry-after-ms", "70")], (0.07, "retry-after-ms")),
-    ],
-)
-def test_the_wait_of_a_rule_stands_alone(ask, rest, hints, told):
-    """The vendor itself asks to wait with that error, in the same header or in another."""
-    headers, outcome = ask(f"minio:SlowDownRead{rest}")
-    assert [each for each in headers if "retry-after" in each[0].lower()] == hints
-    assert (outcome.hint, outcome.hint_form) == told
-
-
 def test_a_vendor_that_asks_some_requests_to_wait(ask):
     """MinIO's answer to HEAD does not: what the journal says is that of the answer."""
     headers, outcome = ask("minio:SlowDownRead", REQUEST_METHOD="HEAD")

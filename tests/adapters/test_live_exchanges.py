@@ -3,17 +3,21 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
+from contextlib import suppress
 from xml.etree import ElementTree
 
 import pytest
+from starlette.middleware.base import BaseHTTPMiddleware
 
-from faultinject import Injector, Rule
+from faultinject import ASGIFaultMiddleware, Injector, Rule, WSGIFaultMiddleware
 from tests.pairs import pairs
 from tests.until import until
 
 from . import live
-from .transport import PATIENCE, App, Seen, read
+from .transport import PATIENCE, App, Seen, last, read, settle
 
 pytestmark = pytest.mark.live
 
@@ -127,3 +131,83 @@ def test_a_wait_does_not_keep_uvicorn_from_its_end(rule):
         until(lambda: injector.journal.outcomes)
     client.join(PATIENCE)
     assert statuses == [WAITS[rule]]
+
+
+def test_a_hang_holds_no_thread_of_the_server():
+    """waitress has two threads here; five hangs are under way, and others are answered."""
+    injector = Injector("hang,path=hang/", seed=1, environ={})
+    body = bytes(3600)
+    with live.waitress_server(WSGIFaultMiddleware(App(body).wsgi, injector=injector)) as port:
+        held = [live.Client(port, "/hang/a") for _ in range(5)]
+        until(lambda: len(injector.journal.outcomes) == 5)
+        for _ in range(5):
+            assert live.ask(port).saw == (200, body, "FIN")
+        injector.disable()
+        for each in held:
+            with each, suppress(OSError):
+                assert each.read().end == "FIN"
+    settle()
+
+
+@pytest.mark.parametrize("name", live.SERVERS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("rule", ["drip,rate=1KB", "truncate,keep_bytes=5"])
+def test_a_status_that_http_does_not_know(name, method, rule):
+    """Kodo's 612 is cut and slowed on every server; HEAD gets it whole."""
+    injector = Injector(f"{rule},of=kodo:612", seed=1, environ={})
+    with live.serve(name, App(), injector) as port:
+        seen = live.ask(port, "/photos/1", method)
+        settle()
+    cut = rule.startswith("truncate")
+    body = b'{"error":"no such file or directory"}'[: 5 if cut else None]
+    assert seen.raw.partition(b"\r\n")[0] == b"HTTP/1.1 612 status code 612"
+    assert seen.body == (body if method == "GET" else b"")
+    did = "answered" if method == "HEAD" else "truncated" if cut else "dripped"
+    assert (last(injector).did, last(injector).status) == (did, 612)
+
+
+async def go_on(request, call_next):
+    """A middleware that does nothing, and runs the app in a task of its own."""
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize(
+    ("rule", "body", "end", "did"),
+    [
+        ("reset,when=after,after_bytes=7", b"0123456", "RST", "reset"),
+        ("close,when=after,after_bytes=7", b"0123456", "FIN", "closed"),
+        ("truncate,keep_bytes=3", b"012", "FIN", "truncated"),
+        ("reset", b"", "RST", "reset"),
+        ("reset,when=after", b"", "RST", "reset"),
+        ("close", b"", "FIN", "closed"),
+    ],
+)
+def test_a_middleware_outside_ends_no_cut_answer_well(rule, body, end, did, length):
+    """An answer that the journal calls cut is cut, beneath the middleware that hides the server."""
+    injector = Injector(rule, seed=1, environ={})
+    app = BaseHTTPMiddleware(ASGIFaultMiddleware(App(length=length).asgi, injector=injector), dispatch=go_on)
+    with live.uvicorn_server(app) as port:
+        seen = [live.ask(port) for _ in range(2)]
+    assert [each.end for each in seen] == [end, end]
+    if length:
+        assert [each.body for each in seen] == [body, body]
+    assert not any(each.body.endswith(b"0\r\n\r\n") for each in seen)
+    assert [each.did for each in injector.journal.outcomes] == [did, did]
+
+
+def test_the_log_names_the_order_once():
+    """In a process of its own, as it says so once a process."""
+    script = """
+from starlette.middleware.base import BaseHTTPMiddleware
+from faultinject import ASGIFaultMiddleware, Injector
+from tests.adapters import live
+from tests.adapters.test_live_exchanges import go_on
+from tests.adapters.transport import App
+inner = ASGIFaultMiddleware(App().asgi, injector=Injector("reset", seed=1, environ={}))
+with live.uvicorn_server(BaseHTTPMiddleware(inner, dispatch=go_on)) as port:
+    print([live.ask(port).end for _ in range(2)])
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "['RST', 'RST']\n"
+    assert ran.stderr.count("put faultinject outermost") == 1

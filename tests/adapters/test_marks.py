@@ -96,59 +96,47 @@ def guards(headers):
     return sorted((name.lower(), text) for name, text in headers if name.lower() in names)
 
 
-@pytest.mark.parametrize("length", [True, False])
-@pytest.mark.parametrize("rule", CHANGED)
-def test_a_browser_runs_nothing_of_an_answer_that_is_changed(over, length, rule):
+OWN_POLICIES = [
+    ("Content-Security-Policy", "script-src 'none'"),
+    ("CONTENT-SECURITY-POLICY", "img-src *"),
+    ("x-Content-Type-options", "none"),
+    ("X-Content-Type-Options", "NOSNIFF"),
+]
+LIFTS = "edit,drop.content-security-policy=,set.x-content-type-options=none"
+
+
+GUARDED = [
+    # The app's own answer that is changed has an injected answer's headers.
+    *((rule, OVER_HTTP[0], [], GUARDS) for rule in CHANGED),
+    # Wherever rules may come: at a path, at an address of its own, with requests; with a mark and without.
+    *(("edit,drop.etag=", environ, [], GUARDS) for environ in OVER_HTTP),
+    ("corrupt", {**OVER_HTTP[0], "FAULTINJECT_HEADER": "0"}, [], GUARDS),
+    # Rules of files, the environment and code may change an answer without limits.
+    *((rule, {}, [], []) for rule in CHANGED),
+    # An answer that is only late is the app's own, and so is one that nothing can be done to.
+    *((rule, OVER_HTTP[0], [], []) for rule in WHOLE),
+    ("edit,drop.content-range=", OVER_HTTP[0], [], []),
+    # The app's policies stay beside ours; of X-Content-Type-Options only the first one counts.
+    *(
+        (rule, OVER_HTTP[0], OWN_POLICIES, [*GUARDS, *OWN_POLICIES[:2]])
+        for rule in ("edit,drop.etag=", "truncate,keep=0.5")
+    ),
+    # The writer of the rules runs the server, and may set any header.
+    (LIFTS, OVER_HTTP[0], OWN_POLICIES[:2], [("x-content-type-options", "none")]),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "environ", "own", "told", "length"),
+    [
+        *((*each, length) for each in GUARDED for length in (True, False)),
+        ("truncate,keep_bytes=1000", OVER_HTTP[0], [], [], True),
+    ],
+)
+def test_a_browser_runs_nothing_of_an_answer_that_is_changed(over, rule, environ, own, told, length):
     """If rules may come over HTTP, the app's own answer has an injected answer's headers."""
-    injector = guarded(rule, OVER_HTTP[0])
-    assert guards(over(injector, length=length)) == GUARDS
-    assert injector.journal.outcomes[0].injected
-
-
-@pytest.mark.parametrize("length", [True, False])
-@pytest.mark.parametrize("environ", [*OVER_HTTP, {**OVER_HTTP[0], "FAULTINJECT_HEADER": "0"}])
-def test_wherever_rules_may_come_over_http(over, length, environ):
-    """At a path, at an address of its own, and with requests; with a mark and without."""
-    for rule in ("edit,drop.etag=", "corrupt"):
-        assert guards(over(guarded(rule, environ), length=length)) == GUARDS
-
-
-@pytest.mark.parametrize("rule", WHOLE)
-def test_an_answer_that_is_only_late_is_the_apps_own(over, rule):
-    """A browser runs the page of an app that is slow."""
-    injector = guarded(rule, OVER_HTTP[0])
-    assert guards(over(injector)) == []
-    assert [
-        did for each in injector.journal.outcomes if (did := each.did) in ("dripped", "delayed", "stalled")
-    ]
-
-
-def test_only_where_rules_may_come_over_http(over):
-    """Rules of files, the environment and code may change an answer without limits."""
-    for rule in CHANGED:
-        assert guards(over(Injector(rule, seed=1, environ={}))) == []
-
-
-@pytest.mark.parametrize("rule", ["edit,drop.etag=", "truncate"])
-def test_what_the_app_says_to_browsers_itself(over, rule):
-    """The app's policies stay beside ours; of X-Content-Type-Options only the first one counts."""
-    own = [("Content-Security-Policy", "script-src 'none'"), ("CONTENT-SECURITY-POLICY", "img-src *")]
-    other = [("x-Content-Type-options", "none"), ("X-Content-Type-Options", "NOSNIFF")]
-    found = guards(over(guarded(rule, OVER_HTTP[0]), *own, *other))
-    assert found == sorted([*GUARDS, *((name.lower(), text) for name, text in own)])
-
-
-def test_rules_of_a_file_may_lift_what_keeps_a_browser_from_running_them(over):
-    """The writer of the rules runs the server, and may set any header."""
-    rule = "edit,drop.content-security-policy=,set.x-content-type-options=none"
-    found = over(guarded(rule, OVER_HTTP[0]), ("Content-Security-Policy", "img-src *"))
-    assert guards(found) == [("x-content-type-options", "none")]
-
-
-def test_an_answer_that_nothing_can_be_done_to_keeps_its_headers(over):
-    """A body that is shorter than what is kept, and a header that is not there."""
-    for rule in ("truncate,keep_bytes=1000", "edit,drop.content-range="):
-        assert guards(over(guarded(rule, OVER_HTTP[0]))) == []
+    found = guards(over(guarded(rule, environ), *own, length=length))
+    assert found == sorted((name.lower(), text) for name, text in told)
 
 
 def test_a_server_that_shares_the_rules_of_one_with_the_control_api(over, tmp_path):

@@ -1,11 +1,14 @@
-"""A fault keeps its place of `FAULTINJECT_MAX_ACTIVE` until it is done, not the answer."""
+"""A fault keeps its place of `FAULTINJECT_MAX_ACTIVE` while it is under way, and no longer."""
 
 import pytest
 
-from faultinject import Injector, WSGIFaultMiddleware
+from faultinject import Injector, RuleCounts, WSGIFaultMiddleware
+from tests.pairs import pairs
+from tests.until import until
 
+from . import live
 from .conftest import make_environ, serve_wsgi
-from .transport import App, Taking
+from .transport import WIRES, App, Taking, settle
 
 FIRST, SECOND = b"x" * 1000, b"the end"
 
@@ -62,3 +65,105 @@ def test_a_place_is_free_when_nothing_more_is_done(send, length, rule, given):
     assert [each.injected for each in injector.journal.outcomes if each.path == "/outer"][-1]
     [first] = [each.did for each in injector.journal.outcomes if each.path == "/inner"][:1]
     assert first == ("answered" if given[0] == 503 else "refused")
+
+
+FAILS = ["before", "between"]
+RULES = [
+    "http:503",
+    "http:503,delay=1ms",
+    "http:503,when=after",
+    "latency,delay=1ms",
+    "latency,delay=1ms,when=after",
+    "reset",
+    "reset,when=after",
+    "close",
+    "hang,duration=1ms",
+    "hang,duration=1ms,when=after",
+    "truncate",
+    "truncate,of=cos:SlowDown",
+    "truncate,keep_bytes=99",
+    "drip,rate=1MB",
+    "drip,of=cos:SlowDown,rate=1MB",
+    "corrupt",
+    "cos:SlowDown",
+    "cos:SlowDown,when=after",
+    "cos:InternalError,status=200,delay=1ms",
+]
+
+
+@pytest.mark.parametrize(
+    ("wire", "rule", "way"),
+    pairs(wire=WIRES, rule=RULES, way=["connection", "inside", "out of reach", *FAILS]),
+    indirect=["wire"],
+)
+def test_a_place_is_given_back(wire, make_injector, out_of_reach, rule, way):
+    """The only place is free again after each fault, given in any way, also of a failing app."""
+    if way == "out of reach":
+        out_of_reach()
+    injector = make_injector(rule, FAULTINJECT_MAX_ACTIVE="1")
+    for _ in range(3):
+        wire(injector, App(fails=way if way in FAILS else ""), inside=way == "inside")
+    assert "refused" not in {each.did for each in injector.journal.outcomes}
+    assert injector.errors == []
+
+
+PHOTO = b"0123456789" * 360
+"""Bytes that drip for an hour."""
+
+
+@pytest.fixture
+def served(request):
+    """A server of each kind, its injector allowing one fault at a time: `(injector, port)`."""
+    injector = Injector("hang,path=held/", seed=1, environ={"FAULTINJECT_MAX_ACTIVE": "1"})
+    with live.serve(request.param, App(PHOTO), injector) as port:
+        yield injector, port
+    settle()
+
+
+HELD = {
+    "hang": "hang,path=held/",
+    "drip": "drip,rate=1,path=held/",
+    "delay": "http:503,delay=1h,path=held/",
+    "latency": "latency,delay=1h,path=held/",
+    "late": "cos:InternalError,status=200,delay=1h,path=held/",
+}
+
+
+ENDS = {
+    "use": lambda injector, held: injector.use("http:500,path=none/"),
+    "disable": lambda injector, held: injector.disable(),
+    "leaves": lambda injector, held: held.socket.close(),
+}
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("served", "rule", "end"), pairs(served=live.SERVERS, rule=HELD, end=ENDS), indirect=["served"]
+)
+def test_one_at_a_time(served, rule, end):
+    """While a fault holds the place, another is refused; its place is free as soon as it ends."""
+    injector, port = served
+    injector.use(f"{HELD[rule]} http:418,path=next/")
+    with live.Client(port, "/held/a") as held:
+        until(lambda: injector.journal.outcomes)
+        assert live.ask(port, "/held/b").saw == (200, PHOTO, "FIN")
+        assert injector.journal.outcomes[-1].did == "refused"
+        assert injector.counts()["rule-1"] == RuleCounts(2, 1)
+        ENDS[end](injector, held)
+        if end != "leaves":
+            seen = held.read()
+        else:
+            until(lambda: live.ask(port, "/next/a").status == 418)
+    outcome = injector.journal.outcomes[0]
+    if end != "leaves":
+        assert seen.status == {"hang": 0, "delay": 503}.get(rule, 200)
+        assert seen.end == "FIN"
+    if rule == "hang":
+        assert outcome.did == "closed"
+    elif rule == "delay" and end == "leaves":
+        assert outcome.did == "failed"
+        assert injector.counts()["rule-1"].injected == 0
+    else:
+        assert outcome.injected
+    settle()
+    until(lambda: injector.finish() == 0)

@@ -37,9 +37,7 @@ def test_a_server_that_sends_files_itself_is_not_shown(servers, make_injector, r
         told.append(set(scope["extensions"]))
         await ANSWER(scope, receive, send)
 
-    async def send(message):
-        pass
-
+    _, send = recorder()
     wrapped = ASGIFaultMiddleware(app, injector=make_injector(f"{rule},times=1"))
     for _ in range(2):
         with suppress(ConnectionAbortedError):
@@ -81,16 +79,13 @@ def test_what_comes_behind_an_answer_is_done(wire, make_injector, rule, inside):
 @pytest.mark.parametrize("rule", ["truncate", "drip,rate=1KB", "corrupt"])
 def test_other_messages_pass(servers, make_injector, rule):
     """Hints before an answer, and what a test client is told beside it."""
-    sent = []
-
-    async def send(message):
-        sent.append(message["type"].removeprefix("http.response."))
-
+    sent, send = recorder()
     hint, debug = ({"type": f"http.response.{each}"} for each in ("early_hint", "debug"))
     wrapped = ASGIFaultMiddleware(saying(hint, START, debug, WHOLE), injector=make_injector(rule))
     with pytest.raises(OSError, match="5 of 10") if rule == "truncate" else nullcontext():
         asyncio.run(wrapped(servers.scope(**TESTCLIENT), servers.messages(), send))
-    assert sent[:4] == ["early_hint", "start", "debug", "body"]
+    told = [each["type"].removeprefix("http.response.") for each in sent[:4]]
+    assert told == ["early_hint", "start", "debug", "body"]
 
 
 @pytest.mark.parametrize(

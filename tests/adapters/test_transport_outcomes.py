@@ -1,5 +1,7 @@
 """Each fault on a real connection and in process: the client's view and the journal's."""
 
+import time
+
 import pytest
 
 from faultinject import RuleCounts
@@ -20,119 +22,88 @@ def counted(injector):
     return injector.counts()["rule-1"]
 
 
-BREAKING = {
-    "reset": (b"", "RST", "reset"),
-    "close": (b"", "FIN", "closed"),
-    "hang,duration=50ms": (b"", "FIN", "closed"),
+PIECES = [(WHOLE,), (b"01234", b"", b"56789"), (b"", b"0123456", b"78", b"9")]
+ENDS = {
+    "reset": ("RST", "reset"),
+    "reset,delay=20ms": ("RST", "reset"),
+    "close": ("FIN", "closed"),
+    "hang,duration=20ms": ("FIN", "closed"),
 }
 
 
 @pytest.mark.parametrize(
-    ("wire", "rule", "when"), pairs(wire=WIRES, rule=BREAKING, when=["before", "after"]), indirect=["wire"]
+    ("wire", "rule", "kept", "pieces"),
+    pairs(wire=WIRES, rule=ENDS, kept=["before", "after", 0, 1, 5, 9], pieces=PIECES),
+    indirect=["wire"],
 )
-def test_a_connection_ends_without_a_byte(wire, make_injector, rule, when):
-    """On the connection itself, and told as it was done; `after` the app has run to its end."""
-    app = App()
-    injector = make_injector(f"{rule},when={when}")
+def test_a_connection_ends(wire, make_injector, rule, kept, pieces):
+    """Without a byte, or behind so many of the app's answer; `after` the app has run to its end."""
+    app = App(*pieces)
+    when = "before" if kept == "before" else "after"
+    of_answer = f",after_bytes={kept}" if kept in range(10) else ""
+    injector = make_injector(f"{rule},when={when}{of_answer}")
+    began = time.monotonic()
     seen = wire(injector, app)
-    body, end, did = BREAKING[rule]
-    assert (seen.raw, seen.end, seen.error) == (body, end, None)
-    assert last(injector) == (did, when == "after", None, None)
-    assert (app.ran, app.closed) == ((1, 1) if when == "after" else (0, 0))
+    assert time.monotonic() - began >= (0.02 if "20ms" in rule else 0)
+    end, did = ENDS[rule]
+    assert (seen.end, seen.error) == (end, None)
+    if of_answer:
+        assert (seen.status, seen.body, seen.headers["content-length"]) == (200, WHOLE[:kept], "10")
+    else:
+        assert seen.raw == b""
+    assert last(injector) == (did, when == "after", *((200, kept) if of_answer else (None, None)))
     assert injector.journal.outcomes[-1].when == when
+    assert (app.ran, app.closed) == ((1, 1) if when == "after" else (0, 0))
     assert counted(injector) == RuleCounts(1, 1)
     assert injector.errors == []
 
 
+SHAPED = {
+    # How many of ten bytes come, how many of them are others, and what was done.
+    "truncate,keep=0.59": (5, 0, "truncated"),
+    "truncate,keep=0": (0, 0, "truncated"),
+    "truncate,keep_bytes=3": (3, 0, "truncated"),
+    "truncate,keep_bytes=9": (9, 0, "truncated"),
+    "drip,rate=200": (10, 0, "dripped"),
+    "stall,when=after,duration=50ms,after_bytes=0": (10, 0, "stalled"),
+    "stall,when=after,duration=50ms,after_bytes=5": (10, 0, "stalled"),
+    "stall,when=after,duration=50ms,after_bytes=9": (10, 0, "stalled"),
+    "corrupt": (10, 1, "corrupted"),
+    "corrupt,flips=3": (10, 3, "corrupted"),
+}
+
+
 @pytest.mark.parametrize(
-    ("rule", "kept"),
-    [
-        ("truncate", 5),
-        ("truncate,keep=0", 0),
-        ("truncate,keep=0.999", 9),
-        ("truncate,keep_bytes=0", 0),
-        ("truncate,keep_bytes=7", 7),
-    ],
+    ("wire", "rule", "length", "pieces", "inside"),
+    pairs(
+        wire=WIRES,
+        rule=SHAPED,
+        length=[False, True],
+        pieces=PIECES,
+        inside=[False, True],
+        # The share of an unknown length is one of the first piece.
+        allowed=lambda _, rule, length, pieces, __: length or "keep=" not in rule or pieces == (WHOLE,),
+    ),
+    indirect=["wire"],
 )
-@pytest.mark.parametrize("pieces", [(b"0123456789",), (b"01234", b"", b"56789"), (b"", b"01234567", b"89")])
-def test_a_cut_body(wire, make_injector, rule, kept, pieces):
-    """The client gets the full Content-Length and fewer bytes; the app is closed once."""
-    app = App(*pieces)
-    injector = make_injector(rule)
-    seen = wire(injector, app)
-    assert seen.saw == (200, WHOLE[:kept], "FIN")
-    assert seen.headers["content-length"] == "10"
-    assert seen.error is None
-    assert last(injector) == ("truncated", True, 200, kept)
-    assert (app.ran, app.closed) == (1, 1)
-    assert counted(injector) == RuleCounts(1, 1)
-
-
-@pytest.mark.parametrize("keep", [0, 3, 9])
-def test_inside_a_cut_body_is_an_error(wire, make_injector, keep):
-    """As a client raises it that has read fewer bytes than were announced."""
-    app = App()
-    injector = make_injector(f"truncate,keep_bytes={keep}")
-    seen = wire(injector, app, inside=True)
-    assert seen.body == WHOLE[:keep]
-    assert (seen.error.partial, seen.error.expected) == (keep, 10 - keep)
-    assert last(injector) == ("truncated", True, 200, keep)
-    assert app.closed == 1
-
-
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_cut_body_without_a_length(wire, make_injector, inside):
-    """The share is one of the first piece."""
-    app = App(b"0123456789", b"abc", length=False)
-    injector = make_injector("truncate")
+def test_a_body_is_cut_slow_or_wrong(wire, make_injector, rule, length, pieces, inside):
+    """As many bytes as asked, in no less time; a client in this process meets a cut as an error."""
+    app = App(*pieces, length=length)
+    injector = make_injector(rule, record_all=True)
+    began = time.monotonic()
     seen = wire(injector, app, inside=inside)
-    assert seen.body == b"01234"
-    if inside:
-        assert (seen.error.partial, seen.error.expected) == (5, None)
+    assert time.monotonic() - began >= (0.05 if rule.startswith(("drip", "stall")) else 0)
+    kept, wrong, did = SHAPED[rule]
+    assert (len(seen.body), seen.end) == (kept, "FIN")
+    assert sum(one != other for one, other in zip(seen.body, WHOLE, strict=False)) == wrong
+    if kept or not inside:
+        assert (seen.status, seen.headers.get("content-length")) == (200, "10" if length else None)
+    if inside and kept < 10:
+        assert (seen.error.partial, seen.error.expected) == (kept, 10 - kept if length else None)
     else:
-        assert seen.end == "FIN"
-    assert last(injector) == ("truncated", True, 200, 5)
-
-
-@pytest.mark.parametrize(
-    ("wire", "length", "inside"),
-    pairs(wire=WIRES, length=[False, True], inside=[False, True]),
-    indirect=["wire"],
-)
-def test_a_slow_body(wire, make_injector, inside, length):
-    """All of it, in no less time than the rate says."""
-    app = App(length=length)
-    injector = make_injector("drip,rate=100", record_all=True)
-    seen = wire(injector, app, inside=inside)
-    assert (*seen.saw, seen.error) == (200, WHOLE, "FIN", None)
-    assert last(injector) == ("dripped", True, 200, 10)
-    outcome = injector.journal.outcomes[-1]
-    assert outcome.answered - outcome.arrived >= 0.1
-    assert (app.closed, counted(injector)) == (1, RuleCounts(1, 1))
-
-
-@pytest.mark.parametrize(
-    ("wire", "flips", "length", "inside"),
-    pairs(wire=WIRES, flips=[1, 3, 1000], length=[False, True], inside=[False, True]),
-    indirect=["wire"],
-)
-def test_a_changed_body(wire, make_injector, inside, length, flips):
-    """As many bytes as before, so many of them others, in the same places every time."""
-    injector = make_injector(f"corrupt,flips={flips}")
-    app = App(length=length)
-    bodies = set()
-    for _ in range(2):
-        seen = wire(injector, app, inside=inside)
-        bodies.add(seen.body)
-        assert len(seen.body) == 10
-        changed = sum(one != other for one, other in zip(seen.body, WHOLE, strict=True))
-        assert changed == min(flips, 10 if length else 5)
-        assert (seen.status, seen.error) == (200, None)
-        assert last(injector) == ("corrupted", True, 200, 10)
-    assert len(bodies) == 2
-    again = make_injector(f"corrupt,flips={flips}")
-    assert wire(again, App(length=length), inside=inside).body in bodies
-    assert app.closed == 2
+        assert seen.error is None
+    assert last(injector) == (did, True, 200, kept)
+    assert (app.ran, app.closed, counted(injector)) == (1, 1, RuleCounts(1, 1))
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -188,3 +159,59 @@ def test_an_app_that_fails_behind_changed_bytes(wire, make_injector):
     seen = wire(injector, App(fails="between"))
     assert seen.body and not b"0123456789".startswith(seen.body)
     assert (last(injector)[0], counted(injector)) == ("corrupted", RuleCounts(1, 1))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("rule", ["reset", "close", "hang,duration=50ms"])
+def test_a_gateway_answers_when_nothing_else_can_be_done(wire, make_injector, out_of_reach, rule, when):
+    """A server without access to its connection answers 502, as a load balancer would."""
+    out_of_reach()
+    injector = make_injector(f"{rule},when={when}")
+    seen = wire(injector)
+    assert (seen.status, seen.error) == (502, None)
+    assert b"<h1>502 Bad Gateway</h1>" in seen.body
+    assert seen.headers["content-type"] == "text/html"
+    assert last(injector) == ("answered", when == "after", 502, int(seen.headers["content-length"]))
+    outcome = injector.journal.outcomes[-1]
+    assert (outcome.fault, outcome.response_bytes) == (rule.partition(",")[0], len(seen.body))
+    assert outcome.elapsed is None or outcome.elapsed >= (0.05 if "hang" in rule else 0)
+    assert counted(injector).injected == 1
+
+
+@pytest.mark.parametrize("length", [False, True])
+@pytest.mark.parametrize(
+    ("rule", "did"),
+    [
+        ("truncate,keep_bytes=7", "truncated"),
+        ("truncate,keep_bytes=0", "truncated"),
+        ("truncate,of=cos:SlowDown,keep=0.1", "truncated"),
+        # No reset is claimed.
+        ("reset,when=after,after_bytes=7", "closed"),
+        ("hang,duration=10ms,when=after,after_bytes=7", "closed"),
+    ],
+)
+def test_a_cut_becomes_the_server_s_own(wire, make_injector, out_of_reach, rule, did, length):
+    """It sends what is let through, and gets an error: servers close the connection then."""
+    out_of_reach()
+    app = App(length=length)
+    injector = make_injector(rule)
+    seen = wire(injector, app)
+    assert isinstance(seen.error, ConnectionAbortedError)
+    assert last(injector)[0] == did
+    kept = injector.journal.outcomes[-1].response_bytes
+    assert (len(seen.body), app.closed) == (kept, "of=" not in rule)
+    if kept and "of=" not in rule:
+        assert seen.body == b"0123456"
+
+
+def no_thread(_):
+    raise RuntimeError("can't start new thread")
+
+
+def test_the_server_s_thread_does_it(wire, make_injector, monkeypatch):
+    """A hang that finds no thread is over before the adapter returns."""
+    monkeypatch.setattr("threading.Thread.start", no_thread)
+    injector = make_injector("hang,duration=50ms")
+    assert wire(injector).saw == (0, b"", "FIN")
+    assert injector.journal.outcomes[-1].injected
+    assert injector.finish() == 0

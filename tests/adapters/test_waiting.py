@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -21,7 +22,10 @@ DELAYS = [
     "http:503,delay=90s,when=after",
     "latency,delay=90s",
     "latency,delay=90s,when=after",
+    "stall,duration=90s",
+    "stall,duration=90s,when=after",
 ]
+OF_THE_APP = ("latency", "stall")
 BACKENDS = ["asyncio", "trio"]
 START = {"type": "http.response.start", "status": 200, "headers": []}
 END = {"type": "http.response.body", "body": b"app"}
@@ -39,10 +43,10 @@ def test_never_shorter_than_asked(send, clock, make, rule):
     injector = make(rule, record_all=True)
     answer = send(injector)
     assert clock.now == pytest.approx(90)
-    assert answer.status == (200 if rule.startswith("latency") else 503)
+    assert answer.status == (200 if rule.startswith(OF_THE_APP) else 503)
     outcome = only(injector)
     assert outcome.elapsed == pytest.approx(90)
-    assert outcome.did == ("delayed" if rule.startswith("latency") else "answered")
+    assert outcome.did == ("delayed" if rule.startswith(OF_THE_APP) else "answered")
 
 
 def test_a_sleep_that_ends_early_is_slept_again(servers):
@@ -61,7 +65,7 @@ def test_a_sleep_that_ends_early_is_slept_again(servers):
 @pytest.mark.parametrize(
     ("rule", "end"),
     [
-        *zip(DELAYS, [lambda each: each.use("http:500"), lambda each: each.disable()] * 2, strict=True),
+        *zip(DELAYS, [lambda each: each.use("http:500"), lambda each: each.disable()] * 3, strict=True),
         (DELAYS[0], lambda each: (each.disable(), each.enable())),
     ],
 )
@@ -69,7 +73,7 @@ def test_waits_end_with_the_scenario(send, clock, make, rule, end):
     """If the scenario is replaced or switched off, waits end at once, as they were decided."""
     injector = make(rule)
     clock.at(30, lambda: end(injector))
-    assert send(injector).status == (200 if rule.startswith("latency") else 503)
+    assert send(injector).status == (200 if rule.startswith(OF_THE_APP) else 503)
     assert clock.now == pytest.approx(30)
 
 
@@ -173,9 +177,20 @@ def test_latency_hands_on_the_body_in_order(servers, clock, make, backend):
     assert seen == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("rule", ["http:503,delay=1h", "http:503,delay=1h,when=after", "latency,delay=1h"])
-def test_a_worker_stopped_in_a_wait_gives_the_take_back(servers, clock, make, rule):
-    """gunicorn's time-out ends a sync worker that waits too long."""
+STOPPED_WHILE_IT_READS = {"CONTENT_LENGTH": "10", "wsgi.input": SimpleNamespace(read=sys.exit)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "more"),
+    [
+        ("http:503,delay=1h", {}),
+        ("http:503,delay=1h,when=after", {}),
+        ("latency,delay=1h", {}),
+        ("http:503", STOPPED_WHILE_IT_READS),
+    ],
+)
+def test_a_worker_that_is_stopped_gives_the_take_back(servers, clock, make, rule, more):
+    """gunicorn ends a sync worker that takes too long with SystemExit, wherever it is."""
     clock.at(30, sys.exit)
     injector = make(f"{rule},times=1")
 
@@ -184,7 +199,7 @@ def test_a_worker_stopped_in_a_wait_gives_the_take_back(servers, clock, make, ru
         return []
 
     with pytest.raises(SystemExit):
-        WSGIFaultMiddleware(app, injector=injector)(servers.environ(), None)
+        WSGIFaultMiddleware(app, injector=injector)(servers.environ("PUT", **more), None)
     assert only(injector).did == "failed"
     assert injector.counts()["rule-1"].injected == 0
 
@@ -329,3 +344,32 @@ def test_what_follows_a_time_out_is_its_retry(servers):
     [call] = faults.calls
     assert [each.kind for each in call.attempts] == ["timeout", None]
     assert 0 <= call.gaps[0] < 60
+
+
+PROGRAM = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from faultinject import Injector, WSGIFaultMiddleware
+
+injector = Injector("http:503,delay=1h", environ={})
+def ask():
+    WSGIFaultMiddleware(None, injector=injector)({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None)
+if sys.argv[1] == "late":
+    threading.Thread(target=lambda: (threading.main_thread().join(), ask())).start()
+elif sys.argv[1] == "pool":
+    ThreadPoolExecutor(1).submit(ask)
+else:
+    threading.Thread(target=ask).start()
+while sys.argv[1] != "late" and not injector.journal.outcomes:
+    pass
+"""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("threads", ["pool", "thread", "late"])
+def test_the_end_of_the_program_ends_all_waits(threads):
+    """Threads that wait keep no program from ending, nor do those of a pool.
+
+    It waits for a pool first; a late wait is none.
+    """
+    subprocess.run([sys.executable, "-c", PROGRAM, threads], check=True, timeout=100)

@@ -4,15 +4,13 @@ A *situation* is how the first request brings its body. The client is one that k
 connection again unless the answer, or its end, says otherwise.
 """
 
-from __future__ import annotations
-
 import json
 from itertools import count
 
 from .apps import photo
 from .faults import code, empty
 from .probe import PATIENCE, request
-from .rules import APP, CUT, NONE, THEN
+from .rules import APP, CUT, EMPTY, NONE, THEN
 
 BODY = b"x" * 3000
 LONG = b"y" * 300_000
@@ -70,6 +68,13 @@ class Exchange:
         self.path = self.path.removesuffix("put") + "photos/1000"
         self.client.send(request("GET", self.path))
         return self.client.answer(patience=PATIENCE)
+
+    def bodiless(self):
+        """HEAD: of an answer without a body nothing is cut."""
+        self.path = self.path.removesuffix("put") + "photos/1000"
+        self.gives = EMPTY
+        self.client.send(request("HEAD", self.path))
+        return self.client.answer("HEAD", patience=PATIENCE)
 
     def body(self):
         """The whole body at once, with its length."""
@@ -142,6 +147,8 @@ class Exchange:
             return bool(answer.line and not answer.whole) or answer.status == 502
         if not answer.whole:
             return False
+        if self.gives is EMPTY:
+            return answer.status in (200, 503) and not answer.body
         if self.gives is APP:
             return answer.status == 200
         return code(answer.body) in ("SlowDown", "InternalError")
@@ -179,6 +186,7 @@ UNDRAINED = tuple(name for name in THEN if name.endswith(("undrained", "undraine
 AFTER = tuple(name for name, (text, _) in THEN.items() if "when=after" in text)
 SITUATIONS = {
     "no_body": ANY,
+    "bodiless": ("drip", "corrupt", "truncate", "truncate-error", "drip-error", "error"),
     "body": ANY + PARTLY,
     "chunks": ANY,
     "expect": ANY + PARTLY,

@@ -123,44 +123,9 @@ def beneath_asgi(app):
     return outer
 
 
-def behind_proxy_wsgi(app):
-    """Believe X-Forwarded-For: an address as werkzeug's ProxyFix does, or one with a port."""
-    from werkzeug.middleware.proxy_fix import ProxyFix
-
-    fixed = ProxyFix(app)
-
-    def outer(environ, start_response):
-        address, _, port = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(":")
-        if proto := environ.get("HTTP_X_FORWARDED_PROTO"):
-            return app(environ | {"wsgi.url_scheme": proto}, start_response)
-        if not address:
-            return fixed(environ, start_response)
-        return app(environ | {"REMOTE_ADDR": address, "REMOTE_PORT": port}, start_response)
-
-    return outer
-
-
-def behind_proxy_asgi(app):
-    """Believe X-Forwarded-For and X-Forwarded-Proto over ASGI, and wrap `send`."""
-
-    async def outer(scope, receive, send):
-        headers = dict(scope.get("headers", ()))
-        if proto := headers.get(b"x-forwarded-proto"):
-            scope = scope | {"scheme": proto.decode()}
-        said = headers.get(b"x-forwarded-for", b"").decode()
-        address, _, port = said.rpartition(":")
-        if said:
-            scope = scope | {"client": (address or said, int(port) if address else 0)}
-        await beneath_asgi(app)(scope, receive, send)
-
-    return outer
-
-
 # Without rules this is the server as it is without us, to compare with.
 _faulty = "FAULTINJECT_RULES" in os.environ
 wsgi = WSGIFaultMiddleware(plain_wsgi) if _faulty else plain_wsgi
 asgi = ASGIFaultMiddleware(plain_asgi) if _faulty else plain_asgi
 if "WRAPPED" in os.environ:
     wsgi, asgi = beneath_wsgi(wsgi), beneath_asgi(asgi)
-if "PROXIED" in os.environ:
-    wsgi, asgi = behind_proxy_wsgi(wsgi), behind_proxy_asgi(asgi)

@@ -1,7 +1,5 @@
 """The servers that the tests of one process share."""
 
-from __future__ import annotations
-
 import pytest
 
 from .launch import Pool

@@ -1,7 +1,5 @@
 """The expected view of each fault from a client of any server: one function for each column."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack, suppress
 from hashlib import sha256
 from io import BytesIO
@@ -442,41 +440,3 @@ def head(trial):
             "answered",
         )
     return trial.seen(", ".join(saw), path)
-
-
-@fault("keep-alive")
-def keep_alive(trial):
-    """A connection that the server keeps stays in step through whatever leaves it open."""
-    client = trial.connect()
-    kept = 0
-    try:
-        for rule, method, target, size in (
-            ("corrupt", "GET", "photos/1000", 1000),
-            ("drip", "GET", "photos/300", 300),
-            ("cut", "GET", "photos/0", 0),
-            ("cut", "HEAD", "photos/1000", 0),
-            ("cut-bytes", "GET", "photos/700", 700),
-            ("corrupt", "HEAD", "photos/1000", 0),
-            ("corrupt", "GET", "photos/0", 0),
-            ("drip", "HEAD", "photos/1000", 0),
-            ("error", "GET", "photos/1000", None),
-            ("error", "HEAD", "photos/1000", 0),
-        ):
-            path = trial.path(rule, target)
-            answer = client.ask(method, path)
-            assert (answer.status, answer.whole) == (503 if rule == "error" else 200, True)
-            assert size is None or len(answer.body) == size
-            if trial.closes(answer):
-                assert client.end() == ("FIN", b"")
-                client.close()
-                client = trial.connect()
-                continue
-            kept += 1
-            other = client.ask("GET", trial.path("else", "photos/77"))
-            assert is_photo(other, 77)
-            if trial.closes(other):
-                client.close()
-                client = trial.connect()
-    finally:
-        client.close()
-    return trial.seen(f"kept {kept} of 10", path)

@@ -1,7 +1,5 @@
 """A client that speaks HTTP/2 on one connection: its streams, and how the connection ended."""
 
-from __future__ import annotations
-
 import time
 
 from h2.config import H2Configuration

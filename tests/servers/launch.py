@@ -1,7 +1,5 @@
 """The real servers, each a process of its own with the apps of `apps.py` in it."""
 
-from __future__ import annotations
-
 import json
 import os
 import ssl

@@ -1,7 +1,5 @@
 """A client on a raw socket, which notes every byte of an answer, its time, and the end."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import time
@@ -106,8 +104,6 @@ class Client:
         address: host and port, or the path of a unix socket.
         tls: an `ssl.SSLContext`, or None.
         patience: seconds for the connection and for each that is sent.
-        source: the address that it comes from; None for the system's choice.
-        buffer: bytes that the system takes of what has not been read; None for its choice.
 
     Raises:
         OSError: there is no connection.
@@ -117,15 +113,11 @@ class Client:
         raw: every byte that has come.
     """
 
-    def __init__(self, address, tls=None, *, patience=PATIENCE, source=None, buffer=None):
+    def __init__(self, address, tls=None, *, patience=PATIENCE):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(patience)
         try:
-            if buffer is not None:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-            if source is not None:
-                self.socket.bind((source, 0))
             self.socket.connect(address)
             self.name = self.socket.getsockname()
             self._tls = None if tls is None else Tls(self.socket, tls)
@@ -281,11 +273,6 @@ class Client:
             pass
         left, self._left = self._left, b""
         return self._end or "open", left
-
-    @staticmethod
-    def stay_silent(seconds):
-        """Read nothing for a while, as a client that is busy elsewhere."""
-        time.sleep(seconds)
 
     def silent(self):
         """Whether nothing has come that was not read, not even an end."""

@@ -3,8 +3,6 @@
 Both are written anew on demand.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,8 +1,6 @@
 """The rules of the matrix, each with its own path, so that one process shows every fault."""
 
-from __future__ import annotations
-
-APP, ERROR, CUT, NONE = "app", "error", "cut", "none"
+APP, ERROR, CUT, NONE, EMPTY = "app", "error", "cut", "none", "empty"
 THEN = {
     # What the connection is looked at after: the rule, and what its client gets.
     "latency": ("latency,delay=10ms", APP),
@@ -78,6 +76,7 @@ TEXTS = {
     "close-http2": "close,http2=yes",
     "cut-http2": "truncate,http2=yes",
     "late-plain": "cos:SlowDown,delay=5s",
+    "reset-later": "reset,delay=5s",
     "late-error": "cos:InternalError,status=200,delay=1s",
 }
 

@@ -1,7 +1,5 @@
 """Servers that are started by Python: `python serving.py NAME PORT-or-path [certificate]`."""
 
-from __future__ import annotations
-
 import sys
 
 from apps import wsgi

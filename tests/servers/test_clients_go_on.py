@@ -1,7 +1,5 @@
 """Real clients store their objects after a first error, on connections of their choice."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 from itertools import count
 
@@ -21,7 +19,7 @@ _numbers = count()
 
 def says_expect(name):
     """Whether a client may say `Expect: 100-continue` with an upload."""
-    return name.endswith(", Expect") or name in ("boto3", "AWS CLI", "curl")
+    return name.endswith(", Expect") or name in ("boto3", "curl")
 
 
 def go_on(server, name, rule, size, folder):

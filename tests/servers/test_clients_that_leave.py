@@ -1,12 +1,11 @@
 """A client that leaves during a delay: the fault was not given."""
 
-from __future__ import annotations
-
 from itertools import count
 from time import monotonic
 
 import pytest
 
+from .apps import photo
 from .launch import SERVERS
 from .probe import PATIENCE, request
 from .test_matrix import QUICK, started
@@ -28,14 +27,17 @@ EACH = pytest.mark.parametrize(
 
 @EACH
 def test_one_that_has_left_has_seen_nothing(pool, name):
-    """And the journal says so."""
+    """And the journal says so; a client that comes meanwhile is not taken for it."""
     server = started(pool, name)
-    client, path = server.connect(), f"/late-plain/left-{next(_numbers)}/photos/10"
-    client.send(request("GET", path))
-    # The line that the wait begins with.
-    server.outcome(path)
-    client.close()
-    assert server.outcome(path, until=lambda outcome: outcome.get("final"))["did"] == "failed"
+    for rule in "late-plain", "reset-later":
+        client, path = server.connect(), f"/{rule}/left-{next(_numbers)}/photos/10"
+        client.send(request("GET", path))
+        # The line that the wait begins with.
+        server.outcome(path)
+        client.close()
+        with server.connect() as other:
+            assert server.outcome(path, until=lambda outcome: outcome.get("final"))["did"] == "failed"
+            assert other.ask("GET", "/else/photos/10").body == photo(10)
 
 
 @EACH

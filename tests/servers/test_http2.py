@@ -1,7 +1,5 @@
 """HTTP/2: answers change stream by stream; only `http2=yes` lets faults break connections."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import pytest

@@ -1,7 +1,5 @@
 """Faults on real servers, seen by a client on a raw socket."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -10,6 +8,7 @@ from tests.pairs import fewest
 
 from .faults import FAULTS
 from .launch import KINDS, SERVERS, UNREACHABLE, VARIANTS, Server
+from .probe import request
 from .results import RESULTS, check
 from .table import BUFFERS
 from .trial import Trial
@@ -31,7 +30,6 @@ OVER_OTHER_TRANSPORTS = (
     "drip",
     "corrupt",
     "status=200, late",
-    "keep-alive",
 )
 CASES = [(server, fault) for server in SERVERS for fault in FAULTS]
 CASES += [(server, fault) for server in VARIANTS for fault in OVER_OTHER_TRANSPORTS]
@@ -218,3 +216,22 @@ def test_requests_that_no_rule_matches_are_untouched(pool, server, tmp_path):
         assert wire(faulty) == wire(plain)
     finally:
         plain.stop()
+
+
+CHUNKS = "Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    "server", [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in SERVERS]
+)
+def test_a_body_is_known_where_it_was_announced(pool, server):
+    """A retry that lost its body does not look like a body of unknown length, nor the reverse."""
+    trial = Trial(started(pool, server), "PUT")
+    found = []
+    for more, sent in (("", b""), (CHUNKS, b"4\r\nmeow\r\n0\r\n\r\n")):
+        path = trial.path("else", "no-body")
+        with trial.connect() as client:
+            client.send(request("PUT", path, more=f"{more}Connection: close\r\n") + sent)
+            client.answer("PUT")
+        found.append(trial.server.outcome(path)["request_bytes"])
+    assert found in ([0, 4], [0, None])

@@ -1,7 +1,5 @@
 """Kodo's statuses above 599, which HTTP does not know, come over every server."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

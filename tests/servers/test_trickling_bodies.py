@@ -1,7 +1,5 @@
 """On every server, a trickling body gets its fault after ten seconds, and frees a worker."""
 
-from __future__ import annotations
-
 import threading
 import time
 from itertools import count
@@ -77,15 +75,6 @@ def test_ten_seconds_are_ten_seconds(pool, way):
         with each.server.connect() as other:
             answer = other.ask("GET", "/else/photos/100", more="Connection: close\r\n")
         assert answer.status == 200, each.server.name
-
-
-def test_among_other_connections(pool):
-    """Also where it is not known which of the server's connections is the one."""
-    server = pool.get("granian WSGI")
-    with server.connect(), server.connect():
-        client = Trickle(server, "length")
-        client.run()
-    assert (client.answer.status, client.answer.whole) == (503, True)
 
 
 def test_the_servers_that_buffer():

@@ -1,7 +1,5 @@
 """One fault on one server: the paths, the journal, and what is compared with the results."""
 
-from __future__ import annotations
-
 import time
 from itertools import count
 
@@ -42,11 +40,6 @@ class Trial:
         with self.connect() as client:
             answer = client.ask(method, path, body, more=more)
         return path, answer
-
-    def closes(self, answer):
-        """Whether the server closes the connection behind that answer."""
-        says = answer.one("connection") == "close" or answer.line.startswith("HTTP/1.0")
-        return says or self.server.name.startswith("uWSGI")
 
     def patience(self, seconds, wanted):
         """Seconds to wait for an event that may never come; more if the results expect it."""

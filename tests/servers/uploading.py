@@ -3,8 +3,6 @@
 A client is a function from a URL, a body and a folder for its files to the statuses that it saw.
 """
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json
@@ -165,27 +163,6 @@ def with_boto3(url, body):
     return [503] * said["RetryAttempts"] + [said["HTTPStatusCode"]]
 
 
-def with_aws(url, body, folder):
-    """The command line of AWS; what it met it does not say."""
-    file = folder / "body"
-    file.write_bytes(body)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    more = {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "*",
-    }
-    parts = urlsplit(url)
-    _, bucket, key = parts.path.split("/", 2)
-    command = ["aws", "--endpoint-url", f"http://{parts.netloc}", "s3api", "put-object"]
-    command += ["--bucket", bucket, "--key", key, "--body", str(file)]
-    subprocess.run(command, check=True, capture_output=True, env=kept | more, timeout=3 * PATIENCE)
-    return [503, 200]
-
-
 CLIENTS = {
     "requests": lambda url, body, folder: with_requests(url, body),
     "requests, Expect": lambda url, body, folder: with_requests(url, body, EXPECT),
@@ -200,9 +177,8 @@ CLIENTS = {
     "Node fetch": lambda url, body, folder: with_node(NODE_FETCH, url, body),
     "Node http, Expect": lambda url, body, folder: with_node(NODE_HTTP, url, body),
     "boto3": lambda url, body, folder: with_boto3(url, body),
-    "AWS CLI": with_aws,
 }
-_PROGRAMS = {"curl": "curl", "Node": "node", "AWS": "aws"}
+_PROGRAMS = {"curl": "curl", "Node": "node"}
 
 
 def missing(name):

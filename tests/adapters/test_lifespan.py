@@ -1,18 +1,22 @@
-"""ASGI: wrong rules stop the server at its lifespan, or let requests pass."""
+"""ASGI: wrong rules stop a server at its start; at its end the journal has its own."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 
-from faultinject import ASGIFaultMiddleware, WSGIFaultMiddleware
+from faultinject import ASGIFaultMiddleware, Injector, WSGIFaultMiddleware
 from faultinject.adapters import forget
 from faultinject.exceptions import ConfigurationError
+
+from .transport import hearing, recorder
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that it would rather have httpx2
@@ -26,16 +30,9 @@ async def app(scope, receive, send):
 
 
 def run(wrapped, scope, *messages):
-    left, sent = list(messages), []
-
-    async def receive():
-        return left.pop(0)
-
-    async def send(message):
-        sent.append(message)
-
+    sent, send = recorder()
     with pytest.raises(ConfigurationError) if scope["type"] == "lifespan" else nullcontext():
-        asyncio.run(wrapped(scope, receive, send))
+        asyncio.run(wrapped(scope, hearing(*messages), send))
     return sent
 
 
@@ -109,3 +106,65 @@ def test_uvicorn_does_not_start(tmp_path):
     assert ended.returncode == 3
     assert MESSAGE in ended.stderr
     assert "Application startup failed. Exiting." in ended.stderr
+
+
+SHUTDOWN = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def living(scope, receive, send):
+    while scope["type"] == "lifespan":
+        what = (await receive())["type"]
+        await send({"type": f"{what}.complete"})
+        if what == "lifespan.shutdown":
+            return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+def serve(injector, *, ask=True):
+    """Start, one request, shut down: what was said, and what stood in the journal then."""
+    path = injector.journal.path
+    said = []
+
+    def ends():
+        """Of each line, whether it is the end."""
+        return [bool(json.loads(each).get("ended")) for each in Path(path).read_text().splitlines()]
+
+    async def send(message):
+        said.append((message["type"], ends()))
+
+    async def run():
+        wrapped = ASGIFaultMiddleware(living, injector=injector)
+        messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+        async def receive():
+            message = next(messages)
+            if message["type"].endswith("shutdown") and ask:
+                scope = {"type": "http", "method": "GET", "path": "/a", "query_string": b"", "headers": []}
+
+                async def nothing(message=None):
+                    return {"type": "http.request"}
+
+                await wrapped(scope, nothing, nothing)
+            return message
+
+        await wrapped({"type": "lifespan"}, receive, send)
+
+    asyncio.run(run())
+    return said
+
+
+@pytest.mark.parametrize("rule", ["http:503,path=a", "http:503,path=b"])
+def test_the_end_is_there_before_the_server_is_told(tmp_path, rule):
+    """After its answers, and once."""
+    injector = Injector(rule, environ={}, journal=str(tmp_path / "journal"))
+    (before, nothing), (after, lines) = serve(injector)
+    assert ([before, after], nothing) == (SHUTDOWN, [])
+    assert lines == [False] * (len(lines) - 1) + [True]
+    assert len(lines) > 1
+
+
+def test_who_has_written_nothing_says_nothing(tmp_path):
+    """A worker that was never asked."""
+    injector = Injector("http:503", environ={}, journal=str(tmp_path / "journal"))
+    assert serve(injector, ask=False) == [(each, []) for each in SHUTDOWN]
