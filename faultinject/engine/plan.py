@@ -18,7 +18,8 @@ from copy import copy
 from functools import cached_property, partial
 from hashlib import blake2b
 from itertools import product
-from typing import TYPE_CHECKING, Any, Protocol
+from math import exp
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from faultinject.engine.actions import PASSED, Action, Pass
 from faultinject.engine.counting import Counter, Counts, MatchKey, Take
@@ -877,12 +878,14 @@ class Plan:
                 if held:
                     held = False
                     counts.release()
-                return self._inject(rule, request, identity, n, now, arrived, taken, digest)
+                return self._inject(rule, request, identity, n, now, arrived, taken, digest, matched)
         finally:
             if held:
                 counts.release()
         rule = matched[0]
         entry = Entry(self, request, rule.reading, now, arrived, rule.name, numbers[0][1])
+        if len(matched) > 1:
+            entry.matched = [each.name for each in matched]
         if services.record_all:
             return Pass(entry)
         services.journal(entry)
@@ -903,6 +906,7 @@ class Plan:
         arrived: float,
         taken: Take | None,
         digest: bytes,
+        matched: Sequence[CompiledRule],
     ) -> Action:
         """Carry out a rule that fires, if one more fault may be under way.
 
@@ -910,6 +914,8 @@ class Plan:
         """
         services = self.services
         entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
+        if len(matched) > 1:
+            entry.matched = [each.name for each in matched]
         entry.take = taken
         digest = digest or rule.drawn(identity, n) or b""
         action: Action
@@ -1117,8 +1123,34 @@ def choose(digest: bytes, count: int) -> int:
     return int.from_bytes(digest[8:16], "big") * count // ONE
 
 
-def delays(low: float, high: float) -> Callable[[bytes], float]:
-    """A function from a digest to the seconds that a rule waits, evenly from `low` to `high`."""
+class LogNormal(NamedTuple):
+    """A delay whose logarithm is normally distributed.
+
+    Attributes:
+        median: half of the waits are shorter, seconds.
+        sigma: the standard deviation of the logarithm.
+    """
+
+    median: float
+    sigma: float
+
+
+LONGEST_DELAY = 3600.0
+"""The most seconds of a delay; a longer draw is cut to it."""
+
+
+def delays(delay: tuple[float, float] | LogNormal) -> Callable[[bytes], float]:
+    """A function from a digest to the seconds that a rule waits: evenly between two times, or log-normal."""
+    if isinstance(delay, LogNormal):
+        from statistics import NormalDist  # loads much, and few rules need it
+
+        exponent = NormalDist(0, delay.sigma).inv_cdf
+        # As many bits as leave the share between 0 and 1.
+        return lambda digest: min(
+            LONGEST_DELAY,
+            delay.median * exp(exponent(((int.from_bytes(digest[16:24], "big") >> 12) + 0.5) / 2**52)),
+        )
+    low, high = delay
     if low == high:
         return lambda _: low
     return lambda digest: low + (high - low) * (int.from_bytes(digest[16:24], "big") / ONE)
