@@ -408,7 +408,6 @@ def explore(
         holds=holds if url is None else None,
     )
     sweep = exploration.sweep
-    sweep.stored = url is None
     if url is not None and reset is None:
         why = (
             "it still holds what earlier runs wrote, so a lost write may not show; --reset prepares each run"

@@ -488,17 +488,16 @@ def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, An
 
 
 def _delay(node: Node) -> str | None:
-    wait, drawn = node.take("fixedDelayMilliseconds", NUMBER, 0.0), node.child("delayDistribution", OBJECT)
+    wait, drawn = node.child("fixedDelayMilliseconds", NUMBER), node.child("delayDistribution", OBJECT)
+    always = 0.0 if wait is None else wait.value
     kind, added = ("fixed", [0.0]) if drawn is None else _drawn(drawn)
-    if not any(added) and not wait:
+    if not any(added) and not always:
         return None
     if kind == "lognormal":
-        if wait:
-            node.leave_out(
-                f"fixedDelayMilliseconds: a rule waits for {wait:g} ms, or for a time that it draws"
-            )
+        if wait is not None and always:
+            wait.leave_out("a rule waits for a time, or for one that it draws so, not for both")
         return f"lognormal:{milliseconds(node, added[0])}:{number_text(added[1])}"
-    return "..".join(milliseconds(node, wait + each) for each in added)
+    return "..".join(milliseconds(node, always + each) for each in added)
 
 
 def _drawn(node: Node) -> tuple[str, list[float]]:

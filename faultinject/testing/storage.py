@@ -23,8 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.testing.exploration.store_comparison import StoreContents
 
-RUNNING: set[Storage] = set()
-"""The stores of this process."""
 SETTLES = 5.0
 """Seconds in which the last request of a dead client ends."""
 
@@ -81,7 +79,6 @@ class Storage:
         self.injector: Injector = own_injector()
         self.app, self._server = served(vendor, settings.endpoints, self.injector)
         self._server.start()
-        RUNNING.add(self)
 
     @property
     def vendor(self) -> str:
@@ -132,7 +129,6 @@ class Storage:
 
     def close(self) -> None:
         """End its threads and connections; the fixture does so at the end of the session."""
-        RUNNING.discard(self)
         self._server.stop()
 
     def __enter__(self) -> Self:

@@ -218,14 +218,9 @@ class Trace:
         return None
 
 
-def name_of(outcome: Outcome, *, of_app: bool = False) -> str:
-    """`UploadPart /bucket/key`, or method and path where the request is no storage operation.
-
-    Args:
-        outcome: the request.
-        of_app: whether an app of the user's answers, which has no storage operations.
-    """
-    return f"{(not of_app and outcome.operation) or outcome.method} {outcome.path}"
+def name_of(outcome: Outcome) -> str:
+    """`UploadPart /bucket/key`, or method and path where the request is no storage operation."""
+    return f"{outcome.operation or outcome.method} {outcome.path}"
 
 
 def exact(outcome: Outcome) -> Conditions:

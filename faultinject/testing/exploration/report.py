@@ -268,7 +268,7 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
     """The result as it is printed in JSON."""
     return PrintedExploration(
         v=1,
-        requests=[quoted(name_of(each, of_app=sweep.of_app)) for each in sweep.requests],
+        requests=[quoted(name_of(each)) for each in sweep.requests],
         faults=[str(each.rule) for each in sweep.run.asked_for],
         depth=sweep.bounds.depth,
         runs=len(sweep.finished),
@@ -333,7 +333,7 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
     yield quoted(run.said)
     for number, (point, rule) in enumerate(zip(run.points, run.rules, strict=True)):
         word = "when" if number == 0 else "and"
-        where = f"request {point.number} ({quoted(name_of(point.outcome, of_app=sweep.of_app))})"
+        where = f"request {point.number} ({quoted(point.name)})"
         if sweep.run.kills and run.first is None:
             yield f"  at {where} the program was to be killed, and failed before"
             break
@@ -342,12 +342,11 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
             yield f"  {word} at {where} {words}"
             continue
         again = " of the second run" if sweep.run.kills else ""
-        yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method, of_app=sweep.of_app))}"
-    killed = sweep.run.kills and run.first is not None
-    yield from rows(run.outcomes[: run.first], killed=killed, of_app=sweep.of_app)
+        yield f"  {word} {where}{again} gets: {quoted(_what(rule, point.outcome.method))}"
+    yield from rows(run.outcomes[: run.first], killed=sweep.run.kills and run.first is not None)
     if run.first is not None:
         yield f"    {'killed' if sweep.run.kills else 'failed'}, and run again:"
-        yield from rows(run.outcomes[run.first :], of_app=sweep.of_app)
+        yield from rows(run.outcomes[run.first :])
     for finding in run.findings:
         if (said := f"{finding.check}: {finding.message}") != run.said:
             yield f"  {SIGNS[finding.verdict]} {quoted(said)}"
@@ -360,7 +359,7 @@ def of_group(group: Sequence[FinishedRun], sweep: Sweep) -> Iterator[str]:
         yield f"  and {len(others)} similar: {quoted(others[0].text)}{more}"
 
 
-def _what(rule: Rule, method: str, *, of_app: bool) -> str:
+def _what(rule: Rule, method: str) -> str:
     left = {key: text for key, text in rule.options.items() if key not in ("skip", "times", "when", "status")}
     said = f"{rule.fault}{spelling.options(left)}"
     if "status" in rule.options:
@@ -370,12 +369,8 @@ def _what(rule: Rule, method: str, *, of_app: bool) -> str:
     if method in READS:
         cut = f"the answer is cut after {count(rule.value('after_bytes') or 0, 'byte')} ({said})"
         return cut if rule.resolved.breaks else said
-    done = _done(of_app=of_app)
+    done = "after the store had done it"
     return f"the answer is lost ({said}) {done}" if rule.resolved.breaks else f"{said} {done}"
-
-
-def _done(*, of_app: bool) -> str:
-    return f"after the {'app' if of_app else 'store'} had done it"
 
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
@@ -401,7 +396,7 @@ ENDS, AROUND = 8, 4
 """Rows shown of a long run: at its beginning and end, and before and after each fault."""
 
 
-def _row(outcome: Outcome, *, killed: bool, of_app: bool) -> tuple[str, str, bool, str]:
+def _row(outcome: Outcome, *, killed: bool) -> tuple[str, str, bool, str]:
     """The operation of a request, its line, whether it got a fault, and its whole target.
 
     The line may show only a part of the target.
@@ -420,27 +415,26 @@ def _row(outcome: Outcome, *, killed: bool, of_app: bool) -> tuple[str, str, boo
         f"{outcome.status} " if outcome.status else "",
         line,
         f" ({quoted(asked)})" if asked else "",
-        f"  <- {fault}{_after(outcome, killed=killed, of_app=of_app)}" if outcome.injected else "",
+        f"  <- {fault}{_after(outcome, killed=killed)}" if outcome.injected else "",
     )
-    return "" if of_app else outcome.operation or "-", "".join(said), outcome.injected, target
+    return outcome.operation or "-", "".join(said), outcome.injected, target
 
 
-def _after(outcome: Outcome, *, killed: bool, of_app: bool) -> str:
+def _after(outcome: Outcome, *, killed: bool) -> str:
     """The effect before a fault: a write was carried out, or an answer to a read had begun."""
     if outcome.method in READS and outcome.did in BROKEN and not killed:
         return f", cut after {count(outcome.response_bytes or 0, 'byte')}" if outcome.applied else ""
-    return f" {_done(of_app=of_app)}" if outcome.when == "after" and outcome.method not in READS else ""
+    return " after the store had done it" if outcome.when == "after" and outcome.method not in READS else ""
 
 
-def rows(outcomes: Sequence[Outcome], *, killed: bool = False, of_app: bool = False) -> Iterator[str]:
+def rows(outcomes: Sequence[Outcome], *, killed: bool = False) -> Iterator[str]:
     """A line for each request; requests alike in a row are one line.
 
     Args:
         outcomes: the requests.
         killed: whether what was injected is that the program was killed.
-        of_app: whether an app of the user's answers, which has no storage operations.
     """
-    alike = groupby(enumerate(outcomes, 1), key=lambda each: _row(each[1], killed=killed, of_app=of_app))
+    alike = groupby(enumerate(outcomes, 1), key=lambda each: _row(each[1], killed=killed))
     found = [(row, [number for number, _ in same]) for row, same in alike]
     injected = [each for (_, _, each, _), _ in found]
     width = len(str(len(outcomes)))
@@ -454,8 +448,7 @@ def rows(outcomes: Sequence[Outcome], *, killed: bool = False, of_app: bool = Fa
             yield f"    … {left_out} more …"
             left_out = 0
         more = f"  and {_times(len(numbers) - 1)} more, to {numbers[-1]}" if numbers[1:] else ""
-        shown = f"{operation:<{names}}  " if names else ""
-        yield f"    {numbers[0]:>{width}} {shown}{said}{more}"
+        yield f"    {numbers[0]:>{width}} {operation:<{names}}  {said}{more}"
 
 
 def _shown(marked: Sequence[bool], place: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -62,7 +61,6 @@ class Sweep:
             killed.
 
     Attributes:
-        stored: whether an embedded store answers; None: where one runs in this process.
         run: the kind of one run.
         reading: how the code's requests are read: as the first vendor that is among the choices does.
         points: the points at which faults come; known after two runs without.
@@ -97,7 +95,6 @@ class Sweep:
         self.pruned = 0
         self.not_run = 0
         self.stopped = ""
-        self.stored: bool | None = None
         self.doubts: Callable[[], bool] = bool
         self.replay_line: Callable[[FinishedRun], str] = lambda run: self.run.marker(run.scenario.rules)
         self.exhaustive_argument = "exhaustive=True"
@@ -118,19 +115,6 @@ class Sweep:
         self._tries = 0
         self._second: list[PlannedRun] = []
         self._ways: set[tuple[str, ...]] = set()
-
-    @property
-    def of_app(self) -> bool:
-        """Whether the code asks an app that is no store.
-
-        No embedded store runs, nobody names a vendor, and no request is signed as one to a store.
-        """
-        stored = self.stored
-        if stored is None:
-            # Loads servers, for which an extra may be missing.
-            storage = sys.modules.get("faultinject.testing.storage")
-            stored = storage is not None and bool(storage.RUNNING)
-        return not (stored or self.reading.vendor or any(each.principal for each in self.requests))
 
     @property
     def requests(self) -> Sequence[Outcome]:
