@@ -17,13 +17,13 @@ DIGESTS = [blake2b(b"%d" % number, digest_size=32).digest() for number in range(
 
 
 def drawer(delay):
-    """What draws the seconds of a rule's delay from a digest."""
+    """A function from a digest to the seconds of a rule's delay."""
     return delays(Rule("latency", delay=delay).value("delay"))
 
 
 @pytest.mark.parametrize(("center", "sigma"), [("80ms", 0.4), ("2s", 0.1), ("10ms", 1.5)])
 def test_a_log_normal_delay(center, sigma):
-    """Half of the draws are below the median, and their logarithms have the standard deviation sigma."""
+    """The draws have the median, and their logarithms the standard deviation."""
     draw = drawer(f"lognormal:{center}:{sigma}")
     drawn = [draw(digest) for digest in DIGESTS]
     expected = Rule("latency", delay=center).value("delay")[0]

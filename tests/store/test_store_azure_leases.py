@@ -120,7 +120,7 @@ def test_actions(visitor, action, place):
 
 
 def test_the_time_of_a_lease(visitor):
-    """A lease ends by itself, can be renewed then, and never after a write; an infinite one stays."""
+    """A lease ends by itself, and can be renewed until the next write."""
     visitor.bring("leased")
     visitor.now += 29
     assert visitor.state() == ("leased", "locked")
@@ -138,7 +138,7 @@ def test_the_time_of_a_lease(visitor):
 
 
 def test_a_break(visitor):
-    """It lasts as long as it says, at most what is left; shorter the second time; an infinite lease breaks at once."""
+    """A break lasts as long as it says, and at most as long as the lease."""
     visitor.bring("leased")
     visitor.now += 10
     assert visitor.lease("break", lease_break_period="60").headers["x-ms-lease-time"] == "20"
@@ -151,7 +151,7 @@ def test_a_break(visitor):
 
 
 def test_blocks_lists_and_removals(visitor):
-    """They need the lease too; a removed blob has none, and a lease changes neither ETag nor time."""
+    """They need the lease too, and a lease changes neither ETag nor time."""
     before = dict(visitor.ask("HEAD").headers)
     visitor.bring("leased")
     after = dict(visitor.ask("HEAD").headers)
@@ -182,5 +182,5 @@ def test_blocks_lists_and_removals(visitor):
     ],
 )
 def test_wrong_headers(visitor, headers, code):
-    """A request without a header that its action needs, or with a value out of its bounds, is a 400."""
+    """A missing header, or a value out of its bounds, is a 400."""
     assert said(visitor.ask("PUT", "?comp=lease", **headers)) == f"400 {code}"
