@@ -338,7 +338,7 @@ class Injector:
         Args:
             change: from what is in force to what is to be; asked again where another process was faster.
             expected: the generation that is to be changed, or None.
-            noted: who asked for it by the control API, or None.
+            noted: the change by the control API, or None.
             anew: whether counts begin at zero.
             in_any_case: whether what is in force, and cannot be read, is replaced.
         """
@@ -484,7 +484,7 @@ class Injector:
             scenario: the new one.
             seed: its seed; by default the scenario's own, otherwise the current one.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -514,7 +514,7 @@ class Injector:
         Args:
             rules: the rules.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -538,7 +538,7 @@ class Injector:
             name: the name of the old rule, as in `counts()`.
             rule: the new rule. The same rule again changes nothing.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -557,7 +557,7 @@ class Injector:
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -575,7 +575,7 @@ class Injector:
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -593,7 +593,7 @@ class Injector:
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -610,7 +610,7 @@ class Injector:
 
         Args:
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -631,7 +631,7 @@ class Injector:
         Args:
             until: unix seconds at which they switch off again, as with FAULTINJECT_EXPIRES; None: never.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -653,7 +653,7 @@ class Injector:
         Args:
             why: the reason, if no person did it; `state.why_off` has it until faults are switched on again.
             expected: the generation to change; by default the current one.
-            noted: who asked for it by the control API, for `state.changes`.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.

@@ -52,7 +52,7 @@ class End(Struct):
 
 
 class Told(NamedTuple):
-    """The line with the calls of a driver or a test, or a change (`journal.driven_run`, `told_calls`, `changes`)."""
+    """The line of a driver, a test or a change (`journal.driven_run`, `told_calls`, `changes`)."""
 
 
 OTHERS = frozenset(("driven", "told", "change"))

@@ -187,7 +187,7 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="delay",
-            doc="""Wait before acting: `200ms`; `100ms..2s` drawn evenly; `lognormal:80ms:0.4` (median, sigma); at most 1h.
+            doc="""Wait before acting: `200ms`, `100ms..2s` (even), `lognormal:80ms:0.4` (median, sigma); at most 1h.
 
             >>> Rule("latency", delay="100ms..2s").value("delay")
             (0.1, 2.0)

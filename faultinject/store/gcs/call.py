@@ -122,7 +122,8 @@ class GcsCall(Exchange):
 
     Attributes:
         kind: the kind of its target: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `moveTo`,
-            `compose`, each with `upload ` or `download ` in front if the path has that; a word of `ABSENT`; empty for anything else.
+            `compose`, each with `upload ` or `download ` in front if the path has
+            that; a word of `ABSENT`; empty for anything else.
         target: the bucket and the object that a copy or a move makes.
         finished: the documents of objects, by the session of the ended upload that made them.
     """
