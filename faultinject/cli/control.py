@@ -22,7 +22,7 @@ from faultinject.control.api import LARGEST as MOST_SENT
 from faultinject.control.calls import RuleState, ScenarioInForce, ServerState
 from faultinject.engine.shown import quoted
 from faultinject.exceptions import ConfigurationError, ConflictError, Problem, plain
-from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address
+from faultinject.rules.control import CONTROL, HOSTS, TOKEN, read_address, read_tokens
 from faultinject.rules.descriptions import count
 from faultinject.rules.values import Mistake, visible
 from faultinject.rules.variables import value_of
@@ -103,7 +103,10 @@ class ControlClient:
             )
         if not TOKENS.fullmatch(token):
             raise _wrong(TOKEN, "a token has visible ASCII characters alone")
-        self._token = token
+        names = read_tokens(token)
+        if len(names) > 1:
+            raise _wrong(TOKEN, "it has several tokens: set it to your own")
+        self._token = names[0][1]
 
     def state(self) -> ServerState:
         """The switch, the rules with their counts, and the limits."""

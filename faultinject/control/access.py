@@ -85,7 +85,8 @@ class Access:
         settings: of the environment.
 
     Attributes:
-        token: that each call must bring: the environment's, else a random one on which the workers of a server agree.
+        tokens: of which each call must bring one, by the names of those who have them: the environment's, else a
+            random one without a name, on which the workers of a server agree.
         own: whether this process has made it up.
         place: of the API, for messages.
 
@@ -94,10 +95,13 @@ class Access:
     """
 
     def __init__(self, settings: ControlSettings) -> None:
-        self.token, self.own = (settings.token, False) if settings.token else random_token(settings.place)
+        self.tokens, self.own = settings.tokens, False
+        if not self.tokens:
+            token, self.own = random_token(settings.place)
+            self.tokens = {"": token}
         self.place = settings.place
         self._remote = settings.remote
-        self._digest = _digest(self.token)
+        self._digests = {name: _digest(token) for name, token in self.tokens.items()}
         # The address that it listens on by its settings cannot be another host's name.
         own = () if settings.host in ("", "0.0.0.0", "::") else (settings.host,)  # noqa: S104 - compared, not bound
         self._hosts = {*settings.hosts, *own}
@@ -164,16 +168,20 @@ class Access:
         if port is None or (name, given or port) != (ours, asked or port):
             raise Refusal(403, f"the Origin {visible(origin)[:200]} is not that of this control API")
 
-    def check_token(self, authorization: str | None) -> None:
-        """Refuse a call without the token, in a time that does not depend on the wrong token.
+    def check_token(self, authorization: str | None) -> str:
+        """Refuse a call without a token, in a time that does not depend on the wrong token.
+
+        Returns:
+            The name of the token that it has; empty where tokens have none.
 
         Raises:
             Refusal: with 401.
         """
         scheme, _, token = (authorization or "").partition(" ")
-        right = hmac.compare_digest(_digest(token.strip()), self._digest)
+        given = _digest(token.strip())
+        right = [name for name, digest in self._digests.items() if hmac.compare_digest(given, digest)]
         if right and scheme.lower() == "bearer":
-            return
+            return right[0]
         what = "the token is wrong" if authorization else "a token is missing"
         raise Refusal(
             401,

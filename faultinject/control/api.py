@@ -86,7 +86,7 @@ class ControlApi:
             mount: the path below which the API is.
         """
         try:
-            self._check(method, path, headers, client)
+            who = self._check(method, path, headers, client)
             entry, name = _find("GET" if method == "HEAD" else method, path)
             parameters = dict(parse_qsl(query, keep_blank_values=True))
             check_parameters(parameters, entry.query)
@@ -94,6 +94,7 @@ class ControlApi:
                 self.injector,
                 self.access,
                 client=client or "",
+                who=who,
                 name=name,
                 query=parameters,
                 headers=headers,
@@ -112,19 +113,22 @@ class ControlApi:
         fields += [*answer.headers.items(), *HEADERS]
         return answer.status, fields, b"" if method == "HEAD" else answer.body
 
-    def _check(self, method: str, path: str, headers: Mapping[str, str], client: str | None) -> None:
+    def _check(self, method: str, path: str, headers: Mapping[str, str], client: str | None) -> str:
         """Refuse a client without access, and a body that need not be read, by the head alone.
+
+        Returns:
+            The name of the client's token; empty where it has none.
 
         Raises:
             Refusal: the Host, the client, its Origin, its token, or the length.
         """
-        access, site = self.access, headers.get("sec-fetch-site")
+        access, site, who = self.access, headers.get("sec-fetch-site"), ""
         access.check_host(headers.get("host"))
         access.check_client(client, headers)
         access.check_origin(headers.get("origin"), headers["host"])
         if path not in _pages():
             access.check_site(site)
-            access.check_token(headers.get("authorization"))
+            who = access.check_token(headers.get("authorization"))
         elif not (method == "GET" and headers.get("sec-fetch-mode") == "navigate"):
             access.check_site(site)  # a link to the page may stand anywhere
         length = headers.get("content-length") or "0"
@@ -132,6 +136,7 @@ class ControlApi:
             raise Refusal(400, "the Content-Length is no number")
         if len(length) > 18 or int(length) > LARGEST:
             raise too_large()
+        return who
 
 
 def checked(body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -119,6 +119,7 @@ class ControlCall:
         injector: the injector.
         access: decides on the access.
         client: the client's address, as the server says it.
+        who: the name of the client's token, or empty.
         name: of the rule in the path, or empty.
         query: the parameters.
         headers: lower-case names.
@@ -129,6 +130,7 @@ class ControlCall:
     injector: Injector
     access: Access
     client: str
+    who: str
     name: str
     query: Mapping[str, str]
     headers: Mapping[str, str]

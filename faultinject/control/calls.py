@@ -11,10 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from faultinject import vendors as catalogue
 from faultinject.control.call import RETRY_SECONDS, ControlAnswer, ControlCall, Refusal
 from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnavailableError
 from faultinject.injector.injector import Injector
-from faultinject.injector.state import RuleCounts, State
+from faultinject.injector.state import Change, RuleCounts, State
 from faultinject.journal import log
 from faultinject.rules import values
 from faultinject.rules.descriptions import count
@@ -78,6 +79,20 @@ class RuleState(Struct):
     spent: bool
 
 
+class MadeChange(Struct):
+    """A change by the control API.
+
+    Attributes:
+        time: When, unix seconds.
+        by: The name of the token that was used, else the client's address.
+        what: What was changed, in words.
+    """
+
+    time: float
+    by: str
+    what: str
+
+
 class ServerState(Struct):
     """The state of a server.
 
@@ -103,6 +118,7 @@ class ServerState(Struct):
         totals: The requests of all rules.
         shared: Whether counts are those of all processes of the store; else of the process that answers.
         elsewhere: Why FAULTINJECT_ONLY_WHERE keeps faults away from here, or empty.
+        changes: The last 20 changes by the control API, the oldest first.
     """
 
     v: int
@@ -126,6 +142,7 @@ class ServerState(Struct):
     totals: Totals
     shared: bool
     elsewhere: str = ""
+    changes: list[MadeChange] = []
 
 
 class ScenarioInForce(Struct, omit_defaults=True):
@@ -177,6 +194,7 @@ def state(injector: Injector) -> ServerState:
         rules=rules,
         totals=Totals(matched, injected, undecided + failures),
         shared=injector.shares,
+        changes=[MadeChange(*change) for change in in_force.changes],
     )
 
 
@@ -204,7 +222,7 @@ def rule_state(name: str, rule: Rule, *, enabled: bool, counts: RuleCounts) -> R
 Prepared = tuple[str, Callable[..., State]]
 """A change: its text for the log, and a function that makes it.
 
-The function takes the generation that it is `expected` to change.
+The function takes the generation that it is `expected` to change, and what is `noted` of it.
 """
 
 MOST_RULES = 10_000
@@ -230,15 +248,17 @@ def switch_on(call: ControlCall) -> ControlAnswer:
         until = call.injector.clock() + seconds
     _check_armable(call)
     _check_time(call)
-    made = call.injector.enable(until=until, expected=call.expected)
-    return _changed(call, "switched faults on" if text is None else f"switched faults on for {text}", made)
+    what = "switched faults on" if text is None else f"switched faults on for {text}"
+    made = call.injector.enable(until=until, expected=call.expected, noted=_noted(call, what))
+    return _changed(call, what, made)
 
 
 def switch_off(call: ControlCall) -> ControlAnswer:
     """Switch faults off, in all processes; waits end, counts stay."""
     call.keys(())
+    what = "switched faults off"
     try:
-        made = call.injector.disable(expected=call.expected)
+        made = call.injector.disable(expected=call.expected, noted=_noted(call, what))
     except StoreUnavailableError as error:
         _tell(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
@@ -246,15 +266,16 @@ def switch_off(call: ControlCall) -> ControlAnswer:
             f"faults are off in the process that answers; the others cannot be told, so repeat it: {error}",
             headers={"Retry-After": str(RETRY_SECONDS)},
         ) from error
-    return _changed(call, "switched faults off", made)
+    return _changed(call, what, made)
 
 
 def reset(call: ControlCall) -> ControlAnswer:
     """Set all counts to zero."""
     call.keys(())
     _check_armable(call)
-    made = call.injector.reset(expected=call.expected)
-    return _changed(call, "set all counts to zero", made)
+    what = "set all counts to zero"
+    made = call.injector.reset(expected=call.expected, noted=_noted(call, what))
+    return _changed(call, what, made)
 
 
 def put_rules(call: ControlCall) -> ControlAnswer:
@@ -467,13 +488,18 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
         what, do = change(in_force)
         expected = call.expected
         try:
-            return what, do(expected=in_force.generation if expected is None else expected)
+            generation = in_force.generation if expected is None else expected
+            return what, do(expected=generation, noted=_noted(call, what))
         except ConflictError:
             if expected is not None:
                 raise
     # The state in force cannot be read, and is replaced whatever it is; or there is no end of other changes.
     what, do = change(call.injector.state)
-    return what, do(expected=None)
+    return what, do(expected=None, noted=_noted(call, what))
+
+
+def _noted(call: ControlCall, what: str) -> Change:
+    return Change(call.injector.clock(), call.who or call.client, log.shortened(what))
 
 
 def _changed(call: ControlCall, what: str, made: State, *, status: int = 200) -> ControlAnswer:
@@ -489,10 +515,11 @@ LONGEST_AGENT = 100
 
 def _tell(call: ControlCall, what: str, made: State) -> None:
     agent = call.headers.get("user-agent", "")
+    client = call.client or "somebody"
     # Somebody has changed the rules or the switch with the control API.
     log.warning(
         "faultinject: %s%s %s by the control API (%s), generation %s",
-        call.client or "somebody",
+        f"{call.who} at {client}" if call.who else client,
         f" ({agent[:LONGEST_AGENT]})" if agent else "",
         log.shortened(what),
         call.access.place,
@@ -543,6 +570,19 @@ def get_journal(call: ControlCall) -> ControlAnswer:
     events, cursor, dropped = call.injector.events(after, limit)
     outcomes = [{**outcome.to_dict(), "injected": outcome.injected} for outcome in events]
     return ControlAnswer.of_data({"outcomes": outcomes, "cursor": cursor, "dropped": dropped})
+
+
+def get_vendors(call: ControlCall) -> ControlAnswer:
+    """List the vendors, or the errors of one, as a rule names them."""
+    vendor = call.query.get("vendor")
+    if vendor is None:
+        known = [catalogue.get(each) for each in catalogue.names()]
+        return ControlAnswer.of_data({"vendors": [{"id": each.id, "title": each.title} for each in known]})
+    errors = [
+        {"fault": error.address, "status": error.status, "message": error.message, "category": error.category}
+        for error in catalogue.get(vendor).errors
+    ]
+    return ControlAnswer.of_data({"errors": errors})
 
 
 def preview(call: ControlCall) -> ControlAnswer:
@@ -630,5 +670,6 @@ CALLS = (
     Endpoint("POST", "/rules/{name}/enable", enable_rule),
     Endpoint("POST", "/rules/{name}/disable", disable_rule),
     Endpoint("GET", "/journal", get_journal, query=("after", "limit")),
+    Endpoint("GET", "/vendors", get_vendors, query=("vendor",)),
     Endpoint("POST", "/preview", preview),
 )

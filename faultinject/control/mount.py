@@ -38,8 +38,8 @@ def mount(injector: Injector, kind: str) -> Mounted | None:
         server.serve(injector)
         return None
     access = Access(settings)
-    if settings.token is not None or access.own:
-        log.control_ready(settings.place, access.token if access.own else None)
+    if settings.tokens or access.own:
+        log.control_ready(settings.place, access.tokens[""] if access.own else None)
     api = ControlApi(injector, access)
     return (MountedWSGI if kind == "wsgi" else MountedASGI)(api, settings.path)
 

@@ -158,7 +158,7 @@ class ControlServer:
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
         with Server(MountedASGI(self._api), sock=listening, limits=self.limits) as served:
-            log.control_ready(f"{served.url}/", self.access.token if self.settings.token is None else None)
+            log.control_ready(f"{served.url}/", None if self.settings.tokens else self.access.tokens[""])
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():
                 pass

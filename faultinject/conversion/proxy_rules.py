@@ -13,6 +13,7 @@ from typing import NoReturn
 from faultinject.conversion import expressions
 from faultinject.conversion.document import Remarks
 from faultinject.engine.answers import Respond, at_its_start
+from faultinject.engine.draw import LogNormal
 from faultinject.engine.entry import Entry
 from faultinject.engine.request import WSGIRequest
 from faultinject.injector import trials
@@ -214,12 +215,16 @@ class _Translation:
 
     def delay(self) -> float:
         """The seconds of its delay."""
-        low, high = self.rule.value("delay")
+        delay = self.rule.value("delay")
+        low, high = delay
         if not high:
             return 0.0
         if self.fault not in (ANSWER, "latency"):
             self.remarks.leave_out(self.at("delay"), f"{self.can.title} does it at once")
             return 0.0
+        if isinstance(delay, LogNormal):
+            self.remarks.change(self.at("delay"), "always the median")
+            return delay.median
         if low < high:
             self.remarks.change(self.at("delay"), "always the middle of the range")
         return float(low + high) / 2

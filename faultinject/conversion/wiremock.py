@@ -30,7 +30,7 @@ from faultinject.conversion.document import (
     milliseconds,
 )
 from faultinject.rules.effects import FORBIDDEN
-from faultinject.rules.values import listed
+from faultinject.rules.values import listed, number_text
 
 Conditions = dict[str, Any]
 
@@ -197,7 +197,7 @@ LABELS = ("id", "uuid", "persistent", "metadata", "insertionIndex")
 USUAL_PRIORITY = 5
 STARTED = "Started"
 DELAYS = ("fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay")
-WAITS = {"fixed": ("milliseconds",), "uniform": ("lower", "upper")}
+WAITS = {"fixed": ("milliseconds",), "uniform": ("lower", "upper"), "lognormal": ("median", "sigma")}
 """The distributions that a rule has, with the keys of its delay."""
 LEAST, MOST = 400, 599
 """The statuses of a plain answer."""
@@ -488,25 +488,31 @@ def _late(node: Node, number: int, delay: str | None) -> tuple[str, dict[str, An
 
 
 def _delay(node: Node) -> str | None:
-    wait, drawn = node.take("fixedDelayMilliseconds", NUMBER, 0.0), node.child("delayDistribution", OBJECT)
-    added = [0.0] if drawn is None else _drawn(drawn)
-    if not any(added) and not wait:
+    wait, drawn = node.child("fixedDelayMilliseconds", NUMBER), node.child("delayDistribution", OBJECT)
+    always = 0.0 if wait is None else wait.value
+    kind, added = ("fixed", [0.0]) if drawn is None else _drawn(drawn)
+    if not any(added) and not always:
         return None
-    return "..".join(milliseconds(node, wait + each) for each in added)
+    if kind == "lognormal":
+        if wait is not None and always:
+            wait.leave_out("a rule waits for a time, or for one that it draws so, not for both")
+        return f"lognormal:{milliseconds(node, added[0])}:{number_text(added[1])}"
+    return "..".join(milliseconds(node, always + each) for each in added)
 
 
-def _drawn(node: Node) -> list[float]:
-    """The delay of a distribution in milliseconds, or its bounds; 0 where no rule has it."""
-    keys = WAITS.get(str(node.take("type", ANY)))
+def _drawn(node: Node) -> tuple[str, list[float]]:
+    """A distribution and its numbers, times in milliseconds; `fixed` and 0 where no rule has it."""
+    kind = str(node.take("type", ANY))
+    keys = WAITS.get(kind)
     if keys is None:
-        node.leave_out("a rule draws its delay evenly between two times")
-        return [0.0]
+        node.leave_out("a rule draws its delay evenly between two times, or log-normally")
+        return "fixed", [0.0]
     given = [node.take(key, NUMBER) for key in keys]
     node.rest("no part of a distribution")
     if None in given:
         node.leave_out(f"it has no {keys[given.index(None)]}")
-        return [0.0]
-    return given
+        return "fixed", [0.0]
+    return kind, given
 
 
 def _body(node: Node) -> str:

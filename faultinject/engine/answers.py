@@ -96,11 +96,11 @@ class Answer:
         self.read_at_most: int | None = value("after_bytes")
         self.drain: bool = value("drain") and self.read_at_most is None
         self.multi_delete: Lister | None = None
-        low, high = value("delay")
-        self._delay = delays(low, high)
+        delay = value("delay")
+        self._delay = delays(delay)
         cut_or_slowed = rule.rule.changes_body
         self.error_after_head = (
-            status < 300 and not self._bodyless and (chunked or high > 0) and not cut_or_slowed
+            status < 300 and not self._bodyless and (chunked or delay[1] > 0) and not cut_or_slowed
         )
         self.takes_time: bool = self.error_after_head or cut_or_slowed
         self._set = rule.rule.set_headers

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from math import exp
+from typing import NamedTuple
 
 Draw = Callable[[str, int], bytes | None]
 
@@ -50,8 +52,34 @@ def choose(digest: bytes, count: int) -> int:
     return int.from_bytes(digest[8:16], "big") * count // ONE
 
 
-def delays(low: float, high: float) -> Callable[[bytes], float]:
-    """A function from a digest to the seconds that a rule waits, evenly from `low` to `high`."""
+class LogNormal(NamedTuple):
+    """A delay whose logarithm is normally distributed.
+
+    Attributes:
+        median: half of the waits are shorter, seconds.
+        sigma: the standard deviation of the logarithm.
+    """
+
+    median: float
+    sigma: float
+
+
+LONGEST_DELAY = 3600.0
+"""The most seconds of a delay; a longer draw is cut to it."""
+
+
+def delays(delay: tuple[float, float] | LogNormal) -> Callable[[bytes], float]:
+    """A function from a digest to the seconds that a rule waits, which are evenly distributed unless log-normal."""
+    if isinstance(delay, LogNormal):
+        from statistics import NormalDist  # loads much, and few rules need it
+
+        exponent = NormalDist(0, delay.sigma).inv_cdf
+        # As many bits as leave the share between 0 and 1.
+        return lambda digest: min(
+            LONGEST_DELAY,
+            delay.median * exp(exponent(((int.from_bytes(digest[16:24], "big") >> 12) + 0.5) / 2**52)),
+        )
+    low, high = delay
     if low == high:
         return lambda _: low
     return lambda digest: low + (high - low) * (int.from_bytes(digest[16:24], "big") / ONE)

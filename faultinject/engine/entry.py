@@ -174,10 +174,11 @@ class Entry:
         reading: how its address is read.
         time: when it came, unix seconds.
         arrived: the same on the monotonic clock.
-        rule: the name of the rule that it matched, or None.
+        rule: the name of the rule that fired, else of the first that it matched, or None.
         n: its number by that rule; below 0 if no decision depends on it, and then not noted.
 
     Attributes:
+        matched: the names of all rules that it matched, in order; None where there are not several.
         seq: its number in its process.
         take: the count that is returned if the fault is not carried out, or None.
         test: the test that ran, or None, by the journal.
@@ -204,7 +205,7 @@ class Entry:
     __slots__ = (
         "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length",
         "credential", "did", "etag", "fault", "final", "headers", "hint", "hint_form", "host",
-        "key_id", "last", "left", "method", "mount", "n", "named_by", "operation", "origin", "path", "place",
+        "key_id", "last", "left", "matched", "method", "mount", "n", "named_by", "operation", "origin", "path", "place",
         "port", "precondition", "query", "read_by", "reading", "region", "request_id", "response_bytes",
         "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time", "undo",
         "user_agent",
@@ -244,6 +245,7 @@ class Entry:
     hint: float | None
     hint_form: str | None
     body: Body | None
+    matched: list[str] | None
     final: bool | None
     undo: Callable[[], None] | None
     seen: SeenBody | None
@@ -271,7 +273,7 @@ class Entry:
         self.left = self.written = False
         self.take = self.test = self.answered = self.fault = self.when = self.status = self.app_status = None
         self.response_bytes = self.checksum = self.etag = self.request_id = self.hint = self.hint_form = None
-        self.body = self.final = self.undo = self.seen = None
+        self.body = self.final = self.undo = self.seen = self.matched = None
         self.read_by = self.named_by = None
         self._describe(request, plan.more_headers)
 
@@ -374,7 +376,7 @@ class Entry:
             line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
             line.content_length, line.credential, line.did, line.etag, line.fault, line.final,
             line.headers, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
-            line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
+            line.matched, line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
             line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq,
             line.services, line.signed_at, line.status, line.test, line.time, line.undo, line.user_agent, line.when,
             line.written,

@@ -173,12 +173,14 @@ class Plan:
                 if held:
                     held = False
                     counts.release()
-                return self._inject(rule, request, identity, n, now, arrived, taken, digest)
+                return self._inject(rule, request, identity, n, now, arrived, taken, digest, matched)
         finally:
             if held:
                 counts.release()
         rule = matched[0]
         entry = Entry(self, request, rule.reading, now, arrived, rule.name, numbers[0][1])
+        if len(matched) > 1:
+            entry.matched = [each.name for each in matched]
         if services.record_all:
             return Pass(entry)
         services.journal(entry)
@@ -199,6 +201,7 @@ class Plan:
         arrived: float,
         taken: Take | None,
         digest: bytes,
+        matched: Sequence[CompiledRule],
     ) -> Action:
         """Carry out a rule that fires, if one more fault may be under way.
 
@@ -206,6 +209,8 @@ class Plan:
         """
         services = self.services
         entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
+        if len(matched) > 1:
+            entry.matched = [each.name for each in matched]
         entry.take = taken
         digest = digest or rule.drawn(identity, n) or b""
         action: Action

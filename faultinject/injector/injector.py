@@ -22,7 +22,7 @@ from faultinject.exceptions import (
 )
 from faultinject.injector import instances
 from faultinject.injector.count_storage import CountStorage
-from faultinject.injector.state import RuleCounts, State, summary
+from faultinject.injector.state import CHANGES_KEPT, Change, RuleCounts, State, summary
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.locks import ReentrantLock
@@ -296,9 +296,9 @@ class Injector:
             if self.session is not None:
                 self.session.switch_off(why)
 
-    def _switch_off(self, why: str, expected: int | None = None) -> State:
+    def _switch_off(self, why: str, expected: int | None = None, noted: Change | None = None) -> State:
         try:
-            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
+            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected, noted)
         except StoreUnavailableError:
             # Whatever the others do, here nobody is to get a fault any more.
             with self._change:
@@ -329,6 +329,7 @@ class Injector:
         self,
         change: Callable[[State], State],
         expected: int | None,
+        noted: Change | None = None,
         *,
         anew: bool = False,
         in_any_case: bool = False,
@@ -338,6 +339,7 @@ class Injector:
         Args:
             change: from what is in force to what is to be; asked again where another process was faster.
             expected: the generation that is to be changed, or None.
+            noted: the change by the control API, or None.
             anew: whether counts begin at zero.
             in_any_case: whether what is in force, and cannot be read, is replaced.
         """
@@ -352,10 +354,14 @@ class Injector:
                 try:
                     new = change(now)
                     new = new.but(over_http=new.over_http or self._services.guarded)
+                    if noted is not None:
+                        new = new.but(changes=(*new.changes, noted)[-CHANGES_KEPT:])
                     found = storage.publish(new, after=after, anew=anew, counts=self._own.counts)
                 except ConflictError:
                     continue
                 self._adopt(*found)
+                if noted is not None:
+                    self.journal.note_change(noted, self._state.generation)
                 return self._state
 
     def _adopt(self, state: State, counts: Counts) -> None:
@@ -462,7 +468,14 @@ class Injector:
         first = first or self
         self.plan = first._own if self.may_inject and first._is_on else OFF  # noqa: SLF001 - of its own kind
 
-    def use(self, scenario: Rules, *, seed: str | int | None = None, expected: int | None = None) -> State:
+    def use(
+        self,
+        scenario: Rules,
+        *,
+        seed: str | int | None = None,
+        expected: int | None = None,
+        noted: Change | None = None,
+    ) -> State:
         """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
 
         As with every change, all processes of the store have it at their next request, with a Redis server a second
@@ -472,6 +485,7 @@ class Injector:
             scenario: the new one.
             seed: its seed; by default the scenario's own, otherwise the current one.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -484,19 +498,24 @@ class Injector:
         given = Scenario.of(scenario)
         own_seed = given_seed(given, seed)
         made = self._edit(
-            lambda now: now.swapped(given, own_seed, self.clock()), expected, anew=True, in_any_case=True
+            lambda now: now.swapped(given, own_seed, self.clock()),
+            expected,
+            noted,
+            anew=True,
+            in_any_case=True,
         )
         if own_seed is not None:
             self._chosen = False
         log.new_rules(given.rules, given.display_names)
         return made
 
-    def add(self, rules: Rules, *, expected: int | None = None) -> State:
+    def add(self, rules: Rules, *, expected: int | None = None, noted: Change | None = None) -> State:
         """Add rules after those in force; these keep their counts and draws.
 
         Args:
             rules: the rules.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -507,9 +526,11 @@ class Injector:
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         more = Scenario.of(rules).rules
-        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
+        return self._told(self._edit(lambda now: now.with_more(more), expected, noted), more)
 
-    def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
+    def replace(
+        self, name: str, rule: str | Rule, *, expected: int | None = None, noted: Change | None = None
+    ) -> State:
         """Replace one rule; the new one counts from zero, the others keep their counts and draws.
 
         A rule that was switched off stays so.
@@ -518,6 +539,7 @@ class Injector:
             name: the name of the old rule, as in `counts()`.
             rule: the new rule. The same rule again changes nothing.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -528,14 +550,15 @@ class Injector:
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         given = Scenario.of(rule).rules
-        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
+        return self._told(self._edit(lambda now: now.with_rule(name, given), expected, noted), given)
 
-    def remove(self, name: str, *, expected: int | None = None) -> State:
+    def remove(self, name: str, *, expected: int | None = None, noted: Change | None = None) -> State:
         """Remove one rule; all others keep their counts and draws.
 
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -545,14 +568,15 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(lambda now: now.without_rule(name), expected)
+        return self._edit(lambda now: now.without_rule(name), expected, noted)
 
-    def enable_rule(self, name: str, *, expected: int | None = None) -> State:
+    def enable_rule(self, name: str, *, expected: int | None = None, noted: Change | None = None) -> State:
         """Let requests match a rule again that was switched off; it keeps its counts.
 
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -562,14 +586,15 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
+        return self._edit(lambda now: now.with_rule_switched(name, on=True), expected, noted)
 
-    def disable_rule(self, name: str, *, expected: int | None = None) -> State:
+    def disable_rule(self, name: str, *, expected: int | None = None, noted: Change | None = None) -> State:
         """Let no request match a rule; it keeps its counts, and all others keep their draws.
 
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -579,13 +604,14 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
+        return self._edit(lambda now: now.with_rule_switched(name, on=False), expected, noted)
 
-    def reset(self, *, expected: int | None = None) -> State:
+    def reset(self, *, expected: int | None = None, noted: Change | None = None) -> State:
         """Set the counts of all rules to zero.
 
         Args:
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -594,9 +620,11 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(State.from_zero, expected, anew=True)
+        return self._edit(State.from_zero, expected, noted, anew=True)
 
-    def enable(self, *, until: float | None = None, expected: int | None = None) -> State:
+    def enable(
+        self, *, until: float | None = None, expected: int | None = None, noted: Change | None = None
+    ) -> State:
         """Switch faults on in all processes of the store.
 
         The environment of a process may still keep them off there.
@@ -604,6 +632,7 @@ class Injector:
         Args:
             until: unix seconds at which they switch off again, as with FAULTINJECT_EXPIRES; None: never.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -615,9 +644,9 @@ class Injector:
         """
         if until is not None:
             until = _moment(until, self.clock())
-        return self._edit(lambda now: now.switched_on(until), expected)
+        return self._edit(lambda now: now.switched_on(until), expected, noted)
 
-    def disable(self, *, why: str = "", expected: int | None = None) -> State:
+    def disable(self, *, why: str = "", expected: int | None = None, noted: Change | None = None) -> State:
         """Switch off in all processes of the store: every request passes untouched, and waits end.
 
         Counts and journal stay.
@@ -625,6 +654,7 @@ class Injector:
         Args:
             why: the reason, if no person did it; `state.why_off` has it until faults are switched on again.
             expected: the generation to change; by default the current one.
+            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -633,7 +663,7 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; this process is off until it sees a later change.
         """
-        return self._switch_off(why, expected)
+        return self._switch_off(why, expected, noted)
 
     def _told(self, made: State, new: Sequence[Rule]) -> State:
         """Log the new rules that almost no request can match, and return the state."""

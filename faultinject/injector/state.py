@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
@@ -19,6 +19,24 @@ KEPT_SWITCHES = ("on", "until", "why_off")
 
 Faults that were switched off, by hand or by `abort`, stay off until `enable()`.
 """
+
+
+CHANGES_KEPT = 20
+"""Changes that a state remembers; older ones are in the log and in the journal's file."""
+
+
+class Change(NamedTuple):
+    """A change that somebody has made by the control API.
+
+    Attributes:
+        time: unix seconds.
+        by: the name of the token, else the client's address.
+        what: such as `switched faults off`.
+    """
+
+    time: float
+    by: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,7 @@ class State:
         armed: how often they were switched on again.
         over_http: whether a process that takes rules over HTTP has changed it.
         by: the process that put it in force.
+        changes: the last changes by the control API, the oldest first.
         generation: how many others were in force before.
 
     Attributes:
@@ -78,6 +97,7 @@ class State:
     armed: int = 0
     over_http: bool = False
     by: int = 0
+    changes: tuple[Change, ...] = ()
     generation: int = 0
 
     def __post_init__(self) -> None:
@@ -223,6 +243,7 @@ class State:
             "over_http": self.over_http,
             "next_place": self.next_place,
         }
+        data["changes"] = self.changes
         data["places"] = None if isinstance(self.places, range) else list(self.places)
         return data | {"duplicates": self.duplicates, "switched_off": sorted(self.switched_off)}
 
@@ -257,6 +278,7 @@ class State:
             armed=int(data.get("armed", 0)),
             over_http=bool(data.get("over_http", False)),
             by=int(data["by"]),
+            changes=tuple(Change(*each) for each in data.get("changes", ())),
             generation=generation,
         )
         if len(made.places) != rules or len(made.duplicates) not in {0, rules}:

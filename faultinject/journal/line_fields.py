@@ -76,6 +76,7 @@ def outcome_of(entry: Entry, reading: Addressing | None) -> Outcome:
     outcome.request_digest = digest
     outcome.body_complete = complete
     outcome.rule = entry.rule
+    outcome.matched = entry.matched
     outcome.n = entry.n
     outcome.fault = entry.fault
     outcome.when = entry.when  # type: ignore[assignment]  # the rule has checked it

@@ -52,7 +52,11 @@ class End(Struct):
 
 
 class Told(NamedTuple):
-    """The line with the calls of a driver or a test (`journal.driven_run`, `told_calls`)."""
+    """The line of a driver, a test or a change (`journal.driven_run`, `told_calls`, `changes`)."""
+
+
+OTHERS = frozenset(("driven", "told", "change"))
+"""The fields of which one is in such a line, and in no other."""
 
 
 class Lines:
@@ -93,7 +97,7 @@ class Lines:
         get = fields.get
         if fields["v"] > VERSION:
             return FUTURE
-        if "driven" in fields or "told" in fields:
+        if not OTHERS.isdisjoint(fields):
             return Told()
         try:
             if get("ended") is True and get("method") is None:

@@ -76,7 +76,8 @@ class Outcome(Struct, kw_only=True):
         body_complete: Whether all of the body came.
         user_agent: The client's own name.
         attempt_hint: What the SDK says of its attempt.
-        rule: The rule that fired.
+        rule: The rule that fired; where none did, the first that matched.
+        matched: All rules that matched, in order; null where there are not several.
         fault: The fault that it chose.
         when: Whether the fault came before the app, or after it.
         applied: Whether the app ran.
@@ -131,6 +132,7 @@ class Outcome(Struct, kw_only=True):
     user_agent: str | None = None
     attempt_hint: AttemptHint | None = None
     rule: str | None = None
+    matched: list[str] | None = None
     fault: str | None = None
     when: When | None = None
     applied: bool

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from faultinject.injector.state import Change
     from faultinject.journal.call_window import CallWindow
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
@@ -187,6 +188,20 @@ class Journal:
         for file in self._files:
             for line in lines:
                 file.write(line, pid)
+
+    def note_change(self, change: Change, generation: int) -> None:
+        """Note in the file, if there is one, who has changed the rules or the switch, and how.
+
+        Args:
+            change: of the control API.
+            generation: the one in force since then.
+        """
+        if not self._files:
+            return
+        from faultinject.journal.changes import change_line
+
+        for file in self._files:
+            file.write(change_line(change, generation), os.getpid())
 
     def end(self) -> None:
         """Say in the file, if there is one, that no more comes of this process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -17,6 +18,7 @@ REMOTE = "FAULTINJECT_CONTROL_REMOTE"
 _EXAMPLES = "a path such as /_faultinject or an address such as 127.0.0.1:8765"
 LEAST, LEAST_REMOTE = 8, 16
 """The fewest characters of a token, and the fewest if other machines may guess it."""
+_NAMED = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}=[^=]")
 _SEGMENT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 
 
@@ -28,7 +30,8 @@ class ControlSettings:
         path: below the wrapped app, such as `/_faultinject`; empty where it has an address of its own.
         host: a name or IP address to listen on; empty where it is below a path.
         port: to listen on; 0 takes a free one.
-        token: what each call must bring, or None: a random one.
+        tokens: of which each call must bring one, by the names of those who have them; the name is empty where
+            nobody is named. Without any there is a random one.
         hosts: further names that a request may have in its Host, lower case.
         remote: whether clients that are not on loopback may use it.
     """
@@ -36,7 +39,7 @@ class ControlSettings:
     path: str = ""
     host: str = ""
     port: int = 0
-    token: str | None = field(default=None, repr=False)
+    tokens: dict[str, str] = field(default_factory=dict, repr=False)
     hosts: tuple[str, ...] = ()
     remote: bool = False
 
@@ -68,7 +71,17 @@ def read_control(text: str, environ: Mapping[str, str], diagnosis: Diagnosis) ->
     if remote is not None and remote.lower() != "allow":
         diagnosis.add(f"{shown(remote)} is not allow", REMOTE)
     found.remote = remote is not None
-    found.token = _token(value_of(environ, TOKEN), diagnosis, remote=found.remote)
+    given = read_tokens(value_of(environ, TOKEN) or "")
+    found.tokens = dict(given)
+    if not all(_NAMED.match(f"{name or 'a'}={token}") for name, token in given):
+        diagnosis.add(
+            "each name has a token, as in alice=…,bob=…, and a token in such a list has no comma", TOKEN
+        )
+        given = []
+    for name, token in given:
+        _check_token(token, diagnosis, f"{TOKEN}: {name}" if name else TOKEN, remote=found.remote)
+    if len(found.tokens) < len(given) or len({*found.tokens.values()}) < len(given):
+        diagnosis.add("a name or a token is there twice", TOKEN)
     if found.host and not found.remote and not is_loopback(found.host):
         diagnosis.add(
             f"{shown(found.host)} is not loopback, so others could reach it:"
@@ -162,22 +175,36 @@ def _is_host(host: str) -> bool:
     return host.isascii() and all(each.replace("-", "").replace("_", "").isalnum() for each in labels)
 
 
-def _token(text: str | None, diagnosis: Diagnosis, *, remote: bool) -> str | None:
+def read_tokens(text: str) -> list[tuple[str, str]]:
+    """Names and tokens of `NAME=TOKEN,NAME=TOKEN`; else one token without a name, or none.
+
+    >>> read_tokens("open-sesame"), read_tokens("alice=open-sesame,bob=shut-sesame")
+    ([('', 'open-sesame')], [('alice', 'open-sesame'), ('bob', 'shut-sesame')])
+
+    A token in base64 may end with signs of equality:
+
+    >>> read_tokens("b3Blbg==")
+    [('', 'b3Blbg==')]
+    """
+    if _NAMED.match(text):
+        parts = [part.partition("=") for part in text.split(",")]
+        return [(name.strip(), token) for name, _, token in parts]
+    return [("", text)] if text else []
+
+
+def _check_token(text: str, diagnosis: Diagnosis, where: str, *, remote: bool) -> None:
     # A message about a wrong token must not hold the token: it ends up in logs.
-    if text is None:
-        return None
     if not (text.isascii() and text.isprintable()) or " " in text:
-        diagnosis.add("a token has only visible ASCII characters, and no blank", TOKEN)
+        diagnosis.add("a token has only visible ASCII characters, and no blank", where)
     elif len(text) > 1024:
-        diagnosis.add("a token has at most 1024 characters", TOKEN)
+        diagnosis.add("a token has at most 1024 characters", where)
     elif len(text) < (LEAST_REMOTE if remote else LEAST):
         diagnosis.add(
             f"a token has at least {LEAST} characters, with {REMOTE}=allow {LEAST_REMOTE}: leave it out,"
             " and the log says a random one, or make one by"
             ' python -c "import secrets; print(secrets.token_urlsafe())"',
-            TOKEN,
+            where,
         )
-    return text
 
 
 def _hosts(text: str, diagnosis: Diagnosis) -> tuple[str, ...]:

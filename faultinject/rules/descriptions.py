@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faultinject.engine.draw import LogNormal
 from faultinject.rules.values import number_text
 
 TYPE_CHECKING = False
@@ -23,8 +24,11 @@ def seconds(number: float) -> str:
 
 
 def wait(rule: Rule) -> str:
-    """The rule's `delay`: `2 s`, or `100 ms to 2 s`."""
-    low, high = rule.value("delay")
+    """The rule's `delay`: `2 s`, `100 ms to 2 s`, or `around 80 ms (log-normal, sigma 0.4)`."""
+    delay = rule.value("delay")
+    if isinstance(delay, LogNormal):
+        return f"around {seconds(delay.median)} (log-normal, sigma {_plain(delay.sigma)})"
+    low, high = delay
     return seconds(low) if low == high else f"{seconds(low)} to {seconds(high)}"
 
 

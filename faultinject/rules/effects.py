@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from faultinject.engine.answers import FORMS, MARKS, MILLISECONDS
+from faultinject.engine.draw import LONGEST_DELAY, LogNormal
 from faultinject.rules import descriptions, values
 from faultinject.rules.key import Key
 from faultinject.rules.values import Mistake, shown
@@ -19,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from faultinject.rules.rule import Rule
 
-HOUR = 3600.0
-"""The longest wait, seconds."""
+MOST_SIGMA = 10
+"""The largest sigma: one wait of seven is then longer than 22,000 medians."""
 
 # The server's own: a second one, or a wrong one, breaks the connection rather than the answer. A WSGI application
 # may send no hop-by-hop header at all (https://peps.python.org/pep-3333/#other-http-features); so also
@@ -102,6 +103,25 @@ def _check_of(_name: str, text: str) -> None:
         )
 
 
+def _delay(text: str) -> tuple[float, float] | LogNormal:
+    """Read shortest and longest seconds, or a distribution."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        return values.duration_range(text, LONGEST_DELAY)
+    if kind.lower() != "lognormal":
+        raise Mistake(f"{shown(kind)} is not lognormal, with median and sigma, as in lognormal:80ms:0.4")
+    median, _, spread = rest.partition(":")
+    sigma = values.decimal(spread)
+    if not sigma or sigma > MOST_SIGMA:
+        raise Mistake(
+            f"{shown(spread)} is not a sigma above 0 and up to {MOST_SIGMA}, as in lognormal:80ms:0.4"
+        )
+    seconds = values.duration(median, LONGEST_DELAY)
+    if not seconds:
+        raise Mistake(f"{shown(median)} is no median: it is above 0")
+    return LogNormal(seconds, sigma)
+
+
 def _keep(text: str) -> float:
     share = values.decimal(text)
     if share is None or share >= 1:
@@ -167,12 +187,14 @@ EFFECTS: dict[str, Effect] = {
         ),
         Effect(
             key="delay",
-            doc="""Wait before acting: `200ms`, or `100ms..2s` drawn evenly; at most 1h.
+            doc="""Wait before acting: `200ms`, `100ms..2s` (even), `lognormal:80ms:0.4` (median, sigma); at most 1h.
 
             >>> Rule("latency", delay="100ms..2s").value("delay")
             (0.1, 2.0)
+            >>> Rule("latency", delay="lognormal:80ms:0.4").value("delay")
+            LogNormal(median=0.08, sigma=0.4)
             """,
-            read=partial(values.duration_range, longest=HOUR),
+            read=_delay,
             seconds=True,
             default=(0.0, 0.0),
             default_text="0",
@@ -352,7 +374,7 @@ EFFECTS: dict[str, Effect] = {
             hang,duration=30s
             """,
             seconds=True,
-            longest=HOUR,
+            longest=LONGEST_DELAY,
             default=300.0,
             default_text="5m",
         ),

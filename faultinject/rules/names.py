@@ -52,8 +52,8 @@ VARIABLES: dict[str, str] = {
         " own, such as `127.0.0.1:8765`; unset = no control API"
     ),
     "FAULTINJECT_TOKEN": (
-        "the token of each call of the control API, at least 8 characters; by default a random one, logged"
-        " once"
+        "the token of each call of the control API, at least 8 characters, or one for each person:"
+        " `alice=TOKEN,bob=TOKEN`; by default a random one, logged once"
     ),
     "FAULTINJECT_CONTROL_HOSTS": (
         "further host names for the control API, such as `staging.example.com`; loopback names always work"

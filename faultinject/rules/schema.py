@@ -77,7 +77,9 @@ FORMS: Mapping[str, Schema] = {
     "from": _number(1, 10**18, "0*[1-9][0-9]*"),
     "every": _number(1, 10**18, "0*[1-9][0-9]*"),
     "above": _text(f"0*[1-9][0-9]*/(?:{_DURATION}|{'|'.join(SECONDS)})"),
-    "delay": _text(rf"{_DURATION}(?:\.\.{_DURATION})?"),
+    "delay": _text(
+        rf"{_DURATION}(?:\.\.{_DURATION})?|[lL][oO][gG][nN][oO][rR][mM][aA][lL]:{_DURATION}:[0-9.]+"
+    ),
     "status": _number(200, 599, "[2-5][0-9][0-9]"),
     "content_type": _text("[ -~]+"),
     "keep": {

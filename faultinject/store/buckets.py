@@ -9,6 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faultinject.store.azure.leases import Lease
 
 
 class StoreError(Exception):
@@ -139,6 +143,7 @@ class Bucket:
     Attributes:
         changed: the time when it got its headers, unix seconds.
         headers: the headers that are sent back with it.
+        leases: those of its objects, of a service that has them.
     """
 
     name: str
@@ -147,6 +152,7 @@ class Bucket:
     headers: Headers = ()
     objects: dict[str, Stored] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
 
     @property
     def cost(self) -> int:
@@ -281,6 +287,7 @@ class Buckets:
             judge(bucket.objects.get(key))
             if key in bucket.objects:
                 self.remember(name, key, bucket.objects.pop(key))
+                bucket.leases.pop(key, None)
 
     def remember(self, name: str, key: str, before: Stored | None) -> None:
         """Keep an object as before its last change, or None, and mark its uploads as overtaken."""

@@ -467,6 +467,7 @@ STORES: Mapping[str, VendorStore] = {
             "header_value": "InvalidHeaderValue",
             "incomplete": "InvalidInput",
             "key_length": "InvalidUri",
+            "lease": "LeaseIdMissing",
             "length": "MissingContentLengthHeader",
             "malformed": "InvalidXmlDocument",
             "max_size": "MaxBlobSizeConditionNotMet",

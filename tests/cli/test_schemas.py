@@ -131,6 +131,7 @@ def test_the_journal_has_all_fields():
     assert fields["Outcome"] == {*JOURNAL_LINE} | {"final"}
     assert fields["RunLine"] == {"v", "time", "arrived", "pid", "driven"}
     assert fields["End"] == {"v", "time", "arrived", "pid", "ended", "parent"}
+    assert fields["ChangeLine"] == {"v", "time", "arrived", "pid", "generation", "change", "by"}
 
 
 CLIENT = """
@@ -155,7 +156,7 @@ def test_the_journal_of_a_driven_run(tmp_path, monkeypatch):
     assert [problem for line in lines for problem in wrong("journal", line)] == []
 
 
-JOURNAL_LINE = {**journals.line(1, 0.0), "credential": None, "precondition": None, "region": None, "clock_offset": None, "app_status": None, **dict.fromkeys(("range", "if_range", "if_match", "etag"))}  # fmt: skip
+JOURNAL_LINE = {**journals.line(1, 0.0), "credential": None, "precondition": None, "region": None, "clock_offset": None, "app_status": None, "matched": None, **dict.fromkeys(("range", "if_range", "if_match", "etag"))}  # fmt: skip
 
 
 def test_a_line_with_values_of_another_kind_is_refused():

@@ -45,7 +45,7 @@ class Server(Client):
     def start(self):
         """Begin, and wait until it answers."""
         given = {"FAULTINJECT_CONTROL": MOUNT, "FAULTINJECT_TOKEN": self.token, "FAULTINJECT_SEED": "7"}
-        self._program = Program(self._folder, *self._line, **given, **self._environ)
+        self._program = Program(self._folder, *self._line, **(given | self._environ))
         wait_for(self._program, self)
 
     def stop(self, number=signal.SIGTERM):

@@ -38,6 +38,7 @@ def test_the_state_says_what_is_in_force_and_what_came_of_it(client):
         "totals": {"matched": 1, "injected": 1, "failed": 0},
         "shared": False,
         "elsewhere": "",
+        "changes": [],
     }
     assert state["rules"][0] == {
         "name": "slow",

@@ -82,5 +82,37 @@ def test_settings_that_are_right():
                 "FAULTINJECT_CONTROL_REMOTE": remote,
             }
         ).control
-        assert (found.path, found.token, found.remote) == ("/a", token, bool(remote))
+        assert (found.path, found.tokens, found.remote) == ("/a", {"": token}, bool(remote))
     assert path.place == "/a/b"
+
+
+def tokens(text):
+    """The tokens of the environment, by name."""
+    return Injector(
+        environ={"FAULTINJECT_ENABLED": "1", "FAULTINJECT_CONTROL": "/a", "FAULTINJECT_TOKEN": text}
+    ).control.tokens
+
+
+def test_tokens_with_names():
+    """One for each person; a single one may hold the sign of equality at its end."""
+    assert tokens("alice=open-sesame, bob=shut-sesame") == {"alice": "open-sesame", "bob": "shut-sesame"}
+    assert tokens("alice=open-sesame=") == {"alice": "open-sesame="}
+    assert tokens("b3BlbnNlc2FtZQ==") == {"": "b3BlbnNlc2FtZQ=="}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("alice=open-sesame,shut-sesame", "each name has a token"),
+        ("alice=open-sesame,b ob=shut-sesame", "each name has a token"),
+        ("alice=open-sesame,bob=short", "FAULTINJECT_TOKEN: bob: a token has at least 8 characters"),
+        ("alice=open-sesame,alice=shut-sesame", "a name or a token is there twice"),
+        ("alice=open-sesame,bob=open-sesame", "a name or a token is there twice"),
+    ],
+)
+def test_wrong_tokens_with_names(text, message):
+    """The message names the person and no token."""
+    with pytest.raises(ConfigurationError) as caught:
+        tokens(text)
+    assert message in str(caught.value)
+    assert "sesame" not in str(caught.value)

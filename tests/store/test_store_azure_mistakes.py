@@ -46,6 +46,13 @@ class Visitor:
         return self.ask("PUT", f"{ROOT}/copy", headers={"x-ms-copy-source": source, **headers})
 
 
+def leased(visitor):
+    """A case: write to a blob that has a lease."""
+    headers = {"x-ms-lease-action": "acquire", "x-ms-lease-duration": "-1"}
+    assert visitor.ask("PUT", f"{ROOT}/there?comp=lease", headers=headers).status_code == 201
+    return visitor.put("there", data=b"x")
+
+
 def lengths(visitor):
     visitor.block("YQ==")
     return visitor.block("YWE=")
@@ -98,6 +105,7 @@ CASES = [
     ("incomplete", lambda v: v.put("k", data=b"short", environ_overrides={"CONTENT_LENGTH": "10"})),
     ("key_length", lambda v: v.put("k" * 1025, data=b"x")),
     ("key_length", lambda v: v.ask("PUT", f"{ROOT}/{'k' * 1025}?comp=blocklist", data=b"<BlockList/>")),
+    ("lease", leased),
     ("length", lambda v: v.put("k", environ_overrides={"CONTENT_LENGTH": ""})),
     ("malformed", lambda v: v.commit(b"<BlockList><Any>YQ==</Any></BlockList>")),
     ("malformed", lambda v: v.commit(b"<BlockList>")),
@@ -111,7 +119,7 @@ CASES = [
     ("no_bucket", lambda v: v.copy("http://localhost/account/nowhere/k")),
     ("no_key", lambda v: v.ask("GET", f"{ROOT}/gone")),
     ("no_key", lambda v: v.copy("http://localhost/account/photos/gone")),
-    ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=lease")),
+    ("not_implemented", lambda v: v.ask("PUT", f"{ROOT}/there?comp=undelete")),
     ("not_implemented", lambda v: v.ask("PUT", "/account/in-root", headers=BLOB, data=b"x")),
     ("bucket_name", lambda v: v.ask("PUT", "/account/$root?restype=container")),
     ("not_implemented", lambda v: v.ask("GET", f"{ROOT}/there?snapshot=2026-11-20T12:00:00.0000000Z")),
@@ -134,7 +142,7 @@ CASES = [
     ("unsupported_header", appended(**{"x-ms-copy-source": f"http://localhost{ROOT}/there"})),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-structured-body": "XSM/1.0"}, data=b"x")),
     ("unsupported_header", lambda v: v.put("k", {"x-ms-tags": "a=b"}, data=b"x")),
-    ("unsupported_header", lambda v: v.ask("GET", f"{ROOT}/there", headers=LEASE)),
+    ("unsupported_header", lambda v: v.ask("GET", f"{ROOT}?restype=container", headers=LEASE)),
     ("unsupported_header", lambda v: v.copy("http://elsewhere.test/account/photos/there")),
     ("uri", lambda v: v.ask("GET", f"{ROOT}/k", environ_overrides={"PATH_INFO": f"{ROOT}/\xff"})),
 ]

@@ -203,7 +203,6 @@ def test_what_the_store_has_not_is_refused_in_words(photos, gcs, tmp_path):
     blob.upload_from_string(b"x")
     photos.blob("k/acl").upload_from_string(b"y")
     for words, refused in (
-        ("moveTo", lambda: photos.move_blob(blob, "m")),
         ("matchGlob", lambda: list(photos.list_blobs(match_glob="k*"))),
         ("includeTrailingDelimiter", lambda: list(photos.list_blobs(include_trailing_delimiter=True))),
     ):
@@ -220,6 +219,36 @@ def test_what_the_store_has_not_is_refused_in_words(photos, gcs, tmp_path):
         in caught.value.response.text
     )
     assert [each.name for each in photos.list_blobs()] == ["k", "k/acl"]
+
+
+def test_a_move(photos):
+    """The object has another name and generation, its description stays, and the source is gone.
+
+    Neither itself nor an object that is not there is moved, and preconditions hold for both names.
+    """
+    from google.api_core.exceptions import BadRequest, NotFound, PreconditionFailed
+
+    blob = photos.blob("a/b")
+    blob.metadata = {"of": "me"}
+    blob.upload_from_string(b"x", content_type="text/plain")
+    with pytest.raises(PreconditionFailed):
+        photos.move_blob(blob, "c/d", if_source_generation_match=1)
+    with pytest.raises(PreconditionFailed):
+        photos.move_blob(blob, "c/d", if_generation_match=1)
+    with pytest.raises(BadRequest):
+        photos.move_blob(blob, "a/b")
+    moved = photos.move_blob(blob, "c/d", if_generation_match=0, if_source_generation_match=blob.generation)
+    assert (moved.name, moved.metageneration, moved.metadata, moved.content_type) == (
+        "c/d",
+        1,
+        {"of": "me"},
+        "text/plain",
+    )
+    assert moved.generation > blob.generation
+    assert [each.name for each in photos.list_blobs()] == ["c/d"]
+    assert moved.download_as_bytes() == b"x"
+    with pytest.raises(NotFound):
+        photos.move_blob(blob, "e")
 
 
 def test_changes(photos):

@@ -1,6 +1,7 @@
 // The page: keeps in step with the server, makes changes, and hands each part what is new.
 
 import { ApiError, backoff, call, noteClock, serverNow } from "./api.js";
+import * as changes from "./changes.js";
 import * as chart from "./chart.js";
 import * as detail from "./detail.js";
 import * as editor from "./editor.js";
@@ -45,6 +46,7 @@ function take(found, { mine = false } = {}) {
   noteClock(found.now);
   power.show(state);
   rules.show(state);
+  changes.show(state);
   $("main").setAttribute("aria-busy", "false");
   if (news) done(news);
 }

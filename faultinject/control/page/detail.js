@@ -46,7 +46,10 @@ const DONE = {
 function story(outcome) {
   const rule = outcome.rule ? `Rule ${outcome.rule}` : "No rule";
   const after = typeof outcome.elapsed === "number" ? ` after ${took(outcome.elapsed)}` : "";
-  if (outcome.did === "passed") return outcome.rule ? `${rule} matched and did not fire: the app answered${after}.` : `The app answered${after}.`;
+  if (outcome.did === "passed") {
+    if (!outcome.rule) return `The app answered${after}.`;
+    return `${outcome.matched ? `Rules ${outcome.matched.join(", ")}` : rule} matched and did not fire: the app answered${after}.`;
+  }
   if (kindOf(outcome) === "bad") return `${rule} was to give ${outcome.fault ?? "a fault"}, and did not: ${DID[outcome.did] ?? outcome.did}.`;
   const fault = `${outcome.fault}${outcome.status ? ` (${outcome.status})` : ""}`;
   const did = DONE[outcome.did]?.(fault) ?? `gave ${fault}`;

@@ -2,6 +2,7 @@
 
 import { ApiError, call } from "./api.js";
 import { answer } from "./bytes.js";
+import * as choosing from "./choosing.js";
 import { clear, tell } from "./problems.js";
 import { make, mark, say } from "./text.js";
 
@@ -19,6 +20,7 @@ export function wire(given) {
   $("add").addEventListener("click", () => open(null, $("add")));
   $("cancel").addEventListener("click", close);
   $("rule-form").addEventListener("submit", save);
+  choosing.wire(preview);
   $("rule-text").addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(preview, 300);
@@ -90,6 +92,7 @@ async function preview() {
   clearTimeout(timer);
   const mine = (asked += 1);
   try {
+    await choosing.show();
     const found = written() ? await call("POST", "preview", { text: written() }) : null;
     if (mine !== asked) return;
     clear($("editor-wrong"));

@@ -63,7 +63,7 @@ class Breaking(Fault):
     def _in_an_answer(self, rule: CompiledRule, after: int) -> Act:
         """End the connection when so many bytes of the app's answer have gone out."""
         value = rule.rule.value
-        delay = delays(*value("delay"))
+        delay = delays(value("delay"))
         held = self.held(rule)
         whole_connections = value("http2")
 

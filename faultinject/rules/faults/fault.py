@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from faultinject.engine.draw import LogNormal
 from faultinject.rules import descriptions
 
 TYPE_CHECKING = False
@@ -86,7 +87,10 @@ class Fault:
 
     def draws(self, rule: Rule) -> bool:
         """Whether a firing rule makes other draws than the ids of its answers."""
-        return "delay" in self.takes and len(set(rule.value("delay"))) > 1
+        if "delay" not in self.takes:
+            return False
+        delay = rule.value("delay")
+        return isinstance(delay, LogNormal) or delay[0] != delay[1]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.text}>"

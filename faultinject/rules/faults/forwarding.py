@@ -41,7 +41,7 @@ class OwnAnswer(Fault):
             after: the delay is of the answer, not of the request.
             alter: from the request to what is done to it and to the answer's head.
         """
-        delay = delays(*rule.rule.value("delay"))
+        delay = delays(rule.rule.value("delay"))
 
         def act(request: Request, entry: Entry, digest: bytes) -> Action:
             entry.fault, entry.when = text or self.text, "after" if after else "before"
@@ -147,7 +147,7 @@ class Shaped(Fault):
             make: from the digest to the change of one body.
             refuses: whether a request must pass unchanged.
         """
-        delay = delays(*rule.rule.value("delay"))
+        delay = delays(rule.rule.value("delay"))
         answer = None
         of = rule.rule.value("of")
         if of is not None:

@@ -30,7 +30,13 @@ SETTINGS = {
     "x-ms-blob-content-md5": "Content-MD5",
 }
 """The headers that show a blob's properties, by the headers that set them."""
-ABSENT_HEADERS = ("x-ms-if-tags", "x-ms-lease-id", "x-ms-source-if-tags", "x-ms-structured-body", "x-ms-tags")
+ABSENT_HEADERS = (
+    "x-ms-if-tags",
+    "x-ms-source-if-tags",
+    "x-ms-source-lease-id",
+    "x-ms-structured-body",
+    "x-ms-tags",
+)
 """Headers that change a request's meaning, and that the store does not support."""
 KIND, COUNT = "x-ms-blob-type", "x-ms-blob-committed-block-count"
 """Headers with a blob's kind, and with the number of an append blob's blocks."""
@@ -102,8 +108,8 @@ class AzureCall(Exchange):
             raise StoreError("metadata")
         return tuple((META + key, value) for key, value in metadata)
 
-    def judge_write(self, there: Stored | None) -> None:
-        """Refuse a write if the request's conditions forbid it for the present blob.
+    def judge_conditions(self, there: Stored | None) -> None:
+        """Refuse a change if the request's conditions forbid it for the present blob.
 
         Raises:
             StoreError: `blob_exists`, `precondition`.
@@ -130,11 +136,22 @@ class AzureCall(Exchange):
         if (since := parse_date(self.header("if-modified-since"))) and int(changed) <= since.timestamp():
             raise StoreError("precondition")
 
-    def judge_change(self, there: Stored | None) -> None:
-        """Refuse a change if there is no blob, or if the request's conditions forbid it.
+    def judge_write(self, there: Stored | None) -> None:
+        """Refuse a write if its conditions or the blob's lease forbid it.
 
         Raises:
-            StoreError: `no_key`, `blob_exists`, `precondition`.
+            StoreError: `blob_exists`, `precondition`, `lease`.
+        """
+        from faultinject.store.azure.leases import judge_use
+
+        self.judge_conditions(there)
+        judge_use(self, writes=True)
+
+    def judge_change(self, there: Stored | None) -> None:
+        """Refuse a change if there is no blob, or if its conditions or the lease forbid it.
+
+        Raises:
+            StoreError: `no_key`, `blob_exists`, `precondition`, `lease`.
         """
         if there is None:
             raise StoreError("no_key")
@@ -178,6 +195,8 @@ def refuse_absent(call: AzureCall) -> None:
         StoreError: `not_implemented`, `unsupported_header`.
     """
     _refuse_past(call.request.args)
+    if call.level != "blob" and call.header("x-ms-lease-id") is not None:
+        raise StoreError("unsupported_header", "the embedded store supports leases of blobs only")
     for name in ABSENT_HEADERS:
         if call.header(name) is not None:
             raise StoreError("unsupported_header", f"the embedded store does not support {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
 from werkzeug.http import http_date
@@ -19,14 +19,6 @@ ID_BYTES = 64
 LISTS = ("Committed", "Uncommitted", "Latest")
 
 SHOWN = ("Content-Type", "Content-Encoding", "Content-Language", "Content-MD5", "Content-Disposition")
-
-
-LEASE: tuple[Field, ...] = (("LeaseStatus", "unlocked"), ("LeaseState", "available"))
-"""Fields of every blob in a listing.
-
-A blob of uncommitted blocks has only a length besides, and no metadata:
-https://learn.microsoft.com/rest/api/storageservices/list-blobs
-"""
 
 
 def block_number(text: str) -> int:
@@ -73,6 +65,7 @@ def blobs(
     page: tuple[list[Stored], list[str]],
     marker: str,
     metadata: bool,
+    lease_of: Callable[[str], Headers],
 ) -> bytes:
     """Write a page of blobs and common prefixes in a container.
 
@@ -82,9 +75,10 @@ def blobs(
         page: blobs and prefixes; a blob of uncommitted blocks has no entity tag.
         marker: the beginning of the next page, or empty.
         metadata: whether to show the blobs' metadata.
+        lease_of: the headers about the lease of a blob.
     """
     shown = [
-        f"<Blob>{_name(blob.key)}{inner(_blob(blob))}"
+        f"<Blob>{_name(blob.key)}{inner(_blob(blob, _of_headers(lease_of(blob.key))))}"
         + inner([("Metadata", _metadata(blob.headers) if metadata else None)])
         + "</Blob>"
         for blob in page[0]
@@ -134,15 +128,17 @@ def _container(bucket: Bucket) -> list[Field]:
     ]
 
 
-def _blob(stored: Stored) -> list[Field]:
+def _of_headers(headers: Iterable[tuple[str, str]]) -> list[Field]:
+    """Fields for headers: `LeaseState` for `x-ms-lease-state`."""
+    return [("".join(word.title() for word in name.split("-")[2:]), value) for name, value in headers]
+
+
+def _blob(stored: Stored, lease: list[Field]) -> list[Field]:
     if not stored.etag:
-        return [("Properties", [("Content-Length", 0), ("BlobType", "BlockBlob"), *LEASE])]
+        # https://learn.microsoft.com/rest/api/storageservices/list-blobs
+        return [("Properties", [("Content-Length", 0), ("BlobType", "BlockBlob"), *lease])]
     headers = dict(stored.headers)
-    copied = [
-        ("".join(word.title() for word in name.split("-")[2:]), value)
-        for name, value in headers.items()
-        if name.startswith("x-ms-copy-")
-    ]
+    copied = _of_headers(header for header in stored.headers if header[0].startswith("x-ms-copy-"))
     properties: list[Field] = [
         ("Creation-Time", headers["x-ms-creation-time"]),
         ("Last-Modified", http_date(stored.modified)),
@@ -151,7 +147,7 @@ def _blob(stored: Stored) -> list[Field]:
         *((name, headers.get(name, "")) for name in SHOWN),
         ("Cache-Control", headers.get("Cache-Control", "")),
         ("BlobType", kind_of(stored)),
-        *LEASE,
+        *lease,
         *copied,
         ("ServerEncrypted", True),
     ]

@@ -25,6 +25,7 @@ from faultinject.store.azure.call import (
     refuse_absent,
     state,
 )
+from faultinject.store.azure.leases import judge_use, lease_blob, lease_headers
 from faultinject.store.bodies import cut, drain, read_document, receive, split_multipart
 from faultinject.store.buckets import Headers, Part, Stored, StoreError, Upload, check_key
 from faultinject.store.documents import read_token, select, token_of
@@ -95,12 +96,14 @@ def list_blobs(call: AzureCall) -> StoreAnswer:
     first = call.request.args.get("startFrom", "")
     wanted = (name for name in rows if name >= first)
     names, prefixes, marker, asked = _page(call, wanted, call.request.args.get("delimiter", ""))
+    leases = call.service.buckets.find(call.bucket).leases
     document = documents.blobs(
         (call.endpoint, call.bucket),
         asked,
         ([rows[name] for name in names], prefixes),
         marker,
         _includes(call, "metadata"),
+        lambda key: lease_headers(leases.get(key), call.now),
     )
     return call.answer(200, document, document=True)
 
@@ -144,8 +147,6 @@ def _includes(call: AzureCall, what: str) -> bool:
 KINDS = ("BlockBlob", "PageBlob", "AppendBlob")
 STANDING = (
     ("Accept-Ranges", "bytes"),
-    ("x-ms-lease-status", "unlocked"),
-    ("x-ms-lease-state", "available"),
     ("x-ms-server-encrypted", "true"),
 )
 ENCRYPTED = ("x-ms-request-server-encrypted", "true")
@@ -166,6 +167,7 @@ def put_block(call: AzureCall) -> StoreAnswer:
     part = Part(number, blocks, size, digest, call.now)
     with call.service.buckets.lock:
         _refuse_append_blob(call)
+        judge_use(call, writes=True)
         staged = _staged(call)
         if any(other.bit_length() != number.bit_length() for other in list(staged.parts)[:1]):
             raise StoreError("part_length")
@@ -201,6 +203,7 @@ def get_block_list(call: AzureCall) -> StoreAnswer:
         kinds.append(("UncommittedBlocks", tuple(documents.sizes(parts))))
     if not kinds:
         raise StoreError("argument")
+    judge_use(call, writes=False)
     headers = [("x-ms-blob-content-length", str(blob.size if blob else 0))]
     headers += etag_headers(blob) if blob else []
     return call.answer(200, documents.block_list(kinds), document=True, headers=headers)
@@ -360,9 +363,11 @@ def put_blob(call: AzureCall) -> StoreAnswer:
 def get_blob(call: AzureCall) -> StoreAnswer:
     """Get Blob, Get Blob Properties and Get Blob Metadata."""
     stored = call.service.buckets.get(call.bucket, call.key)
+    judge_use(call, writes=False)
     if not judge_read(call.header, stored):
         return call.answer(304, headers=[*etag_headers(stored), ("x-ms-error-code", "ConditionNotMet")])
     headers = [*etag_headers(stored), *stored.headers, (KIND, kind_of(stored)), *STANDING]
+    headers += lease_headers(call.service.buckets.find(call.bucket).leases.get(call.key), call.now)
     wanted = None
     if call.request.method != "HEAD":
         wanted = read_range(call.header("x-ms-range") or call.header("range"), stored.size)
@@ -506,6 +511,7 @@ ROUTES: Mapping[tuple[str, str, str], Callable[[AzureCall], StoreAnswer]] = {
     ("blob", "GET", ""): get_blob,
     ("blob", "HEAD", ""): get_blob,
     ("blob", "DELETE", ""): delete_blob,
+    ("blob", "PUT", "lease"): lease_blob,
     ("blob", "PUT", "metadata"): set_metadata,
     ("blob", "GET", "metadata"): get_blob,
     ("blob", "HEAD", "metadata"): get_blob,

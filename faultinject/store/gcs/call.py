@@ -29,7 +29,6 @@ ABSENT = {
     "hmacKeys": "HMAC keys",
     "iam": "access control",
     "lockRetentionPolicy": "retention policies",
-    "moveTo": "moveTo",
     "notificationConfigs": "notifications",
     "restore": "soft deletion",
     "xml": "the XML API here; --vendor gcs-xml does",
@@ -44,7 +43,7 @@ ELSEWHERE = {
 }
 """The kinds of paths outside of `ROOTS`, by their beginning, without those of the XML API."""
 
-_OBJECT = r"({name})(?:/(?:(compose)|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
+_OBJECT = r"({name})(?:/(?:(compose)|(moveTo)/o/({name})|(rewriteTo|copyTo)/b/([^/]+)/o/({name})))?"
 _ENCODED = re.compile(_OBJECT.format(name="[^/]+"))
 _DECODED = re.compile(_OBJECT.format(name=".+?"), re.DOTALL)
 
@@ -80,8 +79,13 @@ def read_path(path: str, *, encoded: bool) -> tuple[str, list[str]]:
     if match is None:
         source, verb = [*name.split("/"), ""][:2]
         return _absent(verb), [bucket, source]
-    source, compose, verb, to_bucket, to_name = match.groups("")
-    return _used(use, compose or verb or "object"), [bucket, source, to_bucket, to_name]
+    source, compose, move, moved, verb, to_bucket, to_name = match.groups("")
+    return _used(use, compose or move or verb or "object"), [
+        bucket,
+        source,
+        to_bucket or bucket,
+        to_name or moved,
+    ]
 
 
 def _absent(word: str) -> str:
@@ -117,9 +121,10 @@ class GcsCall(Exchange):
     """One request.
 
     Attributes:
-        kind: the kind of its target: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `compose`, each
-            with `upload ` or `download ` in front if the path has that; a word of `ABSENT`; empty for anything else.
-        target: the bucket and the object that a copy makes.
+        kind: the kind of its target: `buckets`, `bucket`, `objects`, `object`, `rewriteTo`, `copyTo`, `moveTo`,
+            `compose`, each with `upload ` or `download ` in front if the path has
+            that; a word of `ABSENT`; empty for anything else.
+        target: the bucket and the object that a copy or a move makes.
         finished: the documents of objects, by the session of the ended upload that made them.
     """
 

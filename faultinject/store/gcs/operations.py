@@ -214,6 +214,28 @@ def copy_object(call: GcsCall) -> StoreAnswer:
     return uploads.write(call, call.target, source.blocks, described)
 
 
+def move_object(call: GcsCall) -> StoreAnswer:
+    """objects.move: the same content and description under another name in the same bucket.
+
+    https://cloud.google.com/storage/docs/json_api/v1/objects/move
+
+    Raises:
+        StoreError: `argument`, to its own name; `no_bucket`, `no_key`, `precondition`.
+    """
+    if call.target[1] == call.key:
+        raise StoreError("argument")
+    buckets = call.service.buckets
+    with buckets.lock:
+        source = call.get(call.bucket, call.key, "")
+        if not call.judge(source, "ifSource"):
+            raise StoreError("precondition")
+        new = (resources.GENERATION, resources.METAGENERATION, resources.HASH)
+        described = tuple(header for header in source.headers if header[0] not in new)
+        answer = uploads.write(call, call.target, source.blocks, described)
+        buckets.remove(call.bucket, call.key)
+    return answer
+
+
 Operation = Callable[[GcsCall], StoreAnswer]
 
 ROUTES: Mapping[tuple[str, str], Operation] = {
@@ -230,6 +252,7 @@ ROUTES: Mapping[tuple[str, str], Operation] = {
     ("object", "DELETE"): delete_object,
     ("rewriteTo", "POST"): copy_object,
     ("copyTo", "POST"): copy_object,
+    ("moveTo", "POST"): move_object,
     ("compose", "POST"): compose_object,
     ("download object", "GET"): get_object,
 }

@@ -1,0 +1,186 @@
+"""Leases of Azure's blobs, by the tables of its document.
+
+https://learn.microsoft.com/rest/api/storageservices/lease-blob
+"""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.test import Client
+
+from faultinject.store import ObjectStore
+
+A, B, C = (f"{number}f812371-a41d-49e6-b123-f4b542e851c5" for number in (1, 2, 3))
+BLOB = "/account/photos/k"
+STATES = ("available", "leased", "breaking", "broken", "expired")
+
+
+class Visitor:
+    """A client of a store with one blob, and the store's clock."""
+
+    def __init__(self):
+        self.now = 1_800_000_000.0
+        self._client = Client(ObjectStore("azure-blob", clock=lambda: self.now))
+        assert self._client.put("/account/photos?restype=container").status_code == 201
+        assert self.put() == "201"
+
+    def ask(self, method, query="", **headers):
+        """An answer; `lease_id="x"` is the header `x-ms-lease-id`."""
+        named = {f"x-ms-{name.replace('_', '-')}": value for name, value in headers.items() if value}
+        return self._client.open(f"{BLOB}{query}", method=method, headers=named, data=b"x")
+
+    def lease(self, action, lease_id=None, **headers):
+        """Change the lease: the answer."""
+        return self.ask("PUT", "?comp=lease", lease_action=action, lease_id=lease_id, **headers)
+
+    def put(self, lease_id=None):
+        return said(self.ask("PUT", blob_type="BlockBlob", lease_id=lease_id))
+
+    def get(self, lease_id=None):
+        return said(self.ask("GET", lease_id=lease_id))
+
+    def state(self):
+        """The state that the blob shows, and the status."""
+        headers = self.ask("HEAD").headers
+        return headers["x-ms-lease-state"], headers["x-ms-lease-status"]
+
+    def bring(self, state):
+        """Bring the blob's lease into that state, by the id A."""
+        if state == "available":
+            return
+        assert self.lease("acquire", lease_duration="30", proposed_lease_id=A).status_code == 201
+        if state == "expired":
+            self.now += 31
+        if state in ("breaking", "broken"):
+            period = "10" if state == "breaking" else "0"
+            assert self.lease("break", lease_break_period=period).status_code == 202
+
+
+def said(answer):
+    """Its status, and the code of an error."""
+    code = answer.headers.get("x-ms-error-code")
+    return f"{answer.status_code} {code}" if code else f"{answer.status_code}"
+
+
+@pytest.fixture
+def visitor():
+    return Visitor()
+
+
+MISSING, LOST = "412 LeaseIdMissing", "412 LeaseLost"
+OTHER, NONE = "412 LeaseIdMismatchWithBlobOperation", "412 LeaseNotPresentWithBlobOperation"
+USES = {
+    ("put", A): (NONE, "201", "201", LOST, LOST),
+    ("put", B): (NONE, OTHER, OTHER, NONE, NONE),
+    ("put", None): ("201", MISSING, MISSING, "201", "201"),
+    ("get", A): (NONE, "200", "200", LOST, LOST),
+    ("get", B): (NONE, OTHER, OTHER, NONE, NONE),
+    ("get", None): ("200", "200", "200", "200", "200"),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("place", range(len(STATES)))
+def test_use(visitor, use, place):
+    """A write needs the id of an active lease; a read that gives an id must give that."""
+    visitor.bring(STATES[place])
+    assert visitor.state()[0] == STATES[place]
+    what, given = use
+    assert getattr(visitor, what)(given) == USES[use][place]
+
+
+PRESENT, WRONG = "409 LeaseAlreadyPresent", "409 LeaseIdMismatchWithLeaseOperation"
+ABSENT, CANNOT = "409 LeaseNotPresentWithLeaseOperation", "409 LeaseIsBrokenAndCannotBeRenewed"
+BREAKING = "409 LeaseIsBreakingAndCannotBeAcquired"
+UNCHANGED = "409 LeaseIsBreakingAndCannotBeChanged"
+ACTIONS = {
+    ("acquire", None, None): ("201", PRESENT, PRESENT, "201", "201"),
+    ("acquire", None, A): ("201", "201", BREAKING, "201", "201"),
+    ("acquire", None, B): ("201", PRESENT, PRESENT, "201", "201"),
+    ("break", None, None): (ABSENT, "202", "202", "202", "202"),
+    ("change", A, B): (ABSENT, "200", UNCHANGED, ABSENT, ABSENT),
+    ("change", B, A): (ABSENT, "200", UNCHANGED, ABSENT, ABSENT),
+    ("change", B, C): (ABSENT, WRONG, WRONG, ABSENT, ABSENT),
+    ("renew", A, None): (WRONG, "200", CANNOT, CANNOT, "200"),
+    ("renew", B, None): (WRONG, WRONG, WRONG, WRONG, WRONG),
+    ("release", A, None): (WRONG, "200", "200", "200", "200"),
+    ("release", B, None): (WRONG, WRONG, WRONG, WRONG, WRONG),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("place", range(len(STATES)))
+def test_actions(visitor, action, place):
+    """Each action in each state, with the codes that the table of errors has for them."""
+    visitor.bring(STATES[place])
+    name, given, proposed = action
+    duration = "15" if name == "acquire" else None
+    answer = visitor.lease(name, given, proposed_lease_id=proposed, lease_duration=duration)
+    assert said(answer) == ACTIONS[action][place]
+
+
+def test_the_time_of_a_lease(visitor):
+    """A lease ends by itself, and can be renewed until the next write."""
+    visitor.bring("leased")
+    visitor.now += 29
+    assert visitor.state() == ("leased", "locked")
+    visitor.now += 1
+    assert visitor.state() == ("expired", "unlocked")
+    assert visitor.lease("renew", A).headers["x-ms-lease-id"] == A
+    assert visitor.state() == ("leased", "locked")
+    visitor.now += 30
+    assert visitor.put() == "201"
+    assert said(visitor.lease("renew", A)) == WRONG
+    acquired = visitor.lease("acquire", lease_duration="-1").headers["x-ms-lease-id"]
+    visitor.now += 1e9
+    assert visitor.put(acquired) == "201"
+    assert visitor.ask("HEAD").headers["x-ms-lease-duration"] == "infinite"
+
+
+def test_a_break(visitor):
+    """A break lasts as long as it says, and at most as long as the lease."""
+    visitor.bring("leased")
+    visitor.now += 10
+    assert visitor.lease("break", lease_break_period="60").headers["x-ms-lease-time"] == "20"
+    assert visitor.lease("break", lease_break_period="5").headers["x-ms-lease-time"] == "5"
+    assert visitor.lease("break", lease_break_period="9").headers["x-ms-lease-time"] == "5"
+    visitor.now += 5
+    assert visitor.state() == ("broken", "unlocked")
+    visitor.lease("acquire", lease_duration="-1")
+    assert visitor.lease("break").headers["x-ms-lease-time"] == "0"
+
+
+def test_blocks_lists_and_removals(visitor):
+    """They need the lease too, and a lease changes neither ETag nor time."""
+    before = dict(visitor.ask("HEAD").headers)
+    visitor.bring("leased")
+    after = dict(visitor.ask("HEAD").headers)
+    assert [after[name] for name in ("ETag", "Last-Modified")] == [
+        before[name] for name in ("ETag", "Last-Modified")
+    ]
+    for method, query in (
+        ("PUT", "?comp=block&blockid=YQ=="), ("PUT", "?comp=metadata"), ("PUT", "?comp=properties"), ("DELETE", ""),
+    ):  # fmt: skip
+        assert said(visitor.ask(method, query)) == MISSING
+    assert visitor.ask("DELETE", lease_id=A).status_code == 202
+    assert visitor.put() == "201"
+    assert visitor.state() == ("available", "unlocked")
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "MissingRequiredHeader"),
+        ({"lease_action": "keep"}, "InvalidHeaderValue"),
+        ({"lease_action": "acquire"}, "MissingRequiredHeader"),
+        ({"lease_action": "acquire", "lease_duration": "14"}, "InvalidHeaderValue"),
+        ({"lease_action": "acquire", "lease_duration": "61"}, "InvalidHeaderValue"),
+        ({"lease_action": "acquire", "lease_duration": "15", "proposed_lease_id": "x"}, "InvalidHeaderValue"),
+        ({"lease_action": "renew"}, "MissingRequiredHeader"),
+        ({"lease_action": "change", "lease_id": A}, "MissingRequiredHeader"),
+        ({"lease_action": "break", "lease_break_period": "61"}, "InvalidHeaderValue"),
+    ],
+)
+def test_wrong_headers(visitor, headers, code):
+    """A missing header, or a value out of its bounds, is a 400."""
+    assert said(visitor.ask("PUT", "?comp=lease", **headers)) == f"400 {code}"
