@@ -51,6 +51,7 @@ class AsInstalled:
 sys.meta_path.insert(0, AsInstalled)
 
 from hypothesis import HealthCheck, settings  # noqa: E402 - the lines above let it be found
+from hypothesis.internal.conjecture import providers  # noqa: E402
 
 # How long an example takes says how busy the machine is. What fails must fail again: other input than the last run's
 # comes with `--hypothesis-profile=explore`.
@@ -302,6 +303,10 @@ def pytest_configure(config):
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
     if config.pluginmanager.hasplugin("faulthandler"):
         config.pluginmanager.register(Watchdog(config))
+    # Hypothesis would parse the modules that are loaded, in each worker, and draw from what stands in them: other
+    # values where others are loaded.
+    if config.getoption("hypothesis_profile", None) is None:
+        providers.is_local_module_file = lambda _: False
     # To seed before each phase of each test takes longer than many tests do; none draws from what is seeded.
     if hasattr(config.option, "randomly_reset_seed"):
         config.option.randomly_reset_seed = False

@@ -1,7 +1,8 @@
 """Runs pytest in pytest, and imports here what a run may need, as a run forgets its imports.
 
 A module of ours that is imported again for each run, and hears of forks, would keep that run in memory to the end.
-Hypothesis' own plugin takes longer than all the rest of such a run together.
+Hypothesis' own plugin takes longer than all the rest of such a run together; in a process of its own so do Faker's and
+anyio's.
 """
 
 import importlib
@@ -80,10 +81,13 @@ def only_plugins_are_installed(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: iter(PLUGINS))
 
 
+WITHOUT = [f"-pno:{each}" for each in ("anyio", "faker", "hypothesispytest", "platformdirs", "randomly")]
+"""The plugins that a run in a process of its own would load for nothing."""
+
 INI = """
 [pytest]
 addopts = --strict-markers -p no:django -p no:randomly -p no:cacheprovider -p no:hypothesispytest
-    -p no:platformdirs -p no:doctest -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
+    -p no:faker -p no:platformdirs -p no:doctest -p no:pastebin -p no:setupplan -p no:stepwise -p no:legacypath
     -p no:xdist -p no:xdist.looponfail
 asyncio_mode = strict
 asyncio_default_fixture_loop_scope = function

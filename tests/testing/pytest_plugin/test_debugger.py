@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from .conftest import WITHOUT
+
 SOURCE = """
     import unittest
     import faultinject
@@ -22,7 +24,7 @@ def debug(project):
     def debug(source, prompts):
         project.makepyfile(SOURCE + source)
         typed = 'print("statuses", [get(), get()])\ncontinue\n' * prompts
-        result = project.run(sys.executable, "-m", "pytest", "--pdb", stdin=typed.encode())
+        result = project.run(sys.executable, "-m", "pytest", *WITHOUT, "--pdb", stdin=typed.encode())
         assert result.stdout.str().count("entering PDB") == prompts
         return result
 

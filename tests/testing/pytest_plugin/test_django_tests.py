@@ -5,6 +5,8 @@ from textwrap import dedent
 
 import pytest
 
+from .conftest import WITHOUT
+
 pytestmark = pytest.mark.live  # Django's settings hold for a whole process, so each run has one of its own
 
 SETTINGS = """
@@ -38,7 +40,7 @@ def under_django(project):
             "[pytest]\nDJANGO_SETTINGS_MODULE = settings\npythonpath = .\nasyncio_default_fixture_loop_scope = function"
         )
         project.makepyfile(settings=SETTINGS, urls=URLS, test_photos=dedent(IMPORTS) + dedent(source))
-        given = "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error", *args
+        given = *WITHOUT, "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error", *args
         return project.run(sys.executable, "-m", "pytest", *given)
 
     return run

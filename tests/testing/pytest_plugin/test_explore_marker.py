@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from .conftest import WITHOUT
+
 UPLOAD = """
     import pytest
 
@@ -723,7 +725,7 @@ def test_what_is_left_out(project, passes):
     passes(LEAVES_OUT, 1, "--junitxml=junit.xml").stdout.fnmatch_lines([line])
     [case] = ET.parse(project.path / "junit.xml").getroot().iter("testcase")
     assert [each.get("value").endswith(LEFT_OUT) for each in case.iter("property")] == [True]
-    result = project.runpytest_subprocess("-p", "xdist", "-n1")
+    result = project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([line])
     brought_back = passes(LEAVES_OUT.replace('Timeout"', 'Timeout", exhaustive=True'), 1, "-rA").stdout.str()
@@ -794,7 +796,7 @@ ENDED = """
 def test_one_that_is_ended_shows_what_it_has_found(project, number):
     """A time limit and Ctrl-C show the failures so far, and the number of missing runs."""
     project.makepyfile(ENDED.format(run=4, signal=number))
-    result = project.runpytest_subprocess()
+    result = project.runpytest_subprocess(*WITHOUT)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines([
         "*= faultinject: explored so far: *::test_long =*",
@@ -809,7 +811,7 @@ def test_one_that_is_ended_shows_what_it_has_found(project, number):
 def test_one_that_is_ended_before_it_has_found_anything(project):
     """In a run without faults there is nothing to show."""
     project.makepyfile(ENDED.format(run=2, signal="SIGTERM"))
-    result = project.runpytest_subprocess()
+    result = project.runpytest_subprocess(*WITHOUT)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.no_fnmatch_line("*explored so far*")
 
@@ -843,7 +845,7 @@ def test_the_debugger(run, project):
 def test_shards(project):
     """The test is collected n times, and workers share its runs; the controller shows the lines."""
     project.makepyfile(RIGHT.replace('("cos")', '("cos", shards=3)'))
-    result = project.runpytest_subprocess("-p", "xdist", "-n2")
+    result = project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2")
     result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines_random(
         [

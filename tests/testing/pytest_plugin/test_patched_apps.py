@@ -6,6 +6,8 @@ import sys
 import flask
 import pytest
 
+from .conftest import WITHOUT
+
 APPS = {
     "flask": "conftest.app",
     "flask subclass": "Subclass('sub')",
@@ -178,7 +180,7 @@ def test_session_without_faults_patches_nothing(project):
             assert type(flask.Flask.__call__) is types.FunctionType
     """)
     # A process of its own: this one's session may have patched them for its own tests.
-    project.runpytest_subprocess().assert_outcomes(passed=1)
+    project.runpytest_subprocess(*WITHOUT).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import tempfile
 
 import pytest
 
+from .conftest import WITHOUT
+
 UPLOAD = """
     import pytest
     import faultinject
@@ -165,7 +167,7 @@ def test_xdist(project):
     """Workers note what they see, the controller judges all of it."""
     project.makepyfile(SOURCE)
     result = project.runpytest_subprocess(
-        "-p", "xdist", "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
+        *WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json", "--faultinject-report-fail"
     )
     result.assert_outcomes(passed=9)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -475,9 +477,9 @@ def test_the_journal_says_the_same(project, monkeypatch, source, options, calls)
     journal = project.path / "journal.jsonl"
     project.makepyfile(source, served=SERVER)
     monkeypatch.setenv("FAULTINJECT_JOURNAL", "journal.jsonl")
-    project.runpytest_subprocess("--faultinject-report=before.json", *options)
+    project.runpytest_subprocess(*WITHOUT, "--faultinject-report=before.json", *options)
     before = journal.stat().st_size
-    project.runpytest_subprocess("--faultinject-report=report.json", *options)
+    project.runpytest_subprocess(*WITHOUT, "--faultinject-report=report.json", *options)
     journal.write_bytes(journal.read_bytes()[before:])
     monkeypatch.delenv("FAULTINJECT_JOURNAL")
     command = [sys.executable, "-m", "faultinject", "report", str(journal), "--finished", "--format", "json"]
@@ -524,7 +526,7 @@ def test_a_journal_for_each_worker(project):
     os.environ["FAULTINJECT_JOURNAL"] = f"journal-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.jsonl"
     """
     project.makepyfile(named + SOURCE)
-    project.runpytest_subprocess("-p", "xdist", "-n2", "--faultinject-report=report.json")
+    project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "--faultinject-report=report.json")
     report = json.loads((project.path / "report.json").read_text())
     assert report["calls"] == CALLS
     journals = map(str, project.path.glob("journal-gw*.jsonl"))

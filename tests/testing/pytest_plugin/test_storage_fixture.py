@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from .conftest import WITHOUT
+
 HEAD = """
     import boto3
     import pytest
@@ -363,7 +365,7 @@ def test_xdist(project):
             assert httpx.get(f"{url}/photos/cat").status_code == 404
             assert httpx.put(f"{url}/photos/cat", content=b"x").status_code == 200
     """)
-    result = project.runpytest_subprocess("-p", "xdist", "-n2", "-rA", "--dist=load")
+    result = project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "-rA", "--dist=load")
     result.assert_outcomes(passed=6)
     urls = {line for line in result.stdout.lines if line.startswith("store: ")}
     assert len(urls) == 2
@@ -378,4 +380,4 @@ def test_projects_without_it_do_not_load_it(project):
         def test_one():
             assert not [each for each in sys.modules if each.startswith(("faultinject.store", "faultinject.server"))]
     """)
-    project.runpytest_subprocess("-p", "no:randomly").assert_outcomes(passed=1)
+    project.runpytest_subprocess(*WITHOUT).assert_outcomes(passed=1)

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from .conftest import WITHOUT
+
 SOURCE = """
     import pytest
 
@@ -21,7 +23,7 @@ SOURCE = """
 def test_workers_share_one_seed_and_no_faults(project):
     """The controller chooses one seed, and each worker's tests have their own rules and counts."""
     project.makepyfile(SOURCE)
-    result = project.runpytest_subprocess("-p", "xdist", "-n2", "--faultinject-seed=random", "-rA")
+    result = project.runpytest_subprocess(*WITHOUT, "-p", "xdist", "-n2", "--faultinject-seed=random", "-rA")
     result.assert_outcomes(passed=7, failed=1)
     shown = re.search(r"^faultinject: seed (\d+)$", result.stdout.str(), re.MULTILINE)[1]
     seeds = re.findall(r"^seed: (\d+)/", result.stdout.str(), re.MULTILINE)
