@@ -140,13 +140,15 @@ def survey(monkeypatch):
 
 
 def test_the_survey_is_pinned_and_its_page_has_its_results(survey):
-    """Forty jobs; an accusation of each is confirmed or said to be wrong, and what is lost is said."""
+    """There are forty jobs, and each says what is lost."""
     assert len(survey.JOBS) >= 40
     results = survey.kept()
     assert results.keys() <= survey.JOBS.keys()
     assert survey.page(results) in (MUSEUM / "SURVEY.md").read_text(encoding="utf-8")
     for name, job in survey.JOBS.items():
-        assert all(re.search(r"==\d|@\d| \d", package) for package in [*job["packages"], *job.get("npm", [])]), name
+        assert all(
+            re.search(r"==\d|@\d| \d", package) for package in [*job["packages"], *job.get("npm", [])]
+        ), name
         assert vendors.get(job["vendor"]).id == job["vendor"]
         assert not job.get("confirmed") or job["lost"], name
         assert len(job["path"].read_text(encoding="utf-8").splitlines()) <= 40, name

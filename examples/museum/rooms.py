@@ -18,7 +18,7 @@ ROOMS: dict[str, Row] = {
 
 
 def environment(version: str, room: Row) -> Path:
-    """The interpreter of the environment that has this version of a room's package; it is made where there is none."""
+    """The interpreter that has this version of a room's package, installed where it is not yet."""
     python = sys.executable
     if version == room["repaired"]:
         python = room.get("repaired_python", python)
@@ -34,7 +34,7 @@ def environment(version: str, room: Row) -> Path:
 def make_environment(
     name: str, packages: list[str], from_npm: list[str], python: str = sys.executable
 ) -> Path:
-    """The interpreter of the environment of that name; it is made with these packages where there is none."""
+    """The interpreter of the environment of that name, which is made where there is none."""
     folder = CACHE / name
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)

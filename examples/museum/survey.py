@@ -79,7 +79,9 @@ def explored(name: str, faults: list[str]) -> Row:
         print(text, file=sys.stderr, flush=True)
         result = json.loads(Path(folder, "result.json").read_text(encoding="utf-8") or "{}")
     if not result.get("runs"):
-        return {"ended": next((line for line in text.splitlines() if line.startswith("faultinject: ")), "no run")}
+        return {
+            "ended": next((line for line in text.splitlines() if line.startswith("faultinject: ")), "no run")
+        }
     checks = {
         check["subject"] or check["check"]
         for finding in result["findings"]

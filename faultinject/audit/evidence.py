@@ -244,6 +244,8 @@ class Evidence:
             alike: whether its caller must have got the same error as the callers of calls without a request.
         """
         error = error_class(call.error)
+        # Of calls at the same time it is not known which of their callers heard what.
+        alike = alike and (call.returned is not None or error is not None)
         unseen = not self._openings(call, ANY) and (None, error) in self.silence.openings
         if alike and (unseen or error in self.silence.errors):
             return not call.retries

@@ -23,7 +23,7 @@ RULES = "rules"
 """The name of the schema of rule files."""
 MODULES = {
     "journal": "journal.outcome:Outcome journal.lines:End journal.driven_run:RunLine journal.told_calls:ToldLine"
-    " journal.changes:ChangeLine",
+    " journal.change_lines:ChangeLine",
     "report": "audit.report:Report",
 }
 """The addresses of the types of a schema; a printed object is of one of them."""

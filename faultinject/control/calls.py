@@ -15,8 +15,9 @@ from faultinject import vendors as catalogue
 from faultinject.control.call import RETRY_SECONDS, ControlAnswer, ControlCall, Refusal
 from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnavailableError
 from faultinject.injector.injector import Injector
-from faultinject.injector.state import Change, RuleCounts, State
+from faultinject.injector.state import RuleCounts, State
 from faultinject.journal import log
+from faultinject.journal.changes import Change
 from faultinject.rules import values
 from faultinject.rules.descriptions import count
 from faultinject.rules.foreign import check_foreign

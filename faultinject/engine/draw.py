@@ -69,7 +69,7 @@ LONGEST_DELAY = 3600.0
 
 
 def delays(delay: tuple[float, float] | LogNormal) -> Callable[[bytes], float]:
-    """A function from a digest to the seconds that a rule waits, which are evenly distributed unless log-normal."""
+    """A function from a digest to the seconds that a rule waits."""
     if isinstance(delay, LogNormal):
         from statistics import NormalDist  # loads much, and few rules need it
 

@@ -22,7 +22,7 @@ from faultinject.exceptions import (
 )
 from faultinject.injector import instances
 from faultinject.injector.count_storage import CountStorage
-from faultinject.injector.state import CHANGES_KEPT, Change, RuleCounts, State, summary
+from faultinject.injector.state import CHANGES_KEPT, RuleCounts, State, summary
 from faultinject.journal import log
 from faultinject.journal.writing import Journal
 from faultinject.locks import ReentrantLock
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile
     from faultinject.injector.session_sync import Follower
+    from faultinject.journal.changes import Change
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.rule import Rule

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from faultinject.engine.compiled_rule import duplicate_indices
 from faultinject.exceptions import ConfigurationError, FaultInjectError, StoreUnavailableError
+from faultinject.journal.changes import Change
 from faultinject.rules.descriptions import count
 from faultinject.rules.rule import Rule
 from faultinject.rules.scenario import Scenario
@@ -23,20 +24,6 @@ Faults that were switched off, by hand or by `abort`, stay off until `enable()`.
 
 CHANGES_KEPT = 20
 """Changes that a state remembers; older ones are in the log and in the journal's file."""
-
-
-class Change(NamedTuple):
-    """A change that somebody has made by the control API.
-
-    Attributes:
-        time: unix seconds.
-        by: the name of the token, else the client's address.
-        what: such as `switched faults off`.
-    """
-
-    time: float
-    by: str
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

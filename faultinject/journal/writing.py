@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from faultinject.injector.state import Change
     from faultinject.journal.call_window import CallWindow
+    from faultinject.journal.changes import Change
     from faultinject.journal.endings import Parent, Written
     from faultinject.journal.outcome import Outcome
     from faultinject.vendors.addressing import Addressing
@@ -198,7 +198,7 @@ class Journal:
         """
         if not self._files:
             return
-        from faultinject.journal.changes import change_line
+        from faultinject.journal.change_lines import change_line
 
         for file in self._files:
             file.write(change_line(change, generation), os.getpid())

@@ -154,7 +154,7 @@ def test_an_app_that_fails(wire, make_injector, rule, fails, inside):
 
 @pytest.mark.parametrize("wire", WIRES, indirect=True)
 def test_an_app_that_fails_behind_changed_bytes(wire, make_injector):
-    """What the client has received decides: the fault counts."""
+    """The fault counts, because the client has received it."""
     injector = make_injector("corrupt,flips=10,times=1")
     seen = wire(injector, App(fails="between"))
     assert seen.body and not b"0123456789".startswith(seen.body)

@@ -796,6 +796,8 @@ MALFORMED = rows(
         to(expected, junk(3, name="junk", returned=False, error=OPEN), USUAL, told=unheard(1, name, at=0.2), driven=True)
         for name, expected in (("denied", FAIL), ("junk", INCONCLUSIVE))
     ),
+    # So where callers at the same time heard of it, and which of them made which request is not known.
+    to(INCONCLUSIVE, junk(4, apart=0.0004), USUAL, told=[*(CallWindow("junk", -0.01, 0.4, False, OPEN) for _ in range(4)), *unheard(2, "junk", at=0.1)]),
     # A client that retries reads alone: what was retried needs no other failure to show it.
     to(PASS, junk(3, 0.3), calls(12, method="PUT"), says="3 of 3 calls retried after a malformed Retry-After"),
     # A caller that asks again later looks like a late retry.

@@ -1,0 +1,52 @@
+"""Changes of the rules or the switch, as the journal's file has them.
+
+One line for each change by the control API: every field of a journal's line and null in it but for `v`, `time`,
+`arrived`, `pid` and `generation`, and `"change"`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from faultinject.journal.outcome import line_without_request
+
+if TYPE_CHECKING:
+    from faultinject.journal.changes import Change
+
+
+class ChangeLine(Struct):
+    """The line of a change by the control API; all other fields of it are null.
+
+    Attributes:
+        v: The version of the format.
+        time: When it was made, unix seconds.
+        arrived: The same on one monotonic clock, seconds.
+        pid: The process that made it.
+        generation: The number of the scenario in force since then.
+        change: What was changed, in words.
+        by: The name of the token that was used, else the client's address.
+    """
+
+    v: int
+    time: float
+    arrived: float
+    pid: int
+    generation: int
+    change: str
+    by: str
+
+
+def change_line(change: Change, generation: int) -> bytes:
+    """The line of a change, which has been made just now."""
+    return line_without_request(
+        time=change.time,
+        arrived=time.monotonic(),
+        pid=os.getpid(),
+        generation=generation,
+        change=change.what,
+        by=change.by,
+    )
