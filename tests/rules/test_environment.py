@@ -86,7 +86,7 @@ def test_everything_that_can_be_said():
     }
     environment = read_environment(environ, now=NOW + 5, started=lambda: NOW)
     control = environment.control
-    assert (control.host, control.port, control.token, control.hosts, control.remote) == (
+    assert (control.host, control.port, control.tokens[""], control.hosts, control.remote) == (
         "localhost",
         8765,
         "open-sesame-to-all",
