@@ -76,6 +76,7 @@ def line(at=0.0, kind=SLOW_DOWN, *, took=TOOK, **more):
         "user_agent": "acme/1.0",
         "attempt_hint": None,
         "rule": None if passed else "rule-1",
+        "matched": None,
         "fault": None,
         "when": None if passed else "before",
         "applied": False,

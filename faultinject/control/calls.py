@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import gmtime, strftime
@@ -17,7 +18,7 @@ from faultinject.exceptions import ConfigurationError, ConflictError, StoreUnava
 from faultinject.injector.injector import Injector
 from faultinject.injector.state import RuleCounts, State
 from faultinject.journal import log
-from faultinject.journal.changes import Change
+from faultinject.journal.changes import NOTED, Change
 from faultinject.rules import values
 from faultinject.rules.descriptions import count
 from faultinject.rules.foreign import check_foreign
@@ -223,7 +224,7 @@ def rule_state(name: str, rule: Rule, *, enabled: bool, counts: RuleCounts) -> R
 Prepared = tuple[str, Callable[..., State]]
 """A change: its text for the log, and a function that makes it.
 
-The function takes the generation that it is `expected` to change, and what is `noted` of it.
+The function takes the generation that it is `expected` to change.
 """
 
 MOST_RULES = 10_000
@@ -250,7 +251,8 @@ def switch_on(call: ControlCall) -> ControlAnswer:
     _check_armable(call)
     _check_time(call)
     what = "switched faults on" if text is None else f"switched faults on for {text}"
-    made = call.injector.enable(until=until, expected=call.expected, noted=_noted(call, what))
+    with _noted(call, what):
+        made = call.injector.enable(until=until, expected=call.expected)
     return _changed(call, what, made)
 
 
@@ -259,7 +261,8 @@ def switch_off(call: ControlCall) -> ControlAnswer:
     call.keys(())
     what = "switched faults off"
     try:
-        made = call.injector.disable(expected=call.expected, noted=_noted(call, what))
+        with _noted(call, what):
+            made = call.injector.disable(expected=call.expected)
     except StoreUnavailableError as error:
         _tell(call, "switched faults off in one process", call.injector.state)
         raise Refusal(
@@ -275,7 +278,8 @@ def reset(call: ControlCall) -> ControlAnswer:
     call.keys(())
     _check_armable(call)
     what = "set all counts to zero"
-    made = call.injector.reset(expected=call.expected, noted=_noted(call, what))
+    with _noted(call, what):
+        made = call.injector.reset(expected=call.expected)
     return _changed(call, what, made)
 
 
@@ -490,17 +494,25 @@ def _carry_out(call: ControlCall, change: Callable[[State], Prepared]) -> tuple[
         expected = call.expected
         try:
             generation = in_force.generation if expected is None else expected
-            return what, do(expected=generation, noted=_noted(call, what))
+            with _noted(call, what):
+                return what, do(expected=generation)
         except ConflictError:
             if expected is not None:
                 raise
     # The state in force cannot be read, and is replaced whatever it is; or there is no end of other changes.
     what, do = change(call.injector.state)
-    return what, do(expected=None, noted=_noted(call, what))
+    with _noted(call, what):
+        return what, do(expected=None)
 
 
-def _noted(call: ControlCall, what: str) -> Change:
-    return Change(call.injector.clock(), call.who or call.client, log.shortened(what))
+@contextmanager
+def _noted(call: ControlCall, what: str) -> Iterator[None]:
+    """Say whose change is made in the block, and what it is."""
+    token = NOTED.set(Change(call.injector.clock(), call.who or call.client, log.shortened(what)))
+    try:
+        yield
+    finally:
+        NOTED.reset(token)
 
 
 def _changed(call: ControlCall, what: str, made: State, *, status: int = 200) -> ControlAnswer:

@@ -24,6 +24,7 @@ from faultinject.injector import instances
 from faultinject.injector.count_storage import CountStorage
 from faultinject.injector.state import CHANGES_KEPT, RuleCounts, State, summary
 from faultinject.journal import log
+from faultinject.journal.changes import NOTED
 from faultinject.journal.writing import Journal
 from faultinject.locks import ReentrantLock
 from faultinject.rules.environment import read_environment
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from faultinject.injector.failure_watch import FailureWatch
     from faultinject.injector.rule_file import RuleFile
     from faultinject.injector.session_sync import Follower
-    from faultinject.journal.changes import Change
     from faultinject.journal.outcome import Outcome
     from faultinject.rules.control import ControlSettings
     from faultinject.rules.rule import Rule
@@ -297,9 +297,9 @@ class Injector:
             if self.session is not None:
                 self.session.switch_off(why)
 
-    def _switch_off(self, why: str, expected: int | None = None, noted: Change | None = None) -> State:
+    def _switch_off(self, why: str, expected: int | None = None) -> State:
         try:
-            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected, noted)
+            return self._edit(lambda now: now.but(on=False, until=None, why_off=why), expected)
         except StoreUnavailableError:
             # Whatever the others do, here nobody is to get a fault any more.
             with self._change:
@@ -330,7 +330,6 @@ class Injector:
         self,
         change: Callable[[State], State],
         expected: int | None,
-        noted: Change | None = None,
         *,
         anew: bool = False,
         in_any_case: bool = False,
@@ -340,11 +339,10 @@ class Injector:
         Args:
             change: from what is in force to what is to be; asked again where another process was faster.
             expected: the generation that is to be changed, or None.
-            noted: the change by the control API, or None.
             anew: whether counts begin at zero.
             in_any_case: whether what is in force, and cannot be read, is replaced.
         """
-        storage = self._count_storage
+        storage, noted = self._count_storage, NOTED.get()
         with self._change:
             while True:
                 now, after = storage.newest(self._state, in_any_case=in_any_case)
@@ -475,7 +473,6 @@ class Injector:
         *,
         seed: str | int | None = None,
         expected: int | None = None,
-        noted: Change | None = None,
     ) -> State:
         """Swap the scenario: running requests keep the old one, its waits end, counts begin at zero.
 
@@ -486,7 +483,6 @@ class Injector:
             scenario: the new one.
             seed: its seed; by default the scenario's own, otherwise the current one.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -501,7 +497,6 @@ class Injector:
         made = self._edit(
             lambda now: now.swapped(given, own_seed, self.clock()),
             expected,
-            noted,
             anew=True,
             in_any_case=True,
         )
@@ -510,13 +505,12 @@ class Injector:
         log.new_rules(given.rules, given.display_names)
         return made
 
-    def add(self, rules: Rules, *, expected: int | None = None, noted: Change | None = None) -> State:
+    def add(self, rules: Rules, *, expected: int | None = None) -> State:
         """Add rules after those in force; these keep their counts and draws.
 
         Args:
             rules: the rules.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -527,11 +521,9 @@ class Injector:
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         more = Scenario.of(rules).rules
-        return self._told(self._edit(lambda now: now.with_more(more), expected, noted), more)
+        return self._told(self._edit(lambda now: now.with_more(more), expected), more)
 
-    def replace(
-        self, name: str, rule: str | Rule, *, expected: int | None = None, noted: Change | None = None
-    ) -> State:
+    def replace(self, name: str, rule: str | Rule, *, expected: int | None = None) -> State:
         """Replace one rule; the new one counts from zero, the others keep their counts and draws.
 
         A rule that was switched off stays so.
@@ -540,7 +532,6 @@ class Injector:
             name: the name of the old rule, as in `counts()`.
             rule: the new rule. The same rule again changes nothing.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -551,15 +542,14 @@ class Injector:
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
         given = Scenario.of(rule).rules
-        return self._told(self._edit(lambda now: now.with_rule(name, given), expected, noted), given)
+        return self._told(self._edit(lambda now: now.with_rule(name, given), expected), given)
 
-    def remove(self, name: str, *, expected: int | None = None, noted: Change | None = None) -> State:
+    def remove(self, name: str, *, expected: int | None = None) -> State:
         """Remove one rule; all others keep their counts and draws.
 
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -569,15 +559,14 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(lambda now: now.without_rule(name), expected, noted)
+        return self._edit(lambda now: now.without_rule(name), expected)
 
-    def enable_rule(self, name: str, *, expected: int | None = None, noted: Change | None = None) -> State:
+    def enable_rule(self, name: str, *, expected: int | None = None) -> State:
         """Let requests match a rule again that was switched off; it keeps its counts.
 
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -587,15 +576,14 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(lambda now: now.with_rule_switched(name, on=True), expected, noted)
+        return self._edit(lambda now: now.with_rule_switched(name, on=True), expected)
 
-    def disable_rule(self, name: str, *, expected: int | None = None, noted: Change | None = None) -> State:
+    def disable_rule(self, name: str, *, expected: int | None = None) -> State:
         """Let no request match a rule; it keeps its counts, and all others keep their draws.
 
         Args:
             name: the name of the rule, as in `counts()`.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -605,14 +593,13 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(lambda now: now.with_rule_switched(name, on=False), expected, noted)
+        return self._edit(lambda now: now.with_rule_switched(name, on=False), expected)
 
-    def reset(self, *, expected: int | None = None, noted: Change | None = None) -> State:
+    def reset(self, *, expected: int | None = None) -> State:
         """Set the counts of all rules to zero.
 
         Args:
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -621,11 +608,9 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; nothing has changed.
         """
-        return self._edit(State.from_zero, expected, noted, anew=True)
+        return self._edit(State.from_zero, expected, anew=True)
 
-    def enable(
-        self, *, until: float | None = None, expected: int | None = None, noted: Change | None = None
-    ) -> State:
+    def enable(self, *, until: float | None = None, expected: int | None = None) -> State:
         """Switch faults on in all processes of the store.
 
         The environment of a process may still keep them off there.
@@ -633,7 +618,6 @@ class Injector:
         Args:
             until: unix seconds at which they switch off again, as with FAULTINJECT_EXPIRES; None: never.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -645,9 +629,9 @@ class Injector:
         """
         if until is not None:
             until = _moment(until, self.clock())
-        return self._edit(lambda now: now.switched_on(until), expected, noted)
+        return self._edit(lambda now: now.switched_on(until), expected)
 
-    def disable(self, *, why: str = "", expected: int | None = None, noted: Change | None = None) -> State:
+    def disable(self, *, why: str = "", expected: int | None = None) -> State:
         """Switch off in all processes of the store: every request passes untouched, and waits end.
 
         Counts and journal stay.
@@ -655,7 +639,6 @@ class Injector:
         Args:
             why: the reason, if no person did it; `state.why_off` has it until faults are switched on again.
             expected: the generation to change; by default the current one.
-            noted: the change by the control API, for `state.changes`.
 
         Returns:
             The new state.
@@ -664,7 +647,7 @@ class Injector:
             ConflictError: another generation is in force.
             StoreUnavailableError: the store cannot be written; this process is off until it sees a later change.
         """
-        return self._switch_off(why, expected, noted)
+        return self._switch_off(why, expected)
 
     def _told(self, made: State, new: Sequence[Rule]) -> State:
         """Log the new rules that almost no request can match, and return the state."""

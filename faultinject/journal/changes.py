@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import NamedTuple
 
 
@@ -17,3 +18,7 @@ class Change(NamedTuple):
     time: float
     by: str
     what: str
+
+
+NOTED: ContextVar[Change | None] = ContextVar("NOTED", default=None)
+"""The change that the control API makes right now; other changes have no name and no words."""

@@ -233,7 +233,7 @@ def test_a_change_that_is_overtaken(api, monkeypatch, name, method, path):
     """
     seen = []
 
-    def late(*_, expected, noted):
+    def late(*_, expected):
         seen.append(expected)
         raise ConflictError("generation 1 is in force, not 0: it was changed since")
 
@@ -250,12 +250,12 @@ def overtaken(monkeypatch):
     def arrange(injector, name, another, *, times=1):
         change, told = getattr(injector, name), []
 
-        def late(*given, expected=None, noted=None):
+        def late(*given, expected=None):
             told.append(expected)
             assert len(told) < 50, "it is tried without end"
             if len(told) <= times:
                 another()
-            return change(*given, expected=expected, noted=noted)
+            return change(*given, expected=expected)
 
         monkeypatch.setattr(injector, name, late)
         return told

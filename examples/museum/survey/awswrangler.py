@@ -3,7 +3,7 @@
 # dependencies = ["awswrangler==3.17.1"]
 # [tool.survey]
 # vendor = "s3"
-# prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/old.parquet"
+# prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/part5f2f9a6ce0d84c7fb0a2d1f4c3b2a190.snappy.parquet"
 # ///
 
 import os

@@ -5,6 +5,8 @@
 # vendor = "s3"
 # real_time = true
 # prepare = "curl -s -X PUT $ENDPOINT/lake"
+# lost = "the truth: an array that it has created is reported as one that exists already"
+# confirmed = "the job: it fails, and the store holds its array"
 # ///
 
 import os
