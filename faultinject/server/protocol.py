@@ -10,7 +10,7 @@ from typing import Any
 
 import h11
 from uvicorn import Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from faultinject.adapters.servers import SENT_HEADERS, SPELL
 from faultinject.server.bounds import FRAMING, TRANSPORT, Limits, make_room
@@ -21,6 +21,11 @@ LONGEST_TARGET = 65_535
 """Bytes of a request's target."""
 LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
 """A line that ends without CR, or goes on in the next one."""
+# uvicorn has no line for statuses beyond 599, which some services send, and such a status of an app is a KeyError to
+# it. Its table is that of the process; somebody who runs another app beside ours could notice only that those answers
+# of it go out as well.
+for _status in range(600, 1000):
+    STATUS_PHRASES.setdefault(_status, b"")
 ONCE = {b"date", b"server"}
 """Headers that uvicorn puts before those of an answer, which may have its own."""
 
