@@ -3,7 +3,9 @@
 # dependencies = ["awswrangler==3.17.1"]
 # [tool.survey]
 # vendor = "s3"
-# prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/part5f2f9a6ce0d84c7fb0a2d1f4c3b2a190.snappy.parquet"
+# prepare = "curl -s -X PUT $ENDPOINT/lake; curl -s -X PUT -d old $ENDPOINT/lake/table/part0a1b2c3d.snappy.parquet"
+# lost = "the table: the old one is removed before the new one is written, which then fails"
+# confirmed = "what the store held: nothing of either"
 # ///
 
 import os
