@@ -148,7 +148,6 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
         said_by: the check whose finding already says this; otherwise None.
     """
 
-    verdict: Verdict
     subject: str | None = None
     action: str = ""
     reference: str = ""

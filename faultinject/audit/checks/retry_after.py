@@ -114,8 +114,13 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     if early:
         return unknown(n, f"{form}: 1 of {n} retried too early", [early[0][0].call], form, action=send)
     if len(usual) < FEWEST:
-        told = f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After"
-        return unknown(n, told, calls, form, action=FAIL_WITHOUT)
+        return unknown(
+            n,
+            f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After",
+            calls,
+            form,
+            action=FAIL_WITHOUT,
+        )
     longest = p95(usual)
     least = max(2 * longest, longest + evidence.turnaround.noise + SLACK)
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
@@ -130,8 +135,12 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
             how = against_noise(evidence.turnaround, how)
         return unknown(n, told, calls, form, action=how)
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
-    told = f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s"
-    return passed(n, told, calls, form)
+    return passed(
+        n,
+        f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s",
+        calls,
+        form,
+    )
 
 
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
@@ -176,8 +185,13 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
-        how = FAIL_WITHOUT if len(found) >= FEWEST else ""
-        return too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
+        return too_few(
+            n,
+            FEWEST,
+            "answer with a malformed Retry-After",
+            calls,
+            action=FAIL_WITHOUT if len(found) >= FEWEST else "",
+        )
     own = [wait.seconds for wait in evidence.waits if wait.retry == 1]
     latest = min(SOON, LATE * median(own) + evidence.turnaround.noise) if own else SOON
     if late := [
