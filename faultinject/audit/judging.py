@@ -19,11 +19,18 @@ from faultinject.audit.checks.effects import HEARD
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
 from faultinject.audit.documents import CONTRACT, EvidenceKind
 from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
+from faultinject.audit.findings import (
+    FAIL,
+    INCONCLUSIVE,
+    VERDICTS,
+    FaultsOfRule,
+    Finding,
+    Report,
+    ReportedTurnaround,
+)
 from faultinject.audit.grouping import SOON, Request, is_named, joined, seen
 from faultinject.audit.matching import alike, changed, thing_of
 from faultinject.audit.profiles import Profile
-from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
 from faultinject.audit.waits import LONGEST_TURNAROUND, Turnaround, turnarounds
 from faultinject.journal.attempts import Attempt

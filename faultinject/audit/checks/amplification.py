@@ -180,10 +180,8 @@ def nested_retries(evidence: Evidence) -> Finding:
         requests = [attempt for call in branching for attempt in call.attempts]
         return warned(
             len(branching),
-            (
-                f"{len(requests)} requests in {len(branching)} calls, of which {_failures(requests)}"
-                " failed: one failure starts several retries"
-            ),
+            f"{len(requests)} requests in {len(branching)} calls, of which {_failures(requests)}"
+            " failed: one failure starts several retries",
             branching,
             action="Start one retry for each failure.",
         )
@@ -220,10 +218,8 @@ def nested_retries(evidence: Evidence) -> Finding:
         attempts, part, falls, calls = pattern
         return warned(
             n,
-            (
-                f"{attempts} attempts = {attempts // part} × {part}"
-                f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt"
-            ),
+            f"{attempts} attempts = {attempts // part} × {part}"
+            f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt",
             calls,
             action=ONE_LAYER,
         )
@@ -255,10 +251,8 @@ def nested_retries(evidence: Evidence) -> Finding:
     if n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
         return unknown(
             n,
-            (
-                f"{counted(len(blind), 'failed call')} without an id: too few, cut short, or with waits"
-                " too short or too much alike, to show a second layer"
-            ),
+            f"{counted(len(blind), 'failed call')} without an id: too few, cut short, or with waits"
+            " too short or too much alike, to show a second layer",
             blind,
             action=(
                 "Let more calls fail on every attempt, without Retry-After, or compare the attempts with"
@@ -451,11 +445,9 @@ def overlap(evidence: Evidence) -> Finding:
         )
         return warned(
             n,
-            (
-                f"the client gave up after {seconds(soon)} (median) while the server was still at work,"
-                " and sent the request"
-                f" again: {len(gone)} of {n} requests"
-            ),
+            f"the client gave up after {seconds(soon)} (median) while the server was still at work,"
+            " and sent the request"
+            f" again: {len(gone)} of {n} requests",
             [call for call, _, _ in gone],
             action="Make the client's time-out longer than its slowest answers take.",
         )
@@ -480,11 +472,9 @@ def overlap(evidence: Evidence) -> Finding:
         soon = median([after.arrived - before.arrived for _, before, after in writes_left])
         return warned(
             len(writes_left),
-            (
-                f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median),"
-                " and then left the first:"
-                " a hedge whose loser is cancelled, or a time-out that is too short"
-            ),
+            f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median),"
+            " and then left the first:"
+            " a hedge whose loser is cancelled, or a time-out that is too short",
             [call for call, _, _ in writes_left],
             action="Send a copy of reads only, and wait longer for the answer to a write.",
         )
@@ -510,13 +500,14 @@ def overlap(evidence: Evidence) -> Finding:
     if writes:
         told += f"; {counted(len(writes), 'write')} among them"
     if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:
-        how = (
-            "Send a copy of reads only, one of each, and only when the answer takes longer than"
-            " nearly all do."
-        )
         unsafe = any(call.first.method in UNSAFE for call in writes)
         return failed(
-            n, told, calls, action=how, documents=(rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else ()
+            n,
+            told,
+            calls,
+            action="Send a copy of reads only, one of each, and only when the answer takes longer than"
+            " nearly all do.",
+            documents=(rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else (),
         )
     if after < group.doubt:
         return unknown(

@@ -147,10 +147,8 @@ def jitter(evidence: Evidence) -> Finding:
         share = percent(max(_spread(group) / group.median / 2, 0.001))
         return failed(
             n,
-            (
-                f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were"
-                f" {seconds(group.median)} ± {share}"
-            ),
+            f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were"
+            f" {seconds(group.median)} ± {share}",
             calls_of(wait for group in rigid for wait in group.waits),
             action=ADD_JITTER,
         )
@@ -320,10 +318,8 @@ def backoff_grows(evidence: Evidence) -> Finding:
     if work:
         return unknown(
             len(work),
-            (
-                f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its"
-                " other requests alone"
-            ),
+            f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its"
+            " other requests alone",
             calls_of(work),
             action=FEWER,
         )

@@ -232,10 +232,8 @@ def undivided(calls: Sequence[Call]) -> Finding:
     """Say that these calls with failures cannot be told from others for the same objects."""
     return unknown(
         len(calls),
-        (
-            f"{counted(len(calls), 'call')} with failures ran at the same time as others for the same objects,"
-            " or may have: which requests are of one call is not known"
-        ),
+        f"{counted(len(calls), 'call')} with failures ran at the same time as others for the same objects,"
+        " or may have: which requests are of one call is not known",
         calls,
         action="To decide, make the calls for one object one after the other, or run `faultinject conformance`.",
     )

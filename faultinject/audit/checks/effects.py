@@ -313,10 +313,8 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
     if repeated := _sent_again(lost, evidence.requests):
         return unknown(
             n,
-            (
-                f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
-                " retries them, or the caller asks again"
-            ),
+            f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
+            " retries them, or the caller asks again",
             repeated,
             action=DRIVE_IT,
         )
@@ -394,14 +392,14 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         if same and answer in ACTIONS:
             yield _of_answer(answer, same, n, evidence)
     if unclear := [each.call for each in found if each.answer == UNCLEAR]:
-        told = (
-            f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
-            " reported to its caller,"
-            " whose write a refusal was for, or why it wrote the object again"
-        )
         explore = "To decide, run `faultinject explore`, which compares what is stored."
-        how = NAME_THEM if any(call.window is None for call in unclear) else explore
-        yield unknown(len(unclear), told, unclear, action=how)
+        yield unknown(
+            len(unclear),
+            f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
+            " reported to its caller, whose write a refusal was for, or why it wrote the object again",
+            unclear,
+            action=NAME_THEM if any(call.window is None for call in unclear) else explore,
+        )
     elif found and all(each.answer not in ACTIONS for each in found):
         calls = [each.call for each in found]
         known = sum(each.answer == KNEW for each in found)
@@ -410,10 +408,8 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         else:
             yield passed(
                 n,
-                (
-                    f"{n - known} of {n} lost writes were repeated without harm, and of {known} the"
-                    " caller heard the truth"
-                ),
+                f"{n - known} of {n} lost writes were repeated without harm, and of {known} the"
+                " caller heard the truth",
                 calls,
             )
 
@@ -501,10 +497,8 @@ def error_in_200(evidence: Evidence) -> Finding:
     if silent:
         return warned(
             n,
-            (
-                f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the"
-                " caller saw an error"
-            ),
+            f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the"
+            " caller saw an error",
             silent,
             action=READ_BODY,
         )

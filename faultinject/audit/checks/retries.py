@@ -157,10 +157,8 @@ def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) ->
     methods = " and ".join(grouped(held_back, lambda call: call.first.method))
     return unknown(
         len(calls),
-        (
-            f"{answer}: an open circuit breaker may have ended {len(held_back)} of {len(calls)} calls,"
-            f" {methods}, before a retry"
-        ),
+        f"{answer}: an open circuit breaker may have ended {len(held_back)} of {len(calls)} calls,"
+        f" {methods}, before a retry",
         held_back,
         answer,
         action=NO_BREAKER,
@@ -204,8 +202,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         if _budget_may_be_empty(evidence, calls):
             why = "other calls may have used up the retry budget"
             return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
-        which = failed if _is_promised(evidence, calls) else warned
-        return which(n, f"{told}, although {_why(calls)}", calls, answer, action="Retry such a failure.")
+        return (failed if _is_promised(evidence, calls) else warned)(
+            n, f"{told}, although {_why(calls)}", calls, answer, action="Retry such a failure."
+        )
     # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
     bare = [call for call in again if call.first.hint_form is None]
     never = {
@@ -217,9 +216,12 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         names = " and ".join(never)
         unsure = [call for each in never.values() for call in each]
         said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
-        which = failed if _is_promised(evidence, unsure) else warned
-        return which(
-            n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
+        return (failed if _is_promised(evidence, unsure) else warned)(
+            n,
+            said,
+            unsure,
+            answer,
+            action=f"Retry {names} as the other methods, if a repeat does no harm.",
         )
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if not any(call.retries for call in calls[first:]):
@@ -328,8 +330,9 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
             f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of"
             f" {len(unasked)} without it"
         )
-        which = failed if _is_promised(evidence, unasked) else warned
-        return which(n, said, unasked, answer, action="Retry this answer also where it has no Retry-After.")
+        return (failed if _is_promised(evidence, unasked) else warned)(
+            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
+        )
     whose = {call.name for call in asked}
     mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
     # A budget was left where the client retries something behind them, and a deadline where another call lasted as
@@ -340,10 +343,8 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
     if len(held) >= FEWEST and not _tried(asked) and _tried(unasked) >= max(FEWEST, 0.9 * len(unasked)):
         return warned(
             n,
-            (
-                f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of"
-                f" {len(unasked)} without it"
-            ),
+            f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of"
+            f" {len(unasked)} without it",
             asked,
             answer,
             action="Retry after the wait that Retry-After asks for.",
@@ -625,11 +626,9 @@ def permanent(evidence: Evidence) -> Finding:
     if unread and (n < FEWEST or not (again or above or polling)):
         return unknown(
             len(unread),
-            (
-                f"{counted(len(unread), 'refused call')} sent the same request again at the time when the"
-                " client sends copies"
-                " of slow requests: it may not have read the refusal"
-            ),
+            f"{counted(len(unread), 'refused call')} sent the same request again at the time when the"
+            " client sends copies"
+            " of slow requests: it may not have read the refusal",
             unread,
             action=IDLE,
         )

@@ -59,22 +59,31 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         told = f"{form}: 0 of {len(calls)} retried, though the client waits"
         longest = longest_asked(calls)
         if waits_as_long(evidence, longest):
-            told += " as long where Retry-After has another form"
-            how = "Read Retry-After in seconds and as a date, and retry without it where it cannot be read."
-            yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=how)
+            yield (failed if evidence.driven else warned)(
+                len(calls),
+                f"{told} as long where Retry-After has another form",
+                calls,
+                form,
+                action="Read Retry-After in seconds and as a date, and retry without it where it cannot be read.",
+            )
         else:
-            told += f" where another form asks for less than {seconds(longest)}"
-            how = f"Let another form ask for {seconds(longest)} or more."
-            yield unknown(len(calls), told, calls, form, action=how)
+            yield unknown(
+                len(calls),
+                f"{told} where another form asks for less than {seconds(longest)}",
+                calls,
+                form,
+                action=f"Let another form ask for {seconds(longest)} or more.",
+            )
     if waits and not own:
         forms = ", ".join(sorted({wait.before.hint_form or "" for wait in waits}))
-        told = (
-            f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
-            " promise to know"
-        )
         vendor = Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
-        how = vendor if evidence.driven else "Give the rules hint=seconds."
-        yield unknown(len(waits), told, [wait.call for wait in waits], action=how)
+        yield unknown(
+            len(waits),
+            f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
+            " promise to know",
+            [wait.call for wait in waits],
+            action=vendor if evidence.driven else "Give the rules hint=seconds.",
+        )
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):

@@ -152,10 +152,8 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
     if wrong:
         return failed(
             n,
-            (
-                f"{len(wrong)} of {n} downloads whose object was replaced meanwhile have bytes of two"
-                " versions of it"
-            ),
+            f"{len(wrong)} of {n} downloads whose object was replaced meanwhile have bytes of two"
+            " versions of it",
             wrong,
             action=(
                 "Send the first answer's ETag as If-Match or If-Range with each further part, or compare"
@@ -165,10 +163,8 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
     if taken:
         return failed(
             len(told),
-            (
-                f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own"
-                " checksum or Content-Range"
-            ),
+            f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own"
+            " checksum or Content-Range",
             taken,
             action=(
                 "Check the checksum of an answer, and compare its Content-Range with the requested"
