@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from math import log2
 
 from faultinject.audit import profiles
 from faultinject.audit.evidence import Contrast, Copies, Evidence, Silence
-from faultinject.audit.grouping import OTHER_BODY, SOON
-from faultinject.audit.habits import Habits
+from faultinject.audit.grouping import OTHER_BODY, SOON, WINDOW, Request
 from faultinject.audit.matching import UNNAMED, client_of, fingerprint, title_of
 from faultinject.audit.profiles import Profile
 from faultinject.audit.statistics import FEWEST, grouped, median
@@ -22,26 +22,84 @@ REPLACED = "replaced"
 """A driver's name for calls whose object it replaces: only `mixed versions` judges them."""
 MOST_COPIES = 10
 """The number of requests after one that may be copies of it."""
+SHORTEST = 1e-4
+"""Seconds; shorter intervals count as equal."""
+NEVER = 10**6
+"""The step of an interval without a repeat."""
+
+
+class Habits:
+    """The repeats without a failure: heartbeats, polls, and loops over the same things.
+
+    A repeat after a failure proves a retry only if the client makes no such repeats after a success.
+
+    Args:
+        requests: in order of arrival. What comes again in another call window is no habit.
+    """
+
+    def __init__(self, requests: Iterable[Request]) -> None:
+        things = grouped(requests, lambda request: _thing(request.attempt, request.fingerprint))
+        self._intervals: dict[Hashable, set[int]] = {}
+        self._shortest: dict[tuple[str, str], list[int]] = {}
+        for thing, same in things.items():
+            shortest = NEVER
+            for one, other in zip(same, [*same[1:], None], strict=True):
+                last = one.attempt
+                well = last.status is not None and not last.failed
+                if (
+                    other is not None
+                    and other.attempt.arrived - last.arrived <= WINDOW
+                    and one.windows == other.windows
+                ):
+                    if well and last.answered is not None and last.answered <= other.attempt.arrived:
+                        step = _step(other.attempt.arrived - last.answered)
+                        shortest = min(shortest, step)
+                        self._intervals.setdefault(thing, set()).add(step)
+                    continue
+                if well or shortest < NEVER:
+                    self._shortest.setdefault((client_of(last.user_agent), last.method), []).append(shortest)
+                shortest = NEVER
+
+    def explains(self, attempt: Attempt, interval: float) -> bool:
+        """Whether the client repeats successes too, after half to twice this interval."""
+        steps = self._intervals.get(_thing(attempt, fingerprint(attempt)), set())
+        return not steps.isdisjoint(range(_step(interval) - 1, _step(interval) + 2))
+
+    def contrast(self, client: str, method: str, within: float) -> tuple[int, int]:
+        """Of a client's successes by a method, the number that it repeated, and their number.
+
+        Only what came again within so many seconds counts.
+        """
+        found = self._shortest.get((client, method), [])
+        return sum(step <= _step(within) for step in found), len(found)
+
+
+def _thing(attempt: Attempt, asked: Hashable) -> Hashable:
+    """The identity of a request: fingerprint, principal and length of its body."""
+    return asked, attempt.principal, attempt.request_bytes
+
+
+def _step(seconds: float) -> int:
+    """Find the power of two nearest to an interval."""
+    return round(log2(max(seconds, SHORTEST) / SHORTEST))
 
 
 class CallsByClient:
     """The calls of a journal, by client.
 
     Args:
-        attempts: all requests.
+        requests: all requests, in order of arrival.
         calls: the calls that they belong to.
-        habits: the repeats of clients without a failure.
         driven: whether a driver made them all; then there is one client, whatever its user agent.
 
     Attributes:
         names: the clients to judge, the one with the most calls first; there is at least one.
     """
 
-    def __init__(
-        self, attempts: Sequence[Attempt], calls: Iterable[Call], habits: Habits, *, driven: bool
-    ) -> None:
+    def __init__(self, requests: Sequence[Request], calls: Iterable[Call], *, driven: bool) -> None:
         self._driven = driven
-        self._habits = habits
+        self._habits = Habits(requests)
+        attempts = [request.attempt for request in requests]
         self._agents = Counter(client_of(attempt.user_agent) for attempt in attempts)
         self._attempts = grouped(attempts, self.client)
         self._calls: dict[str, list[Call]] = {}

@@ -110,8 +110,11 @@ def conclude(
         stricter = "; strict: a warning is a failure" if wrong[0].verdict == WARN else ""
         return Conclusion("fail", FAIL, f"{_worst(wrong)}{stricter}{also}")
     if not any(finding.verdict != INCONCLUSIVE for finding in findings):
-        why = _nothing(findings, attempts, calls, evidence, left_out, not_given)
-        return Conclusion("undecided", "Nothing could be judged", why)
+        return Conclusion(
+            "undecided",
+            "Nothing could be judged",
+            _nothing(findings, attempts, calls, evidence, left_out, not_given),
+        )
     if missing:
         return Conclusion("undecided", "Required but not decided", _missing(missing))
     if wrong:

@@ -123,6 +123,7 @@ class Evidence:
         told: all requests of each named call, as one call, without named calls that overlap.
         replaced: the calls whose object a driver replaced meanwhile; besides here they are only in `told`. A client
             may do anything with such a download, except make one object of two versions.
+        findings: the findings of the checks that have been called so far, by name.
     """
 
     calls: Sequence[Call]
@@ -139,6 +140,7 @@ class Evidence:
     silence: Silence
     told: Sequence[Call]
     replaced: Sequence[Call]
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
 
     @property
     def everyone(self) -> tuple[Call, ...]:
@@ -186,14 +188,13 @@ class Evidence:
         Waits in outages count if the client waits before a second retry nowhere else. The waits of a program that
         first goes through all its work, and then retries the failures, do not count: they are as long as that work.
         """
-        outages = self.outages
         every = [
             wait
             for call in self.everyone
             for wait in waits_of(call)
             if not self.may_be_resent(wait.before, call.attempts[wait.retry])
         ]
-        calm = [wait for wait in every if wait.call.name not in outages]
+        calm = [wait for wait in every if wait.call.name not in self.outages]
         found = calm if any(wait.retry > 1 for wait in calm) else every
         passes = {
             retry
@@ -310,11 +311,6 @@ class Evidence:
     def fewest_attempts(self, call: Call) -> int:
         """Count the attempts of a call, without those that a transport may have sent again."""
         return len(call.attempts) - sum(starmap(self.may_be_resent, pairwise(call.attempts)))
-
-    @cached_property
-    def findings(self) -> dict[str, list[Finding]]:
-        """The findings of the checks that have been called so far, by name."""
-        return {}
 
     @cached_property
     def _first_wait(self) -> float:

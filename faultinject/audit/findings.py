@@ -1,13 +1,14 @@
-"""Findings of checks on a client, and the same as reports print them."""
+"""Findings of checks on a client, and the report that is printed in JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, Generic, Self, TypeVar
+from typing import Annotated, Final, Generic, Literal, Self, TypeVar
 
-from msgspec import Struct, to_builtins
+from msgspec import Meta, Struct, to_builtins
 
 from faultinject.audit.documents import Document, EvidenceKind
+from faultinject.journal.attempts import Attempt
 from faultinject.journal.calls import Call
 from faultinject.literals import Verdict
 
@@ -19,6 +20,8 @@ VERDICTS: tuple[Verdict, ...] = (FAIL, WARN, INCONCLUSIVE, PASS)
 """The verdicts, the worst first."""
 SIGNS: dict[str, str] = {FAIL: "✕", WARN: "!", INCONCLUSIVE: "?", PASS: "✓"}
 """The sign of each verdict, for eyes that do not see colours."""
+RESULTS = ("fail", "warn", "pass", "undecided")
+"""The results of a report."""
 CallT = TypeVar("CallT")
 
 
@@ -148,7 +151,6 @@ class Finding(FindingOf[Call], kw_only=True, eq=False):
         said_by: the check whose finding already says this; otherwise None.
     """
 
-    verdict: Verdict
     subject: str | None = None
     action: str = ""
     reference: str = ""
@@ -184,3 +186,88 @@ def standing(findings: Sequence[Finding]) -> list[Finding]:
     """The findings that count: all but those whose check is quoted by another finding."""
     said = {(finding.client, finding.check) for finding in findings if finding.said_by is None}
     return [finding for finding in findings if (finding.client, finding.said_by) not in said]
+
+
+class ReportedTurnaround(Struct):
+    """The turnaround of the client: its time to the next request without a wait.
+
+    Attributes:
+        median: Seconds from an answer to the next request, where nothing waits.
+        p95: The same at the 95th percentile.
+        n: The sample size.
+        busy: Null: not measured.
+        zero: Seconds; a shorter gap is not a wait.
+        noise: By how much the machine may make a wait longer, seconds.
+    """
+
+    median: float | None
+    p95: float | None
+    n: int
+    busy: float | None
+    zero: float | None
+    noise: float | None
+
+
+class FaultsOfRule(Struct):
+    """The results of a rule's faults.
+
+    Attributes:
+        faults: The faults that it chose, such as `cos:SlowDown`.
+        given: How many were given.
+        refused: How many were refused: there were too many at the same time, or it was HTTP/2.
+        failed: How many could not be given for another reason.
+    """
+
+    faults: list[str]
+    given: int
+    refused: int
+    failed: int
+
+    def see(self, attempt: Attempt) -> None:
+        """Count the fault of an attempt."""
+        if attempt.fault is not None and attempt.fault not in self.faults:
+            self.faults.append(attempt.fault)
+        refused = attempt.did == "refused"
+        self.given += attempt.injected
+        self.refused += refused
+        self.failed += not (attempt.injected or refused)
+
+
+class Report(Struct):
+    """Reactions of clients to faults, with times in seconds.
+
+    Attributes:
+        v: The version of the format.
+        result: What it comes to.
+        reason: The same in words: what is wrong, or why nothing could be judged.
+        client: The client with the most calls, by its user agent.
+        calls: How many calls there were.
+        attempts: How many requests.
+        seconds: From the first request to the last.
+        signal: How many calls were grouped by what.
+        left_out: How many calls do not count, by reason.
+        skipped: How many lines were not read, by reason.
+        not_given: How many faults could not be given, by the journal's `did`.
+        failed_after: How many calls failed for good, by the last fault that they got.
+        rules: By rule, the results of its faults.
+        turnaround: How fast the client is when it does not wait.
+        profile: The name of the profile that it is judged by.
+        findings: Every verdict, the worst first.
+    """
+
+    v: Literal[1]
+    result: Annotated[str, Meta(extra_json_schema={"enum": [*RESULTS]})]
+    reason: str
+    client: str
+    calls: int
+    attempts: int
+    seconds: float
+    signal: dict[str, int]
+    left_out: dict[str, int]
+    skipped: dict[str, int]
+    not_given: dict[str, int]
+    failed_after: dict[str, int]
+    rules: dict[str, FaultsOfRule]
+    turnaround: ReportedTurnaround
+    profile: str
+    findings: list[ReportedFinding]

@@ -15,16 +15,22 @@ from faultinject.audit.app_under_test import APP_UNDER_TEST, asked_of_app, refus
 from faultinject.audit.calls_by_client import CallsByClient
 from faultinject.audit.check_names import names
 from faultinject.audit.checks import CHECKS
-from faultinject.audit.checks.told import ANSWERS
+from faultinject.audit.checks.effects import HEARD
 from faultinject.audit.conclusion import NOT_GIVEN, Conclusion, conclude, know
 from faultinject.audit.documents import CONTRACT, EvidenceKind
 from faultinject.audit.evidence import ANY, OUTAGE, Evidence, Silence, answered_at, opening
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, VERDICTS, Finding
+from faultinject.audit.findings import (
+    FAIL,
+    INCONCLUSIVE,
+    VERDICTS,
+    FaultsOfRule,
+    Finding,
+    Report,
+    ReportedTurnaround,
+)
 from faultinject.audit.grouping import SOON, Request, is_named, joined, seen
-from faultinject.audit.habits import Habits
 from faultinject.audit.matching import alike, changed, thing_of
 from faultinject.audit.profiles import Profile
-from faultinject.audit.report import FaultsOfRule, Report, ReportedTurnaround
 from faultinject.audit.statistics import MANY, grouped, median
 from faultinject.audit.waits import LONGEST_TURNAROUND, Turnaround, turnarounds
 from faultinject.journal.attempts import Attempt
@@ -184,7 +190,7 @@ def judge(
     until = None if skipped and TORN in skipped else until
     found = joined(requests, driven=driven, until=until)
     calls = [each.call for each in found]
-    by_client = CallsByClient(read, calls, Habits(requests), driven=driven)
+    by_client = CallsByClient(requests, calls, driven=driven)
     calibrated = max((each.ended or 0.0 for each in told if each.name == CALIBRATION), default=0.0)
     calibration = [each for each in read if each.arrived <= calibrated] if driven and calibrated else read
     quick = turnarounds(calibration, by_client.client, driven=driven, speed=speed)
@@ -274,11 +280,11 @@ def judge_run(
         skipped=skipped,
         speed=run.speed,
     )
-    if run.failure and ANSWERS not in names(ignore):
+    if run.failure and HEARD not in names(ignore):
         found.findings.insert(
             0,
             Finding(
-                check=ANSWERS,
+                check=HEARD,
                 verdict=FAIL,
                 n=len(run.calls),
                 message=run.failure,

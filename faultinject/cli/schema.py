@@ -24,7 +24,7 @@ RULES = "rules"
 MODULES = {
     "journal": "journal.outcome:Outcome journal.lines:End journal.driven_run:RunLine journal.told_calls:ToldLine"
     " journal.change_lines:ChangeLine",
-    "report": "audit.report:Report",
+    "report": "audit.findings:Report",
 }
 """The addresses of the types of a schema; a printed object is of one of them."""
 NAMES: dict[str, str] = {

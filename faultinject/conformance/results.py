@@ -16,8 +16,7 @@ from msgspec.structs import asdict
 from faultinject.audit.checks import CHECKS
 from faultinject.audit.checks.retry_after import SLACK
 from faultinject.audit.conclusion import Conclusion
-from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, VERDICTS, WARN
-from faultinject.audit.report import RESULTS, Report
+from faultinject.audit.findings import FAIL, INCONCLUSIVE, PASS, RESULTS, VERDICTS, WARN, Report
 from faultinject.audit.statistics import variation
 from faultinject.conformance import plan
 from faultinject.conformance.driving import SEED, ConformanceRun

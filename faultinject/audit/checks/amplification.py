@@ -75,20 +75,20 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
     # A client that never sends a request need not have a breaker.
     never_closed = silence.calls > silence.silent and silence.last >= NEVER_AGAIN and silence.seconds >= OPEN
     if never_closed:
-        told = (
+        yield warned(
+            silence.calls,
             f"{silence.silent} of {silence.calls} calls failed without a request, and all of the last"
-            f" {silence.last},"
-            f" for {seconds(silence.seconds)}, as behind a circuit breaker that does not close"
+            f" {silence.last}, for {seconds(silence.seconds)}, as behind a circuit breaker that does not close",
+            action="Let the breaker try a request again after some seconds.",
         )
-        yield warned(silence.calls, told, action="Let the breaker try a request again after some seconds.")
     for spent, behind in spent_ones:
-        told = (
+        yield warned(
+            len(spent) + len(behind),
             f"{len(spent)} of the first {len(spent)} calls were retried, none of the {len(behind)}"
-            " behind them,"
-            " as of a budget that is used up and not refilled"
+            " behind them, as of a budget that is used up and not refilled",
+            behind,
+            action="Refill the budget with each success, or with time.",
         )
-        how = "Refill the budget with each success, or with time."
-        yield warned(len(spent) + len(behind), told, behind, action=how)
     if not evidence.outages and not (never_closed or spent_ones):
         yield unknown(0, NO_OUTAGE)
     for calls in evidence.outages.values():
@@ -99,20 +99,32 @@ def retry_budget(evidence: Evidence) -> Iterator[Finding]:
         told = f"attempts per call {before:.1f} → {after:.1f}, {counted(again, 'retry')} in {n} calls"
         documents = (SRE, PROMISE) if evidence.profile.budget and not evidence.detected else ()
         if any(call.last.hint_form is not None for call in calls):
-            how = "Cause an outage without Retry-After."
-            yield unknown(n, f"{told}, but the answers had Retry-After", late, action=how)
+            yield unknown(
+                n,
+                f"{told}, but the answers had Retry-After",
+                late,
+                action="Cause an outage without Retry-After.",
+            )
         elif any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", late, action="Read the journal when all calls have ended.")
         elif not again and any(call.retries for call in evidence.calls):
-            told += ": a budget was used up before, or other calls alone are retried"
-            yield unknown(n, told, late, action="Cause an outage after calls that succeed.")
+            yield unknown(
+                n,
+                f"{told}: a budget was used up before, or other calls alone are retried",
+                late,
+                action="Cause an outage after calls that succeed.",
+            )
         elif after <= SAVED:
-            told += "; this does not show whether the budget is refilled" if again else ""
-            yield passed(n, told, late)
+            refilled = "; this does not show whether the budget is refilled" if again else ""
+            yield passed(n, f"{told}{refilled}", late)
         elif after > WASTED * before:
-            how = "Give all calls of the client one budget of retries."
-            told += ": no budget limits the retries"
-            yield failed(n, told, late, action=how, documents=documents)
+            yield failed(
+                n,
+                f"{told}: no budget limits the retries",
+                late,
+                action="Give all calls of the client one budget of retries.",
+                documents=documents,
+            )
         else:
             yield unknown(n, told, late, action="Cause a longer outage.")
 
@@ -166,11 +178,13 @@ def nested_retries(evidence: Evidence) -> Finding:
     branching = [call for call in evidence.told if _branches(call)]
     if len(branching) >= FEWEST:
         requests = [attempt for call in branching for attempt in call.attempts]
-        told = (
+        return warned(
+            len(branching),
             f"{len(requests)} requests in {len(branching)} calls, of which {_failures(requests)}"
-            " failed: one failure starts several retries"
+            " failed: one failure starts several retries",
+            branching,
+            action="Start one retry for each failure.",
         )
-        return warned(len(branching), told, branching, action="Start one retry for each failure.")
     retried = {
         _failure(before)
         for call in evidence.everyone
@@ -193,38 +207,58 @@ def nested_retries(evidence: Evidence) -> Finding:
     pattern = _pattern(told_by_waits, zero) if evidence.turnaround.exact else None
     if len(chains) > 1:
         shown = max(chains, key=len)
-        told = f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row"
-        return _layers(evidence, n, told, shown, warned)
+        return _layers(
+            evidence,
+            n,
+            f"{len(chains)} objects were requested by up to {len(shown)} SDK calls in a row",
+            shown,
+            warned,
+        )
     if pattern is not None:
         attempts, part, falls, calls = pattern
-        told = (
+        return warned(
+            n,
             f"{attempts} attempts = {attempts // part} × {part}"
-            f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt"
+            f": the wait falls by a factor of {plain(min(falls, 1000))} after every {ordinal(part)} attempt",
+            calls,
+            action=ONE_LAYER,
         )
-        return warned(n, told, calls, action=ONE_LAYER)
     if chains:
-        told = "one object was requested again, by a layer above the SDK or by the caller"
-        return unknown(n, told, chains[0], action=NAME_THEM)
+        return unknown(
+            n,
+            "one object was requested again, by a layer above the SDK or by the caller",
+            chains[0],
+            action=NAME_THEM,
+        )
     if len(things) > 1:
         return _layers(
             evidence, n, f"{counted(len(again), 'SDK call')} failed and were soon repeated", again, unknown
         )
     if len(repeated) > RARE * n:
-        told = f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}"
-        return unknown(n, told, repeated, action=DRIVE_IT)
+        return unknown(
+            n,
+            f"{counted(len(repeated), 'failed request')} came again under another id of {OTHER_IDS}",
+            repeated,
+            action=DRIVE_IT,
+        )
     if told_by_waits and not evidence.turnaround.exact:
-        told = "by a faster clock it is not known whether the waits of a call fall and rise again"
-        return unknown(n, told, told_by_waits, action=REAL_TIME)
+        return unknown(
+            n,
+            "by a faster clock it is not known whether the waits of a call fall and rise again",
+            told_by_waits,
+            action=REAL_TIME,
+        )
     if n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
-        told = (
+        return unknown(
+            n,
             f"{counted(len(blind), 'failed call')} without an id: too few, cut short, or with waits"
-            " too short or too much alike, to show a second layer"
+            " too short or too much alike, to show a second layer",
+            blind,
+            action=(
+                "Let more calls fail on every attempt, without Retry-After, or compare the attempts with"
+                " one layer's retries switched off."
+            ),
         )
-        how = (
-            "Let more calls fail on every attempt, without Retry-After, or compare the attempts with"
-            " one layer's retries switched off."
-        )
-        return unknown(n, told, blind, action=how)
     if crowd := evidence.crowded():
         return undivided(crowd)
     return passed(n, f"no second retry layer in {n} failed calls", ended)
@@ -409,13 +443,14 @@ def overlap(evidence: Evidence) -> Finding:
         n = sum(
             attempt.left or attempt.did == "delayed" for call in evidence.calls for attempt in call.attempts
         )
-        told = (
+        return warned(
+            n,
             f"the client gave up after {seconds(soon)} (median) while the server was still at work,"
             " and sent the request"
-            f" again: {len(gone)} of {n} requests"
+            f" again: {len(gone)} of {n} requests",
+            [call for call, _, _ in gone],
+            action="Make the client's time-out longer than its slowest answers take.",
         )
-        how = "Make the client's time-out longer than its slowest answers take."
-        return warned(n, told, [call for call, _, _ in gone], action=how)
     told_calls = [call for call in evidence.calls if call.window is not None]
     requests = [(call, number, each) for call in told_calls for number, each in enumerate(call.attempts)]
     slow = [(call, each) for call, _, each in requests if _is_slow(each)]
@@ -435,16 +470,20 @@ def overlap(evidence: Evidence) -> Finding:
     ]
     if len(writes_left) >= FEWEST and (n < FEWEST or not copied):
         soon = median([after.arrived - before.arrived for _, before, after in writes_left])
-        told = (
+        return warned(
+            len(writes_left),
             f"the client sent {len(writes_left)} writes a second time after {seconds(soon)} (median),"
             " and then left the first:"
-            " a hedge whose loser is cancelled, or a time-out that is too short"
+            " a hedge whose loser is cancelled, or a time-out that is too short",
+            [call for call, _, _ in writes_left],
+            action="Send a copy of reads only, and wait longer for the answer to a write.",
         )
-        how = "Send a copy of reads only, and wait longer for the answer to a write."
-        return warned(len(writes_left), told, [call for call, _, _ in writes_left], action=how)
     if not told_calls and not evidence.driven:
-        seen = sum(map(_is_slow, evidence.requests))
-        return unknown(seen, "copies of a request look like other calls", action=NAME_THEM)
+        return unknown(
+            sum(map(_is_slow, evidence.requests)),
+            "copies of a request look like other calls",
+            action=NAME_THEM,
+        )
     if n < FEWEST:
         return too_few(n, FEWEST, "slow request", [call for call, _ in slow])
     if not copied:
@@ -461,13 +500,15 @@ def overlap(evidence: Evidence) -> Finding:
     if writes:
         told += f"; {counted(len(writes), 'write')} among them"
     if writes or any(len(copies) > 1 for _, copies in copied) or after < evidence.turnaround.zero:
-        how = (
-            "Send a copy of reads only, one of each, and only when the answer takes longer than"
-            " nearly all do."
-        )
         unsafe = any(call.first.method in UNSAFE for call in writes)
-        documents = (rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else ()
-        return failed(n, told, calls, action=how, documents=documents)
+        return failed(
+            n,
+            told,
+            calls,
+            action="Send a copy of reads only, one of each, and only when the answer takes longer than"
+            " nearly all do.",
+            documents=(rfc(9110, "9.2.2"), TAIL_AT_SCALE) if unsafe else (),
+        )
     if after < group.doubt:
         return unknown(
             n, f"{told}: too soon to tell a hedge from a copy at once", calls, action=without_doubt([group])

@@ -107,8 +107,12 @@ def backoff(evidence: Evidence) -> Finding:
             )
         return which(n, told, calls, action=action)
     if middle < group.doubt:
-        told += ", which a busy machine and the client's other requests alone may take"
-        return unknown(n, told, calls, action=without_doubt([group]))
+        return unknown(
+            n,
+            f"{told}, which a busy machine and the client's other requests alone may take",
+            calls,
+            action=without_doubt([group]),
+        )
     return passed(n, told, calls)
 
 
@@ -141,11 +145,13 @@ def jitter(evidence: Evidence) -> Finding:
     if len(rigid) > len(groups) / 2:
         group = max(rigid, key=len)
         share = percent(max(_spread(group) / group.median / 2, 0.001))
-        told = (
+        return failed(
+            n,
             f"no jitter: {len(group)} waits before the {ordinal(group.waits[0].retry)} retry were"
-            f" {seconds(group.median)} ± {share}"
+            f" {seconds(group.median)} ± {share}",
+            calls_of(wait for group in rigid for wait in group.waits),
+            action=ADD_JITTER,
         )
-        return failed(n, told, calls_of(wait for group in rigid for wait in group.waits), action=ADD_JITTER)
     shares = [percent(_spread(group) / group.median) for group in groups[:6]]
     told = f"the waits vary by {', '.join(shares)} of their median"
     calls = calls_of(wait for group in groups for wait in group.waits)
@@ -182,8 +188,13 @@ def _none_long_enough(
     seen = max(map(len, groups), default=0)
     if seen < needed:
         return too_few(seen, needed, what)
-    how = Setting("Configure waits of 100 ms or more, or run it on an idle machine.")
-    return unknown(seen, told, action=in_real_time(evidence.turnaround, how))
+    return unknown(
+        seen,
+        told,
+        action=in_real_time(
+            evidence.turnaround, Setting("Configure waits of 100 ms or more, or run it on an idle machine.")
+        ),
+    )
 
 
 @check(
@@ -204,8 +215,12 @@ def thundering_herd(evidence: Evidence) -> Finding:
     beat = _beat(evidence)
     if beat is not None:
         share, told, waits = beat
-        how = "Wait for a random while, not until a time of the clock."
-        return warned(len(waits), told, calls_of(waits), action=how)
+        return warned(
+            len(waits),
+            told,
+            calls_of(waits),
+            action="Wait for a random while, not until a time of the clock.",
+        )
     first = [group for (_, retry), group in evidence.waits_by_number.items() if retry == 1]
     # By a faster clock, calls with quick answers are under way together for longer.
     long_enough = LONG_ENOUGH if evidence.turnaround.exact else 5 * evidence.turnaround.zero
@@ -230,8 +245,7 @@ def thundering_herd(evidence: Evidence) -> Finding:
         return unknown(n, f"{told}; that may be chance", calls, action=MORE_FAILURES)
     if (of_jitter.verdict == PASS and _is_loose(group)) or tenth >= 2 * group.doubt:
         return passed(n, told, calls)
-    told += "; a busy machine may have spread them"
-    return unknown(n, told, calls, action=without_doubt([group]))
+    return unknown(n, f"{told}; a busy machine may have spread them", calls, action=without_doubt([group]))
 
 
 def _beat(evidence: Evidence) -> tuple[float, str, list[Wait]] | None:
@@ -278,8 +292,11 @@ def backoff_grows(evidence: Evidence) -> Finding:
     Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
     if any(each.wrong for each in nested_retries(evidence)):
-        how = Setting("Switch one of the two layers off to judge the other.")
-        return unknown(0, "nested retries mix the waits of two layers", action=how)
+        return unknown(
+            0,
+            "nested retries mix the waits of two layers",
+            action=Setting("Switch one of the two layers off to judge the other."),
+        )
     kinds: dict[str, list[Group]] = {}
     work: list[Wait] = []
     long_enough = max(LONG_ENOUGH / 2, 2.5 * evidence.turnaround.zero)
@@ -299,11 +316,13 @@ def backoff_grows(evidence: Evidence) -> Finding:
         order = (WARN, CHANGE, PASS, INCONCLUSIVE)
         return min(growth, key=lambda each: order.index(CHANGE if CHANGE in each.message else each.verdict))
     if work:
-        told = (
+        return unknown(
+            len(work),
             f"the client may need {seconds(median([wait.seconds for wait in work]))} (median) for its"
-            " other requests alone"
+            " other requests alone",
+            calls_of(work),
+            action=FEWER,
         )
-        return unknown(len(work), told, calls_of(work), action=FEWER)
     groups = max(kinds.values(), key=len, default=[])
     n = sum(map(len, groups))
     told = (
@@ -324,8 +343,12 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     told = f"by a factor of {exp(log_growth):.2f} per retry [{low:.2f}, {high:.2f}] after {kind} failures"
     first, second, *_, last = *groups, groups[-1]
     if high < STANDING and not first.turnaround.exact:
-        told += "; at this speed that may be the client's work"
-        return unknown(n, f"{CHANGE} {told}", calls, action=REAL_TIME)
+        return unknown(
+            n,
+            f"{CHANGE} {told}; at this speed that may be the client's work",
+            calls,
+            action=REAL_TIME,
+        )
     late = first.turnaround.late
     delay = inf if first.turnaround.unmeasured else first.turnaround.machine_delay
     # A delay that is added to every wait hides growth; if the shortest waits are equal, nothing was added.
@@ -333,27 +356,41 @@ def _growth(kind: str, groups: Sequence[Group]) -> Finding:
     fixed = max(shortest) <= STEP * min(shortest)
     hidden = max(LATE_STEPS * late, 0.0 if fixed else 2 * delay)
     if high < STANDING and first.median < hidden:
-        told += f"; a busy machine may have added more than {seconds(first.turnaround.noise)} to each of them"
-        return unknown(n, f"{CHANGE} {told}", calls, action=against_noise(first.turnaround))
+        noise = seconds(first.turnaround.noise)
+        return unknown(
+            n,
+            f"{CHANGE} {told}; a busy machine may have added more than {noise} to each of them",
+            calls,
+            action=against_noise(first.turnaround),
+        )
     stands = len(groups) > 2 and second.median / STEP <= last.median <= STEP * second.median
     if high < STANDING and stands and second.seconds[0] >= STEP * first.median:
-        told += (
-            f"; before the second retry and later ones they are {seconds(last.median)}: the longest"
-            " wait, or always the same one"
-        )
         return unknown(
-            n, f"{CHANGE} {told}", calls, action=Setting("Raise the longest wait to judge the growth.")
+            n,
+            f"{CHANGE} {told}; before the second retry and later ones they are {seconds(last.median)}:"
+            " the longest wait, or always the same one",
+            calls,
+            action=Setting("Raise the longest wait to judge the growth."),
         )
     if high < STANDING:
         return warned(
             n, f"the waits do not grow: {told}", calls, action="Double the wait from retry to retry."
         )
     if low > GROWING and last.median - first.median < last.doubt:
-        told += f", by {seconds(last.median - first.median)} in all, which a busy machine alone may add"
-        return unknown(n, f"the waits grow {told}", calls, action=without_doubt(groups))
+        added = seconds(last.median - first.median)
+        return unknown(
+            n,
+            f"the waits grow {told}, by {added} in all, which a busy machine alone may add",
+            calls,
+            action=without_doubt(groups),
+        )
     if exp(log_growth) > STEEP and all(call.inferred for call in calls):
-        told += "; callers who ask again may have made the longer ones"
-        return unknown(n, f"the waits grow {told}", calls, action=NAME_THEM)
+        return unknown(
+            n,
+            f"the waits grow {told}; callers who ask again may have made the longer ones",
+            calls,
+            action=NAME_THEM,
+        )
     if low > GROWING:
         return passed(n, f"the waits grow {told}", calls)
     return unknown(n, f"the waits grow {told}", calls, action="Add calls, or attempts per call.")

@@ -230,9 +230,10 @@ def too_few(
 
 def undivided(calls: Sequence[Call]) -> Finding:
     """Say that these calls with failures cannot be told from others for the same objects."""
-    told = (
+    return unknown(
+        len(calls),
         f"{counted(len(calls), 'call')} with failures ran at the same time as others for the same objects,"
-        " or may have: which requests are of one call is not known"
+        " or may have: which requests are of one call is not known",
+        calls,
+        action="To decide, make the calls for one object one after the other, or run `faultinject conformance`.",
     )
-    how = "To decide, make the calls for one object one after the other, or run `faultinject conformance`."
-    return unknown(len(calls), told, calls, action=how)

@@ -1,4 +1,4 @@
-"""Checks of the data: changed bytes, repeated effects, and errors reported as success."""
+"""Checks of the data: changed bytes, repeated effects, and failures reported as success."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from faultinject.audit.checks.lost_answers import (
     Reaction,
     Requests,
     has_second_effect,
+    is_lost,
+    is_write,
     reaction,
 )
 from faultinject.audit.checks.questions import (
@@ -58,7 +60,7 @@ from faultinject.audit.checks.words import (
 from faultinject.audit.documents import AWS_SDKS, CLOUD_STORAGE, LOST_RETRIES, EvidenceKind, rfc
 from faultinject.audit.evidence import Evidence, answered_at
 from faultinject.audit.findings import Finding
-from faultinject.audit.grouping import LOCKED_OUT, OTHER_KEY, SOON
+from faultinject.audit.grouping import LOCKED_OUT, OTHER_KEY, READING, SOON
 from faultinject.audit.matching import fingerprint, has_same_key, invocation, is_of_upload, shorter
 from faultinject.audit.statistics import FEWEST, grouped
 from faultinject.audit.waits import KINDS
@@ -71,6 +73,95 @@ LOSE_ANSWERS = "Lose more answers, for example reset,when=after,times=1,per=call
 WITH_BODY = ("PUT", "POST", "PATCH")
 ELSEWHERE = (301, 302, 307, 308)
 """Answers that redirect the same request to another address."""
+
+
+HEARD = "answers"
+"""The name of the check on what callers heard."""
+RAISE = "Raise the last error to the caller, and in a test out of `faults.call()` as well."
+LOOK = "Read the object before you report that it was written."
+SAID = (
+    (failed, "had no request that succeeded: the last answer was", RAISE),
+    (warned, "had lost the answer, and nothing was read after", LOOK),
+    (warned, "read nothing, from elsewhere if at all: the last answer was", RAISE),
+)
+"""Verdict, sentence and advice on calls whose caller must not hear of success, worst first."""
+
+
+def hidden_failure(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The last request of a call whose caller must not hear of success; None where it may.
+
+    The last write decides, and a read only where there is no write. It failed, as did all requests like it. What is
+    there already, or is gone already, may be all that the caller wanted; but a client that is refused after a
+    failure has to look whether what is there is its own.
+
+    Args:
+        attempts: all requests of a call, in order of arrival.
+    """
+    writes = list(filter(is_write, attempts))
+    asked = [each for each in writes if each.method != "DELETE"] or writes or attempts
+    last = asked[-1]
+    where = last.method, last.path, last.query
+    same = [each for each in asked if (each.method, each.path, each.query) == where]
+    fine = any(not each.failed or (each.applied and not writes) for each in same)
+    looked = any(
+        attempt.method in READING and not attempt.failed and attempt.arrived > same[0].arrived
+        for attempt in attempts
+    )
+    wanted = last.kind == "client" and _may_be_wanted(last, same, writes)
+    return None if fine or looked or wanted or last.kind == "hidden" else last
+
+
+def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Attempt]) -> bool:
+    """Whether a refusal may tell the caller that all is as it should be."""
+    if not writes:
+        return True
+    if last.method == "DELETE":
+        return last.status in (404, 410)
+    there = last.status == 409 or (last.status == 412 and last.guarded and not last.if_match)
+    # A bucket has one owner; whose an object is, nobody knows after a failure.
+    return there and (last.key is None or all(each.kind == "client" for each in same))
+
+
+@check(
+    HEARD,
+    documents=(rfc(9110, "15.5"), rfc(9110, "15.6")),
+    minimum="1 call whose caller heard of success, although its requests failed",
+)
+def answers(evidence: Evidence) -> Finding | None:
+    """A caller hears of success only where a request succeeded.
+
+    Compares what the caller of a named call, or of a call of `conformance`, heard with the answers. FAIL: it heard
+    of success, although the last write, and all requests like it, failed or were refused. A DELETE may find
+    nothing, and a write with If-None-Match may find the object at once; after a failure the client has to read the
+    object, as another client may have written it. WARN: only the answer was lost, so that the write stands, and the
+    client took an error or a refusal for it without a look; or only reads failed, and the caller may have got the
+    content elsewhere (FAIL in `conformance`, whose client has no other source). Of other calls the check says
+    nothing. In `conformance` it also fails each other breach of the contract.
+    """
+    heard = [call for call in evidence.told if call.returned]
+    wrong = grouped(filter(None, (_wrong(call, evidence) for call in heard)), lambda each: each[0])
+    if not wrong:
+        return None
+    why = min(wrong)
+    calls, answers_of = zip(*((call, quoted(last.answer)) for _, call, last in wrong[why]), strict=True)
+    which, said, how = SAID[why]
+    of = f"{len(calls)} of {counted(len(heard), 'call')} that the client reported as success"
+    return which(
+        len(heard),
+        f"{of} {said} {' or '.join(sorted({*answers_of}))}",
+        calls,
+        action=how,
+        evidence=(EvidenceKind.WIRE, EvidenceKind.TOLD),
+    )
+
+
+def _wrong(call: Call, evidence: Evidence) -> tuple[int, Call, Attempt] | None:
+    """The entry of `SAID` that holds for a call told as success, and its last request."""
+    last = hidden_failure(call.attempts)
+    if last is None:
+        return None
+    lost, read = any(map(is_lost, call.attempts)), not (is_write(last) or evidence.driven)
+    return 1 if lost else 2 if read else 0, call, last
 
 
 @check(
@@ -120,8 +211,12 @@ def same_bytes(evidence: Evidence) -> Finding:
     if certain:
         what = "0 bytes on retry" if len(empty) == len(certain) else "different bytes on retry"
         cut = any(shorter(attempt, call.first) for call in certain for attempt in call.attempts)
-        told = f"{len(certain)} of {n} retried calls sent {what}"
-        return failed(n, told, certain, action=REWIND if cut else MAKE_ONCE)
+        return failed(
+            n,
+            f"{len(certain)} of {n} retried calls sent {what}",
+            certain,
+            action=REWIND if cut else MAKE_ONCE,
+        )
     return warned(
         n,
         f"{len(other)} of {n} retried calls sent fewer bytes on retry, or another body to the same key",
@@ -216,14 +311,20 @@ def non_idempotent_retry(evidence: Evidence) -> Finding:
             n, told, sure or keyed, action="Send the same Idempotency-Key with every attempt of a call."
         )
     if repeated := _sent_again(lost, evidence.requests):
-        told = (
+        return unknown(
+            n,
             f"{len(repeated)} of {n} lost POSTs came again in another call: a layer above the client"
-            " retries them, or the caller asks again"
+            " retries them, or the caller asks again",
+            repeated,
+            action=DRIVE_IT,
         )
-        return unknown(n, told, repeated, action=DRIVE_IT)
     if unclear := [call for call in lost if call.followed]:
-        told = f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request"
-        return unknown(n, told, unclear, action=NAME_THEM)
+        return unknown(
+            n,
+            f"{len(unclear)} of {n} lost POSTs were followed by a similar but changed request",
+            unclear,
+            action=NAME_THEM,
+        )
     without = "" if all(is_lost_write(call.last) for call in lost) else " without an Idempotency-Key"
     return passed(n, f"0 of {n} lost POSTs were retried{without}", lost)
 
@@ -291,25 +392,26 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
         if same and answer in ACTIONS:
             yield _of_answer(answer, same, n, evidence)
     if unclear := [each.call for each in found if each.answer == UNCLEAR]:
-        told = (
-            f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
-            " reported to its caller,"
-            " whose write a refusal was for, or why it wrote the object again"
-        )
         explore = "To decide, run `faultinject explore`, which compares what is stored."
-        how = NAME_THEM if any(call.window is None for call in unclear) else explore
-        yield unknown(len(unclear), told, unclear, action=how)
+        yield unknown(
+            len(unclear),
+            f"for {len(unclear)} of {n} lost writes the journal does not show what the client"
+            " reported to its caller, whose write a refusal was for, or why it wrote the object again",
+            unclear,
+            action=NAME_THEM if any(call.window is None for call in unclear) else explore,
+        )
     elif found and all(each.answer not in ACTIONS for each in found):
         calls = [each.call for each in found]
         known = sum(each.answer == KNEW for each in found)
         if n < FEWEST:
             yield too_few(n, FEWEST, "lost write", calls)
         else:
-            told = (
+            yield passed(
+                n,
                 f"{n - known} of {n} lost writes were repeated without harm, and of {known} the"
-                " caller heard the truth"
+                " caller heard the truth",
+                calls,
             )
-            yield passed(n, told, calls)
 
 
 def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
@@ -377,17 +479,27 @@ def error_in_200(evidence: Evidence) -> Finding:
     swallowed = [call for call in last if call.returned]
     silent = [call for call in last if call.returned is None]
     if n < FEWEST and not any(_is_told(call, evidence) for call in swallowed):
-        how = f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call."
-        return too_few(n, FEWEST, "answer of 200 with an error in it", found, action=how)
+        return too_few(
+            n,
+            FEWEST,
+            "answer of 200 with an error in it",
+            found,
+            action=f"Send more, for example {_hidden_by(evidence)},status=200,times=1,per=call.",
+        )
     if swallowed:
-        told = f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success"
         return failed(
-            n, told, swallowed, action=READ_BODY, evidence=seen_by_callers(swallowed, returned=True)
+            n,
+            f"{len(swallowed)} of {n} errors in a 200 were reported to the caller as success",
+            swallowed,
+            action=READ_BODY,
+            evidence=seen_by_callers(swallowed, returned=True),
         )
     if silent:
-        told = (
+        return warned(
+            n,
             f"{len(silent)} of {n} calls did not retry, and the journal does not say whether the"
-            " caller saw an error"
+            " caller saw an error",
+            silent,
+            action=READ_BODY,
         )
-        return warned(n, told, silent, action=READ_BODY)
     return passed(n, f"{n} of {n} calls retried, or reported the error to the caller", found)

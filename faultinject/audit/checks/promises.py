@@ -95,8 +95,12 @@ def attempts(evidence: Evidence) -> Finding | None:
             n, f"{made}, fewer than {said or promised}; its quota may be used up", fewer, action=ONE_CLIENT
         )
     if said is not None:
-        how = "Make as many attempts as the client says."
-        return failed(n, f"{made}; the client itself says {said}", wrong, action=how)
+        return failed(
+            n,
+            f"{made}; the client itself says {said}",
+            wrong,
+            action="Make as many attempts as the client says.",
+        )
     return _broken(evidence, n, made, wrong, f"{promised} attempts", f"`attempts = {numbers[-1]}`")
 
 
@@ -150,8 +154,12 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
         clear = [wait.seconds > most + zero for wait, most in held if most > zero]
         if len(clear) >= MANY and sum(clear) <= LATE * n:
             return passed(n, told, calls)
-        told += f", if a busy machine has added up to {seconds(noise)}"
-        return unknown(n, told, calls, action=against_noise(evidence.turnaround))
+        return unknown(
+            n,
+            f"{told}, if a busy machine has added up to {seconds(noise)}",
+            calls,
+            action=against_noise(evidence.turnaround),
+        )
     wait, most = max(late, key=lambda each: each[0].seconds - each[1])
     told = (
         f"{len(late)} of {n} waits are longer than their bound, by up to {seconds(wait.seconds - most)}:"
@@ -162,8 +170,9 @@ def backoff_bound(evidence: Evidence) -> Finding | None:
             evidence, n, told, calls_of(wait for wait, _ in late), f"at most {seconds(most)} there"
         )
     told += f", where {profile.name} has at most {seconds(most)}; a busy machine may be late as often"
-    how = IDLE if evidence.turnaround.exact else REAL_TIME
-    return unknown(n, told, calls_of(wait for wait, _ in late), action=how)
+    return unknown(
+        n, told, calls_of(wait for wait, _ in late), action=IDLE if evidence.turnaround.exact else REAL_TIME
+    )
 
 
 @check(
@@ -194,9 +203,10 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     held = [each for each in bounded if each[2] >= least]
     n, calls = len(held), calls_of(wait for wait, _, _ in held)
     if n < DRAWN:
-        how = against_noise(evidence.turnaround) if n < len(bounded) else ""
         return unknown(
-            len(bounded), f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more", action=how
+            len(bounded),
+            f"{few(n, DRAWN, 'wait')} with a bound of {seconds(least)} or more",
+            action=against_noise(evidence.turnaround) if n < len(bounded) else "",
         )
     shares = [max(0.0, (wait.seconds - usual - low) / (high - low)) for wait, low, high in held]
     shorter = [(wait.seconds - noise - low) / (high - low) for wait, low, high in held]
@@ -211,8 +221,7 @@ def full_jitter(evidence: Evidence) -> Finding | None:
     told += f" once in {round(1 / max(probability, NEVER)):,} cases"
     if probability < UNLIKELY and max(short, late) > FAR and evidence.turnaround.exact:
         return _broken(evidence, n, told, calls, "full jitter")
-    how = "" if evidence.turnaround.exact else REAL_TIME
-    return unknown(n, told, calls, action=how)
+    return unknown(n, told, calls, action="" if evidence.turnaround.exact else REAL_TIME)
 
 
 @check("retry quota", documents=(PROMISE,), minimum="an outage of 100 calls", more=CAUSE_OUTAGE)
@@ -229,15 +238,18 @@ def retry_quota(evidence: Evidence) -> Iterator[Finding]:
         told = f"{counted(made, 'retry')} in {n} calls"
         blind = any(call.first.method == BODILESS for call in calls)
         if not promised or blind or len({call.first.kind for call in calls}) > 1:
-            told += f"; {profile.name} promises no number for these failures"
-            yield unknown(n, told, calls, action="Let every call fail in the same way, such as http:500.")
+            yield unknown(
+                n,
+                f"{told}; {profile.name} promises no number for these failures",
+                calls,
+                action="Let every call fail in the same way, such as http:500.",
+            )
         elif made <= promised[-1] and any(not call.closed for call in calls):
             yield unknown(n, f"{told} so far", calls, action="Read the journal when all calls have ended.")
         elif made in promised:
             yield passed(n, told, calls)
         else:
-            numbers = " or ".join(map(str, promised))
-            yield _broken(evidence, n, told, calls, f"{numbers} retries", "its quota")
+            yield _broken(evidence, n, told, calls, f"{' or '.join(map(str, promised))} retries", "its quota")
 
 
 def _broken(

@@ -132,17 +132,12 @@ def retries(evidence: Evidence) -> Iterator[Finding]:
             return
         if sum(map(len, evidence.under_other_ids.values())) < FEWEST:
             every = [call for calls in told_of.values() for call in calls]
-            told = f"the client never retries: {told}, although {_why(every)}"
             held = sum(map(evidence.may_be_held_back, given_up))
-            which = failed if evidence.driven or len(given_up) - held >= FEWEST else warned
-            told += (
-                ""
-                if which is failed
-                else f"; a circuit breaker may have ended {held} of them, as no request followed"
-            )
-            yield which(
+            sure = evidence.driven or len(given_up) - held >= FEWEST
+            breaker = f"; a circuit breaker may have ended {held} of them, as no request followed"
+            yield (failed if sure else warned)(
                 n,
-                told,
+                f"the client never retries: {told}, although {_why(every)}{'' if sure else breaker}",
                 given_up,
                 action="Retry transient failures.",
                 evidence=seen_by_callers(given_up, returned=False),
@@ -160,11 +155,14 @@ def _but_for_breakers(evidence: Evidence, answer: str, calls: Sequence[Call]) ->
     if not held_back or found.verdict in (FAIL, WARN):
         return found
     methods = " and ".join(grouped(held_back, lambda call: call.first.method))
-    told = (
+    return unknown(
+        len(calls),
         f"{answer}: an open circuit breaker may have ended {len(held_back)} of {len(calls)} calls,"
-        f" {methods}, before a retry"
+        f" {methods}, before a retry",
+        held_back,
+        answer,
+        action=NO_BREAKER,
     )
-    return unknown(len(calls), told, held_back, answer, action=NO_BREAKER)
 
 
 def _with_status(by_answer: dict[str, list[Call]]) -> list[Call]:
@@ -185,8 +183,13 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
     in_vain = list(filter(sends_refused_token, again))
     # Where no call has another one, its service may give the same again, as that of a test does.
     if in_vain and len(tokens) > 1:
-        told = f"{answer}: {len(in_vain)} of {n} calls retried with the token that was refused"
-        return warned(n, told, in_vain, answer, action="Get a new token before you retry.")
+        return warned(
+            n,
+            f"{answer}: {len(in_vain)} of {n} calls retried with the token that was refused",
+            in_vain,
+            answer,
+            action="Get a new token before you retry.",
+        )
     comes_again = any(map(evidence.may_be_under_other_ids, calls))
     if not comes_again and (found := _split_by_hint(evidence, answer, calls)):
         return found
@@ -199,8 +202,9 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         if _budget_may_be_empty(evidence, calls):
             why = "other calls may have used up the retry budget"
             return unknown(n, f"{told}: {why}", calls, answer, action=ONE_CLIENT)
-        which = failed if _is_promised(evidence, calls) else warned
-        return which(n, f"{told}, although {_why(calls)}", calls, answer, action="Retry such a failure.")
+        return (failed if _is_promised(evidence, calls) else warned)(
+            n, f"{told}, although {_why(calls)}", calls, answer, action="Retry such a failure."
+        )
     # Some clients retry only what has Retry-After: calls are compared with those that were asked for no wait either.
     bare = [call for call in again if call.first.hint_form is None]
     never = {
@@ -212,9 +216,12 @@ def _one_answer(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Findi
         names = " and ".join(never)
         unsure = [call for each in never.values() for call in each]
         said = f"{told}: {names} {'is' if len(never) == 1 else 'are'} never retried"
-        which = failed if _is_promised(evidence, unsure) else warned
-        return which(
-            n, said, unsure, answer, action=f"Retry {names} as the other methods, if a repeat does no harm."
+        return (failed if _is_promised(evidence, unsure) else warned)(
+            n,
+            said,
+            unsure,
+            answer,
+            action=f"Retry {names} as the other methods, if a repeat does no harm.",
         )
     first = next(number for number, call in enumerate(calls) if not call.retries)
     if not any(call.retries for call in calls[first:]):
@@ -323,8 +330,9 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
             f"{answer}: {len(retried)} of {len(asked)} calls with Retry-After retried, 0 of"
             f" {len(unasked)} without it"
         )
-        which = failed if _is_promised(evidence, unasked) else warned
-        return which(n, said, unasked, answer, action="Retry this answer also where it has no Retry-After.")
+        return (failed if _is_promised(evidence, unasked) else warned)(
+            n, said, unasked, answer, action="Retry this answer also where it has no Retry-After."
+        )
     whose = {call.name for call in asked}
     mine = [call for call in evidence.calls if call.name in whose or not evidence.driven]
     # A budget was left where the client retries something behind them, and a deadline where another call lasted as
@@ -333,11 +341,14 @@ def _split_by_hint(evidence: Evidence, answer: str, calls: Sequence[Call]) -> Fi
     longest = max((call.last.arrived - call.first.arrived for call in evidence.everyone), default=0.0)
     held = [call for call in asked if call.first.arrived < last and (call.first.hint or 0.0) <= longest]
     if len(held) >= FEWEST and not _tried(asked) and _tried(unasked) >= max(FEWEST, 0.9 * len(unasked)):
-        said = (
+        return warned(
+            n,
             f"{answer}: 0 of {len(asked)} calls with Retry-After retried, {_tried(unasked)} of"
-            f" {len(unasked)} without it"
+            f" {len(unasked)} without it",
+            asked,
+            answer,
+            action="Retry after the wait that Retry-After asks for.",
         )
-        return warned(n, said, asked, answer, action="Retry after the wait that Retry-After asks for.")
     return None
 
 
@@ -373,8 +384,13 @@ def _reported_with_other_ids(
     """The finding on requests that come again under other ids of an SDK."""
     got = {(call.first.method, call.first.answer) for call in calls}
     again = sum(len(evidence.under_other_ids.get(each, ())) for each in got)
-    told = f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}"
-    return unknown(len(calls), told, calls, answer, action=DRIVE_IT)
+    return unknown(
+        len(calls),
+        f"{told}, but {counted(again, 'request')} came again under another id of {OTHER_IDS}",
+        calls,
+        answer,
+        action=DRIVE_IT,
+    )
 
 
 def _tried(calls: Sequence[Call]) -> int:
@@ -608,12 +624,14 @@ def permanent(evidence: Evidence) -> Finding:
     n = len({id(call) for call in (*calls, *again, *polling, *above)})
     unread = [call for call in copied if is_permanent(call.first)]
     if unread and (n < FEWEST or not (again or above or polling)):
-        told = (
+        return unknown(
+            len(unread),
             f"{counted(len(unread), 'refused call')} sent the same request again at the time when the"
             " client sends copies"
-            " of slow requests: it may not have read the refusal"
+            " of slow requests: it may not have read the refusal",
+            unread,
+            action=IDLE,
         )
-        return unknown(len(unread), told, unread, action=IDLE)
     if n < FEWEST:
         return too_few(n, FEWEST, "call", calls)
     times = Counter(map(thing_of, repeated))
@@ -708,8 +726,12 @@ def gives_up(evidence: Evidence) -> Finding:
     deadline = _deadline(evidence, longest) if limit == TOO_MANY else None
     if endless and n >= FEWEST and deadline is None:
         allowed = "" if limit == TOO_MANY else f"; {evidence.profile.name} allows {limit}"
-        told = f"up to {most} attempts per call{allowed}"
-        return failed(n, told, sorted(endless, key=lambda call: -len(call.attempts)), action=END)
+        return failed(
+            n,
+            f"up to {most} attempts per call{allowed}",
+            sorted(endless, key=lambda call: -len(call.attempts)),
+            action=END,
+        )
     if n >= FEWEST and most > MANY and (deadline is None or deadline > DEADLINE):
         told = "" if deadline is None else f" in {seconds(deadline)}"
         return warned(n, f"up to {most} attempts per call{told}", longest, action=END)
@@ -718,8 +740,12 @@ def gives_up(evidence: Evidence) -> Finding:
             f"the same request came up to {max(often.values())} times under other ids of the SDK for"
             f" {len(often)} objects, and never succeeded"
         )
-        shown = [call for call in other_ids if thing_of(call) in often]
-        return warned(n, f"{told}: a layer above it, or the caller, does not give up", shown, action=END)
+        return warned(
+            n,
+            f"{told}: a layer above it, or the caller, does not give up",
+            [call for call in other_ids if thing_of(call) in often],
+            action=END,
+        )
     if other_ids and n - len(other_ids) < FEWEST:
         return _reported_with_other_ids(
             evidence, f"no id came more than {counted(max(most, 1), 'time')}", other_ids

@@ -59,22 +59,31 @@ def retry_after(evidence: Evidence) -> Iterator[Finding]:
         told = f"{form}: 0 of {len(calls)} retried, though the client waits"
         longest = longest_asked(calls)
         if waits_as_long(evidence, longest):
-            told += " as long where Retry-After has another form"
-            how = "Read Retry-After in seconds and as a date, and retry without it where it cannot be read."
-            yield (failed if evidence.driven else warned)(len(calls), told, calls, form, action=how)
+            yield (failed if evidence.driven else warned)(
+                len(calls),
+                f"{told} as long where Retry-After has another form",
+                calls,
+                form,
+                action="Read Retry-After in seconds and as a date, and retry without it where it cannot be read.",
+            )
         else:
-            told += f" where another form asks for less than {seconds(longest)}"
-            how = f"Let another form ask for {seconds(longest)} or more."
-            yield unknown(len(calls), told, calls, form, action=how)
+            yield unknown(
+                len(calls),
+                f"{told} where another form asks for less than {seconds(longest)}",
+                calls,
+                form,
+                action=f"Let another form ask for {seconds(longest)} or more.",
+            )
     if waits and not own:
         forms = ", ".join(sorted({wait.before.hint_form or "" for wait in waits}))
-        told = (
-            f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
-            " promise to know"
-        )
         vendor = Setting("Choose a `--vendor` that sends Retry-After, for example cos.")
-        how = vendor if evidence.driven else "Give the rules hint=seconds."
-        yield unknown(len(waits), told, [wait.call for wait in waits], action=how)
+        yield unknown(
+            len(waits),
+            f"{counted(len(waits), 'answer')} asked for a wait by {forms}, which the client does not"
+            " promise to know",
+            [wait.call for wait in waits],
+            action=vendor if evidence.driven else "Give the rules hint=seconds.",
+        )
     elif not by_form:
         yield too_few(0, FEWEST, "answer with Retry-After")
     for form, waits in sorted(by_form.items()):
@@ -114,8 +123,13 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
     if early:
         return unknown(n, f"{form}: 1 of {n} retried too early", [early[0][0].call], form, action=send)
     if len(usual) < FEWEST:
-        told = f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After"
-        return unknown(n, told, calls, form, action=FAIL_WITHOUT)
+        return unknown(
+            n,
+            f"{form}: 0 of {n} retried too early, perhaps not because of Retry-After",
+            calls,
+            form,
+            action=FAIL_WITHOUT,
+        )
     longest = p95(usual)
     least = max(2 * longest, longest + evidence.turnaround.noise + SLACK)
     told_by = [wait for wait, wanted in zip(waits, asked, strict=True) if wanted > least]
@@ -130,8 +144,12 @@ def _one_form(evidence: Evidence, form: str, waits: Sequence[Wait]) -> Finding:
             how = against_noise(evidence.turnaround, how)
         return unknown(n, told, calls, form, action=how)
     middle, wanted = median([wait.seconds for wait in told_by]), median(asked)
-    told = f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s"
-    return passed(n, told, calls, form)
+    return passed(
+        n,
+        f"{form}: {n} of {n} waited: {seconds(middle)} where Retry-After asked for {plain(wanted)} s",
+        calls,
+        form,
+    )
 
 
 def _asked(before: Attempt, form: str, evidence: Evidence) -> float:
@@ -176,8 +194,13 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     n = len(usable)
     calls = [call for call, _, _ in usable]
     if n < FEWEST:
-        how = FAIL_WITHOUT if len(found) >= FEWEST else ""
-        return too_few(n, FEWEST, "answer with a malformed Retry-After", calls, action=how)
+        return too_few(
+            n,
+            FEWEST,
+            "answer with a malformed Retry-After",
+            calls,
+            action=FAIL_WITHOUT if len(found) >= FEWEST else "",
+        )
     own = [wait.seconds for wait in evidence.waits if wait.retry == 1]
     latest = min(SOON, LATE * median(own) + evidence.turnaround.noise) if own else SOON
     if late := [

@@ -150,29 +150,37 @@ def mixed_versions(evidence: Evidence) -> Finding | None:
     taken = [call for call in told if call.returned and foreign(call.attempts)]
     n = len(moved)
     if wrong:
-        said = (
+        return failed(
+            n,
             f"{len(wrong)} of {n} downloads whose object was replaced meanwhile have bytes of two"
-            " versions of it"
+            " versions of it",
+            wrong,
+            action=(
+                "Send the first answer's ETag as If-Match or If-Range with each further part, or compare"
+                " it and begin anew."
+            ),
         )
-        how = (
-            "Send the first answer's ETag as If-Match or If-Range with each further part, or compare"
-            " it and begin anew."
-        )
-        return failed(n, said, wrong, action=how)
     if taken:
-        said = (
+        return failed(
+            len(told),
             f"{len(taken)} of {len(told)} downloads accepted bytes that are wrong by the answer's own"
-            " checksum or Content-Range"
+            " checksum or Content-Range",
+            taken,
+            action=(
+                "Check the checksum of an answer, and compare its Content-Range with the requested"
+                " Range; read the bytes again if they differ."
+            ),
+            evidence=seen_by_callers(taken, returned=True),
         )
-        how = (
-            "Check the checksum of an answer, and compare its Content-Range with the requested"
-            " Range; read the bytes again if they differ."
-        )
-        return failed(len(told), said, taken, action=how, evidence=seen_by_callers(taken, returned=True))
     if not moved:
         rest = sum(_is_rest_of_another(*pair) for pair in _in_turn(evidence.requests))
-        said = f"{counted(rest, 'download')} went on with another version in a request that may be of another call"
-        return unknown(rest, said, action=NAME_THEM) if rest else None
+        if not rest:
+            return None
+        return unknown(
+            rest,
+            f"{counted(rest, 'download')} went on with another version in a request that may be of another call",
+            action=NAME_THEM,
+        )
     if n < FEWEST:
         return too_few(n, FEWEST, "download of a replaced object", moved)
     return passed(

@@ -91,27 +91,36 @@ def sarif_log(annotations: Sequence[Annotation], undecided: str) -> str:
         annotation.check: {"id": annotation.check, "help": {"text": annotation.reference}}
         for annotation in annotations
     }
-    log = {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
+    return (
+        json_text(
             {
-                "tool": {
-                    "driver": {"name": "faultinject", "version": __version__, "rules": [*rules.values()]}
-                },
-                "invocations": [
+                "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+                "version": "2.1.0",
+                "runs": [
                     {
-                        "executionSuccessful": not undecided,
-                        "toolExecutionNotifications": (
-                            [{"level": "note", "message": {"text": undecided}}] if undecided else []
-                        ),
+                        "tool": {
+                            "driver": {
+                                "name": "faultinject",
+                                "version": __version__,
+                                "rules": [*rules.values()],
+                            }
+                        },
+                        "invocations": [
+                            {
+                                "executionSuccessful": not undecided,
+                                "toolExecutionNotifications": (
+                                    [{"level": "note", "message": {"text": undecided}}] if undecided else []
+                                ),
+                            }
+                        ],
+                        "results": [_result(annotation) for annotation in annotations],
                     }
                 ],
-                "results": [_result(annotation) for annotation in annotations],
-            }
-        ],
-    }
-    return json_text(log, 2) + "\n"
+            },
+            2,
+        )
+        + "\n"
+    )
 
 
 def _result(found: Annotation) -> dict[str, object]:
