@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from asyncio import WriteTransport
-from collections.abc import Iterable
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any
 
 TRANSPORT = "faultinject.transport"
@@ -62,6 +65,48 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
             or getattr(connection, "is_silent", False)
         ]
         min(silent, key=lambda connection: getattr(connection, "heard", 0.0)).transport.abort()
+
+
+def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..., asyncio.BaseProtocol]:
+    """The factory by which uvicorn makes the protocol of a connection.
+
+    Args:
+        kind: makes one without TLS.
+        context: encrypts connections; None: nothing does.
+    """
+
+    def make(**given: Any) -> asyncio.BaseProtocol:
+        connection: asyncio.BaseProtocol = kind(**given)
+        if context is None:
+            return connection
+        return Encrypted(connection, given["server_state"].connections, context)
+
+    return make
+
+
+class Encrypted(SSLProtocol):
+    """TLS of a connection, which counts from the start of its handshake; uvicorn's own counts from its end.
+
+    Args:
+        connection: of the client.
+        connections: of the server.
+        context: encrypts it.
+    """
+
+    def __init__(self, connection: Any, connections: set[Any], context: SSLContext) -> None:
+        self._counted, self._connections = connection, connections
+        nobody: Any = None  # waits for the handshake
+        super().__init__(asyncio.get_running_loop(), connection, context, nobody, server_side=True)
+
+    def connection_made(self, transport: Any) -> None:
+        """Note that the handshake begins."""
+        self._counted.enter(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Note that the connection has ended, perhaps before its handshake has."""
+        super().connection_lost(exc)
+        self._connections.discard(self._counted)
 
 
 def is_full(transport: WriteTransport) -> bool:
