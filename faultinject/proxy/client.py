@@ -68,10 +68,12 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
         heard: the time when the client last came, sent or took something.
+        wire: the connection below TLS.
     """
 
     request: h11.Request
     transport: asyncio.Transport
+    wire: asyncio.Transport
 
     def __init__(
         self, target: Target, limits: Limits, *, config: Config, server_state: ServerState, **_: object
@@ -106,14 +108,17 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
         )
         self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
-        self.enter(transport)
+        if self not in self._server.connections:
+            self.enter(transport)
+        self.transport = transport
         task = asyncio.create_task(self._serve())
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
 
-    def enter(self, transport: asyncio.Transport) -> None:
+    def enter(self, wire: asyncio.Transport) -> None:
         """Count the connection; with TLS, its handshake begins."""
-        self.transport, self.heard = transport, monotonic()
+        self.transport = self.wire = wire
+        self.heard = monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
         make_room(
             self._server.connections, self.limits, descriptors=2

@@ -50,11 +50,9 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
     """
     # A quarter of the descriptors is for the app, and for connections that are taken before others have ended.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
-    here = [
-        connection
-        for connection in connections
-        if not connection.transport.is_closing() or connection.transport.get_write_buffer_size()
-    ]
+    # The connection below TLS is there until its client has confirmed the end.
+    wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
+    here = [each for each, wire in wires.items() if not wire.is_closing() or wire.get_write_buffer_size()]
     if len(here) > most:
         # A WebSocket is never silent; one that is closing has something that the client does not take.
         silent = [
@@ -64,7 +62,7 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
             or is_full(connection.transport)
             or getattr(connection, "is_silent", False)
         ]
-        min(silent, key=lambda connection: getattr(connection, "heard", 0.0)).transport.abort()
+        wires[min(silent, key=lambda connection: getattr(connection, "heard", 0.0))].abort()
 
 
 def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..., asyncio.BaseProtocol]:
@@ -85,7 +83,9 @@ def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..
 
 
 class Encrypted(SSLProtocol):
-    """TLS of a connection, which counts from the start of its handshake; uvicorn's own counts from its end.
+    """TLS of a connection, which counts from the start of its handshake.
+
+    uvicorn's own hears of a connection after its handshake.
 
     Args:
         connection: of the client.

@@ -120,7 +120,10 @@ class Connection(H11Protocol):
 
     Attributes:
         heard: the loop's time when the client last came, sent or took something.
+        wire: the connection below TLS.
     """
+
+    wire: Transport
 
     def __init__(self, limits: Limits, **given: Any) -> None:
         super().__init__(**given)
@@ -143,13 +146,15 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Note that the client may send a request."""
+        if self not in self.connections:
+            self.enter(transport)
         super().connection_made(transport)
-        self.enter(transport)
         self._look()
 
-    def enter(self, transport: Transport) -> None:
+    def enter(self, wire: Transport) -> None:
         """Count the connection; with TLS, its handshake begins."""
-        self.transport, self.heard = transport, self.loop.time()
+        self.transport = self.wire = wire
+        self.heard = self.loop.time()
         self.connections.add(self)
         make_room(self.connections, self._limits)
 

@@ -187,6 +187,26 @@ def test_a_handshake_of_tls_counts(app):
         idle(first)
 
 
+def test_an_end_of_tls_that_is_not_confirmed(app, monkeypatch):
+    """The connection counts until it ends."""
+    pytest.importorskip("trustme")
+    monkeypatch.setattr("asyncio.constants.SSL_SHUTDOWN_TIMEOUT", 10 * PATIENCE)
+    with certificate() as made, ExitStack() as stack:
+        trusting = ssl.create_default_context(cafile=made.authority)
+        server = stack.enter_context(Server(app, limits=Limits(connections=1), context=made.context))
+
+        def secured():
+            return trusting.wrap_socket(stack.enter_context(connected(server)), server_hostname="localhost")
+
+        first = stack.enter_context(secured())
+        first.sendall(WHOLE.replace(b"Host", b"Connection: close\r\nHost"))
+        assert answer(first)
+        idle(stack.enter_context(secured()))
+        with socket.fromfd(first.fileno(), socket.AF_INET, socket.SOCK_STREAM) as below:
+            below.settimeout(PATIENCE)
+            assert ends(below)
+
+
 def test_a_client_that_does_not_take_an_answer_that_goes_on(app):
     """It is silent from when nothing more fits on the way to it."""
     with Server(app, limits=Limits(connections=1)) as server, connected(server) as silent:
