@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from faultinject.adapters.mounting import is_below
 from faultinject.adapters.types import Environ, Receive, Scope, Send, Start
@@ -14,6 +15,9 @@ from faultinject.injector.injector import Injector
 from faultinject.journal import log
 from faultinject.rules.control import ControlSettings
 from faultinject.vendors.addressing import split_mount
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
 
 
 def mount(injector: Injector, kind: str) -> Mounted | None:
@@ -119,7 +123,18 @@ def _read(environ: Environ) -> bytes:
 
 
 class MountedASGI(Mounted):
-    """The API as an ASGI app."""
+    """The API as an ASGI app.
+
+    Args:
+        api: answers the calls.
+        path: the path that it is mounted at.
+        threads: the most threads of its calls together, all in one event loop; None for one of each call's own.
+    """
+
+    def __init__(self, api: ControlApi, path: str = "", threads: int | None = None) -> None:
+        super().__init__(api, path)
+        self._threads = threads
+        self._limiter: CapacityLimiter | None = None
 
     def takes(self, scope: Scope) -> bool:
         """Whether a request is for the API."""
@@ -147,7 +162,10 @@ class MountedASGI(Mounted):
             )
 
         # Not one of the threads that the app may have: faults can be switched off also where all of these work.
-        status, fields, body = await to_thread.run_sync(answer, limiter=CapacityLimiter(1))
+        limiter = self._limiter or CapacityLimiter(self._threads or 1)
+        if self._threads is not None:
+            self._limiter = limiter
+        status, fields, body = await to_thread.run_sync(answer, limiter=limiter)
         coded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in fields]
         await send({"type": "http.response.start", "status": status, "headers": coded})
         await send({"type": "http.response.body", "body": body})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -26,8 +25,9 @@ from faultinject.journal import log
 from faultinject.proxy.target import Target
 from faultinject.proxy.upstream import LIMITS, PIECE, RawHeaders, Upstream, lines, without_quotes
 from faultinject.server.bounds import LIMITS as SERVER_LIMITS
-from faultinject.server.bounds import Limits, make_room
+from faultinject.server.bounds import Limits, counted, make_room
 from faultinject.server.certificates import Certificate
+from faultinject.server.protocol import URL, of_url
 
 KEY = "faultinject.client_transport"
 """The key of a scope's `ClientTransport`."""
@@ -68,10 +68,12 @@ class ClientTransport(asyncio.StreamReaderProtocol):
         more_body: whether a part of the body has not been read yet.
         keep_alive: whether both the client and the proxy allow another request.
         heard: the time when the client last came, sent or took something.
+        wire: the connection below TLS.
     """
 
     request: h11.Request
     transport: asyncio.Transport
+    wire: asyncio.Transport
 
     def __init__(
         self, target: Target, limits: Limits, *, config: Config, server_state: ServerState, **_: object
@@ -106,14 +108,21 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             (transport.get_extra_info(name) or ("", 0))[:2] for name in ("peername", "sockname")
         )
         self._writer = asyncio.StreamWriter(transport, self, self._reader, asyncio.get_running_loop())
-        self.transport, self.heard = transport, monotonic()
+        if self not in self._server.connections:
+            self.enter(transport)
+        self.transport = transport
+        task = asyncio.create_task(self._serve())
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def enter(self, wire: asyncio.Transport) -> None:
+        """Count the connection; with TLS, its handshake begins."""
+        self.transport = self.wire = wire
+        self.heard = monotonic()
         self._server.connections.add(self)  # type: ignore[arg-type]
         make_room(
             self._server.connections, self.limits, descriptors=2
         )  # the other is that of the server behind
-        task = asyncio.create_task(self._serve())
-        self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
 
     def data_received(self, data: bytes) -> None:
         """Note that the client has sent something."""
@@ -244,7 +253,8 @@ class ClientTransport(asyncio.StreamReaderProtocol):
     def _refusal_of(self, request: h11.Request) -> tuple[int, str] | None:
         """The status and the reason if a request cannot be forwarded.
 
-        A target that is a URL, as clients with HTTP_PROXY send it, is replaced by its path.
+        A target that is a URL, as clients with HTTP_PROXY send it, is replaced by its path, and its host is the Host
+        (https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
         """
         names = [name for name, _ in request.headers]
         if request.http_version != b"1.1" or {*names} >= FRAMING:
@@ -253,13 +263,10 @@ class ClientTransport(asyncio.StreamReaderProtocol):
             return 405, _NO_TUNNEL
         if request.target[:1] in (b"/", b"*"):
             return None
-        rest = request.target.partition(b"://")[2]
-        authority = re.split(rb"[/?#]", rest, maxsplit=1)[0]
-        if not self.target.serves(authority.decode()):
+        url = URL.fullmatch(request.target)
+        if url is None or not self.target.serves(url[1].decode()):
             return 421, _NO_FORWARD.format(self.target.url)
-        path = rest[len(authority) :]
-        target = path if path[:1] == b"/" else b"/" + path
-        headers = request.headers.raw_items()
+        target, headers = of_url(request.target, request.headers.raw_items())
         self.request = h11.Request(method=request.method, target=target, headers=headers)
         return None
 
@@ -413,7 +420,7 @@ def proxy_server(
     app.never_faulted = True  # `faultinject run` adds no faults: the proxy has its own
     config = Config(
         app,
-        http=partial(ClientTransport, target, limits),  # type: ignore[arg-type]
+        http=counted(partial(ClientTransport, target, limits), context),  # type: ignore[arg-type]
         # uvloop cannot end encrypted connections that their client keeps:
         # https://github.com/MagicStack/uvloop/issues/471
         loop="auto" if context is None else "asyncio",
@@ -426,5 +433,4 @@ def proxy_server(
         timeout_graceful_shutdown=within,
     )
     config.load()
-    config.ssl = context
     return Server(config)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from asyncio import WriteTransport
-from collections.abc import Iterable
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any
 
 TRANSPORT = "faultinject.transport"
@@ -47,11 +50,9 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
     """
     # A quarter of the descriptors is for the app, and for connections that are taken before others have ended.
     most = min(limits.connections, open_files() * 3 // 4 // descriptors)
-    here = [
-        connection
-        for connection in connections
-        if not connection.transport.is_closing() or connection.transport.get_write_buffer_size()
-    ]
+    # The connection below TLS is there until its client has confirmed the end.
+    wires = {connection: getattr(connection, "wire", connection.transport) for connection in connections}
+    here = [each for each, wire in wires.items() if not wire.is_closing() or wire.get_write_buffer_size()]
     if len(here) > most:
         # A WebSocket is never silent; one that is closing has something that the client does not take.
         silent = [
@@ -61,7 +62,51 @@ def make_room(connections: Iterable[Any], limits: Limits, descriptors: int = 1) 
             or is_full(connection.transport)
             or getattr(connection, "is_silent", False)
         ]
-        min(silent, key=lambda connection: getattr(connection, "heard", 0.0)).transport.abort()
+        wires[min(silent, key=lambda connection: getattr(connection, "heard", 0.0))].abort()
+
+
+def counted(kind: Callable[..., Any], context: SSLContext | None) -> Callable[..., asyncio.BaseProtocol]:
+    """The factory by which uvicorn makes the protocol of a connection.
+
+    Args:
+        kind: makes one without TLS.
+        context: encrypts connections; None: nothing does.
+    """
+
+    def make(**given: Any) -> asyncio.BaseProtocol:
+        connection: asyncio.BaseProtocol = kind(**given)
+        if context is None:
+            return connection
+        return Encrypted(connection, given["server_state"].connections, context)
+
+    return make
+
+
+class Encrypted(SSLProtocol):
+    """TLS of a connection, which counts from the start of its handshake.
+
+    uvicorn's own hears of a connection after its handshake.
+
+    Args:
+        connection: of the client.
+        connections: of the server.
+        context: encrypts it.
+    """
+
+    def __init__(self, connection: Any, connections: set[Any], context: SSLContext) -> None:
+        self._counted, self._connections = connection, connections
+        nobody: Any = None  # waits for the handshake
+        super().__init__(asyncio.get_running_loop(), connection, context, nobody, server_side=True)
+
+    def connection_made(self, transport: Any) -> None:
+        """Note that the handshake begins."""
+        self._counted.enter(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Note that the connection has ended, perhaps before its handshake has."""
+        super().connection_lost(exc)
+        self._connections.discard(self._counted)
 
 
 def is_full(transport: WriteTransport) -> bool:

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
 
 from faultinject.exceptions import MissingExtraError
-from faultinject.server.bounds import LIMITS, Limits
+from faultinject.server.bounds import LIMITS, Limits, counted
 
 if TYPE_CHECKING:
     import uvicorn
@@ -50,7 +50,7 @@ def uvicorn_for(
         ) from None
     config = Config(
         app,
-        http=partial(Connection, limits),  # type: ignore[arg-type] # uvicorn calls it as it calls the class
+        http=counted(partial(Connection, limits), context),  # type: ignore[arg-type] # called as the class is
         # uvloop cannot end encrypted connections that their client keeps:
         # https://github.com/MagicStack/uvloop/issues/471
         loop="asyncio",
@@ -63,7 +63,6 @@ def uvicorn_for(
         **options,
     )
     config.load()
-    config.ssl = context
     return UvicornServer(config)
 
 

@@ -21,6 +21,8 @@ LONGEST_TARGET = 65_535
 """Bytes of a request's target."""
 LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
 """A line that ends without CR, or goes on in the next one."""
+URL = re.compile(rb"[^/?#]+://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
+"""The target of a client that asks a proxy: its host, and the path with the query."""
 # uvicorn has no line for statuses beyond 599, which some services send, and such a status of an app is a KeyError to
 # it. Its table is that of the process; somebody who runs another app beside ours could notice only that those answers
 # of it go out as well.
@@ -86,23 +88,30 @@ class Requests(h11.Connection):
         return _to_us(event) if offers or event.target[:1] not in (b"/", b"*") else event
 
 
+def of_url(target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """The path of a target that matches `URL`, and the headers with its host.
+
+    https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    """
+    host, path = URL.fullmatch(target).groups()  # type: ignore[union-attr] # both callers have asked
+    headers = [(name, host if name.lower() == b"host" else value) for name, value in headers]
+    return path if path[:1] == b"/" else b"/" + path, headers
+
+
 def _is_clear(request: h11.Request) -> bool:
     """Whether nobody reads another version or another body in it, and it asks for no tunnel."""
     names = FRAMING.intersection(name for name, _ in request.headers)
     ends = len(names) < 2 and (request.http_version == b"1.1" or b"transfer-encoding" not in names)
     known = request.http_version in (b"1.0", b"1.1") and request.method != b"CONNECT"
-    return known and ends and len(request.target) <= LONGEST_TARGET
+    ours = request.target[:1] in (b"/", b"*") or URL.fullmatch(request.target) is not None
+    return known and ends and ours and len(request.target) <= LONGEST_TARGET
 
 
 def _to_us(request: h11.Request) -> h11.Request:
     """Make a request to this server of one that offers another protocol or asks a proxy."""
     target, headers = request.target, [header for header in request.headers if header[0] != b"upgrade"]
     if target[:1] not in (b"/", b"*"):
-        # https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
-        authority = re.split(rb"[/?#]", target.partition(b"://")[2], maxsplit=1)[0]
-        headers = [(name, authority if name == b"host" else value) for name, value in headers]
-        path = target.partition(b"://")[2][len(authority) :]
-        target = path if path[:1] == b"/" else b"/" + path
+        target, headers = of_url(target, headers)
     version = request.http_version
     return h11.Request(method=request.method, target=target, headers=headers, http_version=version)
 
@@ -116,7 +125,10 @@ class Connection(H11Protocol):
 
     Attributes:
         heard: the loop's time when the client last came, sent or took something.
+        wire: the connection below TLS.
     """
+
+    wire: Transport
 
     def __init__(self, limits: Limits, **given: Any) -> None:
         super().__init__(**given)
@@ -138,10 +150,18 @@ class Connection(H11Protocol):
         return self.is_idle or (asked and self.transport.is_reading())
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Note that a client has come."""
+        """Note that the client may send a request."""
+        if self not in self.connections:
+            self.enter(transport)
         super().connection_made(transport)
-        make_room(self.connections, self._limits)
         self._look()
+
+    def enter(self, wire: Transport) -> None:
+        """Count the connection; with TLS, its handshake begins."""
+        self.transport = self.wire = wire
+        self.heard = self.loop.time()
+        self.connections.add(self)
+        make_room(self.connections, self._limits)
 
     def data_received(self, data: bytes) -> None:
         """Take the client's bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from anyio import from_thread, to_thread
+from anyio import CapacityLimiter, from_thread, to_thread
 from werkzeug.exceptions import ClientDisconnected
 
 from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
@@ -65,7 +65,11 @@ def asgi(store: Doors) -> ASGIApp:
         if body.gone:
             return
         request = of_scope(scope, body)
-        answer = await to_thread.run_sync(store.answer, request) if body.more else store.answer(request)
+        if body.more:
+            # Not one of the 40 threads that all requests would share: clients that send nothing would keep them.
+            answer = await to_thread.run_sync(store.answer, request, limiter=CapacityLimiter(1))
+        else:
+            answer = store.answer(request)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.head()]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
         pieces = () if scope["method"] == "HEAD" else answer.pieces

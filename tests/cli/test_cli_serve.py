@@ -117,6 +117,18 @@ def test_the_store_with_a_rule(serve):
     )
 
 
+def test_a_client_that_takes_it_for_its_http_proxy(serve):
+    """The bucket is read from the URL's host, and rules see path and query as the client asked."""
+    process = serve("-r", "cos:SlowDown,key=cat.jpg,query.x=1")
+    with requests.Session() as session:
+        session.trust_env, session.proxies = False, {"http": process.url}
+        bucket = "http://photos-1250000000.cos.ap-guangzhou.myqcloud.com"
+        stored = [session.put(bucket + path, data=b"meow", timeout=60) for path in ("/", "/cat.jpg")]
+        assert [each.status_code for each in stored] == [200, 200]
+        assert session.get(f"{bucket}/cat.jpg?x=1", timeout=60).status_code == 503
+    assert requests.get(process.url + "/photos-1250000000/cat.jpg", timeout=60).content == b"meow"
+
+
 def test_the_store_deletes_what_it_is_said_to_have_deleted(serve):
     """Of a request for several keys some fail: these are kept, and no others."""
     rule = "s3:InternalError,status=200,operation=DeleteObjects,share=0.5"

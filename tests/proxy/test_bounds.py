@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -124,6 +125,17 @@ def is_answered(proxy):
         new.sendall(GET)
         return new.recv(1000) != b""
     return False
+
+
+def test_a_handshake_of_tls_counts(behind, secure, play):
+    """One that never ends takes no place from others."""
+    proxy = secure(behind(play).url, limits=Limits(connections=2))
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as silent, proxy.connect() as first:
+        idle(first)
+        with proxy.connect() as second:
+            assert ends(silent)
+            idle(second)
+            idle(first)
 
 
 def test_where_all_wait_for_their_answers(behind, front, play):

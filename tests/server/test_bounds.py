@@ -6,6 +6,7 @@ import asyncio
 import resource
 import select
 import socket
+import ssl
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -19,6 +20,7 @@ from wsproto.events import Request as Upgrade
 
 from faultinject.cli.listening import uvicorn_server
 from faultinject.server.bounds import LIMITS, Limits
+from faultinject.server.certificates import certificate
 from faultinject.server.connections import Server
 from tests.on_loopback import in_thread
 from tests.until import until
@@ -160,6 +162,49 @@ def test_one_more_ends_the_one_that_is_silent_for_longest(app, be_silent):
         idle(later)
         app.may_answer.set()
         assert answer(waiting).endswith(b"/wait")
+
+
+def test_a_handshake_of_tls_counts(app):
+    """One that never ends takes no place from others, nor do those that have failed."""
+    pytest.importorskip("trustme")
+    with certificate() as made, ExitStack() as stack:
+        trusting = ssl.create_default_context(cafile=made.authority)
+        server = stack.enter_context(Server(app, limits=Limits(connections=2), context=made.context))
+        silent, wrong = (stack.enter_context(connected(server)) for _ in range(2))
+        wrong.sendall(WHOLE)
+        assert ends(wrong)
+
+        def secured():
+            return stack.enter_context(
+                trusting.wrap_socket(stack.enter_context(connected(server)), server_hostname="localhost")
+            )
+
+        first = secured()
+        idle(first)
+        second = secured()
+        assert ends(silent)
+        idle(second)
+        idle(first)
+
+
+def test_an_end_of_tls_that_is_not_confirmed(app, monkeypatch):
+    """The connection counts until it ends."""
+    pytest.importorskip("trustme")
+    monkeypatch.setattr("asyncio.constants.SSL_SHUTDOWN_TIMEOUT", 10 * PATIENCE)
+    with certificate() as made, ExitStack() as stack:
+        trusting = ssl.create_default_context(cafile=made.authority)
+        server = stack.enter_context(Server(app, limits=Limits(connections=1), context=made.context))
+
+        def secured():
+            return trusting.wrap_socket(stack.enter_context(connected(server)), server_hostname="localhost")
+
+        first = stack.enter_context(secured())
+        first.sendall(WHOLE.replace(b"Host", b"Connection: close\r\nHost"))
+        assert answer(first)
+        idle(stack.enter_context(secured()))
+        with socket.fromfd(first.fileno(), socket.AF_INET, socket.SOCK_STREAM) as below:
+            below.settimeout(PATIENCE)
+            assert ends(below)
 
 
 def test_a_client_that_does_not_take_an_answer_that_goes_on(app):

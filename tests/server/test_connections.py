@@ -265,6 +265,8 @@ INNER = "DELETE /inner HTTP/1.1\r\nHost: h\r\n\r\n"
     [
         "nonsense",
         "GET /",
+        "GET nonsense HTTP/1.1\r\nHost: h",
+        "GET http:///x HTTP/1.1\r\nHost: h",
         "GET / HTTP/1.9\r\nHost: h",
         "GET / HTTP/2.0\r\nHost: h",
         "GET / HTTP/9.9.9\r\nHost: h",
@@ -348,6 +350,24 @@ def test_a_client_that_offers_another_protocol(connection):
     assert connection(asked, b"meow")[1] == b"PUT /a  4 []"
     assert connection(asked.replace("keep-alive, ", ""), b"meow")[1] == b"PUT /a  4 []"
     assert connection.is_kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"), [("/a%20b?x=1&y=/2", b"/a%20b?x=1&y=/2"), ("?x=1", b"/?x=1"), ("", b"/?")]
+)
+def test_a_client_that_takes_it_for_its_http_proxy(asked, path):
+    """It is answered; the URL's host wins over the Host that was sent."""
+
+    async def tells(scope, receive, send):
+        host = dict(scope["headers"])[b"host"]
+        target = scope["raw_path"] + b"?" + scope["query_string"]
+        await Response(b" ".join((scope["method"].encode(), host, target)))(scope, receive, send)
+
+    with Server(tells) as server, socket.create_connection(server.server_address, timeout=PATIENCE) as sock:
+        exchange = Exchange(sock)
+        for _ in range(2):
+            got = exchange(f"PUT http://a:b@h.test:81{asked} HTTP/1.1\nhOsT: other\nContent-Length: 1", b"x")
+            assert got == ("HTTP/1.1 200 OK", b"PUT h.test:81 " + path)
 
 
 def test_a_connection_that_is_idle_for_long(caplog, monkeypatch):

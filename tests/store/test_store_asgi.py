@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -40,6 +40,14 @@ def serving(vendor="s3", rules=""):
             return answer, content
 
         yield store, server, ask
+
+
+def test_many_large_bodies_that_do_not_end():
+    """They keep no thread from others; each is stored when its end comes."""
+    with serving() as (_, server, ask), ExitStack() as stack:
+        stalled = [stack.enter_context(begin(server, f"k{number}")) for number in range(45)]
+        assert ask("PUT", "/photos/other", LARGE)[0].status == 200
+        assert {end(sock) for sock in stalled} == {b"HTTP/1.1 200 OK"}
 
 
 def begin(server, path):
