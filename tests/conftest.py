@@ -338,26 +338,47 @@ class Watchdog:
     The test hangs anew while it clears up, or lets no signal in.
 
     It shows the stacks of all threads, and xdist names the test. A failure lifts the limits of pytest's plugins.
+
+    To set it starts a thread, and to lift it waits for the thread's end: on a busy machine longer than most tests
+    take. So a worker that has its next tests lets it stand for a tenth of the limit, by which it is longer.
     """
 
     def __init__(self, config):
         with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             self.file = os.fdopen(os.dup(2), "w")
+        plugins = config.pluginmanager.get_plugins()
+        self.queue = next((each.torun for each in plugins if hasattr(each, "torun")), None)
+        self.limit = self.renewed = None
+
+    def end_after(self, seconds, limit=None):
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self.file)
+        self.limit, self.renewed = limit, time.monotonic()
+
+    def lift(self):
+        faulthandler.cancel_dump_traceback_later()
+        self.limit = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_timeout_set_timer(self, settings):
-        faulthandler.dump_traceback_later(settings.timeout + CLEARS_UP_WITHIN, exit=True, file=self.file)
+        stands = settings.timeout / 10
+        if self.limit != settings.timeout or time.monotonic() > self.renewed + stands:
+            self.end_after(settings.timeout + stands + CLEARS_UP_WITHIN, settings.timeout)
 
     @pytest.hookimpl(trylast=True)
     def pytest_exception_interact(self):
-        faulthandler.dump_traceback_later(CLEARS_UP_WITHIN, exit=True, file=self.file)
+        self.end_after(CLEARS_UP_WITHIN)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_timeout_cancel_timer(self):
-        faulthandler.cancel_dump_traceback_later()
+        """Lift it where no test follows at once: a worker may be idle for as long as the others run."""
+        if self.queue is not None:
+            with self.queue.lock() as waiting:
+                if waiting:
+                    return
+        self.lift()
 
     def pytest_unconfigure(self):
-        faulthandler.cancel_dump_traceback_later()
+        self.lift()
         self.file.close()
 
 

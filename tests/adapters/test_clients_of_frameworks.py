@@ -3,7 +3,7 @@
 import asyncio
 import http.client
 import warnings
-from importlib import metadata
+from importlib import import_module, metadata
 
 import django
 import falcon
@@ -11,7 +11,6 @@ import falcon.asgi
 import flask
 import httpx
 import pytest
-import quart
 from asgi_lifespan import LifespanManager
 from django.conf import settings
 from django.http import HttpResponse
@@ -31,8 +30,6 @@ from tests.pairs import pairs
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import litestar
-    from litestar.testing import TestClient as LitestarClient
     from starlette.testclient import TestClient as StarletteClient
     from webtest import TestApp
 
@@ -41,6 +38,14 @@ if not settings.configured:
     django.setup()
 
 from rest_framework.test import APIClient, RequestsClient
+
+
+def imported(name):
+    """Import a framework in the workers that use it, whatever it warns of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module(name)
+
 
 ANSWER = b"0123456789"
 stored = []
@@ -113,6 +118,8 @@ def async_of_falcon(body):
 
 
 def of_quart(body):
+    import quart
+
     async def ask():
         app = quart.Quart(__name__)
 
@@ -194,6 +201,8 @@ def of_httpx(url="http://app", **options):
 
 
 def make_litestar():
+    litestar = imported("litestar")
+
     @litestar.put("/ok", status_code=200, media_type="application/octet-stream")
     async def put(request: litestar.Request) -> bytes:
         stored.append(await request.body())
@@ -205,7 +214,7 @@ def make_litestar():
 
 def of_litestar(**options):
     def ask(body):
-        with LitestarClient(make_litestar(), **options) as client:
+        with imported("litestar.testing").TestClient(make_litestar(), **options) as client:
             found = client.put("/ok", content=body)
         return found.status_code, found.content
 
