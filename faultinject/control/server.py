@@ -157,7 +157,9 @@ class ControlServer:
             return
 
     def _serve(self, listening: socket.socket, ended: threading.Event) -> None:
-        with Server(MountedASGI(self._api, threads=self.limits.connections + 1), sock=listening, limits=self.limits) as served:
+        with Server(
+            MountedASGI(self._api, threads=self.limits.connections + 1), sock=listening, limits=self.limits
+        ) as served:
             log.control_ready(f"{served.url}/", None if self.settings.tokens else self.access.tokens[""])
             self.url = served.url
             while not ended.wait(self.again) and not _supervises():
