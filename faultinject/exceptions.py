@@ -63,7 +63,7 @@ class ConfigurationError(FaultInjectError, ValueError):
     def __init__(self, problems: Iterable[Problem | str]) -> None:
         found = [problems] if isinstance(problems, str) else list(problems)
         self.problems = tuple(each if isinstance(each, Problem) else Problem(each) for each in found)
-        super().__init__("\n".join(str(each) for each in self.problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 class UnknownVendorError(ConfigurationError, LookupError):

@@ -76,7 +76,7 @@ class Registry:
 
     def names(self) -> tuple[str, ...]:
         """The names of the members that can be used, sorted."""
-        return tuple(sorted(each for each in self._offers() if self._is_usable(each)))
+        return tuple(sorted(offer for offer in self._offers() if self._is_usable(offer)))
 
     def problems(self) -> list[str]:
         """The mistakes of the others, by name."""
@@ -119,13 +119,13 @@ class Registry:
             from importlib.metadata import entry_points
 
             found: dict[str, list[EntryPoint]] = {}
-            for each in entry_points(group=self.group):
-                found.setdefault(each.name, []).append(each)
+            for point in entry_points(group=self.group):
+                found.setdefault(point.name, []).append(point)
             self._found = found
         return self._found
 
 
 def _packages(offers: list[EntryPoint]) -> str:
     """`the package acme 1.0`; of several packages each."""
-    names = sorted(f"{each.dist.name} {each.dist.version}" for each in offers if each.dist is not None)
+    names = sorted(f"{offer.dist.name} {offer.dist.version}" for offer in offers if offer.dist is not None)
     return f"the package{'s' if len(names) > 1 else ''} {' and '.join(names)}"

@@ -49,15 +49,15 @@ def refusals(asked: Sequence[Attempt], told: Collection[CallWindow]) -> list[Cal
     """
     return [
         CallWindow(
-            f"{each.method} {each.path}",
-            each.arrived,
-            each.answered,
+            f"{attempt.method} {attempt.path}",
+            attempt.arrived,
+            attempt.answered,
             returned=False,
-            test=each.test,
-            within=[one.began for one in told if one.name is not None and one.began <= each.arrived],
+            test=attempt.test,
+            within=[one.began for one in told if one.name is not None and one.began <= attempt.arrived],
         )
-        for each in asked
-        if each.failed and each.answered is not None and each.test is not None
+        for attempt in asked
+        if attempt.failed and attempt.answered is not None and attempt.test is not None
     ]
 
 

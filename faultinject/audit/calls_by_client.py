@@ -238,14 +238,16 @@ def _copies(calls: Sequence[Call]) -> dict[str, Copies]:
         ordered = sorted((each for _, each in same), key=lambda each: each.arrived)
         for number, before in enumerate(ordered):
             ended = before.answered or 0.0
-            some = [each for each in ordered[number : number + MOST_COPIES + 1] if each.arrived < ended]
-            in_time = not before.left or any((each.answered or ended) < ended for each in some[1:])
+            some = [
+                attempt for attempt in ordered[number : number + MOST_COPIES + 1] if attempt.arrived < ended
+            ]
+            in_time = not before.left or any((attempt.answered or ended) < ended for attempt in some[1:])
             if some[1:] and in_time:
                 found.setdefault(before.method, []).append(some)
                 break
             following = ordered[number + 1 : number + 2]
             timed_out[before.method] += before.left and any(
-                each.arrived <= ended + SOON for each in following
+                attempt.arrived <= ended + SOON for attempt in following
             )
     for method, things in found.items():
         left = [some for some in things if some[0].left]

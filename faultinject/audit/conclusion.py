@@ -103,7 +103,7 @@ def conclude(
     """
     driven = any(each.driven for each in evidence)
     told = standing(findings)
-    wrong = [each for verdict in (FAIL, WARN) for each in told if each.verdict == verdict]
+    wrong = [finding for verdict in (FAIL, WARN) for finding in told if finding.verdict == verdict]
     missing = undecided(findings, require, driven=driven)
     if wrong and (strict or wrong[0].verdict == FAIL):
         also = f"; required but not decided: {', '.join(missing)}" if missing else ""
@@ -119,7 +119,9 @@ def conclude(
         return Conclusion("undecided", "Required but not decided", _missing(missing))
     if wrong:
         return Conclusion("warn", WARN, _worst(wrong))
-    passed, unknown = (sum(each.verdict == verdict for each in told) for verdict in (PASS, INCONCLUSIVE))
+    passed, unknown = (
+        sum(finding.verdict == verdict for finding in told) for verdict in (PASS, INCONCLUSIVE)
+    )
     rest = f", {unknown} not decided" if unknown else ""
     return Conclusion("pass", PASS, f"{counted(passed, 'check')} passed{rest}")
 

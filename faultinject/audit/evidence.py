@@ -303,7 +303,7 @@ class Evidence:
 
     def may_be_resent(self, before: Attempt, after: Attempt) -> bool:
         """Whether a transport may have sent the request again, by the numbers of attempts if any."""
-        one, other = ((each.attempt_hint or {}).get("attempt") for each in (before, after))
+        one, other = ((attempt.attempt_hint or {}).get("attempt") for attempt in (before, after))
         if before.kind == "transport" and before.status is None and None not in (one, other):
             return one == other and invocation(before) == invocation(after)
         return self._was_used(before) and is_resent(before, after, self.turnaround.zero)
@@ -374,7 +374,7 @@ def opening(silent: CallWindow, answered: Sequence[Attempt]) -> float | None:
     if len(failed) < FEWEST:
         return None
     opened, behind = answered_at(before[failed[-1]]), before[failed[-1] + 1 :]
-    on_their_way = all(each.arrived <= opened + AT_ONCE for each in behind)
+    on_their_way = all(attempt.arrived <= opened + AT_ONCE for attempt in behind)
     return opened if on_their_way and silent.began - opened <= SOON else None
 
 

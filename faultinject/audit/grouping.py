@@ -108,9 +108,9 @@ class CallWindows:
     def of(self, attempt: Attempt) -> tuple[CallWindow, ...]:
         """The call windows that it may be of: of nested ones the inner; several where they overlap."""
         for segment in attempt.path.split("/"):
-            for each in self._by_key.get(segment, ()):
-                if each.began <= attempt.arrived and each.test in (None, attempt.test):
-                    return (each,)
+            for window in self._by_key.get(segment, ()):
+                if window.began <= attempt.arrived and window.test in (None, attempt.test):
+                    return (window,)
         now = attempt.arrived
         while self._coming and self._coming[-1].began <= now:
             self._begun.append(self._coming.pop())
@@ -129,7 +129,7 @@ class CallWindows:
 
 def _inside(inner: CallWindow, test: CallWindow) -> bool:
     """Whether a call, or another test, lies in the time of a test."""
-    ends, end = (FOR_EVER if each.ended is None else each.ended for each in (inner, test))
+    ends, end = (FOR_EVER if window.ended is None else window.ended for window in (inner, test))
     return test.began <= inner.began and ends <= end and (inner.began, ends) != (test.began, end)
 
 
@@ -241,8 +241,8 @@ def _in_a_row(requests: Sequence[Request], signal: str) -> list[OpenCall]:
     calls: list[OpenCall] = []
     running: list[OpenCall] = []
     for request in requests:
-        running = [each for each in running if each.may_go_on(request.attempt.arrived)]
-        found = next((each for each in reversed(running) if _goes_on(each, request)), None)
+        running = [call for call in running if call.may_go_on(request.attempt.arrived)]
+        found = next((call for call in reversed(running) if _goes_on(call, request)), None)
         if found is None:
             found = OpenCall(request, signal, single_caller=True)
             calls.append(found)
@@ -372,22 +372,22 @@ class ByFingerprint:
         # Most are told by a number, or by the length: hundreds may be open for one thing at a time.
         length = length_of(attempt)
         same = [
-            each
-            for each in here
-            if each.body == request.body
-            or ((length is None or each.length in (length, None)) and each.carries(attempt))
+            call
+            for call in here
+            if call.body == request.body
+            or ((length is None or call.length in (length, None)) and call.carries(attempt))
         ]
-        failed = [each for each in here if each.answers <= now and each.waits]
-        waiting = [each for each in same if each.answers <= now and each.waits]
-        running = next((each for each in reversed(same) if each.answers > now), None)
+        failed = [call for call in here if call.answers <= now and call.waits]
+        waiting = [call for call in same if call.answers <= now and call.waits]
+        running = next((call for call in reversed(same) if call.answers > now), None)
         named = is_named(windows)
-        if (running or len(waiting) > 1) and not (named and all(each.windows == windows for each in same)):
+        if (running or len(waiting) > 1) and not (named and all(call.windows == windows for call in same)):
             self._share(attempt)
         if named and running:
             # A test says that there is one call: then this is a copy of what is slow, whether or not its client
             # marks retries.
             return running, None
-        if retry is False and not any(self._may_be_resent(each.last, attempt) for each in waiting):
+        if retry is False and not any(self._may_be_resent(call.last, attempt) for call in waiting):
             return None, None
         found = None if same else self._with_other_bytes(request, failed)
         if found is None:
@@ -397,7 +397,7 @@ class ByFingerprint:
             used = _connection_of(request)
             # In one call of a test a retry is of the latest call of the SDK: those before it have given up.
             latest = waiting[::-1] if named else waiting
-            found = next((each for each in latest if _connection_of(each.requests[-1]) == used), latest[0])
+            found = next((call for call in latest if _connection_of(call.requests[-1]) == used), latest[0])
         last = found.last
         if retry is None and last.kind == "client":
             if changed(last, attempt) or may_succeed_now(found.requests[-1], request):
@@ -593,14 +593,14 @@ def is_named(windows: tuple[CallWindow, ...]) -> bool:
 def _follow(attempt: Attempt, failed: Sequence[OpenCall]) -> str | None:
     """Note where calls that have just failed may go on with a request that carries another body."""
     follows = None
-    for each in failed:
-        last = each.last
-        if not _may_be_one_caller(last, attempt) or _is_other_part(each.first, attempt):
+    for call in failed:
+        last = call.last
+        if not _may_be_one_caller(last, attempt) or _is_other_part(call.first, attempt):
             continue
         if last.kind == "client" and changed(last, attempt):
-            each.ended = True
-        elif attempt.arrived - each.over <= SOON + (last.hint or 0.0):
-            each.followed = follows = OTHER_BODY
+            call.ended = True
+        elif attempt.arrived - call.over <= SOON + (last.hint or 0.0):
+            call.followed = follows = OTHER_BODY
     return follows
 
 
@@ -636,7 +636,7 @@ def _link_ids(calls: Sequence[OpenCall]) -> None:
 
 def _are_of_two_named_calls(one: Sequence[CallWindow], other: Sequence[CallWindow]) -> bool:
     """Whether no named call of a test can have made both."""
-    by_test = all(each.name is not None and each.key is None for each in (*one, *other))
+    by_test = all(window.name is not None and window.key is None for window in (*one, *other))
     return bool(one and other) and by_test and {*one}.isdisjoint(other)
 
 

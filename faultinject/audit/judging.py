@@ -223,7 +223,7 @@ def judge(
         profile=evidence[main].profile,
         findings=_findings(evidence, titles, ignore),
         evidence=evidence[main],
-        others={titles[each]: evidence[each] for each in others},
+        others={titles[other]: evidence[other] for other in others},
         skipped=dict(skipped or {}),
         not_given=dict(Counter(each.did for each in read if each.did in NOT_GIVEN)),
         rules=_faults_of_rules(read),

@@ -172,7 +172,7 @@ def _never(rule: Rule) -> str | None:
         return "no rule matches CONNECT"
     kept = rule.vendor.reserved if rule.vendor is not None else ()
     buckets = [each.removeprefix("=") for each in rule.conditions.get("bucket", ())]
-    if buckets and all(each in kept for each in buckets):
+    if buckets and all(bucket in kept for bucket in buckets):
         return f"the server keeps {listed(buckets)} for itself"
     return _never_asked(rule) if "operation" in rule.conditions else None
 
@@ -201,7 +201,7 @@ def _always(rule: Rule) -> bool:
 
 def _folded(key: str, rule: Rule) -> set[str]:
     texts = rule.conditions[key]
-    return {each.upper() for each in texts} if key == "method" else set(texts)
+    return {text.upper() for text in texts} if key == "method" else set(texts)
 
 
 def _takes_preflights(rule: Rule) -> bool:

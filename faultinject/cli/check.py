@@ -391,7 +391,7 @@ def _show_request(request: AskedRequest, seed: str | None) -> None:
     lines.append(("matches", ", ".join(request.matches) or "no rule"))
     if request.attempts is not None:
         lines.append(
-            (f"seed {visible(seed or '')}", ", ".join(each or "the app" for each in request.attempts))
+            (f"seed {visible(seed or '')}", ", ".join(attempt or "the app" for attempt in request.attempts))
         )
     click.echo("\n".join(layout.aligned([(f"  {key}", value) for key, value in lines])))
 
@@ -402,7 +402,7 @@ def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: boo
     what = of_what if meaning.request is None else "this request"
     what += " (the first rule that passes its triggers fires)" if several else ""
     click.echo(f"\nEvery attempt of {what}:")
-    rows = [(each.name, percent(each.rate)) for each in chosen]
+    rows = [(rule.name, percent(rule.rate)) for rule in chosen]
     layout.show(("rule", "fires"), [*rows, ("none of them", percent(meaning.untouched))])
     for each in chosen:
         if each.sampled < 1:
@@ -418,7 +418,9 @@ def _show_rates(meaning: Meaning, chosen: Sequence[RuleMeaning], *, counted: boo
 
 def mistakes(error: ConfigurationError) -> Mistakes:
     """The mistakes of an error as they are printed in JSON."""
-    return Mistakes(False, [ShownProblem(each.where, each.message, each.excerpt) for each in error.problems])
+    return Mistakes(
+        False, [ShownProblem(problem.where, problem.message, problem.excerpt) for problem in error.problems]
+    )
 
 
 def _seen(view: Any, reading: Addressing) -> dict[str, str | None]:

@@ -224,7 +224,7 @@ def _sarif(results: Sequence[Measured], _document: Results) -> str:
 
 def _one_by_one(results: Sequence[Measured], _document: Results, *, form: str) -> str:
     """The reports of the clients, one below the other."""
-    return "\n".join(render(each.run.judgement, form) for each in results)
+    return "\n".join(render(result.run.judgement, form) for result in results)
 
 
 STALLED = 10.0
@@ -301,14 +301,14 @@ def conformance(
     know((), require)
     promised = None if profile is None else profiles.get(profile)
     old = None if compare is None else read_results(compare)
-    writers = [writer(each) for each in outputs]
+    writers = [writer(output) for output in outputs]
     if journal is not None:
         Path(journal).mkdir(parents=True, exist_ok=True)
     asked = _chosen(clients, vendor, "cos")
     if old is not None:
         _refuse_others(asked, old, str(compare))
     _refuse_idle(asked, phases)
-    missing = [each for each in SDKS.values() if whole and each.version is None]
+    missing = [sdk for sdk in SDKS.values() if whole and sdk.version is None]
     show_skipped(missing)
 
     with certificate() if tls else nullcontext() as trusted:
@@ -342,7 +342,7 @@ def conformance(
         deadline=plan.DEADLINE if seconds is None else seconds,
         complete=complete,
         whole=whole or not clients,
-        skipped=[SkippedClient(each.name, each.title, each.install) for each in missing],
+        skipped=[SkippedClient(sdk.name, sdk.title, sdk.install) for sdk in missing],
         failed=failed,
         command=f"faultinject {layout.again(click.get_current_context())}",
     )
@@ -367,7 +367,7 @@ def conformance(
     if show_changes(old, new, quiet=as_json, strict=strict):
         return 1
     codes = [each.run.judgement.conclusion.exit_code for each in found]
-    return max((each for each in codes if each != 1), default=0)
+    return max((code for code in codes if code != 1), default=0)
 
 
 def _play(
@@ -405,9 +405,9 @@ def _play(
         return INTERRUPTED
     if failed:
         return 2
-    if any(each.failed for each in done):
+    if any(client.failed for client in done):
         return 1
-    return 0 if all(each.passed for each in done) else 3
+    return 0 if all(client.passed for client in done) else 3
 
 
 def _phases(sdk: Sdk, names: Sequence[str], spread: float = 1.0) -> list[plan.Phase]:
@@ -521,8 +521,8 @@ def _run(
     phases = _phases(sdk, names)
     if speed is not None:
         _check_reach(sdk, speed, deadline, certificate, quiet=quiet)
-        phases = [each for each in _phases(sdk, names, SPREAD) if each.name not in REAL_TIME]
-    number = sum(1 for each in phases for _ in each.asked())
+        phases = [phase for phase in _phases(sdk, names, SPREAD) if phase.name not in REAL_TIME]
+    number = sum(1 for phase in phases for _ in phase.asked())
     progress = Progress(lambda: f"{sdk.name}: {progress.done} of {number} calls", quiet=quiet)
     with progress:
         done = run(

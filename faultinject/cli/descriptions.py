@@ -40,7 +40,7 @@ def effects_on_request(rule: Rule) -> str:
 
 def _requests(rule: Rule) -> str:
     methods = rule.conditions.get("method", ())
-    head = f"{listed(each.upper() for each in methods)} requests" if methods else "requests"
+    head = f"{listed(method.upper() for method in methods)} requests" if methods else "requests"
     tests = [_test(key, texts) for key, texts in rule.conditions.items() if key != "method"]
     if not methods and not tests:
         head = "all requests"
@@ -55,7 +55,7 @@ def _test(key: str, texts: tuple[str, ...]) -> str:
     word, _, name = key.partition(".")
     if word == "sample":
         return f"of {listed(map(_share, texts))}"
-    values = listed(shown(each) for each in texts)
+    values = listed(shown(text) for text in texts)
     if word in ("header", "query"):
         thing = f"{'header' if word == 'header' else 'parameter'} {shown(name)}"
         return f"with the {thing}" if "" in texts else f"whose {thing} matches {values}"

@@ -354,7 +354,7 @@ def explore(
             "a command is missing, as in: faultinject explore -r cos -- ./upload.sh": not command,
         }
     )
-    writers = [layout.writer(each, FORMATS) for each in outputs]
+    writers = [layout.writer(output, FORMATS) for output in outputs]
     settings = reading.services()
     reading.refuse_switched_off()
     reading.refuse_production(settings)
@@ -375,7 +375,7 @@ def explore(
         target = Target(url)
         if rules:
             with reading_as(vendor):
-                wanted = [each.rule for each in choices_of(rules) if not each.standard]
+                wanted = [choice.rule for choice in choices_of(rules) if not choice.standard]
                 reading.refuse_faults_of_store(wanted, target.url)
         reach(target)
         service = proxied = Proxied(target, rewrite_host=rewrite_host)

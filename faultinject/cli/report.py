@@ -81,7 +81,7 @@ class Journals:
         self._profile = profile
         self._ignore = ignore
         self._require = require
-        self._clients = [each.lower() for each in clients]
+        self._clients = [client.lower() for client in clients]
         self._standard = standard
         self._clock = clock
         self._monotonic = monotonic

@@ -79,7 +79,7 @@ class SideBySide:
         self._jobs: list[Job] = []
         self._changed = Condition()
         self._ended = False
-        self._threads = [Thread(target=self._work, args=(each,), daemon=True) for each in commands]
+        self._threads = [Thread(target=self._work, args=(command,), daemon=True) for command in commands]
 
     def __enter__(self) -> SideBySide:
         for thread in self._threads:

@@ -100,7 +100,7 @@ def trial(
         trying.too_fast,
         stopped,
     )
-    came = {each.rule for each in report.faults if each.injected}
+    came = {fault.rule for fault in report.faults if fault.injected}
     tried = given if report.faults and not stopped else ()
     silent = [text for text in tried if came.isdisjoint(map(spelled, faults_of([text], vendor)))]
     for write in writers:
@@ -114,7 +114,7 @@ def trial(
             click.echo(trial_reports.FORMATS[form](report, silent), nl=False)
     if stopped:
         raise KeyboardInterrupt
-    if report.broken or any(each.missing for each in report.faults):
+    if report.broken or any(fault.missing for fault in report.faults):
         return 1
     return 3 if silent or report.broken_before or report.ended or not report.faults else 0
 
@@ -125,7 +125,7 @@ def _writers(outputs: Sequence[str]) -> list[Callable[..., None]]:
         return []
     from faultinject.cli.trial_reports import BY_ENDING
 
-    return [writer(each, BY_ENDING) for each in outputs]
+    return [writer(output, BY_ENDING) for output in outputs]
 
 
 def _may_be_replaced(results: Path) -> bool:
@@ -138,7 +138,7 @@ def _may_be_replaced(results: Path) -> bool:
 def _vendor_of(rules: Sequence[str]) -> str:
     """The first storage vendor that a rule names, else S3."""
     heads = (text.strip().partition(",")[0].partition(":")[0] for text in rules)
-    return next((each for each in heads if vendors.known(each) and vendors.get(each).addressing), "s3")
+    return next((head for head in heads if vendors.known(head) and vendors.get(head).addressing), "s3")
 
 
 def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Iterator[str]:
@@ -154,15 +154,15 @@ def lines(report: TrialReport, silent: Sequence[str], *, verbose: bool) -> Itera
         f" {len(report.broken_before)} failing without faults, {len(report.flaky)} flaky"
     )
     alike: dict[str, list[BrokenTest]] = {}
-    for each in report.broken:
-        alike.setdefault(each.like, []).append(each)
+    for test in report.broken:
+        alike.setdefault(test.like, []).append(test)
     for first, *others in alike.values():
         yield ""
-        yield from broken_lines(first, [each.test for each in others], most)
+        yield from broken_lines(first, [other.test for other in others], most)
     if report.faults:
         yield ""
         heads = ("injected", "breaks", "fault")
-        numbers = [(str(each.injected), str(each.broken), each.rule) for each in report.faults]
+        numbers = [(str(fault.injected), str(fault.broken), fault.rule) for fault in report.faults]
         yield from map(quoted, aligned([heads, *numbers]))
     for run in report.faults:
         if run.missing:
@@ -201,7 +201,7 @@ def broken_lines(first: BrokenTest, alike: Sequence[str], most: int | None) -> I
         most: how many of them, and of its other faults, are named; None: all.
     """
     yield quoted(f"✕ {first.test}: {first.error}")
-    yield from (f"    {each}" for each in first.requests)
+    yield from (f"    {request}" for request in first.requests)
     if first.lasts:
         yield f"  breaks the app's own promise: it fails, and not by an error of storage, with {first.smallest}"
     elif first.confirmed:

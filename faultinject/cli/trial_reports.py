@@ -39,11 +39,11 @@ def _cases(report: TrialReport, silent: Sequence[str]) -> Iterator[Case]:
     for why in _unjudged(report, silent):
         yield Case(RESULT, GROUP, ERROR, why, "incomplete")
     for run in report.faults:
-        wrong = [each for each in report.broken if run.rule in each.rules]
-        said = [line for each in wrong for line in broken_lines(each, [], None)]
+        wrong = [test for test in report.broken if run.rule in test.rules]
+        said = [line for test in wrong for line in broken_lines(test, [], None)]
         if wrong or run.missing:
             said += [f"did not run: {each}" for each in run.missing]
-            names = ", ".join([*(each.test for each in wrong), *run.missing])
+            names = ", ".join([*(test.test for test in wrong), *run.missing])
             yield Case(run.rule, GROUP, FAILURE, names, "broken", said, run.seconds)
         elif run.injected:
             yield Case(run.rule, GROUP, seconds=run.seconds)

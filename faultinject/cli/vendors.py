@@ -45,7 +45,7 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
     """Write the list, and return 0."""
     # Codes with blanks are shown as they are sent, and named without.
     vendor_id, colon, label = (address or "").replace(" ", "_").partition(":")
-    chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(each) for each in catalogue.names()]
+    chosen = [catalogue.get(vendor_id)] if address else [catalogue.get(name) for name in catalogue.names()]
     for sentence in () if address else catalogue.plugins.problems():
         click.echo(f"faultinject: {sentence}", err=True)
     if operations:
@@ -69,8 +69,8 @@ def vendors(address: str | None, operations: bool, as_json: bool) -> int:
 def _show_vendors(chosen: Sequence[Vendor]) -> None:
     columns = ("id", "vendor", "errors", "statuses", "content type")
     rows = [
-        (each.id, each.title, str(len(each.errors)), _statuses(each.errors), each.content_type)
-        for each in chosen
+        (vendor.id, vendor.title, str(len(vendor.errors)), _statuses(vendor.errors), vendor.content_type)
+        for vendor in chosen
     ]
     layout.show(columns, rows)
     click.echo(
@@ -80,20 +80,20 @@ def _show_vendors(chosen: Sequence[Vendor]) -> None:
 
 
 def _statuses(rows: Sequence[DocumentedError]) -> str:
-    found = sorted({each.status for each in rows if each.status is not None})
+    found = sorted({row.status for row in rows if row.status is not None})
     return " ".join(map(str, found))
 
 
 def _show_errors(vendor: Vendor, rows: Sequence[DocumentedError]) -> None:
-    unverified = sum(each.unverified for each in rows)
+    unverified = sum(row.unverified for row in rows)
     doubts = f", {unverified} of them not verified" if unverified else ""
     click.echo(f"{vendor.title}: {len(rows)} documented error{'s' if len(rows) != 1 else ''}{doubts}\n")
     columns = ("code", "status", "category", "retryable", "message")
     layout.show(
         columns,
         [
-            (*(each.label, str(each.status or "none"), each.category, each.retryable), _message(each))
-            for each in rows
+            (*(row.label, str(row.status or "none"), row.category, row.retryable), _message(row))
+            for row in rows
         ],
     )
 

@@ -168,9 +168,9 @@ def _processes(command: int) -> Iterator[int]:
 
 def _files(process: int) -> Iterator[str]:
     with suppress(OSError):  # it has ended, or is another user's
-        for each in Path(f"/proc/{process}/fd").iterdir():
+        for path in Path(f"/proc/{process}/fd").iterdir():
             with suppress(OSError):
-                yield str(each.readlink())
+                yield str(path.readlink())
 
 
 def _is_python(process: int) -> bool:

@@ -42,7 +42,7 @@ class InThreads:
         self._clients = {name: factory(endpoint, bucket) for name in names}
         self._tell = tell
         self.kinds = tuple(
-            kind for kind in plan.KINDS if all(hasattr(each, kind) for each in self._clients.values())
+            kind for kind in plan.KINDS if all(hasattr(client, kind) for client in self._clients.values())
         )
         self.title: str | None = getattr(factory, "title", None)
         self.failure = ""
@@ -54,8 +54,8 @@ class InThreads:
 
     def close(self) -> None:
         """End the clients; a call that goes on cannot be ended."""
-        for each in self._clients.values():
-            close = getattr(each, "close", None)
+        for client in self._clients.values():
+            close = getattr(client, "close", None)
             if close is not None:
                 close()
 

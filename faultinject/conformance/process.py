@@ -250,8 +250,8 @@ class Process:
             kinds, title = said.get("kinds", [*plan.KINDS]), said.get("client")
             if not isinstance(kinds, list) or not isinstance(title, str | None):
                 return False
-            self.kinds = [each for each in plan.KINDS if each in kinds]
-            if strange := [each for each in kinds if each not in plan.KINDS]:
+            self.kinds = [kind for kind in plan.KINDS if kind in kinds]
+            if strange := [kind for kind in kinds if kind not in plan.KINDS]:
                 self._fail(f"can do {strange[0]!r}, which is not one of {', '.join(plan.KINDS)}")
             elif not kinds:
                 self._fail(f"can do none of {', '.join(plan.KINDS)}")

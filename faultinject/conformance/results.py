@@ -321,13 +321,13 @@ def _hints(calls: Iterable[Call]) -> dict[str, HintNumbers]:
 
 def outage(calls: Sequence[Call]) -> Outage:
     """The requests and retries of the outage's calls."""
-    requests = sum(len(each.attempts) for each in calls)
+    requests = sum(len(call.attempts) for call in calls)
     return Outage(len(calls), requests, requests - len(calls))
 
 
 def _again(calls: Iterable[Call], met: Callable[[Call], bool]) -> Retried:
-    found = [each for each in calls if met(each)]
-    return Retried(len(found), sum(each.retries > 0 for each in found))
+    found = [call for call in calls if met(call)]
+    return Retried(len(found), sum(call.retries > 0 for call in found))
 
 
 def _hidden(calls: Sequence[Call]) -> Noticed:
@@ -344,7 +344,11 @@ def _hidden(calls: Sequence[Call]) -> Noticed:
 
 
 def _durations(windows: Iterable[CallWindow]) -> list[float]:
-    return [each.ended - each.began for each in windows if each.ended is not None and each.returned is False]
+    return [
+        window.ended - window.began
+        for window in windows
+        if window.ended is not None and window.returned is False
+    ]
 
 
 def codes(calls: Iterable[Call]) -> list[FirstAnswer]:

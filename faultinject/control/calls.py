@@ -589,7 +589,7 @@ def get_vendors(call: ControlCall) -> ControlAnswer:
     """List the vendors, or the errors of one, as a rule names them."""
     vendor = call.query.get("vendor")
     if vendor is None:
-        known = [catalogue.get(each) for each in catalogue.names()]
+        known = [catalogue.get(name) for name in catalogue.names()]
         return ControlAnswer.of_data({"vendors": [{"id": each.id, "title": each.title} for each in known]})
     errors = [
         {"fault": error.address, "status": error.status, "message": error.message, "category": error.category}

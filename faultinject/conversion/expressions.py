@@ -81,7 +81,7 @@ def _rooted(pattern: str) -> str:
     segments = pattern[1:-1].split("/") if folder and len(pattern) > 1 else pattern[1:].split("/")
     if pattern == "/":
         return f"/{REST}"
-    found = "".join(FOLDERS if each == "**" else f"/{_segment(each)}" for each in segments)
+    found = "".join(FOLDERS if segment == "**" else f"/{_segment(segment)}" for segment in segments)
     return f"{found}/{REST}" if folder else found
 
 

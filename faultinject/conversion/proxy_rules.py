@@ -285,11 +285,11 @@ class _Translation:
 def _expression(word: str, name: str, values: Sequence[str]) -> str:
     of_value = expressions.of_value
     if word == "path":
-        return expressions.any_of(expressions.of_path(each) for each in values)
+        return expressions.any_of(expressions.of_path(value) for value in values)
     if word == "query":
         return expressions.of_query(name, values)
     changed = {"method": str.upper, "host": str.lower}.get(word, str)
-    return expressions.any_of(of_value(changed(each)) for each in values)
+    return expressions.any_of(of_value(changed(value)) for value in values)
 
 
 def _answered(rule: Rule, target: str, number: int) -> ProxyAnswer:

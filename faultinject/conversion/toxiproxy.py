@@ -77,7 +77,7 @@ def _proxy(node: Node, rules: Rules, *, alone: bool) -> None:
         node.change(f"a rule knows no upstream: put these in front of {said} alone")
     elif upstream is not None:
         node.remarks.unused(upstream.where)
-    found = _with_the_wait([made for each in toxic_rows if (made := _toxic(each)) is not None])
+    found = _with_the_wait([made for row in toxic_rows if (made := _toxic(row)) is not None])
     if len(found) > 1:
         node.change(
             "a request gets one of the faults, the first that fires; there a connection gets all of them"

@@ -88,8 +88,8 @@ def _done(work: Callable[[], object]) -> None:
 
 
 def _finish() -> None:
-    for each in list(_all):
-        each.finish()
+    for sender in list(_all):
+        sender.finish()
 
 
 _at_the_end = ProcessEnd(_finish)

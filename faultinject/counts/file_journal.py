@@ -149,7 +149,7 @@ class FileJournal:
 
     def _numbers(self) -> list[int]:
         names = os.listdir(self._store.directory)
-        found = (each.removeprefix(EVENTS) for each in names if each.startswith(EVENTS))
+        found = (name.removeprefix(EVENTS) for name in names if name.startswith(EVENTS))
         return sorted(int(each) for each in found if each.isdecimal())
 
 

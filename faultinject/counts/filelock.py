@@ -260,8 +260,8 @@ class Users:
 
 def _after_fork() -> None:
     """Renew all locks in a child: also an unused lock must not keep its parent's."""
-    for each in list(_known.values()):
-        each._here()  # noqa: SLF001 - one module
+    for lock in list(_known.values()):
+        lock._here()  # noqa: SLF001 - one module
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -169,7 +169,7 @@ class Answer:
             headers += [each for each in more if each[0].lower() not in self._left_out]
         headers += self._last
         for name, text in self._set:
-            headers = [each for each in headers if each[0].lower() != name]
+            headers = [header for header in headers if header[0].lower() != name]
             headers.append(CLOSE if name == "connection" else (name, text))
         if self.cors and not self.after and (origin := request.origin) is not None:
             headers = with_cors(headers, origin)
@@ -359,7 +359,7 @@ def with_cors(headers: Headers, origin: str) -> Headers:
 def taken_over(headers: Headers, app_headers: Headers) -> Headers:
     """The answer's headers with the CORS headers of the app's own answer."""
     names = ("access-control-", "vary")
-    return _with(headers, [each for each in app_headers if each[0].lower().startswith(names)])
+    return _with(headers, [header for header in app_headers if header[0].lower().startswith(names)])
 
 
 def _with(headers: Headers, more: Headers) -> Headers:

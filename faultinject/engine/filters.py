@@ -273,7 +273,7 @@ class Corrupted(Filter):
         masks = self._masks if self._masks is not None else self._draw(len(piece))
         first, self._seen = self._seen, self._seen + len(piece)
         changed = bytearray(piece)
-        for place in [each for each in masks if first <= each < self._seen]:
+        for place in [mask for mask in masks if first <= mask < self._seen]:
             changed[place - first] ^= masks.pop(place)
             self.touched = True
         self.over = not masks

@@ -378,7 +378,7 @@ def _literals(rule: Rule, reading: Callable[[Vendor | None], Addressing]) -> Ite
 
 
 def _values(word: str, which: Any, texts: Sequence[str]) -> Literals:
-    return [(Values, ((word, which), each)) for each in texts]
+    return [(Values, ((word, which), text)) for text in texts]
 
 
 def _plain_literals(texts: Sequence[str]) -> Sequence[str]:

@@ -141,7 +141,7 @@ def _is_word(name: str) -> bool:
 def _beginning(value: str) -> str:
     """A name or an id up to the first sign that ends one; padding of base64 does not end it."""
     folded = value.lower()
-    if any(each in folded for each in _URLS):
+    if any(url in folded for url in _URLS):
         return _apart(value)
     while folded.endswith(("=", "%3d")):
         folded = folded.removesuffix("=").removesuffix("%3d")

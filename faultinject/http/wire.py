@@ -63,7 +63,7 @@ def can_be_written(status_line: str, headers: Iterable[tuple[str, str]]) -> bool
 
 def without_connection(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The headers without `Connection`, which only the server itself, or HTTP/1, has."""
-    return [each for each in headers if each[0].lower() != "connection"]
+    return [header for header in headers if header[0].lower() != "connection"]
 
 
 def whole(value: object) -> int | None:

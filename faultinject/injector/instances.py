@@ -53,7 +53,7 @@ def enter(injector: Injector) -> None:
 
 def _first_over(injector: Injector) -> Injector | None:
     """The last override that is for this injector."""
-    return next((each for each in reversed(_overrides) if each.over in (None, injector)), None)
+    return next((override for override in reversed(_overrides) if override.over in (None, injector)), None)
 
 
 def everyone() -> list[Any]:
@@ -142,7 +142,7 @@ def _finish() -> None:
 
     last = monotonic() + PATIENCE
     injectors = everyone()
-    while sum(max(0, each.finish()) for each in injectors) and monotonic() < last:
+    while sum(max(0, injector.finish()) for injector in injectors) and monotonic() < last:
         sleep(0.01)
 
 

@@ -162,7 +162,7 @@ def follow(environ: Mapping[str, str]) -> None:
     from faultinject.rules.variables import value_of
 
     path = value_of(environ, SESSION)
-    if path is None or any(each.path == path for each in _own):
+    if path is None or any(session.path == path for session in _own):
         return
     if instances.follower() is None:
         instances.follow(_follower(path))
@@ -306,9 +306,9 @@ def _after_fork() -> None:
 
 
 def _before_fork() -> None:
-    for each in _own:
+    for session in _own:
         with suppress(OSError):  # the child, which is about to take part, says that it cannot
-            each._store.attach()  # noqa: SLF001 - one module
+            session._store.attach()  # noqa: SLF001 - one module
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork

@@ -148,7 +148,7 @@ class Call:
         return self.signal == FINGERPRINT
 
     def __repr__(self) -> str:
-        answers = ", ".join(each.answer for each in self.attempts)
+        answers = ", ".join(attempt.answer for attempt in self.attempts)
         return f"<Call {self.first.method} {self.first.path!r}: {answers}>"
 
 

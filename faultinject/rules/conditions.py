@@ -42,10 +42,10 @@ def method(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", method=["PUT", "POST"]))
     http:503,method=PUT,method=POST
     """
-    if not any("*" in each or each[0] == "=" for each in values):
-        wanted = frozenset(each.upper() for each in values)
+    if not any("*" in value or value[0] == "=" for value in values):
+        wanted = frozenset(value.upper() for value in values)
         return lambda request: request.method in wanted or request.method.upper() in wanted
-    test = any_of(folded(each) for each in values)
+    test = any_of(folded(value) for value in values)
     return lambda request: test(request.method.lower())
 
 
@@ -101,7 +101,7 @@ def host(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", host="*.example.com"))
     http:503,host=*.example.com
     """
-    test = any_of(folded(each) for each in values)
+    test = any_of(folded(value) for value in values)
     return lambda request: test(request.host.lower())
 
 
@@ -129,7 +129,7 @@ def query(values: tuple[str, ...], name: str, _reading: Reading) -> Check:
     http:503,query."tags[]"=x,query.uploads=
     """
     test = plain(values)
-    return lambda request: any(test(each) for each in request.query_values(name))
+    return lambda request: any(test(value) for value in request.query_values(name))
 
 
 @condition("operation")
@@ -208,8 +208,8 @@ def client(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     http:503,client=10.0.0.0/8
     """
     literal = frozenset(values)
-    networks = [_network(each) for each in values if "/" in each or ":" in each]
-    test = any_of(folded(each) for each in values)
+    networks = [_network(value) for value in values if "/" in value or ":" in value]
+    test = any_of(folded(value) for value in values)
 
     def check(request: Request) -> bool:
         address = request.client
@@ -238,7 +238,7 @@ def size(values: tuple[str, ...], _name: str, _reading: Reading) -> Check:
     >>> print(Rule("http:503", size="5MiB.."))
     http:503,size=5MiB..
     """
-    ranges = [size_range(each) for each in values]
+    ranges = [size_range(value) for value in values]
 
     def check(request: Request) -> bool:
         length = request.content_length

@@ -172,7 +172,7 @@ def _is_host(host: str) -> bool:
         except ValueError:
             return False
     labels = host.rstrip(".").split(".")
-    return host.isascii() and all(each.replace("-", "").replace("_", "").isalnum() for each in labels)
+    return host.isascii() and all(label.replace("-", "").replace("_", "").isalnum() for label in labels)
 
 
 def read_tokens(text: str) -> list[tuple[str, str]]:

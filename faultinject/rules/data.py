@@ -107,7 +107,7 @@ def to_json(rules: Sequence[Rule], seed: str | None, abort: str | None = None) -
     data: dict[str, object] = {} if seed is None else {"seed": seed}
     if abort is not None:
         data["abort"] = abort
-    return json_text({**data, "rules": [each.to_dict() for each in rules]}, 2) + "\n"
+    return json_text({**data, "rules": [rule.to_dict() for rule in rules]}, 2) + "\n"
 
 
 def read_toml(text: str, where: str, diagnosis: Diagnosis) -> Found:

@@ -171,8 +171,8 @@ def _after_bytes_in_words(rule: Rule, text: str, _name: str) -> str:
 
 
 EFFECTS: dict[str, Effect] = {
-    each.key: each
-    for each in (
+    effect.key: effect
+    for effect in (
         Effect(
             key="when",
             doc="""`before`: the app never sees the request; `after`: it runs, and its answer is replaced.

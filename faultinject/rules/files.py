@@ -117,7 +117,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     import tomllib
 
     dotted = (line.split("=") for line in text.split("\n") if "." in line)
-    if sum(each.count(".") ** 2 for parts in dotted for each in parts) > STEPS:
+    if sum(part.count(".") ** 2 for parts in dotted for part in parts) > STEPS:
         raise ValueError("keys of too many parts")
     return tomllib.loads(text)
 

@@ -201,7 +201,7 @@ def folded(text: str) -> Test:
 
 def plain(values: tuple[str, ...]) -> Test:
     """The test for any of several patterns, or for any text if a pattern is empty."""
-    return any_of(patterns.compile_plain(each) if each else _always for each in values)
+    return any_of(patterns.compile_plain(value) if value else _always for value in values)
 
 
 def _always(_: str) -> bool:

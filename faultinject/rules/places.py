@@ -51,7 +51,7 @@ def places_of(row: DocumentedError) -> tuple[Rule, ...]:
 
 def test_of(row: DocumentedError, reading: Addressing) -> Check | None:
     """The test of a request that may get the error; None: each may."""
-    tests = [each.compile(reading) for each in places_of(row)]
+    tests = [rule.compile(reading) for rule in places_of(row)]
     return partial(_any, tests) if tests else None
 
 

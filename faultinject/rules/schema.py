@@ -183,7 +183,7 @@ def _form(key: Key) -> Schema:
 
 def _plain(key: Key) -> Schema:
     if key.choices:
-        known = [each for each in key.choices if "-" in each]
+        known = [choice for choice in key.choices if "-" in choice]
         named: Schema = {"enum": list(key.choices)}
         return {"anyOf": [named, _text(_any_case(known).replace("[-_]", "-"))]} if known else named
     if key.flag:
@@ -210,7 +210,7 @@ def _described(key: Key, form: Schema) -> Schema:
 
 
 def _fault() -> Schema:
-    own = [each.title for each in faults.every() if ":" not in each.title]
+    own = [fault.title for fault in faults.every() if ":" not in fault.title]
     return {
         "description": "The fault: a documented error, `http:NNN` or a broken exchange.",
         "anyOf": [{"enum": own}, _text("http:[45][0-9][0-9]"), {"$ref": "#/$defs/documented"}],
@@ -222,10 +222,12 @@ def _addresses() -> list[str]:
     found = []
     for name in vendors.names():
         vendor = vendors.get(name)
-        found += [each.address for each in vendor.errors]
-        several = {each.code for each in vendor.errors if each.variant > 1}
+        found += [error.address for error in vendor.errors]
+        several = {error.code for error in vendor.errors if error.variant > 1}
         # The row that the bare code names has its number, too.
-        found += [f"{name}:{each.numbered}" for each in vendor.errors if each.usual and each.code in several]
+        found += [
+            f"{name}:{error.numbered}" for error in vendor.errors if error.usual and error.code in several
+        ]
         found += [f"{name}:{group}" for group in vendor.groups]
     return found
 
@@ -240,7 +242,9 @@ def _operations() -> list[str]:
 
 def _takes() -> list[Schema]:
     """The faults that take an effect, with which alone it may stand."""
-    return [_unless_absent(word, [each for each in faults.every() if word in each.takes]) for word in EFFECTS]
+    return [
+        _unless_absent(word, [fault for fault in faults.every() if word in fault.takes]) for word in EFFECTS
+    ]
 
 
 def _unless_absent(word: str, takers: Iterable[type[faults.Fault]]) -> Schema:
@@ -304,9 +308,9 @@ def _excludes() -> list[Schema]:
 
 def _several() -> list[str]:
     """The faults that take several `of`."""
-    return [each.title for each in faults.every() if "of" in each.several]
+    return [fault.title for fault in faults.every() if "of" in fault.several]
 
 
 def _without_status() -> list[str]:
-    rows = (each for name in vendors.names() for each in vendors.get(name).errors)
-    return [each.address for each in rows if each.status is None]
+    rows = (error for name in vendors.names() for error in vendors.get(name).errors)
+    return [row.address for row in rows if row.status is None]

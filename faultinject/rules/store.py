@@ -48,7 +48,7 @@ def read_store(text: str) -> str:
             return text
     except ConfigurationError as error:
         raise Mistake.of(error) from None
-    added = "".join(f" or {each}:" for each in plugins.names())
+    added = "".join(f" or {name}:" for name in plugins.names())
     raise Mistake(f"{shown(without_password(text))} is not a store; use {_ALLOWED}{added}{_nearest(text)}")
 
 

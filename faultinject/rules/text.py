@@ -108,7 +108,7 @@ class Reader:
             return None
         fault, *items = found[0].split(",")
         try:
-            parts = combine(fault, [_entry(each) for each in items], [])
+            parts = combine(fault, [_entry(item) for item in items], [])
         except Mistake:
             return None
         return None if parts is None else Rule.of_parts(fault, parts)

@@ -49,8 +49,8 @@ def _times_in_words(number: int, _text: str, scope: str) -> str:
 
 
 TRIGGERS: dict[str, Trigger] = {
-    each.key: each
-    for each in (
+    trigger.key: trigger
+    for trigger in (
         Trigger(
             key="probability",
             doc="""The chance per matching attempt, 0 to 1.
@@ -172,7 +172,7 @@ TRIGGERS: dict[str, Trigger] = {
         ),
     )
 }
-DECIDING = tuple(each for each in TRIGGERS if each not in ("probability", "per"))
+DECIDING = tuple(trigger for trigger in TRIGGERS if trigger not in ("probability", "per"))
 """Triggers by which more than chance decides how often a rule fires."""
 FOR_GOOD, NOT_FOR_GOOD = "from", ("skip", "every", "times")
 """A fault that stays, and the triggers that say that it does not."""

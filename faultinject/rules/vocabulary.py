@@ -220,7 +220,7 @@ def combine(text: str, entries: Sequence[EntryOrWord], wrong: list[tuple[int, Mi
             _check_operations(fault, options, entries, wrong)
     if wrong:
         return None
-    order = [each[:2] for each in entries if not isinstance(each, str)]
+    order = [entry[:2] for entry in entries if not isinstance(entry, str)]
     if order != sorted(order):
         conditions, unless, options = _sorted(conditions), _sorted(unless), _sorted(options)
     return given, conditions, unless, options
@@ -293,9 +293,9 @@ def _check(
             message = f"{FOR_GOOD} and {each} exclude each other; {FOR_GOOD} alone says that the fault stays"
             wrong.append((-1, Mistake(message)))
     wrong.extend(
-        (-1, each)
-        for each in fault.check(options)
-        if not any(_is_wrong(key, entries) for key in each.missing)
+        (-1, mistake)
+        for mistake in fault.check(options)
+        if not any(_is_wrong(key, entries) for key in mistake.missing)
     )
     for one, other in EXCLUDING:
         if one in options and other in options and {one, other} <= {*fault.takes}:
@@ -304,8 +304,8 @@ def _check(
 
 def _is_wrong(key: str, entries: Sequence[EntryOrWord]) -> bool:
     """Whether a missing key may be there, but wrong; that is reported already."""
-    words = [each for each in entries if isinstance(each, str)]
-    return any(each == key or (each not in KEYS and most_like(each, KEYS) in (key, None)) for each in words)
+    words = [entry for entry in entries if isinstance(entry, str)]
+    return any(word == key or (word not in KEYS and most_like(word, KEYS) in (key, None)) for word in words)
 
 
 def _check_operations(
@@ -342,7 +342,7 @@ def reads_as(fault: faults.Fault, options: Mapping[str, str]) -> Vendor | None:
 
 @cache
 def _ranks(takes: tuple[str, ...]) -> frozenset[int]:
-    return frozenset(RANKS[each][0] for each in takes)
+    return frozenset(RANKS[take][0] for take in takes)
 
 
 def _sorted(entries: dict[str, T]) -> dict[str, T]:

@@ -201,12 +201,12 @@ class Faults:
     @property
     def unfinished(self) -> bool:
         """Whether the loop of an exploration began and was left before its end."""
-        return any(each.begun and not each.over for each in self._explorations)
+        return any(exploration.begun and not exploration.over for exploration in self._explorations)
 
     @property
     def met_while_exploring(self) -> set[int]:
         """The positions of the rules that matched a request of an exploration."""
-        return {number for each in self._explorations for number in each.met}
+        return {number for exploration in self._explorations for number in exploration.met}
 
     @property
     def _in_run(self) -> Faults:
@@ -385,8 +385,8 @@ class Faults:
         return self._injector.scenario if self._entered_with is None else self._entered_with
 
     def __enter__(self) -> Faults:
-        for each in unwrapped.patch_frameworks_hooks:
-            each()
+        for hook in unwrapped.patch_frameworks_hooks:
+            hook()
         if self._in_force:
             self._outer.append(
                 (self._injector, self._verdicts, self._counts, self._entered, self._generations)

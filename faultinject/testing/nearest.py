@@ -122,7 +122,7 @@ class Remembered(Request):
             return name == "user-agent"
         if key == "sample":
             return False
-        return key != "query" or not any("…" in each for each in self.query_values(name))
+        return key != "query" or not any("…" in value for value in self.query_values(name))
 
     def first(self, name: str) -> str | None:
         """Of the headers that decisions ask for the length is kept."""

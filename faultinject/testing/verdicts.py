@@ -162,7 +162,7 @@ class Verdicts:
         silent: list[str] = []
         counts = faults.injector.counts()
         for number, ((name, count), rule) in enumerate(zip(counts.items(), faults.rules, strict=True)):
-            if count.injected or any(each.injected and each.rule == name for each in outcomes):
+            if count.injected or any(outcome.injected and outcome.rule == name for outcome in outcomes):
                 continue
             matched = faults.matched(number)
             if matched:
@@ -267,7 +267,7 @@ def _unanswered(missing: Mapping[str, Finding | None]) -> Iterator[str]:
     from faultinject.audit.reports.content import undecided
 
     yield f"required but not decided: {quoted(', '.join(missing))}"
-    for reason in undecided([each for each in missing.values() if each is not None]):
+    for reason in undecided([finding for finding in missing.values() if finding is not None]):
         yield f"{SIGNS[INCONCLUSIVE]} {reason}"
 
 

@@ -44,7 +44,9 @@ def own_names() -> tuple[str, ...]:
     """The ids of the vendors that come with faultinject, sorted."""
     import pkgutil
 
-    return tuple(sorted(each.name.replace("_", "-") for each in pkgutil.iter_modules(__path__) if each.ispkg))
+    return tuple(
+        sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    )
 
 
 def known(id: str) -> bool:  # noqa: A002
@@ -160,13 +162,13 @@ def _near(word: str, known: Sequence[str]) -> list[str]:
     """The ids that look most like a word; several if it looks like all of them."""
     from difflib import SequenceMatcher, get_close_matches
 
-    near = {each: SequenceMatcher(None, each, word).ratio() for each in get_close_matches(word, known, 4)}
+    near = {match: SequenceMatcher(None, match, word).ratio() for match in get_close_matches(word, known, 4)}
     return sorted(each for each in near if near[each] == max(near.values()))
 
 
 def having(code: str) -> list[str]:
     """The vendors that document a code: S3 first, which most people mean, the others sorted."""
-    found = [each for each in names() if get(each).has(code)]
+    found = [name for name in names() if get(name).has(code)]
     return sorted(found, key=lambda each: each != "s3")
 
 

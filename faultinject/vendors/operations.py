@@ -124,7 +124,7 @@ class Operations:
         return self._methods_of(frozenset(operations))
 
     def _find_methods(self, wanted: frozenset[str]) -> frozenset[str]:
-        return frozenset(each.method for each in self.rows if each.operation in wanted)
+        return frozenset(row.method for row in self.rows if row.operation in wanted)
 
     def twin(self, name: str) -> str | None:
         """The operation of the very same form that is recognised in place of this one, or None."""
@@ -259,7 +259,7 @@ def _row(
 
 
 def _wanted(words: Iterable[str]) -> Wanted:
-    split = (each.partition("=") for each in words)
+    split = (word.partition("=") for word in words)
     return tuple((name, value or None) for name, _, value in split)
 
 

@@ -79,9 +79,9 @@ class Rendering:
         known = {"resource", "children", *vendor.make_ids(bytes(64), 0)}
         wanted = [name for name in self._envelope.open if name not in known]
         extras = [
-            each
-            for each in vendor.extras
-            if each.belongs_to(row, status, asked) and each.name not in form.without
+            extra
+            for extra in vendor.extras
+            if extra.belongs_to(row, status, asked) and extra.name not in form.without
         ]
         # Whether the resource and the ids are all that differs.
         self._plain = not (wanted or extras)
@@ -93,11 +93,11 @@ class Rendering:
         from faultinject.vendors.template_values import compile_value, constant
 
         self._open = [(name, compile_value(name)) for name in wanted]
-        self._extras = [(each.place, each.name, compile_value(each.value)) for each in extras]
-        for each in extras:
-            fixed = constant(each.value)
-            if each.place in ("header", "body") and fixed is not None:
-                self.constants[each.name.lower()] = fixed
+        self._extras = [(extra.place, extra.name, compile_value(extra.value)) for extra in extras]
+        for extra in extras:
+            fixed = constant(extra.value)
+            if extra.place in ("header", "body") and fixed is not None:
+                self.constants[extra.name.lower()] = fixed
 
     def render(
         self,

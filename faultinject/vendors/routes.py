@@ -58,7 +58,7 @@ class Route(NamedTuple):
         """The route of a text."""
         segments = text.strip("/").split("/") if text.strip("/") else []
         first = segments[0] if segments and segments[0][:1] != "{" else None
-        literals = sum(each[:1] != "{" for each in segments)
+        literals = sum(segment[:1] != "{" for segment in segments)
         pattern = "/".join(_group(each, segments[at + 1 :]) for at, each in enumerate(segments))
         pattern = pattern.replace("/(?:", "(?:/")
         return cls(text, frozenset(methods), literals, first, pattern, _roles(segments))

@@ -77,8 +77,8 @@ def typical(vendor: Vendor, kind: str) -> DocumentedError | None:
     if named is not None:
         return vendor.find(named) if named else None
     wanted = KINDS[kind]
-    rows = [each for each in vendor.errors if wanted.fits(each) and not each.where and not each.again]
-    codes = {each.code.replace("_", "").lower(): each for each in reversed(rows)}
+    rows = [error for error in vendor.errors if wanted.fits(error) and not error.where and not error.again]
+    codes = {row.code.replace("_", "").lower(): row for row in reversed(rows)}
     return next((codes[each] for each in wanted.codes.split() if each in codes), rows[0] if rows else None)
 
 

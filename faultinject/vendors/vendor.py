@@ -159,7 +159,7 @@ class Vendor:
         """Every documented error, in the order of the document."""
         where = self._read_if_there("where.csv")  # else none of its errors is for some requests only
         rows = tuple(load_errors(self.id, read(self.package, "errors.csv").decode(), where))
-        self._by_label = {each.numbered: each for each in rows} | {each.label: each for each in rows}
+        self._by_label = {row.numbered: row for row in rows} | {row.label: row for row in rows}
         return rows
 
     @cached_property
@@ -190,7 +190,7 @@ class Vendor:
             label = f"{code}/{int(number)}"
         if (found := self._by_label.get(label)) is not None:
             return found
-        variants = sum(each.numbered.rpartition("/")[0] == code for each in errors)
+        variants = sum(error.numbered.rpartition("/")[0] == code for error in errors)
         if slash and variants:
             rows = "1 row" if variants == 1 else f"{variants} rows"
             raise UnknownDocumentedError(f"{self.id}:{label}: {self.id} documents {rows} of {code}")
@@ -204,16 +204,16 @@ class Vendor:
         from faultinject import vendors
 
         if same := [
-            each.address for each in self.errors if str(each.status) == code and "/" not in each.label
+            error.address for error in self.errors if str(error.status) == code and "/" not in error.label
         ]:
             return f"; did you mean {vendors.several(same, 'or')}?"
-        labels = (each.label.partition("/")[0] for each in self.errors)
-        codes = {each.lower(): each for each in labels}
+        labels = (error.label.partition("/")[0] for error in self.errors)
+        codes = {label.lower(): label for label in labels}
         begun = [each for each in codes if each.startswith(code.lower())] if len(code) > 2 else []
         near = begun if len(begun) == 1 else get_close_matches(code.lower(), codes, 1, 0.75)
         # A number is a status to whoever writes it, not the code that another vendor has.
         others = [] if code.isdecimal() else vendors.having(code)
-        there = [f"{each}:{code}" for each in others if each != self.id]
+        there = [f"{other}:{code}" for other in others if other != self.id]
         documented = f"{vendors.several(there, 'and')} {'are' if there[1:] else 'is'} documented"
         if near:
             return f"; did you mean {self.id}:{codes[near[0]]}?{f' ({documented})' if there else ''}"
@@ -221,7 +221,7 @@ class Vendor:
 
     def has(self, code: str) -> bool:
         """Whether a row of that code is documented."""
-        return any(code in (each.code, each.label) for each in self.errors)
+        return any(code in (error.code, error.label) for error in self.errors)
 
     def group(self, name: str) -> tuple[DocumentedError, ...]:
         """The rows of a group, the usual one of each code.
@@ -248,9 +248,9 @@ class Vendor:
 
     def _members(self, test: Callable[[DocumentedError], bool]) -> tuple[DocumentedError, ...]:
         return tuple(
-            each
-            for each in self.errors
-            if each.usual and each.of_objects and (each.status or 0) >= 400 and test(each)
+            error
+            for error in self.errors
+            if error.usual and error.of_objects and (error.status or 0) >= 400 and test(error)
         )
 
     def envelope(self, *, code: str, message: str, status: int, form: Form | None = None) -> Envelope:

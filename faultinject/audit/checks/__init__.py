@@ -12,7 +12,7 @@ from faultinject.audit.checks.check import Check
 # The order is by harm: to the data, to the result and the number of requests, and then their timing. Many people read
 # only the first line of a report, which names the worst finding.
 _modules = [
-    each.__name__ for each in (effects, versions, retries, amplification, backoff, retry_after, promises)
+    module.__name__ for module in (effects, versions, retries, amplification, backoff, retry_after, promises)
 ]
 
 CHECKS: dict[str, Check] = dict(

@@ -291,7 +291,7 @@ def backoff_grows(evidence: Evidence) -> Finding:
     Where only the first wait is shorter, by a tenth or more, the others may be the longest wait: that is not decided.
     Not judged where retries are nested, nor where the client may need as long for its other requests.
     """
-    if any(each.wrong for each in nested_retries(evidence)):
+    if any(finding.wrong for finding in nested_retries(evidence)):
         return unknown(
             0,
             "nested retries mix the waits of two layers",

@@ -81,7 +81,9 @@ class Check:
         downgrade_if_only_fingerprints(finding, evidence)
         finding.calls = list({id(call): call for call in finding.calls}.values())
         finding.check = self.name
-        finding.documents = [_meant(each, finding, evidence) for each in finding.documents or self.documents]
+        finding.documents = [
+            _meant(document, finding, evidence) for document in finding.documents or self.documents
+        ]
         finding.reference = reference(finding.documents)
         decide(finding, evidence.vendors)
         if finding.verdict == INCONCLUSIVE:

@@ -98,11 +98,11 @@ def hidden_failure(attempts: Sequence[Attempt]) -> Attempt | None:
         attempts: all requests of a call, in order of arrival.
     """
     writes = list(filter(is_write, attempts))
-    asked = [each for each in writes if each.method != "DELETE"] or writes or attempts
+    asked = [write for write in writes if write.method != "DELETE"] or writes or attempts
     last = asked[-1]
     where = last.method, last.path, last.query
-    same = [each for each in asked if (each.method, each.path, each.query) == where]
-    fine = any(not each.failed or (each.applied and not writes) for each in same)
+    same = [attempt for attempt in asked if (attempt.method, attempt.path, attempt.query) == where]
+    fine = any(not attempt.failed or (attempt.applied and not writes) for attempt in same)
     looked = any(
         attempt.method in READING and not attempt.failed and attempt.arrived > same[0].arrived
         for attempt in attempts
@@ -119,7 +119,7 @@ def _may_be_wanted(last: Attempt, same: Sequence[Attempt], writes: Sequence[Atte
         return last.status in (404, 410)
     there = last.status == 409 or (last.status == 412 and last.guarded and not last.if_match)
     # A bucket has one owner; whose an object is, nobody knows after a failure.
-    return there and (last.key is None or all(each.kind == "client" for each in same))
+    return there and (last.key is None or all(attempt.kind == "client" for attempt in same))
 
 
 @check(
@@ -416,12 +416,12 @@ def lost_answer(evidence: Evidence) -> Iterator[Finding]:
 
 def _of_answer(answer: str, found: Sequence[Reaction], n: int, evidence: Evidence) -> Finding:
     """Make the finding on calls in which the client had one wrong reaction."""
-    sure = [each for each in found if each.sure or evidence.driven]
+    sure = [reaction for reaction in found if reaction.sure or evidence.driven]
     first = (sure or found)[0]
-    calls = [each.call for each in sure or found]
-    removals = all(each.lost.method == "DELETE" for each in found)
+    calls = [reaction.call for reaction in sure or found]
+    removals = all(reaction.lost.method == "DELETE" for reaction in found)
     many = f"{len(found)} of {n} writes{' (removals)' if removals else ''}"
-    answers = " or ".join(sorted({quoted(each.last.answer) for each in found}))
+    answers = " or ".join(sorted({quoted(reaction.last.answer) for reaction in found}))
     heard = seen_by_callers(calls, returned=False)
     heard_of = "; the caller saw an error" if EvidenceKind.TOLD in heard else ""
     deed = (
@@ -457,7 +457,7 @@ def _hidden_by(evidence: Evidence) -> str:
     from faultinject import vendors
 
     attempts = (attempt for call in evidence.calls for attempt in call.attempts)
-    seen = next((vendors.get(each.documented.vendor) for each in attempts if each.documented), None)
+    seen = next((vendors.get(attempt.documented.vendor) for attempt in attempts if attempt.documented), None)
     return f"{seen.id if seen and seen.errors_in_200 and seen.has('InternalError') else 's3'}:InternalError"
 
 

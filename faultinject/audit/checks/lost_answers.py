@@ -126,9 +126,9 @@ class Requests:
         """Whether the caller of a call had written something before its lost write."""
         began = -inf if call.window is None else call.window.began
         return any(
-            began <= each.arrived < lost.arrived and each.method != "DELETE" and _is_of(each, call)
-            for each in self._by_thing.get(thing, ())
-            if is_write(each) and took_effect(each)
+            began <= attempt.arrived < lost.arrived and attempt.method != "DELETE" and _is_of(attempt, call)
+            for attempt in self._by_thing.get(thing, ())
+            if is_write(attempt) and took_effect(attempt)
         )
 
     def about(self, attempt: Attempt) -> bool:
@@ -144,7 +144,7 @@ class Requests:
         until = last.arrived + self._soon if window is None else (window.ended or inf)
         begin = bisect_right(some, last.arrived, key=lambda each: each.arrived)
         end = bisect_right(some, until, begin, min(len(some), begin + most), key=lambda each: each.arrived)
-        return (each for each in some[begin:end] if _is_of(each, call))
+        return (attempt for attempt in some[begin:end] if _is_of(attempt, call))
 
     @cached_property
     def _writes(self) -> list[Attempt]:
@@ -191,14 +191,16 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     own = call.attempts[call.attempts.index(lost) + 1 :]
     asked, behind = fingerprint(lost), list(requests.of(call, call.last))
     # A write after the client's own removal is not a repeat: the removal was the reaction.
-    removed = next((each.arrived for each in behind if each.method == "DELETE" and took_effect(each)), inf)
+    removed = next(
+        (attempt.arrived for attempt in behind if attempt.method == "DELETE" and took_effect(attempt)), inf
+    )
     repeats = [
-        each
-        for each in behind
-        if each.arrived <= removed
-        and fingerprint(each) == asked
-        and alike(lost, each)
-        and requests.about(each)
+        attempt
+        for attempt in behind
+        if attempt.arrived <= removed
+        and fingerprint(attempt) == asked
+        and alike(lost, attempt)
+        and requests.about(attempt)
     ]
     later = [*own, *repeats]
     last = later[-1] if later else lost
@@ -207,28 +209,30 @@ def reaction(call: Call, requests: Requests, heard: bool | None = None) -> React
     def said(answer: str, deed: Attempt | None = None) -> Reaction:
         return Reaction(answer, call, lost, last, deed, sure)
 
-    again = next((each for each in later if took_effect(each) and _adds(lost, each)), None)
+    again = next((attempt for attempt in later if took_effect(attempt) and _adds(lost, attempt)), None)
     if again is not None:
         return said(TWICE, again)
-    other = next((each for each in repeats if took_effect(each) and _has_other_key(lost, each)), None)
+    other = next((repeat for repeat in repeats if took_effect(repeat) and _has_other_key(lost, repeat)), None)
     if other is not None and not call.succeeded:
         # With another key it is another request, unless both belong to one named call.
         return said(UNCLEAR if call.window is None else TWICE, other)
     # The answer may be the answer to a copy, sent before or after the lost one.
-    if fine := [each for each in (*call.attempts, *repeats) if took_effect(each) and not each.failed]:
+    if fine := [
+        attempt for attempt in (*call.attempts, *repeats) if took_effect(attempt) and not attempt.failed
+    ]:
         more = 0 if call.other_bytes is None else _more(lost, fine[-1])
         if more < 0 or (more > 0 and heard is not None):
             return said(UNDID if more < 0 else TWICE, fine[-1])
         return said(HARMLESS)
-    reads = [each for each in requests.of(call, last) if each.method in READING]
-    read = any(not each.failed for each in reads)
+    reads = [attempt for attempt in requests.of(call, last) if attempt.method in READING]
+    read = any(not attempt.failed for attempt in reads)
     gone = lost.method == "DELETE" and is_done_already(last) and last.status == GONE
     if gone and heard is None:
         return said(HARMLESS)  # the object is gone, as the client wanted
     refused = is_done_already(last) and not gone
     part = is_of_upload(lost)
     # A request that ends an upload removes its parts, but no object.
-    deed = next((each for each in requests.writes(call, last) if part or not is_of_upload(each)), None)
+    deed = next((write for write in requests.writes(call, last) if part or not is_of_upload(write)), None)
     if deed is not None:
         if deed.method != "DELETE":
             known = (
@@ -291,8 +295,14 @@ def _written(deed: Attempt, lost: Attempt, *, refused: bool) -> str | None:
 def _has_other_name(lost: Attempt, again: Attempt) -> bool:
     """Whether a write has the bytes of the lost one, and another name in the same folder."""
     one, other = (
-        (each.method, each.path.rpartition("/")[0], each.seed, each.request_bytes, each.request_digest)
-        for each in (lost, again)
+        (
+            attempt.method,
+            attempt.path.rpartition("/")[0],
+            attempt.seed,
+            attempt.request_bytes,
+            attempt.request_digest,
+        )
+        for attempt in (lost, again)
     )
     return one == other and bool(lost.request_bytes and lost.request_digest)
 

@@ -114,7 +114,7 @@ def is_storage_call(attempt: Attempt) -> bool:
     if attempt.operation not in (None, "PostObject") or attempt.path.startswith(UPLOADS):
         return True
     agent = (attempt.user_agent or "").lower()
-    return any(each in agent for each in STORAGE_CLIENTS)
+    return any(client in agent for client in STORAGE_CLIENTS)
 
 
 def begins_session(attempt: Attempt) -> bool:

@@ -373,7 +373,7 @@ def _came_again_after(evidence: Evidence, calls: Sequence[Call]) -> float | None
         and alike(arrived[thing_of(call)][-1], call.last)
     ]
     got = [request for request in evidence.requests if not request.failed]
-    got_again = sum(arrived[fingerprint(each)][-1] is not each for each in got)
+    got_again = sum(arrived[fingerprint(attempt)][-1] is not attempt for attempt in got)
     seen = len(got) >= FEWEST and got_again <= RARE * len(got)
     return min(again) if 2 * len(again) >= len(calls) and seen else None
 
@@ -425,7 +425,7 @@ def _refused_retries(evidence: Evidence) -> Iterator[Finding]:
         return
     n = len(met)
     answers, statuses = (
-        " or ".join(sorted({quoted(each.answer) for each in some}))
+        " or ".join(sorted({quoted(attempt.answer) for attempt in some}))
         for some in (map(_retried_in_vain, refused), [call.last for call in refused])
     )
     yield (failed if sure else warned)(
@@ -499,8 +499,9 @@ def _has_looked(call: Call, requests: Requests) -> bool:
         heard_of_success
         and is_lost(lost)
         and any(
-            each.method in READING and (is_done_already(each) if lost.method == "DELETE" else not each.failed)
-            for each in requests.of(call, lost)
+            attempt.method in READING
+            and (is_done_already(attempt) if lost.method == "DELETE" else not attempt.failed)
+            for attempt in requests.of(call, lost)
         )
     )
 

@@ -29,7 +29,7 @@ _UNKNOWN = re.compile("Object contains unknown field `([^`]*)`")
 @cache
 def names() -> tuple[str, ...]:
     """The names of all profiles, sorted."""
-    found = (each.name for each in files(__name__).iterdir())
+    found = (path.name for path in files(__name__).iterdir())
     return tuple(sorted(each.removesuffix(".toml") for each in found if each.endswith(".toml")))
 
 

@@ -128,13 +128,13 @@ def told(finding: Finding) -> FindingText:
 def merged(findings: Sequence[Finding]) -> list[Finding]:
     """Findings for people: one that repeats another check's becomes its second sentence."""
     own = standing(findings)
-    kept = [copy(each) for each in own]
-    for each in findings:
-        if each not in own:
-            first = next(one for one in kept if (one.client, one.check) == (each.client, each.said_by))
-            _, bracket, grouped = each.message.partition(" (grouped by")
-            first.message = f"{first.message.removesuffix(bracket + grouped)}; {each.message}"
-            first.action = first.action or each.action
+    kept = [copy(finding) for finding in own]
+    for finding in findings:
+        if finding not in own:
+            first = next(one for one in kept if (one.client, one.check) == (finding.client, finding.said_by))
+            _, bracket, grouped = finding.message.partition(" (grouped by")
+            first.message = f"{first.message.removesuffix(bracket + grouped)}; {finding.message}"
+            first.action = first.action or finding.action
     return kept
 
 

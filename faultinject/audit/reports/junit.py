@@ -82,13 +82,13 @@ def suite(judgement: Judgement, name: str = "faultinject") -> Suite:
 def document(suites: Sequence[Suite]) -> str:
     """The whole file."""
     root = _counted("testsuites", "faultinject", suites)
-    for each in suites:
-        group = _counted("testsuite", each.name, [each])
+    for suite in suites:
+        group = _counted("testsuite", suite.name, [suite])
         properties = SubElement(group, "properties")
-        for name, value in each.properties.items():
+        for name, value in suite.properties.items():
             SubElement(properties, "property", name=quoted(name), value=quoted(value))
-        group.extend(map(_testcase, each.cases))
-        SubElement(group, "system-out").text = each.said
+        group.extend(map(_testcase, suite.cases))
+        SubElement(group, "system-out").text = suite.said
         root.append(group)
     indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, "unicode")}\n'
@@ -96,7 +96,7 @@ def document(suites: Sequence[Suite]) -> str:
 
 def _counted(tag: str, name: str, suites: Sequence[Suite]) -> Element:
     """An element with the number of its cases by result."""
-    results = [case.result for each in suites for case in each.cases]
+    results = [case.result for suite in suites for case in suite.cases]
     return Element(
         tag,
         name=quoted(name),
@@ -104,7 +104,7 @@ def _counted(tag: str, name: str, suites: Sequence[Suite]) -> Element:
         failures=str(results.count(FAILURE)),
         errors=str(results.count(ERROR)),
         skipped=str(results.count(SKIPPED)),
-        time=f"{sum(each.seconds for each in suites):.3f}",
+        time=f"{sum(suite.seconds for suite in suites):.3f}",
     )
 
 

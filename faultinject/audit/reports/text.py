@@ -80,8 +80,8 @@ def paragraphs(judgement: Judgement, *, verbose: bool) -> Iterator[Paragraph]:
     yield Paragraph(said.title, TITLE)
     yield from map(Paragraph, said.facts)
     yield EMPTY
-    for each in said.wrong:
-        yield from problem(each)
+    for text in said.wrong:
+        yield from problem(text)
         yield EMPTY
     if said.passed:
         yield Paragraph(f"{SIGNS[PASS]} passed: {said.passed}", PASS, "", INDENT)

@@ -241,7 +241,9 @@ class Script:
         """The rules of its answers, one a line: each answer is given once, in order."""
         lines = [f"{_fault(CaseAnswer(500))},path=**/{self.name}-{what}-*" for what in ("spend", "count")]
         for key, answers in zip(self.keys("call", len(self.case.calls)), self.case.calls, strict=True):
-            lines += [f"{_fault(each)},times=1,path=**/{key}/**" for each in answers if each.status != 200]
+            lines += [
+                f"{_fault(answer)},times=1,path=**/{key}/**" for answer in answers if answer.status != 200
+            ]
         return "\n".join(lines)
 
 
@@ -542,7 +544,7 @@ class _Judge:
 
     def _retries(self, what: str, number: int) -> int:
         requests = (self._requests[key] for key in self._scripts[0].keys(what, number))
-        return sum(max(0, len(each) - 1) for each in requests)
+        return sum(max(0, len(request) - 1) for request in requests)
 
     def _seen(self) -> str:
         """The measurements on which a PASS rests."""

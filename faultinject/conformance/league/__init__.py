@@ -88,14 +88,14 @@ def _outage(client: Client) -> str:
 def _gives_up(client: Client) -> str:
     found = client.numbers.gives_up
     return (
-        ", ".join(seconds(each.median) if each else "–" for each in found.values())
+        ", ".join(seconds(spread.median) if spread else "–" for spread in found.values())
         if any(found.values())
         else ""
     )
 
 
 def _longest(client: Client) -> float | None:
-    return max((each.median for each in client.numbers.gives_up.values() if each), default=None)
+    return max((spread.median for spread in client.numbers.gives_up.values() if spread), default=None)
 
 
 def _part(number: int, of: int) -> str:
@@ -110,7 +110,7 @@ def tally(client: Client) -> str:
 
 
 def _failed(client: Client) -> float:
-    said = [each.verdict for each in client.report.findings]
+    said = [finding.verdict for finding in client.report.findings]
     return said.count(FAIL) + said.count(WARN) / 100
 
 
@@ -280,22 +280,22 @@ def _league(clients: Sequence[Client]) -> list[str]:
 
 def _missing(document: Results) -> list[str]:
     """The clients that have a driver and no result."""
-    lines = [f"- {plain(each.title)} is not installed: `{each.install}`" for each in document.skipped]
+    lines = [f"- {plain(client.title)} is not installed: `{client.install}`" for client in document.skipped]
     lines += [
-        f"- {plain(each.client)} could not be started: {plain(each.reason)}" for each in document.failed
+        f"- {plain(client.client)} could not be started: {plain(client.reason)}" for client in document.failed
     ]
     return ["## Not measured", "\n".join(lines)] if lines else []
 
 
 def _client(client: Client) -> list[str]:
     report = client.report
-    found = [each for each in report.findings if each.wrong]
+    found = [finding for finding in report.findings if finding.wrong]
     lines = [
         f"- {SIGNS[each.verdict]} **{plain(each.name)}**: {plain(each.measured)}"
         f" <sub>{linked(' '.join(filter(None, (each.action, 'See', each.reference))))}</sub>"
         for each in sorted(found, key=lambda each: each.verdict)
     ]
-    unknown = [each.name for each in report.findings if each.verdict == INCONCLUSIVE]
+    unknown = [finding.name for finding in report.findings if finding.verdict == INCONCLUSIVE]
     if unknown:
         lines.append(f"- {SIGNS[INCONCLUSIVE]} not decided: {plain(', '.join(unknown))}")
     seen = (
@@ -308,4 +308,4 @@ def _client(client: Client) -> list[str]:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -43,7 +43,7 @@ FAULTS: tuple[type[Fault], ...] = (
     Overwrite,
     Stale,
 )
-OWN = {each.title: each for each in FAULTS if ":" not in each.title}
+OWN = {fault.title: fault for fault in FAULTS if ":" not in fault.title}
 """Our own faults that have a title of their own, by title."""
 
 
@@ -104,7 +104,7 @@ plugins = Registry("faultinject.faults", "fault", _taken, _accept)
 
 
 def _known() -> str:
-    return listed((each.title for each in every()), "and")
+    return listed((fault.title for fault in every()), "and")
 
 
 def _guess(text: str) -> str:

@@ -84,10 +84,10 @@ class Documented(Fault):
             yield Mistake(f"share is not supported for {self.vendor.id}")
             return
         usual = self.vendor.content_type
-        if all(self.vendor.form_of(each).content_type != usual for each in self.rows):
+        if all(self.vendor.form_of(row).content_type != usual for row in self.rows):
             yield Mistake(f"share: {self.text} is sent as a page, and never for a single key")
             return
-        if any(options.get("status", str(each.status)) != "200" for each in self.rows):
+        if any(options.get("status", str(row.status)) != "200" for row in self.rows):
             message = "share needs status=200: only an answer with that status reports each key"
             yield Mistake(message, missing=("status",))
         if "drain" in options and not values.yes_no(options["drain"]):
@@ -144,7 +144,7 @@ class Documented(Fault):
         return len(self.rows) > 1 or "share" in rule.options or super().draws(rule)
 
     def _statuses(self, rule: Rule) -> list[int]:
-        return sorted({rule.value("status") or each.status or 0 for each in self.rows})
+        return sorted({rule.value("status") or row.status or 0 for row in self.rows})
 
 
 class OneOf(Documented):
@@ -176,7 +176,9 @@ class OneOf(Documented):
         if not self.errors:
             yield Mistake("oneof needs errors, such as of=cos:SlowDown,of=cos:InternalError", missing=("of",))
         if "share" in options:
-            wrong = {each.message: each for error in self.errors for each in error.check_share(options)}
+            wrong = {
+                mistake.message: mistake for error in self.errors for mistake in error.check_share(options)
+            }
             yield from wrong.values()
         yield from middle.check_answer(self.text, options)
 

@@ -72,12 +72,12 @@ class RunResult:
 
     def told_an_error(self, passing: Collection[int]) -> bool:
         """Whether a named call's caller, or the app's client by a status, was told an error."""
-        hit = [each for each in self.outcomes if each.injected and each.rule in self.names]
-        own = [each for each in self.outcomes if not each.injected]
+        hit = [outcome for outcome in self.outcomes if outcome.injected and outcome.rule in self.names]
+        own = [outcome for outcome in self.outcomes if not outcome.injected]
         return (
-            any(each.returned is False for each in self.windows)
-            or any(each.status in passing for each in own)
-            or any(_refused_because_of(fault, each) for each in own for fault in hit)
+            any(window.returned is False for window in self.windows)
+            or any(outcome.status in passing for outcome in own)
+            or any(_refused_because_of(fault, outcome) for outcome in own for fault in hit)
         )
 
 
@@ -108,7 +108,7 @@ class PlannedRun:
     @property
     def lasts(self) -> bool:
         """Whether one of its faults stays."""
-        return any(each.lasts for each in self.chosen)
+        return any(choice.lasts for choice in self.chosen)
 
     def may_end(self, error: BaseException, bounds: Bounds) -> bool:
         """Whether the code may give up with that error.
@@ -169,12 +169,12 @@ class FinishedRun(PlannedRun):
         # The rules of a second run that was never made were not in force.
         self.names = [*result.names, *[""] * (len(self.scenario.rules) - len(result.names))]
         self.findings = sorted(findings, key=lambda each: each.verdict != FAIL)
-        wrong = next((each for each in self.findings if each.verdict == FAIL), None)
-        self.gave_up = gave_up and wrong is None and all(each.check != LOST for each in self.findings)
+        wrong = next((finding for finding in self.findings if finding.verdict == FAIL), None)
+        self.gave_up = gave_up and wrong is None and all(finding.check != LOST for finding in self.findings)
         self.backoff = _backoff(self.outcomes[:first]) + (
             0.0 if first is None else _backoff(self.outcomes[first:])
         )
-        hit = {each.rule for each in self.outcomes if each.injected}
+        hit = {outcome.rule for outcome in self.outcomes if outcome.injected}
         self.missed = tuple(
             rule for rule, name in zip(self.scenario.rules, self.names, strict=True) if name not in hit
         )
@@ -192,7 +192,9 @@ class FinishedRun(PlannedRun):
             alike = str(error) if reported else last_line(error.__traceback__)
             # Who takes its own write for another's, or undoes it, may end like one who gives up.
             did = [
-                each.subject for each in self.findings if (each.check, each.verdict) == (LOST_ANSWER, FAIL)
+                finding.subject
+                for finding in self.findings
+                if (finding.check, finding.verdict) == (LOST_ANSWER, FAIL)
             ]
             self.cause = type(error), alike, operation, *did
             self.said = str(error) if reported else _said(error)

@@ -110,8 +110,8 @@ class Judge:
         self._outputs.add(output)
         self._usual |= Counter(map(_body, outcomes))
         digests: dict[Body, set[str | None]] = {}
-        for each in outcomes:
-            digests.setdefault(_body(each), set()).add(each.request_digest)
+        for outcome in outcomes:
+            digests.setdefault(_body(outcome), set()).add(outcome.request_digest)
         for body, found in digests.items():
             self._digests.setdefault(body, []).append(found)
         self._open |= _left_open(outcomes)
@@ -186,7 +186,7 @@ class Judge:
         missing = next(iter(Counter(wanted) - Counter(lines)), None)
         if missing is None:
             return []
-        other = next((each for each in lines if each not in wanted), None)
+        other = next((line for line in lines if line not in wanted), None)
         printed = (
             "it does not print" if other is None else f"it prints {_line(other)}; without faults it prints"
         )
@@ -196,7 +196,7 @@ class Judge:
 
     def counted(self, found: Iterable[Finding]) -> list[Finding]:
         """The findings that count."""
-        return [each for each in found if each.check not in self._ignore]
+        return [finding for finding in found if finding.check not in self._ignore]
 
     def run_again(
         self,
@@ -264,7 +264,7 @@ class Judge:
         if hit.call.inferred and not more[_body(lost)]:
             return  # it is sent as often without faults: the next one is no retry
         later = hit.call.attempts[hit.call.attempts.index(lost) + 1 :]
-        again = next((each for each in later if took_effect(each)), None)
+        again = next((attempt for attempt in later if took_effect(attempt)), None)
         if again is None or (lost.app_status or 200) >= 400 or (lost.app_status, again.status) == (201, 200):
             return  # the app's answers show one effect: it refuses the other, or has created nothing more
         if lost.path.startswith(UPLOADS) and lost.request_digest == again.request_digest is not None:
@@ -347,7 +347,9 @@ class Judge:
         usual = sum(
             count for (method, where, _), count in self._usual.items() if where == path and _writes(method)
         )
-        writes = sum(with_placeholders(each.path) == path and _writes(each.method) for each in outcomes)
+        writes = sum(
+            with_placeholders(outcome.path) == path and _writes(outcome.method) for outcome in outcomes
+        )
         if call.returned or writes <= usual:
             what = "the caller saw success" if call.returned else "no retry followed"
             message = (
@@ -510,8 +512,8 @@ def _comes_later(one: Attempt, outcomes: Sequence[Outcome]) -> bool:
     """Whether one of these requests with the target and the bytes of an attempt got through."""
     wanted = one.method, one.path, one.query, one.request_digest
     return any(
-        (each.method, each.path, each.query, each.request_digest) == wanted
-        and not each.injected
-        and (each.status or 500) < 400
-        for each in outcomes
+        (outcome.method, outcome.path, outcome.query, outcome.request_digest) == wanted
+        and not outcome.injected
+        and (outcome.status or 500) < 400
+        for outcome in outcomes
     )

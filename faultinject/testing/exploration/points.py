@@ -130,7 +130,7 @@ class Points:
 
     def usual_end(self, after: int, rest: Sequence[Outcome]) -> bool:
         """Whether a run ends from here on as the one without faults ends after that request."""
-        asked = [self.identity(each) for each in rest]
+        asked = [self.identity(outcome) for outcome in rest]
         ahead = self._usual[max(after, len(self._usual) - len(asked)) :]
         return asked == ahead if self._ordered else sorted(asked) == sorted(ahead)
 
@@ -154,7 +154,7 @@ class Trace:
     def __init__(self, outcomes: Sequence[Outcome], reading: Addressing) -> None:
         self.outcomes = outcomes
         self._reading = reading
-        self._requests = [Remembered(each, reading) for each in outcomes]
+        self._requests = [Remembered(outcome, reading) for outcome in outcomes]
         self._places: dict[str, list[int]] = {}
         self._met: dict[tuple[tuple[str, str], ...], list[int]] = {}
         for number, each in enumerate(outcomes):
@@ -177,7 +177,7 @@ class Trace:
         places: Iterable[int] = (
             range(len(self.outcomes)) if literally is None else self._places.get(literally, ())
         )
-        return [each for each in places if holds(self._requests[each])]
+        return [place for place in places if holds(self._requests[place])]
 
     def point(self, at: int, conditions: Conditions) -> Point:
         """The point of one of the requests."""
@@ -354,5 +354,5 @@ def alike(rules: Iterable[Rule], but: Collection[str] = ()) -> list[object]:
 def marker(rules: Sequence[Rule]) -> str:
     """A scenario as a marker to paste."""
     # What JSON escapes, and what is escaped of the rest, is the same in Python.
-    texts = (quoted(json.dumps(str(each), ensure_ascii=False)) for each in rules)
+    texts = (quoted(json.dumps(str(rule), ensure_ascii=False)) for rule in rules)
     return f"@pytest.mark.faultinject({', '.join(texts)})"

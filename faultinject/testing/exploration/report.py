@@ -88,17 +88,17 @@ def _numbers(sweep: Sweep, seconds: float) -> str:
             f"{sweep.run.subject(count(len(sweep.requests), 'request'))};"
             f" {count(len(finished), 'run')} in {seconds:.2f} s (backoff {_backoff(sweep):.0%})"
         ),
-        f"{sum(each.failed for each in finished)} failed",
+        f"{sum(run.failed for run in finished)} failed",
     ]
     others = {
-        "gave up cleanly": sum(each.gave_up for each in finished),
+        "gave up cleanly": sum(run.gave_up for run in finished),
         "not reached": len(sweep.unreached),
         "pruned": sweep.pruned,
     }
     parts += [f"{number} {name}" for name, number in others.items() if number]
     if sweep.not_run:
         parts.append(f"{sweep.not_run} NOT RUN (max_runs={sweep.bounds.max_runs})")
-    if warned := sum(bool(warnings(each)) for each in finished):
+    if warned := sum(bool(warnings(run)) for run in finished):
         parts.append(f"{warned} with a warning")
     return ", ".join(parts)
 
@@ -126,7 +126,7 @@ def action_of(finding: Finding, sweep: Sweep) -> str:
 
 def reported(findings: Iterable[Finding], sweep: Sweep) -> list[ReportedFinding]:
     """Findings as they are printed, with advice about each."""
-    return [structs.replace(each.reported(), action=action_of(each, sweep)) for each in findings]
+    return [structs.replace(finding.reported(), action=action_of(finding, sweep)) for finding in findings]
 
 
 def actions_of(run: FinishedRun, sweep: Sweep) -> list[str]:
@@ -260,28 +260,28 @@ def printed(sweep: Sweep, seconds: float) -> PrintedExploration:
     """The result as it is printed in JSON."""
     return PrintedExploration(
         v=1,
-        requests=[quoted(name_of(each)) for each in sweep.requests],
-        faults=[str(each.rule) for each in sweep.run.asked_for],
+        requests=[quoted(name_of(request)) for request in sweep.requests],
+        faults=[str(choice.rule) for choice in sweep.run.asked_for],
         depth=sweep.bounds.depth,
         runs=len(sweep.finished),
         seconds=round(seconds, 3),
         backoff=round(_backoff(sweep), 3),
-        failed=sum(each.failed for each in sweep.finished),
-        gave_up=sum(each.gave_up for each in sweep.finished),
+        failed=sum(run.failed for run in sweep.finished),
+        gave_up=sum(run.gave_up for run in sweep.finished),
         pruned=sweep.pruned,
         not_run=sweep.not_run,
-        left_out=[quoted(each.said(sweep.exhaustive_argument)) for each in sweep.left_out],
-        not_reached=[each.text for each in sweep.unreached],
+        left_out=[quoted(left_out.said(sweep.exhaustive_argument)) for left_out in sweep.left_out],
+        not_reached=[run.text for run in sweep.unreached],
         incomplete=[quoted(each) for each in incomplete(sweep)],
         warnings=[said for said, _ in warned(sweep)],
         findings=[
             PrintedFailure(
                 error=quoted(smallest.said),
-                audit=[quoted(f"{each.check}: {each.message}") for each in smallest.findings],
+                audit=[quoted(f"{finding.check}: {finding.message}") for finding in smallest.findings],
                 scenario=[str(rule) for rule in smallest.scenario.rules],
                 marker=sweep.run.marker(smallest.scenario.rules),
-                alike=[each.text for each in others],
-                requests=[quoted(f"{each.method} {each.path}") for each in smallest.outcomes],
+                alike=[other.text for other in others],
+                requests=[quoted(f"{outcome.method} {outcome.path}") for outcome in smallest.outcomes],
                 killed_after=smallest.first if sweep.run.kills else None,
                 failed_after=None if sweep.run.kills else smallest.first,
                 actions=actions_of(smallest, sweep),
@@ -306,9 +306,9 @@ def _lines(sweep: Sweep, seconds: float) -> Iterator[str]:
         for line in (f"warning: {said}", f"  → {action_of(finding, sweep)}")
     ]
     notes += [f"{each.head}: {quoted(each.said(sweep.exhaustive_argument))}" for each in sweep.left_out]
-    for each in sweep.unreached:
-        near = _nearest(each.missed[0], each.outcomes, sweep)
-        notes.append(f"not reached: {quoted(each.text)}{near}")
+    for run in sweep.unreached:
+        near = _nearest(run.missed[0], run.outcomes, sweep)
+        notes.append(f"not reached: {quoted(run.text)}{near}")
     notes += [f"incomplete: {quoted(each)}" for each in incomplete(sweep)]
     if sum(each.seconds for each in sweep.finished) > 1 and _backoff(sweep) > 0.5:
         notes.append(
@@ -367,7 +367,7 @@ def _what(rule: Rule, method: str) -> str:
 
 def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
     found = min(
-        (sweep.compare(rule, each) for each in outcomes), key=lambda each: each.distance, default=None
+        (sweep.compare(rule, outcome) for outcome in outcomes), key=lambda each: each.distance, default=None
     )
     if found is None:
         return " (no request was seen)"
@@ -376,8 +376,8 @@ def _nearest(rule: Rule, outcomes: Sequence[Outcome], sweep: Sweep) -> str:
 
 def _backoff(sweep: Sweep) -> float:
     """The share of the time in which the client did nothing after a fault."""
-    spent = sum(each.seconds for each in sweep.finished)
-    return min(1.0, sum(each.backoff for each in sweep.finished) / spent) if spent else 0.0
+    spent = sum(run.seconds for run in sweep.finished)
+    return min(1.0, sum(run.backoff for run in sweep.finished) / spent) if spent else 0.0
 
 
 # Ids of uploads and the like.

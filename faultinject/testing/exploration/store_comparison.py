@@ -64,17 +64,17 @@ class StoreComparison:
             ends: what it held after the program had run once, and where it has run again, after that.
         """
         before, *ends = map(self._compared, (before, *ends))
-        paths = {*before, *(path for each in ends for path in each)}
+        paths = {*before, *(path for end in ends for path in end)}
         self._same = self._same & paths if self._runs else paths
         self._runs.append(ends)
-        names = {_name(path) for each in ends for path in each}
+        names = {_name(path) for end in ends for path in end}
         for other in self._names:
             self._shapes |= dict(shapes(names - other, other - names))
         self._names.append(names)
 
     @property
     def _ends(self) -> list[StoreContents]:
-        return [end for each in self._runs for end in each]
+        return [end for run in self._runs for end in run]
 
     def findings(
         self,
@@ -113,7 +113,7 @@ class StoreComparison:
         return [
             finding(LOST, f"it was there before the run, and is gone: {path}", WARN)
             for path in sorted(before.keys() - after.keys())
-            if all(path in each for each in self._ends) or any(fnmatchcase(path, each) for each in lacking)
+            if all(path in end for end in self._ends) or any(fnmatchcase(path, each) for each in lacking)
         ]
 
     def _compared(self, contents: StoreContents) -> StoreContents:
@@ -134,7 +134,7 @@ class StoreComparison:
         for path in sorted({*before, *after, *chain.from_iterable(self._ends)}):
             if self._counted_as(path) is not None:
                 continue
-            allowed = [each.get(path) for each in self._ends]
+            allowed = [end.get(path) for end in self._ends]
             found = after.get(path)
             usual = [each for each in allowed if each is not None]
             if found in allowed:
@@ -186,7 +186,7 @@ class StoreComparison:
         for name in sorted({each for some in (*ends, held, found) for each in some}):
             there = found.get(name, {})
             number = len(there)
-            least, most = (wanted(len(each.get(name, ())) for each in ends) for wanted in (min, max))
+            least, most = (wanted(len(end.get(name, ())) for end in ends) for wanted in (min, max))
             if least <= number <= most:
                 usual = [[Counter(each.get(name, {}).values()) for each in stage] for stage in stages]
                 yield from self._of_contents(name, Counter(there.values()), usual)

@@ -57,7 +57,7 @@ class Once:
 
     def __init__(self, choices: Sequence[Choice], bounds: Bounds, judge: Judge) -> None:
         self.choices = self.asked_for = choices
-        self.second = [each for each in choices if not each.alone] if bounds.depth > 1 else []
+        self.second = [choice for choice in choices if not choice.alone] if bounds.depth > 1 else []
         self.left_out: list[LeftOut] = []
         self._bounds = bounds
         self._judge = judge
@@ -139,7 +139,7 @@ def _removes(request: Outcome) -> bool:
 
 def _lost_a_write(result: RunResult) -> bool:
     """Whether a fault of the run came after a write, in place of its answer."""
-    return any(each.rule in result.names and is_lost(each) for each in of_outcomes(result.outcomes))
+    return any(outcome.rule in result.names and is_lost(outcome) for outcome in of_outcomes(result.outcomes))
 
 
 class KilledAndRestarted(Once):
@@ -164,15 +164,15 @@ class KilledAndRestarted(Once):
             raise ConfigurationError(
                 "depth is for faults alone; where programs are killed, they come in the second run"
             )
-        if named := [each.source for each in faults if each.lasts and not each.standard]:
+        if named := [fault.source for fault in faults if fault.lasts and not fault.standard]:
             raise ConfigurationError(
                 f"{named[0]}: a program that was killed cannot succeed when it is run again while a fault"
                 f" stays; leave {FOR_GOOD} out"
             )
         self.choices = (BEFORE, AFTER, MIDDLE)
-        self.second = self.asked_for = [each for each in faults if not (each.lasts or each.moves)]
-        sources = dict.fromkeys(each.source for each in faults)
-        self._given = "".join(f"{quoted(json.dumps(each, ensure_ascii=False))}, " for each in sources)
+        self.second = self.asked_for = [fault for fault in faults if not (fault.lasts or fault.moves)]
+        sources = dict.fromkeys(fault.source for fault in faults)
+        self._given = "".join(f"{quoted(json.dumps(source, ensure_ascii=False))}, " for source in sources)
         self._usual_failure = ""
 
     def subject(self, requests: str) -> str:

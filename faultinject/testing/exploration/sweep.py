@@ -99,7 +99,7 @@ class Sweep:
         self.doubts: Callable[[], bool] = bool
         self.replay_line: Callable[[FinishedRun], str] = lambda run: self.run.marker(run.scenario.rules)
         self.exhaustive_argument = "exhaustive=True"
-        vendors = (each.rule.vendor for each in choices)
+        vendors = (choice.rule.vendor for choice in choices)
         self.reading = Addressing(next((each for each in vendors if each is not None), vendor), endpoints)
         self._reading_of = cache(lambda vendor: Addressing(vendor, endpoints))
         self._first = list(first)
@@ -135,7 +135,7 @@ class Sweep:
     @property
     def unreached(self) -> list[FinishedRun]:
         """The runs whose faults reached no request, also when they are retried."""
-        return [each for each in self.finished if not each.reached]
+        return [run for run in self.finished if not run.reached]
 
     def next(self) -> Scenario | None:
         """The scenario of the next run; None when all is done.
@@ -195,7 +195,7 @@ class Sweep:
 
     def _take(self, finished: FinishedRun, planned: PlannedRun, result: RunResult) -> FinishedRun:
         """Take a run's result; compare it alone only after one more run without faults."""
-        compared = finished.error is None and any(each.check in COMPARED for each in finished.findings)
+        compared = finished.error is None and any(finding.check in COMPARED for finding in finished.findings)
         if compared and len(self._plain) < WITHOUT:
             self._doubted = planned, result
             return finished
@@ -266,7 +266,7 @@ class Sweep:
         """The seconds that a run of a program may take; None while that is not known."""
         if self.bounds.within is not None or not self._plain:
             return self.bounds.within
-        return PATIENCE * max(each.seconds for each in self._plain) + self.run.leeway
+        return PATIENCE * max(run.seconds for run in self._plain) + self.run.leeway
 
     def compare(self, rule: Rule, outcome: Outcome) -> Comparison:
         """A rule's conditions, held against a request as the rule reads it."""
@@ -275,10 +275,10 @@ class Sweep:
     def applies(self, choice: Choice, point: Point) -> bool:
         """Whether a fault can come at a point, and shows something that a client can tell."""
         outcome = point.outcome
-        found = [self.compare(each, outcome) for each in (choice.rule, choice.within) if each is not None]
-        if any(each.failed for each in found) or not self._allowed(choice, outcome):
+        found = [self.compare(rule, outcome) for rule in (choice.rule, choice.within) if rule is not None]
+        if any(comparison.failed for comparison in found) or not self._allowed(choice, outcome):
             return False
-        if unknown := [key for each in found for key in each.unknown]:
+        if unknown := [key for comparison in found for key in comparison.unknown]:
             kept_back = (
                 f"the journal does not record what {listed(unknown, 'and')} asks about; use another condition"
             )
@@ -319,17 +319,19 @@ class Sweep:
 
         Of the headers that it asks about the journal knows that there was one.
         """
-        found = [self.compare(each, outcome) for each in choice.where]
-        return not found or any(not each.failed and (not each.unknown or outcome.guarded) for each in found)
+        found = [self.compare(rule, outcome) for rule in choice.where]
+        return not found or any(
+            not comparison.failed and (not comparison.unknown or outcome.guarded) for comparison in found
+        )
 
     def _keep(self, finished: FinishedRun) -> None:
         """Keep the part of a run that the report needs: of failures that are alike, the smallest."""
-        alike = [each for each in self.finished if each.failed and each.cause == finished.cause]
-        smallest = finished.failed and all(finished.size < each.size for each in alike)
-        for each in alike if smallest else [finished]:
-            each.error = None  # its traceback keeps all variables of the code under test alive
-            if each.reached:
-                each.outcomes = ()
+        alike = [run for run in self.finished if run.failed and run.cause == finished.cause]
+        smallest = finished.failed and all(finished.size < run.size for run in alike)
+        for run in alike if smallest else [finished]:
+            run.error = None  # its traceback keeps all variables of the code under test alive
+            if run.reached:
+                run.outcomes = ()
         self.finished.append(finished)
 
     def _plan(self, first: Sequence[Outcome], second: Sequence[Outcome]) -> None:
@@ -348,8 +350,8 @@ class Sweep:
             raise ExplorationFailedError(_too_many(len(planned), found.points, self))
         which, of = self._share
         if of > 1:
-            self.covered.update(*(each.chosen for each in planned))
-        self._queue = [each for each in planned[which::of] if self._is_it(each) or self._leads_to_it(each)]
+            self.covered.update(*(run.chosen for run in planned))
+        self._queue = [run for run in planned[which::of] if self._is_it(run) or self._leads_to_it(run)]
         places = {text: number for number, text in enumerate(self._first)}
         self._queue.sort(key=lambda each: places.get(each.text, len(places)))
 

@@ -168,7 +168,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from faultinject.testing.pytest_plugin.marked import begin
 
         begin(session.config).expect(session.items)
-    if any("faultinject_store" in getattr(each, "fixturenames", ()) for each in session.items):
+    if any("faultinject_store" in getattr(item, "fixturenames", ()) for item in session.items):
         with suppress(ImportError):  # the fixture says which extra is missing
             from faultinject.testing.pytest_plugin import stored
 

@@ -123,8 +123,8 @@ class ExploredTests:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         with _ended_as_interrupted():
             reports = _Exploring(item, mark, self._says).reports(nextitem)
-        for each in reports:
-            item.ihook.pytest_runtest_logreport(report=each)
+        for test_report in reports:
+            item.ihook.pytest_runtest_logreport(report=test_report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -234,7 +234,7 @@ class _Exploring:
 
     def _sweep(self) -> Sweep:
         keys: dict[str, Any] = dict(self._mark.kwargs)
-        unknown = [each for each in keys if each not in _KEYS]
+        unknown = [key for key in keys if key not in _KEYS]
         if unknown:
             known = listed(_KEYS, "and")
             raise ConfigurationError(f"faultinject_explore takes no {listed(unknown)}; it takes {known}")
@@ -285,7 +285,7 @@ class _Exploring:
         """The end that the test would have had without the marker."""
         if run.scenario.rules:
             lines = [f"ended in the run with {marker(run.scenario.rules)}", "", self._said(sweep)]
-            next(each for each in found if each.failed or each is found[-1]).sections.append(
+            next(report for report in found if report.failed or report is found[-1]).sections.append(
                 (_SECTION, "\n".join(lines))
             )
         last = self._torn_down(nextitem)

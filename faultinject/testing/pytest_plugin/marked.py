@@ -52,7 +52,7 @@ def record(faults: Faults) -> str:
     head.append(
         f"{faults.injected} of {len(outcomes)} requests got a fault" if outcomes else "no request was seen"
     )
-    head += [f"error inside faultinject: {quoted(repr(each))}" for each in faults.injector.errors]
+    head += [f"error inside faultinject: {quoted(repr(error))}" for error in faults.injector.errors]
     return "\n".join([*head, *_table(list(_rows(outcomes)))])
 
 
@@ -209,13 +209,13 @@ def _of_class(cls: type) -> list[pytest.Mark]:
 
 
 def _same(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
-    kept = {id(each) for each in own}
-    return (each for each in listed if id(each) in kept)
+    kept = {id(mark) for mark in own}
+    return (mark for mark in listed if id(mark) in kept)
 
 
 def _others(own: Iterable[pytest.Mark], listed: Iterable[pytest.Mark]) -> Iterator[pytest.Mark]:
-    dropped = {id(each) for each in listed}
-    return (each for each in own if id(each) not in dropped)
+    dropped = {id(mark) for mark in listed}
+    return (mark for mark in own if id(mark) not in dropped)
 
 
 NAME = "faultinject-marked"
@@ -341,7 +341,7 @@ class MarkedTest:
             # Before `begin` and after `end` nothing is counted; the conditions are met all the same.
             or (
                 not plan.rules[rule].options.keys().isdisjoint(("begin", "end"))
-                and any(met(plan.rules[rule], each, plan) for each in self.faults.outcomes)
+                and any(met(plan.rules[rule], outcome, plan) for outcome in self.faults.outcomes)
             )
         )
 
@@ -506,7 +506,7 @@ def refuse_late(item: pytest.Item) -> None:
 
 
 def _marked(item: pytest.Item) -> int:
-    return sum(each.name in MARKERS for each in item.iter_markers())
+    return sum(marker.name in MARKERS for marker in item.iter_markers())
 
 
 def _fail(item: pytest.Item, message: str) -> NoReturn:

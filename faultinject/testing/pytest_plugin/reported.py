@@ -62,10 +62,10 @@ def collect(config: pytest.Config) -> None:
 def note_errors(folder: Path, windows: Sequence[CallWindow]) -> None:
     """Write the messages of errors, which no journal has, to the file of this process."""
     with (folder / f"{os.getpid()}{TOLD}").open("a", encoding="utf-8") as file:
-        for each in windows:
-            if each.error is not None:
+        for window in windows:
+            if window.error is not None:
                 # Not by msgspec: the text of an error may have half of a surrogate pair, as a name of a file has.
-                file.write(f"{json_text([_key(each), each.error])}\n")
+                file.write(f"{json_text([_key(window), window.error])}\n")
 
 
 def _key(window: CallWindow) -> Key:
@@ -186,7 +186,9 @@ def judge_journal(journal: Path, folder: Path) -> Judgement | None:
     lines = (line for path in folder.glob(f"*{TOLD}") for line in path.read_text("utf-8").splitlines())
     words: dict[Key, str] = {(*key,): error for key, error in map(json.loads, lines)}
     paths = [str(journal)]
-    told = [replace(each, error=words.get(_key(each), each.error)) for each in told_of(noted_lines(paths))]
+    told = [
+        replace(window, error=words.get(_key(window), window.error)) for window in told_of(noted_lines(paths))
+    ]
     skipped: dict[str, int] = {}
     requests = read(paths, skipped=skipped, one_machine=bool(told))
     judgement = judge(requests, told=told, until=inf, skipped=skipped)

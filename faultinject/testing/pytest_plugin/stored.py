@@ -96,12 +96,12 @@ class StoredByTests:
         if self._in_test:
             return
         self._in_test = True
-        for each in self.factory:
-            each.app.kept = each.app.contents
+        for storage in self.factory:
+            storage.app.kept = storage.app.contents
         # Runs behind the clean-up of the test's own fixtures, and before that of wider ones.
         item.addfinalizer(self._end_test)
 
     def _end_test(self) -> None:
         self._in_test = False
-        for each in self.factory:
-            each.reset()
+        for storage in self.factory:
+            storage.reset()

@@ -129,21 +129,21 @@ def by_test(results: Collection[Result], names: Container[str] | None = None) ->
         results: in the order in which the tests ended.
         names: the ids that are the same in each run, and stay; None: all stay.
     """
-    failed = {each.test for each in results if each.outcome == FAILED}
+    failed = {result.test for result in results if result.outcome == FAILED}
     whole = {
         test for test in failed if any(other.startswith((f"{test}{BETWEEN}", f"{test}/")) for other in failed)
     }
     found: dict[str, Result] = {}
-    for each in results:
-        test = each.test if names is None or each.test in names else each.alike
+    for result in results:
+        test = result.test if names is None or result.test in names else result.alike
         if test not in found or found[test].outcome != FAILED:
-            found[test] = replace(each, outcome=PARTLY) if each.test in whole else each
+            found[test] = replace(result, outcome=PARTLY) if result.test in whole else result
     return found
 
 
 def lasts(rules: Sequence[Rule]) -> bool:
     """Whether faults stay, so that no retry helps; the app can keep its promise all the same."""
-    return bool(rules) and all("from" in each.options for each in rules)
+    return bool(rules) and all("from" in rule.options for rule in rules)
 
 
 _OF_STATUS = re.compile(r"\b[45]\d\d\b")
@@ -162,8 +162,8 @@ def breaks_promise(rules: Sequence[Rule], result: Result) -> bool:
     A test that is told of the fault has been told the truth: its code or its status stands anywhere in the failure,
     or the test has got some error status. Else the app took a failed request for done.
     """
-    told = {name for each in rules for row in each.resolved.rows for name in (row.code, str(row.status))}
-    told |= {each.fault.partition(":")[2] for each in rules}
+    told = {name for rule in rules for row in rule.resolved.rows for name in (row.code, str(row.status))}
+    told |= {rule.fault.partition(":")[2] for rule in rules}
     if any(name in result.shown for name in told - {"", "None"}):
         return False
     error = result.error
@@ -200,7 +200,7 @@ class SuiteRun:
     @property
     def fails(self) -> bool:
         """Whether a test of it fails."""
-        return any(each.outcome == FAILED for each in self.results.values())
+        return any(result.outcome == FAILED for result in self.results.values())
 
     def of(self, test: str) -> list[Outcome]:
         """The requests of one test; all of them if the suite does not say when it runs which."""
@@ -249,13 +249,13 @@ class Breakage:
         number = next((at for at, each in enumerate(rules) if cause.rule == f"rule-{at + 1}"), 0)
         _, conditions, unless, options = rules[number].parts
         key, value = ("operation", cause.operation) if cause.operation else ("method", cause.method)
-        named = any(each.test is not None for each in self.run.outcomes)
+        named = any(outcome.test is not None for outcome in self.run.outcomes)
         all_ = self.requests if named else self.run.outcomes
-        lost = {id(each) for each in _lost(all_)}
+        lost = {id(outcome) for outcome in _lost(all_)}
         # A request with a fault, which was asked again, would not have been there twice.
         skip = sum(
-            (each.operation or each.method) == value and (not each.injected or id(each) in lost)
-            for each in all_[: all_.index(cause)]
+            (outcome.operation or outcome.method) == value and (not outcome.injected or id(outcome) in lost)
+            for outcome in all_[: all_.index(cause)]
         )
         options = {name: text for name, text in options.items() if name not in ("per", "skip")}
         options = {**options, "times": "1", **({"skip": str(skip)} if skip else {})}
@@ -300,21 +300,21 @@ class SuiteComparison:
     """
 
     def __init__(self, bare: Sequence[SuiteRun], only: str | None = None) -> None:
-        self._names = {each for each in bare[0].results if each in bare[1].results}
-        self.bare = [self.named(each) for each in bare]
-        first, second = (each.results for each in self.bare)
+        self._names = {result for result in bare[0].results if result in bare[1].results}
+        self.bare = [self.named(run) for run in bare]
+        first, second = (run.results for run in self.bare)
         tests = dict.fromkeys([*first, *second])
         if only is not None:
             wanted = only if only in tests else with_placeholders(only)
             tests = dict.fromkeys({wanted}.intersection(tests))
-        found = {each: (_outcome(first, each), _outcome(second, each)) for each in tests}
+        found = {test: (_outcome(first, test), _outcome(second, test)) for test in tests}
         outcomes = {each: pair for each, pair in found.items() if PARTLY not in pair}
         self.runs: list[SuiteRun] = []
         self.tests = len(outcomes)
         self.broken_before = [each for each, found in outcomes.items() if found == (FAILED, FAILED)]
         self.flaky = [each for each, (one, other) in outcomes.items() if one != other]
         # One test alone may end its command otherwise: it covers less than a limit asks for.
-        self.ended = "" if only else next((each.ended for each in bare if each.ended and not each.fails), "")
+        self.ended = "" if only else next((run.ended for run in bare if run.ended and not run.fails), "")
         self.judged = [each for each, found in outcomes.items() if found == (PASSED, PASSED)]
 
     def named(self, run: SuiteRun) -> SuiteRun:
@@ -341,8 +341,8 @@ class SuiteComparison:
         """By test, how each fault breaks it."""
         found: dict[str, list[Breakage]] = {}
         for run in self.runs:
-            for each in self.broken_in(run):
-                found.setdefault(each.test, []).append(each)
+            for breakage in self.broken_in(run):
+                found.setdefault(breakage.test, []).append(breakage)
         return found
 
     @property
@@ -477,11 +477,11 @@ def report_of(
         tests=comparison.tests,
         requests=len(comparison.bare[0].outcomes),
         seconds=round(seconds, 3),
-        suite=round(max(each.seconds for each in comparison.bare), 3),
+        suite=round(max(run.seconds for run in comparison.bare), 3),
         faults=[
             FaultOfTrial(
                 spelled(run.rules),
-                sum(each.injected for each in run.outcomes),
+                sum(outcome.injected for outcome in run.outcomes),
                 len(comparison.broken_in(run)),
                 comparison.missing_in(run),
                 round(run.seconds, 3),
@@ -506,7 +506,7 @@ def _broken(
 ) -> Iterator[BrokenTest]:
     from faultinject.testing.exploration.report import rows
 
-    like = {each.test: group[0].test for group in comparison.groups for each in group}
+    like = {breakage.test: group[0].test for group in comparison.groups for breakage in group}
     for test, found in comparison.broken.items():
         first = found[0]
         number, smaller = tried.get(test, 0), [] if first.run.lasts else first.smaller
@@ -517,10 +517,10 @@ def _broken(
             rule = spelled(first.run.rules if number or not smaller else smaller[:1])
         yield BrokenTest(
             test,
-            rules=[spelled(each.run.rules) for each in found],
+            rules=[spelled(breakage.run.rules) for breakage in found],
             like=like[test],
             error=first.result.error,
-            requests=[each.strip() for each in rows(first.requests)],
+            requests=[row.strip() for row in rows(first.requests)],
             smallest=rule,
             confirmed=confirmed,
             tried=number,

@@ -67,7 +67,7 @@ def faults_of(given: Sequence[str], speaks: str) -> list[tuple[Rule, ...]]:
             if vendor not in OWN and vendors.known(vendor):
                 choices = choices_of([text])
                 healing = filter(_passes, choices)
-                found += filter(None, (tuple(_once(each)) for each in healing))
+                found += filter(None, (tuple(_once(choice)) for choice in healing))
                 found += _staying(choices)
             else:
                 rules = Scenario.parse(text).rules
@@ -89,13 +89,17 @@ def _staying(choices: Sequence[Choice]) -> list[tuple[Rule, ...]]:
     """
     within = choices[0].within
     _, conditions, unless, _ = (None, {}, {}, {}) if within is None else within.parts
-    vendor = next((each.rule.options.get("vendor") for each in choices if each.rule.fault == "reset"), None)
+    vendor = next(
+        (choice.rule.options.get("vendor") for choice in choices if choice.rule.fault == "reset"), None
+    )
     options = {**FOR_GOOD, **({"vendor": vendor} if vendor else {})}
     outage = Rule.of_parts("http:503", (None, {"method": WRITES, **conditions}, unless, options))
     expired = [
-        Rule.of_parts(each.rule.fault, (None, conditions, unless, FOR_GOOD)) for each in choices if each.lasts
+        Rule.of_parts(choice.rule.fault, (None, conditions, unless, FOR_GOOD))
+        for choice in choices
+        if choice.lasts
     ]
-    return [(each,) for each in (outage, *expired)]
+    return [(rule,) for rule in (outage, *expired)]
 
 
 def _once(choice: Choice) -> Iterator[Rule]:
@@ -357,8 +361,8 @@ class Suite:
 
         def note_elsewhere() -> None:
             """Keep the requests of the apps that the suite has started, and those to moto."""
-            for each in faults.outcomes:
-                note(each)
+            for outcome in faults.outcomes:
+                note(outcome)
             self._session.forget()
 
         def begin(following: str) -> None:
@@ -504,7 +508,7 @@ class Trial:
         if not comparison.judged or not bare[0].outcomes:
             return
         if not self._suite.tells_bodies:
-            self._faults = [each for each in self._faults if not lasts(each)]
+            self._faults = [fault for fault in self._faults if not lasts(fault)]
         self._left = len(self._faults)
         for number, rules in enumerate(self._faults, 1):
             self.doing = f"fault {number} of {len(self._faults)} ({spelled(rules)})"
@@ -522,7 +526,7 @@ class Trial:
             for rule in () if first.run.lasts else first.smaller[:TRIES]:
                 run = self._run((rule,), within, only=first.test)
                 self.tried[first.test] += 1
-                if first.test in {each.test for each in comparison.broken_in(run)}:
+                if first.test in {breakage.test for breakage in comparison.broken_in(run)}:
                     self.smallest[first.test] = rule
                     break
             self._left -= 1
@@ -539,7 +543,7 @@ class Trial:
     def _refuse_only(self, run: SuiteRun) -> None:
         if self._only is None or self._only in run.results:
             return
-        if with_placeholders(self._only) not in {each.alike for each in run.results.values()}:
+        if with_placeholders(self._only) not in {result.alike for result in run.results.values()}:
             raise ConfigurationError(
                 f"--only {self._only}: the suite has no such test{nearest(self._only, run.results)}"
             )

@@ -113,4 +113,4 @@ def _source(name: str) -> str:
     """A template's text; of pictures as one line."""
     package, _, file = name.rpartition("/")
     text = read(package or __name__, file).decode()
-    return "".join(each.strip() for each in text.splitlines()) if file == "pictures.html" else text
+    return "".join(line.strip() for line in text.splitlines()) if file == "pictures.html" else text

@@ -46,9 +46,9 @@ class Trial:
         """Keep the one wanted test; if it is not there, name those that are."""
         if self._only is None:
             return
-        wanted = [each for each in items if each.nodeid == self._only]
-        for each in [] if wanted else items:
-            self.tell(test=each.nodeid, outcome="skipped", said="")
+        wanted = [item for item in items if item.nodeid == self._only]
+        for item in [] if wanted else items:
+            self.tell(test=item.nodeid, outcome="skipped", said="")
         items[:] = wanted
 
     def pytest_collection_finish(self) -> None:
