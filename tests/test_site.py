@@ -153,7 +153,7 @@ def test_pages_are_readable_without_javascript(site, browser):
 def test_a_wide_table_keeps_the_names_of_its_rows_in_sight(site, browser):
     """Scrolled to its right end, and nothing of another column shows beside them."""
     browser.look(width=1200)
-    browser.open((site / "reference/servers.html").as_uri())
+    browser.open((site / "reference/vendors/s3.html").as_uri())
     table = "[...document.querySelectorAll('.table-wrapper')].find(each => each.scrollWidth > each.clientWidth + 300)"
     browser.evaluate(f"{table}.scrollLeft = 1e6")
     cell = f"{table}.querySelector('tbody tr > :first-child').getBoundingClientRect()"
