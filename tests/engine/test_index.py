@@ -396,6 +396,15 @@ def test_an_index_is_one(ten_thousand_rules, wsgi):
     assert candidates("GET", "/folder-17/a/b") is None
 
 
+@pytest.mark.parametrize("wsgi", [True, False], ids=["environ", "scope"])
+def test_a_request_of_no_rule_s_method_is_recorded(wsgi):
+    """If everything is noted, it has no candidates, but is decided."""
+    plan = Injector([Rule("http:503", method="PUT")], environ={}, record_all=True).own_plan
+    asked = {"method": "GET", "target": "/k", "host": "", "mount": "", "raw": False, "inside": True}
+    candidates = candidates_of(plan, environ_of(**asked) if wsgi else scope_of(**asked))
+    assert (candidates is None, [*candidates]) == (False, [])
+
+
 FILED = {
     "key": {"key": "2024/cat-{}.jpg"},
     "key, literally": {"key": "=2024/cat-{}.jpg"},
