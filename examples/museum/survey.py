@@ -110,8 +110,10 @@ def page(results: dict[str, Row]) -> str:
     wrong = [name for name in results if JOBS[name].get("wrong")]
     accused = {name for name, row in results.items() if any(result.get("checks") for result in row.values())}
     unjudged = accused - {*bugs, *wrong}
+    seen = [name for name in bugs if any(result.get("failed") for result in results[name].values())]
     lines = [
-        f"**{len(bugs)} bugs confirmed; {len(wrong)} accusations that were wrong**, in {len(results)} jobs"
+        f"**{len(bugs)} bugs confirmed; {len(wrong)} accusations that were wrong**, in {len(results)} jobs; "
+        f"{len(seen)} of the bugs fail a run of this survey"
         + (f"; accusations of {len(unjudged)} jobs are not judged yet." if unjudged else "."),
         "",
         "| job | packages | `--quick` | standard set | checks that failed | what is lost | confirmed by | report |",
