@@ -19,66 +19,31 @@ from wsgiref.util import FileWrapper
 from faultinject.adapters.servers import OUR_SERVER, SENT_HEADERS, SPELL
 from faultinject.adapters.types import Message, Receive, Scope, Send
 from faultinject.http.wire import can_be_written
+from faultinject.server.body import LARGE, Body, ClientGone
 from faultinject.server.bounds import FRAMING, TRANSPORT
 
 NAME = "faultinject"
-LARGE = 65_536
-"""Bytes of a body that are read at a time."""
 
 
-class ClientGone(ConnectionResetError):
-    """The client has left, or sent something else than HTTP."""
-
-
-class Body(io.RawIOBase):
-    """The body of one request.
-
-    Args:
-        receive: the server's.
+class BridgedBody(Body):
+    """The body of a request that a thread of the bridge reads.
 
     Attributes:
-        data: the bytes that have come and were not read yet.
-        whole: whether nothing more comes.
-        gone: whether the client has left before its end.
-        asked: whether the client was asked for it.
         loop: the server's.
     """
 
     def __init__(self, receive: Receive) -> None:
-        self.data = bytearray()
-        self.whole = self.gone = self.asked = False
+        super().__init__(receive)
         self.loop = asyncio.get_running_loop()
-        self._receive = receive
         self._until: float | None = None
 
-    async def more(self) -> None:
-        """Wait for more of it."""
-        self.asked = True
-        message: Message = await self._receive()
-        self.gone = message["type"] == "http.disconnect"
-        self.data += message.get("body", b"")
-        self.whole = self.gone or not message.get("more_body", False)
-
-    def readable(self) -> bool:
-        """Always true."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read the bytes that have come into the buffer, on a thread; 0 at the end.
+    def wait(self) -> None:
+        """Wait for more of it on a thread.
 
         Raises:
-            ClientGone: the client left before the end.
             TimeoutError: nothing has come in the time that `allow` gave.
         """
-        while not (self.data or self.whole):
-            left = None if self._until is None else max(0.0, self._until - time.monotonic())
-            self.on_loop(self.more(), left)
-        if self.gone:
-            raise ClientGone("the client left before the end of its request")
-        taken = self.data[: len(buffer)]
-        buffer[: len(taken)] = taken
-        del self.data[: len(taken)]
-        return len(taken)
+        self.on_loop(self.more(), None if self._until is None else max(0.0, self._until - time.monotonic()))
 
     def allow(self, seconds: float | None) -> None:
         """Wait for the rest of the body no longer than this from now on; None: for ever."""
@@ -169,7 +134,7 @@ class Exchange:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.body = Body(receive)
+        self.body = BridgedBody(receive)
         self.body.whole = FRAMING.isdisjoint(name for name, _ in scope["headers"])
         self.last: list[Message] = []
         self.keep_alive = True
