@@ -27,42 +27,21 @@ from faultinject.adapters.types import Environ
 from faultinject.locks import gevent_sleep
 
 UNSPEC = sys.platform == "linux"  # connect() to no address ends a TCP connection with an RST
-
-
 _GONE = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
-
-
 _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0) | getattr(_socket, "MSG_NOSIGNAL", 0)
-
-
 # FIN_WAIT1 and FIN_WAIT2 in Linux' include/net/tcp_states.h; others count in another way.
 _HALF_ENDED = {4: None, 5: True} if sys.platform == "linux" else {}
-
-
 _SLICE = 0.05
-
-
 _LOOK = 0.01
-
-
 _NO_THREADS = {
     "enable-threads": ("false", "off", "no", "0"),
     "threads": ("0", "1"),
 }  # as uWSGI reads its options
-
-
 INTERNET = (_socket.AF_INET, _socket.AF_INET6)
-
-
 PATIENCE = 10.0
 """Seconds without a byte of progress after which a client that reads nothing is given up."""
-
-
 _FIRST_LOOK = 0.002
-
-
 _LAST_LOOK = 0.02
-
 
 _held: WeakSet[Connection] = WeakSet()
 

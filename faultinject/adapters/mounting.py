@@ -49,6 +49,12 @@ def check(injector: Injector) -> None:
         import_module(PLACE).check_installed(injector.control)
 
 
+def as_own(app: Any) -> Any:
+    """Mark an app that has its own faults, so that `run` gives it none, and return it."""
+    app.never_faulted = True
+    return app
+
+
 def is_own(app: Any) -> bool:
     """Whether a server's app never gets faults.
 

@@ -226,8 +226,6 @@ ASGI_SERVERS = (
     ),
 )
 """A row for each server of ASGI apps."""
-
-
 CLIENTS = {
     "falcon.testing.helpers": "",
     "falcon.testing.srmock": "",

@@ -6,20 +6,12 @@ from hashlib import blake2b
 
 # Bytes read of a request's body, their digest, whether that was all.
 Body = tuple[int, str, bool]
-
-
 PIECE = 64 * 1024
 """Bytes read from a request body at a time."""
-
-
 MOST = 128 * 1024 * 1024
 """Bytes after which a body or a dropped answer is no longer read."""
-
-
 LONGEST = 10.0
 """Seconds after which a body or a dropped answer is no longer read."""
-
-
 DIGEST_SIZE = 16
 """Bytes of a digest."""
 

@@ -13,8 +13,6 @@ from math import exp
 from typing import NamedTuple
 
 Draw = Callable[[str, int], bytes | None]
-
-
 ONE = 2**64
 
 

@@ -27,36 +27,22 @@ if TYPE_CHECKING:
 
 # The scenario's generation, its seed and the seed's key.
 Origin = tuple[int, str, bytes]
-
-
 LONGEST_TEXT = 2048
 """Characters that a text field keeps."""
-
-
 LONGEST_DATE = 40
 """Characters that are kept of the time of a signature."""
-
-
 QUERY_GUARDS = ("ifGenerationMatch=", "ifMetagenerationMatch=", "position=")
 """Query parameters that make a repeated write safe."""
-
-
 PRECONDITIONS = GUARDS - {"idempotency-key"}
 """Headers with a condition on the target."""
-
-
 VALUED = frozenset(
     "amz-sdk-invocation-id amz-sdk-request idempotency-key x-bz-file-name x-bz-part-number x-cos-sdk-retry"
     " x-goog-api-client x-goog-gcs-idempotency-token x-goog-resumable x-ms-blob-type x-ms-lease-action"
     " x-ms-page-write x-ms-requires-sync x-sdk-retry-count".split()
 ).union(PARTS)
 """Headers from whose value a fact is read."""
-
-
 VERSIONS = ("if-match", "if-range")
 """Headers that name a version of an object; a checksum is kept of them."""
-
-
 SILENT = {*RECORDED_HEADERS}.difference(VALUED, VERSIONS)
 """Headers of which only their presence is kept; a copy's source may end in a signature."""
 
@@ -111,23 +97,15 @@ CHECKSUMS = frozenset(
 
 An ETag that is an MD5 is none: no vendor promises it.
 """
-
-
 OF_THE_ANSWER = "x-ms-content-crc64"
 """The header about the bytes of this answer, also if they are a part of the object."""
-
-
 _LOOKED_AT = frozenset(map(len, (*CHECKSUMS, "content-length", "etag")))
 """Lengths of the names of the headers that are noted of an answer."""
-
-
 NOT_INJECTED = frozenset(("passed", "app_failed", "nothing_to_cut", "refused", "failed"))
 """Values of `did` for a request without a fault.
 
 Every other word is of a fault, also one of another package.
 """
-
-
 _seq = count()
 
 
@@ -204,12 +182,11 @@ class Entry:
 
     __slots__ = (
         "answered", "app_status", "applied", "arrived", "body", "checksum", "client", "content_length",
-        "credential", "did", "etag", "fault", "final", "headers", "hint", "hint_form", "host",
-        "key_id", "last", "left", "matched", "method", "mount", "n", "named_by", "operation", "origin", "path", "place",
-        "port", "precondition", "query", "read_by", "reading", "region", "request_id", "response_bytes",
-        "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time", "undo",
-        "user_agent",
-        "when", "written",
+        "credential", "did", "etag", "fault", "final", "headers", "hint", "hint_form", "host", "key_id",
+        "last", "left", "matched", "method", "mount", "n", "named_by", "operation", "origin", "path",
+        "place", "port", "precondition", "query", "read_by", "reading", "region", "request_id",
+        "response_bytes", "rule", "seen", "seq", "services", "signed_at", "status", "take", "test", "time",
+        "undo", "user_agent", "when", "written",
     )  # fmt: skip
 
     method: str
@@ -376,10 +353,10 @@ class Entry:
             line.answered, line.app_status, line.applied, line.arrived, line.body, line.checksum, line.client,
             line.content_length, line.credential, line.did, line.etag, line.fault, line.final,
             line.headers, line.hint, line.hint_form, line.host, line.key_id, line.last, line.left,
-            line.matched, line.method, line.mount, line.n, line.origin, line.path, line.port, line.precondition, line.query,
-            line.reading, line.region, line.request_id, line.response_bytes, line.rule, line.seen, line.seq,
-            line.services, line.signed_at, line.status, line.test, line.time, line.undo, line.user_agent, line.when,
-            line.written,
+            line.matched, line.method, line.mount, line.n, line.origin, line.path, line.port,
+            line.precondition, line.query, line.reading, line.region, line.request_id, line.response_bytes,
+            line.rule, line.seen, line.seq, line.services, line.signed_at, line.status, line.test, line.time,
+            line.undo, line.user_agent, line.when, line.written,
         ) = _all_of(self)  # fmt: skip
         line.read_by = line.named_by = line.take = None
         return line
@@ -438,6 +415,4 @@ class Entry:
 _COPIED = tuple(
     name for name in Entry.__slots__ if name not in ("place", "operation", "read_by", "named_by", "take")
 )
-
-
 _all_of = attrgetter(*_COPIED)

@@ -43,12 +43,8 @@ if TYPE_CHECKING:
 
 # More methods than this tell nothing apart, and each costs a node of its own.
 _MOST_METHODS = 16
-
-
 # Letters up to which a method is known in every mixture of cases; a longer one is also looked for among the others.
 _ALL_CASES = 8
-
-
 # Where more rules than this have a literal, another one of theirs may tell them apart.
 _OVERFULL = 8
 
@@ -243,8 +239,6 @@ ENVIRON = Interface(
     lambda environ: environ.get("HTTP_HOST"),
     WSGIRequest,
 )
-
-
 SCOPE = Interface("path", "root_path", split_mount, _host_in_scope, ASGIRequest)
 
 

@@ -178,9 +178,7 @@ class Plan:
             if held:
                 counts.release()
         rule = matched[0]
-        entry = Entry(self, request, rule.reading, now, arrived, rule.name, numbers[0][1])
-        if len(matched) > 1:
-            entry.matched = [each.name for each in matched]
+        entry = self._entry(rule, request, numbers[0][1], now, arrived, matched)
         if services.record_all:
             return Pass(entry)
         services.journal(entry)
@@ -190,6 +188,20 @@ class Plan:
         """Whether the decision asks a server for a count, so that an event loop would wait."""
         matched, _ = self._matching(request, candidates, *self._now())
         return any(rule.lock_free_after != 0 for rule in matched)
+
+    def _entry(
+        self,
+        rule: CompiledRule,
+        request: Request,
+        n: int,
+        now: float,
+        arrived: float,
+        matched: Sequence[CompiledRule],
+    ) -> Entry:
+        entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
+        if len(matched) > 1:
+            entry.matched = [other.name for other in matched]
+        return entry
 
     def _inject(
         self,
@@ -208,9 +220,7 @@ class Plan:
         The count is returned if it does nothing.
         """
         services = self.services
-        entry = Entry(self, request, rule.reading, now, arrived, rule.name, n)
-        if len(matched) > 1:
-            entry.matched = [each.name for each in matched]
+        entry = self._entry(rule, request, n, now, arrived, matched)
         entry.take = taken
         digest = digest or rule.drawn(identity, n) or b""
         action: Action

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # The client's address and port, Authorization, time of signing, User-Agent, and recorded headers.
 Description = tuple[str | None, object, str | None, str | None, str | None, Mapping[str, str]]
-
-
 GUARDS = frozenset(
     "idempotency-key if-match if-none-match if-modified-since if-unmodified-since x-cos-forbid-overwrite"
     " x-oss-forbid-overwrite x-tos-forbid-overwrite x-goog-if-generation-match x-goog-if-metageneration-match"

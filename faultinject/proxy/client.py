@@ -19,6 +19,7 @@ from uvicorn import Config, Server
 from uvicorn.server import ServerState
 
 from faultinject.adapters.asgi import TO_THE_END
+from faultinject.adapters.mounting import as_own
 from faultinject.adapters.types import Message, Scope
 from faultinject.http.wire import reason
 from faultinject.journal import log
@@ -417,9 +418,8 @@ def proxy_server(
         limits: the limits of the clients' connections.
     """
     context = None if certificate is None else certificate.context
-    app.never_faulted = True  # `faultinject run` adds no faults: the proxy has its own
     config = Config(
-        app,
+        as_own(app),
         http=counted(partial(ClientTransport, target, limits), context),  # type: ignore[arg-type]
         # uvloop cannot end encrypted connections that their client keeps:
         # https://github.com/MagicStack/uvloop/issues/471

@@ -81,11 +81,9 @@ class Requests(h11.Connection):
         if LAX.search(head) or not _is_clear(event) or len(head) > LONGEST_HEAD:
             raise h11.RemoteProtocolError("not a request that all readers take alike")
         self.sent = event.headers.raw_items()
-        offers = (
-            b"upgrade",
-            b"h2c",
-        ) in event.headers  # Java does, and uvicorn would log each time that it is declined
-        return _to_us(event) if offers or event.target[:1] not in (b"/", b"*") else event
+        # Java offers it, and uvicorn would log each time that it is declined.
+        offers_h2c = (b"upgrade", b"h2c") in event.headers
+        return _to_us(event) if offers_h2c or event.target[:1] not in (b"/", b"*") else event
 
 
 def of_url(target: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, list[tuple[bytes, bytes]]]:

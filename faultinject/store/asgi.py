@@ -6,6 +6,7 @@ from io import BytesIO
 
 from anyio import CapacityLimiter, from_thread, to_thread
 
+from faultinject.adapters.mounting import as_own
 from faultinject.adapters.types import ASGIApp, Receive, Scope, Send
 from faultinject.engine.filters import DELETE
 from faultinject.server.body import LARGE, Body
@@ -57,5 +58,5 @@ def beneath(app: ASGIApp, store: Doors) -> ASGIApp:
         scope[DELETE] = lambda keys: store.delete(of_scope(scope, BytesIO()), keys)
         await app(scope, receive, send)
 
-    vars(faultinject)["never_faulted"] = True  # by `run`: its faults are its own
-    return faultinject
+    marked: ASGIApp = as_own(faultinject)
+    return marked

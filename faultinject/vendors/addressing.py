@@ -136,8 +136,6 @@ class Addressing:
 
 
 SERVICE: Target = ("service", None, None, "")
-
-
 OTHER: Target = ("other", None, None, "")
 
 
@@ -174,12 +172,8 @@ def _sparing(read: TargetReader, reserved: frozenset[str]) -> TargetReader:
 
 HOSTS_REMEMBERED = 1024
 """Number of Host headers that are remembered, with what was worked out of each."""
-
-
 LONGEST_HOST = 255
 """Characters of a Host header that is remembered."""
-
-
 HOSTS: dict[str, str] = {}
 """The names of the remembered Host headers."""
 
@@ -248,16 +242,10 @@ def _fits(labels: Sequence[str], pattern: Sequence[str]) -> bool:
 # times faster than by regular expressions, and most identities have none: nothing else can have a placeholder, a UUID
 # neither.
 _SHAPE = bytes(ord("0") if chr(each) in "0123456789ABCDEFabcdef" else each for each in range(256))
-
-
 _LONG = b"0" * 10
-
-
 # Short words that only beside the two that every shared access signature has are such parameters
 # (https://learn.microsoft.com/rest/api/storageservices/create-service-sas).
 _SIGNED = frozenset(("sig", "sv"))
-
-
 _SHARED_ACCESS = _SIGNED.union("se st sp sr skoid sktid skt ske sks skv".split())
 
 

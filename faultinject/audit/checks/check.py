@@ -171,7 +171,8 @@ def check(
     """
 
     def listed(judges: Judges) -> Check:
-        return CHECKS.setdefault(name, Check(judges, name, documents, minimum, more, planned))
+        CHECKS[name] = Check(judges, name, documents, minimum, more, planned)
+        return CHECKS[name]
 
     return listed
 
