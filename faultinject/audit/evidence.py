@@ -272,7 +272,7 @@ class Evidence:
         # Of callers that work side by side, one takes the connection that another one's wait has left.
         side_by_side = any(after.arrived < answered_at(before) for after, before in pairwise(row))
         at_once = not side_by_side and any(
-            0 <= request.arrived - failed < self.turnaround.none
+            0 <= request.arrived - failed < self.turnaround.at_once
             and (request.connection == call.first.connection or not self._was_used(request))
             for request in requests[begun + 1 : begun + 2]
         )

@@ -64,6 +64,11 @@ class Turnaround:
         return min(self.zero, max(SHORTEST * self.speed, 2 * (self.median or 0)))
 
     @property
+    def at_once(self) -> float:
+        """Seconds below which one caller made the next request, who did nothing else in between."""
+        return min(self.none, 2 * (self.median or inf) + WORK * self.speed)
+
+    @property
     def machine_delay(self) -> float:
         """Upper bound of the delay that the machine adds to one wait, in seconds.
 

@@ -66,7 +66,7 @@ def alone(number, *gaps, **more):
     return calls(number, *gaps, apart=100.0, by=None, **more)
 
 
-def side_by_side(number, *, at=0.0, apart=0.01, **more):
+def side_by_side(number, *, at=0.0, apart=0.005, **more):
     """Calls of as many callers, each with a connection of its own."""
     return [call(at=at + apart * each, by=None, connection=each, **more) for each in range(number)]
 
@@ -190,7 +190,7 @@ RETRIES = rows(
     to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), says="0 of 6 calls retried after 503 SlowDown (6), but the same requests came again 70.0 s later or more, unlike those that succeeded"),
     to(INCONCLUSIVE, above(3, 70.0, SLOW_DOWN, by=None), calls(6, kind=FINE, by=None)),
     to(FAIL, above(3, 70.0, SLOW_DOWN, by=None), successes(20, 10, wait=200.0)),
-    to(FAIL, above(1, 70.0, SLOW_DOWN, by=None), calls(6, at=0.01, apart=0.01, by=None)),
+    to(FAIL, above(1, 70.0, SLOW_DOWN, by=None), calls(6, at=0.005, apart=0.005, by=None)),
     # Another body is another upload, and where nothing succeeded nobody knows what comes again.
     to(FAIL, [call(at=at + 200 * each, path=f"/bucket/thing-{each}", by=None, request_digest=f"{at}") for each in range(3) for at in (0.0, 70.0)], calls(6, kind=FINE, by=None)),
     # Where no request follows for seconds, five failures in a row may have opened a circuit breaker: of named calls that ended before nobody asks.
@@ -205,15 +205,17 @@ RETRIES = rows(
     *(
         to(expected, side_by_side(8, kind=FINE, at=-9), side_by_side(number, apart=apart), then)
         for number, apart, then, expected in (
-            (8, 0.01, [], WARN),
-            (4, 0.01, [], FAIL),
+            (8, 0.005, [], WARN),
+            (4, 0.005, [], FAIL),
             (8, 0.2, [], WARN),
-            (8, 0.01, calls(1, kind=FINE, at=0.5), FAIL),
+            (8, 0.005, calls(1, kind=FINE, at=0.5), FAIL),
         )
     ),
     to(WARN, side_by_side(8, apart=0.0004)),
     to(FAIL, side_by_side(8)),
-    to(FAIL, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.01, connection=1)),
+    to(FAIL, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.005, connection=1)),
+    # One caller would have sent the next request sooner, as behind its successes.
+    to(WARN, calls(8, kind=FINE, at=-9, connection=1), calls(8, apart=0.015, connection=1)),
     # One of several callers takes the connection that the wait of another one has left.
     to(WARN, side_by_side(4, kind=FINE, at=-9), [call(at=0.001 * each, by=None, connection=each // 2 % 4) for each in range(16)]),
     # Of another method, of which nothing came again, that says nothing.
@@ -341,7 +343,7 @@ RETRIES = rows(
     to({"503 SlowDown": FAIL}, calls(5, name="put", returned=False, error=OPEN), refused(1, at=0.2, name="put", returned=False), GETS, told=unheard(4, at=0.3), driven=True),
     # A client that hides its errors hides those of an open breaker: its calls return without a request.
     *(
-        to(expected, calls(6, apart=0.01, connection=1), told=[*returning(6, "put", 0.0, apart=0.01), *returning(4, name, 0.2)])
+        to(expected, calls(6, apart=0.005, connection=1), told=[*returning(6, "put", 0.0, apart=0.005), *returning(4, name, 0.2)])
         for name, expected in (("put", WARN), ("page", FAIL))
     ),
     # Where nobody drives, calls may have names of their own, and clients a breaker each.
