@@ -316,7 +316,8 @@ class Evidence:
     def _first_wait(self) -> float:
         """The longest first wait of the client's own choice; 0 if there is none."""
         retried = (call for call in self.everyone if call.retries and call.first.hint_form is None)
-        return max((call.gaps[0] or 0.0 for call in retried), default=0.0)
+        own = (call for call in retried if not self.may_be_resent(*call.attempts[:2]))
+        return max((call.gaps[0] or 0.0 for call in own), default=0.0)
 
     @cached_property
     def _connections(self) -> dict[tuple[str | None, int | None], float]:

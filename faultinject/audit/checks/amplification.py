@@ -248,7 +248,9 @@ def nested_retries(evidence: Evidence) -> Finding:
             told_by_waits,
             action=REAL_TIME,
         )
-    if n - len(blind := _too_few_to_tell(told_by_waits, zero)) < EXHAUSTED:
+    blind = _too_few_to_tell(told_by_waits, zero)
+    # Calls with an id, such as a POST's key, show nothing of those without.
+    if n - len(blind) < EXHAUSTED or len(told_by_waits) - len(blind) < EXHAUSTED <= len(blind):
         return unknown(
             n,
             f"{counted(len(blind), 'failed call')} without an id: too few, cut short, or with waits"
@@ -326,10 +328,12 @@ def _layers(
         otherwise: makes the finding if the caller may have repeated its call.
     """
     methods = {call.first.method for call in calls}
-    if all(call.window is not None for call in calls):
+    # Calls without a retry of the SDK's own, as behind an empty budget, have nothing that a second layer multiplies.
+    nested = all(call.retries for call in calls)
+    if nested and all(call.window is not None for call in calls):
         return failed(n, f"{told}: a layer above the SDK retries", calls, action=ONE_LAYER)
     soon = all((call.again or 0) < POLL for call in calls)
-    if soon and all(map(evidence.contrast.shows_retries, methods)):
+    if nested and soon and all(map(evidence.contrast.shows_retries, methods)):
         told += f": a layer above the SDK retries, as {evidence.contrast.said(methods)}"
         return failed(n, told, calls, action=ONE_LAYER)
     told += ": a layer above the SDK retries, or the caller repeats its call"

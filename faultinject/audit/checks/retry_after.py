@@ -10,7 +10,7 @@ from faultinject.audit.checks.questions import UNSAFE
 from faultinject.audit.checks.retries import ONE_CLIENT, ended_by_form, longest_asked, retries, waits_as_long
 from faultinject.audit.checks.words import NAME_THEM, Setting, against_noise, counted, plain, seconds
 from faultinject.audit.documents import AWS_SDKS, AZURE, PROMISE, rfc
-from faultinject.audit.evidence import Evidence
+from faultinject.audit.evidence import FIRST_WAIT, Evidence
 from faultinject.audit.findings import PASS, Finding
 from faultinject.audit.grouping import SOON
 from faultinject.audit.statistics import FEWEST, grouped, median, p95
@@ -201,8 +201,10 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
             calls,
             action=FAIL_WITHOUT if len(found) >= FEWEST else "",
         )
-    own = [wait.seconds for wait in evidence.waits if wait.retry == 1]
-    latest = min(SOON, LATE * median(own) + evidence.turnaround.noise) if own else SOON
+    own = [
+        wait.seconds for wait in evidence.waits if wait.retry == 1 and wait.before.hint_form != "unreadable"
+    ]
+    latest = min(SOON, LATE * median(own or [FIRST_WAIT]) + evidence.turnaround.noise)
     if late := [
         call for call, _, again in usable if again and call.inferred and (call.gaps[0] or 0.0) > latest
     ]:
