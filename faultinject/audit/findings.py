@@ -195,7 +195,6 @@ class ReportedTurnaround(Struct):
         median: Seconds from an answer to the next request, where nothing waits.
         p95: The same at the 95th percentile.
         n: The sample size.
-        busy: Null: not measured.
         zero: Seconds; a shorter gap is not a wait.
         noise: By how much the machine may make a wait longer, seconds.
     """
@@ -203,7 +202,6 @@ class ReportedTurnaround(Struct):
     median: float | None
     p95: float | None
     n: int
-    busy: float | None
     zero: float | None
     noise: float | None
 

@@ -136,7 +136,7 @@ class Judgement:
             failed_after=self.failed_after,
             rules=self.rules,
             turnaround=ReportedTurnaround(
-                turnaround.median, turnaround.p95, turnaround.n, None, turnaround.zero, turnaround.noise
+                turnaround.median, turnaround.p95, turnaround.n, turnaround.zero, turnaround.noise
             ),
             profile=self.profile.name,
             findings=[finding.reported() for finding in self.findings],

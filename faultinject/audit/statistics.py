@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import exp, inf, sqrt
+from statistics import fmean, linear_regression, pstdev, variance
 from statistics import median as median
 from typing import TypeVar
 
@@ -43,8 +44,8 @@ def variation(values: Sequence[float]) -> float:
     >>> variation([2, 2, 2]), variation([1, 3]), variation([0, 0])
     (0.0, 0.5, 0.0)
     """
-    mean = sum(values) / len(values)
-    return sqrt(sum((value - mean) ** 2 for value in values) / len(values)) / mean if mean else 0.0
+    mean = fmean(values)
+    return pstdev(values, mean) / mean if mean else 0.0
 
 
 def most_within(values: Sequence[float], width: float) -> int:
@@ -75,13 +76,10 @@ def most_in_beat(values: Sequence[float], period: float) -> int:
 
 def slope(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """The slope through points by least squares, and its standard error (infinite for two)."""
-    n = len(points)
-    mean_x = sum(x for x, _ in points) / n
-    mean_y = sum(y for _, y in points) / n
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    found = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    rest = sum((y - mean_y - found * (x - mean_x)) ** 2 for x, y in points)
-    return found, sqrt(rest / (n - 2) / spread) if n > 2 else inf
+    n, (xs, ys) = len(points), zip(*points, strict=True)
+    found, start = linear_regression(xs, ys)
+    rest = sum((y - start - found * x) ** 2 for x, y in points)
+    return found, sqrt(rest / (n - 2) / (n - 1) / variance(xs)) if n > 2 else inf
 
 
 def uneven(values: Sequence[float]) -> tuple[float, float]:

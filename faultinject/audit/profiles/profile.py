@@ -119,11 +119,6 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
         waits = self.waits.get(kind) or self.waits.get(ANY)
         return None if waits is None else waits.bounds(retry)
 
-    def bound(self, kind: str, retry: int) -> float | None:
-        """The longest wait before a retry, from 1, in seconds; None: no promise."""
-        bounds = self.bounds(kind, retry)
-        return None if bounds is None else bounds[1]
-
     def outage_retries(self, kind: str) -> tuple[int, ...]:
         """The retries of all calls together if everything fails so, ascending; empty: no promise."""
         return tuple(sorted(self.quota.get(kind, self.quota.get(ANY, ()))))

@@ -201,7 +201,8 @@ def waits(evidence: Evidence) -> list[tuple[str, ...]]:
         found.setdefault((kind, min(retry, LAST)), []).extend(group.seconds)
     rows = []
     for (kind, retry), own in found.items():
-        times = (min(own), median(own), max(own), evidence.profile.bound(kind, retry))
+        _, promised = evidence.profile.bounds(kind, retry) or (None, None)
+        times = (min(own), median(own), max(own), promised)
         number = f"{retry}+" if retry == LAST else str(retry)
         told = ("–" if time is None else seconds(time) for time in times)
         rows.append((KINDS[kind], number, f"{len(own):,}", *told))
