@@ -165,7 +165,8 @@ def nested_retries(evidence: Evidence) -> Finding:
     object, at two objects or more; a HEAD is what different calls begin with, and no such call. FAIL in calls of a
     driver or of one name, or where the other came within a second and the client does not repeat successful calls;
     else WARN, and not judged where the other call succeeded; one object alone is not judged. A failure that the SDK
-    itself never retries, such as a cut answer, has one layer, and such calls do not count. Without ids: calls in
+    itself never retries, such as a cut answer, has one layer, and such calls do not count; nor is it a FAIL where one
+    of these calls had no retry of its own, as behind an empty budget: then nothing is multiplied. Without ids: calls in
     which the wait falls at the beginning of each part of p attempts and rises again in it, in the median to less than
     half and to more than 1.5 times, in 90 % of 8 cases or more, and elsewhere in less than 20 % (WARN). PASS: 5 calls
     or more, without ids as many as would show 8 such cases, by waits that no answer asked for. The waits have to grow

@@ -178,7 +178,7 @@ def malformed_retry_after(evidence: Evidence) -> Finding:
     FAIL: none, though the client retries others before and later (WARN where only before, and nobody drives it).
     PASS: all. Not decided where the last failure before them that may pass was not retried either: a retry budget may
     be used up; nor where a fingerprint alone groups them, and one came again four times as long after as the client's
-    first retries usually do.
+    other first retries usually do, or after four seconds where there are none.
     """
     found = []
     for call in evidence.calls:
