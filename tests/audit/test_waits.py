@@ -510,6 +510,9 @@ NESTED = rows(
     ),
     to(INCONCLUSIVE, cut_and_read_again(8), calls(8, 0.3, last=FINE, method="GET", at=60), driven=True),
     to(INCONCLUSIVE, failed_and_asked_again(0.5, method="POST", gaps=()), calls(6, 0.3, last=FINE, at=400), successes(41, method="POST"), n=0),
+    # What is never retried says nothing of the layers that retry other failures.
+    to(PASS, calls(9, kind=RESET)),
+    to(INCONCLUSIVE, calls(9, kind=RESET), calls(9, 0.2, 0.3, last=FINE, at=60), n=0),
     # By the saw-tooth of the waits: p x q attempts, and the wait falls after every p-th, or behind the one that follows it.
     *(
         to(expected, calls(number, *gaps, by=MARK))

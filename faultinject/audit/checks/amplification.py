@@ -194,7 +194,9 @@ def nested_retries(evidence: Evidence) -> Finding:
         and not evidence.may_be_resent(before, after)
     }
     calls = [call for call in evidence.calls if call.again is None or _failure(call.last) in retried]
-    ended = list(filter(_is_exhausted, calls))
+    # What a client never retries shows none of the layers that retry the rest.
+    kinds = {call.first.kind for call in evidence.everyone if call.retries and call.first.kind in KINDS}
+    ended = [call for call in calls if _is_exhausted(call) and (not kinds or call.first.kind in kinds)]
     n = len(ended)
     if n < EXHAUSTED:
         return too_few(n, EXHAUSTED, "failed call", ended)
